@@ -1,0 +1,43 @@
+# make demo   the main job on a lab of real hosts: sets up what is missing, deploys, shows status and logs
+# make test   every test but the exhaustive ones, the lab included; what CI runs
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test test-all unit lint setup packages lock clean
+
+demo: setup
+	lab/demo.sh
+
+test: setup packages
+	tests/run lint unit lab
+
+test-all: setup packages
+	POMS_TEST_ALL=1 tests/run lint unit lab
+
+unit: setup
+	tests/run unit
+
+lint: setup
+	tests/run lint
+
+setup: .venv/installed
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv); PYTHON=… names another."; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+# The tools that only the tests need; the lab sees to its own.
+packages:
+	tests/packages.sh
+
+# Renew the lock after a change of pyproject.toml (docs/decisions/dependencies.md).
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --group dev pyproject.toml -o requirements.lock
+
+clean:
+	[ ! -x .venv/bin/fab ] || .venv/bin/fab lab.down
+	rm -rf .venv lab/state lab/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,26 @@
+"""poms-ops: deploy and run POMS, and any service of the same build. `fab --list` shows the verbs."""
+
+import fabric.main
+from invoke import Collection
+
+from tasks import apache, deploy, lab, logs, programs, render
+from tasks._verb import OncePerVerb
+
+fabric.main.program.executor_class = OncePerVerb
+
+namespace = Collection(
+    deploy.deploy,
+    deploy.diff,
+    render.render_files,
+    apache.check_apache,
+    apache.reload_apache,
+    apache.restart_apache,
+    programs.status,
+    programs.start_programs,
+    programs.stop_programs,
+    programs.restart_programs,
+    programs.reload_programs,
+    programs.start_supervisord,
+    logs.tail_logs,
+    lab=lab.namespace,
+)

@@ -1,0 +1,43 @@
+"""`python -m lab VERB`: the lab's verbs as root. Progress goes to stderr, one JSON document to stdout."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from lab import fleet, machine
+from lab.place import Lab
+from ops.errors import OperatorError
+
+
+def main() -> int:
+    """Run one verb; the exit code is the error's."""
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    parser.add_argument("verb", choices=["up", "down", "status"])
+    parser.add_argument("--state", type=Path, default=Lab().state)
+    parser.add_argument("--cache", type=Path, default=Lab().cache)
+    parser.add_argument("hosts", nargs="*", metavar="HOST")
+    given = parser.parse_intermixed_args()
+    lab = Lab(given.state, given.cache)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    result: object
+    try:
+        if not machine.is_root():
+            raise OperatorError("This is the part of the lab that needs root; fab gets there through sudo.")
+        if given.verb == "up":
+            result = fleet.up(given.hosts, say=say, lab=lab) if given.hosts else fleet.up(say=say, lab=lab)
+        elif given.verb == "down":
+            result = fleet.down(say=say, lab=lab)
+        else:
+            result = fleet.status(say=say, lab=lab)
+    except OperatorError as error:
+        print(json.dumps({"error": str(error), "code": error.code}))
+        return error.code
+    print(json.dumps({"result": fleet.as_json(result)}))
+    return 0
+
+
+sys.exit(main())

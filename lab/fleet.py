@@ -1,0 +1,198 @@
+"""The lab as a whole: bring its hosts up, take them down, say what runs."""
+
+import fcntl
+import ipaddress
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import machine, network, processes
+from lab.base import base_exists, ensure_base
+from lab.certificates import ensure_certificates
+from lab.furnishing import Names, furnish
+from lab.host import Record, console_tail, folder, read_records, start, stop, wait_until, write_record
+from lab.inventory import write_inventory, write_known_hosts
+from lab.place import DEFAULT_HOSTS, HERE, Lab
+from lab.privilege import as_root
+from lab.ssh_keys import ensure_key
+from ops.errors import BadInput, OperatorError
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """One host: `since` in seconds since the epoch, None where it does not run; `processes` counted by name."""
+
+    name: str
+    address: str
+    running: bool
+    since: float | None
+    processes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class LabReport:
+    """What `up` did, by name of host, and where the inventory is."""
+
+    started: list[str]
+    already_running: list[str]
+    inventory: Path
+
+
+def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | None = None) -> LabReport:
+    """Have these hosts run, with all they need; hosts that run already are left alone.
+
+    Raises BadInput for a name that no host can have, OperatorError where the machine cannot hold the lab.
+    """
+    lab = lab or Lab()
+    wanted = _checked(hosts)
+    machine.check_system()
+    if not machine.is_root():
+        answer = as_root(lab, "up", wanted, say)
+        return LabReport(answer["started"], answer["already_running"], Path(answer["inventory"]))
+    with _alone(lab, say):
+        machine.prepare(say, build=not base_exists(lab))
+        base = ensure_base(lab, say)
+        known = {record.name: record for record in read_records(lab)}
+        running = [name for name in wanted if name in known and known[name].running]
+        due = [name for name in wanted if name not in running]
+        if due:
+            say(f"Starting {', '.join(due)} on this machine, as root: namespaces, overlay mounts, a bridge.")
+        subnet = network.ensure_bridge(lab)
+        started = [_start(lab, _placed(lab, name, subnet), base) for name in due]
+        records = read_records(lab)
+        write_known_hosts(lab, records)
+        write_inventory(lab, records)
+        _hand_over(lab)
+        for record in started:
+            _wait_for_services(lab, record)
+            say(f"{record.name} is up at {record.address}.")
+        return LabReport(due, running, lab.inventory)
+
+
+def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
+    """End every host and remove all that the lab made but the shared root file system. Returns the hosts' names."""
+    lab = lab or Lab()
+    machine.check_system()
+    if not lab.state.exists():
+        return []
+    if not machine.is_root():
+        return [str(name) for name in as_root(lab, "down", [], say)]
+    with _alone(lab, say):
+        records = read_records(lab)
+        for record in records:
+            stop(lab, record)
+        network.remove_network(lab)
+        shutil.rmtree(lab.state)
+        return [record.name for record in records]
+
+
+def status(*, say: Say = print, lab: Lab | None = None) -> list[LabHost]:
+    """Every host of the lab and what runs in it; an empty list where there is no lab."""
+    lab = lab or Lab()
+    machine.check_system()
+    if not lab.hosts.exists():
+        return []
+    if not machine.is_root():
+        return [LabHost(**host) for host in as_root(lab, "status", [], say)]
+    return [_look(record) for record in read_records(lab)]
+
+
+def _look(record: Record) -> LabHost:
+    if not record.running:
+        return LabHost(record.name, record.address, False, None, {})
+    names = processes.names_in_namespace_of(record.pid)
+    return LabHost(record.name, record.address, True, processes.started_at(record.ticks), names)
+
+
+def _checked(hosts: Sequence[str]) -> list[str]:
+    bad = [name for name in hosts if not NAME.fullmatch(name)]
+    if bad or not hosts:
+        wrong = ", ".join(map(repr, bad)) or "an empty list"
+        raise BadInput(f"{wrong}: a lab host's name has small letters, digits, dashes. Nothing was touched.")
+    return list(dict.fromkeys(hosts))
+
+
+def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network) -> Record:
+    """The record of the host: its old one, or a new one with the first free address."""
+    records = {record.name: record for record in read_records(lab)}
+    if name in records and ipaddress.ip_address(records[name].address) in subnet:
+        return records[name]
+    taken = {record.address for record in records.values()}
+    for number in range(network.FIRST_HOST, network.LAST_HOST + 1):
+        if str(subnet[number]) not in taken:
+            record = Record(name, str(subnet[number]))
+            write_record(lab, record)
+            return record
+    raise OperatorError(f"The lab's subnet {subnet} has no address left for {name}.")
+
+
+def _start(lab: Lab, record: Record, base: Path) -> Record:
+    home = folder(lab, record.name)
+    if not (home / "furnished").exists():
+        authority = ensure_certificates(lab.certificates)
+        names = Names(record.name, record.server_name, record.address)
+        furnish(home / "files", names, authority, ensure_key(lab.identity_file))
+    return start(lab, record, base)
+
+
+def _wait_for_services(lab: Lab, record: Record) -> None:
+    """Until SSH greets, Apache takes connections and shibd has its socket."""
+    run = processes.PROC / str(record.pid) / "root/run"
+    ready = {
+        "sshd": lambda: _greets(record.address),
+        "httpd": (run / "httpd/httpd.pid").exists,
+        "shibd": (run / "shibboleth/shibd.sock").exists,
+    }
+    for service, condition in ready.items():
+        if not wait_until(lambda c=condition: c() or not record.running, seconds=30) or not record.running:  # type: ignore[misc]
+            said = console_tail(lab, record.name)
+            raise OperatorError(f"{service} of the lab host {record.name} does not start.\n{said}")
+
+
+def _greets(address: str) -> bool:
+    try:
+        with socket.create_connection((address, 22), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _hand_over(lab: Lab) -> None:
+    """Give what the operator uses to the owner of this checkout, who may have come through sudo."""
+    owner = HERE.stat()
+    used = [lab.state, lab.identity_file, lab.known_hosts, lab.inventory, lab.certificates]
+    for path in [*used, *lab.certificates.iterdir()]:
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def _alone(lab: Lab, say: Say) -> Iterator[None]:
+    """One `up` or `down` of a lab at a time; the lock ends with the process, however that ends."""
+    lab.cache.mkdir(parents=True, exist_ok=True)
+    lock = os.open(lab.cache / f"lab-{lab.tag}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another command is at work on this lab; waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def as_json(value: object) -> object:
+    """A report in the form that goes through a pipe."""
+    if isinstance(value, LabReport):
+        return asdict(value) | {"inventory": str(value.inventory)}
+    if isinstance(value, list):
+        return [asdict(item) if isinstance(item, LabHost) else item for item in value]
+    raise TypeError(type(value))

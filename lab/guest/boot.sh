@@ -1,0 +1,50 @@
+#!/bin/sh
+# Become a lab host: the first process of its namespaces prepares its root and hands over to its init.
+#
+# usage: boot.sh DIR NAME ADDRESS/LENGTH   (root, in new mount, uts, ipc, pid and network namespaces)
+# DIR holds base (a link), upper, work and files. Prints its pid as the machine sees it, then waits for a line on
+# stdin: should who started it die before the host is recorded, that line never comes and nothing is left.
+set -eu
+umask 022
+cd "$1"
+read -r pid _ </proc/self/stat # /proc is still the machine's
+echo "$pid"
+read -r _
+exec </dev/null >&2
+
+echo "$2" >/proc/sys/kernel/hostname
+ip link set lo up
+ip address add "$3" dev eth0
+ip link set eth0 up
+
+mount -t overlay overlay -o lowerdir=base,upperdir=upper,workdir=work root
+mount -t proc -o nosuid,nodev,noexec proc root/proc
+mount -t sysfs -o ro,nosuid,nodev,noexec sysfs root/sys
+mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs root/run
+mount -t tmpfs -o mode=0755,nosuid tmpfs root/dev
+mkdir root/dev/pts root/dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec devpts root/dev/pts
+mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs root/dev/shm
+ln -s pts/ptmx root/dev/ptmx
+ln -s /proc/self/fd root/dev/fd
+ln -s /proc/self/fd/0 root/dev/stdin
+ln -s /proc/self/fd/1 root/dev/stdout
+ln -s /proc/self/fd/2 root/dev/stderr
+for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
+    number=${device#*:}
+    mknod -m 0666 "root/dev/${device%%:*}" c "${number%:*}" "${number#*:}"
+done
+
+if [ ! -e furnished ]; then
+    chown -R 1000:1000 files/home/poms
+    cp -a files/. root/
+    chroot root /usr/libexec/lab/furnish
+    touch furnished
+fi
+
+cd root
+mkdir -p .old
+pivot_root . .old
+umount -l /.old
+rmdir /.old
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 tini -- /usr/libexec/lab/init

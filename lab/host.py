@@ -1,0 +1,120 @@
+"""One lab host: namespaces of its own over a copy-on-write view of the shared root file system."""
+
+import ipaddress
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import network, processes
+from lab.place import HERE, Lab
+from ops.errors import OperatorError
+
+NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net", "--fork")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is remembered of a host, in `hosts/NAME/record.json`; `pid` 0: not started yet."""
+
+    name: str
+    address: str
+    pid: int = 0  # of its first process, as this machine counts
+    ticks: int = 0  # when that process started: a pid alone may have been given to another
+    launcher: int = 0  # the `unshare` that waits for it
+
+    @property
+    def server_name(self) -> str:
+        """The name under which browsers know the host."""
+        return f"{self.name}.poms.example"
+
+    @property
+    def running(self) -> bool:
+        """Whether the host's first process lives."""
+        return self.pid != 0 and processes.start_ticks(self.pid) == self.ticks
+
+
+def folder(lab: Lab, name: str) -> Path:
+    """Where the host keeps everything."""
+    return lab.hosts / name
+
+
+def read_records(lab: Lab) -> list[Record]:
+    """All hosts of the lab, by address."""
+    found = [Record(**json.loads(path.read_text())) for path in lab.hosts.glob("*/record.json")]
+    return sorted(found, key=lambda record: ipaddress.ip_address(record.address))
+
+
+def write_record(lab: Lab, record: Record) -> None:
+    """Remember the host; in one step, so that there is never half a record."""
+    path = folder(lab, record.name) / "record.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".new").write_text(json.dumps(asdict(record), indent=1) + "\n")
+    path.with_suffix(".new").replace(path)
+
+
+def start(lab: Lab, record: Record, base: Path) -> Record:
+    """Start the host and remember it; its files must be in `files`. Returns before its services answer."""
+    home = folder(lab, record.name)
+    for name in ("upper", "work", "root"):
+        (home / name).mkdir(exist_ok=True)
+    (home / "base").unlink(missing_ok=True)
+    (home / "base").symlink_to(base)
+    boot_script = ("sh", str(HERE / "guest/boot.sh"), str(home), record.name, f"{record.address}/24")
+    command = ("setsid", "--fork", "unshare", *NAMESPACES, *boot_script)
+    with (home / "console.log").open("ab") as console:
+        pipe = subprocess.PIPE
+        boot = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=console, text=True)
+    assert boot.stdin and boot.stdout  # noqa: S101
+    with boot.stdin, boot.stdout:
+        said = boot.stdout.readline()
+        boot.wait()
+        ticks = processes.start_ticks(int(said)) if said.strip() else None
+        if ticks is None:
+            raise OperatorError(f"The lab host {record.name} did not start.\n{console_tail(lab, record.name)}")
+        pid = int(said)
+        started = Record(record.name, record.address, pid, ticks, processes.parent(pid) or 0)
+        network.plug_in(lab, ipaddress.IPv4Address(record.address), pid)
+        write_record(lab, started)
+        boot.stdin.write("go\n")
+    return started
+
+
+def stop(lab: Lab, record: Record) -> None:
+    """End the host: with its first process the kernel ends all others, and takes its mounts and network away."""
+    if record.running:
+        os.kill(record.pid, signal.SIGKILL)
+        gone = wait_until(lambda: processes.start_ticks(record.pid) is None, seconds=20)
+        gone = gone and wait_until(lambda: not _is_launcher(record.launcher), seconds=5)
+        if not gone:
+            raise OperatorError(f"The lab host {record.name} (pid {record.pid}) does not end.")
+    shutil.rmtree(folder(lab, record.name))
+
+
+def console_tail(lab: Lab, name: str) -> str:
+    """The last lines that the host wrote while it started."""
+    path = folder(lab, name) / "console.log"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-20:]) if path.exists() else ""
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Ask every 10 ms until the condition holds or the time is over."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _is_launcher(pid: int) -> bool:
+    try:
+        name = (processes.PROC / str(pid) / "comm").read_text()
+    except OSError:
+        return False
+    return name == "unshare\n" and processes.start_ticks(pid) is not None

@@ -1,0 +1,35 @@
+"""The lab's inventory, `hosts.toml`, and the host keys that its hosts are known by."""
+
+from collections.abc import Sequence
+
+import jinja2
+
+from lab.certificates import CA_NAME, PEOPLE, SERVICE_NAME
+from lab.host import Record, folder
+from lab.place import HERE, Lab
+from lab.ssh_keys import ensure_key
+
+
+def write_inventory(lab: Lab, records: Sequence[Record]) -> None:
+    """Write it anew when the hosts are not the ones it was written for: else what was edited in it stays."""
+    environment = jinja2.Environment(  # noqa: S701  (no HTML)
+        loader=jinja2.FileSystemLoader(HERE),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+    )
+    template = environment.get_template("hosts.toml.j2")
+    text = template.render(hosts=records, ca=CA_NAME, people=PEOPLE, service=SERVICE_NAME)
+    written = lab.state / "hosts.toml.written"  # as it was before any edit
+    if not lab.inventory.exists() or not written.exists() or written.read_text() != text:
+        lab.inventory.write_text(text)
+        written.write_text(text)
+
+
+def write_known_hosts(lab: Lab, records: Sequence[Record]) -> None:
+    """One line a host: under its address and both its names."""
+    lines = []
+    for record in records:
+        key = folder(lab, record.name) / "files/etc/ssh/ssh_host_ed25519_key"
+        lines.append(f"{record.address},{record.name},{record.server_name} {ensure_key(key)}\n")
+    lab.known_hosts.write_text("".join(lines))

@@ -1,0 +1,82 @@
+"""The lab's network: a bridge of its own, one cable to each host, addresses out of 198.18.0.0/15.
+
+That range is set aside for tests of network devices (RFC 2544), so no site uses it. Each lab takes a /24 of
+it: the one that its name's hash points at, or the next that no interface of this machine has.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterator
+
+from lab.command import attempt, run
+from lab.place import Lab
+from ops.errors import OperatorError
+
+RANGE = ipaddress.IPv4Network("198.18.0.0/15")
+FIRST_HOST, LAST_HOST = 11, 250
+FAILS = "Cannot set up the lab's network"
+
+
+def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
+    """The lab's subnet; its bridge is there and up, this machine has the subnet's first address."""
+    links = _links()
+    if lab.bridge not in links:
+        run("ip", "link", "add", "name", lab.bridge, "type", "bridge", fails=FAILS)
+    found = next(_ipv4(links.get(lab.bridge, [])), None)
+    if found is None:
+        found = _free_subnet(int(lab.tag, 16), [address for there in links.values() for address in there])
+        run("ip", "address", "add", f"{found[1]}/{found.prefixlen}", "dev", lab.bridge, fails=FAILS)
+    run("ip", "link", "set", lab.bridge, "up", fails=FAILS)
+    return found
+
+
+def plug_in(lab: Lab, address: ipaddress.IPv4Address, pid: int) -> None:
+    """Lay the cable from the bridge to `eth0` of the network namespace that `pid` lives in."""
+    cable = _cable(lab, address)
+    attempt(["ip", "link", "delete", cable])  # of the same host before it died
+    mac = f"02:00:{address.packed.hex(':')}"  # the same at every start: no stale ARP
+    peer = ("peer", "name", "eth0", "address", mac, "netns", str(pid))
+    run("ip", "link", "add", "name", cable, "type", "veth", *peer, fails=FAILS)
+    run("ip", "link", "set", cable, "master", lab.bridge, "up", fails=FAILS)
+
+
+def remove_network(lab: Lab) -> None:
+    """Take away the bridge and every cable."""
+    for link in _of(lab):
+        attempt(["ip", "link", "delete", link])  # a cable may go by itself, with its host
+    left = _of(lab)
+    if left:
+        raise OperatorError(f"Cannot remove the lab's network: {', '.join(left)} is still there.")
+
+
+def _of(lab: Lab) -> list[str]:
+    return [link for link in _links() if link.startswith(lab.bridge)]
+
+
+def _cable(lab: Lab, address: ipaddress.IPv4Address) -> str:
+    return f"{lab.bridge}{address.packed[3]:02x}"
+
+
+def _free_subnet(wish: int, taken: list[str]) -> ipaddress.IPv4Network:
+    subnets = list(RANGE.subnets(new_prefix=24))
+    used = list(_ipv4(taken))
+    for offset in range(len(subnets)):
+        subnet = subnets[(wish + offset) % len(subnets)]
+        if not any(subnet.overlaps(network) for network in used):
+            return subnet
+    raise OperatorError(f"{FAILS}: every subnet of {RANGE} is in use on this machine.")
+
+
+def _ipv4(addresses: list[str]) -> Iterator[ipaddress.IPv4Network]:
+    for address in addresses:
+        network = ipaddress.ip_interface(address).network
+        if isinstance(network, ipaddress.IPv4Network):
+            yield network
+
+
+def _links() -> dict[str, list[str]]:
+    """This machine's interfaces and the addresses (with prefix length) that each has."""
+    rows = json.loads(run("ip", "-json", "address", "show", fails=FAILS))
+    return {
+        row["ifname"]: [f"{info['local']}/{info['prefixlen']}" for info in row.get("addr_info", [])] for row in rows
+    }

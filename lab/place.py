@@ -1,0 +1,51 @@
+"""Where a lab keeps its things, and the names that it alone uses on this machine."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DEFAULT_HOSTS = ("pomsgpvm01", "fermicloud045")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab: all that it makes is in `state`, but for the root file system in `cache`, which labs share."""
+
+    state: Path = HERE / "state"
+    cache: Path = HERE / "cache"
+
+    @property
+    def tag(self) -> str:
+        """Eight hex digits that name this lab's interfaces: two checkouts have labs side by side."""
+        return hashlib.sha256(str(self.state.resolve()).encode()).hexdigest()[:8]
+
+    @property
+    def bridge(self) -> str:
+        """The interface that joins the hosts and this machine."""
+        return f"poms{self.tag}"
+
+    @property
+    def hosts(self) -> Path:
+        """One folder a host: its record, its overlay, its console."""
+        return self.state / "hosts"
+
+    @property
+    def certificates(self) -> Path:
+        """The lab's CA, and the users' and services' certificates with their keys."""
+        return self.state / "certificates"
+
+    @property
+    def identity_file(self) -> Path:
+        """The private key that logs in to every host as poms."""
+        return self.state / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The hosts' own keys, under their addresses and names."""
+        return self.state / "known_hosts"
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory of the lab's hosts."""
+        return self.state / "hosts.toml"

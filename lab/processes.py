@@ -1,0 +1,46 @@
+"""Processes of this machine, told apart by pid and start time, and by the pid namespace they live in."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process was started (clock ticks since boot); None where it is gone, or dead and not yet buried."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()  # the command's name may hold anything
+    return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def parent(pid: int) -> int | None:
+    """The pid of the parent; None where the process is gone."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def started_at(ticks: int) -> float:
+    """A start time in ticks as seconds since the epoch."""
+    boot = next(line for line in (PROC / "stat").read_text().splitlines() if line.startswith("btime"))
+    return int(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def names_in_namespace_of(pid: int) -> dict[str, int]:
+    """How many processes of each name live in the pid namespace whose first process is `pid`."""
+    own = (PROC / str(pid) / "ns/pid").readlink()
+    found: Counter[str] = Counter()
+    for folder in PROC.iterdir():
+        if folder.name.isdigit():
+            try:
+                if (folder / "ns/pid").readlink() == own:
+                    found[(folder / "comm").read_text().strip()] += 1
+            except OSError:
+                continue
+    return dict(sorted(found.items()))

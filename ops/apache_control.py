@@ -1,0 +1,51 @@
+"""Asking a host's Apache: test its configuration, reload or restart it."""
+
+import base64
+
+from ops.connection import Remote
+from ops.errors import BadInput, HostError
+from ops.transaction import apache_lines
+
+
+def control(remote: Remote, action: str) -> None:
+    """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
+
+    Raises HostError with Apache's own message; a failing test leaves the running Apache as it is.
+    """
+    host = remote.host
+    if action == "reload" and not host.apache.reload:
+        raise BadInput(
+            f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart: "
+            f"fab -H {host.name} restart-apache. Nothing was touched."
+        )
+    answer = remote.ask("apache", [*apache_lines(host, action), *remote.password_lines()])
+    evidence = ""
+    failed = [line.removesuffix(" failed") for line in answer if line.endswith(" failed")]
+    for line in answer:
+        if line.startswith("evidence "):
+            evidence = base64.b64decode(line.removeprefix("evidence ")).decode(errors="replace").strip()
+    if failed == ["configtest"]:
+        raise HostError(
+            host.name,
+            f"Apache refuses its configuration:\n{evidence}",
+            left="the running Apache: nothing was reloaded or restarted",
+            next_step="'fab diff' shows what was changed by hand; 'fab deploy --force' puts the wanted files there",
+        )
+    if failed == ["apache"]:
+        raise HostError(
+            host.name,
+            f"Apache's {action} failed:\n{evidence}",
+            next_step="read the text above; is Apache up?",
+        )
+    if failed:
+        raise HostError(
+            host.name,
+            f"after its {action} Apache does not answer: {evidence}",
+            next_step="read its error log",
+        )
+    if answer[-1:] != ["end"]:
+        raise HostError(
+            host.name,
+            "the line was lost before Apache's answer",
+            next_step=f"fab -H {host.name} check-apache",
+        )

@@ -1,0 +1,74 @@
+"""What the operator sees: text from hosts made harmless, tables, coloured diffs, one question."""
+
+import difflib
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def harmless(text: str) -> str:
+    """`text` with every control character but line break and tab written out, so no terminal obeys it."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in _CONTROL else _escaped(char) for char in text
+    )
+
+
+_CONTROL = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+
+
+def _escaped(char: str) -> str:
+    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+
+
+def say(text: str = "", style: str = "", *, err: bool = False) -> None:
+    """Print `text` as it is, harmless, on standard output or (`err`) standard error."""
+    _console(err).print(Text(harmless(text), style=style), soft_wrap=True)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; a cell that begins with '!' is shown as something wrong."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        drawn.add_column(heading, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(cell) for cell in row))
+    _console().print(drawn)
+
+
+def diff(path: str, before: str, after: str, title: str = "") -> None:
+    """Print a unified diff of one file, coloured on a terminal; absent text is empty."""
+    say(f"{path}{title}", "bold")
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "on the host", "wanted", lineterm="", n=2)
+    for line in lines:
+        if not line.startswith(("---", "+++")):
+            say(f"  {line}", STYLES.get(line[:1], ""))
+
+
+def confirm(question: str) -> bool:
+    """Ask on the terminal; anything but y or yes is a no."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def is_terminal() -> bool:
+    """Whether somebody is there to answer a question."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _cell(cell: str) -> Text:
+    text = harmless(cell)
+    return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
+
+
+def _console(err: bool = False) -> Console:
+    # Made anew each time: tests and pipes exchange the streams. Piped output keeps its lines whole.
+    stream = sys.stderr if err else sys.stdout
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)

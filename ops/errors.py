@@ -1,0 +1,75 @@
+"""What can go wrong, in the operator's words.
+
+    OperatorError            1  failed; the text says what was left as it was
+    ├── HostError            1  the same, on one named host
+    │   ├── Unreachable      1  no connection, or it was lost
+    │   └── LockHeld         4  another deploy holds the host
+    └── BadInput             3  nothing was touched
+
+The number is fab's exit code. Code 2, "found a difference", is a result and not an error.
+"""
+
+from dataclasses import dataclass
+
+
+class OperatorError(Exception):
+    """Failed for a reason that the operator can read and act on."""
+
+    code = 1
+
+
+class BadInput(OperatorError):
+    """The inventory, a template or the command line is wrong; nothing was touched."""
+
+    code = 3
+
+
+class HostError(OperatorError):
+    """Failed on one host.
+
+    `left` says what was left as it was, `next_step` what to do now; both are printed under the message.
+    """
+
+    def __init__(self, host: str, message: str, *, left: str = "", next_step: str = "") -> None:
+        self.host = host
+        self.message = message
+        self.left = left
+        self.next_step = next_step
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [f"{self.host}: {self.message}"]
+        if self.left:
+            lines.append(f"  left as it was: {self.left}")
+        if self.next_step:
+            lines.append(f"  what to do: {self.next_step}")
+        return "\n".join(lines)
+
+
+class Unreachable(HostError):
+    """The host cannot be reached or trusted, or the line to it was lost."""
+
+
+class LockHeld(HostError):
+    """Another deploy is at work on the host."""
+
+    code = 4
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in an input file: where, which key, what stands there, which rule it breaks."""
+
+    file: str
+    key: str
+    value: object
+    rule: str
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f" = {_shown(self.value)}"
+        return f"{self.file}: {self.key}{shown}: {self.rule}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,170 @@
+"""The inventory, `hosts.toml`: read, checked as a whole, and asked which hosts are meant."""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ops.complaints import Location, has, plain, unknown_key, unknown_name, value_at, without
+from ops.errors import BadInput, Problem
+from ops.rules import contradictions, control_characters
+from ops.schema import Fleet, Host
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All hosts, complete and checked, in the order of the file."""
+
+    path: Path
+    fleet: Fleet
+    hosts: dict[str, Host]
+
+    def choose(self, given: str | None, *, everywhere: bool) -> list[Host]:
+        """The hosts that `-H` names; without it all of them (`everywhere`) or the one default.
+
+        `given` holds names of hosts and groups, separated by commas. Each host comes once, in the order given.
+        Raises BadInput, with the nearest names, for one that is not in the inventory.
+        """
+        if given is None:
+            return list(self.hosts.values()) if everywhere else [self.hosts[self.fleet.default]]
+        chosen: dict[str, Host] = {}
+        unknown = []
+        for name in filter(None, (part.strip() for part in given.split(","))):
+            if name in self.hosts:
+                chosen[name] = self.hosts[name]
+            elif name in self.fleet.groups:
+                chosen |= {member: self.hosts[member] for member in self.fleet.groups[name]}
+            else:
+                unknown.append(unknown_name(name, [*self.hosts, *self.fleet.groups]))
+        if unknown:
+            raise BadInput("\n".join([*unknown, "Nothing was connected to."]))
+        if not chosen:
+            raise BadInput(f"-H names no host; {self.path.name} has {', '.join(self.hosts)}")
+        return list(chosen.values())
+
+
+def inventory_path() -> Path:
+    """`hosts.toml` of this project, or the file that POMS_INVENTORY names."""
+    return Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+
+
+def read_inventory(path: Path) -> Inventory:
+    """Read and check the whole file. Raises BadInput with every problem found, one a line."""
+    data = _parse(path)
+    problems = list(control_characters(path.name, data))
+    problems += _unknown_tables(path.name, data)
+    if not problems:
+        hosts, problems = _read_hosts(path.name, data)
+        fleet, fleet_problems = _read_fleet(path.name, data, list(hosts))
+        problems += fleet_problems
+        if not problems and fleet is not None:
+            resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
+            return Inventory(path, fleet, {n: h for n, h in resolved.items() if h is not None})
+    lines = list(dict.fromkeys(str(problem) for problem in problems))
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    raise BadInput("\n".join([*lines, f"{count} in {path}; nothing was touched."]))
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"Cannot read the inventory {path}: {error.strerror}. Nothing was touched.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not TOML: {error}. Nothing was touched.") from None
+
+
+def _unknown_tables(file: str, data: dict[str, Any]) -> Iterator[Problem]:
+    known = ["fleet", "defaults", "hosts"]
+    for key in data:
+        if key not in known:
+            yield Problem(file, key, None, unknown_key(key, known))
+    for key in known:
+        if not isinstance(data.get(key, {}), dict):
+            yield Problem(file, key, data[key], "must be a table")
+    hosts = data.get("hosts", {})
+    if isinstance(hosts, dict):
+        for name, host in hosts.items():
+            if not isinstance(host, dict):
+                yield Problem(file, f"hosts.{name}", host, "must be a table")
+
+
+def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None], list[Problem]]:
+    """Each host checked by itself; one that has problems is there by name, with nothing in it."""
+    defaults, hosts, problems = data.get("defaults", {}), data.get("hosts", {}), []
+    found: dict[str, Host | None] = {}
+    for name, own in hosts.items():
+        merged = _merged(defaults, own) | {"name": name}
+        host, errors = _validate(merged)
+        for loc, rule in errors:
+            key = ".".join(loc) or "name"
+            where = f"hosts.{name}.{key}" if (loc and has(own, loc)) or not has(defaults, loc) else f"defaults.{key}"
+            problems.append(Problem(file, where, value_at(merged, loc), rule))
+        found[name] = None if errors else host
+    if not hosts:
+        problems.append(Problem(file, "hosts", None, "must name at least one host: [hosts.NAME]"))
+    return found, problems
+
+
+def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[tuple[Location, str]]]:
+    """A host and what is wrong with it. The contradictions are looked for in what has no problem of its own."""
+    errors = []
+    try:
+        host = Host.model_validate(merged)
+    except ValidationError as error:
+        errors = plain(error, merged, Host)
+        try:
+            host = Host.model_validate(without(merged, [loc for loc, _ in errors]))
+        except ValidationError:
+            return None, errors
+    wrong = [loc for loc, _ in errors]
+    errors += [(loc, rule) for loc, rule in contradictions(host) if loc not in wrong]
+    return host, errors
+
+
+def _read_fleet(file: str, data: dict[str, Any], hosts: list[str]) -> tuple[Fleet | None, list[Problem]]:
+    table = data.get("fleet", {})
+    try:
+        fleet = Fleet.model_validate(table)
+    except ValidationError as error:
+        return None, [
+            Problem(file, ".".join(["fleet", *loc]), value_at(table, loc), rule)
+            for loc, rule in plain(error, table, Fleet)
+        ]
+    problems = []
+    if fleet.default not in hosts:
+        problems.append(Problem(file, "fleet.default", fleet.default, unknown_name(fleet.default, hosts)))
+    for group, members in fleet.groups.items():
+        if group in hosts:
+            problems.append(Problem(file, f"fleet.groups.{group}", None, "is the name of a host as well"))
+        problems += [
+            Problem(file, f"fleet.groups.{group}", member, unknown_name(member, hosts))
+            for member in members
+            if member not in hosts
+        ]
+    return fleet, problems
+
+
+def _merged(defaults: Any, own: Any) -> Any:
+    """`own` over `defaults`; tables are merged key by key, all else is replaced."""
+    if not (isinstance(defaults, dict) and isinstance(own, dict)):
+        return own
+    return defaults | {key: _merged(defaults[key], value) if key in defaults else value for key, value in own.items()}
+
+
+def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
+    """The files on the operator's machine are named from the inventory's own folder."""
+    if host is None:
+        return None
+    files = {
+        key: str(folder / Path(value).expanduser())
+        for key, value in (("known_hosts", host.ssh.known_hosts), ("identity_file", host.ssh.identity_file))
+        if value is not None
+    }
+    return host.model_copy(update={"ssh": host.ssh.model_copy(update=files)})

@@ -1,0 +1,82 @@
+"""The logs of a host's programs: their last lines, and the new ones as they come."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from ops.connection import Dialogue, Remote
+from ops.errors import Unreachable
+from ops.schema import Host
+from ops.supervisor import log_files
+
+ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody still reads
+SILENCE = 40.0  # seconds without a beat (the host's comes every 15) after which the line is dead
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """Which lines: the last `lines` of each log that match `pattern` (a basic regular expression, "" for all)."""
+
+    lines: int
+    pattern: str
+    follow: bool
+
+
+def log_paths(host: Host, names: list[str]) -> list[tuple[str, str]]:
+    """(label, path) of each log of the programs `names`, each path once."""
+    found: dict[str, str] = {}
+    for name in names:
+        for key, path in log_files(name, host.programs[name], host.log_dir).items():
+            found.setdefault(path, f"{name} (stderr)" if key == "stderr_logfile" else name)
+    return [(label, path) for path, label in found.items()]
+
+
+def read_logs(remote: Remote, names: list[str], wanted: LogRequest, show: Callable[[str, str], None]) -> None:
+    """Give each line to `show(label, text)`; with `follow` until interrupted. Raises Unreachable if the line dies."""
+    logs = log_paths(remote.host, names)
+    request = [f"lines {wanted.lines}", f"follow {'yes' if wanted.follow else 'no'}"]
+    request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
+    request += [f"log {path}" for _, path in logs]
+    dialogue = remote.start("tail", [*request, "end"])
+    with _Heartbeat(dialogue, wanted.follow):
+        for line in _lines(dialogue, wanted.follow):
+            kind, _, value = line.partition(" ")
+            if kind == "line":
+                number, _, text = value.partition(" ")
+                show(logs[int(number) - 1][0], text)
+            elif kind in ("missing", "unreadable"):
+                label, path = logs[int(value) - 1]
+                show(label, f"({path} cannot be read)" if kind == "unreadable" else f"(no log yet: {path})")
+
+
+def _lines(dialogue: Dialogue, follow: bool) -> Iterator[str]:
+    if follow:
+        dialogue.channel.settimeout(SILENCE)
+    yield from dialogue.lines()
+    if follow:
+        raise Unreachable(dialogue.host, "the stream of log lines ended", next_step="start it again")
+
+
+class _Heartbeat:
+    """Sends an empty line every few seconds, and the end of the input when it is left."""
+
+    def __init__(self, dialogue: Dialogue, wanted: bool) -> None:
+        self._dialogue = dialogue
+        self._over = Event()
+        self._thread = Thread(target=self._beat, daemon=True) if wanted else None
+
+    def __enter__(self) -> None:
+        if self._thread:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._dialogue.close_input()
+        self._dialogue.channel.close()
+
+    def _beat(self) -> None:
+        while not self._over.wait(ALIVE_EVERY):
+            try:
+                self._dialogue.send([""])
+            except Unreachable:
+                return

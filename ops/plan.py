@@ -1,0 +1,139 @@
+"""What a deploy would do to one host: pure, from what is wanted, what was last deployed and what is there."""
+
+import configparser
+from dataclasses import dataclass
+
+from ops.schema import Host
+from ops.snapshot import FoundFile, Snapshot
+from ops.templates import RenderedFile, supervisord_conf
+
+CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, UNCHANGED = (
+    "create",
+    "update",
+    "take over",
+    "edited by hand",
+    "unreadable",
+    "unchanged",
+)
+REFUSED = (EDITED, UNREADABLE)
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One managed file and what becomes of it."""
+
+    wanted: RenderedFile
+    found: FoundFile
+    kind: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a deploy would do to one host.
+
+    `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
+    "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed file in.
+    """
+
+    host: Host
+    changes: list[FileChange]
+    apache: str
+    supervisord: str
+    programs: list[tuple[str, str]]
+
+    @property
+    def changed(self) -> list[FileChange]:
+        """The files that would be written."""
+        return [change for change in self.changes if change.kind != UNCHANGED]
+
+    @property
+    def refused(self) -> list[FileChange]:
+        """The files that only `--force` overwrites."""
+        return [change for change in self.changes if change.kind in REFUSED]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changed and not self.supervisord
+
+    def services(self) -> list[str]:
+        """What would be restarted or reloaded, in words, in the order in which it is done."""
+        words = {
+            "start": "supervisord: start, with its programs",
+            "apply": "supervisord: programs whose settings changed",
+            "restart": "supervisord: restart with ALL programs (its own settings changed)",
+        }
+        listed = [f"Apache: {self.apache}"] if self.apache else []
+        listed += [words[self.supervisord]] if self.supervisord else []
+        return listed + [f"{name}: {how.replace('signal-', 'reload by SIG')}" for name, how in self.programs]
+
+
+def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
+    """Compare, and say which services that touches."""
+    changes = [_compare(file, snapshot) for file in wanted]
+    changed = [change for change in changes if change.kind != UNCHANGED]
+    touched = {change.wanted.service for change in changed}
+    apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
+    supervisord, replaced = _supervisord(host, changed, snapshot)
+    programs = []
+    if supervisord in ("", "apply"):
+        paths = [change.wanted.path for change in changed if change.wanted.service == "programs"]
+        programs = [(name, how) for name, how, path in reload_ways(host) if path in paths and name not in replaced]
+    return Plan(host, changes, apache, supervisord, list(dict.fromkeys(programs)))
+
+
+def reload_ways(host: Host) -> list[tuple[str, str, str]]:
+    """(program, how it reloads, file) for each file in the home that a program's command names."""
+    found = []
+    for name, program in host.programs.items():
+        how = f"signal-{program.reload_signal}" if program.reload_signal else "restart-running"
+        found += [
+            (name, how, word.rpartition("=")[2])
+            for word in program.command.split()
+            if word.rpartition("=")[2].startswith(host.home + "/")
+        ]
+    return found
+
+
+def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
+    found = snapshot.files.get(file.path) or FoundFile(file.path, None)
+    deployed = snapshot.deployed.get(file.path)
+    if not found.readable:
+        kind = UNREADABLE
+    elif found.digest is None:
+        kind = CREATE
+    elif found.digest == file.digest:
+        kind = UNCHANGED if found.mode == file.mode else UPDATE
+    elif deployed is None:
+        kind = TAKE_OVER
+    else:
+        kind = UPDATE if found.digest == deployed else EDITED
+    return FileChange(file, found, kind)
+
+
+def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> tuple[str, set[str]]:
+    """What supervisord has to do, and the programs that are started anew by it."""
+    own = [change for change in changed if change.wanted.path == supervisord_conf(host)]
+    if snapshot.supervisord == "down":
+        return "start", set()
+    if not own or own[0].found.digest == own[0].wanted.digest:
+        return "", set()
+    before, after = _sections(own[0].found.content or b""), _sections(own[0].wanted.content)
+    if before is None or after is None:
+        return "restart", set()
+    differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    programs = {name.removeprefix("program:") for name in differing if name.startswith("program:")}
+    own_settings = {name for name in differing if not name.startswith(("program:", "supervisorctl"))}
+    if own_settings:
+        return "restart", set()
+    return ("apply" if programs else ""), programs
+
+
+def _sections(content: bytes) -> dict[str, dict[str, str]] | None:
+    """The sections of a supervisord.conf without its comments; None if it is not one."""
+    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
+    try:
+        parser.read_string(content.decode())
+    except (configparser.Error, UnicodeDecodeError):
+        return None
+    return {name: dict(parser[name]) for name in parser.sections()}

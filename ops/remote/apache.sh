@@ -1,0 +1,32 @@
+# apache.sh: test Apache's configuration and, where a command is given, restart or reload it.
+# Asked:    the words of the commands, "configtest WORD", "apache WORD"; "listens PORT"; "password" and a line; end
+# Answers:  "configtest ok" or "configtest failed" with "evidence BASE64"; then the same for "apache"; end
+say poms-ops apache
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+attempt() { # do what $1 says, keep what it prints, and tell how it ended
+    what=$1
+    shift
+    if "$@" >"$work/output" 2>&1; then
+        say "$what ok"
+    else
+        say "$what failed"
+        say "evidence $(encoded_tail 40 "$work/output")"
+        exit 1
+    fi
+}
+
+while IFS= read -r line; do
+    case $line in
+    "configtest "* | "apache "* | "listens "*) printf '%s\n' "${line#* }" >>"$work/${line%% *}" ;;
+    password) IFS= read -r sudo_password ;;
+    end) break ;;
+    esac
+done
+attempt configtest run_command "$work/configtest"
+if [ -e "$work/apache" ]; then
+    attempt apache run_command "$work/apache"
+    while read -r port; do attempt answers answers "$port"; done <"$work/listens"
+fi
+say end

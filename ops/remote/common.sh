@@ -1,0 +1,126 @@
+# Shared by the scripts that run on a host; ops/remote.py puts it before each of them.
+# The operator's side talks over standard input and reads descriptor 3, one fact a line. Whatever else is printed,
+# by a greeting login shell or by a tool, goes to standard error, so nothing can be taken for a fact.
+set -eu
+umask 077
+exec 3>&1 1>&2
+trap '' PIPE
+
+# What the scripts are told and the functions below use.
+state_dir='' activate='' supervisord_conf='' supervisor_socket='' sudo_password=''
+
+say() { printf '%s\n' "$*" >&3 || :; }
+
+# The last lines of a file as one word, for the operator's eyes.
+encoded_tail() { tail -n "$1" "$2" | base64 | tr -d '\n'; }
+
+# Run an inventory's command: its words are the lines of file $1. A leading "sudo" asks for no password of its own;
+# one that the operator gave goes to sudo's standard input and nowhere else.
+run_command() {
+    command_file=$1
+    set --
+    while IFS= read -r word; do set -- "$@" "$word"; done <"$command_file"
+    if [ "$1" != sudo ]; then
+        "$@" </dev/null 3>&-
+    elif [ -n "$sudo_password" ]; then
+        shift
+        printf '%s\n' "$sudo_password" | sudo -S -p '' -- "$@"
+    else
+        shift
+        sudo -n -- "$@" </dev/null
+    fi
+}
+
+# Run a command with the products set up. `activate` is the operator's own shell text and may be rude: it runs in a
+# bash without -e or -u, and its output goes to standard error.
+with_products() {
+    # shellcheck disable=SC2016 # expanded by that bash
+    bash -c 'activate=$1; shift; eval "$activate" </dev/null >&2; exec "$@"' poms-ops "$activate" "$@" </dev/null 3>&-
+}
+
+# The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
+supervisor_python() {
+    # shellcheck disable=SC2016 # expanded by that bash
+    bash -c '
+        activate=$1; shift
+        eval "$activate" </dev/null >&2
+        if ! tool=$(command -v supervisorctl); then
+            echo "the products give no supervisorctl after: $activate" >&2
+            exit 127
+        fi
+        IFS= read -r first <"$tool"
+        case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
+        exec python - "$tool" "$@"
+    ' poms-ops "$activate" "$@"
+}
+
+# Ask supervisord to do $1 with the programs named after it; supervise.py notes under "taken" what took in its files.
+ask_supervisord() {
+    action=$1
+    shift
+    mkdir -p "$state_dir/taken"
+    supervise "$action" "$supervisor_socket" "$state_dir/taken" "$@" >&3
+}
+
+# The words of a file of /proc, a line each; none where the process has gone or will not be looked at.
+words_of() { cat "$1" 2>/dev/null | tr '\0' '\n'; }
+
+# "up PID", "down", or "deaf PID": alive, but nothing can reach it by its socket.
+supervisord_state() {
+    found=
+    for entry in /proc/[0-9]*; do
+        if [ -O "$entry" ] && words_of "$entry/cmdline" | grep -q '/supervisord$'; then
+            if words_of "$entry/cmdline" | grep -qxF -e "$supervisord_conf"; then
+                found=${entry#/proc/}
+            fi
+        fi
+    done
+    if [ -z "$found" ]; then
+        echo down
+    elif [ -S "$supervisor_socket" ]; then
+        echo "up $found"
+    else
+        echo "deaf $found"
+    fi
+}
+
+# Process ids of programs that an earlier supervisord left behind when it was killed.
+orphaned_programs() {
+    for entry in /proc/[0-9]*; do
+        if [ -O "$entry" ] && words_of "$entry/environ" |
+            grep -qxF -e "SUPERVISOR_SERVER_URL=unix://$supervisor_socket"; then
+            echo "${entry#/proc/}"
+        fi
+    done
+}
+
+# Start supervisord, unless that would run every program twice.
+start_supervisord() {
+    state=$(supervisord_state)
+    case $state in
+    up*) return 0 ;;
+    deaf*)
+        echo "supervisord runs as process ${state#deaf } without its socket $supervisor_socket; a second one would" \
+            "run every program twice. 'kill -HUP ${state#deaf }' makes the socket again and restarts the programs."
+        return 1
+        ;;
+    esac
+    orphans=$(orphaned_programs | tr '\n' ' ')
+    if [ -n "$orphans" ]; then
+        echo "an earlier supervisord was killed and left its programs running: process ${orphans% }." \
+            "A new one would run them twice; end them first ('kill ${orphans% }')."
+        return 1
+    fi
+    (umask 022 && with_products supervisord -c "$supervisord_conf")
+}
+
+# Something accepts connections on local port $1 within 10 seconds.
+answers() {
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        # shellcheck disable=SC2016 # expanded by that bash
+        if bash -c 'exec 9<>"/dev/tcp/127.0.0.1/$1"' poms-ops "$1" 2>/dev/null; then return 0; fi
+        sleep 0.5
+    done
+    echo "nothing accepts connections on port $1"
+    return 1
+}

@@ -1,0 +1,37 @@
+# probe.sh: what is on the host, in one answer. Changes nothing.
+# Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., end
+# Answers:  "file DIGEST MODE OWNER PATH" and, where the digest is not the wanted one, "content BASE64";
+#           "absent PATH"; "unreadable PATH"; "deployed DIGEST MODE PATH" of the last release; "release ID";
+#           "lock TEXT"; "supervisord STATE"; "free KILOBYTES"; end
+say poms-ops probe
+while IFS= read -r line; do
+    value=${line#* }
+    case $line in
+    "state_dir "*) state_dir=$value ;;
+    "supervisord_conf "*) supervisord_conf=$value ;;
+    "supervisor_socket "*) supervisor_socket=$value ;;
+    "file "*)
+        wanted=${value%% *}
+        path=${value#* }
+        if [ ! -e "$path" ]; then
+            say "absent $path"
+        elif [ ! -r "$path" ] || [ ! -f "$path" ]; then
+            say "unreadable $path"
+        else
+            digest=$(sha256sum <"$path")
+            digest=${digest%% *}
+            say "file $digest $(stat -L -c '%a %U' -- "$path") $path"
+            [ "$digest" = "$wanted" ] || say "content $(base64 <"$path" | tr -d '\n')"
+        fi
+        ;;
+    end) break ;;
+    esac
+done
+if [ -r "$state_dir/current/manifest" ]; then
+    while IFS= read -r line; do say "deployed $line"; done <"$state_dir/current/manifest"
+    say "release $(basename "$(readlink "$state_dir/current")")"
+fi
+[ ! -r "$state_dir/lock/owner" ] || say "lock $(cat "$state_dir/lock/owner")"
+say "supervisord $(supervisord_state)"
+say "free $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"
+say end

@@ -1,0 +1,295 @@
+# supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
+# supervisor itself runs under (2.7 or 3), so it keeps to what both know.
+# Usage: supervise.py SUPERVISORCTL ACTION SOCKET TAKEN [NAME ...]; TAKEN is a folder that holds, for each program, an empty file as
+# old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
+import json
+import os
+import sys
+import time
+
+try:
+    from xmlrpc.client import Fault, ServerProxy
+except ImportError:
+    from xmlrpclib import Fault, ServerProxy
+
+try:
+    from supervisor.xmlrpc import SupervisorTransport
+except ImportError:  # only the launcher knows where its library is: let it print its help into nowhere, then look again
+    import runpy
+
+    arguments, output = sys.argv, sys.stdout
+    sys.argv, sys.stdout = [arguments[1], "--help"], open(os.devnull, "w")
+    try:
+        runpy.run_path(arguments[1], run_name="__main__")
+    except SystemExit:
+        pass
+    sys.argv, sys.stdout = arguments, output
+    from supervisor.xmlrpc import SupervisorTransport
+
+SETTLE = 15  # seconds beyond a program's startsecs in which it must have reached RUNNING
+RESTART = 60  # seconds in which supervisord must be back
+
+
+def connect(socket):
+    return ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, "unix://" + socket))
+
+
+def tell(**facts):
+    print(json.dumps(facts, sort_keys=True))
+    sys.stdout.flush()
+
+
+def took(name):
+    """Note that program `name` has just read its files."""
+    with open(os.path.join(TAKEN, name.replace("/", "_")), "w"):
+        pass
+
+
+def is_newer(path, name):
+    """Whether `path` changed since program `name` last read its files, as far as we know."""
+    try:
+        noted = os.path.getmtime(os.path.join(TAKEN, name.replace("/", "_")))
+    except OSError:
+        return True
+    return os.path.getmtime(path) > noted
+
+
+def full_name(info):
+    if info["group"] == info["name"]:
+        return info["name"]
+    return info["group"] + ":" + info["name"]
+
+
+def programs(server):
+    return dict((full_name(info), info) for info in server.supervisor.getAllProcessInfo())
+
+
+def changed_groups(server):
+    """(added, changed, removed) names of groups, after supervisord has read its configuration again."""
+    return server.supervisor.reloadConfig()[0]
+
+
+def start_settings(server):
+    """Name of a program to what the configuration on disk says of its start; empty for an old supervisor."""
+    try:
+        return dict((item["name"], item) for item in server.supervisor.getAllConfigInfo())
+    except Fault:
+        return {}
+
+
+def settle(server, names):
+    """Wait until each of `names` is RUNNING, or has ended as its configuration allows."""
+    settings = start_settings(server)
+    for name in names:
+        begun = time.time()
+        limit = settings.get(name.split(":")[-1], {}).get("startsecs", 10) + SETTLE
+        while True:
+            info = server.supervisor.getProcessInfo(name)
+            if info["statename"] not in ("STARTING", "BACKOFF", "STOPPING") or time.time() - begun > limit:
+                break
+            time.sleep(0.1)
+        tell(program=name, state=info["statename"], pid=info["pid"])
+        if info["statename"] in ("FATAL", "BACKOFF", "STARTING", "UNKNOWN") or (
+            info["statename"] == "EXITED" and info["exitstatus"] != 0
+        ):
+            why = info["spawnerr"] or "it ended with status %s" % info["exitstatus"]
+            raise SystemExit("program %s is %s: %s" % (name, info["statename"], why))
+
+
+def running(server, names):
+    """Those of `names` that nobody has stopped on purpose."""
+    now = programs(server)
+    return [name for name in names if name in now and now[name]["statename"] not in ("STOPPED", "STOPPING")]
+
+
+def replace_group(server, group):
+    server.supervisor.stopProcessGroup(group)
+    server.supervisor.removeProcessGroup(group)
+    server.supervisor.addProcessGroup(group)
+    took(group)
+
+
+def members(server, groups):
+    return [name for name, info in programs(server).items() if info["group"] in groups]
+
+
+def apply(server, _names):
+    """Take in the configuration on disk: only groups that changed, and none that an operator stopped."""
+    added, changed, removed = changed_groups(server)
+    settings = start_settings(server)
+    for group in removed:
+        server.supervisor.stopProcessGroup(group)
+        server.supervisor.removeProcessGroup(group)
+        tell(program=group, did="removed")
+    taken = []
+    for group in changed:
+        autostart = any(settings.get(name.split(":")[-1], {}).get("autostart", True) for name in members(server, [group]))
+        if autostart and not running(server, members(server, [group])):
+            tell(program=group, did="left stopped")
+            continue
+        replace_group(server, group)
+        tell(program=group, did="restarted with its new configuration")
+        taken.append(group)
+    for group in added:
+        server.supervisor.addProcessGroup(group)
+        took(group)
+        tell(program=group, did="added")
+        taken.append(group)
+    time.sleep(1.1)  # supervisord starts what is new on its next tick
+    settle(server, running(server, members(server, taken)))
+
+
+def start(server, names):
+    """Start `names`; a group whose configuration changed is taken in first."""
+    added, changed, _removed = changed_groups(server)
+    for name in names:
+        group = name.split(":")[0]
+        if group in added:
+            server.supervisor.addProcessGroup(group)
+        elif group in changed:
+            replace_group(server, group)
+        else:
+            continue
+        added, changed = [g for g in added if g != group], [g for g in changed if g != group]
+    for name in names:
+        was = server.supervisor.getProcessInfo(name)["statename"]
+        if was in ("RUNNING", "STARTING"):
+            tell(program=name, did="was running")
+            continue
+        try:
+            server.supervisor.startProcess(name, False)
+        except Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise
+        took(name)
+        tell(program=name, did="started")
+    settle(server, names)
+
+
+def stop(server, names):
+    for name in names:
+        try:
+            server.supervisor.stopProcess(name)
+            tell(program=name, did="stopped")
+        except Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise
+            tell(program=name, did="was stopped")
+
+
+def restart(server, names):
+    for name in running(server, names):
+        server.supervisor.stopProcess(name)
+    start(server, names)
+
+
+def restart_running(server, names):
+    """Restart those of `names` that are not stopped on purpose."""
+    for name in names:
+        if not running(server, [name]):
+            tell(program=name, did="left stopped")
+    restart(server, running(server, names))
+
+
+def send_signal(server, signal, names):
+    for name in names:
+        if running(server, [name]):
+            server.supervisor.signalProcess(name, signal)
+            took(name)
+            tell(program=name, did="told by SIG%s to reload" % signal)
+        else:
+            tell(program=name, did="left stopped")
+    time.sleep(1.1)  # a master that dies of its new configuration does so at once
+    settle(server, running(server, names))
+
+
+def reload_changed(server, triples):
+    """Take in what changed; `triples` are program, how it reloads ("signal-HUP", "restart-running"), its file."""
+    apply(server, ())
+    names = list(triples)
+    while names:
+        name, how, path = names[:3]
+        del names[:3]
+        if os.path.exists(path) and is_newer(path, name):
+            act(server, how, [name])
+
+
+def reload_daemon(server, _names):
+    """Restart supervisord itself; what an operator had stopped is stopped again."""
+    stopped = [name for name, info in programs(server).items() if info["statename"] == "STOPPED"]
+    before = server.supervisor.getPID(), max([info["start"] for info in programs(server).values()] or [0])
+    server.supervisor.restart()
+    for name in programs(server):
+        took(name)
+    tell(did="supervisord restarted with all its programs")
+    time.sleep(1)
+    await_daemon(server, before)
+    now = programs(server)
+    stop(server, [name for name in stopped if name in now])
+    settle(server, running(server, list(programs(server))))
+
+
+def await_daemon(server, before=None):
+    begun = time.time()
+    while True:
+        try:
+            if server.supervisor.getState()["statename"] == "RUNNING":
+                starts = max([info["start"] for info in programs(server).values()] or [0])
+                if before is None or starts == 0 or (server.supervisor.getPID(), starts) != before:
+                    return
+        except (OSError, IOError, Fault):
+            pass
+        if time.time() - begun > RESTART:
+            raise SystemExit("supervisord did not answer on its socket within %d seconds" % RESTART)
+        time.sleep(0.2)
+
+
+def await_programs(server, _names):
+    await_daemon(server)
+    for name in programs(server):
+        took(name)
+    time.sleep(1.1)
+    settle(server, running(server, list(programs(server))))
+
+
+def shutdown(server, _names):
+    server.supervisor.shutdown()
+
+
+def states(server, _names):
+    try:
+        info = server.supervisor.getAllProcessInfo()
+    except (OSError, IOError) as error:
+        raise SystemExit("supervisord cannot be asked: %s" % error)
+    for item in info:
+        tell(
+            program=full_name(item), state=item["statename"], pid=item["pid"], since=item["start"], now=item["now"],
+            stopped=item["stop"], exitstatus=item["exitstatus"], error=item["spawnerr"],
+        )
+
+
+ACTIONS = {
+    "apply": apply, "await": await_programs, "reload": reload_daemon, "restart": restart,
+    "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+}
+
+
+def act(server, action, names):
+    if action.startswith("signal-"):
+        send_signal(server, action[len("signal-"):], names)
+    else:
+        ACTIONS[action](server, names)
+
+
+def main(action, socket, names):
+    server = connect(socket)
+    try:
+        act(server, action, names)
+    except Fault as fault:
+        raise SystemExit("supervisord refused '%s': %s" % (action, fault.faultString))
+    except (OSError, IOError) as error:
+        raise SystemExit("supervisord cannot be reached by %s: %s" % (socket, error))
+
+
+TAKEN = sys.argv[4]
+main(sys.argv[2], sys.argv[3], sys.argv[5:])

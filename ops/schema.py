@@ -1,0 +1,236 @@
+"""The types of the inventory: every value that differs between sites, with its default.
+
+`docs/inventory.md` explains each key. Options of uWSGI and supervisord bear their programs' own names.
+Source of the defaults: the production document of POMS, except where a comment says otherwise.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    """Text that must match `pattern` as a whole; `rule` says so in the operator's words."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(rule)
+        return text
+
+    function: Callable[[str], str] = check
+    return AfterValidator(function)
+
+
+_PATH = r"(?!.*/\.\.?(/|$))(/[^/]+)+"
+_LOOPBACK = r"(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost):[0-9]{1,5}"
+
+Text = Annotated[str, _matching(r".+", "must not be empty")]
+Name = Annotated[
+    str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "must be a name of letters, digits, dots and dashes")
+]
+Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
+Address = Annotated[
+    str,
+    _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:]+(%[A-Za-z0-9._-]+)?", "must be a name or IP address"),
+]
+Attribute = Annotated[
+    str,
+    _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be an attribute's name, and not begin with HTTP_"),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+AbsolutePath = Annotated[str, _matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
+UrlPath = Annotated[
+    str,
+    _matching(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", "must be a path such as /poms, with no trailing slash"),
+]
+Listen = Annotated[
+    str,
+    _matching(
+        rf"{_LOOPBACK}|{_PATH}",
+        "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket",
+    ),
+]
+Command = Annotated[list[Text], Field(min_length=1)]
+Megabytes = Annotated[int, Field(ge=1, le=1_048_576)]
+Seconds = Annotated[int, Field(ge=0, le=86_400)]
+Size = Annotated[str, _matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
+Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
+UwsgiOption = Annotated[str, _matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
+UwsgiValue = bool | int | str | list[bool | int | str]
+
+
+class Table(BaseModel):
+    """One table of the inventory: unknown keys are refused, nothing is converted, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+class Ssh(Table):
+    """How the operator's side gets in; `~/.ssh/config` and fab's own flags go before."""
+
+    known_hosts: str | None = None
+    identity_file: str | None = None
+    connect_timeout: Annotated[int, Field(ge=1, le=600)] = 10
+
+
+class ServiceCertificate(Table):
+    """A certificate without a user id, and whom it stands for. Names are in RFC 2253 form."""
+
+    issuer: Text
+    subject: Text
+    user: Account
+
+
+class Identity(Table):
+    """Who a visitor is: the allowed form of a user id, and what a client certificate says of it."""
+
+    user_id: Text = "[a-z][a-z0-9._-]{0,31}"
+    email_attribute: Attribute = "mail"
+    first_name_attribute: Attribute = "givenName"
+    last_name_attribute: Attribute = "sn"
+    certificate_issuer: Text = "CN=CILogon Basic CA 1,O=CILogon,C=US,DC=cilogon,DC=org"  # see docs/inventory.md
+    certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
+    service_certificates: list[ServiceCertificate] = []
+
+
+class Apache(Table):
+    """The system's Apache: its places, what may be asked of it, and the two ways in."""
+
+    server_root: AbsolutePath = "/etc/httpd"
+    conf_d: AbsolutePath = "/etc/httpd/conf.d"
+    log_dir: AbsolutePath = "/var/log/httpd"
+    restart: Command = ["sudo", "service", "httpd", "restart"]
+    reload: Command | Literal[False] = False  # a site whose sudo rules grant no reload restarts instead
+    configtest: Command = ["/usr/sbin/httpd", "-t"]
+    certificate: AbsolutePath = "/etc/grid-security/hostcert.pem"
+    key: AbsolutePath = "/etc/grid-security/hostkey.pem"
+    ca_dir: AbsolutePath = "/etc/httpd/TrustedCAs"
+    verify_depth: Annotated[int, Field(ge=1, le=100)] = 10
+    server_name: Name = ""
+    port: Port = 443
+    cert_port: Port = 8443
+    protocols: Annotated[list[Literal["TLSv1.2", "TLSv1.3"]], Field(min_length=1)] = ["TLSv1.2", "TLSv1.3"]
+    ciphers: Annotated[str, _matching(r"[A-Za-z0-9:+!@_-]+", "must be an OpenSSL cipher list")] = (
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+        "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+    )  # Mozilla's intermediate set without DHE
+
+
+class App(Table):
+    """The web application behind Apache: under which path, and where it listens for Apache (uwsgi protocol)."""
+
+    path: UrlPath = "/poms"
+    listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
+
+
+class Uwsgi(Table):
+    """The numbers of `uwsgi-service.ini`, and any further option of uWSGI by its own name."""
+
+    workers: Annotated[int, Field(ge=1, le=1000)] = 6
+    threads: Annotated[int, Field(ge=1, le=1000)] = 10
+    cheaper: Annotated[int, Field(ge=0, le=1000)] = 2
+    cheaper_initial: Annotated[int, Field(ge=0, le=1000, alias="cheaper-initial")] = 4
+    reload_on_as: Annotated[Megabytes, Field(alias="reload-on-as")] = 1400
+    evil_reload_on_as: Annotated[Megabytes, Field(alias="evil-reload-on-as")] = 1800
+    options: dict[UwsgiOption, UwsgiValue] = {}
+
+
+class Supervisor(Table):
+    """supervisord itself: `[supervisord]` and `[unix_http_server]` of its configuration."""
+
+    socket: AbsolutePath = ""
+    pidfile: AbsolutePath = ""
+    logfile: AbsolutePath = ""
+    logfile_maxbytes: Size = "50MB"
+    logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
+    loglevel: Literal["critical", "error", "warn", "info", "debug", "trace", "blather"] = "info"
+    minfds: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
+    environment: dict[str, str] = {}
+
+
+class Program(Table):
+    """One program that supervisord runs. Keys are supervisord's own, but for `reload_signal`, which is ours."""
+
+    command: Text
+    directory: AbsolutePath | None = None
+    priority: Annotated[int, Field(ge=0, le=100_000)] = 999
+    autostart: bool = True
+    autorestart: bool | Literal["unexpected"] = "unexpected"
+    startsecs: Seconds = 1
+    startretries: Annotated[int, Field(ge=0, le=1000)] = 3
+    exitcodes: list[Annotated[int, Field(ge=0, le=255)]] = [0]
+    stopsignal: Signal = "TERM"
+    stopwaitsecs: Seconds = 10
+    stopasgroup: bool = False
+    killasgroup: bool = False
+    environment: dict[str, str] = {}
+    umask: Annotated[str, _matching(r"0?[0-7]{3}", "must be an octal mask such as 022")] | None = None
+    redirect_stderr: bool = True
+    stdout_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.log
+    stdout_logfile_maxbytes: Size = "50MB"
+    stdout_logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
+    stderr_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.err, where stderr is not merged
+    stderr_logfile_maxbytes: Size = "50MB"
+    stderr_logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
+    reload_signal: Signal | Literal[False] = False
+
+
+class Host(Table):
+    """One host, complete: what is not in the inventory has its default here."""
+
+    name: Name
+    address: Address
+    port: Port = 22
+    account: Account = "poms"
+    home: AbsolutePath
+    activate: Text = '. "$HOME/products/setup" && setup poms'
+    config_dir: AbsolutePath
+    log_dir: AbsolutePath
+    state_dir: AbsolutePath
+    ssh: Ssh = Ssh()
+    identity: Identity = Identity()
+    apache: Apache
+    app: App = App()
+    uwsgi: Uwsgi = Uwsgi()
+    supervisor: Supervisor
+    programs: dict[Name, Program] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_that_follow(cls, data: Any) -> Any:
+        """Fill in what follows from other values: places from the home, names from the host's name."""
+        if not isinstance(data, dict):
+            return data
+        name, account = data.get("name", ""), data.get("account", "poms")
+        home = data.get("home", f"/home/{account}")
+        follows = {
+            "address": name,
+            "home": home,
+            "config_dir": f"{home}/private/config/poms",
+            "log_dir": f"{home}/private/logs/poms",
+            "state_dir": f"{home}/private/poms-ops",
+        }
+        data = follows | data
+        tables: dict[str, dict[str, object]] = {
+            "apache": {"server_name": data["address"]},
+            "supervisor": {
+                "socket": f"{home}/supervisor.sock",
+                "pidfile": f"{home}/supervisord.pid",
+                "logfile": f"{data['log_dir']}/supervisord.log",
+            },
+        }
+        for table, values in tables.items():
+            given = data.get(table, {})
+            if isinstance(given, dict):
+                data[table] = values | given
+        return data
+
+
+class Fleet(Table):
+    """Which hosts there are, which one is meant when none is named, and groups of them."""
+
+    default: Name
+    groups: dict[Name, list[Name]] = {}

@@ -1,0 +1,103 @@
+"""What is on a host: asked by one command (`remote/probe.sh`), read into types by a pure function."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ops.connection import Remote
+from ops.errors import HostError
+from ops.schema import Host
+from ops.templates import RenderedFile, supervisord_conf
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """One managed path as it is on the host.
+
+    `digest` is SHA-256 in hex, None where there is no file; `content` is there only where it is not the wanted one.
+    """
+
+    path: str
+    digest: str | None
+    mode: str = ""
+    owner: str = ""
+    content: bytes | None = None
+    readable: bool = True
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One host at one moment.
+
+    `deployed` is path to digest in the last release; `supervisord` is "up", "down" or "deaf".
+    """
+
+    files: dict[str, FoundFile]
+    deployed: dict[str, str]
+    release: str | None
+    lock: str | None
+    supervisord: str
+    supervisord_pid: int | None
+    free_kilobytes: int
+
+
+def probe(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
+    """Look at the host with one command. Raises HostError where its answer cannot be read."""
+    answer = remote.ask("probe", [*place_lines(remote.host), *(f"file {file.digest} {file.path}" for file in wanted)])
+    try:
+        return parse(answer)
+    except (ValueError, IndexError, binascii.Error) as error:
+        raise HostError(
+            remote.host.name,
+            f"the answer to the probe cannot be read: {error}",
+            left="everything: it was only looked at",
+        ) from None
+
+
+def place_lines(host: Host) -> Iterator[str]:
+    """The lines of every request that say where things are on the host."""
+    yield f"state_dir {host.state_dir}"
+    yield f"supervisord_conf {supervisord_conf(host)}"
+    yield f"supervisor_socket {host.supervisor.socket}"
+    yield f"activate {host.activate}"
+
+
+def parse(answer: list[str]) -> Snapshot:
+    """Read the answer of probe.sh. Raises ValueError if it is not whole."""
+    files: dict[str, FoundFile] = {}
+    deployed: dict[str, str] = {}
+    words = {"release": "", "lock": "", "supervisord": "", "free": ""}
+    last = ""
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == "file":
+            digest, mode, owner, last = value.split(" ", 3)
+            files[last] = FoundFile(last, digest, mode.zfill(4), owner)
+        elif kind == "content":
+            before = files[last]
+            content = base64.b64decode(value, validate=True)
+            files[last] = FoundFile(last, before.digest, before.mode, before.owner, content)
+        elif kind == "absent":
+            files[value] = FoundFile(value, None)
+        elif kind == "unreadable":
+            files[value] = FoundFile(value, None, readable=False)
+        elif kind == "deployed":
+            digest, _mode, path = value.split(" ", 2)
+            deployed[path] = digest
+        elif kind in words:
+            words[kind] = value
+        elif kind != "end":
+            raise ValueError(f"unexpected line {line[:80]!r}")
+    if not answer or answer[-1] != "end":
+        raise ValueError("it ends before its end")
+    state, _, pid = words["supervisord"].partition(" ")
+    return Snapshot(
+        files,
+        deployed,
+        words["release"] or None,
+        words["lock"] or None,
+        state,
+        int(pid) if pid else None,
+        int(words["free"]),
+    )

@@ -1,0 +1,153 @@
+"""Carry a plan out: one command on the host (`remote/transaction.sh`), driven to its verdict from here."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ops.connection import Dialogue, Remote
+from ops.errors import HostError, LockHeld
+from ops.plan import Plan
+from ops.releases import Release
+from ops.schema import Host
+from ops.snapshot import place_lines
+from ops.supervisor import log_files
+
+STEPS = {
+    "keep": "keeping what is there",
+    "swap": "putting the new files in place",
+    "prove": "Apache's configuration test",
+    "reload-apache": "Apache",
+    "start-supervisord": "starting supervisord",
+    "apply-programs": "programs with new settings",
+    "restart-supervisord": "restarting supervisord",
+    "check": "checking what was reloaded",
+    "commit": "keeping it",
+    "put-back": "PUTTING BACK what was there",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a transaction ended, and what supervisord did meanwhile: (program, what was done, state)."""
+
+    release: str
+    programs: list[tuple[str, str, str]]
+
+
+def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
+    """Change the host as a whole. `tell` gets a line for each step.
+
+    Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
+    """
+    dialogue = remote.start("transaction", [*_request(plan, release), *remote.password_lines(), "end"])
+    return _follow(plan.host, dialogue, release, tell)
+
+
+def _request(plan: Plan, release: Release) -> Iterator[str]:
+    host = plan.host
+    places = list(place_lines(host))
+    yield places[0]
+    yield f"{release.who}, {release.name}"  # whom the lock names
+    yield from places[1:]
+    yield f"release {release.name}"
+    yield from (f"meta {line}" for line in release.meta_lines())
+    yield from (f"directory {folder}" for folder in directories(plan))
+    for change in plan.changed:
+        seen = change.found.digest or "absent"
+        yield f"file {change.wanted.mode} {seen} {change.wanted.path}"
+        yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
+    for change in plan.changes:
+        yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
+    if plan.apache:
+        yield from apache_lines(host, plan.apache)
+    if plan.supervisord:
+        yield f"supervisord {plan.supervisord}"
+    yield from (f"program {how} {name}" for name, how in plan.programs)
+
+
+def apache_lines(host: Host, action: str) -> Iterator[str]:
+    """Apache's commands as a request carries them; `action` is "restart", "reload" or "" for the test alone."""
+    yield from (f"configtest {word}" for word in host.apache.configtest)
+    command = {"restart": host.apache.restart, "reload": host.apache.reload or host.apache.restart, "": []}[action]
+    yield from (f"apache {word}" for word in command)
+    if action:
+        yield f"listens {host.apache.port}"
+        yield f"listens {host.apache.cert_port}"
+
+
+def directories(plan: Plan) -> list[str]:
+    """The folders in the account's home that files, logs and sockets need, each once."""
+    host = plan.host
+    paths = [change.wanted.path for change in plan.changed if change.wanted.service != "apache"]
+    paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile, host.app.listen]
+    for name, program in host.programs.items():
+        paths += log_files(name, program, host.log_dir).values()
+    parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]
+    return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))
+
+
+def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
+    """Read the host's steps, give the verdict, and turn the end into a result or an error."""
+    programs: list[tuple[str, str, str]] = []
+    failure, evidence, notes, ended = "", "", [], ""
+    lines = dialogue.lines()
+    while True:
+        try:
+            line = next(lines, None)
+        except KeyboardInterrupt:
+            tell("interrupted: the host puts everything back")
+            dialogue.send(["interrupted by the operator"])
+            dialogue.close_input()
+            lines = dialogue.lines()
+            continue
+        if line is None:
+            break
+        kind, _, value = line.partition(" ")
+        if kind == "locked":
+            raise LockHeld(
+                host.name,
+                f"another deploy is at work: {value}",
+                left="everything",
+                next_step="wait for it, or ask whoever it is",
+            )
+        if kind == "step":
+            tell(STEPS.get(value, value.replace("reload-", "reloading ")))
+        elif kind == "note":
+            notes.append(value)
+            tell(value)
+        elif kind == "failed":
+            failure = value
+        elif kind == "evidence":
+            evidence = base64.b64decode(value).decode(errors="replace").rstrip()
+        elif kind == "ended":
+            ended = value
+        elif kind == "verdict":
+            dialogue.send(["commit"])
+        elif line.startswith("{"):
+            programs.append(_program_line(json.loads(line)))
+    if ended == "committed":
+        return Outcome(release.name, programs)
+    raise _failed(
+        host, failure or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
+    )
+
+
+def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:
+    return str(facts.get("program", "supervisord")), str(facts.get("did", "")), str(facts.get("state", ""))
+
+
+def _failed(host: Host, failure: str, evidence: str, ended: str) -> HostError:
+    left = {
+        "unchanged": "everything: nothing had been changed",
+        "rolled-back": "everything: the files that were there are back, and what was reloaded took them in again",
+    }.get(ended, "UNKNOWN: the next deploy puts back what this one kept, before it does anything else")
+    said = f"; the last the host's tools said:\n{_indented(evidence)}" if evidence else ""
+    return HostError(
+        host.name, f"{failure} failed{said}", left=left, next_step="mend what it names, then deploy again"
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

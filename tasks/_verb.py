@@ -1,0 +1,91 @@
+"""What makes a function a verb: its hosts come from the inventory, its errors are for the operator."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import fabric
+import fabric.main
+import invoke
+
+from ops import console
+from ops.errors import OperatorError
+from ops.inventory import Inventory, inventory_path, read_inventory
+from ops.schema import Host
+
+NEEDS_ATTENTION = 2
+
+
+class OncePerVerb(fabric.Executor):  # type: ignore[misc] # fabric is untyped
+    """Runs a verb once, whatever `-H` names; the verb itself goes to its hosts.
+
+    Fabric's own executor would call it for each host in turn, and on the operator's machine where there is none.
+    """
+
+    def expand_calls(self, calls: Sequence[Any], apply_hosts: bool = True) -> list[Any]:  # noqa: ARG002 - Fabric's
+        """Leave the calls as they are, each with a context that runs nothing locally."""
+        if self.core.remainder:
+            raise invoke.Exit("Nothing was run: '-- COMMAND' belongs to no verb of poms-ops.", code=3)
+        plain = [invoke.Call(call) if isinstance(call, invoke.Task) else call for call in calls]
+        return [call.clone(into=_Call) for call in plain]
+
+
+class _Context(invoke.Context):  # type: ignore[misc] # invoke is untyped here
+    """The context of a verb: settings, and no way to run anything on the operator's own machine by mistake."""
+
+    def run(self, *_: Any, **__: Any) -> None:
+        """Refuse."""
+        raise OperatorError("c.run would run on this machine, not on a host; use ops.connection.connect")
+
+    sudo = run
+
+
+class _Call(invoke.Call):  # type: ignore[misc]
+    def make_context(self, config: Any, core_parse_result: Any = None) -> _Context:  # noqa: ARG002 - invoke's signature
+        return _Context(config=config)
+
+
+def verb(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
+    """Make a function a verb of fab; `options` are invoke's for a task. The function may return an exit code."""
+
+    def decorate(function: Callable[..., int | None]) -> Any:
+        @functools.wraps(function)
+        def guarded(context: Any, *args: Any, **kwargs: Any) -> None:
+            try:
+                code = function(context, *args, **kwargs)
+            except OperatorError as error:
+                show_error(error)
+                raise invoke.Exit(code=error.code) from None
+            except KeyboardInterrupt:
+                console.say("Interrupted.", err=True)
+                raise invoke.Exit(code=130) from None
+            if code:
+                raise invoke.Exit(code=code)
+
+        return invoke.task(guarded, **options)
+
+    return decorate
+
+
+def show_error(error: OperatorError) -> None:
+    """Print an error, and what was added to it on its way, on standard error."""
+    console.say("\n".join([str(error), *getattr(error, "__notes__", [])]), "red", err=True)
+
+
+def inventory() -> Inventory:
+    """The inventory of this run, read and checked."""
+    return read_inventory(inventory_path())
+
+
+def chosen(*, everywhere: bool) -> list[Host]:
+    """The hosts of this run: those of `-H`; without it all (`everywhere`, for verbs that look) or the default."""
+    given = fabric.main.program.core[0].args.hosts.value
+    return inventory().choose(given, everywhere=everywhere)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output."""
+    json.dump(document, sys.stdout, indent=2, sort_keys=True)
+    sys.stdout.write("\n")

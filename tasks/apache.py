@@ -1,0 +1,51 @@
+"""`check-apache`, `reload-apache`, `restart-apache`: the configuration test always goes first."""
+
+import functools
+from typing import Any
+
+from ops import console
+from ops.apache_control import control
+from ops.connection import connect
+from ops.fleet import ask_all, change_in_turn
+from ops.schema import Host
+from tasks._verb import chosen, show_error, verb
+
+
+@verb()
+def check_apache(context: Any) -> int:
+    """Test Apache's configuration as it is on the host. Without -H: all hosts of the inventory."""
+    answers = ask_all(chosen(everywhere=True), functools.partial(_control, context.config, ""))
+    for answer in answers:
+        if answer.error:
+            show_error(answer.error)
+        else:
+            console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
+    return 1 if any(answer.error for answer in answers) else 0
+
+
+@verb()
+def reload_apache(context: Any) -> None:
+    """Test Apache's configuration, then let Apache take it in without dropping a request.
+
+    Needs apache.reload in the inventory. A failing test reloads nothing. Without -H: the default host.
+    """
+    change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "reload"))
+
+
+@verb()
+def restart_apache(context: Any) -> None:
+    """Test Apache's configuration, then restart Apache; requests under way are lost.
+
+    A failing test restarts nothing. Without -H: the default host.
+    """
+    change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "restart"))
+
+
+def _control(config: Any, action: str, host: Host) -> None:
+    with connect(host, config) as remote:
+        control(remote, action)
+    if action:
+        console.say(
+            f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}",
+            "green",
+        )

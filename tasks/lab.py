@@ -1,0 +1,61 @@
+"""`lab.up`, `lab.down`, `lab.status`: disposable real hosts on this machine."""
+
+import time
+from typing import Any
+
+from invoke import Collection
+
+import lab
+from ops import console
+from tasks._verb import print_json, verb
+
+
+@verb(help={"hosts": "Names of the hosts, separated by commas (default: pomsgpvm01,fermicloud045)."})
+def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS)) -> None:
+    """Have real hosts run on this machine, for trying verbs where nothing can break; needs root, and says so first.
+
+    Each has its own file system, network, sshd, sudo, Apache and shibd. The first time builds their root file system.
+    """
+    names = [name for name in (part.strip() for part in hosts.split(",")) if name]
+    report = lab.up(names, say=_progress)
+    for name in report.already_running:
+        console.say(f"{name} was running.")
+    console.say(f"Inventory: {report.inventory}", "green")
+    console.say(f"Try: POMS_INVENTORY={_short(str(report.inventory))} fab -H {names[0]} deploy")
+
+
+@verb()
+def down(_context: Any) -> None:
+    """End the lab's hosts and remove all they left: processes, mounts, interfaces, keys."""
+    names = lab.down(say=_progress)
+    console.say(f"Ended and removed: {', '.join(names)}." if names else "There was no lab.")
+
+
+@verb(help={"json": "Print one JSON document: a list of hosts."})
+def status(_context: Any, json: bool = False) -> None:
+    """Show the lab's hosts, their addresses and what runs in them."""
+    hosts = lab.status(say=_progress)
+    if json:
+        print_json([vars(host) for host in hosts])
+        return
+    if not hosts:
+        console.say("There is no lab; fab lab.up makes one.")
+        return
+    rows = []
+    for host in hosts:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(host.since)) if host.since else ""
+        runs = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in sorted(host.processes.items()))
+        rows.append((host.name, host.address, "running" if host.running else "!not running", since, runs))
+    console.table(("host", "address", "state", "since", "what runs"), rows)
+
+
+def _progress(text: str) -> None:
+    console.say(text, "dim", err=True)
+
+
+def _short(path: str) -> str:
+    _, found, rest = path.rpartition("/lab/state/")
+    return f"lab/state/{rest}" if found else path
+
+
+namespace = Collection(up, down, status)

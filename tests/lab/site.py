@@ -1,0 +1,164 @@
+"""The lab as tests use it: fab as an operator types it, and looks at the host that do not go through fab."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import Lab, status
+from lab.host import Record, read_records
+from ops.inventory import PROJECT
+
+FAB = PROJECT / ".venv/bin/fab"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def all(self) -> str:
+        """Both streams."""
+        return self.out + self.err
+
+
+@dataclass(frozen=True)
+class Site:
+    """One lab and its operator."""
+
+    lab: Lab
+
+    def environment(self, inventory: Path | None = None) -> dict[str, str]:
+        """What an operator's shell has: no agent, no ssh settings of this machine's own."""
+        kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        return kept | {"POMS_INVENTORY": str(inventory or self.lab.inventory), "TERM": "dumb"}
+
+    def start(self, *words: str, inventory: Path | None = None) -> "subprocess.Popen[str]":
+        """Start fab, and go on."""
+        return subprocess.Popen(
+            [FAB, *words],
+            cwd=PROJECT,
+            env=self.environment(inventory),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def fab(self, *words: str, inventory: Path | None = None, check: bool = False) -> Said:
+        """Run fab as an operator does, without a terminal."""
+        with self.start(*words, inventory=inventory) as running:
+            out, err = running.communicate(timeout=180)
+        said = Said(running.returncode, out, err)
+        assert "Traceback" not in said.all, said.all
+        if check:
+            assert said.code == 0, said.all
+        return said
+
+    def changed(self, folder: Path, *changes: tuple[str, str]) -> Path:
+        """A copy of the inventory with texts replaced, each of which must be there."""
+        text = self.lab.inventory.read_text()
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after)
+        text = text.replace('known_hosts = "', f'known_hosts = "{self.lab.state}/')
+        text = text.replace('identity_file = "', f'identity_file = "{self.lab.state}/')
+        path = folder / "hosts.toml"
+        path.write_text(text)
+        return path
+
+    def address(self, host: str = "pomsgpvm01") -> str:
+        """The host's address, from the inventory."""
+        inventory = tomllib.loads(self.lab.inventory.read_text())
+        return str(inventory["hosts"][host]["address"])
+
+    def record(self, host: str = "pomsgpvm01") -> Record:
+        """The lab's own record of the host."""
+        return next(record for record in read_records(self.lab) if record.name == host)
+
+    def root(self, command: str, host: str = "pomsgpvm01") -> str:
+        """Run shell text as root on the host, past SSH; what it printed."""
+        entered = ["nsenter", "-t", str(self.record(host).pid), "-m", "-u", "-i", "-n", "-p", "-r", "-w"]
+        path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+        done = subprocess.run(
+            [*entered, "/bin/sh", "-c", command], capture_output=True, text=True, env=path, check=False, timeout=60
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def poms(self, command: str, host: str = "pomsgpvm01") -> str:
+        """Run shell text as the account, with the products set up, past SSH."""
+        inner = f'. "$HOME/products/setup" >/dev/null 2>&1; setup poms >/dev/null 2>&1\n{command}\n'
+        return self.root(f"runuser -u poms -- env HOME=/home/poms bash <<'END_OF_TEXT'\n{inner}END_OF_TEXT", host)
+
+    def read(self, path: str, host: str = "pomsgpvm01") -> str:
+        """A file of the host."""
+        return self.root(f"cat '{path}'", host)
+
+    def processes(self, name: str, host: str = "pomsgpvm01") -> int:
+        """How many processes of that name the host has."""
+        found = next(entry for entry in status(lab=self.lab) if entry.name == host)
+        return found.processes.get(name, 0)
+
+    def ask(self, url: str, *options: str, host: str = "pomsgpvm01") -> tuple[int, str]:
+        """Status and body (or Location) of a request from outside; status 0 where there was no answer."""
+        name = self.record(host).server_name
+        resolve = [f"--resolve={name}:{port}:{self.address(host)}" for port in (80, 443, 8443)]
+        done = subprocess.run(
+            ["curl", "-sS", "-m", "20", *resolve, "--cacert", self.lab.certificates / "ca.pem", *options]
+            + ["-w", "\n%{http_code} %{redirect_url}", url.replace("HOST", name)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        body, _, last = done.stdout.rpartition("\n")
+        code, _, location = last.partition(" ")
+        return int(code or 0), location or body or done.stderr
+
+    def certificate(self, name: str) -> list[str]:
+        """curl's options for one of the lab's client certificates."""
+        folder = self.lab.certificates
+        return ["--cert", str(folder / f"{name}.pem"), "--key", str(folder / f"{name}.key")]
+
+    def workers(self, host: str = "pomsgpvm01") -> dict[str, Any]:
+        """uWSGI's own statistics, read past fab."""
+        text = self.poms("uwsgi --connect-and-read /home/poms/private/uwsgi-stats.sock 2>&1", host)
+        found: dict[str, Any] = json.loads(text[text.index("{") :])
+        return found
+
+    def last_spawn(self) -> int:
+        """When the youngest worker was started, seconds since the epoch."""
+        return max(int(worker["last_spawn"]) for worker in self.workers()["workers"])
+
+    def apache(self) -> tuple[int, int, int]:
+        """Apache's pid, its generation (counts reloads) and its start, from its own status page and the kernel."""
+        pid = int(self.root("cat /run/httpd/httpd.pid"))
+        page = self.root("curl -s http://127.0.0.1/server-status?auto")
+        found = re.search(r"ParentServerConfigGeneration: (\d+)", page)
+        assert found, page
+        started = self.root(f"cut -d ' ' -f 22 /proc/{pid}/stat")
+        return pid, int(found[1]), int(started)
+
+    def program_states(self) -> dict[str, str]:
+        """supervisorctl's own word on each program."""
+        text = self.poms("supervisorctl -s unix:///home/poms/supervisor.sock status || :")
+        return {line.split()[0]: line.split()[1] for line in text.splitlines() if line.strip()}
+
+
+def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for the condition, or fail."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.2)

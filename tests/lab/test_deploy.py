@@ -1,0 +1,207 @@
+"""`deploy` and `diff` against a real host."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.inventory import read_inventory
+from ops.templates import render
+from tests.lab.site import Site
+
+INI = "/home/poms/private/config/poms/uwsgi-service.ini"
+SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
+
+
+def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(site: Site) -> None:
+    host = "fermicloud045"
+    assert site.fab("-H", host, "diff").code == 2
+    first = site.fab("-H", host, "deploy", "--yes")
+    assert first.code == 0, first.all
+    assert "take over" in first.out
+    assert "/etc/httpd/conf.d/ssl.conf" in first.out
+    for file in render(read_inventory(site.lab.inventory).hosts[host]):
+        assert site.read(file.path, host).encode() == file.content
+        assert site.root(f"stat -c %a '{file.path}'", host).strip().zfill(4) == file.mode
+    code, body = site.ask("https://HOST:8443/poms", *site.certificate("jdoe"), host=host)
+    assert code == 200
+    assert "X-Shib-Userid: jdoe" in body
+    assert site.ask("https://HOST/poms", host=host)[0] == 302
+
+    stamps = site.root(f"stat -c '%n %Y %i' {SSL} {CERT_SSL} /home/poms/supervisord.conf {INI}", host)
+    started = site.root("pgrep -u poms -f 'uwsgi --ini' -o", host)
+    second = site.fab("-H", host, "deploy", "--yes")
+    assert (second.code, "nothing to do" in second.out) == (0, True), second.all
+    assert site.root(f"stat -c '%n %Y %i' {SSL} {CERT_SSL} /home/poms/supervisord.conf {INI}", host) == stamps
+    assert site.root("pgrep -u poms -f 'uwsgi --ini' -o", host) == started
+    assert site.fab("-H", host, "diff").code == 0
+
+
+def test_without_h_deploy_goes_to_the_default_host_only_and_diff_to_all(deployed: Site) -> None:
+    said = deployed.fab("deploy", "--yes")
+    assert said.code == 0
+    assert "pomsgpvm01: nothing to do" in said.out
+    assert "fermicloud045" not in said.all
+    listed = deployed.fab("diff")
+    assert "pomsgpvm01: no difference" in listed.out
+    assert "fermicloud045" in listed.all
+
+
+def test_a_uwsgi_number_changes_only_its_file_and_reloads_only_uwsgi(deployed: Site, tmp_path: Path) -> None:
+    apache, spawned, master = deployed.apache(), deployed.last_spawn(), deployed.workers()["pid"]
+    agents = deployed.root("pgrep -u poms -f poms_agent.py")
+    time.sleep(1.1)  # uWSGI tells spawn times in whole seconds
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, ("threads = 10", "threads = 12")))
+    assert said.code == 0, said.all
+    assert "+threads = 12" in said.out.replace("  +", "+")
+    assert SSL not in said.out
+    assert deployed.last_spawn() > spawned
+    assert len(deployed.workers()["workers"][0]["cores"]) == 12
+    assert deployed.workers()["pid"] == master
+    assert deployed.apache() == apache
+    assert deployed.root("pgrep -u poms -f poms_agent.py") == agents
+
+
+def test_an_apache_value_changes_only_its_file_and_reloads_only_apache(deployed: Site, tmp_path: Path) -> None:
+    (pid, generation, started), spawned = deployed.apache(), deployed.last_spawn()
+    ssl = deployed.root(f"stat -c %i:%Y {SSL}")
+    inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 7\n"))
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 0, said.all
+    assert "SSLVerifyDepth 7" in deployed.read(CERT_SSL)
+    assert deployed.root(f"stat -c %i:%Y {SSL}") == ssl
+    assert deployed.apache() == (pid, generation + 1, started)
+    assert deployed.last_spawn() == spawned
+
+
+def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp_path: Path) -> None:
+    _, generation, started = deployed.apache()
+    reload = 'reload = ["sudo", "service", "httpd", "graceful"]'
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, (reload, "verify_depth = 6")))
+    assert said.code == 0, said.all
+    _, after, started_after = deployed.apache()
+    assert started_after > started
+    assert after <= generation + 1
+    assert deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))[0] == 200
+
+
+def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site, tmp_path: Path) -> None:
+    before, apache = deployed.read(SSL), deployed.apache()
+    inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/cert.pem"\n'))
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 1
+    assert "Apache's configuration test failed" in said.err
+    assert "/no/cert.pem" in said.err
+    assert "left as it was: everything" in said.err
+    assert deployed.read(SSL) == before
+    assert deployed.apache() == apache
+    assert deployed.fab("diff", "-H", "pomsgpvm01").code == 0
+
+
+def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path) -> None:
+    before = deployed.read("/home/poms/supervisord.conf")
+    extra = '[defaults.programs.broken]\ncommand = "/no/such/command"\nstartretries = 0\n\n[defaults.programs.poms_webservice]'
+    inventory = deployed.changed(tmp_path, ("[defaults.programs.poms_webservice]", extra))
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 1
+    assert "broken" in said.err
+    assert deployed.read("/home/poms/supervisord.conf") == before
+    assert set(deployed.program_states().values()) == {"RUNNING"}
+    assert "broken" not in deployed.program_states()
+
+
+def test_a_stopped_program_stays_stopped_and_takes_its_new_settings_when_started(deployed: Site, tmp_path: Path) -> None:
+    deployed.fab("stop-programs", "--programs=poms_status_agent", check=True)
+    change = 'poms_agent.py status"', 'poms_agent.py status2"'
+    inventory = deployed.changed(tmp_path, change)
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 0, said.all
+    assert "left stopped" in said.out
+    assert deployed.program_states()["poms_status_agent"] == "STOPPED"
+    deployed.fab("start-programs", "--programs=poms_status_agent", inventory=inventory, check=True)
+    assert deployed.root("pgrep -u poms -f 'poms_agent.py status2'").strip()
+
+
+def test_a_hand_edit_stops_the_deploy_and_is_shown(deployed: Site) -> None:
+    deployed.root(f"echo '# by hand' >> {CERT_SSL}")
+    said = deployed.fab("deploy", "--yes")
+    assert said.code == 1
+    assert "-# by hand" in said.out.replace("  -", "-")
+    assert "edited on the host since the last deploy" in said.err
+    assert "# by hand" in deployed.read(CERT_SSL)
+    assert deployed.fab("deploy", "--yes", "--force").code == 0
+    assert "# by hand" not in deployed.read(CERT_SSL)
+    assert "# by hand" in deployed.root("cat /home/poms/private/poms-ops/current/old.*")
+
+
+def test_without_a_terminal_deploy_wants_yes(deployed: Site) -> None:
+    said = deployed.fab("deploy")
+    assert said.code == 3
+    assert "--yes" in said.err
+
+
+def test_another_deploy_holds_the_host(deployed: Site, tmp_path: Path) -> None:
+    lock = "/home/poms/private/poms-ops/lock"
+    deployed.poms(
+        f"sleep 60 </dev/null >/dev/null 2>&1 & mkdir {lock}; echo 'jane@desk, r1 since noon' > {lock}/owner\n"
+        f"echo $! $(cut -d ' ' -f 22 /proc/$!/stat) > {lock}/process"
+    )
+    try:
+        inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 11"))
+        said = deployed.fab("deploy", "--yes", inventory=inventory)
+        assert (said.code, "jane@desk, r1 since noon" in said.err) == (4, True), said.all
+    finally:
+        deployed.root(f"kill $(cut -d ' ' -f 1 {lock}/process); rm -r {lock}")
+
+
+@pytest.fixture
+def counted_port() -> "tuple[int, list[str]]":
+    """A port of this machine, and who connected to it."""
+    server = socket.create_server(("127.0.0.1", 0))
+    callers: list[str] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, caller = server.accept()
+            except OSError:
+                return
+            callers.append(str(caller))
+            connection.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return server.getsockname()[1], callers
+
+
+def test_bad_input_connects_to_nothing(site: Site, tmp_path: Path, counted_port: tuple[int, list[str]]) -> None:
+    port, callers = counted_port
+    reachable = (f'address = "{site.address()}"', f'address = "127.0.0.1"\nport = {port}')
+    for words, change, said_text in (
+        (("deploy", "--yes"), ("workers = 6", 'workers = "six"'), "must be a whole number"),
+        (("diff",), ("threads = 10", "thraeds = 10"), "unknown key; nearest: threads"),
+        (("-H", "pomsgpvm01,gpvm9", "deploy", "--yes"), ("threads = 10", "threads = 10"), "nearest: pomsgpvm01"),
+        (("-H", "pomsgpvm01", "tail-logs", "--programs=webservice"), ("[fleet]", "[fleet]"), "nearest: poms_webservice"),
+    ):
+        said = site.fab(*words, inventory=site.changed(tmp_path, reachable, change))
+        assert (said.code, said_text in said.err) == (3, True), said.all
+    assert callers == []
+    good = site.fab("-H", "pomsgpvm01", "diff", inventory=site.changed(tmp_path, reachable))
+    assert good.code == 1
+    assert callers, "the counter itself counts"
+
+
+def test_a_wrong_or_unknown_host_key_is_refused(site: Site, tmp_path: Path) -> None:
+    address, other = site.address(), site.address("fermicloud045")
+    lines = site.lab.known_hosts.read_text().splitlines()
+    keys = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if line.split()[0] in (address, other)}
+    for text, message in (
+        (f"{address} {keys[other]}\n", "NOT the one in known_hosts"),
+        (f"{other} {keys[other]}\n", "its host key is not known"),
+    ):
+        (tmp_path / "known").write_text(text)
+        inventory = site.changed(tmp_path)
+        inventory.write_text(inventory.read_text().replace(str(site.lab.known_hosts), str(tmp_path / "known")))
+        said = site.fab("-H", "pomsgpvm01", "diff", inventory=inventory)
+        assert (said.code, message in said.err) == (1, True), said.all

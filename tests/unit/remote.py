@@ -1,0 +1,99 @@
+"""Runs a remote script here, under a shell of choice, as a host would run it."""
+
+import base64
+import os
+import subprocess
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from ops.scripts import script
+
+SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a script answered: its facts on descriptor 1 and everything else on 2."""
+
+    facts: list[str]
+    noise: str
+    code: int
+
+    def evidence(self) -> str:
+        """What the tools said, decoded."""
+        lines = [line.removeprefix("evidence ") for line in self.facts if line.startswith("evidence ")]
+        return "".join(base64.b64decode(line).decode() for line in lines)
+
+    def values(self, kind: str) -> list[str]:
+        """The rest of each line that begins with `kind`."""
+        return [line.removeprefix(kind + " ") for line in self.facts if line.startswith(kind + " ")]
+
+
+def run(shell: str, name: str, request: list[str]) -> Ran:
+    """Run script `name` under `shell`, sent as ops.connection sends it, with `request` behind it."""
+    text = script(name).encode()
+    done = subprocess.run(
+        [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],
+        input=text + "".join(f"{line}\n" for line in request).encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
+        start_new_session=True,
+    )
+    return Ran(done.stdout.decode().splitlines(), done.stderr.decode(), done.returncode)
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return sha256(content).hexdigest()
+
+
+def executable(path: Path, text: str) -> Path:
+    """Write a command that stands in for one of the host's."""
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@dataclass
+class FakeHost:
+    """Places for a transaction in a temporary folder; its configuration test fails on a file that holds BROKEN."""
+
+    root: Path
+    files: dict[Path, tuple[bytes, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for folder in ("conf.d", "home", "state"):
+            (self.root / folder).mkdir()
+        executable(
+            self.root / "configtest",
+            f'#!/bin/sh\nif grep -l BROKEN "{self.root}"/conf.d/*.conf; then echo "Syntax error" >&2; exit 1; fi\n',
+        )
+        executable(self.root / "reload", f'#!/bin/sh\ncat "{self.root}"/conf.d/*.conf >>"{self.root}/reloaded"\n')
+
+    @property
+    def conf(self) -> Path:
+        """The Apache file that the tests change."""
+        return self.root / "conf.d" / "ssl.conf"
+
+    def request(self, *files: tuple[Path, bytes, str], name: str = "r1", reload: str = "reload") -> list[str]:
+        """A request that writes `files` (path, content, digest seen)."""
+        lines = [
+            f"state_dir {self.root}/state",
+            "tester, r1",
+            f"supervisord_conf {self.root}/home/supervisord.conf",
+        ]
+        lines += [
+            f"supervisor_socket {self.root}/home/s.sock",
+            "activate :",
+            f"release {name}",
+            "meta by tester",
+        ]
+        lines += [f"directory {self.root}/home/private/config"]
+        for path, content, seen in files:
+            lines += [f"file 0644 {seen} {path}", f"content {base64.b64encode(content).decode()}".rstrip()]
+            lines += [f"manifest {digest(content)} 0644 {path}"]
+        lines += [f"configtest {self.root}/configtest", f"apache {self.root}/{reload}"]
+        return [*lines, "end"]

@@ -1,0 +1,164 @@
+"""The inventory: what an operator reads when it is wrong, and which hosts a command line means."""
+
+from pathlib import Path
+
+import pytest
+
+from ops.errors import BadInput
+from ops.inventory import PROJECT, Inventory, read_inventory
+
+SMALL = """
+[fleet]
+default = "web1"
+[fleet.groups]
+front = ["web2", "web1"]
+[defaults]
+account = "poms"
+[hosts.web1]
+[hosts.web2]
+port = 2222
+"""
+
+
+def read(tmp_path: Path, text: str) -> Inventory:
+    path = tmp_path / "hosts.toml"
+    path.write_text(text)
+    return read_inventory(path)
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(BadInput) as caught:
+        read(tmp_path, text)
+    assert caught.value.code == 3
+    *lines, last = str(caught.value).splitlines()
+    assert last.endswith("nothing was touched.")
+    return lines
+
+
+def test_the_shipped_inventory_has_the_documented_values() -> None:
+    inventory = read_inventory(PROJECT / "hosts.toml")
+    assert inventory.fleet.default == "pomsgpvm01"
+    assert list(inventory.hosts) == ["pomsgpvm01", "fermicloud045"]
+    for host in inventory.hosts.values():
+        assert (host.account, host.home) == ("poms", "/home/poms")
+        assert host.config_dir == "/home/poms/private/config/poms"
+        assert host.log_dir == "/home/poms/private/logs/poms"
+        assert host.apache.conf_d == "/etc/httpd/conf.d"
+        assert (host.apache.port, host.apache.cert_port, host.apache.verify_depth) == (443, 8443, 10)
+        assert host.apache.ca_dir == "/etc/httpd/TrustedCAs"
+        numbers = host.uwsgi
+        assert (numbers.cheaper, numbers.cheaper_initial, numbers.workers, numbers.threads) == (2, 4, 6, 10)
+        assert (numbers.reload_on_as, numbers.evil_reload_on_as) == (1400, 1800)
+
+
+def test_a_host_has_the_defaults_unless_it_says_otherwise(tmp_path: Path) -> None:
+    inventory = read(tmp_path, SMALL + "[hosts.web2.uwsgi]\nworkers = 3\ncheaper-initial = 3\n")
+    assert (inventory.hosts["web1"].port, inventory.hosts["web2"].port) == (22, 2222)
+    assert (inventory.hosts["web1"].uwsgi.workers, inventory.hosts["web2"].uwsgi.workers) == (6, 3)
+    assert inventory.hosts["web2"].address == "web2"
+
+
+def test_places_follow_the_home_and_names_the_address(tmp_path: Path) -> None:
+    text = SMALL.replace('account = "poms"', 'account = "dune"').replace(
+        "[hosts.web1]", '[hosts.web1]\naddress = "w.org"'
+    )
+    host = read(tmp_path, text).hosts["web1"]
+    assert host.config_dir == "/home/dune/private/config/poms"
+    assert host.supervisor.logfile == "/home/dune/private/logs/poms/supervisord.log"
+    assert host.apache.server_name == "w.org"
+
+
+@pytest.mark.parametrize(
+    ("given", "everywhere", "expected"),
+    [
+        (None, False, ["web1"]),
+        (None, True, ["web1", "web2"]),
+        ("web2", True, ["web2"]),
+        ("front", False, ["web2", "web1"]),
+        ("web1, front", False, ["web1", "web2"]),
+    ],
+)
+def test_which_hosts_are_meant(tmp_path: Path, given: str | None, everywhere: bool, expected: list[str]) -> None:
+    chosen = read(tmp_path, SMALL).choose(given, everywhere=everywhere)
+    assert [host.name for host in chosen] == expected
+
+
+def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"'wbe1' is neither a host nor a group.*nearest: web1"):
+        read(tmp_path, SMALL).choose("web2,wbe1", everywhere=True)
+    with pytest.raises(BadInput, match="names no host"):
+        read(tmp_path, SMALL).choose(",", everywhere=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[defaults]\nacount = 'x'\n", "hosts.toml: defaults.acount = 'x': unknown key; nearest: account"),
+        ("[hosts.web1.uwsgi]\nworker = 3\n", "hosts.web1.uwsgi.worker = 3: unknown key; nearest: workers"),
+        ("[default]\n", "hosts.toml: default: unknown key; nearest: defaults"),
+        ("[hosts.web1]\nport = '22'\n", "hosts.web1.port = '22': must be a whole number"),
+        ("[hosts.web1]\nport = 70000\n", "hosts.web1.port = 70000: must be less than or equal to 65535"),
+        ("[hosts.web1]\nhome = 'poms'\n", "hosts.web1.home = 'poms': must be an absolute path"),
+        (
+            "[hosts.web1]\nhome = '/a/../b'\n",
+            "hosts.web1.home = '/a/../b': must be an absolute path without '..'",
+        ),
+        (
+            "[defaults.uwsgi]\ncheaper-initial = 9\n",
+            "hosts.toml: defaults.uwsgi.cheaper-initial = 9: must not be over workers (6)",
+        ),
+        ("[defaults.uwsgi]\ncheaper = 6\n", "defaults.uwsgi.cheaper = 6: must be under workers (6)"),
+        ("[defaults.uwsgi]\ncheaper-initial = 1\n", "cheaper-initial = 1: must not be under cheaper (2)"),
+        (
+            "[hosts.web1.uwsgi]\nreload-on-as = 1800\n",
+            "reload-on-as = 1800: must be under evil-reload-on-as (1800)",
+        ),
+        (
+            "[hosts.web1.apache]\ncert_port = 443\n",
+            "apache.cert_port = 443: port 443 is used by apache.port as well",
+        ),
+        (
+            "[hosts.web1.app]\nlisten = '127.0.0.1:22'\n",
+            "app.listen = '127.0.0.1:22': port 22 is used by port as well",
+        ),
+        (
+            "[hosts.web1.app]\nlisten = '0.0.0.0:80'\n",
+            "app.listen = '0.0.0.0:80': must be a loopback address",
+        ),
+        ('[hosts.web1]\nactivate = "a\\u0007b"\n', "activate = 'a\\x07b': must not hold a control character"),
+        ("[hosts.web1.programs.p]\nautostart = 1\n", "programs.p.autostart = 1: must be true or false"),
+        ("[hosts.web1.programs.p]\n", "hosts.web1.programs.p.command: is missing"),
+        ("[hosts.web1.apache]\nreload = true\n", "hosts.web1.apache.reload = True: must be"),
+        ("[hosts.web1.identity]\nuser_id = '(a|b)'\n", "user_id = '(a|b)': must not hold a group of its own"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_key_value_and_rule(tmp_path: Path, text: str, said: str) -> None:
+    base = SMALL if "[defaults]" not in text else SMALL.replace("[defaults]\n", text)
+    whole = base if "[defaults]" in text else SMALL + text
+    if "[hosts.web1]" in text:
+        whole = SMALL.replace("[hosts.web1]\n", text)
+    found = problems(tmp_path, whole)
+    assert any(said in line for line in found), found
+
+
+def test_all_problems_are_told_at_once_and_a_default_only_once(tmp_path: Path) -> None:
+    text = SMALL.replace('default = "web1"', 'default = "web9"') + (
+        "[defaults.uwsgi]\nworkers = 0\nreload-on-as = 2000\n[hosts.web2.apache]\nport = 'x'\ncert_port = 2222\n"
+    )
+    found = problems(tmp_path, text)
+    assert len(found) == 5, found
+    for key in ("fleet.default", "defaults.uwsgi.workers", "defaults.uwsgi.reload-on-as", "web2.apache.port"):
+        assert sum(key in line for line in found) == 1, (key, found)
+    assert any("hosts.web2.apache.cert_port = 2222: port 2222 is used by port" in line for line in found)
+
+
+def test_a_file_that_is_not_toml_or_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is not TOML"):
+        read(tmp_path, "[fleet")
+    with pytest.raises(BadInput, match="Cannot read the inventory"):
+        read_inventory(tmp_path / "none.toml")
+
+
+def test_files_of_the_operator_are_named_from_the_inventorys_folder(tmp_path: Path) -> None:
+    text = SMALL.replace("[hosts.web1]", "[defaults.ssh]\nknown_hosts = 'keys/known'\n[hosts.web1]")
+    assert read(tmp_path, text).hosts["web1"].ssh.known_hosts == str(tmp_path / "keys/known")

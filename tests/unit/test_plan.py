@@ -1,0 +1,106 @@
+"""The plan: what becomes of each file, and which services that touches."""
+
+from hashlib import sha256
+
+import pytest
+
+from ops.plan import CREATE, EDITED, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
+from ops.schema import Host
+from ops.snapshot import FoundFile, Snapshot
+from ops.templates import RenderedFile
+from tests.unit.hosts import host
+
+APACHE = "/etc/httpd/conf.d/ssl.conf"
+INI = "/home/poms/private/config/poms/uwsgi-service.ini"
+CONF = "/home/poms/supervisord.conf"
+PROGRAMS = {
+    "web": {"command": f"uwsgi --ini {INI}", "reload_signal": "HUP"},
+    "agent": {"command": "agent --config=/home/poms/agent.cfg"},
+}
+
+
+def digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def wanted(path: str, content: bytes = b"new\n", service: str = "apache") -> RenderedFile:
+    return RenderedFile("t.j2", path, content, "0644", service)
+
+
+def snapshot(found: FoundFile | None = None, deployed: bytes | None = None, supervisord: str = "up") -> Snapshot:
+    files = {found.path: found} if found else {}
+    manifest = {found.path: digest(deployed)} if found and deployed is not None else {}
+    return Snapshot(files, manifest, None, None, supervisord, 1, 1000)
+
+
+def there(path: str, content: bytes, mode: str = "0644") -> FoundFile:
+    return FoundFile(path, digest(content), mode, "poms", content)
+
+
+@pytest.mark.parametrize(
+    ("found", "deployed", "kind"),
+    [
+        (FoundFile(APACHE, None), None, CREATE),
+        (FoundFile(APACHE, None), b"old\n", CREATE),
+        (FoundFile(APACHE, None, readable=False), None, UNREADABLE),
+        (there(APACHE, b"new\n"), b"new\n", UNCHANGED),
+        (there(APACHE, b"new\n"), b"old\n", UNCHANGED),
+        (there(APACHE, b"new\n", "0600"), b"new\n", UPDATE),
+        (there(APACHE, b"old\n"), b"old\n", UPDATE),
+        (there(APACHE, b"old\n"), None, TAKE_OVER),
+        (there(APACHE, b"edited\n"), b"old\n", EDITED),
+        (there(APACHE, b"edited\n"), b"new\n", EDITED),
+    ],
+)
+def test_each_file_is_compared_three_ways(found: FoundFile, deployed: bytes | None, kind: str) -> None:
+    plan = make_plan(host(), [wanted(APACHE)], snapshot(found, deployed))
+    assert plan.changes[0].kind == kind
+    assert bool(plan.refused) == (kind in (EDITED, UNREADABLE))
+    assert plan.is_empty == (kind == UNCHANGED)
+
+
+def test_apache_is_reloaded_where_the_site_grants_it_and_restarted_elsewhere() -> None:
+    change = [wanted(APACHE)], snapshot(there(APACHE, b"old\n"), b"old\n")
+    assert make_plan(host(), *change).apache == "restart"
+    assert make_plan(host(apache={"reload": ["sudo", "x"]}), *change).apache == "reload"
+    assert make_plan(host(), [wanted(APACHE)], snapshot(there(APACHE, b"new\n"))).apache == ""
+
+
+def plan_for(one: Host, path: str, before: str, after: str, supervisord: str = "up"):  # type: ignore[no-untyped-def]
+    service = "supervisord" if path == CONF else "programs"
+    found = there(path, before.encode())
+    return make_plan(one, [wanted(path, after.encode(), service)], snapshot(found, before.encode(), supervisord))
+
+
+def test_only_programs_whose_command_names_the_file_take_it_in() -> None:
+    plan = plan_for(host(programs=PROGRAMS), INI, "a", "b")
+    assert (plan.apache, plan.supervisord, plan.programs) == ("", "", [("web", "signal-HUP")])
+    plan = plan_for(host(programs=PROGRAMS), "/home/poms/agent.cfg", "a", "b")
+    assert plan.programs == [("agent", "restart-running")]
+
+
+def test_a_programs_section_is_applied_and_supervisords_own_needs_its_restart() -> None:
+    one = host(programs=PROGRAMS)
+    before = "[supervisord]\nloglevel=info\n[program:web]\ncommand=a\n"
+    assert plan_for(one, CONF, before, before.replace("=a", "=b")).supervisord == "apply"
+    assert plan_for(one, CONF, before, before + "[program:new]\ncommand=x\n").supervisord == "apply"
+    assert plan_for(one, CONF, before, before.replace("info", "warn")).supervisord == "restart"
+    assert plan_for(one, CONF, before, "; a comment\n" + before).supervisord == ""
+    assert plan_for(one, CONF, "not [ a file", before).supervisord == "restart"
+    assert plan_for(one, CONF, before, before, "down").supervisord == "start"
+
+
+def test_a_program_is_not_reloaded_twice_when_its_section_changed_too() -> None:
+    one = host(programs=PROGRAMS)
+    files = [wanted(CONF, b"[program:web]\ncommand=b\n", "supervisord"), wanted(INI, b"b", "programs")]
+    found = {f.path: f for f in (there(CONF, b"[program:web]\ncommand=a\n"), there(INI, b"a"))}
+    deployed = {path: str(file.digest) for path, file in found.items()}
+    plan = make_plan(one, files, Snapshot(found, deployed, None, None, "up", 1, 1000))
+    assert (plan.supervisord, plan.programs) == ("apply", [])
+
+
+def test_nothing_to_do_still_starts_a_supervisord_that_is_down() -> None:
+    plan = make_plan(host(), [wanted(CONF, b"x", "supervisord")], snapshot(there(CONF, b"x"), b"x", "down"))
+    assert not plan.changed
+    assert not plan.is_empty
+    assert plan.services() == ["supervisord: start, with its programs"]

@@ -1,0 +1,241 @@
+"""The transaction's remote half, run here under each shell: the host is changed as a whole or not at all."""
+
+import base64
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.remote import SHELLS, FakeHost, digest, executable, run
+
+OLD, NEW = b"# old\n", b"# new\n"
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeHost:
+    made = FakeHost(tmp_path)
+    made.conf.write_bytes(OLD)
+    made.conf.chmod(0o600)
+    return made
+
+
+def left_over(fake: FakeHost) -> list[str]:
+    """Staged files and locks that should not be there after the end."""
+    hidden = [path.name for path in fake.conf.parent.iterdir() if path.name.startswith(".")]
+    return hidden + [name for name in ("lock", "pending") if (fake.root / "state" / name).exists()]
+
+
+def test_a_commit_writes_all_files_with_their_modes_and_keeps_the_old(shell: str, fake: FakeHost) -> None:
+    ini = fake.root / "home/private/config/u w.ini"
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD)), (ini, b"", "absent")), "commit"])
+    assert ran.values("ended") == ["committed"], ran
+    assert (fake.conf.read_bytes(), ini.read_bytes()) == (NEW, b"")
+    assert [path.stat().st_mode & 0o777 for path in (fake.conf, ini)] == [0o644, 0o644]
+    assert (fake.root / "reloaded").read_bytes() == NEW
+    release = (fake.root / "state/current").resolve()
+    assert release.name == "r1"
+    assert (release / "manifest").read_text().splitlines()[0] == f"{digest(NEW)} 0644 {fake.conf}"
+    assert (release / "old.1").read_bytes() == OLD
+    assert left_over(fake) == []
+    assert ran.code == 0
+
+
+def test_a_failing_configuration_test_puts_back_and_reloads_nothing(shell: str, fake: FakeHost) -> None:
+    other = fake.conf.with_name("cert_ssl.conf")
+    files = (fake.conf, NEW, digest(OLD)), (other, b"BROKEN\n", "absent")
+    ran = run(shell, "transaction", [*fake.request(*files), "commit"])
+    assert ran.values("ended") == ["rolled-back"]
+    assert ran.values("failed") == ["Apache's configuration test"]
+    assert "Syntax error" in ran.evidence()
+    assert fake.conf.read_bytes() == OLD
+    assert fake.conf.stat().st_mode & 0o777 == 0o600
+    assert not other.exists()
+    assert not (fake.root / "reloaded").exists()
+    assert left_over(fake) in ([], ["pending"])
+    assert ran.code == 1
+
+
+def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHost) -> None:
+    executable(
+        fake.root / "reload",
+        f'#!/bin/sh\ncat "{fake.conf}" >>"{fake.root}/reloaded"\n! grep new "{fake.conf}"\n',
+    )
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+    assert ran.values("ended") == ["rolled-back"]
+    assert fake.conf.read_bytes() == OLD
+    assert (fake.root / "reloaded").read_bytes() == NEW + OLD
+
+
+@pytest.mark.parametrize("verdict", [["rollback"], [], ["interrupted by the operator"]])
+def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), *verdict])
+    assert ran.values("ended") == ["rolled-back"]
+    assert ran.values("failed") == (verdict or ["the line to the operator was lost"])
+    assert fake.conf.read_bytes() == OLD
+    assert (fake.root / "reloaded").read_bytes() == NEW + OLD
+    assert not (fake.root / "state/current").exists()
+
+
+def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> None:
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    for length in range(1, len(request)):
+        ran = run(shell, "transaction", request[:length]) if length in (1, 2, 9, len(request) - 1) else None
+        if ran:
+            assert ran.code == 1
+            assert ran.values("ended") == []
+    assert fake.conf.read_bytes() == OLD
+    assert not (fake.root / "state/lock").exists()
+
+
+def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: FakeHost) -> None:
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(b"what was seen"))), "commit"])
+    assert ran.values("ended") == ["unchanged"]
+    assert "changed by somebody else" in ran.evidence()
+    assert fake.conf.read_bytes() == OLD
+    assert left_over(fake) == []
+
+
+def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHost) -> None:
+    with subprocess.Popen(["sleep", "60"]) as holder:
+        hold(fake, holder.pid, ticks(holder.pid))
+        ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+        holder.kill()
+    assert ran.values("locked") == ["jane@desk, r0 since today"]
+    assert ran.code == 4
+    assert fake.conf.read_bytes() == OLD
+    assert (fake.root / "state/lock").exists()
+
+
+def test_a_dead_lock_is_taken_over_and_said_so(shell: str, fake: FakeHost) -> None:
+    hold(fake, os.getpid(), "1")  # the number lives, but it is another process by now
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+    assert "taken over: jane@desk, r0 since today" in ran.values("note")[0]
+    assert ran.values("ended") == ["committed"]
+
+
+def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fake: FakeHost) -> None:
+    pending = fake.root / "state/pending"
+    pending.mkdir()
+    other = fake.conf.with_name("new.conf")
+    (pending / "files").write_text(f"1 0644 {digest(OLD)} {fake.conf}\n2 0644 absent {other}\n")
+    (pending / "old.1").write_bytes(OLD)
+    (pending / "absent.2").touch()
+    (pending / "swapping").touch()
+    fake.conf.write_bytes(b"half done\n")
+    other.write_bytes(b"half done\n")
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+    assert "put back first" in ran.values("note")[0]
+    assert ran.values("ended") == ["committed"]
+    assert fake.conf.read_bytes() == NEW
+    assert not other.exists()
+    assert ((fake.root / "state/current") / "old.1").read_bytes() == OLD
+
+
+def test_a_folder_where_only_the_file_is_writable_is_written_in_place(shell: str, tmp_path: Path) -> None:
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    command = as_nobody if os.geteuid() == 0 else []
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:3]:
+        folder.chmod(0o755)
+    fake = FakeHost(tmp_path)
+    fake.conf.write_bytes(OLD)
+    for path in (fake.conf, fake.root / "state", fake.root / "home", fake.root):
+        path.chmod(0o777)
+    fake.conf.parent.chmod(0o555)
+    inode = fake.conf.stat().st_ino
+    SHELLS["in place"] = [*command, *SHELLS[shell]]
+    try:
+        ran = run("in place", "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+    finally:
+        del SHELLS["in place"]
+        fake.conf.parent.chmod(0o755)
+    assert ran.values("ended") == ["committed"], ran
+    assert fake.conf.read_bytes() == NEW
+    assert fake.conf.stat().st_ino == inode
+
+
+def test_a_sudo_password_reaches_only_sudos_standard_input(
+    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_dir = fake.root / "bin"
+    bin_dir.mkdir()
+    executable(
+        bin_dir / "sudo",
+        f'#!/bin/sh\nprintf "%s " "$@" >"{fake.root}/sudo.args"\ncat >"{fake.root}/sudo.stdin"\n',
+    )
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+    request = [line for line in fake.request((fake.conf, NEW, digest(OLD))) if not line.startswith("apache ")]
+    words = [
+        "apache sudo",
+        "apache service",
+        "apache httpd",
+        "apache restart",
+        "password",
+        "s3cret 'x\"",
+        "end",
+    ]
+    ran = run(shell, "transaction", [*request[:-1], *words, "commit"])
+    assert ran.values("ended") == ["committed"], ran
+    assert (fake.root / "sudo.stdin").read_text() == "s3cret 'x\"\n"
+    assert (fake.root / "sudo.args").read_text() == "-S -p  -- service httpd restart "
+    kept = [path for path in fake.root.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    assert kept == [fake.root / "sudo.stdin"]
+    assert "s3cret" not in "".join(ran.facts) + ran.noise
+
+
+def test_without_a_password_sudo_may_not_ask_for_one(
+    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_dir = fake.root / "bin"
+    bin_dir.mkdir()
+    executable(bin_dir / "sudo", f'#!/bin/sh\nprintf "%s " "$@" >"{fake.root}/sudo.args"\n')
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+    request = [line for line in fake.request((fake.conf, NEW, digest(OLD))) if not line.startswith("apache ")]
+    run(shell, "transaction", [*request[:-1], "apache sudo", "apache service", "end", "commit"])
+    assert (fake.root / "sudo.args").read_text() == "-n -- service "
+
+
+def test_the_probe_tells_what_is_there(shell: str, fake: FakeHost) -> None:
+    same = fake.conf.with_name("cert ssl.conf")
+    same.write_bytes(NEW)
+    places = fake.request()[2:4]
+    request = [
+        f"state_dir {fake.root}/state",
+        *places,
+        f"file {digest(NEW)} {fake.conf}",
+        f"file {digest(NEW)} {same}",
+    ]
+    ran = run(shell, "probe", [*request, f"file {digest(NEW)} {fake.root}/none", "end"])
+    assert ran.facts[0] == "poms-ops probe"
+    assert ran.values("file")[0].startswith(f"{digest(OLD)} 600 ")
+    assert ran.values("file")[1].endswith(f" {same}")
+    assert [base64.b64decode(value) for value in ran.values("content")] == [OLD]
+    assert ran.values("absent") == [f"{fake.root}/none"]
+    assert ran.values("supervisord") == ["down"]
+    assert ran.facts[-1] == "end"
+
+
+def test_noise_of_the_login_shell_and_tools_is_no_fact(shell: str, fake: FakeHost) -> None:
+    executable(fake.root / "configtest", "#!/bin/sh\necho 'ended committed'\necho 'failed x' >&2\nexit 1\n")
+    ran = run(shell, "apache", [f"configtest {fake.root}/configtest", "end"])
+    assert ran.facts[1] == "configtest failed"
+    assert ran.evidence() == "ended committed\nfailed x\n"
+    assert json.dumps(ran.facts).count("ended committed") == 0
+
+
+def hold(fake: FakeHost, pid: int, started: str) -> None:
+    lock = fake.root / "state/lock"
+    lock.mkdir()
+    (lock / "owner").write_text("jane@desk, r0 since today\n")
+    (lock / "process").write_text(f"{pid} {started}\n")
+
+
+def ticks(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
