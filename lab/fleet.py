@@ -15,7 +15,7 @@ from lab import machine, network, processes
 from lab.base import base_exists, ensure_base
 from lab.certificates import ensure_certificates
 from lab.furnishing import Names, furnish
-from lab.host import Record, console_tail, folder, read_records, start, stop, wait_until, write_record
+from lab.host import Record, console_tail, end_unrecorded, folder, read_records, start, stop, wait_until, write_record
 from lab.inventory import write_inventory, write_known_hosts
 from lab.place import DEFAULT_HOSTS, HERE, Lab
 from lab.privilege import as_root
@@ -60,11 +60,13 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
     with _alone(lab, say):
         machine.prepare(say, build=not base_exists(lab))
         base = ensure_base(lab, say)
+        end_unrecorded(lab)
         known = {record.name: record for record in read_records(lab)}
         running = [name for name in wanted if name in known and known[name].running]
         due = [name for name in wanted if name not in running]
         if due:
             say(f"Starting {', '.join(due)} on this machine, as root: namespaces, overlay mounts, a bridge.")
+        lab.state.mkdir(parents=True, exist_ok=True)  # first: where it is, `down` has something to take away
         subnet = network.ensure_bridge(lab)
         started = [_start(lab, _placed(lab, name, subnet), base) for name in due]
         records = read_records(lab)
@@ -81,7 +83,7 @@ def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
     """End every host and remove all that the lab made but the shared root file system. Returns the hosts' names."""
     lab = lab or Lab()
     machine.check_system()
-    if not lab.state.exists():
+    if not lab.state.exists() and not network.exists(lab):
         return []
     if not machine.is_root():
         return [str(name) for name in as_root(lab, "down", [], say)]
@@ -89,8 +91,10 @@ def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
         records = read_records(lab)
         for record in records:
             stop(lab, record)
+        end_unrecorded(lab)
         network.remove_network(lab)
-        shutil.rmtree(lab.state)
+        if lab.state.exists():
+            shutil.rmtree(lab.state)
         return [record.name for record in records]
 
 

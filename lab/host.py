@@ -61,7 +61,7 @@ def write_record(lab: Lab, record: Record) -> None:
 def start(lab: Lab, record: Record, base: Path) -> Record:
     """Start the host and remember it; its files must be in `files`. Returns before its services answer."""
     home = folder(lab, record.name)
-    for name in ("upper", "work", "root"):
+    for name in ("upper", "work", "root", "home"):
         (home / name).mkdir(exist_ok=True)
     (home / "base").unlink(missing_ok=True)
     (home / "base").symlink_to(base)
@@ -94,6 +94,16 @@ def stop(lab: Lab, record: Record) -> None:
         if not gone:
             raise OperatorError(f"The lab host {record.name} (pid {record.pid}) does not end.")
     shutil.rmtree(folder(lab, record.name))
+
+
+def end_unrecorded(lab: Lab) -> None:
+    """End hosts of this lab that no record tells of: `up` was killed before it wrote one, or its state deleted."""
+    known = {record.launcher for record in read_records(lab)}
+    for launcher in processes.with_arguments("unshare", f"{lab.hosts}/"):
+        if launcher not in known:
+            for first in processes.children(launcher):
+                os.kill(first, signal.SIGKILL)
+            wait_until(lambda pid=launcher: not _is_launcher(pid), seconds=20)  # type: ignore[misc]
 
 
 def console_tail(lab: Lab, name: str) -> str:

@@ -7,6 +7,7 @@ it: the one that its name's hash points at, or the next that no interface of thi
 import ipaddress
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from lab.command import attempt, run
 from lab.place import Lab
@@ -28,6 +29,11 @@ def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
         run("ip", "address", "add", f"{found[1]}/{found.prefixlen}", "dev", lab.bridge, fails=FAILS)
     run("ip", "link", "set", lab.bridge, "up", fails=FAILS)
     return found
+
+
+def exists(lab: Lab) -> bool:
+    """Whether the lab's bridge is there."""
+    return Path("/sys/class/net", lab.bridge).exists()
 
 
 def plug_in(lab: Lab, address: ipaddress.IPv4Address, pid: int) -> None:

@@ -26,6 +26,27 @@ def parent(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[1])
 
 
+def children(pid: int) -> list[int]:
+    """The pids of the process's children."""
+    try:
+        return [int(child) for child in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def with_arguments(program: str, beginning: str) -> list[int]:
+    """The pids of the running processes of `program` that have an argument with this beginning."""
+    found = []
+    for folder in PROC.iterdir():
+        try:
+            arguments = (folder / "cmdline").read_text(errors="replace").split("\0") if folder.name.isdigit() else []
+        except OSError:
+            continue
+        if arguments[:1] == [program] and any(argument.startswith(beginning) for argument in arguments):
+            found.append(int(folder.name))
+    return found
+
+
 def started_at(ticks: int) -> float:
     """A start time in ticks as seconds since the epoch."""
     boot = next(line for line in (PROC / "stat").read_text().splitlines() if line.startswith("btime"))
@@ -39,7 +60,7 @@ def names_in_namespace_of(pid: int) -> dict[str, int]:
     for folder in PROC.iterdir():
         if folder.name.isdigit():
             try:
-                if (folder / "ns/pid").readlink() == own:
+                if (folder / "ns/pid").readlink() == own and start_ticks(int(folder.name)) is not None:
                     found[(folder / "comm").read_text().strip()] += 1
             except OSError:
                 continue

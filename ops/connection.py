@@ -5,6 +5,7 @@ every command waits 40 ms for a delayed acknowledgement.
 """
 
 import contextlib
+import logging
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from ops.errors import HostError, Unreachable
 from ops.schema import Host
 from ops.scripts import script
 from ops.trust import believe_known_hosts_only
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
 
 ANSWER_LIMIT = 600.0  # seconds without a line from the host before it is given up
 NOTHING_TOUCHED = "everything: no command was sent to it"
@@ -170,6 +173,8 @@ def _open(host: Host, connection: fabric.Connection) -> None:
     except (paramiko.PasswordRequiredException, paramiko.AuthenticationException) as error:
         raise _refused(host, f"login as {where} was refused: {error}", _LOGIN) from None
     except paramiko.SSHException as error:
+        if "No authentication methods" in str(error):
+            raise _refused(host, f"login as {where}: you offer no key", _LOGIN) from None
         if "not found in known_hosts" in str(error):
             raise _refused(host, f"its host key is not known: {error}", _unknown(connection)) from None
         raise _refused(host, f"no SSH session with {where}: {error}") from None

@@ -1,25 +1,126 @@
-"""INTERIM: placeholder until the real module is written; overwrite freely."""
+"""The written form of supervisord's configuration: `KEY=VALUE` lines that it reads back as the inventory has them.
+
+Source: the supervisor manual, "Configuration File"; what it leaves open, `supervisor/options.py` and
+`supervisor/datatypes.py`, which read the file in the same way from 3.4.0 to 4.3.0:
+- a blank with `;` or `#` behind it begins a comment, in quotes too;
+- a value is a format of Python's `%`; `[supervisord] environment` and the names of logs are expanded twice;
+- an environment is split by a `shlex` that knows quotes and no escapes, and then loses quotes at both ends.
+"""
+
+import os
+import re
+import shlex
 from collections.abc import Iterator
+
 from ops.schema import Program, Supervisor
 
+_COMMENT = re.compile(r"(?<=\s)(?=[;#])")
+_NOTHING = "%(here).0s"  # expands to no characters, and so parts a blank from its ; or # until comments are gone
+_WORD = re.compile(r"[A-Za-z0-9_/.+():-]+")  # what that shlex takes as one word without quotes
+_WORD_WITH_QUOTES = re.compile(r"""[A-Za-z0-9_/.+():'"-]+""")
+_SOCKET_BYTES = 107 - len(".4194304")  # supervisord binds FILE.PID first, and then renames it
+
+
 def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
+    """The logs that the program `name` writes: supervisord's key and the path. Errors have one unless merged."""
     logs = {"stdout_logfile": program.stdout_logfile or f"{log_dir}/{name}.log"}
     if not program.redirect_stderr:
         logs["stderr_logfile"] = program.stderr_logfile or f"{log_dir}/{name}.err"
     return logs
 
-def program_options(name: str, program: Program, log_dir: str) -> list[tuple[str, str]]:
-    out = [("command", program.command.replace("%", "%%")), ("priority", str(program.priority)),
-      ("autostart", str(program.autostart).lower()), ("autorestart", str(program.autorestart).lower()), ("startsecs", str(program.startsecs)), ("startretries", str(program.startretries)), ("stopsignal", program.stopsignal), ("stopwaitsecs", str(program.stopwaitsecs)), ("redirect_stderr", str(program.redirect_stderr).lower()),
-      *log_files(name, program, log_dir).items()]
-    if program.directory: out.append(("directory", program.directory))
-    return out
 
-def supervisord_options(s: Supervisor) -> list[tuple[str, str]]:
-    return [("logfile", s.logfile), ("pidfile", s.pidfile), ("loglevel", s.loglevel)]
+def program_options(name: str, program: Program, log_dir: str) -> list[tuple[str, str]]:
+    """`[program:NAME]` as (key, text in the file), complete but for what is not set; see `unwritable_program`."""
+    options = [("command", _text(program.command))]
+    if program.directory is not None:
+        options.append(("directory", _text(program.directory)))
+    for key in ("priority", "autostart", "autorestart", "startsecs", "startretries"):
+        options.append((key, _scalar(getattr(program, key))))
+    options.append(("exitcodes", ",".join(map(str, program.exitcodes))))
+    for key in ("stopsignal", "stopwaitsecs", "stopasgroup", "killasgroup"):
+        options.append((key, _scalar(getattr(program, key))))
+    if program.umask is not None:
+        options.append(("umask", program.umask))
+    if program.environment:
+        options.append(("environment", _environment(program.environment)))
+    options.append(("redirect_stderr", _scalar(program.redirect_stderr)))
+    for key, path in log_files(name, program, log_dir).items():
+        options.append((key, _text(path, expansions=2)))
+        options += [(f"{key}_{limit}", _scalar(getattr(program, f"{key}_{limit}"))) for limit in ("maxbytes", "backups")]
+    return options
+
+
+def supervisord_options(supervisor: Supervisor) -> list[tuple[str, str]]:
+    """`[supervisord]` as (key, text in the file); see `unwritable_supervisor`."""
+    options = [("logfile", _text(supervisor.logfile))]
+    for key in ("logfile_maxbytes", "logfile_backups", "loglevel"):
+        options.append((key, _scalar(getattr(supervisor, key))))
+    options += [("pidfile", _text(supervisor.pidfile)), ("minfds", _scalar(supervisor.minfds))]
+    if supervisor.environment:
+        options.append(("environment", _environment(supervisor.environment, expansions=2)))
+    return options
+
 
 def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]:
-    return iter(())
+    """(key, rule) for every value of the program that supervisord's format cannot hold, or supervisord cannot run."""
+    for key in ("command", "directory", "stdout_logfile", "stderr_logfile"):
+        yield from ((key, rule) for rule in _rules(getattr(program, key) or ""))
+    try:
+        shlex.split(program.command)
+    except ValueError as error:
+        yield "command", f"supervisord cannot split this into words: {error}"
+    if program.stopasgroup and not program.killasgroup:
+        yield "killasgroup", "must be true where stopasgroup is: supervisord takes no other"
+    if program.redirect_stderr and program.stderr_logfile is not None:
+        yield "stderr_logfile", f"is never written: redirect_stderr sends the errors of {name} to its stdout_logfile"
+    yield from _environment_rules(program.environment)
 
-def unwritable_supervisor(s: Supervisor) -> Iterator[tuple[str, str]]:
-    return iter(())
+
+def unwritable_supervisor(supervisor: Supervisor) -> Iterator[tuple[str, str]]:
+    """(key, rule) for every value of supervisord itself that its format cannot hold."""
+    for key in ("socket", "pidfile", "logfile"):
+        yield from ((key, rule) for rule in _rules(getattr(supervisor, key)))
+    if _COMMENT.search(supervisor.socket):
+        yield "socket", "must not hold a blank with ; or # behind it"  # templates write it with % doubled, no more
+    if len(os.fsencode(supervisor.socket)) > _SOCKET_BYTES:
+        yield "socket", f"is too long for a unix socket: supervisord takes {_SOCKET_BYTES} bytes"
+    yield from _environment_rules(supervisor.environment)
+
+
+def _rules(value: str) -> Iterator[str]:
+    if "\n" in value or "\r" in value:
+        yield "must be one line"
+    if value != value.strip():
+        yield "must not begin or end with a blank: supervisord drops it"
+
+
+def _environment_rules(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in environment.items():
+        key = f"environment.{name}"
+        if not _WORD.fullmatch(name):
+            yield key, "supervisord takes only letters, digits and _/.+():- in the name of a variable"
+        if "\n" in value or "\r" in value:
+            yield key, "must be one line"
+        if value != value.strip("'\""):
+            yield key, "must not begin or end with a quote: supervisord drops it"
+        elif "'" in value and '"' in value and not _WORD_WITH_QUOTES.fullmatch(value):
+            yield key, "must not hold both kinds of quotes: supervisord has no escape for the one inside the other"
+
+
+def _environment(environment: dict[str, str], expansions: int = 1) -> str:
+    return _text(",".join(f"{name}={_quoted(value)}" for name, value in environment.items()), expansions)
+
+
+def _quoted(value: str) -> str:
+    for mark in ('"', "'"):
+        if mark not in value:
+            return f"{mark}{value}{mark}"
+    return value
+
+
+def _text(value: str, expansions: int = 1) -> str:
+    return _COMMENT.sub(_NOTHING, value.replace("%", "%" * 2**expansions))
+
+
+def _scalar(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

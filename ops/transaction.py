@@ -18,9 +18,9 @@ STEPS = {
     "keep": "keeping what is there",
     "swap": "putting the new files in place",
     "prove": "Apache's configuration test",
-    "reload-apache": "Apache",
+    "reload-apache": "reloading Apache",
     "start-supervisord": "starting supervisord",
-    "apply-programs": "programs with new settings",
+    "apply-programs": "restarting programs with new settings",
     "restart-supervisord": "restarting supervisord",
     "check": "checking what was reloaded",
     "commit": "keeping it",
@@ -113,7 +113,7 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
                 next_step="wait for it, or ask whoever it is",
             )
         if kind == "step":
-            tell(STEPS.get(value, value.replace("reload-", "reloading ")))
+            tell(_step(value))
         elif kind == "note":
             notes.append(value)
             tell(value)
@@ -130,8 +130,12 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
     if ended == "committed":
         return Outcome(release.name, programs)
     raise _failed(
-        host, failure or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
+        host, _step(failure) or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
     )
+
+
+def _step(name: str) -> str:
+    return STEPS.get(name, name.replace("reload-", "reloading ", 1))
 
 
 def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:

@@ -65,15 +65,21 @@ def _build(cache: Path, lock: int, say: Callable[[str], None]) -> None:
 
 
 def _debian_sources() -> str:
-    """The machine's own sources of Debian packages; none on a machine that is not Debian 12."""
-    form = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(CODENAME)"
+    """The machine's own sources of Debian 12, as lines of sources.list; none on a machine of another system."""
+    rows = _debian_archives()
+    if not rows:  # a machine whose package lists were cleaned away
+        attempt(["apt-get", "-qq", "update"])
+        rows = _debian_archives()
+    return "".join(f"deb {uri} {release} {component}\n" for uri, release, component in rows)
+
+
+def _debian_archives() -> list[list[str]]:
+    """(URI, release, component) of each archive that apt knows to be Debian's, of the hosts' release."""
+    form = "$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
     targets = attempt(["apt-get", "indextargets", "--format", form, "Created-By: Packages"]).stdout
-    rows = sorted({tuple(row.split("|")) for row in targets.splitlines() if row.startswith("Debian|")})
-    return "".join(
-        f"deb {uri} {release} {component}\n"
-        for _, uri, release, component, codename in rows
-        if codename.split("-")[0] == "bookworm" and "backports" not in codename
-    )
+    rows = [row.split("|") for row in sorted(set(targets.splitlines())) if row.startswith("Debian|")]
+    wanted = ("bookworm", "bookworm-updates", "bookworm-security")
+    return [rest for _, codename, *rest in rows if codename in wanted]
 
 
 def _fetch_options() -> str:

@@ -276,13 +276,13 @@ attempt swap_all
 if failed; then give_up "a file cannot be written"; fi
 journal prove
 attempt configtest
-if failed; then give_up "Apache's configuration test"; fi
+if failed; then give_up prove; fi
 : >"$pending/reloading"
 attempt reload_all
-if failed; then give_up "a reload"; fi
+if failed; then give_up "$(sed -n '$s/.* //p' "$pending/journal")"; fi
 journal check
 attempt check_all
-if failed; then give_up "the check after the reload"; fi
+if failed; then give_up check; fi
 say verdict
 IFS= read -r verdict || verdict="the line to the operator was lost"
 if [ "$verdict" != commit ]; then give_up "$verdict"; fi

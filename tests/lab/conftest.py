@@ -29,4 +29,3 @@ def deployed(site: Site) -> Site:
     site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
     site.fab("-H", "pomsgpvm01", "start-programs", check=True)
     return site
-

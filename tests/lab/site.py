@@ -43,12 +43,19 @@ class Site:
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         return kept | {"POMS_INVENTORY": str(inventory or self.lab.inventory), "TERM": "dumb"}
 
-    def start(self, *words: str, inventory: Path | None = None) -> "subprocess.Popen[str]":
-        """Start fab, and go on."""
+    def start(
+        self,
+        *words: str,
+        inventory: Path | None = None,
+        home: Path | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> "subprocess.Popen[str]":
+        """Start fab, and go on; `home` is the operator's, `extra` more environment."""
+        environment = self.environment(inventory) | ({"HOME": str(home)} if home else {}) | (extra or {})
         return subprocess.Popen(
             [FAB, *words],
             cwd=PROJECT,
-            env=self.environment(inventory),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -56,9 +63,9 @@ class Site:
             start_new_session=True,
         )
 
-    def fab(self, *words: str, inventory: Path | None = None, check: bool = False) -> Said:
-        """Run fab as an operator does, without a terminal."""
-        with self.start(*words, inventory=inventory) as running:
+    def fab(self, *words: str, check: bool = False, **settings: Any) -> Said:
+        """Run fab as an operator does, without a terminal; `settings` as for `start`."""
+        with self.start(*words, **settings) as running:
             out, err = running.communicate(timeout=180)
         said = Said(running.returncode, out, err)
         assert "Traceback" not in said.all, said.all
@@ -114,10 +121,12 @@ class Site:
     def ask(self, url: str, *options: str, host: str = "pomsgpvm01") -> tuple[int, str]:
         """Status and body (or Location) of a request from outside; status 0 where there was no answer."""
         name = self.record(host).server_name
-        resolve = [f"--resolve={name}:{port}:{self.address(host)}" for port in (80, 443, 8443)]
+        resolve = [word for port in (443, 8443) for word in ("--resolve", f"{name}:{port}:{self.address(host)}")]
         done = subprocess.run(
-            ["curl", "-sS", "-m", "20", *resolve, "--cacert", self.lab.certificates / "ca.pem", *options]
-            + ["-w", "\n%{http_code} %{redirect_url}", url.replace("HOST", name)],
+            [
+                *("curl", "-sS", "-m", "20", *resolve, "--cacert", str(self.lab.certificates / "ca.pem"), *options),
+                *("-w", "\n%{http_code} %{redirect_url}", url.replace("HOST", name)),
+            ],
             capture_output=True,
             text=True,
             check=False,

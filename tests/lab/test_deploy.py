@@ -89,7 +89,9 @@ def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp
 
 def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site, tmp_path: Path) -> None:
     before, apache = deployed.read(SSL), deployed.apache()
-    inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/cert.pem"\n'))
+    inventory = deployed.changed(
+        tmp_path, ("[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/cert.pem"\n')
+    )
     said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 1
     assert "Apache's configuration test failed" in said.err
@@ -102,8 +104,9 @@ def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site
 
 def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path) -> None:
     before = deployed.read("/home/poms/supervisord.conf")
-    extra = '[defaults.programs.broken]\ncommand = "/no/such/command"\nstartretries = 0\n\n[defaults.programs.poms_webservice]'
-    inventory = deployed.changed(tmp_path, ("[defaults.programs.poms_webservice]", extra))
+    webservice = "[defaults.programs.poms_webservice]"
+    broken = '[defaults.programs.broken]\ncommand = "/no/such/command"\nstartretries = 0\n\n'
+    inventory = deployed.changed(tmp_path, (webservice, broken + webservice))
     said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 1
     assert "broken" in said.err
@@ -112,7 +115,9 @@ def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path)
     assert "broken" not in deployed.program_states()
 
 
-def test_a_stopped_program_stays_stopped_and_takes_its_new_settings_when_started(deployed: Site, tmp_path: Path) -> None:
+def test_a_stopped_program_stays_stopped_and_takes_its_new_settings_when_started(
+    deployed: Site, tmp_path: Path
+) -> None:
     deployed.fab("stop-programs", "--programs=poms_status_agent", check=True)
     change = 'poms_agent.py status"', 'poms_agent.py status2"'
     inventory = deployed.changed(tmp_path, change)
@@ -182,7 +187,11 @@ def test_bad_input_connects_to_nothing(site: Site, tmp_path: Path, counted_port:
         (("deploy", "--yes"), ("workers = 6", 'workers = "six"'), "must be a whole number"),
         (("diff",), ("threads = 10", "thraeds = 10"), "unknown key; nearest: threads"),
         (("-H", "pomsgpvm01,gpvm9", "deploy", "--yes"), ("threads = 10", "threads = 10"), "nearest: pomsgpvm01"),
-        (("-H", "pomsgpvm01", "tail-logs", "--programs=webservice"), ("[fleet]", "[fleet]"), "nearest: poms_webservice"),
+        (
+            ("-H", "pomsgpvm01", "tail-logs", "--programs=webservice"),
+            ("[fleet]", "[fleet]"),
+            "nearest: poms_webservice",
+        ),
     ):
         said = site.fab(*words, inventory=site.changed(tmp_path, reachable, change))
         assert (said.code, said_text in said.err) == (3, True), said.all
@@ -195,7 +204,7 @@ def test_bad_input_connects_to_nothing(site: Site, tmp_path: Path, counted_port:
 def test_a_wrong_or_unknown_host_key_is_refused(site: Site, tmp_path: Path) -> None:
     address, other = site.address(), site.address("fermicloud045")
     lines = site.lab.known_hosts.read_text().splitlines()
-    keys = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if line.split()[0] in (address, other)}
+    keys = {name: line.split(maxsplit=1)[1] for line in lines for name in line.split()[0].split(",")}
     for text, message in (
         (f"{address} {keys[other]}\n", "NOT the one in known_hosts"),
         (f"{other} {keys[other]}\n", "its host key is not known"),

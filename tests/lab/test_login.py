@@ -1,0 +1,90 @@
+"""How fab gets in, with what Fabric's users expect; the question on a terminal; sudo's password."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.lab.site import FAB, PROJECT, Site
+
+SUDOERS = "/etc/sudoers.d/poms"
+
+
+@pytest.fixture
+def keyless(site: Site, tmp_path: Path) -> Path:
+    """The lab's inventory without its key."""
+    inventory = site.changed(tmp_path)
+    inventory.write_text(re.sub(r"identity_file = .*\n", "", inventory.read_text()))
+    return inventory
+
+
+def test_without_any_key_the_login_is_refused_with_advice(site: Site, keyless: Path, tmp_path: Path) -> None:
+    said = site.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path)
+    assert said.code == 1
+    assert "login as poms@" in said.err
+    assert "-i" in said.err
+
+
+def test_a_key_comes_from_the_command_line_from_ssh_config_or_from_the_agent(
+    deployed: Site, keyless: Path, tmp_path: Path
+) -> None:
+    key = str(deployed.lab.identity_file)
+    assert deployed.fab("-H", "pomsgpvm01", "-i", key, "status", inventory=keyless, home=tmp_path).code == 0
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text(f"Host {deployed.address()}\n  IdentityFile {key}\n")
+    assert deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path).code == 0
+    (tmp_path / ".ssh/config").unlink()
+    started = subprocess.run(["ssh-agent", "-s"], capture_output=True, text=True, check=True).stdout
+    agent = dict(re.findall(r"(SSH_\w+)=([^;]+)", started))
+    try:
+        subprocess.run(["ssh-add", "-q", key], env=os.environ | agent, check=True)
+        assert deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path, extra=agent).code == 0
+    finally:
+        subprocess.run(["ssh-agent", "-k"], env=os.environ | agent, check=True, capture_output=True)
+
+
+def on_a_terminal(site: Site, inventory: Path, *words: str) -> "pexpect.spawn[str]":
+    environment = dict(os.environ) | site.environment(inventory) | {"TERM": "xterm", "COLUMNS": "120"}
+    return pexpect.spawn(str(FAB), list(words), cwd=str(PROJECT), env=environment, encoding="utf-8", timeout=60)
+
+
+def test_on_a_terminal_deploy_shows_the_diff_in_colour_and_asks(deployed: Site, tmp_path: Path) -> None:
+    inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 11"))
+    ini = "/home/poms/private/config/poms/uwsgi-service.ini"
+    before = deployed.read(ini)
+    for answer, code, changed in (("n", 1, False), ("", 1, False), ("y", 0, True)):
+        terminal = on_a_terminal(deployed, inventory, "deploy")
+        terminal.expect("Deploy this to pomsgpvm01")
+        assert "\x1b[32m  +threads = 11" in terminal.before
+        terminal.sendline(answer)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        assert terminal.exitstatus == code, terminal.before
+        assert (deployed.read(ini) != before) == changed
+
+
+def test_a_sudo_password_that_is_asked_for_travels_and_shows_nowhere(deployed: Site, tmp_path: Path) -> None:
+    deployed.root("echo 'poms:correct horse' | chpasswd")
+    deployed.root(f"cp {SUDOERS} /root/poms.sudoers; sed -i 's/NOPASSWD://' {SUDOERS}; visudo -cq")
+    inventory = deployed.changed(tmp_path)
+    try:
+        started = deployed.apache()[2]
+        refused = deployed.fab("restart-apache")
+        assert refused.code == 1
+        assert "password is required" in refused.err
+        assert deployed.apache()[2] == started
+        terminal = on_a_terminal(deployed, inventory, "--prompt-for-sudo-password", "restart-apache")
+        terminal.expect("password")
+        terminal.sendline("correct horse")
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        assert terminal.exitstatus == 0, terminal.before
+        assert "correct horse" not in terminal.before
+        assert deployed.apache()[2] > started
+        found = deployed.root("grep -rl 'correct horse' /home /var/log /tmp 2>/dev/null || echo nowhere")
+        assert found.strip() == "nowhere"
+    finally:
+        deployed.root(f"cp /root/poms.sudoers {SUDOERS}; chmod 440 {SUDOERS}; usermod -p '*' poms")

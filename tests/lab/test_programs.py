@@ -1,0 +1,113 @@
+"""Programs and supervisord on a real host."""
+
+import json
+from pathlib import Path
+
+from tests.lab.site import Site, until
+
+SOCKET = "/home/poms/supervisor.sock"
+CONF = "/home/poms/supervisord.conf"
+
+
+def test_status_tells_each_programs_state_pid_and_uptime(deployed: Site) -> None:
+    said = deployed.fab("-H", "pomsgpvm01", "status", "--json")
+    assert said.code == 0, said.all
+    found = json.loads(said.out)["pomsgpvm01"]
+    assert found["supervisord"] == "up"
+    assert found["pid"] == int(deployed.read("/home/poms/supervisord.pid"))
+    assert {name: facts["state"] for name, facts in found["programs"].items()} == deployed.program_states()
+    assert found["programs"]["poms_webservice"]["pid"] == deployed.workers()["pid"]
+    shown = deployed.fab("-H", "pomsgpvm01", "status").out
+    assert "poms_webservice" in shown
+    assert str(deployed.workers()["pid"]) in shown
+
+
+def test_status_without_h_looks_at_every_host(deployed: Site) -> None:
+    out = deployed.fab("status", "--json").out
+    assert list(json.loads(out)) == ["fermicloud045", "pomsgpvm01"]
+
+
+def test_stop_start_and_restart_act_on_the_named_program_only(deployed: Site) -> None:
+    agents = deployed.root("pgrep -u poms -f poms_agent.py")
+    master = deployed.workers()["pid"]
+    deployed.fab("stop-programs", "--programs=poms_webservice", check=True)
+    assert deployed.program_states()["poms_webservice"] == "STOPPED"
+    status = deployed.fab("-H", "pomsgpvm01", "status")
+    assert "stopped on purpose" in status.out
+    again = deployed.fab("restart-programs")
+    assert "left stopped" in again.out
+    assert deployed.program_states()["poms_webservice"] == "STOPPED"
+    deployed.fab("start-programs", "--programs=poms_webservice", check=True)
+    assert deployed.program_states()["poms_webservice"] == "RUNNING"
+    assert deployed.workers()["pid"] != master
+    assert deployed.root("pgrep -u poms -f poms_agent.py") != agents
+    agents = deployed.root("pgrep -u poms -f poms_agent.py")
+    deployed.fab("restart-programs", "--programs=poms_webservice", check=True)
+    assert deployed.root("pgrep -u poms -f poms_agent.py") == agents
+
+
+def test_reload_programs_takes_in_only_what_changed(deployed: Site) -> None:
+    deployed.fab("reload-programs", check=True)
+    spawned, master = deployed.last_spawn(), deployed.workers()["pid"]
+    agents = deployed.root("pgrep -u poms -f poms_agent.py")
+    said = deployed.fab("reload-programs")
+    assert "nothing to do" in said.out, said.all
+    deployed.poms("sleep 1; touch $HOME/private/config/poms/uwsgi-service.ini")
+    said = deployed.fab("reload-programs")
+    assert "poms_webservice" in said.out
+    assert "poms_joblog_agent" not in said.out
+    assert deployed.last_spawn() > spawned
+    assert deployed.workers()["pid"] == master
+    deployed.poms(f"sed -i 's/poms_agent.py joblog/poms_agent.py joblog9/' {CONF}")
+    said = deployed.fab("reload-programs")
+    assert "restarted with its new configuration" in said.out
+    assert deployed.root("pgrep -u poms -f 'poms_agent.py joblog9'").strip()
+    assert len(set(deployed.root("pgrep -u poms -f poms_agent.py").split()) & set(agents.split())) == 1
+
+
+def test_a_program_that_keeps_failing_needs_attention(deployed: Site, tmp_path: Path) -> None:
+    deployed.poms("kill -STOP $(cat $HOME/supervisord.pid); kill -CONT $(cat $HOME/supervisord.pid)")
+    deployed.poms(f"sed -i 's/poms_agent.py status/no_such_agent.py/' {CONF}")
+    said = deployed.fab("restart-programs", "--programs=poms_status_agent")
+    assert said.code == 1
+    assert "poms_status_agent" in said.err
+    until(lambda: deployed.program_states()["poms_status_agent"] in ("FATAL", "EXITED"), 20, "it gives up")
+    status = deployed.fab("-H", "pomsgpvm01", "status")
+    assert status.code == 2
+    assert "poms_status_agent" in status.out
+
+
+def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
+    deployed.poms(f"supervisorctl -s unix://{SOCKET} shutdown")
+    until(lambda: deployed.processes("supervisord") == 0, 40, "supervisord ends")
+    status = deployed.fab("-H", "pomsgpvm01", "status")
+    assert status.code == 2
+    assert "fab -H pomsgpvm01 start-supervisord" in status.out
+    for verb in ("restart-programs", "stop-programs", "start-programs", "reload-programs"):
+        said = deployed.fab(verb)
+        assert (said.code, "supervisord is not running" in said.err) == (1, True), said.all
+    said = deployed.fab("start-supervisord")
+    assert said.code == 0, said.all
+    assert set(deployed.program_states().values()) == {"RUNNING"}
+    assert "runs already" in deployed.fab("start-supervisord").out
+    assert deployed.processes("supervisord") == 1
+
+
+def test_a_second_supervisord_is_never_started(deployed: Site) -> None:
+    pid = deployed.read("/home/poms/supervisord.pid").strip()
+    deployed.poms(f"rm {SOCKET}")
+    assert "cannot be asked" in deployed.fab("-H", "pomsgpvm01", "status").out
+    said = deployed.fab("start-supervisord")
+    assert (said.code, f"kill -HUP {pid}" in said.err) == (1, True), said.all
+    assert deployed.root("pgrep -c -u poms -f 'supervisord -c'").strip() == "1"
+    deployed.poms(f"kill -HUP {pid}; while [ ! -S {SOCKET} ]; do sleep 0.1; done")
+    until(lambda: set(deployed.program_states().values()) == {"RUNNING"}, 40, "programs are back")
+
+    orphans = deployed.root("pgrep -u poms -f poms_agent.py").split()
+    deployed.poms(f"kill -9 {pid}")
+    said = deployed.fab("start-supervisord")
+    assert said.code == 1
+    assert "left its programs running" in said.err
+    assert all(orphan in said.err for orphan in orphans)
+    deployed.root("pkill -u poms -f poms_agent.py; pkill -9 -u poms -f 'uwsgi --ini'; sleep 1")
+    assert deployed.fab("start-supervisord").code == 0
