@@ -3,7 +3,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test test-all unit lint setup packages lock clean
+.PHONY: demo test test-all unit lint setup packages lock expected clean
 
 demo: setup
 	lab/demo.sh
@@ -37,6 +37,11 @@ packages:
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group dev pyproject.toml -o requirements.lock
+
+# Renew the reviewed renderings; read the diff before you commit it.
+expected: setup
+	rm -rf tests/unit/expected
+	POMS_INVENTORY=hosts.toml fab render --out tests/unit/expected
 
 clean:
 	[ ! -x .venv/bin/fab ] || .venv/bin/fab lab.down

@@ -1,7 +1,7 @@
 """poms-ops: deploy and run POMS, and any service of the same build. `fab --list` shows the verbs."""
 
 import fabric.main
-from invoke import Collection
+from invoke.collection import Collection
 
 from tasks import apache, deploy, lab, logs, programs, render
 from tasks._verb import OncePerVerb

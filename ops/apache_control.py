@@ -4,7 +4,18 @@ import base64
 
 from ops.connection import Remote
 from ops.errors import BadInput, HostError
+from ops.schema import Host
 from ops.transaction import apache_lines
+
+
+def need_reload(hosts: list[Host]) -> None:
+    """Raise BadInput for a host whose Apache may only be restarted."""
+    for host in hosts:
+        if not host.apache.reload:
+            raise BadInput(
+                f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart: "
+                f"fab -H {host.name} restart-apache. Nothing was touched."
+            )
 
 
 def control(remote: Remote, action: str) -> None:
@@ -13,11 +24,6 @@ def control(remote: Remote, action: str) -> None:
     Raises HostError with Apache's own message; a failing test leaves the running Apache as it is.
     """
     host = remote.host
-    if action == "reload" and not host.apache.reload:
-        raise BadInput(
-            f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart: "
-            f"fab -H {host.name} restart-apache. Nothing was touched."
-        )
     answer = remote.ask("apache", [*apache_lines(host, action), *remote.password_lines()])
     evidence = ""
     failed = [line.removesuffix(" failed") for line in answer if line.endswith(" failed")]

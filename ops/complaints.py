@@ -10,6 +10,10 @@ from ops.schema import Table
 Location = tuple[str, ...]
 
 
+def _leads_on(here: Any, part: int | str) -> bool:
+    return part in here if isinstance(here, dict) else isinstance(here, list) and isinstance(part, int)
+
+
 def plain(error: ValidationError, data: Any, model: type[Table]) -> list[tuple[Location, str]]:
     """pydantic's errors as (path of keys, rule); the branches of a union become one rule."""
     rules: dict[Location, list[str]] = {}
@@ -17,7 +21,7 @@ def plain(error: ValidationError, data: Any, model: type[Table]) -> list[tuple[L
         loc: list[str] = []
         here = data
         for part in item["loc"]:
-            if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int)):
+            if _leads_on(here, part):
                 here = here[part]
             elif item["type"] != "missing" or part != item["loc"][-1]:
                 continue  # the name of a union's branch

@@ -10,7 +10,7 @@ from ops.schema import Host
 from ops.supervisor import log_files
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody still reads
-SILENCE = 40.0  # seconds without a beat (the host's comes every 15) after which the line is dead
+SILENCE = 25.0  # seconds without a beat (the host's comes every 10) after which the line is dead
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
         yield ("identity", "user_id"), f"must be a regular expression: {error}"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
+    for rule in uwsgi.unwritable_listen(host.app.listen):
+        yield ("app", "listen"), rule
     for key, rule in uwsgi.unwritable(host.uwsgi):
         yield ("uwsgi", *key.split(".", 1)), rule
     for key, rule in supervisor.unwritable_supervisor(host.supervisor):

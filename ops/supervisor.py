@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from ops.schema import Program, Supervisor
+from ops.schema import Program, Supervisor, Table
 
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
 _NOTHING = "%(here).0s"  # expands to no characters, and so parts a blank from its ; or # until comments are gone
@@ -31,34 +31,32 @@ def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
 
 def program_options(name: str, program: Program, log_dir: str) -> list[tuple[str, str]]:
     """`[program:NAME]` as (key, text in the file), complete but for what is not set; see `unwritable_program`."""
-    options = [("command", _text(program.command))]
+    options = {"command": _text(program.command)}
     if program.directory is not None:
-        options.append(("directory", _text(program.directory)))
-    for key in ("priority", "autostart", "autorestart", "startsecs", "startretries"):
-        options.append((key, _scalar(getattr(program, key))))
-    options.append(("exitcodes", ",".join(map(str, program.exitcodes))))
-    for key in ("stopsignal", "stopwaitsecs", "stopasgroup", "killasgroup"):
-        options.append((key, _scalar(getattr(program, key))))
+        options["directory"] = _text(program.directory)
+    options |= _scalars(program, "priority", "autostart", "autorestart", "startsecs", "startretries")
+    options["exitcodes"] = ",".join(map(str, program.exitcodes))
+    options |= _scalars(program, "stopsignal", "stopwaitsecs", "stopasgroup", "killasgroup")
     if program.umask is not None:
-        options.append(("umask", program.umask))
+        options["umask"] = program.umask
     if program.environment:
-        options.append(("environment", _environment(program.environment)))
-    options.append(("redirect_stderr", _scalar(program.redirect_stderr)))
+        options["environment"] = _environment(program.environment)
+    options |= _scalars(program, "redirect_stderr")
     for key, path in log_files(name, program, log_dir).items():
-        options.append((key, _text(path, expansions=2)))
-        options += [(f"{key}_{limit}", _scalar(getattr(program, f"{key}_{limit}"))) for limit in ("maxbytes", "backups")]
-    return options
+        options[key] = _text(path, expansions=2)
+        options |= _scalars(program, f"{key}_maxbytes", f"{key}_backups")
+    return list(options.items())
 
 
 def supervisord_options(supervisor: Supervisor) -> list[tuple[str, str]]:
     """`[supervisord]` as (key, text in the file); see `unwritable_supervisor`."""
-    options = [("logfile", _text(supervisor.logfile))]
-    for key in ("logfile_maxbytes", "logfile_backups", "loglevel"):
-        options.append((key, _scalar(getattr(supervisor, key))))
-    options += [("pidfile", _text(supervisor.pidfile)), ("minfds", _scalar(supervisor.minfds))]
+    options = {"logfile": _text(supervisor.logfile)}
+    options |= _scalars(supervisor, "logfile_maxbytes", "logfile_backups", "loglevel")
+    options["pidfile"] = _text(supervisor.pidfile)
+    options |= _scalars(supervisor, "minfds")
     if supervisor.environment:
-        options.append(("environment", _environment(supervisor.environment, expansions=2)))
-    return options
+        options["environment"] = _environment(supervisor.environment, expansions=2)
+    return list(options.items())
 
 
 def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]:
@@ -70,7 +68,7 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
     except ValueError as error:
         yield "command", f"supervisord cannot split this into words: {error}"
     if program.stopasgroup and not program.killasgroup:
-        yield "killasgroup", "must be true where stopasgroup is: supervisord takes no other"
+        yield "killasgroup", "must be true where stopasgroup is: supervisord refuses the two otherwise"
     if program.redirect_stderr and program.stderr_logfile is not None:
         yield "stderr_logfile", f"is never written: redirect_stderr sends the errors of {name} to its stdout_logfile"
     yield from _environment_rules(program.environment)
@@ -122,5 +120,6 @@ def _text(value: str, expansions: int = 1) -> str:
     return _COMMENT.sub(_NOTHING, value.replace("%", "%" * 2**expansions))
 
 
-def _scalar(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _scalars(table: Table, *keys: str) -> dict[str, str]:
+    values = {key: getattr(table, key) for key in keys}
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}

@@ -67,7 +67,7 @@ def _render_one(host: Host, tree: Path, template: str) -> RenderedFile:
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
         raise BadInput(f"{host.name}: {where}: {error.message}. Nothing was touched.") from None
-    except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
+    except (jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
         where = f"templates/{template}{_line(error, tree)}"
         raise BadInput(f"{host.name}: {where}: {error}. Nothing was touched.") from None
     service = _service(host, path)

@@ -1,23 +1,126 @@
-"""INTERIM: placeholder until the real module is written; overwrite freely."""
+"""The written form of uWSGI's ini: `KEY = VALUE` lines that it reads back as the inventory has them.
 
+Source: the uWSGI documentation, "Configuring uWSGI" (magic variables, placeholders); what it leaves open,
+`core/ini.c` and `core/utils.c` of 2.0.31. The file is read in two steps:
+- every `%` and the character behind it are replaced, in comments too; `%%` is a percent sign;
+- in the values of most options `$(NAME)` is then replaced by an environment variable, `@(FILE)` by a file and
+  `%(NAME)` by the value of an option of that name, and nothing can be written to stop it. Other `%(NAME)` stay:
+  the variables of log-format arrive as they are.
+"""
+
+import difflib
+import os
+import re
 from collections.abc import Iterator
-from ops.schema import Uwsgi
+from functools import cache
+from pathlib import Path
+
+from ops.schema import Uwsgi, UwsgiValue
+
+# What the file holds already, and how else to set it.
+WRITTEN_BY_TEMPLATE = {
+    "strict": "it is always true",
+    "socket": "set app.listen",
+    "uwsgi-socket": "set app.listen",
+    "workers": "set uwsgi.workers",
+    "processes": "set uwsgi.workers",
+    "threads": "set uwsgi.threads",
+    "cheaper": "set uwsgi.cheaper",
+    "cheaper-initial": "set uwsgi.cheaper-initial",
+    "reload-on-as": "set uwsgi.reload-on-as",
+    "evil-reload-on-as": "set uwsgi.evil-reload-on-as",
+}
+_SOCKET_BYTES = 102  # bind_to_unix in core/socket.c
 
 
-def ini_lines(u: Uwsgi) -> list[tuple[str, str]]:
-    out = [
-        ("workers", str(u.workers)),
-        ("threads", str(u.threads)),
-        ("cheaper", str(u.cheaper)),
-        ("cheaper-initial", str(u.cheaper_initial)),
-        ("reload-on-as", str(u.reload_on_as)),
-        ("evil-reload-on-as", str(u.evil_reload_on_as)),
-    ]
-    for k, v in u.options.items():
-        for x in v if isinstance(v, list) else [v]:
-            out.append((k, str(x).lower() if isinstance(x, bool) else str(x)))
-    return out
+def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
+    """`[uwsgi]` but for `strict` and the socket, as (key, text in the file); a list repeats its key.
+
+    Holds what the inventory says only where `unwritable` has nothing to say.
+    """
+    numbers: dict[str, int] = {"workers": uwsgi.workers, "threads": uwsgi.threads}
+    if uwsgi.cheaper:  # 0: all workers from the start, and no number of first workers either
+        numbers |= {"cheaper": uwsgi.cheaper, "cheaper-initial": uwsgi.cheaper_initial}
+    numbers |= {"reload-on-as": uwsgi.reload_on_as, "evil-reload-on-as": uwsgi.evil_reload_on_as}
+    lines = [(key, str(number)) for key, number in numbers.items()]
+    return lines + [(name, _text(item)) for name, value in uwsgi.options.items() for item in _items(value)]
 
 
-def unwritable(u: Uwsgi) -> Iterator[tuple[str, str]]:
-    return iter(())
+def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
+    """(key, rule) for every option that the ini cannot hold, that uWSGI misreads or that stands there already."""
+    present = {key for key, _ in ini_lines(uwsgi)} | {"ini", "strict", "socket", "chmod-socket"}
+    for name, value in uwsgi.options.items():
+        rules = [*_name_rules(name)]
+        for item in _items(value):
+            rules += _switch_rules(name, item) if isinstance(item, bool) else _text_rules(str(item), present)
+        yield from ((f"options.{name}", rule) for rule in dict.fromkeys(rules))
+
+
+def unwritable_listen(listen: str) -> Iterator[str]:
+    """The rules that the address in `app.listen` breaks as uWSGI's socket."""
+    yield from _text_rules(listen, set())
+    if listen.startswith("/") and ":" in listen:
+        yield "must not hold a colon: uWSGI takes what follows it for a port"
+    if len(os.fsencode(listen)) > _SOCKET_BYTES:
+        yield f"is too long for a unix socket: uWSGI takes {_SOCKET_BYTES} bytes"
+
+
+@cache
+def known_options() -> dict[str, str]:
+    """The name of each option of uWSGI, and its mark; see uwsgi_options.txt."""
+    text = Path(__file__).with_name("uwsgi_options.txt").read_text(encoding="ascii")
+    parts = (line.partition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: mark for name, _, mark in parts}
+
+
+def _name_rules(name: str) -> Iterator[str]:
+    if name in WRITTEN_BY_TEMPLATE:
+        yield f"is written by the template: {WRITTEN_BY_TEMPLATE[name]}"
+    elif name not in known_options():
+        near = difflib.get_close_matches(name, known_options(), n=1, cutoff=0.85)
+        if near:  # with none it may be a plugin's own; uWSGI, which is strict, judges at the start
+            yield f"is no option of uWSGI; nearest: {near[0]}"
+
+
+def _switch_rules(name: str, value: bool) -> Iterator[str]:
+    mark = known_options().get(name, "switch")
+    if not mark:
+        yield "takes a value: true and false are no more than text, or the number 0, to this option"
+    elif mark == "on" and not value:
+        yield "does more than nothing when it is false: leave it out"
+
+
+def _text_rules(text: str, options: set[str]) -> Iterator[str]:
+    if "\n" in text or "\0" in text:
+        yield "must be one line"
+    if text != text.strip(" \t\r"):
+        yield "must not begin or end with a blank: uWSGI drops it"
+    if any(_tags(text, "$")):
+        yield "must not hold $(NAME), which uWSGI replaces by an environment variable; a shell takes `NAME` as well"
+    if any(_tags(text, "@")):
+        yield "must not hold @(NAME), which uWSGI replaces by the content of a file"
+    for name in _tags(text, "%"):
+        if " " in name:
+            yield f"must not hold %({name}), which uWSGI calculates"
+        elif name in options:
+            yield f"must not hold %({name}), which uWSGI replaces by the value of its option"
+
+
+def _tags(text: str, symbol: str) -> Iterator[str]:
+    """Each NAME that uWSGI looks up in `symbol(NAME)`: up to the bracket that closes it, not over another symbol."""
+    for start in (match.end() for match in re.finditer(re.escape(symbol) + r"\(", text)):
+        depth = 0
+        for end in range(start, len(text)):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            if depth < 0 and end > start:
+                yield text[start:end]
+            if depth < 0 or text[end] == symbol:
+                break
+
+
+def _items(value: UwsgiValue) -> list[bool | int | str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: bool | int | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).replace("%", "%%")

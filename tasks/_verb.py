@@ -8,7 +8,9 @@ from typing import Any
 
 import fabric
 import fabric.main
-import invoke
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Call, Task, task
 
 from ops import console
 from ops.errors import OperatorError
@@ -27,12 +29,12 @@ class OncePerVerb(fabric.Executor):  # type: ignore[misc] # fabric is untyped
     def expand_calls(self, calls: Sequence[Any], apply_hosts: bool = True) -> list[Any]:  # noqa: ARG002 - Fabric's
         """Leave the calls as they are, each with a context that runs nothing locally."""
         if self.core.remainder:
-            raise invoke.Exit("Nothing was run: '-- COMMAND' belongs to no verb of poms-ops.", code=3)
-        plain = [invoke.Call(call) if isinstance(call, invoke.Task) else call for call in calls]
+            raise Exit("Nothing was run: '-- COMMAND' belongs to no verb of poms-ops.", code=3)
+        plain = [Call(call) if isinstance(call, Task) else call for call in calls]
         return [call.clone(into=_Call) for call in plain]
 
 
-class _Context(invoke.Context):  # type: ignore[misc] # invoke is untyped here
+class _Context(Context):
     """The context of a verb: settings, and no way to run anything on the operator's own machine by mistake."""
 
     def run(self, *_: Any, **__: Any) -> None:
@@ -42,7 +44,7 @@ class _Context(invoke.Context):  # type: ignore[misc] # invoke is untyped here
     sudo = run
 
 
-class _Call(invoke.Call):  # type: ignore[misc]
+class _Call(Call):
     def make_context(self, config: Any, core_parse_result: Any = None) -> _Context:  # noqa: ARG002 - invoke's signature
         return _Context(config=config)
 
@@ -57,14 +59,14 @@ def verb(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
                 code = function(context, *args, **kwargs)
             except OperatorError as error:
                 show_error(error)
-                raise invoke.Exit(code=error.code) from None
+                raise Exit(code=error.code) from None
             except KeyboardInterrupt:
                 console.say("Interrupted.", err=True)
-                raise invoke.Exit(code=130) from None
+                raise Exit(code=130) from None
             if code:
-                raise invoke.Exit(code=code)
+                raise Exit(code=code)
 
-        return invoke.task(guarded, **options)
+        return task(guarded, **options)
 
     return decorate
 

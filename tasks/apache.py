@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from ops import console
-from ops.apache_control import control
+from ops.apache_control import control, need_reload
 from ops.connection import connect
 from ops.fleet import ask_all, change_in_turn
 from ops.schema import Host
@@ -29,7 +29,9 @@ def reload_apache(context: Any) -> None:
 
     Needs apache.reload in the inventory. A failing test reloads nothing. Without -H: the default host.
     """
-    change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "reload"))
+    hosts = chosen(everywhere=False)
+    need_reload(hosts)
+    change_in_turn(hosts, functools.partial(_control, context.config, "reload"))
 
 
 @verb()

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from invoke import Collection
+from invoke.collection import Collection
 
 import lab
 from ops import console

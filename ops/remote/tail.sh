@@ -44,10 +44,10 @@ if [ "$follow" = no ]; then
 fi
 
 # Everything started here is in this process's group, which sshd made for it; "kill 0" ends them all and this too. The
-# watchdog does so when the operator's side has been silent for 15 seconds; the end of the input does so at once.
+# watchdog does so when the operator's side has been silent for 10 seconds; the end of the input does so at once.
 heard=$(mktemp)
 (
-    while sleep 15; do
+    while sleep 10; do
         [ -s "$heard" ] || break
         : >"$heard"
         say beat

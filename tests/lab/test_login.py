@@ -8,7 +8,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.lab.site import FAB, PROJECT, Site
+from ops.inventory import PROJECT
+from tests.lab.site import FAB, Site
 
 SUDOERS = "/etc/sudoers.d/poms"
 

@@ -103,4 +103,4 @@ class Cut:
 
     def __exit__(self, *_: object) -> None:
         self.site.root("ip link set eth0 up")
-        until(lambda: self.site.fab("-H", "pomsgpvm01", "diff").code == 0, 30, "the host is reachable again")
+        until(lambda: self.site.fab("-H", "pomsgpvm01", "check-apache").code == 0, 30, "the host is reachable again")

@@ -1,0 +1,145 @@
+"""What the templates make of an inventory. tests/unit/expected/ holds reviewed files; `make expected` renews them."""
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+
+from ops.apache import literal, quote
+from ops.errors import BadInput
+from ops.inventory import PROJECT, read_inventory
+from ops.templates import TREE, render
+from tests.unit.hosts import host
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+@pytest.mark.parametrize("name", ["pomsgpvm01", "fermicloud045"])
+def test_the_shipped_inventory_renders_as_reviewed(name: str) -> None:
+    files = render(read_inventory(PROJECT / "hosts.toml").hosts[name])
+    reviewed = {path.relative_to(EXPECTED / name): path for path in (EXPECTED / name).rglob("*") if path.is_file()}
+    assert {Path(file.path.lstrip("/")) for file in files} == set(reviewed)
+    for file in files:
+        assert file.content.decode() == reviewed[Path(file.path.lstrip("/"))].read_text(), file.path
+
+
+def test_each_template_lands_where_its_path_says_with_its_service() -> None:
+    found = {file.path: (file.service, file.mode) for file in render(host())}
+    assert found == {
+        "/etc/httpd/conf.d/cert_ssl.conf": ("apache", "0644"),
+        "/etc/httpd/conf.d/ssl.conf": ("apache", "0644"),
+        "/home/poms/private/config/poms/uwsgi-service.ini": ("programs", "0640"),
+        "/home/poms/supervisord.conf": ("supervisord", "0640"),
+    }
+
+
+def test_the_inventory_places_the_roots() -> None:
+    one = host(home="/srv/dune", config_dir="/srv/dune/etc", apache={"conf_d": "/opt/apache/conf.d"})
+    assert [file.path for file in render(one)] == [
+        "/opt/apache/conf.d/cert_ssl.conf",
+        "/opt/apache/conf.d/ssl.conf",
+        "/srv/dune/etc/uwsgi-service.ini",
+        "/srv/dune/supervisord.conf",
+    ]
+
+
+def test_a_rendering_is_the_same_each_time_and_says_where_it_comes_from() -> None:
+    first, second = render(host()), render(host())
+    assert first == second
+    for file in first:
+        head = file.content.decode().splitlines()[0]
+        assert f"Managed by poms-ops from templates/{file.template}" in head
+
+
+def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
+    ssl, cert = (
+        next(f.content.decode() for f in render(host()) if f.path.endswith(f"/{name}"))
+        for name in ("ssl.conf", "cert_ssl.conf")
+    )
+    directives = [
+        [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+        for text in (ssl, cert)
+    ]
+    only_ssl = [line for line in directives[0] if line not in directives[1]]
+    only_cert = [line for line in directives[1] if line not in directives[0]]
+    allowed = r"Listen|<VirtualHost|ServerName|ErrorLog|TransferLog|CustomLog|RequestHeader set|Require |"
+    for line in only_ssl:
+        assert re.match(allowed + r"SSLSessionCache|AuthType|ShibRequestSetting|SetHandler|<Location", line), line
+    for line in only_cert:
+        assert re.match(allowed + r"SSLVerify|SSLCACertificatePath|SetEnvIfExpr|id_user=", line), line
+
+
+def test_an_apache_folder_with_quotes_and_blanks_stays_one_argument() -> None:
+    one = host(apache={"ca_dir": '/etc/my "own" CAs'})
+    text = next(f.content.decode() for f in render(one) if f.path.endswith("cert_ssl.conf"))
+    assert 'SSLCACertificatePath "/etc/my \\"own\\" CAs"' in text
+    assert quote("a\\b") == '"a\\\\b"'
+
+
+def test_a_literal_matches_only_itself() -> None:
+    for text in ("CN=a.b/c (d)+[e]", "CN=x#y$z^|?*", "CN=Jörg Müller,O=X"):
+        assert re.fullmatch(literal(text), text)
+        assert "#" not in literal(text).replace("\\#", "")
+    assert not re.fullmatch(literal("a.b"), "axb")
+
+
+def test_a_service_certificate_is_a_row_of_its_own() -> None:
+    row = {"issuer": "CN=CA,O=X", "subject": "CN=poms/h.org,O=X", "user": "robot"}
+    text = next(
+        f.content.decode()
+        for f in render(host(identity={"service_certificates": [row]}))
+        if f.path.endswith("cert_ssl.conf")
+    )
+    assert "m#^CN=poms\\\\/h\\\\.org,O=X$#" in text
+    assert "id_user=robot" in text
+
+
+def test_a_unix_socket_for_the_app() -> None:
+    files = {
+        f.path.rpartition("/")[2]: f.content.decode() for f in render(host(app={"listen": "/home/poms/app.sock"}))
+    }
+    assert 'ProxyPass "unix:/home/poms/app.sock|uwsgi://poms/poms" retry=0' in files["ssl.conf"]
+    assert "socket = /home/poms/app.sock\n" in files["uwsgi-service.ini"]
+
+
+def tree(tmp_path: Path, name: str, text: str) -> Path:
+    path = tmp_path / "templates" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return tmp_path / "templates"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("home/x.j2", "a\n{{ host.nosuch }}\n", r"templates/home/x\.j2, line 2: .*nosuch"),
+        ("home/x.j2", "{{ undefined_name }}", "undefined_name"),
+        ("home/x.j2", "a\n\n{% if %}", r"line 3: "),
+        ("home/x.j2", "{{ 1 / 0 }}", "division by zero"),
+        ("etc/x.j2", "text", "the first folder must be one of"),
+        ("home/_part.j2", "text", "holds no templates"),
+    ],
+)
+def test_a_broken_template_ends_with_its_name_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        render(host(), tree(tmp_path, name, text))
+
+
+def test_one_more_file_is_managed_by_dropping_a_template_in(tmp_path: Path) -> None:
+    files = render(host(), tree(tmp_path, "home/private/agents.cfg.j2", "# {{ managed }}\nuser={{ host.account }}\n"))
+    assert [(file.path, file.service) for file in files] == [("/home/poms/private/agents.cfg", "programs")]
+    assert files[0].content.endswith(b"user=poms\n")
+
+
+def test_every_shipped_template_is_deployed_or_a_part() -> None:
+    names = {path.relative_to(TREE).as_posix() for path in TREE.rglob("*.j2")}
+    rendered = {file.template for file in render(host())}
+    assert {name for name in names - rendered if not any(part.startswith("_") for part in Path(name).parts)} == set()
+
+
+def test_supervisords_file_is_read_by_any_ini_reader_too() -> None:
+    conf = next(f for f in render(host(programs={"web": {"command": "x"}})) if f.service == "supervisord")
+    parser = configparser.RawConfigParser()
+    parser.read_string(conf.content.decode())
+    assert "program:web" in parser

@@ -1,0 +1,105 @@
+"""What every verb has in common: it cannot run on the operator's machine, and its errors are for the operator."""
+
+import io
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import fabric.main
+import pytest
+
+from ops.inventory import PROJECT
+
+FAB = PROJECT / ".venv/bin/fab"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How fab ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Fab = Callable[..., Done]
+
+
+@pytest.fixture
+def fab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fab:
+    """fab as its console script calls it, within this process: a new one each time takes a second."""
+
+    def run(*words: str) -> Done:
+        program = fabric.main.make_program()
+        monkeypatch.setattr(fabric.main, "program", program)
+        monkeypatch.chdir(PROJECT)
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        code = 0
+        try:
+            program.run(["fab", *words])
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        return Done(code, *capsys.readouterr())
+
+    monkeypatch.delenv("POMS_INVENTORY", raising=False)
+    return run
+
+
+def test_every_verb_is_listed_with_a_help_text_that_stands_alone(fab: Fab) -> None:
+    listed = fab("--list").stdout
+    for verb in ("deploy", "diff", "render", "check-apache", "restart-apache", "tail-logs", "status", "lab.up"):
+        assert f"  {verb} " in listed
+    assert "--force" in fab("--help", "deploy").stdout
+
+
+def test_render_needs_no_network_and_no_host(fab: Fab, tmp_path: Path) -> None:
+    done = fab("render", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "pomsgpvm01/etc/httpd/conf.d/ssl.conf").is_file()
+    assert (tmp_path / "fermicloud045/home/poms/supervisord.conf").is_file()
+    one = fab("-H", "fermicloud045", "render")
+    assert "pomsgpvm01" not in one.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("-H", "pomsgpvm1", "render"), 3, "nearest: pomsgpvm01"),
+        (("-H", "root@pomsgpvm01", "status"), 3, "neither a host nor a group"),
+        (("tail-logs", "--lines=-1"), 3, "must be from 0"),
+        (("stop-programs", "--programs=poms_webservise"), 3, "nearest: poms_webservice"),
+        (("deploy",), 3, "--yes"),
+        (("reload-apache",), 3, "restart-apache"),
+        (("status", "--", "uname"), 3, "Nothing was run"),
+        (("lab.up", "--hosts=-bad-"), 3, "Nothing was touched"),
+    ],
+)
+def test_bad_input_ends_with_code_3_and_no_traceback(fab: Fab, words: tuple[str, ...], code: int, said: str) -> None:
+    done = fab(*words)
+    assert (done.returncode, said in done.stderr) == (code, True), done
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_inventory_is_the_file_that_poms_inventory_names(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POMS_INVENTORY", str(tmp_path / "none.toml"))
+    done = fab("render")
+    assert done.returncode == 3
+    assert "none.toml" in done.stderr
+
+
+def test_a_task_that_forgets_its_host_does_not_run_on_this_machine(tmp_path: Path) -> None:
+    witness = tmp_path / "ran-here"
+    (tmp_path / "fabfile.py").write_text(
+        "import sys; sys.path.insert(0, '.')\n"
+        "import fabric.main, fabric\nfrom tasks._verb import OncePerVerb\n"
+        "fabric.main.program.executor_class = OncePerVerb\n"
+        f"@fabric.task\ndef slip(c):\n    c.run('touch {witness}')\n"
+    )
+    done = subprocess.run(
+        [FAB, "-r", tmp_path, "slip"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode != 0
+    assert not witness.exists()
