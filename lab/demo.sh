@@ -14,6 +14,10 @@ run() {
 run fab lab.up
 run fab -H pomsgpvm01 deploy --yes
 run fab -H pomsgpvm01 deploy --yes
+printf '\nA value changes in the inventory: only its file changes, and only its service notices.\n'
+sed 's/^threads = 10/threads = 12/' "$state/hosts.toml" >"$state/demo.toml"
+POMS_INVENTORY=$state/demo.toml run fab -H pomsgpvm01 deploy --yes
+run fab -H pomsgpvm01 deploy --yes
 run fab -H pomsgpvm01 status
 run fab -H pomsgpvm01 restart-apache
 run fab -H pomsgpvm01 tail-logs --lines=3

@@ -1,7 +1,6 @@
 """What is on a host: asked by one command (`remote/probe.sh`), read into types by a pure function."""
 
 import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,7 +46,7 @@ def probe(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
     answer = remote.ask("probe", [*place_lines(remote.host), *(f"file {file.digest} {file.path}" for file in wanted)])
     try:
         return parse(answer)
-    except (ValueError, IndexError, binascii.Error) as error:
+    except (ValueError, LookupError) as error:
         raise HostError(
             remote.host.name,
             f"the answer to the probe cannot be read: {error}",

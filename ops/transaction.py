@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ops.connection import Dialogue, Remote
-from ops.errors import HostError, LockHeld
+from ops.errors import HostError, LockHeld, Unreachable
 from ops.plan import Plan
 from ops.releases import Release
 from ops.schema import Host
@@ -15,6 +15,7 @@ from ops.snapshot import place_lines
 from ops.supervisor import log_files
 
 STEPS = {
+    "directories": "making folders",
     "keep": "keeping what is there",
     "swap": "putting the new files in place",
     "prove": "Apache's configuration test",
@@ -90,6 +91,18 @@ def directories(plan: Plan) -> list[str]:
 
 def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
     """Read the host's steps, give the verdict, and turn the end into a result or an error."""
+    try:
+        return _listen(host, dialogue, release, tell)
+    except Unreachable as error:
+        raise Unreachable(
+            host.name,
+            f"{error.message} in the middle of the deploy",
+            left="nothing for long: without a word from here the host puts everything back by itself",
+            next_step=f"fab -H {host.name} diff, as soon as it can be reached",
+        ) from None
+
+
+def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
     programs: list[tuple[str, str, str]] = []
     failure, evidence, notes, ended = "", "", [], ""
     lines = dialogue.lines()
@@ -117,8 +130,8 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
         elif kind == "note":
             notes.append(value)
             tell(value)
-        elif kind == "failed":
-            failure = value
+        elif kind in ("failed", "unwanted"):
+            failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":
             evidence = base64.b64decode(value).decode(errors="replace").rstrip()
         elif kind == "ended":
@@ -130,7 +143,7 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
     if ended == "committed":
         return Outcome(release.name, programs)
     raise _failed(
-        host, _step(failure) or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
+        host, failure or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
     )
 
 
@@ -149,7 +162,7 @@ def _failed(host: Host, failure: str, evidence: str, ended: str) -> HostError:
     }.get(ended, "UNKNOWN: the next deploy puts back what this one kept, before it does anything else")
     said = f"; the last the host's tools said:\n{_indented(evidence)}" if evidence else ""
     return HostError(
-        host.name, f"{failure} failed{said}", left=left, next_step="mend what it names, then deploy again"
+        host.name, f"{failure}{said}", left=left, next_step="mend what it names, then deploy again"
     )
 
 

@@ -8,14 +8,16 @@ from ops.apache_control import control, need_reload
 from ops.connection import connect
 from ops.fleet import ask_all, change_in_turn
 from ops.schema import Host
-from tasks._verb import chosen, show_error, verb
+from tasks._verb import chosen, print_json, show_error, verb
 
 
-@verb()
-def check_apache(context: Any) -> int:
+@verb(help={"json": "Print one JSON document: per host, whether Apache accepts its configuration, or the error."})
+def check_apache(context: Any, json: bool = False) -> int:
     """Test Apache's configuration as it is on the host. Without -H: all hosts of the inventory."""
     answers = ask_all(chosen(everywhere=True), functools.partial(_control, context.config, ""))
-    for answer in answers:
+    if json:
+        print_json({a.host.name: {"error": str(a.error)} if a.error else {"ok": True} for a in answers})
+    for answer in [] if json else answers:
         if answer.error:
             show_error(answer.error)
         else:

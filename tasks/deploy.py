@@ -78,9 +78,7 @@ def diff(context: Any, json: bool = False) -> int:
 
 
 def _plan(remote: Remote, wanted: list[RenderedFile]) -> Plan:
-    plan = make_plan(remote.host, wanted, probe(remote, wanted))
-    console.say(f"{remote.host.name}: {remote.host.account}@{remote.host.address}", err=True)
-    return plan
+    return make_plan(remote.host, wanted, probe(remote, wanted))
 
 
 def _show(plan: Plan) -> None:

@@ -63,7 +63,10 @@ ask_supervisord() {
 }
 
 # The words of a file of /proc, a line each; none where the process has gone or will not be looked at.
-words_of() { cat "$1" 2>/dev/null | tr '\0' '\n'; }
+words_of() {
+    # shellcheck disable=SC2002 # a file that cannot be opened would be a message of the shell's own
+    cat "$1" 2>/dev/null | tr '\0' '\n'
+}
 
 # "up PID", "down", or "deaf PID": alive, but nothing can reach it by its socket.
 supervisord_state() {

@@ -11,8 +11,8 @@
 # Everything needed to put back lies in $state_dir/pending before the first file changes, so that a later run can.
 say poms-ops transaction
 
-tell_failure() { # what failed, and the last lines of what the tools said
-    say "failed $1"
+tell_failure() { # "failed STEP" or "unwanted WHY", and the last lines of what the tools said
+    say "$1 $2"
     say "evidence $(encoded_tail 40 "$pending/log")"
 }
 
@@ -229,15 +229,15 @@ attempt() {
 
 failed() { [ "$status" -ne 0 ]; }
 
-refuse() { # nothing has changed yet
-    tell_failure "$1"
+refuse() { # nothing has changed yet, and step $1 failed
+    tell_failure failed "$1"
     rm -rf "$pending"
     say "ended unchanged"
     exit 1
 }
 
-give_up() { # something has changed, and step $1 failed or the result was not wanted
-    tell_failure "$1"
+give_up() { # something has changed, and step $2 failed ("failed") or the result was not wanted ("unwanted")
+    tell_failure "$1" "$2"
     journal put-back
     if ! put_back_files; then
         say "ended broken"
@@ -247,7 +247,7 @@ give_up() { # something has changed, and step $1 failed or the result was not wa
         attempt undo_reloads
         if failed; then say "note the old files are back, but a service did not take them in"; fi
     fi
-    printf '%s %s\n' "$(tr '\n' ' ' <"$pending/meta")" "$1" >>"$state_dir/rolled-back"
+    printf '%s %s\n' "$(tr '\n' ' ' <"$pending/meta")" "$1 $2" >>"$state_dir/rolled-back"
     rm -f "$pending/reloading"
     say "ended rolled-back"
     exit 1
@@ -266,24 +266,24 @@ if ! read_request; then exit 1; fi
 touch "$pending/directories" "$pending/files" "$pending/meta" "$pending/manifest"
 journal keep
 attempt make_directories
-if failed; then refuse "a directory cannot be made"; fi
+if failed; then refuse directories; fi
 attempt keep_all
-if failed; then refuse "a file cannot be kept"; fi
+if failed; then refuse keep; fi
 : >"$pending/swapping"
 sync
 journal swap
 attempt swap_all
-if failed; then give_up "a file cannot be written"; fi
+if failed; then give_up failed swap; fi
 journal prove
 attempt configtest
-if failed; then give_up prove; fi
+if failed; then give_up failed prove; fi
 : >"$pending/reloading"
 attempt reload_all
-if failed; then give_up "$(sed -n '$s/.* //p' "$pending/journal")"; fi
+if failed; then give_up failed "$(sed -n '$s/.* //p' "$pending/journal")"; fi
 journal check
 attempt check_all
-if failed; then give_up check; fi
+if failed; then give_up failed check; fi
 say verdict
 IFS= read -r verdict || verdict="the line to the operator was lost"
-if [ "$verdict" != commit ]; then give_up "$verdict"; fi
+if [ "$verdict" != commit ]; then give_up unwanted "$verdict"; fi
 commit

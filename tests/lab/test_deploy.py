@@ -214,3 +214,19 @@ def test_a_wrong_or_unknown_host_key_is_refused(site: Site, tmp_path: Path) -> N
         inventory.write_text(inventory.read_text().replace(str(site.lab.known_hosts), str(tmp_path / "known")))
         said = site.fab("-H", "pomsgpvm01", "diff", inventory=inventory)
         assert (said.code, message in said.err) == (1, True), said.all
+
+
+def test_supervisords_own_settings_restart_it_and_what_was_stopped_stays_so(deployed: Site, tmp_path: Path) -> None:
+    deployed.fab("stop-programs", "--programs=poms_joblog_agent", check=True)
+    supervisord, master = deployed.read("/home/poms/supervisord.pid"), deployed.workers()["pid"]
+    inventory = deployed.changed(
+        tmp_path, ("[defaults.identity]", '[defaults.supervisor]\nloglevel = "warn"\n[defaults.identity]')
+    )
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 0, said.all
+    assert "supervisord: restart with ALL programs" in said.out
+    assert deployed.read("/home/poms/supervisord.pid") == supervisord
+    assert deployed.workers()["pid"] != master
+    states = deployed.program_states()
+    assert states.pop("poms_joblog_agent") == "STOPPED"
+    assert set(states.values()) == {"RUNNING"}

@@ -87,7 +87,7 @@ def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHo
 def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), *verdict])
     assert ran.values("ended") == ["rolled-back"]
-    assert ran.values("failed") == (verdict or ["the line to the operator was lost"])
+    assert ran.values("unwanted") == (verdict or ["the line to the operator was lost"])
     assert fake.conf.read_bytes() == OLD
     assert (fake.root / "reloaded").read_bytes() == NEW + OLD
     assert not (fake.root / "state/current").exists()
