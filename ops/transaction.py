@@ -159,11 +159,10 @@ def _failed(host: Host, failure: str, evidence: str, ended: str) -> HostError:
     left = {
         "unchanged": "everything: nothing had been changed",
         "rolled-back": "everything: the files that were there are back, and what was reloaded took them in again",
+        "files-back": "the files that were there are back, but a service did not take them in again: see fab status",
     }.get(ended, "UNKNOWN: the next deploy puts back what this one kept, before it does anything else")
     said = f"; the last the host's tools said:\n{_indented(evidence)}" if evidence else ""
-    return HostError(
-        host.name, f"{failure}{said}", left=left, next_step="mend what it names, then deploy again"
-    )
+    return HostError(host.name, f"{failure}{said}", left=left, next_step="mend what it names, then deploy again")
 
 
 def _indented(text: str) -> str:

@@ -219,24 +219,26 @@ def reload_daemon(server, _names):
     stopped = [name for name, info in programs(server).items() if info["statename"] == "STOPPED"]
     before = server.supervisor.getPID(), max([info["start"] for info in programs(server).values()] or [0])
     server.supervisor.restart()
-    for name in programs(server):
-        took(name)
-    tell(did="supervisord restarted with all its programs")
     time.sleep(1)
-    await_daemon(server, before)
+    server = await_daemon(before)
+    tell(did="restarted with all its programs")
     now = programs(server)
+    for name in now:
+        took(name)
     stop(server, [name for name in stopped if name in now])
     settle(server, running(server, list(programs(server))))
 
 
-def await_daemon(server, before=None):
+def await_daemon(before=None):
+    """Wait for supervisord, one that is newer than `before`; its server, for a broken connection stays broken."""
     begun = time.time()
     while True:
+        server = connect(SOCKET)
         try:
             if server.supervisor.getState()["statename"] == "RUNNING":
                 starts = max([info["start"] for info in programs(server).values()] or [0])
                 if before is None or starts == 0 or (server.supervisor.getPID(), starts) != before:
-                    return
+                    return server
         except (OSError, IOError, Fault):
             pass
         if time.time() - begun > RESTART:
@@ -244,8 +246,8 @@ def await_daemon(server, before=None):
         time.sleep(0.2)
 
 
-def await_programs(server, _names):
-    await_daemon(server)
+def await_programs(_server, _names):
+    server = await_daemon()
     for name in programs(server):
         took(name)
     time.sleep(1.1)
@@ -281,15 +283,14 @@ def act(server, action, names):
         ACTIONS[action](server, names)
 
 
-def main(action, socket, names):
-    server = connect(socket)
+def main(action, names):
     try:
-        act(server, action, names)
+        act(connect(SOCKET), action, names)
     except Fault as fault:
         raise SystemExit("supervisord refused '%s': %s" % (action, fault.faultString))
     except (OSError, IOError) as error:
-        raise SystemExit("supervisord cannot be reached by %s: %s" % (socket, error))
+        raise SystemExit("supervisord cannot be reached by %s: %s" % (SOCKET, error))
 
 
-TAKEN = sys.argv[4]
-main(sys.argv[2], sys.argv[3], sys.argv[5:])
+SOCKET, TAKEN = sys.argv[3:5]
+main(sys.argv[2], sys.argv[5:])

@@ -243,13 +243,13 @@ give_up() { # something has changed, and step $2 failed ("failed") or the result
         say "ended broken"
         exit 1
     fi
+    status=0
     if [ -e "$pending/reloading" ]; then
         attempt undo_reloads
-        if failed; then say "note the old files are back, but a service did not take them in"; fi
     fi
     printf '%s %s\n' "$(tr '\n' ' ' <"$pending/meta")" "$1 $2" >>"$state_dir/rolled-back"
     rm -f "$pending/reloading"
-    say "ended rolled-back"
+    if failed; then say "ended files-back"; else say "ended rolled-back"; fi
     exit 1
 }
 
