@@ -24,7 +24,8 @@ def control(remote: Remote, action: str) -> None:
     Raises HostError with Apache's own message; a failing test leaves the running Apache as it is.
     """
     host = remote.host
-    answer = remote.ask("apache", [*apache_lines(host, action), *remote.password_lines()])
+    ports = [f"listens {port}" for port in (host.apache.port, host.apache.cert_port)]
+    answer = remote.ask("apache", [*apache_lines(host, action), *ports, *remote.password_lines()])
     evidence = ""
     failed = [line.removesuffix(" failed") for line in answer if line.endswith(" failed")]
     for line in answer:

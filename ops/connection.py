@@ -9,6 +9,7 @@ import logging
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import Any
 
 import fabric
@@ -22,6 +23,7 @@ from ops.trust import believe_known_hosts_only
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
 
+ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
 ANSWER_LIMIT = 600.0  # seconds without a line from the host before it is given up
 NOTHING_TOUCHED = "everything: no command was sent to it"
 
@@ -82,6 +84,30 @@ class Dialogue:
 
     def _lost(self, error: BaseException) -> Unreachable:
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
+
+
+class Heartbeat:
+    """While it is entered, the host gets an empty line every few seconds; then the end of the input."""
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        self._over = Event()
+        self._thread = Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._dialogue.close_input()
+        self._dialogue.channel.close()
+
+    def _beat(self) -> None:
+        while not self._over.wait(ALIVE_EVERY):
+            try:
+                self._dialogue.send([""])
+            except Unreachable:
+                return
 
 
 @dataclass(frozen=True)

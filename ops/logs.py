@@ -1,15 +1,14 @@
 """The logs of a host's programs: their last lines, and the new ones as they come."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Event, Thread
 
-from ops.connection import Dialogue, Remote
+from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import Unreachable
 from ops.schema import Host
 from ops.supervisor import log_files
 
-ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody still reads
 SILENCE = 25.0  # seconds without a beat (the host's comes every 10) after which the line is dead
 
 
@@ -38,7 +37,7 @@ def read_logs(remote: Remote, names: list[str], wanted: LogRequest, show: Callab
     request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
     request += [f"log {path}" for _, path in logs]
     dialogue = remote.start("tail", [*request, "end"])
-    with _Heartbeat(dialogue, wanted.follow):
+    with Heartbeat(dialogue) if wanted.follow else contextlib.nullcontext():
         for line in _lines(dialogue, wanted.follow):
             kind, _, value = line.partition(" ")
             if kind == "line":
@@ -55,28 +54,3 @@ def _lines(dialogue: Dialogue, follow: bool) -> Iterator[str]:
     yield from dialogue.lines()
     if follow:
         raise Unreachable(dialogue.host, "the stream of log lines ended", next_step="start it again")
-
-
-class _Heartbeat:
-    """Sends an empty line every few seconds, and the end of the input when it is left."""
-
-    def __init__(self, dialogue: Dialogue, wanted: bool) -> None:
-        self._dialogue = dialogue
-        self._over = Event()
-        self._thread = Thread(target=self._beat, daemon=True) if wanted else None
-
-    def __enter__(self) -> None:
-        if self._thread:
-            self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._dialogue.close_input()
-        self._dialogue.channel.close()
-
-    def _beat(self) -> None:
-        while not self._over.wait(ALIVE_EVERY):
-            try:
-                self._dialogue.send([""])
-            except Unreachable:
-                return

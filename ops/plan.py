@@ -40,6 +40,13 @@ class Plan:
     apache: str
     supervisord: str
     programs: list[tuple[str, str]]
+    unfinished: str | None = None
+
+    def reload_lines(self) -> list[str]:
+        """What is to take the files in, a line each, as the host notes what it owes."""
+        lines = ["apache"] if self.apache else []
+        lines += [f"supervisord {self.supervisord}"] if self.supervisord else []
+        return lines + [f"program {how} {name}" for name, how in self.programs]
 
     @property
     def changed(self) -> list[FileChange]:
@@ -54,7 +61,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changed and not self.supervisord
+        return not self.changed and not self.reload_lines() and not self.unfinished
 
     def services(self) -> list[str]:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
@@ -63,7 +70,8 @@ class Plan:
             "apply": "supervisord: programs whose settings changed",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
-        listed = [f"Apache: {self.apache}"] if self.apache else []
+        listed = ["what a deploy that died left half-done: put back first"] if self.unfinished else []
+        listed += [f"Apache: {self.apache}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         return listed + [f"{name}: {how.replace('signal-', 'reload by SIG')}" for name, how in self.programs]
 
@@ -72,14 +80,16 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     """Compare, and say which services that touches."""
     changes = [_compare(file, snapshot) for file in wanted]
     changed = [change for change in changes if change.kind != UNCHANGED]
-    touched = {change.wanted.service for change in changed}
+    touched = {change.wanted.service for change in changed} | {line for line in snapshot.owed if line == "apache"}
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
     supervisord, replaced = _supervisord(host, changed, snapshot)
     programs = []
     if supervisord in ("", "apply"):
         paths = [change.wanted.path for change in changed if change.wanted.service == "programs"]
         programs = [(name, how) for name, how, path in reload_ways(host) if path in paths and name not in replaced]
-    return Plan(host, changes, apache, supervisord, list(dict.fromkeys(programs)))
+        owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
+        programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
+    return Plan(host, changes, apache, supervisord, list(dict.fromkeys(programs)), snapshot.unfinished)
 
 
 def reload_ways(host: Host) -> list[tuple[str, str, str]]:
@@ -116,8 +126,11 @@ def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> t
     own = [change for change in changed if change.wanted.path == supervisord_conf(host)]
     if snapshot.supervisord == "down":
         return "start", set()
+    owed = [line.removeprefix("supervisord ") for line in snapshot.owed if line.startswith("supervisord ")]
+    if "restart" in owed:
+        return "restart", set()
     if not own or own[0].found.digest == own[0].wanted.digest:
-        return "", set()
+        return ("apply" if owed else ""), set()
     before, after = _sections(own[0].found.content or b""), _sections(own[0].wanted.content)
     if before is None or after is None:
         return "restart", set()

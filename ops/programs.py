@@ -41,7 +41,12 @@ class Report:
 
 def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None) -> Report:
     """Do `action` (see remote/programs.sh) with the programs `names`. Raises HostError if it failed."""
-    request = [*place_lines(remote.host), f"action {action}", *(f"name {name}" for name in names or [])]
+    request = [
+        f"state_dir {remote.host.state_dir}",
+        *place_lines(remote.host),
+        f"action {action}",
+        *(f"name {name}" for name in names or []),
+    ]
     answer = remote.ask("programs", request)
     state, pid, facts, failed, evidence = "", "", [], False, ""
     for line in answer:

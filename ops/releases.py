@@ -18,19 +18,20 @@ class Release:
     who: str
     commit: str
     clean: bool
+    purpose: str = "deploy"
 
     def meta_lines(self) -> list[str]:
         """What the record on the host says, a fact a line."""
         state = "clean" if self.clean else "with uncommitted changes"
-        return [f"release {self.name}", f"by {self.who}", f"commit {self.commit} {state}"]
+        return [f"release {self.name}", f"for {self.purpose}", f"by {self.who}", f"commit {self.commit} {state}"]
 
 
-def new_release() -> Release:
+def new_release(purpose: str = "deploy") -> Release:
     """A name that sorts by time, the local user and machine, and git's HEAD ("none" outside a checkout)."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     commit = _git("rev-parse", "HEAD") or "none"
     clean = commit != "none" and not _git("status", "--porcelain")
-    return Release(f"{stamp}-{secrets.token_hex(2)}", operator(), commit, clean)
+    return Release(f"{stamp}-{secrets.token_hex(2)}", operator(), commit, clean, purpose)
 
 
 def operator() -> str:

@@ -84,6 +84,13 @@ class ServiceCertificate(Table):
     user: Account
 
 
+class Deploy(Table):
+    """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep."""
+
+    limit: Annotated[int, Field(ge=5, le=3600)] = 60
+    keep: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
 class Identity(Table):
     """Who a visitor is: the allowed form of a user id, and what a client certificate says of it."""
 
@@ -123,6 +130,7 @@ class App(Table):
     """The web application behind Apache: under which path, and where it listens for Apache (uwsgi protocol)."""
 
     path: UrlPath = "/poms"
+    check_path: UrlPath = ""  # asked of the app after a deploy; "" stands for `path`
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
 
 
@@ -191,6 +199,7 @@ class Host(Table):
     log_dir: AbsolutePath
     state_dir: AbsolutePath
     ssh: Ssh = Ssh()
+    deploy: Deploy = Deploy()
     identity: Identity = Identity()
     apache: Apache
     app: App = App()
@@ -216,6 +225,7 @@ class Host(Table):
         data = follows | data
         tables: dict[str, dict[str, object]] = {
             "apache": {"server_name": data["address"]},
+            "app": {"check_path": data["app"].get("path", "/poms")} if isinstance(data.get("app"), dict) else {},
             "supervisor": {
                 "socket": f"{home}/supervisor.sock",
                 "pidfile": f"{home}/supervisord.pid",

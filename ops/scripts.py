@@ -4,24 +4,29 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
-NEED_SUPERVISOR = ("transaction", "programs")
+SUPERVISE = "supervise.py"
+PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
+    "transaction": (SUPERVISE, "lock.sh", "files.sh", "prove.sh", "services.sh"),
+    "programs": (SUPERVISE,),
+}
 
 
 @cache
 def script(name: str) -> str:
-    """`common.sh`, supervise.py as a function where it is needed, and the script itself: POSIX sh."""
-    parts = [_read("common.sh")]
-    if name in NEED_SUPERVISOR:
-        parts.append("supervise() {\nsupervisor_python \"$@\" <<'END_OF_SUPERVISE'\n")
-        parts.append(_read("supervise.py"))
-        parts.append("END_OF_SUPERVISE\n}\n")
-    parts.append(_read(f"{name}.sh"))
-    return "".join(parts)
+    """`common.sh`, the parts that it needs, and the script itself: POSIX sh."""
+    parts = ("common.sh", *PARTS.get(name, ()), f"{name}.sh")
+    return "".join(_as_function(part) if part == SUPERVISE else _read(part) for part in parts)
 
 
 def names() -> list[str]:
     """The scripts that can be sent."""
-    return sorted(path.stem for path in FOLDER.glob("*.sh") if path.stem != "common")
+    parts = {"common.sh", *(part for needed in PARTS.values() for part in needed)}
+    return sorted(path.stem for path in FOLDER.glob("*.sh") if path.name not in parts)
+
+
+def _as_function(name: str) -> str:
+    """supervise.py as the shell function `supervise`, which gives it to the right Python."""
+    return f"supervise() {{\nsupervisor_python \"$@\" <<'END_OF_PYTHON'\n{_read(name)}END_OF_PYTHON\n}}\n"
 
 
 def _read(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ops.connection import Remote
 from ops.errors import HostError
@@ -29,7 +29,8 @@ class FoundFile:
 class Snapshot:
     """One host at one moment.
 
-    `deployed` is path to digest in the last release; `supervisord` is "up", "down" or "deaf".
+    `deployed` is path to digest in the last release; `supervisord` is "up", "down" or "deaf"; `owed` are the lines of
+    reloads that an earlier deploy did not come to; `unfinished` is a deploy that died half-way.
     """
 
     files: dict[str, FoundFile]
@@ -39,11 +40,20 @@ class Snapshot:
     supervisord: str
     supervisord_pid: int | None
     free_kilobytes: int
+    owed: list[str] = field(default_factory=list)
+    unfinished: str | None = None
 
 
 def probe(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
     """Look at the host with one command. Raises HostError where its answer cannot be read."""
-    answer = remote.ask("probe", [*place_lines(remote.host), *(f"file {file.digest} {file.path}" for file in wanted)])
+    answer = remote.ask(
+        "probe",
+        [
+            f"state_dir {remote.host.state_dir}",
+            *place_lines(remote.host),
+            *(f"file {file.digest} {file.path}" for file in wanted),
+        ],
+    )
     try:
         return parse(answer)
     except (ValueError, LookupError) as error:
@@ -56,7 +66,6 @@ def probe(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
 
 def place_lines(host: Host) -> Iterator[str]:
     """The lines of every request that say where things are on the host."""
-    yield f"state_dir {host.state_dir}"
     yield f"supervisord_conf {supervisord_conf(host)}"
     yield f"supervisor_socket {host.supervisor.socket}"
     yield f"activate {host.activate}"
@@ -66,7 +75,8 @@ def parse(answer: list[str]) -> Snapshot:
     """Read the answer of probe.sh. Raises ValueError if it is not whole."""
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
-    words = {"release": "", "lock": "", "supervisord": "", "free": ""}
+    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": ""}
+    owed: list[str] = []
     last = ""
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -84,6 +94,8 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind == "deployed":
             digest, _mode, path = value.split(" ", 2)
             deployed[path] = digest
+        elif kind == "owed":
+            owed.append(value)
         elif kind in words:
             words[kind] = value
         elif kind != "end":
@@ -92,11 +104,13 @@ def parse(answer: list[str]) -> Snapshot:
         raise ValueError("it ends before its end")
     state, _, pid = words["supervisord"].partition(" ")
     return Snapshot(
-        files,
-        deployed,
-        words["release"] or None,
-        words["lock"] or None,
-        state,
-        int(pid) if pid else None,
-        int(words["free"]),
+        files=files,
+        deployed=deployed,
+        release=words["release"] or None,
+        lock=words["lock"] or None,
+        supervisord=state,
+        supervisord_pid=int(pid) if pid else None,
+        free_kilobytes=int(words["free"]),
+        owed=owed,
+        unfinished=words["unfinished"] or None,
     )

@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ops.connection import Dialogue, Remote
+from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import HostError, LockHeld, Unreachable
-from ops.plan import Plan
+from ops.plan import Plan, reload_ways
 from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
+from ops.templates import RenderedFile
 
 STEPS = {
     "directories": "making folders",
     "keep": "keeping what is there",
+    "prove": "proving the new files before they are live",
+    "look": "looking at what is well now",
     "swap": "putting the new files in place",
-    "prove": "Apache's configuration test",
+    "configtest": "Apache's configuration test",
     "reload-apache": "reloading Apache",
     "start-supervisord": "starting supervisord",
     "apply-programs": "restarting programs with new settings",
@@ -35,6 +38,7 @@ class Outcome:
 
     release: str
     programs: list[tuple[str, str, str]]
+    proof: str
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
@@ -43,29 +47,50 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
     Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
     """
     dialogue = remote.start("transaction", [*_request(plan, release), *remote.password_lines(), "end"])
-    return _follow(plan.host, dialogue, release, tell)
+    with Heartbeat(dialogue):
+        return _follow(plan.host, dialogue, release, tell)
 
 
 def _request(plan: Plan, release: Release) -> Iterator[str]:
     host = plan.host
-    places = list(place_lines(host))
-    yield places[0]
-    yield f"{release.who}, {release.name}"  # whom the lock names
-    yield from places[1:]
+    yield f"state_dir {host.state_dir}"
+    yield f"by {release.who}, {release.purpose} {release.name}"
+    yield from place_lines(host)
     yield f"release {release.name}"
+    yield f"limit {host.deploy.limit}"
+    yield f"keep {host.deploy.keep}"
     yield from (f"meta {line}" for line in release.meta_lines())
+    yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
     yield from (f"directory {folder}" for folder in directories(plan))
     for change in plan.changed:
-        seen = change.found.digest or "absent"
-        yield f"file {change.wanted.mode} {seen} {change.wanted.path}"
+        yield f"file {change.wanted.mode} {change.found.digest or 'absent'} {change.wanted.path}"
         yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
+        parser = _parser(host, change.wanted)
+        if parser:
+            yield f"parser {parser}"
     for change in plan.changes:
         yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
-    if plan.apache:
-        yield from apache_lines(host, plan.apache)
-    if plan.supervisord:
-        yield f"supervisord {plan.supervisord}"
-    yield from (f"program {how} {name}" for name, how in plan.programs)
+    yield from (f"reload {line}" for line in plan.reload_lines())
+    yield from apache_lines(host, plan.apache)
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+    yield f"apache_root {host.apache.server_root}"
+    yield f"apache_run {host.apache.server_root}/run"
+    yield f"apache_logs {host.apache.log_dir}"
+    yield f"certificate {host.apache.certificate}"
+    yield f"key {host.apache.key}"
+    yield f"app {host.app.listen}"
+    yield f"app {host.app.check_path}"
+
+
+def _parser(host: Host, file: RenderedFile) -> str:
+    """Which program's own parser reads the file: "supervisord", "uwsgi" or ""."""
+    if file.service == "supervisord":
+        return "supervisord"
+    for name, _, path in reload_ways(host):
+        if path == file.path and host.programs[name].command.split()[0].rpartition("/")[2] == "uwsgi":
+            return "uwsgi"
+    return ""
 
 
 def apache_lines(host: Host, action: str) -> Iterator[str]:
@@ -73,9 +98,6 @@ def apache_lines(host: Host, action: str) -> Iterator[str]:
     yield from (f"configtest {word}" for word in host.apache.configtest)
     command = {"restart": host.apache.restart, "reload": host.apache.reload or host.apache.restart, "": []}[action]
     yield from (f"apache {word}" for word in command)
-    if action:
-        yield f"listens {host.apache.port}"
-        yield f"listens {host.apache.cert_port}"
 
 
 def directories(plan: Plan) -> list[str]:
@@ -104,7 +126,7 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
 
 def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
     programs: list[tuple[str, str, str]] = []
-    failure, evidence, notes, ended = "", "", [], ""
+    failure, evidence, proof, ended = "", "", "", ""
     lines = dialogue.lines()
     while True:
         try:
@@ -128,8 +150,10 @@ def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
         if kind == "step":
             tell(_step(value))
         elif kind == "note":
-            notes.append(value)
             tell(value)
+        elif kind == "proof":
+            level, _, proof = value.partition(" ")
+            tell(f"proven ({level}): {proof}")
         elif kind in ("failed", "unwanted"):
             failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":
@@ -141,7 +165,7 @@ def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
         elif line.startswith("{"):
             programs.append(_program_line(json.loads(line)))
     if ended == "committed":
-        return Outcome(release.name, programs)
+        return Outcome(release.name, programs, proof)
     raise _failed(
         host, failure or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
     )

@@ -21,7 +21,7 @@ run_command() {
     set --
     while IFS= read -r word; do set -- "$@" "$word"; done <"$command_file"
     if [ "$1" != sudo ]; then
-        "$@" </dev/null 3>&-
+        "$@" </dev/null 3>&- 4<&- 9>&-
     elif [ -n "$sudo_password" ]; then
         shift
         printf '%s\n' "$sudo_password" | sudo -S -p '' -- "$@"
@@ -35,7 +35,7 @@ run_command() {
 # bash without -e or -u, and its output goes to standard error.
 with_products() {
     # shellcheck disable=SC2016 # expanded by that bash
-    bash -c 'activate=$1; shift; eval "$activate" </dev/null >&2; exec "$@"' poms-ops "$activate" "$@" </dev/null 3>&-
+    bash -c 'activate=$1; shift; eval "$activate" </dev/null >&2; exec "$@"' poms-ops "$activate" "$@" </dev/null 3>&- 4<&- 9>&-
 }
 
 # The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
@@ -62,20 +62,14 @@ ask_supervisord() {
     supervise "$action" "$supervisor_socket" "$state_dir/taken" "$@" >&3
 }
 
-# The words of a file of /proc, a line each; none where the process has gone or will not be looked at.
-words_of() {
-    # shellcheck disable=SC2002 # a file that cannot be opened would be a message of the shell's own
-    cat "$1" 2>/dev/null | tr '\0' '\n'
-}
-
 # "up PID", "down", or "deaf PID": alive, but nothing can reach it by its socket.
 supervisord_state() {
     found=
-    for entry in /proc/[0-9]*; do
-        if [ -O "$entry" ] && words_of "$entry/cmdline" | grep -q '/supervisord$'; then
-            if words_of "$entry/cmdline" | grep -qxF -e "$supervisord_conf"; then
-                found=${entry#/proc/}
-            fi
+    # shellcheck disable=SC2013 # no blank in these paths
+    for file in $(grep -lzxF -e "$supervisord_conf" /proc/[0-9]*/cmdline 2>/dev/null); do
+        if [ -O "$file" ] && grep -qz '/supervisord$' "$file" 2>/dev/null; then
+            found=${file#/proc/}
+            found=${found%/cmdline}
         fi
     done
     if [ -z "$found" ]; then
@@ -89,11 +83,10 @@ supervisord_state() {
 
 # Process ids of programs that an earlier supervisord left behind when it was killed.
 orphaned_programs() {
-    for entry in /proc/[0-9]*; do
-        if [ -O "$entry" ] && words_of "$entry/environ" |
-            grep -qxF -e "SUPERVISOR_SERVER_URL=unix://$supervisor_socket"; then
-            echo "${entry#/proc/}"
-        fi
+    # shellcheck disable=SC2013 # no blank in these paths
+    for file in $(grep -lzxF -e "SUPERVISOR_SERVER_URL=unix://$supervisor_socket" /proc/[0-9]*/environ 2>/dev/null); do
+        file=${file#/proc/}
+        echo "${file%/environ}"
     done
 }
 
@@ -117,11 +110,16 @@ start_supervisord() {
     (umask 022 && with_products supervisord -c "$supervisord_conf")
 }
 
-# Something accepts connections on local port $1 within 10 seconds.
+# Something accepts connections on local port $1.
+accepts() {
+    # shellcheck disable=SC2016 # expanded by that bash
+    bash -c 'exec 4<>"/dev/tcp/127.0.0.1/$1"' poms-ops "$1" 2>/dev/null
+}
+
+# The same, within 10 seconds.
 answers() {
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        # shellcheck disable=SC2016 # expanded by that bash
-        if bash -c 'exec 9<>"/dev/tcp/127.0.0.1/$1"' poms-ops "$1" 2>/dev/null; then return 0; fi
+        if accepts "$1"; then return 0; fi
         sleep 0.5
     done
     echo "nothing accepts connections on port $1"

@@ -2,7 +2,8 @@
 # Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., end
 # Answers:  "file DIGEST MODE OWNER PATH" and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "deployed DIGEST MODE PATH" of the last release; "release ID";
-#           "lock TEXT"; "supervisord STATE"; "free KILOBYTES"; end
+#           "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
+#           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
 say poms-ops probe
 while IFS= read -r line; do
     value=${line#* }
@@ -31,7 +32,11 @@ if [ -r "$state_dir/current/manifest" ]; then
     while IFS= read -r line; do say "deployed $line"; done <"$state_dir/current/manifest"
     say "release $(basename "$(readlink "$state_dir/current")")"
 fi
-[ ! -r "$state_dir/lock/owner" ] || say "lock $(cat "$state_dir/lock/owner")"
+if [ -s "$state_dir/lock" ]; then say "lock $(cat "$state_dir/lock")"; fi
+if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
+if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
+    say "unfinished $(head -n 1 "$state_dir/pending/meta")"
+fi
 say "supervisord $(supervisord_state)"
 say "free $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"
 say end

@@ -4,6 +4,8 @@
 # old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
+import socket
+import struct
 import sys
 import time
 
@@ -258,6 +260,69 @@ def shutdown(server, _names):
     server.supervisor.shutdown()
 
 
+def baseline(server, names):
+    """Write down, in the file that is named, which programs run."""
+    with open(names[0], "w") as noted:
+        for name, info in programs(server).items():
+            if info["statename"] == "RUNNING":
+                noted.write(name + "\n")
+
+
+def compare(server, names):
+    """Every program that ran at the baseline, and is still there, runs."""
+    with open(names[0]) as noted:
+        before = noted.read().split("\n")
+    now = programs(server)
+    settle(server, [name for name in before if name in now])
+    fallen = [name for name in before if name in now and programs(server)[name]["statename"] != "RUNNING"]
+    if fallen:
+        raise SystemExit("ran before and does not now: " + ", ".join(fallen))
+
+
+def parse(_server, names):
+    """Let supervisor's own parser read a candidate for its configuration."""
+    from supervisor.options import ServerOptions
+
+    options = ServerOptions()
+    options.realize(["-c", names[0]])
+    if not options.process_group_configs:
+        raise SystemExit("supervisor finds no program in %s" % names[0])
+
+
+def ask_app(_server, names):
+    """Ask the app for a page on its own socket, in the uwsgi protocol; it must not answer with an error of its own."""
+    listen, path, limit = names[0], names[1], float(names[2])
+    variables = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", "REQUEST_URI": path,
+        "SERVER_NAME": "localhost", "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.0", "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": "https",
+    }
+    packed = b""
+    for word in [word for pair in variables.items() for word in pair]:
+        encoded = word.encode("utf-8")
+        packed += struct.pack("<H", len(encoded)) + encoded
+    begun = time.time()
+    while True:
+        try:
+            if listen.startswith("/"):
+                line = socket.socket(socket.AF_UNIX)
+                line.settimeout(limit)
+                line.connect(listen)
+            else:
+                host, _, port = listen.rpartition(":")
+                line = socket.create_connection((host, int(port)), limit)
+            line.sendall(struct.pack("<BHB", 0, len(packed), 0) + packed)
+            status = line.recv(64).split(b" ")[1:2]
+            line.close()
+            break
+        except (OSError, IOError) as error:
+            if time.time() - begun > limit:
+                raise SystemExit("the app does not answer on %s: %s" % (listen, error))
+            time.sleep(0.2)
+    if not status or status[0][:1] not in (b"1", b"2", b"3", b"4"):
+        raise SystemExit("the app answers %s on %s with %s" % (path, listen, b" ".join(status).decode() or "nothing"))
+
+
 def states(server, _names):
     try:
         info = server.supervisor.getAllProcessInfo()
@@ -271,7 +336,7 @@ def states(server, _names):
 
 
 ACTIONS = {
-    "apply": apply, "await": await_programs, "reload": reload_daemon, "restart": restart,
+    "apply": apply, "ask-app": ask_app, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
     "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
 }
 

@@ -149,16 +149,13 @@ def test_without_a_terminal_deploy_wants_yes(deployed: Site) -> None:
 
 def test_another_deploy_holds_the_host(deployed: Site, tmp_path: Path) -> None:
     lock = "/home/poms/private/poms-ops/lock"
-    deployed.poms(
-        f"sleep 60 </dev/null >/dev/null 2>&1 & mkdir {lock}; echo 'jane@desk, r1 since noon' > {lock}/owner\n"
-        f"echo $! $(cut -d ' ' -f 22 /proc/$!/stat) > {lock}/process"
-    )
+    deployed.poms(f"echo 'jane@desk, deploy r1 since noon' > {lock}; flock {lock} sleep 60 </dev/null >/dev/null 2>&1 &")
     try:
         inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 11"))
         said = deployed.fab("deploy", "--yes", inventory=inventory)
-        assert (said.code, "jane@desk, r1 since noon" in said.err) == (4, True), said.all
+        assert (said.code, "jane@desk, deploy r1 since noon" in said.err) == (4, True), said.all
     finally:
-        deployed.root(f"kill $(cut -d ' ' -f 1 {lock}/process); rm -r {lock}")
+        deployed.root("pkill -u poms -x sleep")
 
 
 @pytest.fixture

@@ -80,20 +80,13 @@ class FakeHost:
 
     def request(self, *files: tuple[Path, bytes, str], name: str = "r1", reload: str = "reload") -> list[str]:
         """A request that writes `files` (path, content, digest seen)."""
-        lines = [
-            f"state_dir {self.root}/state",
-            "tester, r1",
-            f"supervisord_conf {self.root}/home/supervisord.conf",
-        ]
-        lines += [
-            f"supervisor_socket {self.root}/home/s.sock",
-            "activate :",
-            f"release {name}",
-            "meta by tester",
-        ]
+        lines = [f"state_dir {self.root}/state", "by tester, deploy r1"]
+        lines += [f"supervisord_conf {self.root}/home/supervisord.conf"]
+        lines += [f"supervisor_socket {self.root}/home/s.sock", "activate :", f"release {name}", f"meta release {name}"]
         lines += [f"directory {self.root}/home/private/config"]
         for path, content, seen in files:
             lines += [f"file 0644 {seen} {path}", f"content {base64.b64encode(content).decode()}".rstrip()]
             lines += [f"manifest {digest(content)} 0644 {path}"]
-        lines += [f"configtest {self.root}/configtest", f"apache {self.root}/{reload}"]
+        lines += [f"configtest {self.root}/configtest", f"apache {self.root}/{reload}", "reload apache"]
+        lines += [f"apache_root {self.root}/etc", f"key {self.root}/key"]
         return [*lines, "end"]

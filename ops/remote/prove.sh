@@ -1,0 +1,114 @@
+# Part of transaction.sh: prove the staged files as a whole before any of them is live.
+# Reads $pending: new.N and files (what is staged); configtest (the first word is httpd); listens (its ports); and from
+# the request "apache_root", "apache_run", "apache_logs", "certificate", "key", a path each in a file of that name.
+# Source: mount_namespaces(7), user_namespaces(7), unshare(1); Apache 2.4's manual on starting without root.
+
+PROOF_LIMIT=60 # seconds for the whole of Apache's proof
+
+# What runs as root of a private user namespace: the staged folders over the live ones, a throwaway certificate over
+# one whose key this account cannot read, empty folders over run and logs, and then the account itself again, for
+# httpd refuses to be root of such a namespace.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+proof_as_root='
+set -eu
+cd "$1"
+while read -r number folder; do mount --bind "folder.$number" "$folder"; done <folders
+if [ -e proof.key ]; then
+    mount --bind proof.pem "$(cat certificate)"
+    mount --bind proof.key "$(cat key)"
+fi
+mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_run)")"
+mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_logs)")"
+mount -t proc proc /proc
+"$2" -t
+ip link set lo up
+echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
+exec unshare --user --map-user="$3" --map-group="$4" -- /bin/sh -c "$5" poms-ops "$2"
+'
+
+# What runs as the account in there: a trial start, which must answer on every port that the inventory names.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+proof_as_account='
+set -eu
+"$1" -D FOREGROUND -k start &
+httpd=$!
+while read -r port; do
+    answered=
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        kill -0 "$httpd" 2>/dev/null || { echo "the trial start of Apache ended"; cat "$(cat apache_logs)"/*error* || :; exit 1; }
+        done_tls=$(curl -sk -m 5 -o /dev/null -w "%{time_appconnect}" "https://127.0.0.1:$port/" || :)
+        case $done_tls in *[1-9]*) answered=yes; break ;; esac
+        sleep 0.25
+    done
+    [ -n "$answered" ] || { echo "the trial start of Apache does not answer on port $port"; cat "$(cat apache_logs)"/*error* || :; exit 1; }
+done <listens
+'
+
+# Set $proof to how far Apache can be proven here: "started", "tested" or "none".
+proof_level() {
+    proof=none
+    if unshare --user --map-root-user --mount --net --pid --fork --kill-child true 2>/dev/null; then
+        proof=tested
+        if command -v curl >/dev/null && unshare --help 2>&1 | grep -q -e --map-user=; then proof=started; fi
+    fi
+}
+
+# Lay the folders that hold staged Apache files out in $pending, each whole: as they are, or ($1 = staged) as they would be.
+lay_out() {
+    rm -rf "$pending"/folder.* "$pending/folders"
+    : >"$pending/folders"
+    apache_root=$(cat "$pending/apache_root")
+    while read -r number mode _ path; do
+        folder=$(dirname "$path")
+        case $folder/ in "$apache_root"/*) ;; *) continue ;; esac
+        if ! grep -qF " $folder" "$pending/folders"; then
+            printf '%s %s\n' "$number" "$folder" >>"$pending/folders"
+            cp -RL "$folder" "$pending/folder.$number"
+        fi
+        if [ "$1" = staged ]; then
+            laid=$(grep -F " $folder" "$pending/folders" | cut -d ' ' -f 1)
+            cp "$pending/new.$number" "$pending/folder.$laid/$(basename "$path")"
+            chmod "$mode" "$pending/folder.$laid/$(basename "$path")"
+        fi
+    done <"$pending/files"
+}
+
+try_apache() { # the tree as lay_out left it; $1: what the account does in there
+    timeout "$PROOF_LIMIT" unshare --user --map-root-user --mount --net --pid --fork --kill-child \
+        /bin/sh -c "$proof_as_root" poms-ops "$pending" "$(head -n 1 "$pending/configtest")" "$(id -u)" "$(id -g)" \
+        "$1" </dev/null 3>&- 4<&- 9>&-
+}
+
+prove_apache() {
+    proof_level
+    if [ "$proof" = none ]; then
+        say "proof none this host gives the account no namespaces of its own: Apache is tested once the files are in place"
+        return 0
+    fi
+    if [ ! -r "$(cat "$pending/key")" ] && [ -e "$(cat "$pending/key")" ]; then
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=proof \
+            -keyout "$pending/proof.key" -out "$pending/proof.pem" 2>/dev/null
+    fi
+    if [ "$proof" = started ]; then inside=$proof_as_account; else inside=:; fi
+    lay_out staged
+    if try_apache "$inside"; then
+        say "proof $proof Apache as it would be"
+        return 0
+    fi
+    lay_out live
+    if try_apache "$inside" >/dev/null 2>&1; then return 1; fi
+    # The live tree fails in there as well: either it is broken already, or this host's Apache cannot be tried so.
+    say "proof none Apache as it is now cannot be tried on this host either: it is tested once the files are in place"
+}
+
+prove_all() {
+    if grep -qx apache "$pending/reloads"; then prove_apache; fi
+    while read -r parser number; do
+        case $parser in
+        supervisord) supervise parse - - "$pending/new.$number" ;;
+        uwsgi) with_products uwsgi --strict --ini "$pending/new.$number" --cflags >/dev/null ;;
+        esac
+    done <"$pending/parsers"
+}
+
+configtest() { [ ! -e "$pending/configtest" ] || run_command "$pending/configtest"; }

@@ -1,0 +1,95 @@
+# Part of transaction.sh: let services take in what changed, and see that what was well before is well afterwards.
+# $pending/reloads lists what is to be done: "apache", "supervisord start|apply|restart", "program HOW NAME".
+# $state_dir/owed lists what has not been done yet, so that a rerun knows although no file differs any more.
+
+reload_one() {
+    case $what-$how in
+    apache-)
+        journal reload-apache
+        run_command "$pending/apache"
+        ;;
+    supervisord-start)
+        journal start-supervisord
+        start_supervisord
+        ask_supervisord await
+        ;;
+    supervisord-apply)
+        journal apply-programs
+        ask_supervisord apply
+        ;;
+    supervisord-restart)
+        journal restart-supervisord
+        ask_supervisord reload
+        ;;
+    supervisord-shutdown)
+        case $(supervisord_state) in up*) ask_supervisord shutdown ;; esac
+        ;;
+    program-*)
+        journal "reload-$name"
+        ask_supervisord "$how" "$name"
+        ;;
+    esac
+}
+
+reload_all() {
+    while read -r what how name; do
+        reload_one
+        # Done: take the line off what is owed.
+        printf '%s\n' "$what${how:+ $how}${name:+ $name}" >"$pending/done"
+        grep -vxF -f "$pending/done" "$state_dir/owed" >"$pending/owed" || :
+        mv "$pending/owed" "$state_dir/owed"
+    done <"$pending/reloads"
+}
+
+undo_reloads() { # the old files are back: the same services take them in; a supervisord that we started ends
+    sed -i 's/^supervisord start$/supervisord shutdown/' "$pending/reloads"
+    cp "$pending/reloads" "$state_dir/owed"
+    sync "$state_dir/owed" 2>/dev/null || sync
+    reload_all
+}
+
+# ---- checks -----------------------------------------------------------------------------------------------------------
+
+look_before() { # what is well now: the ports that answer, the programs that run, the app
+    : >"$pending/well"
+    while read -r port; do
+        if accepts "$port"; then echo "port $port" >>"$pending/well"; fi
+    done <"$pending/listens"
+    case $(supervisord_state) in
+    up*)
+        supervise baseline "$supervisor_socket" "$state_dir/taken" "$pending/running"
+        if [ -e "$pending/app" ] && app_answers 5; then echo app >>"$pending/well"; fi
+        ;;
+    esac
+}
+
+app_answers() { # within $1 seconds
+    { IFS= read -r listen && IFS= read -r path; } <"$pending/app"
+    supervise ask-app - - "$listen" "$path" "$1"
+}
+
+look_after() {
+    worse=
+    while read -r port; do
+        if answers "$port"; then continue; fi
+        compare "port $port" "nothing accepts connections on port $port"
+    done <"$pending/listens"
+    if [ -e "$pending/running" ] && ! supervise compare "$supervisor_socket" "$state_dir/taken" "$pending/running"; then
+        worse=yes
+    fi
+    if [ -e "$pending/app" ]; then
+        case $(supervisord_state) in
+        up*) app_answers 60 || compare app "the app does not answer" ;;
+        esac
+    fi
+    [ -z "$worse" ]
+}
+
+compare() { # check $1 fails now, as $2 says: does that make it worse?
+    if grep -qxF -e "$1" "$pending/well" || [ ! -e "$state_dir/current" ]; then
+        echo "$2"
+        worse=yes
+    else
+        say "note was broken before and still is: $2"
+    fi
+}
