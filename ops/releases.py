@@ -1,18 +1,22 @@
-"""The record of a deploy: its name, who made it, from which commit."""
+"""The record of deploys: what is written on the host for each, and what is read from there."""
 
+import base64
 import getpass
 import secrets
 import socket
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ops.connection import Remote
+from ops.errors import HostError
 from ops.inventory import PROJECT
+from ops.templates import RenderedFile, file_at
 
 
 @dataclass(frozen=True)
 class Release:
-    """One deploy to one host, as it will be found there. `clean`: nothing uncommitted lay in the checkout."""
+    """One deploy to one host, before it is made. `clean`: nothing uncommitted lay in the checkout."""
 
     name: str
     who: str
@@ -21,9 +25,27 @@ class Release:
     purpose: str = "deploy"
 
     def meta_lines(self) -> list[str]:
-        """What the record on the host says, a fact a line."""
-        state = "clean" if self.clean else "with uncommitted changes"
-        return [f"release {self.name}", f"for {self.purpose}", f"by {self.who}", f"commit {self.commit} {state}"]
+        """What the record on the host says, a fact a line; the first is the name."""
+        lines = [f"release {self.name}", f"for {self.purpose}", f"by {self.who}", f"commit {self.commit}"]
+        return [*lines, f"tree {'clean' if self.clean else 'with uncommitted changes'}"]
+
+
+@dataclass(frozen=True)
+class PastRelease:
+    """One deploy as the host remembers it.
+
+    `facts` has for, by, commit, tree, ended; begun and at (its end) in seconds since 1970.
+    """
+
+    name: str
+    current: bool
+    facts: dict[str, str]
+    changed: list[str] = field(default_factory=list)
+
+    @property
+    def committed(self) -> bool:
+        """Whether it was kept."""
+        return self.facts.get("ended") == "committed"
 
 
 def new_release(purpose: str = "deploy") -> Release:
@@ -37,6 +59,55 @@ def new_release(purpose: str = "deploy") -> Release:
 def operator() -> str:
     """Who is at work here, as other operators know them: local user and machine."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def read_releases(remote: Remote) -> list[PastRelease]:
+    """Every deploy that the host remembers, the oldest first."""
+    return parse_releases(remote.ask("releases", [f"state_dir {remote.host.state_dir}"]))
+
+
+def parse_releases(answer: list[str]) -> list[PastRelease]:
+    """Read the answer of releases.sh."""
+    facts: dict[str, dict[str, str]] = {}
+    changed: dict[str, list[str]] = {}
+    name = current = ""
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == "release":
+            name = value
+            facts[name], changed[name] = {}, []
+        elif kind == "meta":
+            key, _, text = value.partition(" ")
+            if key == "changed":
+                changed[name].append(text)
+            else:
+                facts[name][key] = text
+        elif kind == "current":
+            current = value
+    return [PastRelease(name, name == current, facts[name], changed[name]) for name in facts]
+
+
+def read_files(remote: Remote, name: str) -> list[RenderedFile]:
+    """The files of release `name`, as they were. Raises HostError where the host has them no more."""
+    host = remote.host
+    answer = remote.ask("releases", [f"state_dir {host.state_dir}", f"contents {name}"])
+    files, mode, path = [], "", ""
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == "manifest":
+            _, mode, path = value.split(" ", 2)
+        elif kind == "content":
+            files.append(file_at(host, path, base64.b64decode(value), mode))
+        elif kind == "lost":
+            raise HostError(host.name, f"release {name} has lost the content of {path}", left="everything")
+    if not files:
+        raise HostError(
+            host.name,
+            f"there is no release {name!r} to go back to",
+            left="everything",
+            next_step=f"fab -H {host.name} releases lists them",
+        )
+    return files
 
 
 def _git(*arguments: str) -> str:

@@ -51,6 +51,11 @@ def supervisord_conf(host: Host) -> str:
     return f"{host.home}/supervisord.conf"
 
 
+def file_at(host: Host, path: str, content: bytes, mode: str, template: str = "") -> RenderedFile:
+    """A file with the service that follows from where it lands; `template` is empty for one from an old release."""
+    return RenderedFile(template, path, content, mode, _service(host, path))
+
+
 def _templates(tree: Path) -> list[str]:
     found = [path.relative_to(tree) for path in tree.rglob("*" + SUFFIX) if path.is_file()]
     kept = [path.as_posix() for path in found if not any(part.startswith("_") for part in path.parts)]
@@ -70,8 +75,8 @@ def _render_one(host: Host, tree: Path, template: str) -> RenderedFile:
     except (jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
         where = f"templates/{template}{_line(error, tree)}"
         raise BadInput(f"{host.name}: {where}: {error}. Nothing was touched.") from None
-    service = _service(host, path)
-    return RenderedFile(template, path, text.encode(), APACHE_MODE if service == "apache" else HOME_MODE, service)
+    mode = APACHE_MODE if _service(host, path) == "apache" else HOME_MODE
+    return file_at(host, path, text.encode(), mode, template)
 
 
 def _destination(host: Host, template: str) -> str:

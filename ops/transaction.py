@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -59,7 +60,7 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield f"release {release.name}"
     yield f"limit {host.deploy.limit}"
     yield f"keep {host.deploy.keep}"
-    yield from (f"meta {line}" for line in release.meta_lines())
+    yield from (f"meta {line}" for line in [*release.meta_lines(), f"begun {int(time.time())}"])
     yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
     yield from (f"directory {folder}" for folder in directories(plan))
     for change in plan.changed:

@@ -1,18 +1,17 @@
 """`deploy` and `diff`: bring a host to what the inventory and the templates say, or show what that would change."""
 
-import functools
 from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
-from ops.errors import BadInput, HostError
+from ops.errors import BadInput
 from ops.fleet import ask_all, change_in_turn
-from ops.plan import CREATE, UNCHANGED, FileChange, Plan, make_plan
+from ops.plan import UNCHANGED, Plan, make_plan
 from ops.releases import new_release
 from ops.schema import Host
 from ops.snapshot import probe
 from ops.templates import RenderedFile, render
-from ops.transaction import Outcome, carry_out
+from tasks._change import carry_out_plan, show_plan
 from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
 
 
@@ -43,12 +42,7 @@ def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, 
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
             return
-        _show(plan)
-        _refuse_hand_edits(plan, force)
-        if not yes and not console.confirm(f"Deploy this to {host.name}?"):
-            raise HostError(host.name, "not deployed: you said no", left="everything")
-        outcome = carry_out(remote, plan, new_release(), functools.partial(_step, host))
-    _report(plan, outcome)
+        carry_out_plan(remote, plan, new_release(), yes=yes, force=force)
 
 
 @verb(help={"json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded."})
@@ -71,7 +65,7 @@ def diff(context: Any, json: bool = False) -> int:
         if answer.error:
             show_error(answer.error)
         elif answer.result and not json:
-            _show(answer.result)
+            show_plan(answer.result)
     if any(answer.error for answer in answers):
         return 1
     return NEEDS_ATTENTION if any(answer.result and not answer.result.is_empty for answer in answers) else 0
@@ -79,48 +73,6 @@ def diff(context: Any, json: bool = False) -> int:
 
 def _plan(remote: Remote, wanted: list[RenderedFile]) -> Plan:
     return make_plan(remote.host, wanted, probe(remote, wanted))
-
-
-def _show(plan: Plan) -> None:
-    if plan.is_empty:
-        console.say(f"{plan.host.name}: no difference", "green")
-        return
-    for change in plan.changed:
-        before = (change.found.content or b"").decode(errors="replace")
-        if change.found.digest == change.wanted.digest:
-            before = change.wanted.content.decode()
-        console.diff(change.wanted.path, before, change.wanted.content.decode(), f"  ({_words(change)})")
-    for service in plan.services():
-        console.say(f"{plan.host.name}: then {service}", "yellow")
-
-
-def _words(change: FileChange) -> str:
-    if change.kind != CREATE and change.found.mode and change.found.mode != change.wanted.mode:
-        return f"{change.kind}, mode {change.found.mode} to {change.wanted.mode}"
-    return change.kind
-
-
-def _refuse_hand_edits(plan: Plan, force: bool) -> None:
-    if plan.refused and not force:
-        raise HostError(
-            plan.host.name,
-            "edited on the host since the last deploy: " + ", ".join(c.wanted.path for c in plan.refused),
-            left="everything",
-            next_step="take the edit into the template or the inventory, or overwrite it with --force",
-        )
-
-
-def _step(host: Host, text: str) -> None:
-    console.say(f"{host.name}: {text}", "dim")
-
-
-def _report(plan: Plan, outcome: Outcome) -> None:
-    rows = [(change.wanted.path, change.kind) for change in plan.changed]
-    rows += [("Apache", f"{plan.apache} done, answering")] if plan.apache else []
-    for name, did, state in outcome.programs:
-        rows.append((name, did or state))
-    console.table(("what", "done"), rows)
-    console.say(f"{plan.host.name}: release {outcome.release} deployed", "green")
 
 
 def _facts(plan: Plan) -> dict[str, object]:

@@ -150,6 +150,11 @@ record() { # keep how it ended, "$1", and what was there before, as a release
 }
 
 commit() {
+    if [ ! -s "$pending/manifest" ]; then # only what was half-done or owed was mended
+        rm -rf "$pending"
+        say "ended committed"
+        return 0
+    fi
     journal commit
     mkdir -p "$state_dir/objects"
     while read -r digest _ path; do # the contents, so that this release can be had back

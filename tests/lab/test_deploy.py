@@ -149,7 +149,9 @@ def test_without_a_terminal_deploy_wants_yes(deployed: Site) -> None:
 
 def test_another_deploy_holds_the_host(deployed: Site, tmp_path: Path) -> None:
     lock = "/home/poms/private/poms-ops/lock"
-    deployed.poms(f"echo 'jane@desk, deploy r1 since noon' > {lock}; flock {lock} sleep 60 </dev/null >/dev/null 2>&1 &")
+    deployed.poms(
+        f"echo 'jane@desk, deploy r1 since noon' > {lock}; flock {lock} sleep 60 </dev/null >/dev/null 2>&1 &"
+    )
     try:
         inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 11"))
         said = deployed.fab("deploy", "--yes", inventory=inventory)

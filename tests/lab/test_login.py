@@ -58,7 +58,7 @@ def test_on_a_terminal_deploy_shows_the_diff_in_colour_and_asks(deployed: Site, 
     before = deployed.read(ini)
     for answer, code, changed in (("n", 1, False), ("", 1, False), ("y", 0, True)):
         terminal = on_a_terminal(deployed, inventory, "deploy")
-        terminal.expect("Deploy this to pomsgpvm01")
+        terminal.expect("Do this to pomsgpvm01")
         assert "\x1b[32m  +threads = 11" in terminal.before
         terminal.sendline(answer)
         terminal.expect(pexpect.EOF)

@@ -82,7 +82,12 @@ class FakeHost:
         """A request that writes `files` (path, content, digest seen)."""
         lines = [f"state_dir {self.root}/state", "by tester, deploy r1"]
         lines += [f"supervisord_conf {self.root}/home/supervisord.conf"]
-        lines += [f"supervisor_socket {self.root}/home/s.sock", "activate :", f"release {name}", f"meta release {name}"]
+        lines += [
+            f"supervisor_socket {self.root}/home/s.sock",
+            "activate :",
+            f"release {name}",
+            f"meta release {name}",
+        ]
         lines += [f"directory {self.root}/home/private/config"]
         for path, content, seen in files:
             lines += [f"file 0644 {seen} {path}", f"content {base64.b64encode(content).decode()}".rstrip()]

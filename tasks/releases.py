@@ -1,0 +1,112 @@
+"""`releases`, `rollback`, `recover`: what was deployed, and the way back."""
+
+import functools
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ops import console
+from ops.connection import Remote, connect
+from ops.errors import BadInput, HostError
+from ops.fleet import ask_all, change_in_turn
+from ops.plan import make_plan
+from ops.releases import PastRelease, new_release, read_files, read_releases
+from ops.schema import Host
+from ops.snapshot import probe
+from tasks._change import carry_out_plan
+from tasks._verb import chosen, print_json, show_error, verb
+
+
+@verb(help={"json": "Print one JSON document: per host, a list of releases, the oldest first."})
+def releases(context: Any, json: bool = False) -> int:
+    """Show what was deployed: when, by whom, from which commit, what changed, how it ended.
+
+    Without -H: all hosts of the inventory.
+    """
+
+    def ask(host: Host) -> list[PastRelease]:
+        with connect(host, context.config) as remote:
+            return read_releases(remote)
+
+    answers = ask_all(chosen(everywhere=True), ask)
+    if json:
+        print_json({a.host.name: [vars(r) for r in a.result or []] for a in answers if not a.error})
+    else:
+        rows = [(answer.host.name, *_row(release)) for answer in answers for release in answer.result or []]
+        console.table(("host", "release", "when", "by", "from", "changed", "ended", "took"), rows)
+    for answer in answers:
+        if answer.error:
+            show_error(answer.error)
+    return 1 if any(answer.error for answer in answers) else 0
+
+
+@verb(
+    help={
+        "to": "The release to go back to (see fab releases); without it the one before the running one.",
+        "yes": "Do not ask for confirmation; without a terminal this is required.",
+        "force": "Overwrite files that were edited on the host since the last deploy (they are kept in the release).",
+    }
+)
+def rollback(context: Any, to: str = "", yes: bool = False, force: bool = False) -> None:
+    """Bring a host back to an earlier release, with the same proof and checks as a deploy.
+
+    Without -H: the default host of the inventory.
+    """
+    if not yes and not console.is_terminal():
+        raise BadInput("There is no terminal to ask on: roll back with --yes. Nothing was touched.")
+    hosts = chosen(everywhere=False)
+    change_in_turn(hosts, functools.partial(_roll_back, context.config, to, yes, force))
+
+
+def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> None:
+    with connect(host, config) as remote:
+        name = to or _one_before(remote)
+        files = read_files(remote, name)
+        plan = make_plan(host, files, probe(remote, files))
+        if plan.is_empty:
+            console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
+            return
+        carry_out_plan(remote, plan, new_release(f"rollback to {name},"), yes=yes, force=force)
+
+
+def _one_before(remote: Remote) -> str:
+    """The last kept release that is older than the running one."""
+    found = [release for release in read_releases(remote) if release.committed]
+    older = found[: next((n for n, release in enumerate(found) if release.current), 0)]
+    if not older:
+        raise HostError(remote.host.name, "there is no release before the running one", left="everything")
+    return older[-1].name
+
+
+@verb()
+def recover(context: Any) -> None:
+    """Put back what a deploy that was killed left half-done. Without -H: the default host.
+
+    The next deploy does the same by itself, before anything else.
+    """
+
+    def mend(host: Host) -> None:
+        with connect(host, context.config) as remote:
+            snapshot = probe(remote, [])
+            plan = make_plan(host, [], snapshot)
+            if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
+                plan = replace(plan, supervisord="")  # it may be down on purpose
+            if not plan.unfinished and not plan.reload_lines():
+                console.say(f"{host.name}: nothing is half-done.", "green")
+                return
+            carry_out_plan(remote, plan, new_release("recovery"), yes=True, force=False)
+
+    change_in_turn(chosen(everywhere=False), mend)
+
+
+def _row(release: PastRelease) -> tuple[str, ...]:
+    facts = release.facts
+    begun, ended = (int(facts[key]) if facts.get(key, "").isdigit() else None for key in ("begun", "at"))
+    when = datetime.fromtimestamp(begun).astimezone().strftime("%Y-%m-%d %H:%M:%S") if begun else "?"
+    source = facts.get("commit", "")[:9] + ("" if facts.get("tree") == "clean" else "+changes")
+    changed = ", ".join(text.split(" ", 1)[1].rpartition("/")[2] for text in release.changed) or "nothing"
+    state = facts.get("ended", "?")
+    mark = " (running)" if release.current else ""
+    took = f"{ended - begun} s" if begun and ended else ""
+    shown = state if release.committed else f"!{state}"
+    return release.name, when, facts.get("by", "?"), source, changed, shown + mark, took

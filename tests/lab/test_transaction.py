@@ -1,0 +1,238 @@
+"""A deploy cannot leave a real host half-done: it is proven first, and put back whatever happens to the operator."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.site import Site, until
+
+CERT_SSL, SSL = "/etc/httpd/conf.d/cert_ssl.conf", "/etc/httpd/conf.d/ssl.conf"
+STATE = "/home/poms/private/poms-ops"
+DEPTH = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 5\n"
+REAL, HELD = "/usr/sbin/service.real", "/tmp/held"
+
+
+@contextmanager
+def held_reload(site: Site) -> Iterator[None]:
+    """Apache's reload waits on this host until the file is gone: a wrapper of the lab's, not a flag of the product."""
+    site.root(f"mv /usr/sbin/service {REAL}; touch {HELD}; rm -f {HELD}.reached")
+    wrapper = f'#!/bin/sh\ntouch {HELD}.reached\nwhile [ -e {HELD} ]; do sleep 0.1; done\nexec {REAL} "$@"\n'
+    site.root(f"cat > /usr/sbin/service <<'END'\n{wrapper}END\nchmod 755 /usr/sbin/service")
+    try:
+        yield
+    finally:
+        site.root(f"rm -f {HELD} {HELD}.reached; mv {REAL} /usr/sbin/service")
+
+
+def reached(site: Site) -> bool:
+    return site.root(f"ls {HELD}.reached 2>/dev/null || :") != ""
+
+
+def let_go(site: Site) -> None:
+    site.root(f"rm -f {HELD}")
+
+
+def is_as_before(site: Site, before: str) -> bool:
+    """The old file is there, nothing is staged or locked, and no deploy is half-done."""
+    left = site.root(
+        f"ls -A /etc/httpd/conf.d | grep poms-ops || :; ls {STATE} | grep -x -e pending -e incoming || :"
+    )
+    return site.read(CERT_SSL) == before and left == "" and site.read(f"{STATE}/lock") == ""
+
+
+def serves(site: Site) -> None:
+    code, body = site.ask("https://HOST:8443/poms", *site.certificate("jdoe"))
+    assert (code, "X-Shib-Userid: jdoe" in body) == (200, True), (code, body)
+
+
+def test_an_operator_killed_in_the_middle_is_noticed_and_the_host_puts_back(deployed: Site, tmp_path: Path) -> None:
+    before, generation = deployed.read(CERT_SSL), deployed.apache()[1]
+    with held_reload(deployed):
+        running = deployed.start("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+        until(lambda: reached(deployed), 30, "the reload is reached")
+        assert "SSLVerifyDepth 5" in deployed.read(CERT_SSL)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        let_go(deployed)
+        until(lambda: is_as_before(deployed, before), 30, "the host puts back by itself")
+    until(lambda: deployed.apache()[1] >= generation + 2, 10, "Apache took the old files in again")
+    serves(deployed)
+    ended = [entry["facts"]["ended"] for entry in releases(deployed)][-1]
+    assert ended == "rolled-back unwanted the line to the operator was lost"
+
+
+def test_a_cut_line_is_noticed_after_the_limit_and_the_host_puts_back(deployed: Site, tmp_path: Path) -> None:
+    before = deployed.read(CERT_SSL)
+    limit = "[defaults.identity]", "[defaults.deploy]\nlimit = 5\n[defaults.identity]"
+    with held_reload(deployed):
+        running = deployed.start("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, limit))
+        until(lambda: reached(deployed), 30, "the reload is reached")
+        deployed.root("ip link set eth0 down")
+        try:
+            let_go(deployed)
+            until(lambda: is_as_before(deployed, before), 30, "the host puts back by itself")
+        finally:
+            deployed.root("ip link set eth0 up")
+            os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
+    until(lambda: deployed.fab("check-apache").code == 0, 30, "the host can be reached again")
+    assert releases(deployed)[-1]["facts"]["ended"].endswith("nothing was heard from the operator for 5 seconds")
+    serves(deployed)
+
+
+def test_ctrl_c_puts_back_and_says_so(deployed: Site, tmp_path: Path) -> None:
+    before = deployed.read(CERT_SSL)
+    with held_reload(deployed):
+        running = deployed.start("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+        until(lambda: reached(deployed), 30, "the reload is reached")
+        os.killpg(running.pid, signal.SIGINT)
+        let_go(deployed)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "interrupted by the operator" in err
+    assert "left as it was: everything" in err
+    assert is_as_before(deployed, before)
+
+
+def test_a_remote_shell_killed_in_the_middle_is_healed_by_the_next_command(deployed: Site, tmp_path: Path) -> None:
+    before = deployed.read(CERT_SSL)
+    with held_reload(deployed):
+        running = deployed.start("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+        until(lambda: reached(deployed), 30, "the reload is reached")
+        deployed.root("pkill -9 -u poms -f 'eval .*head -c'")
+        let_go(deployed)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "UNKNOWN" in err
+    assert "SSLVerifyDepth 5" in deployed.read(CERT_SSL)
+    assert "half-done: put back first" in deployed.fab("-H", "pomsgpvm01", "diff").out
+    said = deployed.fab("recover")
+    assert said.code == 0, said.all
+    assert "put back first" in said.out
+    assert is_as_before(deployed, before)
+    assert "nothing is half-done" in deployed.fab("recover").out
+    assert deployed.fab("-H", "pomsgpvm01", "diff").code == 0
+    serves(deployed)
+
+
+def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_path: Path) -> None:
+    """A key that anybody may read and that is none: httpd -t passes, and a restart would say fine and die."""
+    deployed.root("echo garbage > /etc/grid-security/garbage.pem; chmod 644 /etc/grid-security/garbage.pem")
+    apache, before = deployed.apache(), deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}")
+    key = "[defaults.apache]\n", '[defaults.apache]\nkey = "/etc/grid-security/garbage.pem"\n'
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, key))
+    assert said.code == 1
+    assert "proving the new files before they are live failed" in said.err
+    assert "nothing had been changed" in said.err
+    assert deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}") == before
+    assert deployed.apache() == apache
+
+
+@pytest.mark.parametrize(
+    ("change", "said_text"),
+    [
+        (("need-app = true", "need-app = true\nzzqqy = true"), "zzqqy"),
+        (("[defaults.uwsgi]\n", '[defaults.app]\nlisten = "127.0.0.1:22222"\n[defaults.uwsgi]\n'), ""),
+    ],
+)
+def test_uwsgis_own_parser_judges_before_anything_is_live(
+    deployed: Site, tmp_path: Path, change: tuple[str, str], said_text: str
+) -> None:
+    spawned = deployed.last_spawn()
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
+    if said_text:
+        assert (said.code, said_text in said.err) == (1, True), said.all
+        assert deployed.last_spawn() == spawned
+    else:
+        assert said.code == 0, said.all
+        serves(deployed)
+
+
+def test_the_deploy_says_how_far_it_proved(deployed: Site, tmp_path: Path) -> None:
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+    assert "proven (started): Apache as it would be" in said.out
+
+
+def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_place(deployed: Site, tmp_path: Path) -> None:
+    deployed.root("chmod 700 /usr/bin/unshare")
+    try:
+        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+        assert (said.code, "proven (none)" in said.out) == (0, True), said.all
+        broken = "[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/such.pem"\n'
+        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, broken))
+        assert (said.code, "Apache's configuration test failed" in said.err) == (1, True), said.all
+    finally:
+        deployed.root("chmod 755 /usr/bin/unshare")
+    serves(deployed)
+
+
+def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
+    sudoers = "/etc/sudoers.d/poms"
+    deployed.root(f"mv {sudoers} /root/poms.sudoers")
+    try:
+        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+        assert said.code == 1
+        assert "a service did not take them in again" in said.err
+    finally:
+        deployed.root(f"mv /root/poms.sudoers {sudoers}")
+    generation = deployed.apache()[1]
+    plan = deployed.fab("-H", "pomsgpvm01", "diff")
+    assert (plan.code, "then Apache: reload" in plan.out) == (2, True), plan.all
+    assert deployed.fab("deploy", "--yes").code == 0
+    assert deployed.apache()[1] == generation + 1
+    assert "nothing to do" in deployed.fab("deploy", "--yes").out
+
+
+def test_releases_tell_who_what_and_how_and_a_rollback_goes_back(deployed: Site, tmp_path: Path) -> None:
+    before = deployed.read(CERT_SSL)
+    deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
+    last = releases(deployed)[-1]
+    assert last["current"]
+    assert last["facts"]["ended"] == "committed"
+    assert last["facts"]["by"].count("@") == 1
+    assert last["changed"] == [f"update {CERT_SSL}"]
+    shown = deployed.fab("-H", "pomsgpvm01", "releases").out
+    assert last["name"] in shown
+    assert "cert_ssl.conf" in shown
+
+    said = deployed.fab("rollback", "--yes")
+    assert said.code == 0, said.all
+    assert deployed.read(CERT_SSL) == before
+    assert releases(deployed)[-1]["facts"]["for"].startswith("rollback to ")
+    assert deployed.fab("rollback", "--yes", f"--to={last['name']}").code == 0
+    assert "SSLVerifyDepth 5" in deployed.read(CERT_SSL)
+    assert deployed.fab("rollback", "--yes", "--to=nonsense").code == 1
+    serves(deployed)
+
+
+def test_a_rollback_works_when_the_live_configuration_is_broken(deployed: Site, tmp_path: Path) -> None:
+    before = deployed.read(CERT_SSL)
+    deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
+    deployed.root(f"echo 'Nonsense on' >> {CERT_SSL}")
+    said = deployed.fab("rollback", "--yes", "--force")
+    assert said.code == 0, said.all
+    assert deployed.read(CERT_SSL) == before
+    serves(deployed)
+
+
+def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_path: Path) -> None:
+    keep = "[defaults.identity]", "[defaults.deploy]\nkeep = 2\n[defaults.identity]"
+    for depth in (3, 4, 5):
+        change = "[defaults.apache]\n", f"[defaults.apache]\nverify_depth = {depth}\n"
+        deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, keep, change), check=True)
+    found = releases(deployed)
+    assert [entry["facts"]["ended"] for entry in found] == ["committed"] * 2
+    assert [entry["current"] for entry in found] == [False, True]
+    assert deployed.fab("rollback", "--yes").code == 0
+    assert "SSLVerifyDepth 4" in deployed.read(CERT_SSL)
+
+
+def releases(site: Site) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(site.fab("-H", "pomsgpvm01", "releases", "--json").out)["pomsgpvm01"]
+    return listed
