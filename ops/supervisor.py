@@ -1,7 +1,7 @@
 """The written form of supervisord's configuration: `KEY=VALUE` lines that it reads back as the inventory has them.
 
 Source: the supervisor manual, "Configuration File"; what it leaves open, `supervisor/options.py` and
-`supervisor/datatypes.py`, which read the file in the same way from 3.4.0 to 4.3.0:
+`supervisor/datatypes.py`, which read it in the same way in 3.4.0, 4.1.0, 4.2.5 and 4.3.0:
 - a blank with `;` or `#` behind it begins a comment, in quotes too;
 - a value is a format of Python's `%`; `[supervisord] environment` and the names of logs are expanded twice;
 - an environment is split by a `shlex` that knows quotes and no escapes, and then loses quotes at both ends.

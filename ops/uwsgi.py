@@ -50,7 +50,7 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
     """(key, rule) for every option that the ini cannot hold, that uWSGI misreads or that stands there already."""
     present = {key for key, _ in ini_lines(uwsgi)} | {"ini", "strict", "socket", "chmod-socket"}
     for name, value in uwsgi.options.items():
-        rules = [*_name_rules(name)]
+        rules = list(_name_rules(name))
         for item in _items(value):
             rules += _switch_rules(name, item) if isinstance(item, bool) else _text_rules(str(item), present)
         yield from ((f"options.{name}", rule) for rule in dict.fromkeys(rules))
@@ -77,7 +77,7 @@ def _name_rules(name: str) -> Iterator[str]:
     if name in WRITTEN_BY_TEMPLATE:
         yield f"is written by the template: {WRITTEN_BY_TEMPLATE[name]}"
     elif name not in known_options():
-        near = difflib.get_close_matches(name, known_options(), n=1, cutoff=0.85)
+        near = difflib.get_close_matches(name.replace("_", "-"), known_options(), n=1, cutoff=0.85)
         if near:  # with none it may be a plugin's own; uWSGI, which is strict, judges at the start
             yield f"is no option of uWSGI; nearest: {near[0]}"
 
@@ -87,7 +87,7 @@ def _switch_rules(name: str, value: bool) -> Iterator[str]:
     if not mark:
         yield "takes a value: true and false are no more than text, or the number 0, to this option"
     elif mark == "on" and not value:
-        yield "does more than nothing when it is false: leave it out"
+        yield "is not off when it is false: leave it out"
 
 
 def _text_rules(text: str, options: set[str]) -> Iterator[str]:
@@ -107,12 +107,12 @@ def _text_rules(text: str, options: set[str]) -> Iterator[str]:
 
 
 def _tags(text: str, symbol: str) -> Iterator[str]:
-    """Each NAME that uWSGI looks up in `symbol(NAME)`: up to the bracket that closes it, not over another symbol."""
+    """Each NAME, empty or not, in `symbol(NAME)`: up to the bracket that closes it, not over another symbol."""
     for start in (match.end() for match in re.finditer(re.escape(symbol) + r"\(", text)):
         depth = 0
         for end in range(start, len(text)):
             depth += {"(": 1, ")": -1}.get(text[end], 0)
-            if depth < 0 and end > start:
+            if depth < 0:
                 yield text[start:end]
             if depth < 0 or text[end] == symbol:
                 break

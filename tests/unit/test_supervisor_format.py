@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
+from supervisor.datatypes import (
+    RestartUnconditionally,
+    RestartWhenExitUnexpected,
+)
 from supervisor.options import ClientOptions, ProcessConfig, ServerOptions
 
 from ops.schema import Host, Program
@@ -131,9 +134,11 @@ def test_a_command_holds(home: Path, command: str) -> None:
         ({"command": "echo it's"}, "command", "No closing quotation"),
         ({"directory": "/a "}, "directory", "blank"),
         ({"directory": "/a\nb"}, "directory", "one line"),
+        ({"directory": "/a\rb"}, "directory", "one line"),
         ({"environment": {"A B": ""}}, "environment.A B", "name of a variable"),
         ({"environment": {"K": "'quoted'"}}, "environment.K", "begin or end with a quote"),
         ({"environment": {"K": 'it\'s "so" so'}}, "environment.K", "both kinds of quotes"),
+        ({"environment": {"K": "a'b\"c,d"}}, "environment.K", "both kinds of quotes"),
         ({"environment": {"K": "a\nb"}}, "environment.K", "one line"),
         ({"stopasgroup": True}, "killasgroup", "where stopasgroup is"),
         ({"stderr_logfile": "/a"}, "stderr_logfile", "never written"),
@@ -184,19 +189,32 @@ def test_programs_stand_in_the_order_in_which_they_start(home: Path) -> None:
 # ---- anything ----
 
 NASTY = "ab1 \t'\"\\%;#,=:()[]{}$s\u00a0ü"
-text = st.one_of(
+texts = st.one_of(
     st.text(NASTY, max_size=10),
     st.lists(st.sampled_from([" ;", " #", "%%", "%(here)s", "%s", "'", '"', ",", "a", "="]), max_size=5).map("".join),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5),
 )
-size_texts = st.from_regex(r"[0-9]{1,4}(KB|MB|GB)?", fullmatch=True)
-file_names = text.map(lambda name: "x" + name.replace("/", "_"))
-environments = st.dictionaries(st.text("A1_./+-():= '%ü", min_size=1, max_size=3), text, max_size=4)
+sizes = st.from_regex(r"[0-9]{1,4}(KB|MB|GB)?", fullmatch=True)
+paths = texts.map(lambda name: "/x" + name.replace("/", "_"))
+environments = st.dictionaries(st.text("A1_./+-():= '%ü", min_size=1, max_size=3), texts, max_size=4)
 
 
-def programs(home: Path) -> st.SearchStrategy[dict[str, Any]]:
-    optional = {
-        "directory": file_names.map(lambda name: f"/no such/{name}"),
+def without_refused(values: dict[str, Any]) -> dict[str, Any]:
+    """The same program without the values that are refused; what is left must hold."""
+    refused = {key for key, _ in unwritable_program("x", Program.model_validate(values))}
+    kept = {"command": "true"} | {key: value for key, value in values.items() if key not in refused}
+    if "environment" in kept:
+        kept["environment"] = {k: v for k, v in kept["environment"].items() if f"environment.{k}" not in refused}
+    if "killasgroup" in refused:
+        kept["killasgroup"] = True
+    assert not list(unwritable_program("x", Program.model_validate(kept)))
+    return kept
+
+
+programs = st.fixed_dictionaries(
+    {"command": texts.map(lambda command: command.replace("\n", "") or "true")},
+    optional={
+        "directory": paths,
         "priority": st.integers(0, 100_000),
         "autostart": st.booleans(),
         "autorestart": st.sampled_from([True, False, "unexpected"]),
@@ -206,36 +224,29 @@ def programs(home: Path) -> st.SearchStrategy[dict[str, Any]]:
         "stopsignal": st.sampled_from(["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]),
         "stopwaitsecs": st.integers(0, 86_400),
         "stopasgroup": st.booleans(),
-        "killasgroup": st.just(True),
+        "killasgroup": st.booleans(),
         "environment": environments,
         "umask": st.from_regex(r"0?[0-7]{3}", fullmatch=True),
         "redirect_stderr": st.booleans(),
-    }
-    for stream in ("stdout", "stderr"):
-        optional[f"{stream}_logfile"] = file_names.map(lambda name: f"{home}/{name}")
-        optional[f"{stream}_logfile_maxbytes"] = size_texts
-        optional[f"{stream}_logfile_backups"] = st.integers(0, 1000)
-    return st.fixed_dictionaries({"command": text.filter(bool)}, optional=optional)
+        "stdout_logfile": paths,
+        "stdout_logfile_maxbytes": sizes,
+        "stdout_logfile_backups": st.integers(0, 1000),
+        "stderr_logfile": paths,
+        "stderr_logfile_maxbytes": sizes,
+        "stderr_logfile_backups": st.integers(0, 1000),
+    },
+).map(without_refused)
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
 
 
-def without_refused(values: dict[str, Any]) -> dict[str, Any]:
-    """The same program without the values that are refused; what is left must hold."""
-    refused = {key for key, _ in unwritable_program("x", Program.model_validate(values))}
-    kept = {"command": "true"} | {key: value for key, value in values.items() if key not in refused}
-    if "environment" in kept:
-        kept["environment"] = {k: v for k, v in kept["environment"].items() if f"environment.{k}" not in refused}
-    assert not list(unwritable_program("x", Program.model_validate(kept)))
-    return kept
-
-
-@settings(derandomize=True, deadline=None, database=None, max_examples=60)
-@given(data=st.data(), common=environments)
-def test_what_is_not_refused_is_read_as_it_was_meant(home: Path, data: st.DataObject, common: dict[str, str]) -> None:
-    names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
-    drawn = data.draw(st.dictionaries(names, programs(home).map(without_refused), max_size=4))
+@settings(derandomize=True, deadline=None, database=None, max_examples=60, report_multiple_bugs=False)
+@given(drawn=st.dictionaries(names, programs, max_size=4), common=environments)
+def test_what_is_not_refused_is_read_as_it_was_meant(
+    home: Path, drawn: dict[str, dict[str, Any]], common: dict[str, str]
+) -> None:
     refused = {key for key, _ in unwritable_supervisor(site(home, {}, environment=common).supervisor)}
-    common = {name: value for name, value in common.items() if f"environment.{name}" not in refused}
-    wanted = site(home, drawn, environment=common)
+    kept = {name: value for name, value in common.items() if f"environment.{name}" not in refused}
+    wanted = site(home, drawn, environment=kept)
     found = processes(wanted)
     assert sorted(process.name for process in found) == sorted(wanted.programs)
     for process in found:

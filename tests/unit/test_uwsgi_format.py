@@ -1,0 +1,209 @@
+"""uWSGI's ini: what the inventory says is what uWSGI itself reads, or it is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from ops.schema import Uwsgi
+from ops.templates import render
+from ops.uwsgi import ini_lines, known_options, unwritable, unwritable_listen
+from tests.unit.hosts import host
+
+UWSGI = Path(sys.executable).with_name("pyuwsgi")
+DEFAULTS = dict(ini_lines(Uwsgi()))
+
+
+def read(path: Path, uwsgi: dict[str, Any], listen: str = "127.0.0.1:0") -> list[tuple[str, str]]:
+    """The options as uWSGI has them after all its replacing, in the order of the file."""
+    wanted = host(app={"listen": listen}, uwsgi=uwsgi)
+    assert not list(unwritable(wanted.uwsgi))
+    path.write_bytes(next(file.content for file in render(wanted) if file.template.endswith("uwsgi-service.ini.j2")))
+    return run(path)
+
+
+def run(path: Path) -> list[tuple[str, str]]:
+    command: list[str | Path] = [UWSGI, "--ini", path, "--show-config", "--no-server"]
+    done = subprocess.run(command, capture_output=True, env={"A_VARIABLE": "replaced"}, timeout=20, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    shown = said.partition(";uWSGI instance configuration\n[uwsgi]\n")[2].partition(";end of configuration\n")[0]
+    pairs = [(key, value) for key, _, value in (line.partition(" = ") for line in shown.split("\n")[:-1])]
+    assert pairs[0] == ("ini", str(path))
+    assert pairs[-2:] == [("show-config", "true"), ("no-server", "true")]
+    return pairs[1:-2]
+
+
+def refused(options: dict[str, Any]) -> list[tuple[str, str]]:
+    return list(unwritable(Uwsgi.model_validate({"options": options})))
+
+
+@pytest.fixture(scope="module")
+def ini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("uwsgi") / "uwsgi-service.ini"
+
+
+# ---- examples ----
+
+
+def test_the_numbers_and_the_options_arrive_in_the_order_of_the_inventory(ini: Path) -> None:
+    options: dict[str, Any] = {
+        "log-format": "%(method) %(uri) took %(msecs) ms, 100%",
+        "vacuum": True,
+        "log-5xx": False,
+        "python-path": ["/one", "/two", "/one"],
+        "buffer-size": 8192,
+        "static-map": ["/a=/b", "/c=/d"],
+    }
+    expected = [("strict", "true"), ("socket", "127.0.0.1:0"), ("workers", "6"), ("threads", "10"), ("cheaper", "2")]
+    expected += [("cheaper-initial", "4"), ("reload-on-as", "1400"), ("evil-reload-on-as", "1800")]
+    expected += [("log-format", options["log-format"]), ("vacuum", "true"), ("log-5xx", "false")]
+    expected += [("python-path", "/one"), ("python-path", "/two"), ("python-path", "/one"), ("buffer-size", "8192")]
+    assert read(ini, {"options": options}) == [*expected, ("static-map", "/a=/b"), ("static-map", "/c=/d")]
+
+
+def test_without_cheaper_the_two_numbers_of_it_are_not_written() -> None:
+    keys = [key for key, _ in ini_lines(Uwsgi(cheaper=0))]
+    assert keys == ["workers", "threads", "reload-on-as", "evil-reload-on-as"]
+
+
+def test_a_unix_socket_is_the_groups_too_unless_the_inventory_says_otherwise(ini: Path, tmp_path: Path) -> None:
+    socket = f"{tmp_path}/100% up.sock"
+    assert read(ini, {}, socket)[1:3] == [("socket", socket), ("chmod-socket", "660")]
+    given_mode = [pair for pair in read(ini, {"options": {"chmod": "600"}}, socket) if "chmod" in pair[0]]
+    assert given_mode == [("chmod", "600")]
+
+
+HELD = [
+    "",
+    "%",
+    "%%",
+    "%n of %(nothing) in %d",
+    '%(addr) - %(user) [%(ltime)] "%(method) %(uri)"',
+    "50%; # no comment",
+    "; # from the start",
+    "[uwsgi]",
+    "= a=b",
+    "continued \\",
+    'it\'s "quoted"',
+    "$A_VARIABLE ${A_VARIABLE} $(A_VARIABLE",
+    "mail@(host",
+    "$() @() %() $ (A_VARIABLE)",
+    "%(threads",
+    "%(x(y z)",
+    "%(threads %)",
+    "tab\tinside, größer",
+    "long " * 2000 + "end",
+]
+
+
+def test_all_these_values_are_held(ini: Path) -> None:
+    assert [value for key, value in read(ini, {"options": {"python-path": HELD}}) if key == "python-path"] == HELD
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        (" a", "begin or end with a blank"),
+        ("a\t", "begin or end with a blank"),
+        ("a\r", "begin or end with a blank"),
+        ("a\nb", "one line"),
+        ("$(A_VARIABLE)", "environment variable"),
+        ("@(/etc/hostname)", "content of a file"),
+        ("%(threads)", "value of its option"),
+        ("%(master)", "value of its option"),
+        ("%(threads + 1)", "calculates"),
+    ],
+)
+def test_what_uwsgi_would_replace_is_refused_and_has_to_be(ini: Path, value: str, rule: str) -> None:
+    ((key, text),) = refused({"python-path": ["/fine", value], "master": True})
+    assert key == "options.python-path"
+    assert rule in text
+    if "\n" not in value:
+        ini.write_text(f"[uwsgi]\nthreads = 2\nmaster = true\npython-path = {value.replace('%', '%%')}\n")
+        assert run(ini)[-1] != ("python-path", value)
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"processes": 4}, "set uwsgi.workers"),
+        ({"socket": ":1"}, "set app.listen"),
+        ({"strict": True}, "always true"),
+        ({"reload_on_rss": 1}, "nearest: reload-on-rss"),
+        ({"harakiry": 1}, "nearest: harakiri"),
+        ({"harakiri": True}, "takes a value"),
+        ({"log-date": False}, "leave it out"),
+    ],
+)
+def test_an_option_that_uwsgi_would_misread_or_has_already_is_refused(options: dict[str, Any], rule: str) -> None:
+    ((key, text),) = refused(options)
+    assert key == f"options.{next(iter(options))}"
+    assert rule in text
+
+
+def test_false_of_an_option_that_is_marked_on_does_something(ini: Path) -> None:
+    ini.write_text("[uwsgi]\nlog-date = false\n")
+    said = subprocess.run([UWSGI, "--ini", ini, "--no-server"], capture_output=True, check=False).stderr
+    assert b"\nfalse - *** Starting uWSGI" in said
+
+
+def test_an_unknown_option_that_is_near_no_other_may_be_a_plugins() -> None:
+    assert not refused({"frobnicate": [True, "x"]})
+
+
+def test_every_option_of_this_uwsgi_is_known() -> None:
+    done = subprocess.run([UWSGI, "--dump-options"], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= known_options().keys()
+
+
+def test_a_socket_that_uwsgi_takes_for_another_is_refused() -> None:
+    assert not list(unwritable_listen("127.0.0.1:8888"))
+    assert not list(unwritable_listen("/run/100% up.sock"))
+    for listen, rule in (
+        ("/run/a:b", "colon"),
+        ("/" + "a" * 102, "too long"),
+        ("/$(HOME)", "environment"),
+        ("/a ", "blank"),
+    ):
+        (text,) = unwritable_listen(listen)
+        assert rule in text
+
+
+# ---- anything ----
+
+texts = st.one_of(
+    st.text("ab1 \t'\"\\%%%;#,=:()(){}$@üäöw", max_size=12),
+    st.lists(
+        st.sampled_from(["%(", "$(", "@(", "(", ")", "%", "$", " ", "a", "$(A_VARIABLE)", "%(threads)"]), max_size=9
+    ).map("".join),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=4, phases=[Phase.generate])
+@given(
+    drawn=st.lists(texts, min_size=60, max_size=120),
+    numbers=st.lists(st.integers(1, 1000), min_size=3, max_size=3, unique=True).map(sorted),
+    switches=st.dictionaries(
+        st.sampled_from(["vacuum", "memory-report", "log-x-forwarded-for", "die-on-term"]), st.booleans()
+    ),
+)
+def test_what_is_not_refused_is_read_as_it_was_meant(
+    ini: Path, drawn: list[str], numbers: list[int], switches: dict[str, bool]
+) -> None:
+    kept = [text for text in drawn if not refused({"python-path": text} | switches)]
+    cheaper, initial, workers = numbers
+    prefix = kept[0] if kept else "x"
+    given_numbers = {"workers": workers, "cheaper": cheaper, "cheaper-initial": initial}
+    found = read(ini, given_numbers | {"options": switches | {"python-path": kept, "procname-prefix": prefix}})
+    assert found[2:] == [
+        *((key, str(value)) for key, value in (DEFAULTS | given_numbers).items()),
+        *((key, str(value).lower()) for key, value in switches.items()),
+        *(("python-path", value) for value in kept),
+        ("procname-prefix", prefix),
+    ]
