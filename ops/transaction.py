@@ -78,8 +78,6 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield f"apache_root {host.apache.server_root}"
     yield f"apache_run {host.apache.server_root}/run"
     yield f"apache_logs {host.apache.log_dir}"
-    yield f"certificate {host.apache.certificate}"
-    yield f"key {host.apache.key}"
     yield f"app {host.app.listen}"
     yield f"app {host.app.check_path}"
 
@@ -128,12 +126,14 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
 def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
     programs: list[tuple[str, str, str]] = []
     failure, evidence, proof, ended = "", "", "", ""
+    verdict = "commit"
     lines = dialogue.lines()
     while True:
         try:
             line = next(lines, None)
         except KeyboardInterrupt:
             tell("interrupted: the host puts everything back")
+            verdict = ""
             dialogue.send(["interrupted by the operator"])
             dialogue.close_input()
             lines = dialogue.lines()
@@ -162,7 +162,8 @@ def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
         elif kind == "ended":
             ended = value
         elif kind == "verdict":
-            dialogue.send(["commit"])
+            if verdict:
+                dialogue.send([verdict])
         elif line.startswith("{"):
             programs.append(_program_line(json.loads(line)))
     if ended == "committed":

@@ -1,6 +1,6 @@
 # Part of transaction.sh: prove the staged files as a whole before any of them is live.
-# Reads $pending: new.N and files (what is staged); configtest (the first word is httpd); listens (its ports); and from
-# the request "apache_root", "apache_run", "apache_logs", "certificate", "key", a path each in a file of that name.
+# Reads $pending: new.N and files (what is staged); configtest (the first word is httpd); listens (its ports); and
+# apache_root, apache_run and apache_logs, a path each.
 # Source: mount_namespaces(7), user_namespaces(7), unshare(1); Apache 2.4's manual on starting without root.
 
 PROOF_LIMIT=60 # seconds for the whole of Apache's proof
@@ -13,10 +13,8 @@ proof_as_root='
 set -eu
 cd "$1"
 while read -r number folder; do mount --bind "folder.$number" "$folder"; done <folders
-if [ -e proof.key ]; then
-    mount --bind proof.pem "$(cat certificate)"
-    mount --bind proof.key "$(cat key)"
-fi
+while IFS= read -r path; do mount --bind proof.pem "$path"; done <closed.certificates
+while IFS= read -r path; do mount --bind proof.key "$path"; done <closed.keys
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_run)")"
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_logs)")"
 mount -t proc proc /proc
@@ -73,7 +71,30 @@ lay_out() {
     done <"$pending/files"
 }
 
+# Which certificates and keys the laid out files name, of which this account cannot read the key: these are replaced.
+find_closed_keys() {
+    : >"$pending/closed.keys"
+    : >"$pending/closed.certificates"
+    for conf in "$pending"/folder.*/*.conf; do
+        [ -f "$conf" ] || continue
+        named sslcertificatekeyfile "$conf" >"$pending/named.keys"
+        closed=
+        while IFS= read -r path; do
+            if [ -e "$path" ] && [ ! -r "$path" ]; then closed=yes; fi
+        done <"$pending/named.keys"
+        if [ -n "$closed" ]; then
+            cat "$pending/named.keys" >>"$pending/closed.keys"
+            named sslcertificatefile "$conf" >>"$pending/closed.certificates"
+        fi
+    done
+}
+
+named() { # the paths that directive $1 names in file $2
+    awk -v directive="$1" 'tolower($1) == directive { sub(/^[ \t]*[^ \t]+[ \t]+/, ""); gsub(/"|[ \t]+$/, ""); print }' "$2"
+}
+
 try_apache() { # the tree as lay_out left it; $1: what the account does in there
+    find_closed_keys
     timeout "$PROOF_LIMIT" unshare --user --map-root-user --mount --net --pid --fork --kill-child \
         /bin/sh -c "$proof_as_root" poms-ops "$pending" "$(head -n 1 "$pending/configtest")" "$(id -u)" "$(id -g)" \
         "$1" </dev/null 3>&- 4<&- 9>&-
@@ -85,10 +106,8 @@ prove_apache() {
         say "proof none this host gives the account no namespaces of its own: Apache is tested once the files are in place"
         return 0
     fi
-    if [ ! -r "$(cat "$pending/key")" ] && [ -e "$(cat "$pending/key")" ]; then
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=proof \
-            -keyout "$pending/proof.key" -out "$pending/proof.pem" 2>/dev/null
-    fi
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=proof \
+        -keyout "$pending/proof.key" -out "$pending/proof.pem" 2>/dev/null
     if [ "$proof" = started ]; then inside=$proof_as_account; else inside=:; fi
     lay_out staged
     if try_apache "$inside"; then

@@ -8,7 +8,7 @@
 #   made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT";
-#   "apache_root PATH", "apache_run", "apache_logs", "certificate", "key"; "app LISTEN" and "app PATH";
+#   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH";
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "commit", or another word to put back. The end of
 # the input, and silence beyond the limit, put back too.
@@ -48,7 +48,7 @@ read_request() { # into $pending, which is the request's own folder until what w
         release) release=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | configtest | apache | listens | app | apache_root | apache_run | apache_logs | certificate | key)
+        meta | manifest | configtest | apache | listens | app | apache_root | apache_run | apache_logs)
             printf '%s\n' "$value" >>"$pending/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$pending/directories" ;;

@@ -20,7 +20,7 @@ REAL, HELD = "/usr/sbin/service.real", "/tmp/held"
 
 @contextmanager
 def held_reload(site: Site) -> Iterator[None]:
-    """Apache's reload waits on this host until the file is gone: a wrapper of the lab's, not a flag of the product."""
+    """Apache's reload waits until a file is gone: a wrapper of the lab's, not a flag of the product."""
     site.root(f"mv /usr/sbin/service {REAL}; touch {HELD}; rm -f {HELD}.reached")
     wrapper = f'#!/bin/sh\ntouch {HELD}.reached\nwhile [ -e {HELD} ]; do sleep 0.1; done\nexec {REAL} "$@"\n'
     site.root(f"cat > /usr/sbin/service <<'END'\n{wrapper}END\nchmod 755 /usr/sbin/service")

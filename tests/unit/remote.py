@@ -93,5 +93,5 @@ class FakeHost:
             lines += [f"file 0644 {seen} {path}", f"content {base64.b64encode(content).decode()}".rstrip()]
             lines += [f"manifest {digest(content)} 0644 {path}"]
         lines += [f"configtest {self.root}/configtest", f"apache {self.root}/{reload}", "reload apache"]
-        lines += [f"apache_root {self.root}/etc", f"key {self.root}/key"]
+        lines += [f"apache_root {self.root}/etc"]
         return [*lines, "end"]
