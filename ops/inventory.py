@@ -162,9 +162,15 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
     """The files on the operator's machine are named from the inventory's own folder."""
     if host is None:
         return None
-    files = {
-        key: str(folder / Path(value).expanduser())
-        for key, value in (("known_hosts", host.ssh.known_hosts), ("identity_file", host.ssh.identity_file))
-        if value is not None
-    }
-    return host.model_copy(update={"ssh": host.ssh.model_copy(update=files)})
+
+    def named(value: str | None) -> str | None:
+        return None if value is None else str(folder / Path(value).expanduser())
+
+    ssh = host.ssh.model_copy(
+        update={"known_hosts": named(host.ssh.known_hosts), "identity_file": named(host.ssh.identity_file)}
+    )
+    checks = [
+        check.model_copy(update={"certificate": named(check.certificate), "key": named(check.key)})
+        for check in host.checks
+    ]
+    return host.model_copy(update={"ssh": ssh, "checks": checks})

@@ -134,6 +134,19 @@ class App(Table):
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
 
 
+class Check(Table):
+    """One question to the service from outside; status 0 means that the TLS handshake is refused."""
+
+    name: Text
+    port: Port
+    path: Annotated[str, _matching(r"/[!-~]*", "must be a path of printable characters")]
+    status: Annotated[list[Annotated[int, Field(ge=0, le=599)]], Field(min_length=1)] = [200]
+    text: str = ""
+    seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    certificate: str | None = None
+    key: str | None = None
+
+
 class Uwsgi(Table):
     """The numbers of `uwsgi-service.ini`, and any further option of uWSGI by its own name."""
 
@@ -203,6 +216,7 @@ class Host(Table):
     identity: Identity = Identity()
     apache: Apache
     app: App = App()
+    checks: list[Check] = []
     uwsgi: Uwsgi = Uwsgi()
     supervisor: Supervisor
     programs: dict[Name, Program] = {}

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import HostError, LockHeld, Unreachable
+from ops.outside import WELL, ask_from_outside, what_got_worse
 from ops.plan import Plan, reload_ways
 from ops.releases import Release
 from ops.schema import Host
@@ -47,9 +48,18 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
 
     Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
     """
+    before = ask_from_outside(remote)
+    for finding in before:
+        if finding.state != WELL:
+            tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
+
+    def judge() -> str:
+        worse = what_got_worse(remote, before)
+        return "; ".join(f"from outside: {found.name}: {found.got}" for found in worse) or "commit"
+
     dialogue = remote.start("transaction", [*_request(plan, release), *remote.password_lines(), "end"])
     with Heartbeat(dialogue):
-        return _follow(plan.host, dialogue, release, tell)
+        return _follow(plan.host, dialogue, release, tell, judge)
 
 
 def _request(plan: Plan, release: Release) -> Iterator[str]:
@@ -110,10 +120,12 @@ def directories(plan: Plan) -> list[str]:
     return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))
 
 
-def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
+def _follow(
+    host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None], judge: Callable[[], str]
+) -> Outcome:
     """Read the host's steps, give the verdict, and turn the end into a result or an error."""
     try:
-        return _listen(host, dialogue, release, tell)
+        return _listen(host, dialogue, release, tell, judge)
     except Unreachable as error:
         raise Unreachable(
             host.name,
@@ -123,17 +135,19 @@ def _follow(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
         ) from None
 
 
-def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None]) -> Outcome:
+def _listen(
+    host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None], judge: Callable[[], str]
+) -> Outcome:
     programs: list[tuple[str, str, str]] = []
     failure, evidence, proof, ended = "", "", "", ""
-    verdict = "commit"
+    interrupted = False
     lines = dialogue.lines()
     while True:
         try:
             line = next(lines, None)
         except KeyboardInterrupt:
             tell("interrupted: the host puts everything back")
-            verdict = ""
+            interrupted = True
             dialogue.send(["interrupted by the operator"])
             dialogue.close_input()
             lines = dialogue.lines()
@@ -162,8 +176,8 @@ def _listen(host: Host, dialogue: Dialogue, release: Release, tell: Callable[[st
         elif kind == "ended":
             ended = value
         elif kind == "verdict":
-            if verdict:
-                dialogue.send([verdict])
+            if not interrupted:
+                dialogue.send([judge()])
         elif line.startswith("{"):
             programs.append(_program_line(json.loads(line)))
     if ended == "committed":
