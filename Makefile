@@ -9,10 +9,10 @@ demo: setup
 	lab/demo.sh
 
 test: setup packages
-	tests/run lint unit lab
+	tests/run lint unit scripts lab
 
 test-all: setup packages
-	POMS_TEST_ALL=1 tests/run lint unit lab
+	POMS_TEST_ALL=1 tests/run lint unit scripts lab
 
 unit: setup
 	tests/run unit

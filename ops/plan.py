@@ -1,9 +1,10 @@
 """What a deploy would do to one host: pure, from what is wanted, what was last deployed and what is there."""
 
 import configparser
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
-from ops.schema import Host
+from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile, supervisord_conf
 
@@ -32,7 +33,9 @@ class Plan:
     """Everything that a deploy would do to one host.
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
-    "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed file in.
+    "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
+    file in; `unread` has files that no program's command names; `left_behind` those of the last release that are not
+    managed any more.
     """
 
     host: Host
@@ -40,7 +43,8 @@ class Plan:
     apache: str
     supervisord: str
     programs: list[tuple[str, str]]
-    unfinished: str | None = None
+    unread: list[str] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -61,7 +65,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changed and not self.reload_lines() and not self.unfinished
+        return not self.changed and not self.reload_lines()
 
     def services(self) -> list[str]:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
@@ -70,39 +74,59 @@ class Plan:
             "apply": "supervisord: programs whose settings changed",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
-        listed = ["what a deploy that died left half-done: put back first"] if self.unfinished else []
-        listed += [f"Apache: {self.apache}"] if self.apache else []
+        listed = [f"Apache: {self.apache}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
-        return listed + [f"{name}: {how.replace('signal-', 'reload by SIG')}" for name, how in self.programs]
+        listed += [f"{name}: {how.replace('signal-', 'reload by SIG')}" for name, how in self.programs]
+        return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
 
 
 def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
     """Compare, and say which services that touches."""
     changes = [_compare(file, snapshot) for file in wanted]
     changed = [change for change in changes if change.kind != UNCHANGED]
-    touched = {change.wanted.service for change in changed} | {line for line in snapshot.owed if line == "apache"}
+    touched = {change.wanted.service for change in changed if _differs(change)} | {
+        line for line in snapshot.owed if line == "apache"
+    }
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
     supervisord, replaced = _supervisord(host, changed, snapshot)
     programs = []
+    paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
+    ways = reload_ways(host, paths)
     if supervisord in ("", "apply"):
-        paths = [change.wanted.path for change in changed if change.wanted.service == "programs"]
-        programs = [(name, how) for name, how, path in reload_ways(host) if path in paths and name not in replaced]
+        programs = [(name, how) for name, how, _ in ways if name not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
-    return Plan(host, changes, apache, supervisord, list(dict.fromkeys(programs)), snapshot.unfinished)
+    unread = [path for path in paths if path not in [way[2] for way in ways]]
+    return Plan(
+        host, changes, apache, supervisord, list(dict.fromkeys(programs)), unread, _left_behind(wanted, snapshot)
+    )
 
 
-def reload_ways(host: Host) -> list[tuple[str, str, str]]:
-    """(program, how it reloads, file) for each file in the home that a program's command names."""
+def reload_ways(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
+    """(program, how it reloads, file) for each of `paths` that a program's command names."""
     found = []
     for name, program in host.programs.items():
         how = f"signal-{program.reload_signal}" if program.reload_signal else "restart-running"
-        found += [
-            (name, how, word.rpartition("=")[2])
-            for word in program.command.split()
-            if word.rpartition("=")[2].startswith(host.home + "/")
-        ]
+        found += [(name, how, path) for path in paths if _names(program, path)]
     return found
+
+
+def _names(program: Program, path: str) -> bool:
+    """Whether the command holds the path as a word or part of one, whole or from its directory on."""
+    spellings = [path]
+    if program.directory and path.startswith(program.directory + "/"):
+        spellings.append(path.removeprefix(program.directory + "/"))
+    ends = r"(?=$|[\s'\":;,])"
+    return any(re.search(rf"(?:^|[\s'\"=:,]){re.escape(text)}{ends}", program.command) for text in spellings)
+
+
+def _left_behind(wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
+    return sorted(snapshot.deployed.keys() - {file.path for file in wanted}) if wanted else []
+
+
+def _differs(change: FileChange) -> bool:
+    """Whether the content changes; a change of mode alone concerns no service."""
+    return change.found.digest != change.wanted.digest
 
 
 def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
@@ -113,7 +137,7 @@ def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
     elif found.digest is None:
         kind = CREATE
     elif found.digest == file.digest:
-        kind = UNCHANGED if found.mode == file.mode else UPDATE
+        kind = UNCHANGED if found.mode_is_fixed or found.mode == file.mode else UPDATE
     elif deployed is None:
         kind = TAKE_OVER
     else:

@@ -31,12 +31,16 @@ class ProgramState:
 
 @dataclass(frozen=True)
 class Report:
-    """supervisord ("up", "down" or "deaf", with its pid) and what it said of the programs."""
+    """supervisord ("up", "down" or "deaf", with its pid) and what it said of the programs.
+
+    `orphans` are process ids of programs that a killed supervisord left behind.
+    """
 
     supervisord: str
     pid: int | None
     programs: list[ProgramState]
     done: list[dict[str, object]]
+    orphans: str = ""
 
 
 def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None) -> Report:
@@ -48,11 +52,13 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None)
         *(f"name {name}" for name in names or []),
     ]
     answer = remote.ask("programs", request)
-    state, pid, facts, failed, evidence = "", "", [], False, ""
+    state, pid, facts, failed, evidence, orphans = "", "", [], False, "", ""
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "supervisord":
             state, _, pid = value.partition(" ")
+        elif kind == "orphans":
+            orphans = value
         elif kind == "failed":
             failed = True
         elif kind == "evidence":
@@ -61,7 +67,9 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None)
             facts.append(json.loads(line))
     if failed or not answer or answer[-1] != "end":
         raise HostError(remote.host.name, f"'{action}' failed:\n{evidence or '(the host said nothing)'}")
-    return Report(state, int(pid) if pid else None, [_state(fact) for fact in facts if "since" in fact], facts)
+    return Report(
+        state, int(pid) if pid else None, [_state(fact) for fact in facts if "since" in fact], facts, orphans
+    )
 
 
 def need_supervisord(host: Host, report: Report) -> None:
@@ -69,16 +77,25 @@ def need_supervisord(host: Host, report: Report) -> None:
     if report.supervisord == "down":
         raise HostError(
             host.name,
-            "supervisord is not running, and none of its programs is",
+            "supervisord is not running"
+            + (f", but programs of it still are: {report.orphans}" if report.orphans else ""),
             left="everything",
-            next_step=f"fab -H {host.name} start-supervisord",
+            next_step=f"'kill {report.orphans}' on the host, then fab -H {host.name} start-supervisord"
+            if report.orphans
+            else f"fab -H {host.name} start-supervisord; on a new host: fab -H {host.name} deploy",
         )
-    if report.supervisord == "deaf":
+    need_socket(host, report.supervisord, report.pid)
+
+
+def need_socket(host: Host, state: str, pid: int | None) -> None:
+    """Raise HostError where supervisord runs and cannot be reached."""
+    if state == "deaf":
         raise HostError(
             host.name,
-            f"supervisord runs as process {report.pid}, but its socket {host.supervisor.socket} is gone",
+            f"supervisord runs as process {pid}, but not on the socket {host.supervisor.socket}",
             left="everything",
-            next_step=f"'kill -HUP {report.pid}' on the host makes it again, and restarts the programs",
+            next_step=f"if the socket was deleted, 'kill -HUP {pid}' on the host makes it again and restarts the "
+            "programs; if the inventory's supervisor.socket is new, end supervisord by its old one first",
         )
 
 
@@ -101,7 +118,7 @@ def _state(fact: dict[str, object]) -> ProgramState:
     runs = fact["state"] in ("RUNNING", "STARTING")
     now, since = int(str(fact["now"])), int(str(fact["since"]))
     detail = str(fact["error"])
-    if fact["state"] == "EXITED" and fact["exitstatus"]:
+    if fact["state"] == "EXITED" and not fact["expected"]:
         detail = f"ended with status {fact['exitstatus']}"
     elif fact["state"] == "STOPPED":
         detail = "stopped on purpose" if since else "not started yet"

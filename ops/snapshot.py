@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ops.connection import Remote
 from ops.errors import HostError
@@ -15,12 +15,13 @@ class FoundFile:
     """One managed path as it is on the host.
 
     `digest` is SHA-256 in hex, None where there is no file; `content` is there only where it is not the wanted one.
+    A mode is fixed where only the file may be written, and not its folder.
     """
 
     path: str
     digest: str | None
     mode: str = ""
-    owner: str = ""
+    mode_is_fixed: bool = False
     content: bytes | None = None
     readable: bool = True
 
@@ -81,12 +82,10 @@ def parse(answer: list[str]) -> Snapshot:
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "file":
-            digest, mode, owner, last = value.split(" ", 3)
-            files[last] = FoundFile(last, digest, mode.zfill(4), owner)
+            digest, mode, place, last = value.split(" ", 3)
+            files[last] = FoundFile(last, digest, mode.zfill(4), place == "theirs")
         elif kind == "content":
-            before = files[last]
-            content = base64.b64decode(value, validate=True)
-            files[last] = FoundFile(last, before.digest, before.mode, before.owner, content)
+            files[last] = replace(files[last], content=base64.b64decode(value, validate=True))
         elif kind == "absent":
             files[value] = FoundFile(value, None)
         elif kind == "unreadable":

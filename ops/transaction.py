@@ -17,9 +17,11 @@ from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.templates import RenderedFile
 
+WAIT = "wait for it, or ask whoever it is"
 STEPS = {
+    "stage": "sending the new files",
     "directories": "making folders",
-    "keep": "keeping what is there",
+    "keep": "saving the files that are there",
     "prove": "proving the new files before they are live",
     "look": "looking at what is well now",
     "swap": "putting the new files in place",
@@ -29,7 +31,7 @@ STEPS = {
     "apply-programs": "restarting programs with new settings",
     "restart-supervisord": "restarting supervisord",
     "check": "checking what was reloaded",
-    "commit": "keeping it",
+    "commit": "recording the release",
     "put-back": "PUTTING BACK what was there",
 }
 
@@ -67,14 +69,14 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield f"state_dir {host.state_dir}"
     yield f"by {release.who}, {release.purpose} {release.name}"
     yield from place_lines(host)
-    yield f"release {release.name}"
     yield f"limit {host.deploy.limit}"
     yield f"keep {host.deploy.keep}"
     yield from (f"meta {line}" for line in [*release.meta_lines(), f"begun {int(time.time())}"])
     yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
     yield from (f"directory {folder}" for folder in directories(plan))
     for change in plan.changed:
-        yield f"file {change.wanted.mode} {change.found.digest or 'absent'} {change.wanted.path}"
+        mode = change.found.mode if change.found.mode_is_fixed else change.wanted.mode
+        yield f"file {mode} {change.found.digest or 'absent'} {change.wanted.digest} {change.wanted.path}"
         yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
         parser = _parser(host, change.wanted)
         if parser:
@@ -96,8 +98,8 @@ def _parser(host: Host, file: RenderedFile) -> str:
     """Which program's own parser reads the file: "supervisord", "uwsgi" or ""."""
     if file.service == "supervisord":
         return "supervisord"
-    for name, _, path in reload_ways(host):
-        if path == file.path and host.programs[name].command.split()[0].rpartition("/")[2] == "uwsgi":
+    for name, _, _ in reload_ways(host, [file.path]):
+        if host.programs[name].command.split()[0].rpartition("/")[2] == "uwsgi":
             return "uwsgi"
     return ""
 
@@ -160,7 +162,7 @@ def _listen(
                 host.name,
                 f"another deploy is at work: {value}",
                 left="everything",
-                next_step="wait for it, or ask whoever it is",
+                next_step=WAIT,
             )
         if kind == "step":
             tell(_step(value))

@@ -1,14 +1,21 @@
 """What every verb that changes files does with its plan: show it, ask, carry it out, report."""
 
 import functools
+from dataclasses import replace
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import HostError
-from ops.plan import CREATE, FileChange, Plan
-from ops.releases import Release
+from ops.errors import HostError, LockHeld
+from ops.plan import CREATE, EDITED, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
+from ops.programs import need_socket
+from ops.releases import Release, new_release
 from ops.schema import Host
-from ops.transaction import Outcome, carry_out
+from ops.snapshot import Snapshot, probe
+from ops.templates import RenderedFile
+from ops.transaction import WAIT, Outcome, carry_out
+
+LEAST_FREE = 1024  # kB
+DONE = {CREATE: "created", UPDATE: "updated", TAKE_OVER: "taken over", EDITED: "overwritten, the edit is kept"}
 
 
 def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, force: bool) -> None:
@@ -21,8 +28,39 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, f
     _report(plan, outcome)
 
 
+def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
+    """Probe a host that is to be changed. Raises HostError where that would not go well; nothing is touched."""
+    snapshot = probe(remote, wanted)
+    host = remote.host
+    if snapshot.lock:
+        raise LockHeld(host.name, f"another deploy is at work: {snapshot.lock}", left="everything", next_step=WAIT)
+    if snapshot.free_kilobytes < LEAST_FREE:
+        raise HostError(
+            host.name,
+            f"only {snapshot.free_kilobytes} kB are free in {host.home}",
+            left="everything",
+            next_step="make room: what is there is kept before it is changed",
+        )
+    need_socket(host, snapshot.supervisord, snapshot.supervisord_pid)
+    return snapshot
+
+
+def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
+    """Let the host put back what a deploy that died left, and make up for the reloads that are owed."""
+    if snapshot.unfinished:
+        console.say(
+            f"{remote.host.name}: an earlier deploy died half-way ({snapshot.unfinished}): mending that first"
+        )
+    plan = make_plan(remote.host, [], snapshot)
+    if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
+        plan = replace(plan, supervisord="")  # it may be down on purpose
+    carry_out(remote, plan, new_release("recovery"), functools.partial(_step, remote.host))
+
+
 def show_plan(plan: Plan) -> None:
     """Print each file's difference, and what happens to services."""
+    for path in plan.left_behind:
+        console.say(f"{plan.host.name}: no longer managed, left where it is: {path}", "yellow")
     if plan.is_empty:
         console.say(f"{plan.host.name}: no difference", "green")
         return
@@ -31,7 +69,7 @@ def show_plan(plan: Plan) -> None:
         if change.found.digest == change.wanted.digest:
             before = change.wanted.content.decode(errors="replace")
         after = change.wanted.content.decode(errors="replace")
-        console.diff(change.wanted.path, before, after, f"  ({_words(change)})")
+        console.diff(f"{plan.host.name}: {change.wanted.path}", before, after, f"  ({_words(change)})")
     for service in plan.services():
         console.say(f"{plan.host.name}: then {service}", "yellow")
 
@@ -57,8 +95,11 @@ def _step(host: Host, text: str) -> None:
 
 
 def _report(plan: Plan, outcome: Outcome) -> None:
-    rows = [(change.wanted.path, change.kind) for change in plan.changed]
-    rows += [("Apache", f"{plan.apache} done, answering")] if plan.apache else []
-    rows += [(name, did or state) for name, did, state in outcome.programs]
-    console.table(("what", "done"), rows)
+    done = {change.wanted.path: DONE.get(change.kind, change.kind) for change in plan.changed}
+    if plan.apache:
+        done["Apache"] = f"{plan.apache} done, answering"
+    for name, did, state in outcome.programs:
+        done[name] = ", ".join(word for word in (done.get(name, ""), did, state) if word)
+    if done:
+        console.table(("what", "done"), list(done.items()))
     console.say(f"{plan.host.name}: release {outcome.release} deployed", "green")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ops import console
-from ops.connection import Remote, connect
+from ops.connection import connect
 from ops.errors import BadInput
 from ops.fleet import ask_all, change_in_turn
 from ops.plan import UNCHANGED, Plan, make_plan
@@ -11,7 +11,7 @@ from ops.releases import new_release
 from ops.schema import Host
 from ops.snapshot import probe
 from ops.templates import RenderedFile, render
-from tasks._change import carry_out_plan, show_plan
+from tasks._change import carry_out_plan, look, mend_unfinished, show_plan
 from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
 
 
@@ -38,7 +38,11 @@ def deploy(context: Any, yes: bool = False, force: bool = False) -> None:
 
 def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, force: bool) -> None:
     with connect(host, config) as remote:
-        plan = _plan(remote, wanted)
+        snapshot = look(remote, wanted)
+        if snapshot.unfinished:
+            mend_unfinished(remote, snapshot)
+            snapshot = look(remote, wanted)
+        plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
             return
@@ -56,7 +60,13 @@ def diff(context: Any, json: bool = False) -> int:
 
     def ask(host: Host) -> Plan:
         with connect(host, context.config) as remote:
-            return _plan(remote, rendered[host.name])
+            snapshot = probe(remote, rendered[host.name])
+        if snapshot.lock:
+            console.say(f"{host.name}: a deploy is at work: {snapshot.lock}", "yellow", err=True)
+        if snapshot.unfinished:
+            said = f"a deploy died half-way ({snapshot.unfinished}); the next one, or fab recover, puts it back first"
+            console.say(f"{host.name}: {said}", "yellow", err=True)
+        return make_plan(host, rendered[host.name], snapshot)
 
     answers = ask_all(hosts, ask)
     if json:
@@ -69,10 +79,6 @@ def diff(context: Any, json: bool = False) -> int:
     if any(answer.error for answer in answers):
         return 1
     return NEEDS_ATTENTION if any(answer.result and not answer.result.is_empty for answer in answers) else 0
-
-
-def _plan(remote: Remote, wanted: list[RenderedFile]) -> Plan:
-    return make_plan(remote.host, wanted, probe(remote, wanted))
 
 
 def _facts(plan: Plan) -> dict[str, object]:

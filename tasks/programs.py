@@ -9,6 +9,7 @@ from ops.fleet import Answer, ask_all, change_in_turn
 from ops.plan import reload_ways
 from ops.programs import ProgramState, Report, ask_supervisord, chosen_programs, need_supervisord
 from ops.schema import Host
+from ops.templates import render
 from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."
@@ -69,7 +70,9 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     """
 
     def changed_files(host: Host, names: list[str]) -> list[str]:
-        return [word for way in reload_ways(host) if way[0] in names for word in way]
+        ways = reload_ways(host, [file.path for file in render(host) if file.service == "programs"])
+        chosen_names = names if programs else []  # none named: programs that are gone from the inventory too
+        return [str(len(chosen_names)), *chosen_names, *(word for way in ways if way[0] in names for word in way)]
 
     _change(context.config, "reload-changed", programs, changed_files)
 
@@ -124,15 +127,10 @@ def _tell(host: Host, report: Report, nothing: str) -> None:
 
 def _rows(host: Host, report: Report) -> list[tuple[str, ...]]:
     if report.supervisord == "down":
+        if report.orphans:
+            return [(host.name, "supervisord", "!killed", "", "", f"its programs still run: {report.orphans}")]
         return [
-            (
-                host.name,
-                "supervisord",
-                "!not running",
-                "",
-                "",
-                f"start it: fab -H {host.name} start-supervisord",
-            )
+            (host.name, "supervisord", "!not running", "", "", f"fab -H {host.name} start-supervisord (or deploy)")
         ]
     if report.supervisord == "deaf":
         advice = f"its socket is gone; 'kill -HUP {report.pid}' on the host makes it again"

@@ -1,7 +1,6 @@
 """`releases`, `rollback`, `recover`: what was deployed, and the way back."""
 
 import functools
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +11,7 @@ from ops.fleet import ask_all, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
-from ops.snapshot import probe
-from tasks._change import carry_out_plan
+from tasks._change import carry_out_plan, look, mend_unfinished
 from tasks._verb import chosen, print_json, show_error, verb
 
 
@@ -62,7 +60,11 @@ def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> None
     with connect(host, config) as remote:
         name = to or _one_before(remote)
         files = read_files(remote, name)
-        plan = make_plan(host, files, probe(remote, files))
+        snapshot = look(remote, files)
+        if snapshot.unfinished:
+            mend_unfinished(remote, snapshot)
+            snapshot = look(remote, files)
+        plan = make_plan(host, files, snapshot)
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
             return
@@ -87,14 +89,11 @@ def recover(context: Any) -> None:
 
     def mend(host: Host) -> None:
         with connect(host, context.config) as remote:
-            snapshot = probe(remote, [])
-            plan = make_plan(host, [], snapshot)
-            if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
-                plan = replace(plan, supervisord="")  # it may be down on purpose
-            if not plan.unfinished and not plan.reload_lines():
+            snapshot = look(remote, [])
+            if not snapshot.unfinished and not snapshot.owed:
                 console.say(f"{host.name}: nothing is half-done.", "green")
                 return
-            carry_out_plan(remote, plan, new_release("recovery"), yes=True, force=False)
+            mend_unfinished(remote, snapshot)
 
     change_in_turn(chosen(everywhere=False), mend)
 

@@ -16,18 +16,21 @@ encoded_tail() { tail -n "$1" "$2" | base64 | tr -d '\n'; }
 
 # Run an inventory's command: its words are the lines of file $1. A leading "sudo" asks for no password of its own;
 # one that the operator gave goes to sudo's standard input and nowhere else.
+# The ticket that sudo gives for it is of this shell, so the command itself runs with nothing on its input.
 run_command() {
     command_file=$1
     set --
     while IFS= read -r word; do set -- "$@" "$word"; done <"$command_file"
     if [ "$1" != sudo ]; then
         "$@" </dev/null 3>&- 4<&- 9>&-
-    elif [ -n "$sudo_password" ]; then
-        shift
-        printf '%s\n' "$sudo_password" | sudo -S -p '' -- "$@"
     else
         shift
-        sudo -n -- "$@" </dev/null
+        [ -z "$sudo_password" ] || printf '%s\n' "$sudo_password" | sudo -S -p '' -v
+        if [ -z "$sudo_password" ] || sudo -n -v 2>/dev/null; then
+            sudo -n -- "$@" </dev/null
+        else # a site that keeps no ticket
+            printf '%s\n' "$sudo_password" | sudo -S -p '' -- "$@"
+        fi
     fi
 }
 
@@ -35,22 +38,23 @@ run_command() {
 # bash without -e or -u, and its output goes to standard error.
 with_products() {
     # shellcheck disable=SC2016 # expanded by that bash
-    bash -c 'activate=$1; shift; eval "$activate" </dev/null >&2; exec "$@"' poms-ops "$activate" "$@" </dev/null 3>&- 4<&- 9>&-
+    bash -c 'products=("$@"); set --; eval "${products[0]}" </dev/null >&2; exec "${products[@]:1}"' poms-ops "$activate" "$@" </dev/null 3>&- 4<&- 9>&-
 }
 
 # The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
 supervisor_python() {
     # shellcheck disable=SC2016 # expanded by that bash
     bash -c '
-        activate=$1; shift
-        eval "$activate" </dev/null >&2
+        products=("$@")
+        set --
+        eval "${products[0]}" </dev/null >&2
         if ! tool=$(command -v supervisorctl); then
-            echo "the products give no supervisorctl after: $activate" >&2
+            echo "the products give no supervisorctl after: ${products[0]}" >&2
             exit 127
         fi
         IFS= read -r first <"$tool"
-        case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
-        exec python - "$tool" "$@"
+        case $first in "#!"*python*) exec ${first#??} - "$tool" "${products[@]:1}" ;; esac
+        exec python - "$tool" "${products[@]:1}"
     ' poms-ops "$activate" "$@"
 }
 
@@ -66,8 +70,9 @@ ask_supervisord() {
 supervisord_state() {
     found=
     # shellcheck disable=SC2013 # no blank in these paths
-    for file in $(grep -lzxF -e "$supervisord_conf" /proc/[0-9]*/cmdline 2>/dev/null); do
-        if [ -O "$file" ] && grep -qz '/supervisord$' "$file" 2>/dev/null; then
+    for file in $(grep -lz '/supervisord$' /proc/[0-9]*/cmdline 2>/dev/null); do
+        # One without -c reads the file in its folder, which is this one: an account has one supervisord.
+        if [ -O "$file" ] && { grep -qzxF -e "$supervisord_conf" "$file" || ! grep -qzx -e -c "$file"; } 2>/dev/null; then
             found=${file#/proc/}
             found=${found%/cmdline}
         fi

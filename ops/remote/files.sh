@@ -1,4 +1,4 @@
-# Part of transaction.sh: keep, swap and put back the files that $pending/files lists ("NUMBER MODE SEEN PATH").
+# Part of transaction.sh: keep, swap and put back the files that $pending/files lists ("NUMBER MODE SEEN WANTED PATH").
 # $pending holds new.NUMBER (wanted), and old.NUMBER or absent.NUMBER (what was there), before the first file changes.
 
 digest_of() {
@@ -10,8 +10,8 @@ digest_of() {
     fi
 }
 
-each_file() { # call $1 with number, mode, seen digest, path
-    while read -r number mode seen path; do "$1"; done <"$pending/files"
+each_file() { # call $1 with number, mode, the digests seen and wanted, path
+    while read -r number mode seen wanted path; do "$1"; done <"$pending/files"
 }
 
 make_directories() {
@@ -21,6 +21,14 @@ make_directories() {
 }
 
 keep_one() {
+    if [ -e "$path" ] && { [ ! -r "$path" ] || [ ! -f "$path" ]; }; then
+        echo "$path is there and cannot be read, so it cannot be kept: give $(id -un) the right to read it"
+        return 1
+    fi
+    if [ ! -w "$(dirname "$path")" ] && [ ! -w "$path" ]; then
+        echo "$(id -un) may write neither $path nor its folder"
+        return 1
+    fi
     if [ "$(digest_of "$path")" != "$seen" ]; then
         echo "$path was changed by somebody else since it was looked at"
         return 1
@@ -38,7 +46,7 @@ place() { # file $1 at path $2 with mode $3: by rename where the directory allow
         return
     fi
     fresh=$folder/.$(basename "$target").poms-ops-new # Apache loads *.conf, so never this
-    cp "$1" "$fresh" && chmod "$3" "$fresh" && { sync "$fresh" 2>/dev/null || sync; } && mv -f "$fresh" "$target"
+    cp -p "$1" "$fresh" && chmod "$3" "$fresh" && { sync "$fresh" 2>/dev/null || sync; } && mv -f "$fresh" "$target"
 }
 
 swap_one() { place "$pending/new.$number" "$path" "$mode"; }

@@ -1,6 +1,6 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., end
-# Answers:  "file DIGEST MODE OWNER PATH" and, where the digest is not the wanted one, "content BASE64";
+# Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "deployed DIGEST MODE PATH" of the last release; "release ID";
 #           "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
@@ -21,7 +21,9 @@ while IFS= read -r line; do
         else
             digest=$(sha256sum <"$path")
             digest=${digest%% *}
-            say "file $digest $(stat -L -c '%a %U' -- "$path") $path"
+            # In a folder that is not ours a file can be written and keeps its mode.
+            if [ -w "$(dirname "$path")" ]; then place=ours; else place=theirs; fi
+            say "file $digest $(stat -L -c %a -- "$path") $place $path"
             [ "$digest" = "$wanted" ] || say "content $(base64 <"$path" | tr -d '\n')"
         fi
         ;;
@@ -32,7 +34,7 @@ if [ -r "$state_dir/current/manifest" ]; then
     while IFS= read -r line; do say "deployed $line"; done <"$state_dir/current/manifest"
     say "release $(basename "$(readlink "$state_dir/current")")"
 fi
-if [ -s "$state_dir/lock" ]; then say "lock $(cat "$state_dir/lock")"; fi
+if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then say "lock $(cat "$state_dir/lock")"; fi
 if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
 if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
     say "unfinished $(head -n 1 "$state_dir/pending/meta")"

@@ -22,8 +22,13 @@ exec 2>"$log" >&2
 
 act() {
     if [ "$asked" = start-supervisord ]; then
-        start_supervisord
-        ask_supervisord await
+        case $before in
+        up*) ;;
+        *)
+            start_supervisord
+            ask_supervisord await
+            ;;
+        esac
     else
         ask_supervisord "$asked" "$@"
     fi
@@ -31,6 +36,10 @@ act() {
 
 before=$(supervisord_state)
 say "supervisord $before"
+if [ "$before" = down ]; then
+    orphans=$(orphaned_programs | tr '\n' ' ')
+    [ -z "$orphans" ] || say "orphans ${orphans% }"
+fi
 case $before-$asked in
 up*-* | *-start-supervisord)
     set +e

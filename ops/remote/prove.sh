@@ -56,7 +56,7 @@ lay_out() {
     rm -rf "$pending"/folder.* "$pending/folders"
     : >"$pending/folders"
     apache_root=$(cat "$pending/apache_root")
-    while read -r number mode _ path; do
+    while read -r number mode _ _ path; do
         folder=$(dirname "$path")
         case $folder/ in "$apache_root"/*) ;; *) continue ;; esac
         if ! grep -qF " $folder" "$pending/folders"; then
@@ -120,8 +120,30 @@ prove_apache() {
     say "proof none Apache as it is now cannot be tried on this host either: it is tested once the files are in place"
 }
 
+may_run() { # the command whose words file $1 holds; sudo is asked without running it
+    if [ "$(head -n 1 "$1")" = sudo ] && [ -z "$sudo_password" ]; then
+        set --
+        while IFS= read -r word; do set -- "$@" "$word"; done <"$pending/apache"
+        shift
+        if ! sudo -n -l -- "$@" >/dev/null; then
+            echo "the account may not run '$*' without a password: a sudo rule is missing, or --prompt-for-sudo-password"
+            return 1
+        fi
+    fi
+}
+
 prove_all() {
-    if grep -qx apache "$pending/reloads"; then prove_apache; fi
+    if grep -qx apache "$pending/reloads"; then
+        may_run "$pending/apache"
+        prove_apache
+    fi
+    # shellcheck disable=SC2016 # expanded by that shell
+    if grep -q -e '^supervisord' -e '^program' "$pending/reloads"; then
+        with_products sh -c 'command -v supervisord && command -v supervisorctl' || {
+            echo "the products give no supervisord and supervisorctl after: $activate"
+            return 1
+        }
+    fi
     while read -r parser number; do
         case $parser in
         supervisord) supervise parse - - "$pending/new.$number" ;;

@@ -19,7 +19,13 @@ reload_one() {
         ;;
     supervisord-restart)
         journal restart-supervisord
-        ask_supervisord reload
+        case $(supervisord_state) in
+        down) # it died of the settings that are to be undone
+            start_supervisord
+            ask_supervisord await
+            ;;
+        *) ask_supervisord reload ;;
+        esac
         ;;
     supervisord-shutdown)
         case $(supervisord_state) in up*) ask_supervisord shutdown ;; esac

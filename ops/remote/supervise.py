@@ -79,9 +79,15 @@ def start_settings(server):
         return {}
 
 
+def ended_well(info, settings):
+    expected = settings.get(info["name"], {}).get("exitcodes", [0])
+    return info["statename"] == "EXITED" and info["exitstatus"] in expected
+
+
 def settle(server, names):
     """Wait until each of `names` is RUNNING, or has ended as its configuration allows."""
     settings = start_settings(server)
+    fallen = []
     for name in names:
         begun = time.time()
         limit = settings.get(name.split(":")[-1], {}).get("startsecs", 10) + SETTLE
@@ -91,11 +97,11 @@ def settle(server, names):
                 break
             time.sleep(0.1)
         tell(program=name, state=info["statename"], pid=info["pid"])
-        if info["statename"] in ("FATAL", "BACKOFF", "STARTING", "UNKNOWN") or (
-            info["statename"] == "EXITED" and info["exitstatus"] != 0
-        ):
+        if info["statename"] not in ("RUNNING", "STOPPED") and not ended_well(info, settings):
             why = info["spawnerr"] or "it ended with status %s" % info["exitstatus"]
-            raise SystemExit("program %s is %s: %s" % (name, info["statename"], why))
+            fallen.append("program %s is %s: %s" % (name, info["statename"], why))
+    if fallen:
+        raise SystemExit("\n".join(fallen))
 
 
 def running(server, names):
@@ -115,9 +121,12 @@ def members(server, groups):
     return [name for name, info in programs(server).items() if info["group"] in groups]
 
 
-def apply(server, _names):
-    """Take in the configuration on disk: only groups that changed, and none that an operator stopped."""
-    added, changed, removed = changed_groups(server)
+def apply(server, only):
+    """Take in the configuration on disk: only groups that changed (and are in `only`, where that names some), and none
+    that an operator stopped."""
+    added, changed, removed = [
+        [group for group in groups if not only or group in only] for groups in changed_groups(server)
+    ]
     settings = start_settings(server)
     for group in removed:
         server.supervisor.stopProcessGroup(group)
@@ -125,8 +134,9 @@ def apply(server, _names):
         tell(program=group, did="removed")
     taken = []
     for group in changed:
-        autostart = any(settings.get(name.split(":")[-1], {}).get("autostart", True) for name in members(server, [group]))
-        if autostart and not running(server, members(server, [group])):
+        own = members(server, [group])
+        autostart = any(settings.get(name.split(":")[-1], {}).get("autostart", True) for name in own)
+        if autostart and not running(server, own):
             tell(program=group, did="left stopped")
             continue
         replace_group(server, group)
@@ -144,6 +154,9 @@ def apply(server, _names):
 def start(server, names):
     """Start `names`; a group whose configuration changed is taken in first."""
     added, changed, _removed = changed_groups(server)
+    there = programs(server)
+    unknown = [name for name in names if name not in there and name.split(":")[0] not in added]
+    known(server, unknown)
     for name in names:
         group = name.split(":")[0]
         if group in added:
@@ -168,57 +181,90 @@ def start(server, names):
     settle(server, names)
 
 
+def stop_one(server, name):
+    """Stop a program, whatever its state; whether it was alive."""
+    try:
+        server.supervisor.stopProcess(name)
+        return True
+    except Fault as fault:
+        if "NOT_RUNNING" not in fault.faultString:
+            raise
+        return False
+
+
 def stop(server, names):
+    known(server, names)
     for name in names:
-        try:
-            server.supervisor.stopProcess(name)
-            tell(program=name, did="stopped")
-        except Fault as fault:
-            if "NOT_RUNNING" not in fault.faultString:
-                raise
-            tell(program=name, did="was stopped")
+        tell(program=name, did="stopped" if stop_one(server, name) else "was stopped")
+
+
+def known(server, names):
+    """Fail before anything is touched where a name is not supervisord's."""
+    there = programs(server)
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise SystemExit("supervisord does not know %s: deploy its configuration first" % ", ".join(unknown))
 
 
 def restart(server, names):
-    for name in running(server, names):
-        server.supervisor.stopProcess(name)
-    start(server, names)
+    """One after the other, so that no failure leaves the next one stopped."""
+    changed_groups(server)
+    known(server, names)
+    failures = []
+    for name in names:
+        try:
+            stop_one(server, name)
+            start(server, [name])
+        except (SystemExit, Fault) as failure:
+            failures.append(str(getattr(failure, "faultString", failure)))
+    if failures:
+        raise SystemExit("\n".join(failures))
 
 
 def restart_running(server, names):
     """Restart those of `names` that are not stopped on purpose."""
+    known(server, names)
+    alive = running(server, names)
     for name in names:
-        if not running(server, [name]):
+        if name not in alive:
             tell(program=name, did="left stopped")
-    restart(server, running(server, names))
+    restart(server, alive)
 
 
 def send_signal(server, signal, names):
+    """Let programs reload; one that has died, of its last reload perhaps, is started."""
+    known(server, names)
     for name in names:
-        if running(server, [name]):
+        state = programs(server)[name]["statename"]
+        if state == "RUNNING":
             server.supervisor.signalProcess(name, signal)
             took(name)
             tell(program=name, did="told by SIG%s to reload" % signal)
-        else:
+        elif state in ("STOPPED", "STOPPING"):
             tell(program=name, did="left stopped")
-    time.sleep(1.1)  # a master that dies of its new configuration does so at once
+        else:
+            start(server, [name])
+    time.sleep(1.1)  # a master that cannot read its new file dies of it at once
     settle(server, running(server, names))
 
 
-def reload_changed(server, triples):
-    """Take in what changed; `triples` are program, how it reloads ("signal-HUP", "restart-running"), its file."""
-    apply(server, ())
-    names = list(triples)
-    while names:
-        name, how, path = names[:3]
-        del names[:3]
+def reload_changed(server, words):
+    """Take in what changed. `words`: how many programs, their names, and then for each file three more: the program,
+    how it reloads ("signal-HUP", "restart-running"), and the file."""
+    count = int(words[0])
+    apply(server, words[1 : count + 1])
+    rest = list(words[count + 1 :])
+    while rest:
+        name, how, path = rest[:3]
+        del rest[:3]
         if os.path.exists(path) and is_newer(path, name):
             act(server, how, [name])
 
 
 def reload_daemon(server, _names):
-    """Restart supervisord itself; what an operator had stopped is stopped again."""
+    """Restart supervisord itself; what an operator had stopped is stopped again, what he had started is started."""
     stopped = [name for name, info in programs(server).items() if info["statename"] == "STOPPED"]
+    alive = running(server, list(programs(server)))
     before = server.supervisor.getPID(), max([info["start"] for info in programs(server).values()] or [0])
     server.supervisor.restart()
     time.sleep(1)
@@ -228,7 +274,8 @@ def reload_daemon(server, _names):
     for name in now:
         took(name)
     stop(server, [name for name in stopped if name in now])
-    settle(server, running(server, list(programs(server))))
+    time.sleep(1.1)
+    start(server, [name for name in alive if name in now])
 
 
 def await_daemon(before=None):
@@ -324,12 +371,10 @@ def ask_app(_server, names):
 
 
 def states(server, _names):
-    try:
-        info = server.supervisor.getAllProcessInfo()
-    except (OSError, IOError) as error:
-        raise SystemExit("supervisord cannot be asked: %s" % error)
-    for item in info:
+    settings = start_settings(server)
+    for item in server.supervisor.getAllProcessInfo():
         tell(
+            expected=ended_well(item, settings),
             program=full_name(item), state=item["statename"], pid=item["pid"], since=item["start"], now=item["now"],
             stopped=item["stop"], exitstatus=item["exitstatus"], error=item["spawnerr"],
         )

@@ -3,9 +3,9 @@
 #
 # Asked, a line each, then end:
 #   state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT" (the lock's text, second line);
-#   "release ID", "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
-#   "directory PATH"; "file MODE SEEN PATH" followed by "content BASE64", where SEEN is the digest that the plan was
-#   made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
+#   "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
+#   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
+#   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT";
 #   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH";
@@ -45,7 +45,6 @@ read_request() { # into $pending, which is the request's own folder until what w
         supervisord_conf) supervisord_conf=$value ;;
         supervisor_socket) supervisor_socket=$value ;;
         activate) activate=$value ;;
-        release) release=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
         meta | manifest | configtest | apache | listens | app | apache_root | apache_run | apache_logs)
@@ -64,11 +63,20 @@ read_request() { # into $pending, which is the request's own folder until what w
         password) IFS= read -r sudo_password ;;
         end)
             for name in directories files listens manifest meta parsers reloads; do touch "$pending/$name"; done
-            return 0
+            whole=yes
+            break
             ;;
         esac
     done
-    return 1 # the line was cut before the request was whole
+}
+
+verify_staged() { # what arrived is what was sent
+    while read -r number _ _ wanted path; do
+        if [ "$(digest_of "$pending/new.$number")" != "$wanted" ]; then
+            echo "the content of $path did not arrive whole; is there space in $state_dir?"
+            exit 1
+        fi
+    done <"$pending/files"
 }
 
 ended() { # however this process ends, a host that was changed half-way is put back first
@@ -141,12 +149,14 @@ give_up() { # something has changed, and step $2 failed ("failed") or the result
 
 record() { # keep how it ended, "$1", and what was there before, as a release
     printf 'ended %s\nat %s\n' "$1" "$(date +%s)" >>"$pending/meta"
-    rm -f "$pending"/new.* "$pending/reloading" "$pending/swapping"
-    rm -rf "$pending"/folder.*
     mkdir -p "$state_dir/releases"
     name=$(sed -n 's/^release //p' "$pending/meta")
-    rm -rf "$state_dir/releases/${name:-unknown}"
-    mv "$pending" "$state_dir/releases/${name:-unknown}"
+    folder=$state_dir/releases/${name:-unknown}
+    rm -rf "$folder"
+    mv "$pending" "$folder" # from here on nothing is half-done
+    case $1 in committed) ln -sfn "releases/$name" "$state_dir/current" ;; esac
+    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.*
+    rm -f "$folder/reloading" "$folder/swapping"
 }
 
 commit() {
@@ -161,7 +171,6 @@ commit() {
         [ -e "$state_dir/objects/$digest" ] || cp "$path" "$state_dir/objects/$digest" || :
     done <"$pending/manifest"
     record committed
-    ln -sfn "releases/$release" "$state_dir/current"
     prune
     say "ended committed"
 }
@@ -211,8 +220,9 @@ wait_for_verdict() {
     rm -f "$pending/word" "$pending/heard"
 }
 
-pending='' release='' limit=60 keep=20 sudo_password=''
-if ! read_request; then exit 1; fi
+pending='' limit=60 keep=20 sudo_password='' whole=''
+read_request
+[ -n "$whole" ] || exit 1 # the line was cut before the request was whole
 exec 4<&0 </dev/null
 incoming=$pending
 recover
@@ -220,6 +230,9 @@ mv "$incoming" "$state_dir/pending"
 pending=$state_dir/pending
 exec 2>>"$pending/log" >&2
 
+journal stage
+attempt verify_staged
+if failed; then refuse stage; fi
 journal directories
 attempt make_directories
 if failed; then refuse directories; fi

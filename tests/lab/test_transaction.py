@@ -111,7 +111,7 @@ def test_a_remote_shell_killed_in_the_middle_is_healed_by_the_next_command(deplo
     assert running.returncode == 1
     assert "UNKNOWN" in err
     assert "SSLVerifyDepth 5" in deployed.read(CERT_SSL)
-    assert "half-done: put back first" in deployed.fab("-H", "pomsgpvm01", "diff").out
+    assert "died half-way" in deployed.fab("-H", "pomsgpvm01", "diff").err
     said = deployed.fab("recover")
     assert said.code == 0, said.all
     assert "put back first" in said.out
@@ -173,14 +173,16 @@ def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_place(dep
 
 
 def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
-    sudoers = "/etc/sudoers.d/poms"
-    deployed.root(f"mv {sudoers} /root/poms.sudoers")
+    broken = "#!/bin/sh\necho 'service is broken'; exit 1\n"
+    deployed.root(f"mv /usr/sbin/service {REAL}; printf %s '{broken.replace(chr(39), chr(34))}' > /usr/sbin/service")
+    deployed.root("chmod 755 /usr/sbin/service")
     try:
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
         assert said.code == 1
         assert "a service did not take them in again" in said.err
+        assert "service is broken" in said.err
     finally:
-        deployed.root(f"mv /root/poms.sudoers {sudoers}")
+        deployed.root(f"mv {REAL} /usr/sbin/service")
     generation = deployed.apache()[1]
     plan = deployed.fab("-H", "pomsgpvm01", "diff")
     assert (plan.code, "then Apache: reload" in plan.out) == (2, True), plan.all
@@ -231,6 +233,45 @@ def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_p
     assert [entry["current"] for entry in found] == [False, True]
     assert deployed.fab("rollback", "--yes").code == 0
     assert "SSLVerifyDepth 4" in deployed.read(CERT_SSL)
+
+
+def test_a_deploy_after_a_killed_one_mends_it_first_and_then_does_its_own_work(
+    deployed: Site, tmp_path: Path
+) -> None:
+    with held_reload(deployed):
+        running = deployed.start("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
+        until(lambda: reached(deployed), 30, "the reload is reached")
+        deployed.root("pkill -9 -u poms -f 'eval .*head -c'")
+        let_go(deployed)
+        running.communicate(timeout=60)
+    other = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 3\n"))
+    said = deployed.fab("deploy", "--yes", inventory=other)
+    assert (said.code, "mending that first" in said.out) == (0, True), said.all
+    assert "SSLVerifyDepth 3" in deployed.read(CERT_SSL)
+    serves(deployed)
+
+
+def test_a_program_that_dies_of_its_reload_lives_again_after_the_roll_back(deployed: Site, tmp_path: Path) -> None:
+    change = 'module = "poms_app:application"', 'module = "nosuch:application"'
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
+    assert said.code == 1, said.all
+    assert "left as it was: everything" in said.err
+    assert set(deployed.program_states().values()) == {"RUNNING"}
+    until(lambda: deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))[0] == 200, 20, "it serves")
+
+
+def test_a_deploy_mends_a_program_that_is_dead(deployed: Site, tmp_path: Path) -> None:
+    deployed.poms("echo 'raise SystemExit' > $HOME/poms/poms_app.py.new; cp $HOME/poms/poms_app.py $HOME/kept.py")
+    deployed.poms("mv $HOME/poms/poms_app.py.new $HOME/poms/poms_app.py")
+    try:
+        assert deployed.fab("restart-programs", "--programs=poms_webservice").code == 1
+        assert deployed.program_states()["poms_joblog_agent"] == "RUNNING"
+    finally:
+        deployed.poms("mv $HOME/kept.py $HOME/poms/poms_app.py")
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, ("threads = 10", "threads = 9")))
+    assert said.code == 0, said.all
+    assert set(deployed.program_states().values()) == {"RUNNING"}
+    serves(deployed)
 
 
 def releases(site: Site) -> list[dict[str, Any]]:

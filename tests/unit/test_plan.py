@@ -34,7 +34,7 @@ def snapshot(found: FoundFile | None = None, deployed: bytes | None = None, supe
 
 
 def there(path: str, content: bytes, mode: str = "0644") -> FoundFile:
-    return FoundFile(path, digest(content), mode, "poms", content)
+    return FoundFile(path, digest(content), mode, False, content)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from ops.snapshot import FoundFile, parse
 
 CONTENT = base64.b64encode("é\n".encode()).decode()
 ANSWER = [
-    "file aa 644 root /etc/httpd/conf.d/ssl.conf",
+    "file aa 644 theirs /etc/httpd/conf.d/ssl.conf",
     f"content {CONTENT}",
-    "file bb 640 poms /home/poms/a file",
+    "file bb 640 ours /home/poms/a file",
     "absent /home/poms/none",
     "unreadable /home/poms/closed",
     "deployed cc 0644 /etc/httpd/conf.d/ssl.conf",
@@ -24,9 +24,9 @@ ANSWER = [
 def test_an_answer_is_read() -> None:
     found = parse(ANSWER)
     assert found.files["/etc/httpd/conf.d/ssl.conf"] == FoundFile(
-        "/etc/httpd/conf.d/ssl.conf", "aa", "0644", "root", "é\n".encode()
+        "/etc/httpd/conf.d/ssl.conf", "aa", "0644", True, "é\n".encode()
     )
-    assert found.files["/home/poms/a file"] == FoundFile("/home/poms/a file", "bb", "0640", "poms")
+    assert found.files["/home/poms/a file"] == FoundFile("/home/poms/a file", "bb", "0640")
     assert found.files["/home/poms/none"].digest is None
     assert not found.files["/home/poms/closed"].readable
     assert found.deployed == {"/etc/httpd/conf.d/ssl.conf": "cc"}

@@ -30,19 +30,28 @@ class Ran:
         return [line.removeprefix(kind + " ") for line in self.facts if line.startswith(kind + " ")]
 
 
-def run(shell: str, name: str, request: list[str]) -> Ran:
-    """Run script `name` under `shell`, sent as ops.connection sends it, with `request` behind it."""
+def start(shell: str, name: str, request: list[str]) -> "subprocess.Popen[bytes]":
+    """Start script `name` under `shell`, sent as ops.connection sends it, with `request` behind it."""
     text = script(name).encode()
-    done = subprocess.run(
+    started = subprocess.Popen(
         [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],
-        input=text + "".join(f"{line}\n" for line in request).encode(),
-        capture_output=True,
-        timeout=60,
-        check=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
         start_new_session=True,
     )
-    return Ran(done.stdout.decode().splitlines(), done.stderr.decode(), done.returncode)
+    assert started.stdin
+    started.stdin.write(text + "".join(f"{line}\n" for line in request).encode())
+    started.stdin.flush()
+    return started
+
+
+def run(shell: str, name: str, request: list[str]) -> Ran:
+    """Run script `name` under `shell` with `request`, and the end of the input behind it."""
+    with start(shell, name, request) as running:
+        out, err = running.communicate(timeout=60)
+    return Ran(out.decode().splitlines(), err.decode(), running.returncode)
 
 
 def digest(content: bytes) -> str:
@@ -90,7 +99,10 @@ class FakeHost:
         ]
         lines += [f"directory {self.root}/home/private/config"]
         for path, content, seen in files:
-            lines += [f"file 0644 {seen} {path}", f"content {base64.b64encode(content).decode()}".rstrip()]
+            lines += [
+                f"file 0644 {seen} {digest(content)} {path}",
+                f"content {base64.b64encode(content).decode()}".rstrip(),
+            ]
             lines += [f"manifest {digest(content)} 0644 {path}"]
         lines += [f"configtest {self.root}/configtest", f"apache {self.root}/{reload}", "reload apache"]
         lines += [f"apache_root {self.root}/etc"]

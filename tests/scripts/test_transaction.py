@@ -5,12 +5,13 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.remote import SHELLS, FakeHost, digest, executable, run
+from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run, start
 
 OLD, NEW = b"# old\n", b"# new\n"
 
@@ -138,7 +139,7 @@ def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fa
     pending = fake.root / "state/pending"
     pending.mkdir()
     other = fake.conf.with_name("new.conf")
-    (pending / "files").write_text(f"1 0644 {digest(OLD)} {fake.conf}\n2 0644 absent {other}\n")
+    (pending / "files").write_text(f"1 0644 {digest(OLD)} x {fake.conf}\n2 0644 absent x {other}\n")
     (pending / "old.1").write_bytes(OLD)
     (pending / "absent.2").touch()
     (pending / "swapping").touch()
@@ -172,45 +173,130 @@ def test_a_folder_where_only_the_file_is_writable_is_written_in_place(shell: str
     assert fake.conf.stat().st_ino == inode
 
 
-def test_a_sudo_password_reaches_only_sudos_standard_input(
-    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+SUDO = """#!/bin/sh
+read -r line
+printf '%s|%s\\n' "$*" "$line" >>"{root}/sudo.calls"
+[ "$*" != "-n -v" ] || exit {ticket}
+"""
+
+
+def sudo_calls(
+    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch, password: list[str], ticket: int
+) -> tuple[Ran, list[str]]:
+    """Run a transaction whose reload goes through a stand-in for sudo; each call as "ARGUMENTS|STANDARD INPUT"."""
     bin_dir = fake.root / "bin"
     bin_dir.mkdir()
-    executable(
-        bin_dir / "sudo",
-        f'#!/bin/sh\nprintf "%s " "$@" >"{fake.root}/sudo.args"\ncat >"{fake.root}/sudo.stdin"\n',
-    )
+    executable(bin_dir / "sudo", SUDO.format(root=fake.root, ticket=ticket))
     monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
     request = [line for line in fake.request((fake.conf, NEW, digest(OLD))) if not line.startswith("apache ")]
-    words = [
-        "apache sudo",
-        "apache service",
-        "apache httpd",
-        "apache restart",
-        "password",
-        "s3cret 'x\"",
-        "end",
-    ]
-    ran = run(shell, "transaction", [*request[:-1], *words, "commit"])
+    command = ["apache sudo", "apache service", "apache httpd", "apache restart"]
+    ran = run(shell, "transaction", [*request[:-1], *command, *password, "end", "commit"])
+    return ran, (fake.root / "sudo.calls").read_text().splitlines()
+
+
+def test_a_sudo_password_reaches_only_sudos_own_question(
+    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "s3cret 'x\""
+    ran, calls = sudo_calls(shell, fake, monkeypatch, ["password", secret], ticket=0)
     assert ran.values("ended") == ["committed"], ran
-    assert (fake.root / "sudo.stdin").read_text() == "s3cret 'x\"\n"
-    assert (fake.root / "sudo.args").read_text() == "-S -p  -- service httpd restart "
+    assert calls == [f"-S -p  -v|{secret}", "-n -v|", "-n -- service httpd restart|"]
     kept = [path for path in fake.root.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
-    assert kept == [fake.root / "sudo.stdin"]
+    assert kept == [fake.root / "sudo.calls"]
     assert "s3cret" not in "".join(ran.facts) + ran.noise
 
 
-def test_without_a_password_sudo_may_not_ask_for_one(
+def test_where_sudo_keeps_no_ticket_the_command_itself_is_asked_with_the_password(
+    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran, calls = sudo_calls(shell, fake, monkeypatch, ["password", "s3cret"], ticket=1)
+    assert ran.values("ended") == ["committed"], ran
+    assert calls[-1] == "-S -p  -- service httpd restart|s3cret"
+
+
+def test_without_a_password_sudo_may_not_ask_for_one_and_is_asked_first_whether_it_grants(
+    shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran, calls = sudo_calls(shell, fake, monkeypatch, [], ticket=0)
+    assert ran.values("ended") == ["committed"], ran
+    assert calls == ["-n -l -- service httpd restart|", "-n -- service httpd restart|"]
+
+
+def test_a_missing_sudo_rule_is_told_before_anything_changes(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bin_dir = fake.root / "bin"
     bin_dir.mkdir()
-    executable(bin_dir / "sudo", f'#!/bin/sh\nprintf "%s " "$@" >"{fake.root}/sudo.args"\n')
+    executable(bin_dir / "sudo", "#!/bin/sh\necho 'a password is required' >&2\nexit 1\n")
     monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
     request = [line for line in fake.request((fake.conf, NEW, digest(OLD))) if not line.startswith("apache ")]
-    run(shell, "transaction", [*request[:-1], "apache sudo", "apache service", "end", "commit"])
-    assert (fake.root / "sudo.args").read_text() == "-n -- service "
+    ran = run(shell, "transaction", [*request[:-1], "apache sudo", "apache service", "end", "commit"])
+    assert ran.values("ended") == ["unchanged"]
+    assert "may not run 'service' without a password" in ran.evidence()
+    assert fake.conf.read_bytes() == OLD
+
+
+def test_what_does_not_arrive_whole_is_not_put_in_place(shell: str, fake: FakeHost) -> None:
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    broken = [line if not line.startswith("content") else "content IyBu" for line in request]
+    ran = run(shell, "transaction", [*broken, "commit"])
+    assert (ran.values("failed"), ran.values("ended")) == (["stage"], ["unchanged"])
+    assert fake.conf.read_bytes() == OLD
+
+
+def test_silence_beyond_the_limit_puts_back_and_a_heartbeat_holds_it_off(shell: str, fake: FakeHost) -> None:
+    request = [*fake.request((fake.conf, NEW, digest(OLD)))[:-1], "limit 1", "end"]
+    with start(shell, "transaction", request) as running:
+        assert running.stdin
+        assert running.stdout
+        for line in running.stdout:
+            if line == b"verdict\n":
+                break
+        for _ in range(8):
+            running.stdin.write(b"\n")
+            running.stdin.flush()
+            time.sleep(0.5)
+        assert fake.conf.read_bytes() == NEW
+        rest = [line.decode().strip() for line in running.stdout]
+    assert "unwanted nothing was heard from the operator for 1 seconds" in rest
+    assert rest[-1] == "ended rolled-back"
+    assert fake.conf.read_bytes() == OLD
+    assert left_over(fake) == []
+
+
+def test_a_link_stays_a_link(shell: str, fake: FakeHost) -> None:
+    real = fake.root / "real.conf"
+    fake.conf.rename(real)
+    fake.conf.symlink_to(real)
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+    assert ran.values("ended") == ["committed"], ran
+    assert fake.conf.is_symlink()
+    assert real.read_bytes() == NEW
+
+
+def test_a_service_that_takes_neither_file_in_is_owed_its_reload(shell: str, fake: FakeHost) -> None:
+    executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
+    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
+    assert ran.values("ended") == ["files-back"]
+    probed = run(shell, "probe", [f"state_dir {fake.root}/state", *fake.request()[2:4], "end"])
+    assert probed.values("owed") == ["apache"]
+    executable(fake.root / "reload", "#!/bin/sh\nexit 0\n")
+    run(shell, "transaction", [*fake.request(name="r2"), "commit"])
+    probed = run(shell, "probe", [f"state_dir {fake.root}/state", *fake.request()[2:4], "end"])
+    assert probed.values("owed") == []
+
+
+def test_old_releases_go_and_the_running_one_and_its_contents_stay(shell: str, fake: FakeHost) -> None:
+    for number in range(5):
+        before, after = fake.conf.read_bytes(), b"# %d\n" % number
+        request = [*fake.request((fake.conf, after, digest(before)), name=f"r{number}")[:-1], "keep 2", "end"]
+        assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
+    state = fake.root / "state"
+    assert sorted(path.name for path in (state / "releases").iterdir()) == ["r3", "r4"]
+    assert {path.name for path in (state / "objects").iterdir()} == {digest(b"# 3\n"), digest(b"# 4\n")}
+    asked = run(shell, "releases", [f"state_dir {state}", "contents r3", "end"])
+    assert asked.values("current") == ["r4"]
+    assert [base64.b64decode(text) for text in asked.values("content")] == [b"# 3\n"]
 
 
 def test_the_probe_tells_what_is_there(shell: str, fake: FakeHost) -> None:
