@@ -11,6 +11,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import paramiko
+from invoke.exceptions import ThreadException
+
 from ops.connection import Remote
 from ops.schema import Check, Host
 
@@ -58,17 +61,28 @@ def what_got_worse(remote: Remote, before: list[Finding]) -> list[Finding]:
 
 
 def _ask(remote: Remote, check: Check) -> Finding:
-    host = remote.host
     try:
-        return _judge(check, *_get(host, check, (remote.connection.host, check.port)))
+        return _judge(check, *_get(remote.host, check, (remote.connection.host, check.port)))
     except OSError as error:
-        reason = str(error)
+        return _ask_through_ssh(remote, check, f"from here: {error}")
+
+
+def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
+    """Ask where this machine has no way to the port of its own; the host connects to itself by its address."""
+    address = remote.connection.host
     try:
-        port = _free_port()
-        with remote.connection.forward_local(port, check.port, "127.0.0.1", host.address):
-            return _judge(check, *_get(host, check, ("127.0.0.1", port)))
-    except (OSError, EOFError):
-        return Finding(check.name, NOT_ASKED, f"port {check.port} cannot be reached from here: {reason}")
+        remote.connection.transport.open_channel("direct-tcpip", (address, check.port), ("", 0), timeout=5).close()
+    except paramiko.ChannelException as error:
+        refused = error.code == 2  # RFC 4254: the connect failed; any other code is sshd's own refusal
+        return Finding(check.name, WRONG if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {error}")
+    port = _free_port()
+    try:
+        with remote.connection.forward_local(local_port=port, remote_port=check.port, remote_host=address):
+            return _judge(check, *_get(remote.host, check, ("127.0.0.1", port)))
+    except (ThreadException, OSError) as error:
+        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {type(error).__name__}")
 
 
 def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
