@@ -2,7 +2,8 @@
 # Install the Debian packages that the tests need and the machine lacks; says so before it uses root.
 set -eu
 missing=
-for pair in shellcheck:shellcheck busybox:busybox dash:dash ssh:openssh-client curl:curl openssl:openssl setpriv:util-linux; do
+for pair in shellcheck:shellcheck busybox:busybox dash:dash ssh:openssh-client curl:curl openssl:openssl setpriv:util-linux \
+    socat:socat flock:util-linux; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,3 +278,49 @@ def test_a_deploy_mends_a_program_that_is_dead(deployed: Site, tmp_path: Path) -
 def releases(site: Site) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = json.loads(site.fab("-H", "pomsgpvm01", "releases", "--json").out)["pomsgpvm01"]
     return listed
+
+
+def test_a_check_from_outside_that_fails_afterwards_puts_back(deployed: Site, tmp_path: Path) -> None:
+    who = (
+        f'[[defaults.checks]]\nname = "jdoe gets in"\nport = 8443\npath = "/poms"\ntext = "X-Shib-Userid: jdoe"\n'
+        f'certificate = "{deployed.lab.certificates}/jdoe.pem"\nkey = "{deployed.lab.certificates}/jdoe.key"\n\n'
+    )
+    check = "[defaults.identity]", who + "[defaults.identity]"
+    before = deployed.read(CERT_SSL)
+    wrong = "CN=Lab Kerberized CA", "CN=Some Other CA"
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, check, wrong))
+    assert said.code == 1, said.all
+    assert "jdoe gets in: status 403" in said.err
+    assert deployed.read(CERT_SSL) == before
+    serves(deployed)
+
+
+def test_where_only_ssh_gets_through_the_outside_is_asked_through_it(deployed: Site, tmp_path: Path) -> None:
+    with proxy(deployed.address(), 22) as port:
+        address = f'address = "{deployed.address()}"', f'address = "127.0.0.1"\nport = {port}'
+        inventory = deployed.changed(tmp_path, address, DEPTH)
+        line = next(line for line in deployed.lab.known_hosts.read_text().splitlines() if deployed.address() in line)
+        (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {line.split(maxsplit=1)[1]}\n")
+        text = inventory.read_text().replace(str(deployed.lab.known_hosts), str(tmp_path / "known"))
+        inventory.write_text(text)
+        said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 0, said.all
+    assert "not asked" not in said.all
+    assert "from outside" not in said.all, "both doors were well, asked through SSH"
+
+
+@contextmanager
+def proxy(address: str, port: int) -> Iterator[int]:
+    """A port of this machine that leads to one of the host's, and to no other."""
+    with subprocess.Popen(
+        ["socat", "-d", "-d", "TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr", f"TCP:{address}:{port}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stderr
+        said = next(line for line in running.stderr if "listening on" in line)
+        try:
+            yield int(said.rpartition(":")[2])
+        finally:
+            os.killpg(running.pid, signal.SIGTERM)
