@@ -18,6 +18,7 @@ from supervisor.options import ClientOptions, ProcessConfig, ServerOptions
 from ops.schema import Host, Program
 from ops.supervisor import log_files, unwritable_program, unwritable_supervisor
 from ops.templates import render
+from tests.scale import TIMES
 from tests.unit.hosts import host
 
 SIZES = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -239,7 +240,7 @@ programs = st.fixed_dictionaries(
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=60, report_multiple_bugs=False)
+@settings(derandomize=True, deadline=None, database=None, max_examples=60 * TIMES, report_multiple_bugs=False)
 @given(drawn=st.dictionaries(names, programs, max_size=4), common=environments)
 def test_what_is_not_refused_is_read_as_it_was_meant(
     home: Path, drawn: dict[str, dict[str, Any]], common: dict[str, str]

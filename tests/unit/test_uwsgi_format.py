@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ops.schema import Uwsgi
 from ops.templates import render
 from ops.uwsgi import ini_lines, known_options, unwritable, unwritable_listen
+from tests.scale import TIMES
 from tests.unit.hosts import host
 
 UWSGI = Path(sys.executable).with_name("pyuwsgi")
@@ -185,7 +186,7 @@ texts = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=4, phases=[Phase.generate])
+@settings(derandomize=True, deadline=None, database=None, max_examples=4 * TIMES, phases=[Phase.generate])
 @given(
     drawn=st.lists(texts, min_size=60, max_size=120),
     numbers=st.lists(st.integers(1, 1000), min_size=3, max_size=3, unique=True).map(sorted),
