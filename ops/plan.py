@@ -35,7 +35,7 @@ class Plan:
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
     file in; `unread` has files that no program's command names; `left_behind` those of the last release that are not
-    managed any more.
+    managed any more; `replaced` the programs with new settings.
     """
 
     host: Host
@@ -45,6 +45,7 @@ class Plan:
     programs: list[tuple[str, str]]
     unread: list[str] = field(default_factory=list)
     left_behind: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -71,7 +72,7 @@ class Plan:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
         words = {
             "start": "supervisord: start, with its programs",
-            "apply": "supervisord: programs whose settings changed",
+            "apply": f"supervisord: programs with new settings: {', '.join(self.replaced) or 'those it finds'}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
         listed = [f"Apache: {self.apache}"] if self.apache else []
@@ -98,7 +99,14 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
     unread = [path for path in paths if path not in [way[2] for way in ways]]
     return Plan(
-        host, changes, apache, supervisord, list(dict.fromkeys(programs)), unread, _left_behind(wanted, snapshot)
+        host,
+        changes,
+        apache,
+        supervisord,
+        list(dict.fromkeys(programs)),
+        unread,
+        _left_behind(wanted, snapshot),
+        sorted(replaced),
     )
 
 

@@ -66,7 +66,12 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None)
         elif line.startswith("{"):
             facts.append(json.loads(line))
     if failed or not answer or answer[-1] != "end":
-        raise HostError(remote.host.name, f"'{action}' failed:\n{evidence or '(the host said nothing)'}")
+        lines = "\n".join(f"    {line}" for line in evidence.splitlines()) or "    (nothing)"
+        raise HostError(
+            remote.host.name,
+            f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
+            next_step=f"fab -H {remote.host.name} status, and fab -H {remote.host.name} tail-logs",
+        )
     return Report(
         state, int(pid) if pid else None, [_state(fact) for fact in facts if "since" in fact], facts, orphans
     )
@@ -106,8 +111,8 @@ def chosen_programs(host: Host, given: str | None) -> list[str]:
     names = [name for name in (part.strip() for part in given.split(",")) if name]
     for name in names:
         if name not in host.programs:
-            near = difflib.get_close_matches(name, host.programs, cutoff=0.5) or list(host.programs)
-            known = f"nearest: {', '.join(near)}" if near else "it has none"
+            near = difflib.get_close_matches(name, host.programs, cutoff=0.5)
+            known = f"nearest: {', '.join(near)}" if near else f"it has: {', '.join(host.programs) or 'none'}"
             raise BadInput(f"{host.name} has no program {name!r}; {known}. Nothing was touched.")
     if not names:
         raise BadInput("--programs names no program. Nothing was touched.")

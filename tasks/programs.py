@@ -89,6 +89,7 @@ def start_supervisord(context: Any) -> None:
             report = ask_supervisord(remote, "start-supervisord")
         if report.supervisord == "up":
             console.say(f"{host.name}: supervisord runs already, process {report.pid}", "green")
+            return
         _tell(host, report, "supervisord started")
 
     change_in_turn(chosen(everywhere=False), start)
@@ -119,7 +120,9 @@ def _tell(host: Host, report: Report, nothing: str) -> None:
     for fact in report.done:
         rows.setdefault(str(fact.get("program", "supervisord")), {}).update(fact)
     if rows:
-        lines = [(host.name, name, str(row.get("did", "")), str(row.get("state", ""))) for name, row in rows.items()]
+        lines = [
+            (host.name, name, str(row.get("did", "started")), str(row.get("state", ""))) for name, row in rows.items()
+        ]
         console.table(("host", "program", "done", "state"), lines)
     else:
         console.say(f"{host.name}: {nothing}", "green")

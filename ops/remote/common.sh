@@ -35,27 +35,32 @@ run_command() {
 }
 
 # Run a command with the products set up. `activate` is the operator's own shell text and may be rude: it runs in a
-# bash without -e or -u, and its output goes to standard error.
+# bash without -e or -u, which keeps what is ours out of its reach, and what it prints is shown only when it gave nothing.
 with_products() {
-    # shellcheck disable=SC2016 # expanded by that bash
-    bash -c 'products=("$@"); set --; eval "${products[0]}" </dev/null >&2; exec "${products[@]:1}"' poms-ops "$activate" "$@" </dev/null 3>&- 4<&- 9>&-
-}
-
-# The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
-supervisor_python() {
     # shellcheck disable=SC2016 # expanded by that bash
     bash -c '
         products=("$@")
         set --
-        eval "${products[0]}" </dev/null >&2
-        if ! tool=$(command -v supervisorctl); then
-            echo "the products give no supervisorctl after: ${products[0]}" >&2
+        eval "${products[0]}" </dev/null >/dev/null 2>&1
+        if ! command -v "${products[1]}" >/dev/null; then
+            eval "${products[0]}" </dev/null >&2
+            echo "the products give no ${products[1]} after: ${products[0]}" >&2
             exit 127
         fi
+        exec "${products[@]:1}"
+    ' poms-ops "$activate" "$@" 3>&- 4<&- 9>&-
+}
+
+# The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
+# The program is on the standard input.
+supervisor_python() {
+    # shellcheck disable=SC2016 # expanded by the shell with the products
+    with_products sh -c '
+        tool=$(command -v supervisorctl) || { echo "the products give no supervisorctl" >&2; exit 127; }
         IFS= read -r first <"$tool"
-        case $first in "#!"*python*) exec ${first#??} - "$tool" "${products[@]:1}" ;; esac
-        exec python - "$tool" "${products[@]:1}"
-    ' poms-ops "$activate" "$@"
+        case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
+        exec python - "$tool" "$@"
+    ' poms-ops "$@"
 }
 
 # Ask supervisord to do $1 with the programs named after it; supervise.py notes under "taken" what took in its files.
@@ -97,6 +102,10 @@ orphaned_programs() {
 
 # Start supervisord, unless that would run every program twice.
 start_supervisord() {
+    if [ ! -e "$supervisord_conf" ]; then
+        echo "there is no $supervisord_conf: this host has not been deployed to"
+        return 1
+    fi
     state=$(supervisord_state)
     case $state in
     up*) return 0 ;;
@@ -112,7 +121,7 @@ start_supervisord() {
             "A new one would run them twice; end them first ('kill ${orphans% }')."
         return 1
     fi
-    (umask 022 && with_products supervisord -c "$supervisord_conf")
+    (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null)
 }
 
 # Something accepts connections on local port $1.

@@ -215,6 +215,7 @@ def restart(server, names):
         try:
             stop_one(server, name)
             start(server, [name])
+            tell(program=name, did="restarted")
         except (SystemExit, Fault) as failure:
             failures.append(str(getattr(failure, "faultString", failure)))
     if failures:

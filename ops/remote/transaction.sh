@@ -253,9 +253,11 @@ sync
 journal swap
 attempt swap_all
 if failed; then give_up failed swap; fi
-journal configtest
-attempt configtest
-if failed; then give_up failed configtest; fi
+if grep -qx apache "$pending/reloads"; then
+    journal configtest
+    attempt configtest
+    if failed; then give_up failed configtest; fi
+fi
 : >"$pending/reloading"
 attempt reload_all
 if failed; then give_up failed "$(sed -n '$s/.* //p' "$pending/journal")"; fi
