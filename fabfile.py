@@ -3,7 +3,7 @@
 import fabric.main
 from invoke.collection import Collection
 
-from tasks import apache, deploy, lab, logs, programs, releases, render
+from tasks import apache, deploy, drift, lab, logs, programs, releases, render
 from tasks._verb import OncePerVerb
 
 fabric.main.program.executor_class = OncePerVerb
@@ -11,6 +11,8 @@ fabric.main.program.executor_class = OncePerVerb
 namespace = Collection(
     deploy.deploy,
     deploy.diff,
+    drift.drift,
+    drift.adopt,
     releases.releases,
     releases.rollback,
     releases.recover,

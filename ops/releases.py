@@ -56,6 +56,13 @@ def new_release(purpose: str = "deploy") -> Release:
     return Release(f"{stamp}-{secrets.token_hex(2)}", operator(), commit, clean, purpose)
 
 
+def is_behind(commit: str | None) -> bool:
+    """Whether `commit`, which a host runs, is missing from this checkout's history; False where git cannot tell."""
+    if commit in (None, "none") or not _git("rev-parse", "HEAD"):
+        return False
+    return _git("merge-base", str(commit), "HEAD") != commit
+
+
 def operator() -> str:
     """Who is at work here, as other operators know them: local user and machine."""
     return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -30,8 +30,9 @@ class FoundFile:
 class Snapshot:
     """One host at one moment.
 
-    `deployed` is path to digest in the last release; `supervisord` is "up", "down" or "deaf"; `owed` are the lines of
-    reloads that an earlier deploy did not come to; `unfinished` is a deploy that died half-way.
+    `deployed` is path to digest in the last release, and `commit` git's name of what that was made from; `supervisord`
+    is "up", "down" or "deaf"; `lock` tells of a deploy that is at work, `unfinished` of one that died half-way; `owed`
+    are the lines of reloads that an earlier deploy did not come to; `present` the files in the places asked for.
     """
 
     files: dict[str, FoundFile]
@@ -42,19 +43,16 @@ class Snapshot:
     supervisord_pid: int | None
     free_kilobytes: int
     owed: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
     unfinished: str | None = None
+    commit: str | None = None
 
 
-def probe(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
-    """Look at the host with one command. Raises HostError where its answer cannot be read."""
-    answer = remote.ask(
-        "probe",
-        [
-            f"state_dir {remote.host.state_dir}",
-            *place_lines(remote.host),
-            *(f"file {file.digest} {file.path}" for file in wanted),
-        ],
-    )
+def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
+    """Look at the host with one command; what lies in `places` is listed too. Raises HostError for an odd answer."""
+    request = [f"state_dir {remote.host.state_dir}", *place_lines(remote.host)]
+    request += [f"file {file.digest} {file.path}" for file in wanted]
+    answer = remote.ask("probe", [*request, *(f"place {folder}" for folder in places or [])])
     try:
         return parse(answer)
     except (ValueError, LookupError) as error:
@@ -76,8 +74,9 @@ def parse(answer: list[str]) -> Snapshot:
     """Read the answer of probe.sh. Raises ValueError if it is not whole."""
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
-    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": ""}
+    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": ""}
     owed: list[str] = []
+    present: list[str] = []
     last = ""
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -93,6 +92,8 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind == "deployed":
             digest, _mode, path = value.split(" ", 2)
             deployed[path] = digest
+        elif kind == "present":
+            present.append(value)
         elif kind == "owed":
             owed.append(value)
         elif kind in words:
@@ -111,5 +112,7 @@ def parse(answer: list[str]) -> Snapshot:
         supervisord_pid=int(pid) if pid else None,
         free_kilobytes=int(words["free"]),
         owed=owed,
+        present=present,
         unfinished=words["unfinished"] or None,
+        commit=words["commit"] or None,
     )

@@ -84,6 +84,7 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     for change in plan.changes:
         yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
+    yield from (f"log_file {path}" for path in _log_files(host))
     yield from apache_lines(host, plan.apache)
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
@@ -92,6 +93,15 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield f"apache_logs {host.apache.log_dir}"
     yield f"app {host.app.listen}"
     yield f"app {host.app.check_path}"
+
+
+def _log_files(host: Host) -> list[str]:
+    """Where what went wrong may be told: the programs' logs, supervisord's, and Apache's where it may be read."""
+    paths = [host.supervisor.logfile, f"{host.apache.log_dir}/error_log"]
+    paths += [f"{host.apache.log_dir}/{name}_error_log" for name in ("ssl", "cert_ssl")]
+    for name, program in host.programs.items():
+        paths += log_files(name, program, host.log_dir).values()
+    return list(dict.fromkeys(paths))
 
 
 def _parser(host: Host, file: RenderedFile) -> str:

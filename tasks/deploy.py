@@ -4,10 +4,10 @@ from typing import Any
 
 from ops import console
 from ops.connection import connect
-from ops.errors import BadInput
+from ops.errors import BadInput, HostError
 from ops.fleet import ask_all, change_in_turn
 from ops.plan import UNCHANGED, Plan, make_plan
-from ops.releases import new_release
+from ops.releases import is_behind, new_release
 from ops.schema import Host
 from ops.snapshot import probe
 from ops.templates import RenderedFile, render
@@ -46,6 +46,14 @@ def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, 
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
             return
+        if is_behind(snapshot.commit) and not force:
+            raise HostError(
+                host.name,
+                f"it runs release {snapshot.release} from commit {str(snapshot.commit)[:12]}, which is not in this "
+                "checkout: a deploy would undo a colleague's work",
+                left="everything",
+                next_step="fetch and merge that commit, or overwrite it with --force",
+            )
         carry_out_plan(remote, plan, new_release(), yes=yes, force=force)
 
 

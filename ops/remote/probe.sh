@@ -1,7 +1,7 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., end
+# Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., "place FOLDER" ..., end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
-#           "absent PATH"; "unreadable PATH"; "deployed DIGEST MODE PATH" of the last release; "release ID";
+#           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the last release; "release ID" and "commit HASH" of it;
 #           "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
 say poms-ops probe
@@ -27,11 +27,18 @@ while IFS= read -r line; do
             [ "$digest" = "$wanted" ] || say "content $(base64 <"$path" | tr -d '\n')"
         fi
         ;;
+    "place "*)
+        # The files that lie in one of our folders, for what nobody manages.
+        for path in "$value"/*; do
+            if [ -f "$path" ]; then say "present $path"; fi
+        done
+        ;;
     end) break ;;
     esac
 done
 if [ -r "$state_dir/current/manifest" ]; then
     while IFS= read -r line; do say "deployed $line"; done <"$state_dir/current/manifest"
+    sed -n 's/^commit /commit /p' "$state_dir/current/meta" >&3
     say "release $(basename "$(readlink "$state_dir/current")")"
 fi
 if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then say "lock $(cat "$state_dir/lock")"; fi

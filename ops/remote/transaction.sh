@@ -7,7 +7,7 @@
 #   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
-#   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT";
+#   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
 #   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH";
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "commit", or another word to put back. The end of
@@ -16,9 +16,21 @@
 # Everything needed to put back lies in $state_dir/pending before the first file changes, so that a later run can.
 say poms-ops transaction
 
-tell_failure() { # "failed STEP" or "unwanted WHY", and the last lines of what the tools said
+tell_failure() { # "failed STEP" or "unwanted WHY", and the last lines of what the tools and services said
+    if [ -e "$pending/reloading" ]; then gather_evidence || :; fi
     say "$1 $2"
-    say "evidence $(encoded_tail 40 "$pending/log")"
+    say "evidence $(encoded_tail 60 "$pending/log")"
+}
+
+gather_evidence() { # before the old files are back, and with them the old state
+    echo "== supervisord's programs"
+    with_products supervisorctl -s "unix://$supervisor_socket" status </dev/null || :
+    while IFS= read -r path; do
+        if [ -r "$path" ] && [ -n "$(find "$path" -newer "$pending/reloading")" ]; then
+            echo "== the end of $path"
+            tail -n 6 "$path"
+        fi
+    done <"$pending/log_files"
 }
 
 journal() {
@@ -59,10 +71,11 @@ read_request() { # into $pending, which is the request's own folder until what w
         content) if [ "$line" = content ]; then : >"$pending/new.$number"; else
             printf '%s\n' "$value" | base64 -d >"$pending/new.$number"
         fi ;;
+        log_file) printf '%s\n' "$value" >>"$pending/log_files" ;;
         parser) printf '%s %s\n' "$value" "$number" >>"$pending/parsers" ;;
         password) IFS= read -r sudo_password ;;
         end)
-            for name in directories files listens manifest meta parsers reloads; do touch "$pending/$name"; done
+            for name in directories files listens log_files manifest meta parsers reloads; do touch "$pending/$name"; done
             whole=yes
             break
             ;;

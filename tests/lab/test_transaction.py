@@ -324,3 +324,22 @@ def proxy(address: str, port: int) -> Iterator[int]:
             yield int(said.rpartition(":")[2])
         finally:
             os.killpg(running.pid, signal.SIGTERM)
+
+
+def test_a_stale_checkout_does_not_undo_a_colleagues_deploy(deployed: Site, tmp_path: Path) -> None:
+    deployed.root(f"sed -i 's/^commit .*/commit {'0' * 40}/' {STATE}/current/meta")
+    inventory = deployed.changed(tmp_path, DEPTH)
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert (said.code, "not in this checkout" in said.err) == (1, True), said.all
+    assert "SSLVerifyDepth 5" not in deployed.read(CERT_SSL)
+    assert deployed.fab("deploy", "--yes", "--force", inventory=inventory).code == 0
+
+
+def test_the_evidence_is_kept_and_shown_before_everything_is_put_back(deployed: Site, tmp_path: Path) -> None:
+    change = 'module = "poms_app:application"', 'module = "nosuch:application"'
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
+    assert said.code == 1
+    assert "No module named 'nosuch'" in said.err, said.all
+    assert "supervisord's programs" in said.err
+    name = releases(deployed)[-1]["name"]
+    assert "No module named 'nosuch'" in deployed.read(f"{STATE}/releases/{name}/log")
