@@ -30,9 +30,9 @@ class FoundFile:
 class Snapshot:
     """One host at one moment.
 
-    `deployed` is path to digest in the last release, and `commit` git's name of what that was made from; `supervisord`
-    is "up", "down" or "deaf"; `lock` tells of a deploy that is at work, `unfinished` of one that died half-way; `owed`
-    are the lines of reloads that an earlier deploy did not come to; `present` the files in the places asked for.
+    `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
+    "up", "down" or "deaf"; `lock` tells of a deploy at work, `unfinished` of one that died half-way; `owed` are the
+    lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for.
     """
 
     files: dict[str, FoundFile]

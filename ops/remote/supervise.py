@@ -340,6 +340,7 @@ def parse(_server, names):
 def ask_app(_server, names):
     """Ask the app for a page on its own socket, in the uwsgi protocol; it must not answer with an error of its own."""
     listen, path, limit = names[0], names[1], float(names[2])
+    server = names[3] if len(names) > 3 else ""  # a process without which there is no use in waiting
     variables = {
         "REQUEST_METHOD": "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", "REQUEST_URI": path,
         "SERVER_NAME": "localhost", "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.0", "REMOTE_ADDR": "127.0.0.1",
@@ -364,7 +365,7 @@ def ask_app(_server, names):
             line.close()
             break
         except (OSError, IOError) as error:
-            if time.time() - begun > limit:
+            if time.time() - begun > limit or (server and not os.path.exists("/proc/" + server)):
                 raise SystemExit("the app does not answer on %s: %s" % (listen, error))
             time.sleep(0.2)
     if not status or status[0][:1] not in (b"1", b"2", b"3", b"4"):

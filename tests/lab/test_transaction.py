@@ -252,9 +252,20 @@ def test_a_deploy_after_a_killed_one_mends_it_first_and_then_does_its_own_work(
     serves(deployed)
 
 
-def test_a_program_that_dies_of_its_reload_lives_again_after_the_roll_back(deployed: Site, tmp_path: Path) -> None:
-    change = 'module = "poms_app:application"', 'module = "nosuch:application"'
-    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
+@pytest.fixture
+def fails_in_place(deployed: Site) -> Iterator[tuple[str, str]]:
+    """A change to a module that starts on trial, where there is one worker, and fails beside the live socket."""
+    text = "import os, sys\nif 'trial' not in ' '.join(open('/proc/self/cmdline').read().split(chr(0))):\n"
+    deployed.poms(f"printf %s \"{text}    raise ImportError('only on trial')\n\" > $HOME/poms/picky.py")
+    deployed.poms("echo 'from poms_app import application' >> $HOME/poms/picky.py")
+    yield 'module = "poms_app:application"', 'module = "picky:application"'
+    deployed.poms("rm $HOME/poms/picky.py")
+
+
+def test_a_program_that_dies_of_its_reload_lives_again_after_the_roll_back(
+    deployed: Site, tmp_path: Path, fails_in_place: tuple[str, str]
+) -> None:
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, fails_in_place))
     assert said.code == 1, said.all
     assert "left as it was: everything" in said.err
     assert set(deployed.program_states().values()) == {"RUNNING"}
@@ -335,11 +346,61 @@ def test_a_stale_checkout_does_not_undo_a_colleagues_deploy(deployed: Site, tmp_
     assert deployed.fab("deploy", "--yes", "--force", inventory=inventory).code == 0
 
 
-def test_the_evidence_is_kept_and_shown_before_everything_is_put_back(deployed: Site, tmp_path: Path) -> None:
+def test_the_evidence_is_kept_and_shown_before_everything_is_put_back(
+    deployed: Site, tmp_path: Path, fails_in_place: tuple[str, str]
+) -> None:
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, fails_in_place))
+    assert said.code == 1
+    assert "only on trial" in said.err, said.all
+    assert "supervisord's programs" in said.err
+    name = releases(deployed)[-1]["name"]
+    assert "only on trial" in deployed.read(f"{STATE}/releases/{name}/log")
+
+
+def test_an_app_that_does_not_start_with_the_new_file_is_caught_before_it_is_live(
+    deployed: Site, tmp_path: Path
+) -> None:
+    spawned, ini = deployed.last_spawn(), deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini")
     change = 'module = "poms_app:application"', 'module = "nosuch:application"'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
     assert said.code == 1
+    assert "No module named 'nosuch'" in said.err
+    assert "nothing had been changed" in said.err
+    assert deployed.last_spawn() == spawned
+    assert deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini") == ini
+
+
+def test_the_trial_start_touches_nothing_live(deployed: Site, tmp_path: Path) -> None:
+    """Hooks, daemons, crons, pid, stats and touch files are left out, and the socket is not the live one."""
+    live = "/home/poms/live"
+    deployed.poms(f"mkdir -p {live}; echo untouched > {live}/pid; echo untouched > {live}/log; touch {live}/reload")
+    options = "".join(
+        f"{line}\n"
+        for line in (
+            "vacuum = true",
+            f'pidfile = "{live}/pid"',
+            f'hook-asap = "exec:touch {live}/hooked"',
+            f'exec-pre-app = "touch {live}/executed"',
+            f'attach-daemon = "touch {live}/daemon"',
+            f'touch-reload = "{live}/reload"',
+            f'master-fifo = "{live}/fifo"',
+            'cron = "-1 -1 -1 -1 -1 touch ' + f'{live}/cron"',
+        )
+    )
+    broken = 'module = "poms_app:application"', 'module = "nosuch:application"'
+    # The trial fails, so the new file never goes live: whatever appears now, the trial made.
+    change = "need-app = true\n", "need-app = true\n" + options.replace("vacuum = true\n", "")
+    stats = deployed.root("stat -c %i /home/poms/private/uwsgi-stats.sock")
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, broken, change))
+    assert said.code == 1
     assert "No module named 'nosuch'" in said.err, said.all
-    assert "supervisord's programs" in said.err
-    name = releases(deployed)[-1]["name"]
-    assert "No module named 'nosuch'" in deployed.read(f"{STATE}/releases/{name}/log")
+    assert deployed.root(f"cat {live}/pid {live}/log; ls {live}").split() == [
+        "untouched",
+        "untouched",
+        "log",
+        "pid",
+        "reload",
+    ]
+    assert deployed.root("stat -c %i /home/poms/private/uwsgi-stats.sock") == stats
+    assert deployed.processes("uwsgi") == int(deployed.root("pgrep -c -u poms -f 'uwsgi --ini'"))
+    serves(deployed)
