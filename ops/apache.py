@@ -15,8 +15,12 @@ def quote(value: object) -> str:
 
 
 def literal(value: str) -> str:
-    """A regular expression that matches exactly `value`, for use between `m#` and `#`."""
-    return re.sub(r"([^A-Za-z0-9 ,=:@_\u0080-\U0010ffff])", r"\\\1", value)
+    """A regular expression that matches exactly `value`, for use between `m#` and `#`.
+
+    The first `#` ends it, whatever stands before it, so that one goes by its code. Apache's PCRE compares bytes: what
+    is not ASCII stands for itself.
+    """
+    return re.sub(r"([^A-Za-z0-9 ,=:@_\u0080-\U0010ffff])", r"\\\1", value).replace(r"\#", r"\x23")
 
 
 def proxy_target(host: Host) -> str:
