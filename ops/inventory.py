@@ -51,7 +51,7 @@ class Inventory:
 
 def inventory_path() -> Path:
     """`hosts.toml` of this project, or the file that POMS_INVENTORY names."""
-    return Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+    return Path(_expanded(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
 
 
 def read_inventory(path: Path) -> Inventory:
@@ -164,7 +164,7 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
         return None
 
     def named(value: str | None) -> str | None:
-        return None if value is None else str(folder / Path(value).expanduser())
+        return None if value is None else str(folder / _expanded(value))
 
     ssh = host.ssh.model_copy(
         update={"known_hosts": named(host.ssh.known_hosts), "identity_file": named(host.ssh.identity_file)}
@@ -174,3 +174,8 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
         for check in host.checks
     ]
     return host.model_copy(update={"ssh": ssh, "checks": checks})
+
+
+def _expanded(path: str) -> str:
+    """`path` with a leading ~ or ~account replaced; left as it is where there is no such account."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises

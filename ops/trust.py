@@ -75,7 +75,7 @@ def believe_known_hosts_only(connection: fabric.Connection, known_hosts: str | N
 def _user_files(connection: fabric.Connection) -> list[Path]:
     """`UserKnownHostsFile` of ssh_config, which Fabric itself does not heed, or OpenSSH's default."""
     named = str(connection.ssh_config.get("userknownhostsfile", "")).split()
-    return [Path(os.path.expanduser(name)) for name in named or [USER_FILE] if name != "none"]  # noqa: PTH111 - never raises
+    return [Path(os.path.expanduser(name)) for name in named or [USER_FILE] if name != "none"]  # noqa: PTH111
 
 
 def _names(connection: fabric.Connection) -> set[str]:
