@@ -118,12 +118,12 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
         merged = _merged(defaults, own) | {"name": name}
         host, errors = _validate(merged)
         for loc, rule in errors:
-            key = ".".join(loc)
             if loc == ("name",):
                 problems.append(Problem(file, f"hosts.{name}", None, rule))
-            else:
-                where = f"defaults.{key}" if has(defaults, loc) and not has(own, loc) else f"hosts.{name}.{key}"
-                problems.append(Problem(file, where, value_at(merged, loc), rule))
+                continue
+            said = loc[:-1] if rule == "is missing" else loc  # it is the table around it that is written somewhere
+            table = "defaults" if has(defaults, said) and not has(own, said) else f"hosts.{name}"
+            problems.append(Problem(file, ".".join([table, *loc]), value_at(merged, loc), rule))
         found[name] = None if errors else host
     if not hosts:
         problems.append(Problem(file, "hosts", None, "must name at least one host: [hosts.NAME]"))

@@ -131,6 +131,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "programs.p.autostart = 1: must be true or false",
         ),
         ("[hosts.web1.programs.p]\n", "hosts.web1.programs.p.command: is missing"),
+        ("[defaults.programs.p]\n", "hosts.toml: defaults.programs.p.command: is missing"),
         ("[hosts.web1.apache]\nreload = true\n", "hosts.web1.apache.reload = True: must be"),
         ("[hosts.web1.identity]\nuser_id = '(a|b)'\n", "user_id = '(a|b)': must not hold a group of its own"),
         ("[hosts.web1]\nname = 'other'\n", "hosts.web1.name = 'other': must not be given"),

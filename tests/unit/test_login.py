@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from unittest.mock import Mock
 
@@ -11,7 +12,7 @@ import paramiko
 import pytest
 
 from ops import login
-from ops.connection import Dialogue
+from ops.connection import Dialogue, connect
 from ops.errors import BadInput, Unreachable
 from ops.login import log_in, way_to
 from ops.trust import UnknownHostKey
@@ -120,6 +121,43 @@ def test_an_ipv6_address_is_connected_to(settings: Settings) -> None:
         sock = hops[0].connection.connect_kwargs["sock"]
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         sock.close()
+
+
+class Host(paramiko.ServerInterface):
+    """Lets every key in."""
+
+    def check_auth_publickey(self, *_: object) -> int:
+        """Believe it."""
+        return paramiko.common.AUTH_SUCCESSFUL
+
+
+def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp_path: Path) -> None:
+    key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+    key.write_private_key_file(str(tmp_path / "id"))
+    known = tmp_path / "known_hosts"
+    servers = []
+
+    def answer(listening: socket.socket) -> None:
+        for _ in range(2):
+            server = paramiko.Transport(listening.accept()[0])
+            server.add_server_key(theirs)
+            server.start_server(event=Event(), server=Host())
+            servers.append(server)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        Thread(target=answer, args=(listening,), daemon=True).start()
+        files = {"identity_file": str(tmp_path / "id"), "known_hosts": str(known)}
+        one = host(address="127.0.0.1", port=port, ssh=files)
+        config = settings(allow_agent=False, look_for_keys=False)
+        known.write_text(f"[127.0.0.1]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
+        with connect(one, config) as remote:
+            assert remote.connection.transport.is_authenticated()
+        known.write_text(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n")
+        with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
+            pass
+    for server in servers:
+        server.close()
 
 
 class Channel:
