@@ -4,9 +4,9 @@ import fabric.main
 from invoke.collection import Collection
 
 from tasks import apache, deploy, drift, lab, logs, programs, releases, render
-from tasks._verb import OncePerVerb
+from tasks._verb import take_over
 
-fabric.main.program.executor_class = OncePerVerb
+take_over(fabric.main.program)
 
 namespace = Collection(
     deploy.deploy,

@@ -4,6 +4,7 @@ Source: Apache 2.4 manual, "Configuration Files" (quotes and `${}`) and "Express
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 
 from ops.schema import Host
@@ -15,8 +16,12 @@ def quote(value: object) -> str:
 
 
 def literal(value: str) -> str:
-    """A regular expression that matches exactly `value`, for use between `m#` and `#`."""
-    return re.sub(r"([^A-Za-z0-9 ,=:@_\u0080-\U0010ffff])", r"\\\1", value)
+    """A regular expression that matches exactly `value`, for use between `m#` and `#`.
+
+    The first `#` ends it, whatever stands before it, so that one goes by its code. Apache's PCRE compares bytes: what
+    is not ASCII stands for itself.
+    """
+    return re.sub(r"([^A-Za-z0-9 ,=:@_\u0080-\U0010ffff])", r"\\\1", value).replace(r"\#", r"\x23")
 
 
 def proxy_target(host: Host) -> str:
@@ -47,14 +52,37 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
             ("app", "listen"),
             "must not hold a blank, '|' or '?': Apache's ProxyPass cannot name such a socket",
         )
-    if re.search(r"[#\s]", identity.user_id):
-        yield ("identity", "user_id"), "must not hold '#' or a blank"
-    if _groups(identity.user_id):
-        yield ("identity", "user_id"), "must not hold a group of its own; write (?:…)"
+    for rule in _user_id_rules(identity.user_id):
+        yield ("identity", "user_id"), rule
 
 
-def _groups(pattern: str) -> int:
+def _user_id_rules(pattern: str) -> Iterator[str]:
+    """Apache's PCRE judges in the end; Python's `re` is near enough to see what would let in or lock out too many."""
+    if re.search(r"[#\s]", pattern):
+        yield "must not hold '#' or a blank"
     try:
-        return re.compile(pattern).groups
-    except re.error:
-        return 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        yield f"must be a regular expression: {error}"
+        return
+    except FutureWarning:
+        yield "must not hold a class in a class, such as [[:alpha:]]; write [A-Za-z]"
+        return
+    if compiled.groups:
+        yield "must not hold a group of its own; write (?:…)"
+    if any(compiled.fullmatch(text) for text in _no_user_ids()):
+        yield "must not match nothing, nor a blank, a comma, '/' or '=', which part the names in a certificate"
+
+
+def _no_user_ids() -> Iterator[str]:
+    """Texts that are no user id, to be tried on a pattern; short, for a pattern may take its time over long ones."""
+    yield ""
+    for char in " ,/=":
+        for length in range(1, 11):
+            yield char * length
+            for other in "aA0":
+                yield other * length + char
+                yield other + char * length
+                yield other + char + other * length

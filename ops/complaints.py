@@ -31,11 +31,24 @@ def plain(error: ValidationError, data: Any, model: type[Table]) -> list[tuple[L
         elif item["type"] == "missing":
             rule = "is missing"
         else:
-            rule = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            rule = rule.replace("a valid string", "text").replace("a valid integer", "a whole number")
-            rule = rule.replace("a valid boolean", "true or false").replace("a valid dictionary", "a table")
+            rule = _in_plain_words(item["type"], item["msg"])
         rules.setdefault(tuple(loc), []).append(rule)
-    return [(loc, " or ".join(dict.fromkeys(found))) for loc, found in rules.items()]
+    # What is wrong with an item of a list says more than what else could stand there instead of the list.
+    outer = {loc[:-1] for loc in rules if isinstance(value_at(data, loc[:-1]), list)}
+    told = {loc: " or ".join(dict.fromkeys(found)) for loc, found in rules.items() if loc not in outer}
+    return [(loc, rule.replace(" or must be ", " or ")) for loc, rule in told.items()]
+
+
+def _in_plain_words(kind: str, message: str) -> str:
+    if kind in ("model_type", "dict_type"):
+        return "must be a table"
+    if kind == "too_short":
+        return "must not be empty"
+    rule = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    rule = rule.replace("a valid string", "text").replace("a valid integer", "a whole number")
+    return (
+        rule.replace("a valid boolean", "true or false").replace("a valid list", "a list").replace("False", "false")
+    )
 
 
 def _known_keys(model: type[Table], loc: tuple[int | str, ...]) -> list[str]:

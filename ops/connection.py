@@ -1,31 +1,21 @@
-"""The line to one host: opened by Fabric with the operator's own settings, then one script a channel.
-
-What differs from Fabric's defaults: host keys must be known (`ops/trust.py`), and TCP_NODELAY is set, without which
-every command waits 40 ms for a delayed acknowledgement.
-"""
+"""The line to one host: a login (`ops/login.py`), then one script a channel."""
 
 import contextlib
-import logging
-import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Any
 
 import fabric
 import paramiko
 
 from ops.console import harmless
 from ops.errors import HostError, Unreachable
+from ops.login import NOTHING_TOUCHED, log_in, way_to
 from ops.schema import Host
 from ops.scripts import script
-from ops.trust import believe_known_hosts_only
-
-logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
 ANSWER_LIMIT = 600.0  # seconds without a line from the host before it is given up
-NOTHING_TOUCHED = "everything: no command was sent to it"
 
 
 class Dialogue:
@@ -58,7 +48,8 @@ class Dialogue:
         for line in self._raw_lines():
             if self.greeted:
                 yield line
-            self.greeted = self.greeted or line == self._greeting
+            # The login shell's last line may have had no end of its own.
+            self.greeted = self.greeted or line.endswith(self._greeting)
 
     def _raw_lines(self) -> Iterator[str]:
         while True:
@@ -158,82 +149,16 @@ class Remote:
 
 @contextlib.contextmanager
 def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
-    """Log in to `host`. Raises Unreachable, which says what to do, if that cannot be done or trusted."""
-    connection = _connection(host, config)
+    """Log in to `host`. Raises Unreachable, which says what to do, if that cannot be done or trusted.
+
+    Raises BadInput where a file that the inventory names for the login is not there.
+    """
+    hops = way_to(host, config)
     try:
-        _open(host, connection)
-        yield Remote(host, connection, config.sudo.password)
+        log_in(hops)
+        yield Remote(host, hops[-1].connection, config.sudo.password)
     finally:
-        with contextlib.suppress(OSError, EOFError):
-            connection.close()
-
-
-def _connection(host: Host, config: fabric.Config) -> fabric.Connection:
-    # inventory's key first, then what the operator's flags, ssh_config and agent have
-    connect_kwargs: dict[str, Any] = dict(config.connect_kwargs)
-    if host.ssh.identity_file:
-        given = connect_kwargs.get("key_filename") or []
-        connect_kwargs["key_filename"] = [
-            *([given] if isinstance(given, str) else given),
-            host.ssh.identity_file,
-        ]
-    connection = fabric.Connection(
-        host.address, user=host.account, port=host.port, config=config, connect_kwargs=connect_kwargs
-    )
-    if connection.connect_timeout is None and "timeout" not in connection.connect_kwargs:
-        connection.connect_timeout = host.ssh.connect_timeout
-    believe_known_hosts_only(connection, host.ssh.known_hosts)
-    return connection
-
-
-def _open(host: Host, connection: fabric.Connection) -> None:
-    where = f"{connection.user}@{connection.host} port {connection.port}"
-    try:
-        _set_no_delay(connection)
-        connection.open()
-        connection.transport.set_keepalive(15)
-    except paramiko.BadHostKeyException as error:
-        raise _refused(
-            host, f"its {error.key.get_name()} host key is NOT the one in known_hosts. {_CHANGED}"
-        ) from None
-    except (paramiko.PasswordRequiredException, paramiko.AuthenticationException) as error:
-        raise _refused(host, f"login as {where} was refused: {error}", _LOGIN) from None
-    except paramiko.SSHException as error:
-        if "No authentication methods" in str(error):
-            raise _refused(host, f"login as {where}: you offer no key", _LOGIN) from None
-        if "not found in known_hosts" in str(error):
-            raise _refused(host, f"its host key is not known: {error}", _unknown(connection)) from None
-        raise _refused(host, f"no SSH session with {where}: {error}") from None
-    except (OSError, EOFError) as error:
-        raise _refused(
-            host, f"cannot connect to {where}: {error}", "is it up, and the network between you?"
-        ) from None
-
-
-def _set_no_delay(connection: fabric.Connection) -> None:
-    """Give paramiko a socket without Nagle's algorithm, on the first hop of the way."""
-    hop: Any = connection
-    while isinstance(hop.gateway, fabric.Connection):
-        hop = hop.gateway
-    if hop.gateway:  # a ProxyCommand has its own process for that
-        return
-    timeout = hop.connect_timeout or hop.connect_kwargs.get("timeout")
-    sock = socket.create_connection((hop.host, hop.port), timeout)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    hop.connect_kwargs["sock"] = sock
-
-
-_CHANGED = (
-    "Someone may be in between, or the host was installed anew. Compare the key with its administrator before you "
-    "remove the old line with ssh-keygen -R."
-)
-_LOGIN = "is your key in the agent or given with -i, and its public half in ~/.ssh/authorized_keys of the account?"
-
-
-def _unknown(connection: fabric.Connection) -> str:
-    port = "" if int(connection.port) == 22 else f" -p {connection.port}"
-    return f"log in once with ssh{port} {connection.host} and compare the fingerprint it shows"
-
-
-def _refused(host: Host, message: str, next_step: str = "") -> Unreachable:
-    return Unreachable(host.name, message, left=NOTHING_TOUCHED, next_step=next_step)
+        for hop in reversed(hops):
+            with contextlib.suppress(OSError, EOFError):
+                hop.connection.close()
+                hop.connection.client.close()  # Fabric leaves open what is not logged in yet

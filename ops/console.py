@@ -1,6 +1,8 @@
 """What the operator sees: text from hosts made harmless, tables, coloured diffs, one question."""
 
 import difflib
+import io
+import itertools
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -45,9 +47,8 @@ def diff(path: str, before: str, after: str, title: str = "") -> None:
     """Print a unified diff of one file, coloured on a terminal; absent text is empty."""
     say(f"{path}{title}", "bold")
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "on the host", "wanted", lineterm="", n=2)
-    for line in lines:
-        if not line.startswith(("---", "+++")):
-            say(f"  {line}", STYLES.get(line[:1], ""))
+    for line in itertools.islice(lines, 2, None):  # the first two name the sides
+        say(f"  {line}", STYLES.get(line[:1], ""))
 
 
 def confirm(question: str) -> bool:
@@ -71,4 +72,6 @@ def _cell(cell: str) -> Text:
 def _console(err: bool = False) -> Console:
     # Made anew each time: tests and pipes exchange the streams. Piped output keeps its lines whole.
     stream = sys.stderr if err else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):  # what its encoding cannot hold is written out, not the end of all
+        stream.reconfigure(errors="backslashreplace")
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from ops.complaints import Location, has, plain, unknown_key, unknown_name, value_at, without
 from ops.errors import BadInput, Problem
-from ops.rules import contradictions, control_characters
+from ops.rules import contradictions, values_no_file_holds
 from ops.schema import Fleet, Host
 
+LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -51,17 +52,17 @@ class Inventory:
 
 def inventory_path() -> Path:
     """`hosts.toml` of this project, or the file that POMS_INVENTORY names."""
-    return Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+    return Path(_expanded(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
 
 
 def read_inventory(path: Path) -> Inventory:
     """Read and check the whole file. Raises BadInput with every problem found, one a line."""
     data = _parse(path)
-    problems = list(control_characters(path.name, data))
+    problems = list(values_no_file_holds(path.name, data))
     problems += _unknown_tables(path.name, data)
     if not problems:
         hosts, problems = _read_hosts(path.name, data)
-        fleet, fleet_problems = _read_fleet(path.name, data, list(hosts))
+        fleet, fleet_problems = _read_fleet(path.name, data, list(hosts)) if hosts else (None, [])
         problems += fleet_problems
         if not problems and fleet is not None:
             resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
@@ -73,11 +74,21 @@ def read_inventory(path: Path) -> Inventory:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"Cannot read the inventory {path}: {error.strerror}. Nothing was touched.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOML, UTF-8, a number of thousands of digits
         raise BadInput(f"{path} is not TOML: {error}. Nothing was touched.") from None
+    except RecursionError:
+        data = None
+    if data is None or _deeper_than(LEVELS, data):
+        raise BadInput(f"{path}: tables or lists stand more than {LEVELS} deep in each other. Nothing was touched.")
+    return data
+
+
+def _deeper_than(levels: int, data: Any) -> bool:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else []
+    return levels < 0 or any(_deeper_than(levels - 1, value) for value in inner)
 
 
 def _unknown_tables(file: str, data: dict[str, Any]) -> Iterator[Problem]:
@@ -99,13 +110,20 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
     """Each host checked by itself; one that has problems is there by name, with nothing in it."""
     defaults, hosts, problems = data.get("defaults", {}), data.get("hosts", {}), []
     found: dict[str, Host | None] = {}
+    for table, values in [("defaults", defaults), *((f"hosts.{name}", own) for name, own in hosts.items())]:
+        if "name" in values:
+            rule = "must not be given: a host is named by its table, [hosts.NAME]"
+            problems.append(Problem(file, f"{table}.name", values["name"], rule))
     for name, own in hosts.items():
         merged = _merged(defaults, own) | {"name": name}
         host, errors = _validate(merged)
         for loc, rule in errors:
-            key = ".".join(loc) or "name"
-            where = f"hosts.{name}.{key}" if (loc and has(own, loc)) or not has(defaults, loc) else f"defaults.{key}"
-            problems.append(Problem(file, where, value_at(merged, loc), rule))
+            if loc == ("name",):
+                problems.append(Problem(file, f"hosts.{name}", None, rule))
+                continue
+            said = loc[:-1] if rule == "is missing" else loc  # it is the table around it that is written somewhere
+            table = "defaults" if has(defaults, said) and not has(own, said) else f"hosts.{name}"
+            problems.append(Problem(file, ".".join([table, *loc]), value_at(merged, loc), rule))
         found[name] = None if errors else host
     if not hosts:
         problems.append(Problem(file, "hosts", None, "must name at least one host: [hosts.NAME]"))
@@ -164,7 +182,7 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
         return None
 
     def named(value: str | None) -> str | None:
-        return None if value is None else str(folder / Path(value).expanduser())
+        return None if value is None else str(folder / _expanded(value))
 
     ssh = host.ssh.model_copy(
         update={"known_hosts": named(host.ssh.known_hosts), "identity_file": named(host.ssh.identity_file)}
@@ -174,3 +192,8 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
         for check in host.checks
     ]
     return host.model_copy(update={"ssh": ssh, "checks": checks})
+
+
+def _expanded(path: str) -> str:
+    """`path` with a leading ~ or ~account replaced; left as it is where there is no such account."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises

@@ -12,31 +12,34 @@ from ops.schema import Host
 Location = tuple[str, ...]
 
 
-def control_characters(file: str, data: Any, key: str = "") -> Iterator[Problem]:
-    """Every key and value that holds a control character: no file of a host can hold one safely."""
+def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Problem]:
+    """Every key and value with a control character, and numbers too long for those who read them."""
     if isinstance(data, dict):
         for name, value in data.items():
             inner = f"{key}.{name}" if key else name
             if _has_control(name):
                 yield Problem(file, ascii(inner), None, "a key must not hold a control character")
             else:
-                yield from control_characters(file, value, inner)
+                yield from values_no_file_holds(file, value, inner)
     elif isinstance(data, list):
         for number, value in enumerate(data):
-            yield from control_characters(file, value, f"{key}.{number}")
+            yield from values_no_file_holds(file, value, f"{key}.{number}")
     elif isinstance(data, str) and _has_control(data):
         yield Problem(file, key, data, "must not hold a control character")
+    elif isinstance(data, int) and abs(data) >= 10**18:
+        yield Problem(file, key, None, "must have at most 18 digits")
 
 
 def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
     """Values that are each well-formed and cannot hold together: (path of keys, rule)."""
     yield from _uwsgi_numbers(host)
     yield from _ports(host)
-    yield from _log_files(host)
-    try:
-        re.compile(host.identity.user_id)
-    except re.error as error:
-        yield ("identity", "user_id"), f"must be a regular expression: {error}"
+    yield from _files(host)
+    yield from _places(host)
+    if not host.apache.server_name:
+        yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
+    if "all" in host.programs:
+        yield ("programs", "all"), "must have another name: supervisorctl takes 'all' for every program"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
     for rule in uwsgi.unwritable_listen(host.app.listen):
@@ -54,7 +57,7 @@ def _uwsgi_numbers(host: Host) -> Iterator[tuple[Location, str]]:
     numbers = host.uwsgi
     if numbers.cheaper >= numbers.workers:
         yield ("uwsgi", "cheaper"), f"must be under workers ({numbers.workers})"
-    if numbers.cheaper_initial > numbers.workers:
+    if numbers.cheaper and numbers.cheaper_initial > numbers.workers:
         yield ("uwsgi", "cheaper-initial"), f"must not be over workers ({numbers.workers})"
     if numbers.cheaper_initial < numbers.cheaper:
         yield ("uwsgi", "cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
@@ -75,20 +78,66 @@ def _ports(host: Host) -> Iterator[tuple[Location, str]]:
         if not 1 <= listen <= 65535:
             yield ("app", "listen"), "must have a port from 1 to 65535"
         ports.append((("app", "listen"), listen))
+    ports += _uwsgi_ports(host)
     for loc, port in ports:
         if port in used:
             yield loc, f"port {port} is used by {used[port]} as well"
         used.setdefault(port, ".".join(loc))
 
 
-def _log_files(host: Host) -> Iterator[tuple[Location, str]]:
-    used = {host.supervisor.logfile: "supervisor.logfile"}
+def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
+    """The ports that further options of uWSGI listen on: HOST:PORT or :PORT, with more behind a comma."""
+    for name, value in host.uwsgi.options.items():
+        if name in _LISTENERS or re.fullmatch(r"(?!map-|chmod-|chown-).*-socket|.*stats(-server)?", name):
+            for item in value if isinstance(value, list) else [value]:
+                address = re.fullmatch(r"[^/,]*:([0-9]{1,5})(,.*)?", str(item))
+                if address:
+                    yield ("uwsgi", "options", name), int(address[1])
+
+
+_LISTENERS = ("http", "https", "http2", "fastrouter", "rawrouter", "sslrouter", "forkptyrouter", "socket", "s")
+
+
+def _files(host: Host) -> Iterator[tuple[Location, str]]:
+    """No two of what lies on the host may have one path."""
+    used = {
+        f"{host.home}/supervisord.conf": "supervisord's configuration",
+        f"{host.config_dir}/uwsgi-service.ini": "uWSGI's configuration",
+    }
+    files: list[tuple[Location, str]] = [
+        (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
+    ]
+    files.append((("app", "listen"), host.app.listen))
     for name, program in host.programs.items():
         logs = supervisor.log_files(name, program, host.log_dir)
-        for key, path in logs.items():
-            if path in used:
-                yield ("programs", name, key), f"{path} is the log of {used[path]} as well"
-            used.setdefault(path, f"programs.{name}.{key}")
+        files += [(("programs", name, key), path) for key, path in logs.items()]
+    for loc, path in files:
+        if path in used:
+            yield loc, f"{path} is {used[path]} as well"
+        used.setdefault(path, ".".join(loc))
+
+
+def _places(host: Host) -> Iterator[tuple[Location, str]]:
+    """What a file belongs to follows from where it lies, so the places of Apache and of the account must be apart."""
+    roots = (host.apache.server_root, host.apache.conf_d)
+    apache_has = f"must not be in a folder of Apache ({' or '.join(roots)})"
+    colon = "must not hold a colon: uWSGI takes what follows it for a section of its file"
+    if ":" in host.home:
+        yield ("home",), colon
+    elif _within(host.home, roots[0]):
+        yield ("home",), apache_has
+    elif _within(host.apache.conf_d, host.home):
+        yield ("apache", "conf_d"), f"must not be the account's home ({host.home}) or in it"
+    elif _within(host.home, roots[1]):
+        yield ("home",), apache_has
+    elif ":" in host.config_dir:
+        yield ("config_dir",), colon
+    elif any(_within(host.config_dir, root) for root in roots):
+        yield ("config_dir",), apache_has
+
+
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _has_control(text: str) -> bool:

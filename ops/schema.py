@@ -4,11 +4,13 @@
 Source of the defaults: the production document of POMS, except where a comment says otherwise.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
@@ -32,10 +34,19 @@ Name = Annotated[
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "must be a name of letters, digits, dots and dashes")
 ]
 Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
-Address = Annotated[
-    str,
-    _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:]+(%[A-Za-z0-9._-]+)?", "must be a name or IP address"),
-]
+
+
+def _address(text: str) -> str:
+    """A name or IP address; of IPv6 also with a zone."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+        try:
+            ipaddress.IPv6Address(text)
+        except ValueError:
+            raise ValueError("must be a name or IP address") from None
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
 Attribute = Annotated[
     str,
     _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be an attribute's name, and not begin with HTTP_"),
@@ -54,12 +65,27 @@ Listen = Annotated[
     ),
 ]
 Command = Annotated[list[Text], Field(min_length=1)]
+Count = Annotated[int, Field(ge=0, le=1000)]
+PositiveCount = Annotated[int, Field(ge=1, le=1000)]
 Megabytes = Annotated[int, Field(ge=1, le=1_048_576)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Size = Annotated[str, _matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
 Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
 UwsgiOption = Annotated[str, _matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
 UwsgiValue = bool | int | str | list[bool | int | str]
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _if_valid(kind: Any, value: Any, otherwise: Any) -> Any:
+    """`value` where it is of `kind`, `otherwise` where it is not or there is none."""
+    try:
+        return _adapter(kind).validate_python(value, strict=True)
+    except ValidationError:
+        return otherwise
 
 
 class Table(BaseModel):
@@ -150,13 +176,23 @@ class Check(Table):
 class Uwsgi(Table):
     """The numbers of `uwsgi-service.ini`, and any further option of uWSGI by its own name."""
 
-    workers: Annotated[int, Field(ge=1, le=1000)] = 6
-    threads: Annotated[int, Field(ge=1, le=1000)] = 10
-    cheaper: Annotated[int, Field(ge=0, le=1000)] = 2
-    cheaper_initial: Annotated[int, Field(ge=0, le=1000, alias="cheaper-initial")] = 4
+    workers: PositiveCount = 6
+    threads: PositiveCount = 10
+    cheaper: Count = 2
+    cheaper_initial: Annotated[Count, Field(alias="cheaper-initial")] = 4
     reload_on_as: Annotated[Megabytes, Field(alias="reload-on-as")] = 1400
     evil_reload_on_as: Annotated[Megabytes, Field(alias="evil-reload-on-as")] = 1800
     options: dict[UwsgiOption, UwsgiValue] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_that_follow(cls, data: Any) -> Any:
+        """Where `workers` is small or `cheaper` large, the numbers that nobody wrote give way."""
+        if not isinstance(data, dict):
+            return data
+        workers = _if_valid(PositiveCount, data.get("workers"), 6)
+        cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
+        return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
 
 
 class Supervisor(Table):
@@ -186,7 +222,7 @@ class Program(Table):
     stopsignal: Signal = "TERM"
     stopwaitsecs: Seconds = 10
     stopasgroup: bool = False
-    killasgroup: bool = False
+    killasgroup: bool = False  # but true where stopasgroup is
     environment: dict[str, str] = {}
     umask: Annotated[str, _matching(r"0?[0-7]{3}", "must be an octal mask such as 022")] | None = None
     redirect_stderr: bool = True
@@ -197,6 +233,14 @@ class Program(Table):
     stderr_logfile_maxbytes: Size = "50MB"
     stderr_logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
     reload_signal: Signal | Literal[False] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_that_follow(cls, data: Any) -> Any:
+        """`killasgroup` follows `stopasgroup`, as in supervisord itself."""
+        if not isinstance(data, dict):
+            return data
+        return {"killasgroup": data.get("stopasgroup") is True} | data
 
 
 class Host(Table):
@@ -227,25 +271,32 @@ class Host(Table):
         """Fill in what follows from other values: places from the home, names from the host's name."""
         if not isinstance(data, dict):
             return data
-        name, account = data.get("name", ""), data.get("account", "poms")
-        home = data.get("home", f"/home/{account}")
+        # Only from valid values: what is wrong is told of the key that stands in the file, and of no other.
+        name = _if_valid(Name, data.get("name"), "unknown")
+        account = _if_valid(Account, data.get("account"), "poms")
+        home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
+        log_dir = _if_valid(AbsolutePath, data.get("log_dir"), f"{home}/private/logs/poms")
+        address = data.get("address", name)
+        app = data.get("app")
         follows = {
             "address": name,
             "home": home,
             "config_dir": f"{home}/private/config/poms",
-            "log_dir": f"{home}/private/logs/poms",
+            "log_dir": log_dir,
             "state_dir": f"{home}/private/poms-ops",
         }
         data = follows | data
         tables: dict[str, dict[str, object]] = {
-            "apache": {"server_name": data["address"]},
-            "app": {"check_path": data["app"].get("path", "/poms")} if isinstance(data.get("app"), dict) else {},
+            # an IPv6 address is no name for Apache: the rules ask for one
+            "apache": {"server_name": _if_valid(Name, address, "" if _if_valid(Address, address, "") else "unknown")},
+            "app": {"check_path": _if_valid(UrlPath, app.get("path"), "/poms")} if isinstance(app, dict) else {},
             "supervisor": {
                 "socket": f"{home}/supervisor.sock",
                 "pidfile": f"{home}/supervisord.pid",
-                "logfile": f"{data['log_dir']}/supervisord.log",
+                "logfile": f"{log_dir}/supervisord.log",
             },
         }
+        tables["apache"] = {key: value for key, value in tables["apache"].items() if value}
         for table, values in tables.items():
             given = data.get(table, {})
             if isinstance(given, dict):

@@ -1,56 +1,145 @@
 """Which host keys are believed: those in known_hosts, and no others.
 
-Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". Fabric's own default accepts any key.
+Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". Fabric's own default accepts any key; paramiko's reader stumbles over
+lines it cannot read, believes only one key of a type for a name, and knows neither patterns nor revoked keys.
 """
 
+import base64
+import contextlib
+import hmac
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import fabric
 import paramiko
-from paramiko.hostkeys import HostKeyEntry
 
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
-USER_FILE = Path("~/.ssh/known_hosts")
+USER_FILE = "~/.ssh/known_hosts"
+
+
+class UnknownHostKey(paramiko.SSHException):
+    """No line of known_hosts names the host."""
+
+
+class RevokedHostKey(paramiko.SSHException):
+    """The host shows a key that known_hosts marks as revoked."""
+
+
+@dataclass
+class Believed(paramiko.MissingHostKeyPolicy):
+    """The keys that one host may show, and those that nobody may show any more."""
+
+    keys: list[paramiko.PKey] = field(default_factory=list)
+    revoked: set[bytes] = field(default_factory=set)
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        """Judge `key`; paramiko asks here for every host, since its own list stays empty."""
+        if key.asbytes() in self.revoked:
+            raise RevokedHostKey(f"the {key.get_name()} key of {hostname} is revoked")
+        if key not in self.keys:
+            if self.keys:
+                raise paramiko.BadHostKeyException(hostname, key, self.keys[0])
+            raise UnknownHostKey(f"{hostname} is not in known_hosts")
+
+    def transport(self, sock: socket.socket, **options: Any) -> paramiko.Transport:
+        """A transport that asks the host first for a key of the types that are known."""
+        made = paramiko.Transport(sock, **options)
+        known = {key.get_name() for key in self.keys}
+        security = made.get_security_options()
+        security.key_types = sorted(
+            security.key_types, key=lambda kind: re.sub("^rsa-sha2-.*", "ssh-rsa", kind) not in known
+        )
+        return made
 
 
 def believe_known_hosts_only(connection: fabric.Connection, known_hosts: str | None) -> None:
-    """Refuse unknown and changed host keys on `connection` and on every gateway before it.
+    """Refuse unknown, changed and revoked host keys on `connection` and on every gateway before it.
 
     `known_hosts` is a file from the inventory, read besides the user's and the system's own.
     """
     hop: object = connection
     while isinstance(hop, fabric.Connection):
         files = [SYSTEM_FILE, *_user_files(hop), *([Path(known_hosts)] if known_hosts else [])]
-        _load(hop.client, files)
-        hop.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        believed = _believed(files, _names(hop))
+        hop.client.set_missing_host_key_policy(believed)
+        hop.connect_kwargs["transport_factory"] = believed.transport
         hop = hop.gateway
 
 
 def _user_files(connection: fabric.Connection) -> list[Path]:
     """`UserKnownHostsFile` of ssh_config, which Fabric itself does not heed, or OpenSSH's default."""
     named = str(connection.ssh_config.get("userknownhostsfile", "")).split()
-    return [Path(name).expanduser() for name in named or [str(USER_FILE)] if name != "none"]
+    return [Path(os.path.expanduser(name)) for name in named or [USER_FILE] if name != "none"]  # noqa: PTH111
 
 
-def _load(client: paramiko.SSHClient, files: list[Path]) -> None:
-    lines = [line.strip() for file in files if file.is_file() for line in _lines(file)]
-    revoked = {tuple(line.split()[2:4]) for line in lines if line.startswith("@revoked")}
-    keys = client.get_host_keys()
-    for line in lines:
-        # paramiko stumbles over marked lines; it cannot check certificates, and a revoked key is left out everywhere.
-        if not line or line.startswith(("#", "@")) or tuple(line.split()[1:3]) in revoked:
-            continue
-        try:
-            entry = HostKeyEntry.from_line(" ".join(line.split()))
-        except paramiko.hostkeys.InvalidHostKey:
-            continue
-        if entry is not None and entry.key is not None:
-            for name in entry.hostnames:
-                keys.add(name, entry.key.get_name(), entry.key)
+def _names(connection: fabric.Connection) -> set[str]:
+    """The names under which known_hosts may have the host; an IP address also in its shortest form."""
+    names = {str(connection.host).lower()}
+    with contextlib.suppress(ValueError):
+        names.add(ipaddress.ip_address(connection.host).compressed)
+    port = int(connection.port)
+    return names if port == 22 else {f"[{name}]:{port}" for name in names}
+
+
+def _believed(files: list[Path], names: set[str]) -> Believed:
+    believed = Believed()
+    for words in (line.split() for file in files for line in _lines(file)):
+        if len(words) > 3 and words[0] == "@revoked":
+            believed.revoked.update(_blobs(*words[2:4]))  # for whichever name: it has leaked
+        elif len(words) > 2 and words[0][0] not in "#@" and _matches(words[0], names):
+            believed.keys += filter(None, [_key(words[1], words[2])])
+    believed.keys = [key for key in believed.keys if key.asbytes() not in believed.revoked]
+    return believed
+
+
+def _matches(patterns: str, names: set[str]) -> bool:
+    """Whether the first word of a line names one of `names`; a negated pattern that matches takes the line away."""
+    if patterns.startswith("|1|"):
+        return any(_is_hash_of(name, patterns) for name in names)
+    found = False
+    for pattern in patterns.lower().split(","):
+        expression = re.escape(pattern.removeprefix("!")).replace(r"\*", ".*").replace(r"\?", ".")
+        if any(re.fullmatch(expression, name) for name in names):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+def _is_hash_of(name: str, hashed: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in hashed.split("|")[2:])
+    except ValueError:
+        return False
+    return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
+
+
+def _key(kind: str, text: str) -> paramiko.PKey | None:
+    try:
+        return paramiko.PKey.from_type_string(kind, base64.b64decode(text, validate=True))
+    except Exception:  # noqa: BLE001 - each type of key fails in its own ways; such a line is as if it were not there
+        return None
+
+
+def _blobs(kind: str, text: str) -> Iterator[bytes]:
+    """The key as it stands there, and as it is written if it can be read."""
+    try:
+        yield base64.b64decode(text, validate=True)
+    except ValueError:
+        return
+    key = _key(kind, text)
+    if key is not None:
+        yield key.asbytes()
 
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+        return file.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return []

@@ -9,7 +9,7 @@ from typing import Any
 import fabric
 import fabric.main
 from invoke.context import Context
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
 from invoke.tasks import Call, Task, task
 
 from ops import console
@@ -28,10 +28,36 @@ class OncePerVerb(fabric.Executor):  # type: ignore[misc] # fabric is untyped
 
     def expand_calls(self, calls: Sequence[Any], apply_hosts: bool = True) -> list[Any]:  # noqa: ARG002 - Fabric's
         """Leave the calls as they are, each with a context that runs nothing locally."""
+        if self.config.run.dry:
+            raise Exit("Nothing was run: --dry is not heeded by these verbs; `fab diff` is the dry run.", code=3)
         if self.core.remainder:
             raise Exit("Nothing was run: '-- COMMAND' belongs to no verb of poms-ops.", code=3)
         plain = [Call(call) if isinstance(call, Task) else call for call in calls]
         return [call.clone(into=_Call) for call in plain]
+
+
+def take_over(program: fabric.main.Fab) -> None:
+    """Make `program`, fab, run verbs once each, and end with code 3 for a command line that it cannot read.
+
+    To be called by the fabfile: fab has read its own flags by then, and the verbs and theirs not yet.
+    """
+    program.executor_class = OncePerVerb
+    for step in ("parse_tasks", "parse_cleanup"):
+        setattr(program, step, functools.partial(_parse, program, getattr(program, step)))
+
+
+def _parse(program: fabric.main.Fab, step: Callable[[], None]) -> None:
+    try:
+        for word in program.argv:
+            word.encode()
+        step()
+    except ParseError as error:
+        raise Exit(f"{error}\nNothing was run; `fab --list` shows the verbs.", code=3) from None
+    except UnicodeEncodeError:
+        raise Exit(f"Nothing was run: {word!a} is not UTF-8.", code=3) from None
+    except ValueError as error:  # invoke's conversion of a flag's value to a number
+        value = str(error).rpartition(": ")[2]
+        raise Exit(f"Nothing was run: {value} is not a whole number, and the flag takes one.", code=3) from None
 
 
 class _Context(Context):

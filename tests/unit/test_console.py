@@ -1,5 +1,7 @@
 """Text from hosts cannot command the operator's terminal."""
 
+import io
+
 import pytest
 
 from ops import console
@@ -28,3 +30,16 @@ def test_say_table_and_diff_print_nothing_a_terminal_obeys(capsys: pytest.Captur
     assert "\x1b" not in out
     assert "[bold]" in out
     assert "-old\\x1b" in out
+
+
+def test_a_diff_shows_lines_that_look_like_its_own_marks(capsys: pytest.CaptureFixture[str]) -> None:
+    console.diff("/p", "-- old\nsame\n", "++ new\nsame\n")
+    assert capsys.readouterr().out == "/p\n  @@ -1,2 +1,2 @@\n  --- old\n  +++ new\n   same\n"
+
+
+def test_what_the_terminal_cannot_show_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr("sys.stdout", stream)
+    console.say("pl\u00ebin")
+    console.table(["x"], [["\u00eb"]])
+    assert stream.buffer.getvalue().decode().split() == ["pl\\xebin", "x", "\\xeb"]

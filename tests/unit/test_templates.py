@@ -80,7 +80,7 @@ def test_an_apache_folder_with_quotes_and_blanks_stays_one_argument() -> None:
 def test_a_literal_matches_only_itself() -> None:
     for text in ("CN=a.b/c (d)+[e]", "CN=x#y$z^|?*", "CN=Jörg Müller,O=X"):
         assert re.fullmatch(literal(text), text)
-        assert "#" not in literal(text).replace("\\#", "")
+        assert "#" not in literal(text)  # it would end Apache's m#…#, escaped or not
     assert not re.fullmatch(literal("a.b"), "axb")
 
 

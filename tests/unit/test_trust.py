@@ -1,5 +1,8 @@
 """Which host keys are believed."""
 
+import socket
+import threading
+import time
 from pathlib import Path
 
 import fabric
@@ -7,58 +10,142 @@ import paramiko
 import pytest
 from paramiko.hostkeys import HostKeys
 
-from ops.trust import believe_known_hosts_only
+from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
 
-KEY, OTHER = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+KEY, OTHER, THIRD = (paramiko.ECDSAKey.generate() for _ in range(3))
+RSA = paramiko.RSAKey.generate(2048)
 
 
 def text(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.get_base64()}"
 
 
-def connection(tmp_path: Path, known: str, port: int = 22) -> fabric.Connection:
+def connection(tmp_path: Path, known: str, host: str = "web1", port: int = 22) -> fabric.Connection:
     config = tmp_path / "ssh_config"
-    config.write_text("UserKnownHostsFile none\n")
+    config.write_text("UserKnownHostsFile none\nHost behind\n  ProxyJump jump1,jump2\n")
     (tmp_path / "known_hosts").write_text(known)
-    made = fabric.Connection("web1", port=port, config=fabric.Config(runtime_ssh_path=str(config)))
+    made = fabric.Connection(
+        host, port=port, config=fabric.Config(runtime_ssh_path=str(config)), connect_kwargs={"x": 1}
+    )
     believe_known_hosts_only(made, str(tmp_path / "known_hosts"))
     return made
 
 
+def judge(hop: fabric.Connection, key: paramiko.PKey) -> None:
+    hop.client._policy.missing_host_key(hop.client, hop.host, key)
+
+
 @pytest.mark.parametrize(
-    ("known", "name"),
+    ("known", "host", "port"),
     [
-        (f"web1 {text(KEY)}\n", "web1"),
-        (f"other,web1,198.18.0.1 {text(KEY)} a comment\n", "web1"),
-        (f"[web1]:2222 {text(KEY)}\n", "[web1]:2222"),
-        (f"{HostKeys.hash_host('web1')} {text(KEY)}\n", "web1"),
-        (f"# comment\n\n@cert-authority *.org {text(OTHER)}\nbroken line\nweb1 {text(KEY)}\n", "web1"),
+        (f"web1 {text(KEY)}\n", "web1", 22),
+        (f"WEB1\t{text(KEY)}\r\n", "Web1", 22),
+        (f"other,web1,198.18.0.1 {text(KEY)} a comment\n", "web1", 22),
+        (f"[web1]:2222 {text(KEY)}\n", "web1", 2222),
+        (f"2001:db8::1 {text(KEY)}\n", "2001:DB8:0::1", 22),
+        (f"[2001:db8::1]:2222 {text(KEY)}\n", "2001:db8::1", 2222),
+        (f"{HostKeys.hash_host('web1')} {text(KEY)}\n", "web1", 22),
+        (f"{HostKeys.hash_host('[web1]:2222')} {text(KEY)}\n", "web1", 2222),
+        (f"*.org,!bad.org {text(KEY)}\n", "web1.org", 22),
+        (f"web? {text(KEY)}\n", "web1", 22),
+        (f"# comment\n\n@cert-authority *.org {text(OTHER)}\nbroken line\nweb1 {text(KEY)}\n", "web1", 22),
+        (f"web1 {text(RSA)}\nweb1 {text(KEY)}\n", "web1", 22),
+        (f"web1 {text(KEY)}\nweb1 {text(THIRD)}\n", "web1", 22),
+        (f"web1 {text(THIRD)}\nweb1 {text(KEY)}\n", "web1", 22),
     ],
 )
-def test_a_key_in_known_hosts_is_believed(tmp_path: Path, known: str, name: str) -> None:
-    client = connection(tmp_path, known).client
-    assert client.get_host_keys().check(name, KEY)
-    assert not client.get_host_keys().check(name, OTHER)
+def test_a_key_in_known_hosts_is_believed_and_no_other(tmp_path: Path, known: str, host: str, port: int) -> None:
+    made = connection(tmp_path, known, host, port)
+    judge(made, KEY)
+    with pytest.raises(paramiko.BadHostKeyException):
+        judge(made, OTHER)
 
 
-def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path) -> None:
-    client = connection(tmp_path, f"web1 {text(KEY)}\n@revoked * {text(KEY)}\n").client
-    assert not client.get_host_keys().check("web1", KEY)
+@pytest.mark.parametrize(
+    "known",
+    [
+        f"web2 {text(KEY)}\n",
+        f"web11 {text(KEY)}\n",
+        f"[web1]:2222 {text(KEY)}\n",
+        f"web*,!web1 {text(KEY)}\n",
+        f"!web1,web1 {text(KEY)}\n",
+        f"#web1 {text(KEY)}\n",
+        f"@cert-authority web1 {text(KEY)}\n",
+        f"{HostKeys.hash_host('web2')} {text(KEY)}\n",
+    ],
+)
+def test_a_key_of_another_name_is_not_believed(tmp_path: Path, known: str) -> None:
+    with pytest.raises(UnknownHostKey):
+        judge(connection(tmp_path, known), KEY)
 
 
-def test_an_unknown_key_is_not_taken_on_trust(tmp_path: Path) -> None:
-    client = connection(tmp_path, f"web2 {text(KEY)}\n").client
-    assert not client.get_host_keys().check("web1", KEY)
-    assert isinstance(client._policy, paramiko.RejectPolicy)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "web1 ssh-rsa AAAA",
+        "web1 ssh-rsa",
+        "web1 ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHA1",
+        "web1 ssh-ed25519 ÄÖÜ",
+        "web1 ssh-ed25519 AAA",
+        "web1 ssh-nosuch AAAA",
+        f"|1|!!!|??? {text(OTHER)}",
+        f"|1|AAAA {text(OTHER)}",
+        f"|1|ë|ë {text(OTHER)}",
+        "@revoked",
+        "@revoked * ssh-rsa",
+        "@revoked * ssh-rsa ë",
+        "\udcff web1".encode(errors="surrogateescape").decode("latin-1"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_passed_over(tmp_path: Path, line: str) -> None:
+    judge(connection(tmp_path, f"{line}\nweb1 {text(KEY)}\n"), KEY)
+
+
+@pytest.mark.parametrize("known", [f"web1 {text(KEY)}\n@revoked * {text(KEY)}\n", f"@revoked x {text(KEY)} leaked\n"])
+def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path, known: str) -> None:
+    with pytest.raises(RevokedHostKey):
+        judge(connection(tmp_path, known), KEY)
 
 
 def test_gateways_believe_no_more_than_the_host_itself(tmp_path: Path) -> None:
-    config = tmp_path / "ssh_config"
-    config.write_text("UserKnownHostsFile none\nHost web1\n  ProxyJump jump1,jump2\n")
-    made = fabric.Connection("web1", config=fabric.Config(runtime_ssh_path=str(config)))
-    (tmp_path / "known_hosts").write_text(f"jump1,jump2 {text(KEY)}\n")
-    believe_known_hosts_only(made, str(tmp_path / "known_hosts"))
+    made = connection(tmp_path, f"jump1 {text(KEY)}\njump2 {text(OTHER)}\n", "behind")
+    keys = {"jump1": (KEY, OTHER), "jump2": (OTHER, KEY)}
     hops = [made.gateway, made.gateway.gateway]
+    assert {hop.host for hop in hops} == set(keys)
     for hop in hops:
-        assert isinstance(hop.client._policy, paramiko.RejectPolicy)
-        assert hop.client.get_host_keys().check(hop.host, KEY)
+        known, unknown = keys[hop.host]
+        judge(hop, known)
+        with pytest.raises(paramiko.BadHostKeyException):
+            judge(hop, unknown)
+    with pytest.raises(UnknownHostKey):
+        judge(made, KEY)
+
+
+def test_thousands_of_lines_are_read_at_once(tmp_path: Path) -> None:
+    hashed = "".join(f"{HostKeys.hash_host(f'host{n}')} {text(OTHER)}\n" for n in range(2000))
+    plain = "".join(f"host{n},198.18.1.{n} {text(OTHER)}\n" for n in range(2000))
+    started = time.monotonic()
+    judge(connection(tmp_path, f"{hashed}{plain}web1 {text(KEY)}\n"), KEY)
+    assert time.monotonic() - started < 0.5
+
+
+def test_the_host_is_asked_for_the_key_that_is_known(tmp_path: Path) -> None:
+    """It has two, and would rather show the one that is not known."""
+    ours, theirs = socket.socketpair()
+    server = paramiko.Transport(theirs)
+    server.add_server_key(KEY)
+    server.add_server_key(RSA)
+    server.start_server(event=threading.Event(), server=paramiko.ServerInterface())
+    made = connection(tmp_path, f"web1 {text(RSA)}\n")
+    with pytest.raises(paramiko.SSHException, match="Authentication"):  # that is, after the key was believed
+        made.client.connect(
+            "web1",
+            username="x",
+            password="x",
+            sock=ours,
+            allow_agent=False,
+            look_for_keys=False,
+            transport_factory=made.connect_kwargs["transport_factory"],
+        )
+    made.client.close()
+    server.close()

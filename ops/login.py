@@ -1,0 +1,136 @@
+"""The way to one host, jump hosts first: opened by Fabric with the operator's own settings.
+
+What differs from Fabric's defaults: host keys must be known (`ops/trust.py`), and TCP_NODELAY is set, without which
+every command waits 40 ms for a delayed acknowledgement.
+"""
+
+import logging
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fabric
+import paramiko
+
+from ops.errors import BadInput, Unreachable
+from ops.schema import Host
+from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
+
+NOTHING_TOUCHED = "everything: no command was sent to it"
+_CHANGED = (
+    "Someone may be in between, or the host was installed anew. Compare the key with its administrator before you "
+    "remove the old line with ssh-keygen -R."
+)
+_LOGIN = "is your key in the agent or given with -i, and its public half in ~/.ssh/authorized_keys of the account?"
+_IS_IT_UP = "is it up, and the network between you?"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One login on the way to `host`: to the host itself, or to a jump host of ssh_config before it."""
+
+    host: Host
+    connection: fabric.Connection
+    jump: bool
+
+    @property
+    def where(self) -> str:
+        """Account, machine and port, as an operator reads them."""
+        return f"{self.connection.user}@{self.connection.host} port {self.connection.port}"
+
+    @property
+    def timeout(self) -> Any:
+        """Seconds for the network connection; those of `-t` are among what paramiko gets."""
+        return self.connection.connect_timeout or self.connection.connect_kwargs.get("timeout")
+
+    def refused(self, message: str, next_step: str = "") -> Unreachable:
+        """The error that says what went wrong here: it bears the host's name, so a jump host is named in it."""
+        named = f"on the way there, jump host {self.connection.host}: {message}" if self.jump else message
+        return Unreachable(self.host.name, named, left=NOTHING_TOUCHED, next_step=next_step)
+
+
+def way_to(host: Host, config: fabric.Config) -> list[Hop]:
+    """The logins that lead to `host`, in their order, none of them done. Raises BadInput for a missing file."""
+    for key, path in (("known_hosts", host.ssh.known_hosts), ("identity_file", host.ssh.identity_file)):
+        if path is not None and not Path(path).is_file():
+            raise BadInput(f"{host.name}: ssh.{key}: the file {path} does not exist. Nothing was connected to.")
+    port = host.port if "port" in host.model_fields_set else None  # else ssh_config's, or 22
+    # Never empty: Fabric would work on its settings' own dict instead, which all hosts share.
+    given = {"key_filename": [], **config.connect_kwargs}
+    last = fabric.Connection(host.address, user=host.account, port=port, config=config, connect_kwargs=given)
+    hops: list[Hop] = []
+    connection: object = last
+    while isinstance(connection, fabric.Connection):
+        hops.insert(0, Hop(host, connection, jump=connection is not last))
+        connection = connection.gateway
+    for hop in hops:
+        _complete(hop)
+    believe_known_hosts_only(last, host.ssh.known_hosts)
+    return hops
+
+
+def log_in(hops: list[Hop]) -> None:
+    """Log in to one hop after the other. Raises Unreachable, which names the one that failed."""
+    _set_no_delay(hops[0])
+    for hop in hops:
+        _log_in(hop)
+
+
+def _complete(hop: Hop) -> None:
+    """Add what the inventory says to what the operator's flags and ssh_config say."""
+    connection, ssh = hop.connection, hop.host.ssh
+    options = dict(connection.connect_kwargs)
+    keys = options.get("key_filename") or []
+    keys = [keys] if isinstance(keys, str) else [*keys]
+    if ssh.identity_file and not hop.jump:
+        keys.append(ssh.identity_file)
+    options["key_filename"] = list(dict.fromkeys(keys))  # Fabric doubles those of -i
+    connection.connect_kwargs = options
+    if not hop.timeout:
+        connection.connect_timeout = ssh.connect_timeout
+    if hop.jump:
+        options.setdefault("channel_timeout", hop.timeout)  # for its connection to the next one; else an hour
+
+
+def _set_no_delay(first: Hop) -> None:
+    """Give paramiko a socket without Nagle's algorithm."""
+    if first.connection.gateway:  # a ProxyCommand has its own process for that
+        return
+    try:
+        sock = socket.create_connection((first.connection.host, first.connection.port), first.timeout)
+    except (OSError, UnicodeError) as error:
+        raise first.refused(f"cannot connect to {first.where}: {error}", _IS_IT_UP) from None
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    first.connection.connect_kwargs["sock"] = sock
+
+
+def _log_in(hop: Hop) -> None:
+    connection = hop.connection
+    try:
+        connection.open()
+        connection.transport.set_keepalive(15)
+    except UnknownHostKey as error:
+        raise hop.refused(f"its host key is not known: {error}", _get_to_know(connection)) from None
+    except RevokedHostKey as error:
+        raise hop.refused(f"its host key must not be trusted: {error}", _CHANGED) from None
+    except paramiko.BadHostKeyException as error:
+        raise hop.refused(f"its {error.key.get_name()} host key is NOT the one in known_hosts. {_CHANGED}") from None
+    except paramiko.AuthenticationException as error:
+        raise hop.refused(f"login as {hop.where} was refused: {error}", _LOGIN) from None
+    except paramiko.SSHException as error:
+        if "No authentication methods" in str(error):
+            raise hop.refused(f"login as {hop.where}: you offer no key", _LOGIN) from None
+        if isinstance(connection.gateway, fabric.Connection) and connection.client.get_transport() is None:
+            message = f"jump host {connection.gateway.host} cannot connect to {hop.where}: {error}"
+            raise hop.refused(message, _IS_IT_UP) from None
+        raise hop.refused(f"no SSH session with {hop.where}: {error}") from None
+    except (OSError, EOFError, ValueError) as error:
+        raise hop.refused(f"cannot connect to {hop.where}: {error}", _IS_IT_UP) from None
+
+
+def _get_to_know(connection: fabric.Connection) -> str:
+    port = "" if int(connection.port) == 22 else f" -p {connection.port}"
+    return f"log in once with ssh{port} {connection.host} and compare the fingerprint it shows"

@@ -1,0 +1,177 @@
+"""The way to a host: whose settings win, and which hop an error names."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from unittest.mock import Mock
+
+import fabric
+import paramiko
+import pytest
+
+from ops import login
+from ops.connection import Dialogue, connect
+from ops.errors import BadInput, Unreachable
+from ops.login import log_in, way_to
+from ops.trust import UnknownHostKey
+from tests.unit.hosts import host
+
+SSH_CONFIG = """
+Host behind
+  ProxyJump me@jump1:2200
+Host web1
+  Port 2222
+  User someone
+  IdentityFile /ssh-config-key
+"""
+Settings = Callable[..., fabric.Config]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """fab's settings with the ssh_config above, and `connect_kwargs` as from fab's flags."""
+
+    def make(**connect_kwargs: Any) -> fabric.Config:
+        (tmp_path / "ssh_config").write_text(SSH_CONFIG)
+        return fabric.Config(
+            runtime_ssh_path=str(tmp_path / "ssh_config"), overrides={"connect_kwargs": connect_kwargs}
+        )
+
+    return make
+
+
+def test_the_inventorys_port_goes_before_ssh_configs_and_only_where_it_is_written(settings: Settings) -> None:
+    assert way_to(host(), settings())[-1].where == "poms@web1 port 2222"
+    assert way_to(host(port=22), settings())[-1].where == "poms@web1 port 22"
+    assert way_to(host(name="web9"), settings())[-1].where == "poms@web9 port 22"
+
+
+def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Settings, tmp_path: Path) -> None:
+    key = tmp_path / "inventorys"
+    key.touch()
+    config = settings(key_filename=["/k1"])
+    first = way_to(host(ssh={"identity_file": str(key)}), config)[-1].connection
+    assert first.connect_kwargs["key_filename"] == ["/k1", "/ssh-config-key", str(key)]
+    assert way_to(host(name="web9"), config)[-1].connection.connect_kwargs["key_filename"] == ["/k1"]
+    config = settings()
+    first, second = (way_to(host(name=name), config)[-1].connection for name in ("web1", "web9"))
+    assert second.connect_kwargs["key_filename"] == []
+    assert first.connect_kwargs is not second.connect_kwargs
+
+
+def test_the_time_limit_is_for_jump_hosts_too(settings: Settings) -> None:
+    jump, last = way_to(host(name="behind", ssh={"connect_timeout": 7}), settings())
+    assert (jump.where, jump.timeout, last.timeout) == ("me@jump1 port 2200", 7, 7)
+    assert jump.connection.connect_kwargs["channel_timeout"] == 7
+    jump, last = way_to(host(name="behind"), settings(timeout=3))
+    assert (jump.timeout, last.timeout, last.connection.connect_timeout) == (3, 3, None)
+
+
+@pytest.mark.parametrize("key", ["known_hosts", "identity_file"])
+def test_a_file_that_is_not_there_is_said_so(settings: Settings, key: str) -> None:
+    with pytest.raises(BadInput, match=rf"web1: ssh\.{key}: the file /nosuch/file does not exist"):
+        way_to(host(ssh={key: "/nosuch/file"}), settings())
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "advice"),
+    [
+        (UnknownHostKey("x"), "jump host jump1: its host key is not known", "ssh -p 2200 jump1"),
+        (paramiko.AuthenticationException("no"), "jump host jump1: login as me@jump1 port 2200 was refused", "agent"),
+        (OSError("no route"), "jump host jump1: cannot connect to me@jump1 port 2200: no route", "is it up"),
+        (UnicodeError("label too long"), "jump host jump1: cannot connect", "is it up"),
+    ],
+)
+def test_a_fault_of_a_jump_host_is_told_as_its_own(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, advice: str
+) -> None:
+    monkeypatch.setattr(login, "_set_no_delay", lambda _: None)
+    hops = way_to(host(name="behind"), settings())
+    monkeypatch.setattr(hops[0].connection, "open", failing(error))
+    with pytest.raises(Unreachable) as caught:
+        log_in(hops)
+    assert str(caught.value).startswith("behind: on the way there, " + said)
+    assert advice in caught.value.next_step
+
+
+def test_a_jump_host_that_cannot_reach_the_host_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "_set_no_delay", lambda _: None)
+    hops = way_to(host(name="behind"), settings())
+    for hop, opens in zip(hops, (lambda: None, failing(paramiko.ChannelException(2, "x"))), strict=True):
+        monkeypatch.setattr(hop.connection, "open", opens)
+        monkeypatch.setattr(hop.connection, "transport", Mock())
+    with pytest.raises(Unreachable, match="behind: jump host jump1 cannot connect to poms@behind port 22"):
+        log_in(hops)
+
+
+def test_an_ipv6_address_is_connected_to(settings: Settings) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        port = server.getsockname()[1]
+        hops = way_to(host(address="::1", port=port, apache={"server_name": "web1"}), settings())
+        login._set_no_delay(hops[0])
+        sock = hops[0].connection.connect_kwargs["sock"]
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        sock.close()
+
+
+class Host(paramiko.ServerInterface):
+    """Lets every key in."""
+
+    def check_auth_publickey(self, *_: object) -> int:
+        """Believe it."""
+        return paramiko.common.AUTH_SUCCESSFUL
+
+
+def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp_path: Path) -> None:
+    key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+    key.write_private_key_file(str(tmp_path / "id"))
+    known = tmp_path / "known_hosts"
+    servers = []
+
+    def answer(listening: socket.socket) -> None:
+        for _ in range(2):
+            server = paramiko.Transport(listening.accept()[0])
+            server.add_server_key(theirs)
+            server.start_server(event=Event(), server=Host())
+            servers.append(server)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        Thread(target=answer, args=(listening,), daemon=True).start()
+        files = {"identity_file": str(tmp_path / "id"), "known_hosts": str(known)}
+        one = host(address="127.0.0.1", port=port, ssh=files)
+        config = settings(allow_agent=False, look_for_keys=False)
+        known.write_text(f"[127.0.0.1]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
+        with connect(one, config) as remote:
+            assert remote.connection.transport.is_authenticated()
+        known.write_text(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n")
+        with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
+            pass
+    for server in servers:
+        server.close()
+
+
+class Channel:
+    """A channel that the host has closed after `sent`."""
+
+    def __init__(self, sent: bytes) -> None:
+        self.sent = [sent, b""]
+
+    def recv(self, _: int) -> bytes:
+        return self.sent.pop(0)
+
+
+def test_a_login_shell_may_greet_without_ending_its_line() -> None:
+    channel: Any = Channel(b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n")
+    dialogue = Dialogue("web1", "tail", channel)
+    assert list(dialogue.lines()) == ["line 1 a"]
+    assert dialogue.greeted
