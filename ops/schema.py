@@ -156,7 +156,7 @@ class App(Table):
     """The web application behind Apache: under which path, and where it listens for Apache (uwsgi protocol)."""
 
     path: UrlPath = "/poms"
-    check_path: UrlPath = ""  # asked of the app after a deploy; "" stands for `path`
+    check_path: UrlPath | None = None  # asked of the app itself, on trial and after a deploy; None: `path`
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
 
 
@@ -277,7 +277,6 @@ class Host(Table):
         home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
         log_dir = _if_valid(AbsolutePath, data.get("log_dir"), f"{home}/private/logs/poms")
         address = data.get("address", name)
-        app = data.get("app")
         follows = {
             "address": name,
             "home": home,
@@ -289,7 +288,6 @@ class Host(Table):
         tables: dict[str, dict[str, object]] = {
             # an IPv6 address is no name for Apache: the rules ask for one
             "apache": {"server_name": _if_valid(Name, address, "" if _if_valid(Address, address, "") else "unknown")},
-            "app": {"check_path": _if_valid(UrlPath, app.get("path"), "/poms")} if isinstance(app, dict) else {},
             "supervisor": {
                 "socket": f"{home}/supervisor.sock",
                 "pidfile": f"{home}/supervisord.pid",

@@ -92,7 +92,7 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield f"apache_run {host.apache.server_root}/run"
     yield f"apache_logs {host.apache.log_dir}"
     yield f"app {host.app.listen}"
-    yield f"app {host.app.check_path}"
+    yield f"app {host.app.check_path or host.app.path}"
 
 
 def _log_files(host: Host) -> list[str]:
