@@ -71,7 +71,7 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         started = [_start(lab, _placed(lab, name, subnet), base) for name in due]
         records = read_records(lab)
         write_known_hosts(lab, records)
-        write_inventory(lab, records)
+        write_inventory(lab, records, say)
         _hand_over(lab)
         for record in started:
             _wait_for_services(lab, record)

@@ -1,6 +1,6 @@
 """The lab's inventory, `hosts.toml`, and the host keys that its hosts are known by."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jinja2
 
@@ -10,8 +10,11 @@ from lab.place import HERE, Lab
 from lab.ssh_keys import ensure_key
 
 
-def write_inventory(lab: Lab, records: Sequence[Record]) -> None:
-    """Write it anew when the hosts are not the ones it was written for: else what was edited in it stays."""
+def write_inventory(lab: Lab, records: Sequence[Record], say: Callable[[str], None]) -> None:
+    """Write it anew when the hosts are not the ones it was written for: else what was edited in it stays.
+
+    An edited one that has to give way is kept beside it, and that is said.
+    """
     environment = jinja2.Environment(  # noqa: S701  (no HTML)
         loader=jinja2.FileSystemLoader(HERE),
         undefined=jinja2.StrictUndefined,
@@ -22,6 +25,11 @@ def write_inventory(lab: Lab, records: Sequence[Record]) -> None:
     text = template.render(hosts=records, ca=CA_NAME, people=PEOPLE, service=SERVICE_NAME)
     written = lab.state / "hosts.toml.written"  # as it was before any edit
     if not lab.inventory.exists() or not written.exists() or written.read_text() != text:
+        if lab.inventory.exists() and written.exists() and written.read_text() != lab.inventory.read_text():
+            lab.inventory.replace(lab.inventory.with_suffix(".toml.edited"))
+            say(
+                f"The hosts are others now: {lab.inventory.name} is new, your edited one is {lab.inventory.name}.edited."
+            )
         lab.inventory.write_text(text)
         written.write_text(text)
 

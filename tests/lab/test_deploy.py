@@ -229,3 +229,39 @@ def test_supervisords_own_settings_restart_it_and_what_was_stopped_stays_so(depl
     states = deployed.program_states()
     assert states.pop("poms_joblog_agent") == "STOPPED"
     assert set(states.values()) == {"RUNNING"}
+
+
+def test_a_deploy_is_one_command_when_nothing_differs_and_two_when_something_does(
+    deployed: Site, tmp_path: Path
+) -> None:
+    """Counted on the host: the login shell reads .bashrc once for each command that sshd starts."""
+    deployed.poms("cp $HOME/.bashrc $HOME/.bashrc.kept; echo 'echo x >> $HOME/commands' >> $HOME/.bashrc")
+    try:
+        deployed.fab("deploy", "--yes", check=True)
+        assert deployed.poms("wc -l < $HOME/commands").strip() == "1"
+        deployed.poms("rm $HOME/commands")
+        inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 8"))
+        deployed.fab("deploy", "--yes", inventory=inventory, check=True)
+        assert deployed.poms("wc -l < $HOME/commands").strip() == "2"
+    finally:
+        deployed.poms("mv $HOME/.bashrc.kept $HOME/.bashrc; rm -f $HOME/commands")
+
+
+def test_where_only_the_files_may_be_written_a_second_deploy_changes_nothing_either(
+    deployed: Site, tmp_path: Path
+) -> None:
+    deployed.root(f"chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d; chmod 666 {SSL} {CERT_SSL}")
+    try:
+        inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 8\n"))
+        inode = deployed.root(f"stat -c %i {CERT_SSL}")
+        said = deployed.fab("deploy", "--yes", inventory=inventory)
+        assert said.code == 0, said.all
+        assert "SSLVerifyDepth 8" in deployed.read(CERT_SSL)
+        assert deployed.root(f"stat -c %i {CERT_SSL}") == inode
+        assert "nothing to do" in deployed.fab("deploy", "--yes", inventory=inventory).out
+        deployed.root(f"chmod 644 {CERT_SSL}; chown root {CERT_SSL}")
+        said = deployed.fab("deploy", "--yes")
+        assert (said.code, "may write neither" in said.err) == (1, True), said.all
+        assert "nothing had been changed" in said.err
+    finally:
+        deployed.root(f"chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d; chmod 644 {SSL} {CERT_SSL}")

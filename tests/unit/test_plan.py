@@ -3,11 +3,15 @@
 from hashlib import sha256
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ops.plan import CREATE, EDITED, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
+from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile
+from ops.transaction import _request
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"
@@ -104,3 +108,31 @@ def test_nothing_to_do_still_starts_a_supervisord_that_is_down() -> None:
     assert not plan.changed
     assert not plan.is_empty
     assert plan.services() == ["supervisord: start, with its programs"]
+
+
+CONTENTS = st.sampled_from([b"one\n", b"two\n", b"three\n"])
+MODES = st.sampled_from(["0644", "0600", "0664"])
+FOUND = st.one_of(
+    st.just(FoundFile(APACHE, None)),
+    st.just(FoundFile(APACHE, None, readable=False)),
+    st.builds(lambda content, mode: there(APACHE, content, mode), CONTENTS, MODES),
+)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=200)
+@given(wanted_content=CONTENTS, deployed=st.none() | CONTENTS, found=FOUND)
+def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
+    wanted_content: bytes, deployed: bytes | None, found: FoundFile
+) -> None:
+    plan = make_plan(host(), [wanted(APACHE, wanted_content)], snapshot(found, deployed))
+    lines = list(_request(plan, Release("r", "me", "none", False)))
+    written = [line.split(" ") for line in lines if line.startswith("file ")]
+    if found.digest and found.digest != digest(wanted_content):
+        # The host keeps what has exactly this digest, and refuses anything else.
+        assert [line[2] for line in written] == [found.digest]
+        hand_edit = deployed is not None and found.digest != digest(deployed)
+        assert bool(plan.refused) == hand_edit
+    elif not found.readable:
+        assert plan.refused
+    elif found.digest is None:
+        assert [line[2] for line in written] == ["absent"]
