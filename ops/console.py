@@ -34,13 +34,22 @@ def say(text: str = "", style: str = "", *, err: bool = False) -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; a cell that begins with '!' is shown as something wrong."""
+    """Print a table; a cell that begins with '!' is shown as something wrong.
+
+    Only the last column is broken into lines: a name that is split cannot be copied.
+    """
+    cells = [[_cell(cell) for cell in row] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(_cell(cell) for cell in row))
-    _console().print(drawn)
+    for number, heading in enumerate(headings[:-1]):
+        drawn.add_column(heading, min_width=max([len(heading), *(row[number].cell_len for row in cells)]))
+    drawn.add_column(headings[-1], overflow="fold")
+    for row in cells:
+        drawn.add_row(*row)
+    console = _console()
+    with console.capture() as captured:
+        console.print(drawn)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def diff(path: str, before: str, after: str, title: str = "") -> None:
@@ -52,11 +61,15 @@ def diff(path: str, before: str, after: str, title: str = "") -> None:
 
 
 def confirm(question: str) -> bool:
-    """Ask on the terminal; anything but y or yes is a no."""
-    try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    """Ask on the terminal until there is a yes or a no; the end of the input and an empty line are a no."""
+    while True:
+        try:
+            answer = input(f"{question} [y/N] ").strip().lower()
+        except EOFError:
+            print()
+            return False
+        if answer in ("y", "yes", "n", "no", ""):
+            return answer in ("y", "yes")
 
 
 def is_terminal() -> bool:

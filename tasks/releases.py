@@ -1,7 +1,6 @@
 """`releases`, `rollback`, `recover`: what was deployed, and the way back."""
 
 import functools
-from datetime import datetime
 from typing import Any
 
 from ops import console
@@ -31,7 +30,7 @@ def releases(context: Any, json: bool = False) -> int:
         print_json({a.host.name: [vars(r) for r in a.result or []] for a in answers if not a.error})
     else:
         rows = [(answer.host.name, *_row(release)) for answer in answers for release in answer.result or []]
-        console.table(("host", "release", "when", "by", "from", "changed", "ended", "took"), rows)
+        console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
     for answer in answers:
         if answer.error:
             show_error(answer.error)
@@ -101,11 +100,17 @@ def recover(context: Any) -> None:
 def _row(release: PastRelease) -> tuple[str, ...]:
     facts = release.facts
     begun, ended = (int(facts[key]) if facts.get(key, "").isdigit() else None for key in ("begun", "at"))
-    when = datetime.fromtimestamp(begun).astimezone().strftime("%Y-%m-%d %H:%M:%S") if begun else "?"
     source = facts.get("commit", "")[:9] + ("" if facts.get("tree") == "clean" else "+changes")
     changed = ", ".join(text.split(" ", 1)[1].rpartition("/")[2] for text in release.changed) or "nothing"
     state = facts.get("ended", "?")
-    mark = " (running)" if release.current else ""
+    shown = "running" if release.current else state.partition(" ")[0]
     took = f"{ended - begun} s" if begun and ended else ""
-    shown = state if release.committed else f"!{state}"
-    return release.name, when, facts.get("by", "?"), source, changed, shown + mark, took
+    why = "" if release.committed else f" ({state})"
+    return (
+        release.name,
+        facts.get("by", "?"),
+        source,
+        took,
+        shown if release.committed else f"!{shown}",
+        changed + why,
+    )
