@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -15,7 +15,7 @@ import pytest
 from ops.errors import BadInput
 from ops.logs import LogFacts
 from ops.scripts import script
-from tests.unit.remote import SHELLS, run
+from tests.scripts.remote import SHELLS, run
 
 
 @pytest.fixture(params=SHELLS)
