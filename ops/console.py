@@ -3,6 +3,7 @@
 import difflib
 import io
 import itertools
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from rich.text import Text
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
+_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")  # blanks at the end of a line, before the end of its colour
 LAST_COLUMN = 40  # characters that the last column of a table may always have
 
 
@@ -55,7 +57,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     with console.capture() as captured:
         console.print(drawn)
     for line in captured.get().splitlines():
-        print(line.rstrip())
+        print(_PADDING.sub(r"\1", line))
 
 
 def diff(path: str, before: str, after: str, title: str = "") -> None:
