@@ -3,6 +3,7 @@
 import difflib
 import io
 import itertools
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")  # blanks at the end of a line, before the end of its colour
+LAST_COLUMN = 40  # characters that the last column of a table may always have
 
 
 def harmless(text: str) -> str:
@@ -40,16 +45,19 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """
     cells = [[_cell(cell) for cell in row] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings[:-1]):
-        drawn.add_column(heading, min_width=max([len(heading), *(row[number].cell_len for row in cells)]))
+    widths = [max([len(head), *(row[n].cell_len for row in cells)]) for n, head in enumerate(headings)]
+    for heading, width in zip(headings[:-1], widths[:-1], strict=True):
+        drawn.add_column(heading, min_width=width)
     drawn.add_column(headings[-1], overflow="fold")
     for row in cells:
         drawn.add_row(*row)
     console = _console()
+    # On a narrow terminal the lines run over: better than names that are cut.
+    console.width = max(console.width, sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], LAST_COLUMN))
     with console.capture() as captured:
         console.print(drawn)
     for line in captured.get().splitlines():
-        print(line.rstrip())
+        print(_PADDING.sub(r"\1", line))
 
 
 def diff(path: str, before: str, after: str, title: str = "") -> None:

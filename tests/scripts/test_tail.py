@@ -15,7 +15,7 @@ import pytest
 from ops.errors import BadInput
 from ops.logs import LogFacts
 from ops.scripts import script
-from tests.unit.remote import SHELLS, run
+from tests.scripts.remote import SHELLS, run
 
 
 @pytest.fixture(params=SHELLS)
