@@ -18,6 +18,7 @@ from ops.connection import Remote
 from ops.schema import Check, Host
 
 WELL, WRONG, NOT_ASKED = "well", "wrong", "not asked"
+TUNNEL_TRIES = 40
 SETTLE = 10.0  # seconds in which a check that was well before may become well again
 
 
@@ -80,7 +81,12 @@ def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
     port = _free_port()
     try:
         with remote.connection.forward_local(local_port=port, remote_port=check.port, remote_host=address):
-            return _judge(check, *_get(remote.host, check, ("127.0.0.1", port)))
+            for _ in range(TUNNEL_TRIES):
+                try:
+                    return _judge(check, *_get(remote.host, check, ("127.0.0.1", port)))
+                except ConnectionRefusedError:  # its thread does not listen yet
+                    time.sleep(0.05)
+        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: no tunnel")
     except (ThreadException, OSError) as error:
         return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {type(error).__name__}")
 

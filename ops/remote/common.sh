@@ -5,6 +5,7 @@ set -eu
 umask 077
 exec 3>&1 1>&2
 trap '' PIPE
+export SHLVL=2 # a bash that takes itself for the first of an SSH login reads .bashrc, greeting and all
 
 # What the scripts are told and the functions below use.
 state_dir='' activate='' supervisord_conf='' supervisor_socket='' sudo_password=''

@@ -83,9 +83,15 @@ find_closed_keys() {
             if [ -e "$path" ] && [ ! -r "$path" ]; then closed=yes; fi
         done <"$pending/named.keys"
         if [ -n "$closed" ]; then
-            cat "$pending/named.keys" >>"$pending/closed.keys"
-            named sslcertificatefile "$conf" >>"$pending/closed.certificates"
+            there <"$pending/named.keys" >>"$pending/closed.keys"
+            named sslcertificatefile "$conf" | there >>"$pending/closed.certificates"
         fi
+    done
+}
+
+there() { # those of the paths on standard input that exist
+    while IFS= read -r path; do
+        if [ -e "$path" ]; then printf '%s\n' "$path"; fi
     done
 }
 
