@@ -4,10 +4,9 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
-SUPERVISE = "supervise.py"
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
-    "transaction": (SUPERVISE, "lock.sh", "files.sh", "prove.sh", "services.sh"),
-    "programs": (SUPERVISE,),
+    "transaction": ("supervise.py", "ask_app.py", "lock.sh", "files.sh", "prove.sh", "services.sh"),
+    "programs": ("supervise.py",),
 }
 
 
@@ -15,7 +14,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
 def script(name: str) -> str:
     """`common.sh`, the parts that it needs, and the script itself: POSIX sh."""
     parts = ("common.sh", *PARTS.get(name, ()), f"{name}.sh")
-    return "".join(_as_function(part) if part == SUPERVISE else _read(part) for part in parts)
+    return "".join(_as_function(part) if part.endswith(".py") else _read(part) for part in parts)
 
 
 def names() -> list[str]:
@@ -25,8 +24,9 @@ def names() -> list[str]:
 
 
 def _as_function(name: str) -> str:
-    """supervise.py as the shell function `supervise`, which gives it to the right Python."""
-    return f"supervise() {{\nsupervisor_python \"$@\" <<'END_OF_PYTHON'\n{_read(name)}END_OF_PYTHON\n}}\n"
+    """NAME.py as the shell function `NAME`, which gives it to the right Python."""
+    function = name.removesuffix(".py")
+    return f"{function}() {{\nsupervisor_python \"$@\" <<'END_OF_PYTHON'\n{_read(name)}END_OF_PYTHON\n}}\n"
 
 
 def _read(name: str) -> str:

@@ -28,6 +28,15 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, f
     _report(plan, outcome)
 
 
+def look_and_mend(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
+    """`look`, after what a deploy that died left half-done was put back."""
+    snapshot = look(remote, wanted)
+    if not snapshot.unfinished:
+        return snapshot
+    mend_unfinished(remote, snapshot)
+    return look(remote, wanted)
+
+
 def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
     """Probe a host that is to be changed. Raises HostError where that would not go well; nothing is touched."""
     snapshot = probe(remote, wanted)

@@ -11,7 +11,7 @@ from ops.releases import is_behind, new_release
 from ops.schema import Host
 from ops.snapshot import probe
 from ops.templates import RenderedFile, render
-from tasks._change import carry_out_plan, look, mend_unfinished, show_plan
+from tasks._change import carry_out_plan, look_and_mend, show_plan
 from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
 
 
@@ -38,10 +38,7 @@ def deploy(context: Any, yes: bool = False, force: bool = False) -> None:
 
 def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, force: bool) -> None:
     with connect(host, config) as remote:
-        snapshot = look(remote, wanted)
-        if snapshot.unfinished:
-            mend_unfinished(remote, snapshot)
-            snapshot = look(remote, wanted)
+        snapshot = look_and_mend(remote, wanted)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")

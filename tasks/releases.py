@@ -10,7 +10,7 @@ from ops.fleet import ask_all, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
-from tasks._change import carry_out_plan, look, mend_unfinished
+from tasks._change import carry_out_plan, look, look_and_mend, mend_unfinished
 from tasks._verb import chosen, print_json, show_error, verb
 
 
@@ -59,10 +59,7 @@ def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> None
     with connect(host, config) as remote:
         name = to or _one_before(remote)
         files = read_files(remote, name)
-        snapshot = look(remote, files)
-        if snapshot.unfinished:
-            mend_unfinished(remote, snapshot)
-            snapshot = look(remote, files)
+        snapshot = look_and_mend(remote, files)
         plan = make_plan(host, files, snapshot)
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")

@@ -71,7 +71,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
 
 app_answers() { # within $1 seconds
     { IFS= read -r listen && IFS= read -r path; } <"$pending/app"
-    supervise ask-app - - "$listen" "$path" "$1"
+    ask_app "$listen" "$path" "$1"
 }
 
 look_after() {

@@ -4,8 +4,6 @@
 # old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
-import socket
-import struct
 import sys
 import time
 
@@ -337,41 +335,6 @@ def parse(_server, names):
         raise SystemExit("supervisor finds no program in %s" % names[0])
 
 
-def ask_app(_server, names):
-    """Ask the app for a page on its own socket, in the uwsgi protocol; it must not answer with an error of its own."""
-    listen, path, limit = names[0], names[1], float(names[2])
-    server = names[3] if len(names) > 3 else ""  # a process without which there is no use in waiting
-    variables = {
-        "REQUEST_METHOD": "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", "REQUEST_URI": path,
-        "SERVER_NAME": "localhost", "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.0", "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.url_scheme": "https",
-    }
-    packed = b""
-    for word in [word for pair in variables.items() for word in pair]:
-        encoded = word.encode("utf-8")
-        packed += struct.pack("<H", len(encoded)) + encoded
-    begun = time.time()
-    while True:
-        try:
-            if listen.startswith("/"):
-                line = socket.socket(socket.AF_UNIX)
-                line.settimeout(limit)
-                line.connect(listen)
-            else:
-                host, _, port = listen.rpartition(":")
-                line = socket.create_connection((host, int(port)), limit)
-            line.sendall(struct.pack("<BHB", 0, len(packed), 0) + packed)
-            status = line.recv(64).split(b" ")[1:2]
-            line.close()
-            break
-        except (OSError, IOError) as error:
-            if time.time() - begun > limit or (server and not os.path.exists("/proc/" + server)):
-                raise SystemExit("the app does not answer on %s: %s" % (listen, error))
-            time.sleep(0.2)
-    if not status or status[0][:1] not in (b"1", b"2", b"3", b"4"):
-        raise SystemExit("the app answers %s on %s with %s" % (path, listen, b" ".join(status).decode() or "nothing"))
-
-
 def states(server, _names):
     settings = start_settings(server)
     for item in server.supervisor.getAllProcessInfo():
@@ -383,7 +346,7 @@ def states(server, _names):
 
 
 ACTIONS = {
-    "apply": apply, "ask-app": ask_app, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
+    "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
     "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
 }
 
