@@ -26,7 +26,7 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv); PYTHON=… names another."; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
 
 # The tools that only the tests need; the lab sees to its own.
