@@ -89,3 +89,28 @@ def test_a_sudo_password_that_is_asked_for_travels_and_shows_nowhere(deployed: S
         assert found.strip() == "nowhere"
     finally:
         deployed.root(f"cp /root/poms.sudoers {SUDOERS}; chmod 440 {SUDOERS}; usermod -p '*' poms")
+
+
+def test_a_host_behind_a_jump_host_is_reached_and_a_fault_of_the_jump_is_told_as_such(
+    deployed: Site, tmp_path: Path
+) -> None:
+    address, jump = deployed.address(), deployed.address("fermicloud045")
+    (tmp_path / ".ssh").mkdir()
+    key = deployed.lab.identity_file
+    (tmp_path / ".ssh/config").write_text(
+        f"Host {address}\n  ProxyJump poms@{jump}\nHost {jump}\n  IdentityFile {key}\n"
+    )
+    deployed.root("rm -f /tmp/from", "pomsgpvm01")
+    deployed.poms("cp $HOME/.bashrc $HOME/.bashrc.kept; echo 'echo $SSH_CLIENT > /tmp/from' >> $HOME/.bashrc")
+    try:
+        said = deployed.fab("-H", "pomsgpvm01", "status", home=tmp_path)
+        assert said.code == 0, said.all
+        assert deployed.root("cut -d ' ' -f 1 /tmp/from").strip() == jump
+    finally:
+        deployed.poms("mv $HOME/.bashrc.kept $HOME/.bashrc")
+    lines = deployed.lab.known_hosts.read_text().splitlines()
+    (tmp_path / "known").write_text("\n".join(line for line in lines if jump not in line) + "\n")
+    inventory = deployed.changed(tmp_path)
+    inventory.write_text(inventory.read_text().replace(str(deployed.lab.known_hosts), str(tmp_path / "known")))
+    said = deployed.fab("-H", "pomsgpvm01", "status", home=tmp_path, inventory=inventory)
+    assert (said.code, f"{jump}" in said.err, "host key" in said.err) == (1, True, True), said.all
