@@ -7,10 +7,22 @@ exec 3>&1 1>&2
 trap '' PIPE
 export SHLVL=2 # a bash that takes itself for the first of an SSH login reads .bashrc, greeting and all
 
+COMMAND_LIMIT=300 # seconds for a command of the inventory's
+
 # What the scripts are told and the functions below use.
 state_dir='' activate='' supervisord_conf='' supervisor_socket='' sudo_password=''
 
 say() { printf '%s\n' "$*" >&3 || :; }
+
+# The folder of the release that this host runs; empty before the first. A power cut may have left the newer link.
+running_release() {
+    for link in "$state_dir/current.new" "$state_dir/current"; do
+        if [ -r "$link/manifest" ]; then
+            echo "$state_dir/$(readlink "$link")"
+            return
+        fi
+    done
+}
 
 # The last lines of a file as one word, for the operator's eyes.
 encoded_tail() { tail -n "$1" "$2" | base64 | tr -d '\n'; }
@@ -23,14 +35,14 @@ run_command() {
     set --
     while IFS= read -r word; do set -- "$@" "$word"; done <"$command_file"
     if [ "$1" != sudo ]; then
-        "$@" </dev/null 3>&- 4<&- 9>&-
+        timeout "$COMMAND_LIMIT" "$@" </dev/null 3>&- 4<&- 5>&- 9>&-
     else
         shift
         [ -z "$sudo_password" ] || printf '%s\n' "$sudo_password" | sudo -S -p '' -v
         if [ -z "$sudo_password" ] || sudo -n -v 2>/dev/null; then
-            sudo -n -- "$@" </dev/null
+            timeout "$COMMAND_LIMIT" sudo -n -- "$@" </dev/null
         else # a site that keeps no ticket
-            printf '%s\n' "$sudo_password" | sudo -S -p '' -- "$@"
+            printf '%s\n' "$sudo_password" | timeout "$COMMAND_LIMIT" sudo -S -p '' -- "$@"
         fi
     fi
 }
@@ -49,7 +61,7 @@ with_products() {
             exit 127
         fi
         exec "${products[@]:1}"
-    ' poms-ops "$activate" "$@" 3>&- 4<&- 9>&-
+    ' poms-ops "$activate" "$@" 3>&- 4<&- 5>&- 9>&-
 }
 
 # The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.

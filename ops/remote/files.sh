@@ -25,12 +25,17 @@ keep_one() {
         echo "$path is there and cannot be read, so it cannot be kept: give $(id -un) the right to read it"
         return 1
     fi
-    if [ ! -w "$(dirname "$path")" ] && [ ! -w "$path" ]; then
+    if [ "$(digest_of "$path")" != "$seen" ]; then
+        echo "$path was changed by somebody else since it was looked at"
+        return 1
+    fi
+    find_places
+    if ! may_rename && { [ ! -w "$target" ] || [ "$seen" = absent ]; }; then
         echo "$(id -un) may write neither $path nor its folder"
         return 1
     fi
-    if [ "$(digest_of "$path")" != "$seen" ]; then
-        echo "$path was changed by somebody else since it was looked at"
+    if ! may_rename && [ "$wanted" = absent ]; then
+        echo "$(id -un) may not remove $path: its folder cannot be written"
         return 1
     fi
     if [ "$seen" = absent ]; then : >"$pending/absent.$number"; else cp -p "$path" "$pending/old.$number"; fi
@@ -38,26 +43,60 @@ keep_one() {
 
 keep_all() { each_file keep_one; }
 
-place() { # file $1 at path $2 with mode $3: by rename where the directory allows it, else within the file
-    target=$(readlink -f "$2") || target=$2 # a link stays one
+# For $path: the file itself, behind links; its folder; and two names beside it that Apache, which loads *.conf, never
+# loads: the new file before it is renamed, and an old one of another owner, so that it can come back as it was.
+find_places() {
+    target=$(readlink -f "$path") || target=$path
     folder=$(dirname "$target")
-    if [ ! -w "$folder" ]; then
-        cat "$1" >"$target"
-        return
-    fi
-    fresh=$folder/.$(basename "$target").poms-ops-new # Apache loads *.conf, so never this
-    cp -p "$1" "$fresh" && chmod "$3" "$fresh" && { sync "$fresh" 2>/dev/null || sync; } && mv -f "$fresh" "$target"
+    fresh=$folder/.$(basename "$target").poms-ops-new
+    aside=$folder/.$(basename "$target").poms-ops-old
 }
 
-swap_one() { place "$pending/new.$number" "$path" "$mode"; }
+may_rename() { # in $folder; in a sticky one only what is ours
+    [ -w "$folder" ] && { [ ! -k "$folder" ] || [ -O "$folder" ] || [ ! -e "$target" ] || [ -O "$target" ]; }
+}
+
+place() { # file $1 at $path with mode $2: by rename where the folder allows it, else within the file
+    find_places
+    if ! may_rename; then
+        cat "$1" >"$target"
+        sync "$target" 2>/dev/null || sync
+        return
+    fi
+    cp -p "$1" "$fresh" && keep_group && chmod "$2" "$fresh" && { sync "$fresh" 2>/dev/null || sync; } && put_aside &&
+        mv -f "$fresh" "$target"
+}
+
+keep_group() { # of a file that is replaced, where this account is in it
+    [ ! -e "$target" ] || chgrp --reference="$target" "$fresh" 2>/dev/null || :
+}
+
+put_aside() { # an old file of another owner: a copy that is put back would be this account's
+    if [ -n "$swapping" ] && [ -e "$target" ] && [ ! -O "$target" ]; then mv -f "$target" "$aside"; fi
+}
+
+swap_one() {
+    swapping=yes
+    if [ "$wanted" != absent ]; then
+        place "$pending/new.$number" "$mode"
+    else
+        find_places
+        put_aside
+        rm -f "$target"
+    fi
+}
 
 swap_all() { each_file swap_one; }
 
 put_back_one() { # goes on behind a failure: every other file shall still be put back
-    rm -f "$(dirname "$path")/.$(basename "$path").poms-ops-new"
-    if [ -e "$pending/absent.$number" ]; then
+    swapping=
+    find_places
+    rm -f "$fresh"
+    if [ -e "$aside" ]; then
+        mv -f "$aside" "$target" || not_back="$not_back $path"
+    elif [ -e "$pending/absent.$number" ]; then
         rm -f "$path" || not_back="$not_back $path"
-    elif ! is_back && ! place "$pending/old.$number" "$path" "$(stat -c %a "$pending/old.$number")"; then
+    elif ! is_back && ! place "$pending/old.$number" "$(stat -c %a "$pending/old.$number")"; then
         not_back="$not_back $path"
     fi
 }
@@ -73,5 +112,13 @@ put_back_files() {
         say "note could not be put back:$not_back; the old files are kept in $pending"
         return 1
     fi
+    sync
     rm -f "$pending/swapping"
 }
+
+forget_one() {
+    find_places
+    rm -f "$aside"
+}
+
+forget_aside() { each_file forget_one; }

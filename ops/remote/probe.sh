@@ -1,10 +1,29 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., "place FOLDER" ..., end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
-#           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the last release; "release ID" and "commit HASH" of it;
+#           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
+#           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release;
 #           "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
 say poms-ops probe
+asked='
+'
+
+look_at() { # $1: the digest that is wanted, $2: the path
+    if [ ! -e "$2" ]; then
+        say "absent $2"
+    elif [ ! -r "$2" ] || [ ! -f "$2" ]; then
+        say "unreadable $2"
+    else
+        digest=$(sha256sum <"$2")
+        digest=${digest%% *}
+        # In a folder that is not ours a file can be written and keeps its mode.
+        if [ -w "$(dirname "$2")" ]; then place=ours; else place=theirs; fi
+        say "file $digest $(stat -L -c %a -- "$2") $place $2"
+        [ "$digest" = "$1" ] || say "content $(base64 <"$2" | tr -d '\n')"
+    fi
+}
+
 while IFS= read -r line; do
     value=${line#* }
     case $line in
@@ -12,20 +31,9 @@ while IFS= read -r line; do
     "supervisord_conf "*) supervisord_conf=$value ;;
     "supervisor_socket "*) supervisor_socket=$value ;;
     "file "*)
-        wanted=${value%% *}
-        path=${value#* }
-        if [ ! -e "$path" ]; then
-            say "absent $path"
-        elif [ ! -r "$path" ] || [ ! -f "$path" ]; then
-            say "unreadable $path"
-        else
-            digest=$(sha256sum <"$path")
-            digest=${digest%% *}
-            # In a folder that is not ours a file can be written and keeps its mode.
-            if [ -w "$(dirname "$path")" ]; then place=ours; else place=theirs; fi
-            say "file $digest $(stat -L -c %a -- "$path") $place $path"
-            [ "$digest" = "$wanted" ] || say "content $(base64 <"$path" | tr -d '\n')"
-        fi
+        asked="$asked${value#* }
+"
+        look_at "${value%% *}" "${value#* }"
         ;;
     "place "*)
         # The files that lie in one of our folders, for what nobody manages.
@@ -36,10 +44,17 @@ while IFS= read -r line; do
     end) break ;;
     esac
 done
-if [ -r "$state_dir/current/manifest" ]; then
-    while IFS= read -r line; do say "deployed $line"; done <"$state_dir/current/manifest"
-    sed -n 's/^commit /commit /p' "$state_dir/current/meta" >&3
-    say "release $(basename "$(readlink "$state_dir/current")")"
+running=$(running_release)
+if [ -n "$running" ]; then
+    while IFS= read -r line; do
+        say "deployed $line"
+        path=${line#* * }
+        case $asked in *"
+$path
+"*) ;; *) look_at '' "$path" ;; esac
+    done <"$running/manifest"
+    sed -n 's/^commit /commit /p' "$running/meta" >&3
+    say "release ${running##*/}"
 fi
 if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then say "lock $(cat "$state_dir/lock")"; fi
 if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi

@@ -56,19 +56,29 @@ lay_out() {
     rm -rf "$pending"/folder.* "$pending/folders"
     : >"$pending/folders"
     apache_root=$(cat "$pending/apache_root")
-    while read -r number mode _ _ path; do
+    while read -r number mode _ wanted path; do
         folder=$(dirname "$path")
         case $folder/ in "$apache_root"/*) ;; *) continue ;; esac
-        if ! grep -qF " $folder" "$pending/folders"; then
+        if [ -z "$(number_of "$folder")" ]; then
             printf '%s %s\n' "$number" "$folder" >>"$pending/folders"
             cp -RL "$folder" "$pending/folder.$number"
         fi
-        if [ "$1" = staged ]; then
-            laid=$(grep -F " $folder" "$pending/folders" | cut -d ' ' -f 1)
-            cp "$pending/new.$number" "$pending/folder.$laid/$(basename "$path")"
-            chmod "$mode" "$pending/folder.$laid/$(basename "$path")"
-        fi
+        if [ "$1" = staged ]; then lay_one "$pending/folder.$(number_of "$folder")/$(basename "$path")"; fi
     done <"$pending/files"
+}
+
+number_of() { # the laid out folder $1
+    while read -r laid_number laid_folder; do
+        if [ "$laid_folder" = "$1" ]; then echo "$laid_number"; fi
+    done <"$pending/folders"
+}
+
+lay_one() { # the staged file as $1
+    rm -f "$1"
+    if [ "$wanted" != absent ]; then
+        cp "$pending/new.$number" "$1"
+        chmod "$mode" "$1"
+    fi
 }
 
 # Which certificates and keys the laid out files name, of which this account cannot read the key: these are replaced.
@@ -106,11 +116,62 @@ try_apache() { # the tree as lay_out left it; $1: what the account does in there
         "$1" </dev/null 3>&- 4<&- 9>&-
 }
 
+# Where there are no namespaces: -t on a copy of the server root, which says of itself that it is the root. Links in it
+# (modules, logs, run) lead where they led.
+lay_out_copy() { # as it is, or ($1 = staged) as it would be
+    apache_root=$(cat "$pending/apache_root")
+    copy=$pending/folder.root
+    rm -rf "$copy"
+    mkdir "$copy"
+    for entry in "$apache_root"/*; do
+        if [ -L "$entry" ]; then
+            ln -s "$(readlink -f "$entry")" "$copy/"
+        else
+            cp -RL "$entry" "$copy/" || : # a key that this account cannot read
+        fi
+    done
+    while read -r number mode _ wanted path; do
+        case $path in "$apache_root"/*) ;; *) continue ;; esac
+        if [ "$1" = staged ]; then lay_one "$copy/${path#"$apache_root"/}"; fi
+    done <"$pending/files"
+    find "$copy" -name '*.conf' -exec sed -i -e "/^[ \t]*\(ServerRoot\|Include\|IncludeOptional\)[ \t]/I{
+        s|\([ \t\"']\)$apache_root\([/\"' \t]\|\$\)|\1$copy\2|}" {} +
+}
+
+# Test the copy; httpd lists what it has read, for a copy whose files nobody reads proves nothing.
+try_copy() {
+    httpd=$(head -n 1 "$pending/configtest")
+    main=$("$httpd" -V | sed -n 's/.*SERVER_CONFIG_FILE="\(.*\)".*/\1/p')
+    "$httpd" -t -d "$copy" -f "$main" -D DUMP_INCLUDES >"$pending/folder.read" || return 1
+    while read -r _ _ _ wanted path; do
+        case $path in "$apache_root"/*.conf) ;; *) continue ;; esac
+        if [ "$wanted" != absent ] && ! grep -qF "$copy/${path#"$apache_root"/}" "$pending/folder.read"; then
+            unread=$path
+            return 1
+        fi
+    done <"$pending/files"
+}
+
+prove_copy() {
+    unread=
+    lay_out_copy staged
+    if try_copy; then
+        say "proof tested Apache as it would be, in a copy: this host gives the account no namespaces for a trial start"
+        return 0
+    fi
+    if [ -z "$unread" ]; then
+        lay_out_copy live
+        if try_copy >/dev/null 2>&1; then return 1; fi
+    fi
+    say "proof none this host gives the account no namespaces, and Apache cannot be tested in a copy:" \
+        "it is tested once the files are in place"
+}
+
 prove_apache() {
     proof_level
     if [ "$proof" = none ]; then
-        say "proof none this host gives the account no namespaces of its own: Apache is tested once the files are in place"
-        return 0
+        prove_copy
+        return
     fi
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=proof \
         -keyout "$pending/proof.key" -out "$pending/proof.pem" 2>/dev/null

@@ -17,7 +17,8 @@ for folder in "$state_dir"/releases/*/; do
     say "release $(basename "$folder")"
     sed 's/^/meta /' "$folder/meta" >&3
 done
-if [ -e "$state_dir/current" ]; then say "current $(basename "$(readlink "$state_dir/current")")"; fi
+running=$(running_release)
+if [ -n "$running" ]; then say "current ${running##*/}"; fi
 if [ -n "$asked" ] && [ -r "$state_dir/releases/$asked/manifest" ]; then
     while IFS= read -r line; do
         say "manifest $line"

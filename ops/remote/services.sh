@@ -39,6 +39,7 @@ reload_one() {
 
 reload_all() {
     while read -r what how name; do
+        if [ -n "$listener" ] && unwanted; then return 1; fi
         reload_one
         # Done: take the line off what is owed.
         printf '%s\n' "$what${how:+ $how}${name:+ $name}" >"$pending/done"
@@ -47,8 +48,13 @@ reload_all() {
     done <"$pending/reloads"
 }
 
-undo_reloads() { # the old files are back: the same services take them in; a supervisord that we started ends
+# The old files are back: the same services take them in. A supervisord that we started ends; one that ran before and
+# has ended since, of a boot perhaps, starts, and its programs read the old files by that.
+undo_reloads() {
     sed -i 's/^supervisord start$/supervisord shutdown/' "$pending/reloads"
+    if [ -e "$pending/running" ] && [ "$(supervisord_state)" = down ]; then
+        sed -i -e '/^supervisord /d' -e '/^program /d' -e '$a supervisord start' "$pending/reloads"
+    fi
     cp "$pending/reloads" "$state_dir/owed"
     sync "$state_dir/owed" 2>/dev/null || sync
     reload_all
@@ -58,6 +64,7 @@ undo_reloads() { # the old files are back: the same services take them in; a sup
 
 look_before() { # what is well now: the ports that answer, the programs that run, the app
     : >"$pending/well"
+    [ -e "$state_dir/current" ] || : >"$pending/first"
     while read -r port; do
         if accepts "$port"; then echo "port $port" >>"$pending/well"; fi
     done <"$pending/listens"
@@ -75,6 +82,12 @@ app_answers() { # within $1 seconds
 }
 
 look_after() {
+    first=
+    if [ -e "$pending/first" ]; then first=yes; fi
+    look_now
+}
+
+look_now() {
     worse=
     while read -r port; do
         if answers "$port"; then continue; fi
@@ -91,8 +104,13 @@ look_after() {
     [ -z "$worse" ]
 }
 
-compare() { # check $1 fails now, as $2 says: does that make it worse?
-    if grep -qxF -e "$1" "$pending/well" || [ ! -e "$state_dir/current" ]; then
+look_again() { # after the old files were put back: what was well is to be so again, and no more than that
+    first=
+    look_now
+}
+
+compare() { # check $1 fails now, as $2 says: does that make it worse? A host's first deploy has to answer in any case.
+    if grep -qxF -e "$1" "$pending/well" || [ -n "$first" ]; then
         echo "$2"
         worse=yes
     else

@@ -6,12 +6,13 @@
 #   "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
 #   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
+#   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
 #   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH";
 #   "password" followed by a line with sudo's password.
-# Then an empty line every few seconds; and when "verdict" was said: "commit", or another word to put back. The end of
-# the input, and silence beyond the limit, put back too.
+# Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
+# input, and silence beyond the limit put back what was changed so far.
 #
 # Everything needed to put back lies in $state_dir/pending before the first file changes, so that a later run can.
 say poms-ops transaction
@@ -39,53 +40,67 @@ journal() {
     say "step $1"
 }
 
-read_request() { # into $pending, which is the request's own folder until what went before is recovered
+# Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
+read_request() {
     number=0
     while IFS= read -r line; do
         kind=${line%% *}
         value=${line#* }
         case $kind in
-        state_dir) state_dir=$value ;;
-        by)
-            take_lock "$value"
-            trap ended EXIT
+        state_dir)
+            state_dir=$value
+            mkdir -p "$state_dir"
+            incoming=$(mktemp -d "$state_dir/incoming.XXXXXX")
+            trap 'rm -rf "$incoming"' EXIT
             trap 'exit 1' INT TERM HUP
-            pending=$state_dir/incoming
-            rm -rf "$pending"
-            mkdir "$pending"
+            (be_impatient) >/dev/null 2>&1 3>&- & # in parentheses: dash keeps copies of the descriptors otherwise
+            impatient=$!
             ;;
+        by) by=$value ;;
         supervisord_conf) supervisord_conf=$value ;;
         supervisor_socket) supervisor_socket=$value ;;
         activate) activate=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
         meta | manifest | configtest | apache | listens | app | apache_root | apache_run | apache_logs)
-            printf '%s\n' "$value" >>"$pending/$kind"
+            printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
-        directory) printf '%s\n' "$value" >>"$pending/directories" ;;
-        reload) printf '%s\n' "$value" >>"$pending/reloads" ;;
+        directory) printf '%s\n' "$value" >>"$incoming/directories" ;;
+        reload) printf '%s\n' "$value" >>"$incoming/reloads" ;;
         file)
             number=$((number + 1))
-            printf '%s %s\n' "$number" "$value" >>"$pending/files"
+            printf '%s %s\n' "$number" "$value" >>"$incoming/files"
             ;;
-        content) if [ "$line" = content ]; then : >"$pending/new.$number"; else
-            printf '%s\n' "$value" | base64 -d >"$pending/new.$number"
+        content) if [ "$line" = content ]; then : >"$incoming/new.$number"; else
+            printf '%s\n' "$value" | base64 -d >"$incoming/new.$number"
         fi ;;
-        log_file) printf '%s\n' "$value" >>"$pending/log_files" ;;
-        parser) printf '%s %s\n' "$value" "$number" >>"$pending/parsers" ;;
+        log_file) printf '%s\n' "$value" >>"$incoming/log_files" ;;
+        parser) printf '%s %s\n' "$value" "$number" >>"$incoming/parsers" ;;
         password) IFS= read -r sudo_password ;;
         end)
-            for name in directories files listens log_files manifest meta parsers reloads; do touch "$pending/$name"; done
-            whole=yes
-            break
+            for name in directories files listens log_files manifest meta parsers reloads; do touch "$incoming/$name"; done
+            kill -9 "$impatient"
+            return 0
             ;;
         esac
     done
+    exit 1 # the line was cut before the request was whole
+}
+
+be_impatient() { # end this process, and what it has staged, unless the request is whole in time
+    seconds=0
+    while [ "$seconds" -lt "$REQUEST_LIMIT" ]; do
+        sleep 1
+        kill -0 $$
+        seconds=$((seconds + 1))
+    done
+    rm -rf "$incoming"
+    kill -9 $$
 }
 
 verify_staged() { # what arrived is what was sent
     while read -r number _ _ wanted path; do
-        if [ "$(digest_of "$pending/new.$number")" != "$wanted" ]; then
+        if [ "$wanted" != absent ] && [ "$(digest_of "$pending/new.$number")" != "$wanted" ]; then
             echo "the content of $path did not arrive whole; is there space in $state_dir?"
             exit 1
         fi
@@ -93,25 +108,29 @@ verify_staged() { # what arrived is what was sent
 }
 
 ended() { # however this process ends, a host that was changed half-way is put back first
+    stop_listening
     if [ -e "$state_dir/pending/swapping" ]; then
         pending=$state_dir/pending
         put_back_files || :
     fi
-    rm -rf "$state_dir/incoming"
+    rm -rf "$incoming"
     release_lock
 }
 
 recover() { # from a deploy that was killed after its first file changed
+    finish_link
+    find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending
         exec 2>>"$pending/log" >&2
+        journal recover
         if ! put_back_files; then
             say "ended broken"
             exit 1
         fi
+        : >"$pending/reloading" # a boot, or somebody else's reload, may have taken half of the new files in meanwhile
         take_in_again
         say "note a deploy that was killed before its end was put back first: $(head -n 1 "$pending/meta")"
-        if failed; then say "note a service did not take the old files in: it is owed a reload"; fi
         record "rolled-back killed before its end"
     fi
     rm -rf "$state_dir/pending"
@@ -135,19 +154,27 @@ take_in_again() { # the old files are back; services that had begun to take the 
     status=0
     if [ -e "$pending/reloading" ]; then
         attempt undo_reloads
+        if failed; then
+            say "note a service did not take the old files in: it is owed a reload"
+            return 0
+        fi
+        attempt look_again
+        if failed; then say "note the old files are back, but it is not as it was: $(tail -n 1 "$pending/log")"; fi
     elif [ -e "$pending/owed.before" ]; then
         cp "$pending/owed.before" "$state_dir/owed"
     fi
 }
 
-refuse() { # nothing has changed yet, and step $1 failed
-    tell_failure failed "$1"
+refuse() { # nothing has changed yet, and step $2 failed ("failed"), or it is not wanted any more ("unwanted")
+    stop_listening
+    tell_failure "$1" "$2"
     rm -rf "$pending"
     say "ended unchanged"
     exit 1
 }
 
-give_up() { # something has changed, and step $2 failed ("failed") or the result was not wanted ("unwanted")
+give_up() { # the same once something has changed
+    stop_listening
     tell_failure "$1" "$2"
     journal put-back
     if ! put_back_files; then
@@ -166,10 +193,20 @@ record() { # keep how it ended, "$1", and what was there before, as a release
     name=$(sed -n 's/^release //p' "$pending/meta")
     folder=$state_dir/releases/${name:-unknown}
     rm -rf "$folder"
+    # Before the rename, since a power cut may come behind it: the link leads nowhere until then.
+    case $1 in committed) ln -sfn "releases/$name" "$state_dir/current.new" ;; esac
     mv "$pending" "$folder" # from here on nothing is half-done
-    case $1 in committed) ln -sfn "releases/$name" "$state_dir/current" ;; esac
+    finish_link
     rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.*
-    rm -f "$folder/reloading" "$folder/swapping"
+    rm -f "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
+}
+
+finish_link() { # the release that was recorded last is the running one
+    if [ -e "$state_dir/current.new" ]; then
+        mv -fT "$state_dir/current.new" "$state_dir/current"
+    else
+        rm -f "$state_dir/current.new"
+    fi
 }
 
 commit() {
@@ -183,6 +220,7 @@ commit() {
     while read -r digest _ path; do # the contents, so that this release can be had back
         [ -e "$state_dir/objects/$digest" ] || cp "$path" "$state_dir/objects/$digest" || :
     done <"$pending/manifest"
+    forget_aside
     record committed
     prune
     say "ended committed"
@@ -201,82 +239,111 @@ prune() { # the oldest releases beyond $keep, but never the running one, and con
     rm -f "$state_dir/objects.named"
 }
 
-# Wait for a word from the operator's side and set $verdict. One process listens and one watches the time; both write
-# to the pipe that this one reads.
-wait_for_verdict() {
+# ---- the operator's side ----------------------------------------------------------------------------------------------
+
+# One process hears it and one watches the time. A word, the end of the input and silence beyond the limit are a line
+# in $pending/said, which each step looks at, and in the pipe that the wait for the verdict reads: the first one counts.
+listen() {
     mkfifo "$pending/word"
     exec 5<>"$pending/word"
     : >"$pending/heard"
+    : >"$pending/said"
     (
         while IFS= read -r line; do
-            if [ -n "$line" ]; then printf '%s\n' "$line" >&5; else : >"$pending/heard"; fi
+            if [ -n "$line" ]; then hear "$line"; else : >"$pending/heard"; fi
         done <&4
-        echo "the line to the operator was lost" >&5
+        hear "the line to the operator was lost"
     ) 3>&- 9>&- &
     listener=$!
     (
         while sleep 1; do
             now=$(date +%s)
             if [ $((now - $(stat -c %Y "$pending/heard"))) -gt "$limit" ]; then
-                echo "nothing was heard from the operator for $limit seconds" >&5
+                hear "nothing was heard from the operator for $limit seconds"
                 break
             fi
             kill -0 $$ # this process outlives none that it works for
         done
-    ) 3>&- 9>&- &
+    ) 3>&- 4<&- 9>&- &
     watchdog=$!
-    say verdict
-    IFS= read -r verdict <&5
-    # By -9: a child that is still being born has this process's traps, and would put back what is to be kept.
-    kill -9 "$listener" "$watchdog" 2>/dev/null || :
-    wait 2>/dev/null || :
-    rm -f "$pending/word" "$pending/heard"
 }
 
-pending='' limit=60 keep=20 sudo_password='' whole=''
+hear() {
+    printf '%s\n' "$1" >>"$pending/said"
+    printf '%s\n' "$1" >&5
+}
+
+stop_listening() {
+    # By -9: a child that is still being born has this process's traps, and would put back what is to be kept.
+    [ -z "$listener" ] || kill -9 "$listener" "$watchdog" 2>/dev/null || :
+    listener=
+}
+
+unwanted() { # has the operator's side said anything but "commit", or fallen silent?
+    [ -s "$pending/said" ] && [ "$(head -n 1 "$pending/said")" != commit ]
+}
+
+# ---- the steps --------------------------------------------------------------------------------------------------------
+
+before_swap() { # step $1 does $2: whatever fails has changed nothing
+    if unwanted; then refuse unwanted "$(head -n 1 "$pending/said")"; fi
+    journal "$1"
+    attempt "$2"
+    if failed; then refuse failed "$1"; fi
+}
+
+after_swap() { # step $1 does $2: whatever fails is put back
+    journal "$1"
+    attempt "$2"
+    if failed; then give_up failed "$1"; fi
+    if unwanted; then give_up unwanted "$(head -n 1 "$pending/said")"; fi
+}
+
+note_what_is_owed() { # on disk before the first file changes
+    touch "$state_dir/owed"
+    cp "$state_dir/owed" "$pending/owed.before"
+    cp "$pending/reloads" "$state_dir/owed"
+    : >"$pending/swapping"
+    sync
+}
+
+reload_services() {
+    : >"$pending/reloading"
+    attempt reload_all
+    if unwanted; then give_up unwanted "$(head -n 1 "$pending/said")"; fi
+    if failed; then give_up failed "$(sed -n '$s/.* //p' "$pending/journal")"; fi
+}
+
+wait_for_verdict() {
+    journal verdict
+    say verdict
+    IFS= read -r verdict <&5
+    if [ "$verdict" != commit ]; then give_up unwanted "$verdict"; fi
+    stop_listening
+}
+
+REQUEST_LIMIT=60 # seconds in which the request must have come
+incoming='' pending='' by='' limit=60 keep=20 sudo_password='' listener=''
 read_request
-[ -n "$whole" ] || exit 1 # the line was cut before the request was whole
 exec 4<&0 </dev/null
-incoming=$pending
+take_lock "$by"
+trap ended EXIT
 recover
 mv "$incoming" "$state_dir/pending"
 pending=$state_dir/pending
 exec 2>>"$pending/log" >&2
+listen
 
-journal stage
-attempt verify_staged
-if failed; then refuse stage; fi
-journal directories
-attempt make_directories
-if failed; then refuse directories; fi
-journal keep
-attempt keep_all
-if failed; then refuse keep; fi
-journal prove
-attempt prove_all
-if failed; then refuse prove; fi
-journal look
-attempt look_before
-if failed; then refuse look; fi
-touch "$state_dir/owed"
-cp "$state_dir/owed" "$pending/owed.before"
-cp "$pending/reloads" "$state_dir/owed"
-: >"$pending/swapping"
-sync
-journal swap
-attempt swap_all
-if failed; then give_up failed swap; fi
-if grep -qx apache "$pending/reloads"; then
-    journal configtest
-    attempt configtest
-    if failed; then give_up failed configtest; fi
-fi
-: >"$pending/reloading"
-attempt reload_all
-if failed; then give_up failed "$(sed -n '$s/.* //p' "$pending/journal")"; fi
-journal check
-attempt look_after
-if failed; then give_up failed check; fi
+before_swap stage verify_staged
+before_swap directories make_directories
+before_swap keep keep_all
+before_swap prove prove_all
+before_swap look look_before
+if unwanted; then refuse unwanted "$(head -n 1 "$pending/said")"; fi
+note_what_is_owed
+after_swap swap swap_all
+if grep -qx apache "$pending/reloads"; then after_swap configtest configtest; fi
+reload_services
+after_swap check look_after
 wait_for_verdict
-if [ "$verdict" != commit ]; then give_up unwanted "$verdict"; fi
 commit

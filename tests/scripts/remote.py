@@ -54,6 +54,22 @@ def run(shell: str, name: str, request: list[str]) -> Ran:
     return Ran(out.decode().splitlines(), err.decode(), running.returncode)
 
 
+def answer(shell: str, name: str, request: list[str], question: str, words: list[str]) -> Ran:
+    """Run script `name`, and send `words`, then the end of the input, once it has said the line `question`."""
+    with start(shell, name, request) as running:
+        assert running.stdin
+        assert running.stdout
+        said = []
+        for line in running.stdout:
+            said.append(line.decode().strip())
+            if said[-1] == question:
+                running.stdin.write("".join(f"{word}\n" for word in words).encode())
+                running.stdin.close()
+        noise = running.stderr.read() if running.stderr else b""
+    assert question in said, said
+    return Ran(said, noise.decode(), running.returncode)
+
+
 def digest(content: bytes) -> str:
     """SHA-256 in hex."""
     return sha256(content).hexdigest()

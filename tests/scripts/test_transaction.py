@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run, start
+from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, run, start
 
 OLD, NEW = b"# old\n", b"# new\n"
 
@@ -40,8 +40,9 @@ def open_folder() -> Iterator[Path]:
 def left_over(fake: FakeHost) -> list[str]:
     """Staged files and locks that should not be there after the end."""
     hidden = [path.name for path in fake.conf.parent.iterdir() if path.name.startswith(".")]
-    left = hidden + [name for name in ("incoming", "pending") if (fake.root / "state" / name).exists()]
-    return left + ([] if (fake.root / "state/lock").read_bytes() == b"" else ["lock"])
+    left = hidden + [p.name for p in (fake.root / "state").iterdir() if p.name.startswith(("incoming", "pending"))]
+    lock = fake.root / "state/lock"
+    return left + (["lock"] if lock.exists() and lock.read_bytes() else [])
 
 
 def test_a_commit_writes_all_files_with_their_modes_and_keeps_the_old(shell: str, fake: FakeHost) -> None:
@@ -87,12 +88,28 @@ def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHo
 
 @pytest.mark.parametrize("verdict", [["rollback"], [], ["interrupted by the operator"]])
 def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
-    ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), *verdict])
+    ran = answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", verdict)
     assert ran.values("ended") == ["rolled-back"]
     assert ran.values("unwanted") == (verdict or ["the line to the operator was lost"])
     assert fake.conf.read_bytes() == OLD
     assert (fake.root / "reloaded").read_bytes() == NEW + OLD
     assert not (fake.root / "state/current").exists()
+
+
+def test_what_is_said_before_anything_changed_leaves_everything_as_it_was(shell: str, fake: FakeHost) -> None:
+    """Apache is asked for nothing, for an operator who has left cannot want what he has not seen."""
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    executable(fake.root / "configtest", f"#!/bin/sh\necho tested >>'{fake.root}/tested'\n")
+    for words in (["interrupted by the operator"], []):
+        ran = answer(shell, "transaction", request, "step stage", words)
+        if ran.values("ended") == ["rolled-back"]:  # it was heard at a later step: then all of it is undone
+            assert (fake.root / "reloaded").read_bytes()[-len(OLD) :] == OLD
+        else:
+            assert ran.values("ended") == ["unchanged"], ran
+            assert not (fake.root / "reloaded").exists()
+        assert ran.values("unwanted") == (words or ["the line to the operator was lost"])
+        assert fake.conf.read_bytes() == OLD
+        assert left_over(fake) == []
 
 
 def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> None:
@@ -102,8 +119,8 @@ def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> No
         if ran:
             assert ran.code == 1
             assert ran.values("ended") == []
+            assert left_over(fake) == []
     assert fake.conf.read_bytes() == OLD
-    assert left_over(fake) == []
 
 
 def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: FakeHost) -> None:
@@ -142,7 +159,8 @@ def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fa
     (pending / "files").write_text(f"1 0644 {digest(OLD)} x {fake.conf}\n2 0644 absent x {other}\n")
     (pending / "old.1").write_bytes(OLD)
     (pending / "absent.2").touch()
-    (pending / "swapping").touch()
+    for name in ("swapping", "meta", "reloads", "listens", "well"):
+        (pending / name).touch()
     fake.conf.write_bytes(b"half done\n")
     other.write_bytes(b"half done\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
