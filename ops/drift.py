@@ -6,7 +6,7 @@ from ops.schema import Host
 from ops.snapshot import Snapshot
 from ops.templates import RenderedFile
 
-SAME, NOT_DEPLOYED, TEMPLATE, EDITED, BOTH, MISSING, MODE, UNREADABLE = (
+SAME, NOT_DEPLOYED, TEMPLATE, EDITED, BOTH, MISSING, MODE, UNREADABLE, GONE = (
     "same",
     "never deployed",
     "the template or the inventory changed",
@@ -15,6 +15,7 @@ SAME, NOT_DEPLOYED, TEMPLATE, EDITED, BOTH, MISSING, MODE, UNREADABLE = (
     "missing on the host",
     "its mode changed",
     "cannot be read",
+    "its template is gone: the next deploy removes it",
 )
 
 
@@ -27,13 +28,14 @@ class Drift:
 
 
 def find_drift(wanted: list[RenderedFile], snapshot: Snapshot) -> list[Drift]:
-    """Every managed file, the unchanged ones too, in the order of `wanted`."""
-    return [Drift(file.path, _state(file, snapshot)) for file in wanted]
+    """Every managed file, the unchanged ones too, in the order of `wanted`; then what is managed no more."""
+    listed = [Drift(file.path, _state(file, snapshot)) for file in wanted]
+    return listed + [Drift(path, GONE) for path in _gone(wanted, snapshot)]
 
 
 def unmanaged(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
     """Files in our places that no template makes: all of the configuration's folder, and what Apache would load."""
-    managed = {file.path for file in wanted}
+    managed = {file.path for file in wanted} | {*_gone(wanted, snapshot)}
     loaded = [path for path in snapshot.present if path.startswith(host.config_dir + "/") or path.endswith(".conf")]
     return [path for path in loaded if path not in managed]
 
@@ -41,6 +43,12 @@ def unmanaged(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> lis
 def places(host: Host) -> list[str]:
     """The folders that are ours to put files in."""
     return [host.config_dir, host.apache.conf_d]
+
+
+def _gone(wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
+    """What the last release put there, is there still, and is not wanted any more."""
+    paths = sorted(snapshot.deployed.keys() - {file.path for file in wanted})
+    return [path for path in paths if path in snapshot.files and snapshot.files[path].digest]
 
 
 def _state(file: RenderedFile, snapshot: Snapshot) -> str:

@@ -27,14 +27,18 @@ class BadInput(OperatorError):
 class HostError(OperatorError):
     """Failed on one host.
 
-    `left` says what was left as it was, `next_step` what to do now; both are printed under the message.
+    `left` says what was left as it was, `next_step` what to do now; both are printed under the message. `outcome` is
+    how it ended in a few words, for a list of hosts.
     """
 
-    def __init__(self, host: str, message: str, *, left: str = "", next_step: str = "") -> None:
+    ended = "failed"
+
+    def __init__(self, host: str, message: str, *, left: str = "", next_step: str = "", outcome: str = "") -> None:
         self.host = host
         self.message = message
         self.left = left
         self.next_step = next_step
+        self.outcome = outcome or self.ended
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -49,11 +53,14 @@ class HostError(OperatorError):
 class Unreachable(HostError):
     """The host cannot be reached or trusted, or the line to it was lost."""
 
+    ended = "not reached"
+
 
 class LockHeld(HostError):
     """Another deploy is at work on the host."""
 
     code = 4
+    ended = "another deploy holds it"
 
 
 @dataclass(frozen=True)

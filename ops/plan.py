@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import RenderedFile, supervisord_conf
+from ops.templates import RenderedFile, file_at, supervisord_conf
 
-CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, UNCHANGED = (
+CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "create",
     "update",
     "take over",
     "edited by hand",
     "unreadable",
+    "remove",
     "unchanged",
 )
 REFUSED = (EDITED, UNREADABLE)
@@ -21,11 +22,15 @@ REFUSED = (EDITED, UNREADABLE)
 
 @dataclass(frozen=True)
 class FileChange:
-    """One managed file and what becomes of it."""
+    """One managed file and what becomes of it.
+
+    `gone`: it is wanted no more, and `wanted` is empty. Where it was edited by hand too, `kind` says that.
+    """
 
     wanted: RenderedFile
     found: FoundFile
     kind: str
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,7 @@ class Plan:
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
-    file in; `unread` has files that no program's command names; `left_behind` those of the last release that are not
-    managed any more; `replaced` the programs with new settings.
+    file in; `unread` has files that no program's command names; `replaced` the programs with new settings.
     """
 
     host: Host
@@ -44,7 +48,6 @@ class Plan:
     supervisord: str
     programs: list[tuple[str, str]]
     unread: list[str] = field(default_factory=list)
-    left_behind: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
 
     def reload_lines(self) -> list[str]:
@@ -84,6 +87,8 @@ class Plan:
 def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
     """Compare, and say which services that touches."""
     changes = [_compare(file, snapshot) for file in wanted]
+    if wanted:  # else only what is owed is made up for
+        changes += _gone(host, {file.path for file in wanted}, snapshot)
     changed = [change for change in changes if change.kind != UNCHANGED]
     touched = {change.wanted.service for change in changed if _differs(change)} | {
         line for line in snapshot.owed if line == "apache"
@@ -105,7 +110,6 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         supervisord,
         list(dict.fromkeys(programs)),
         unread,
-        _left_behind(wanted, snapshot),
         sorted(replaced),
     )
 
@@ -128,8 +132,19 @@ def _names(program: Program, path: str) -> bool:
     return any(re.search(rf"(?:^|[\s'\"=:,]){re.escape(text)}{ends}", program.command) for text in spellings)
 
 
-def _left_behind(wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
-    return sorted(snapshot.deployed.keys() - {file.path for file in wanted}) if wanted else []
+def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
+    """What the last release put there and nobody wants any more; supervisord keeps its own file in any case."""
+    changes = []
+    for path in sorted(snapshot.deployed.keys() - wanted - {supervisord_conf(host)}):
+        found = snapshot.files.get(path) or FoundFile(path, None)
+        if not found.readable:
+            kind = UNREADABLE
+        elif found.digest is None:
+            continue
+        else:
+            kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED
+        changes.append(FileChange(file_at(host, path, b"", found.mode or "0600"), found, kind, gone=True))
+    return changes
 
 
 def _differs(change: FileChange) -> bool:

@@ -1,11 +1,13 @@
 """Carry a plan out: one command on the host (`remote/transaction.sh`), driven to its verdict from here."""
 
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from threading import Event
 
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import HostError, LockHeld, Unreachable
@@ -16,6 +18,9 @@ from ops.schema import Host
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.templates import RenderedFile
+
+_under_way: set[Dialogue] = set()
+_interrupted = Event()
 
 WAIT = "wait for it, or ask whoever it is"
 STEPS = {
@@ -31,8 +36,10 @@ STEPS = {
     "apply-programs": "restarting programs with new settings",
     "restart-supervisord": "restarting supervisord",
     "check": "checking what was reloaded",
+    "verdict": "asking from outside",
     "commit": "recording the release",
     "put-back": "PUTTING BACK what was there",
+    "recover": "PUTTING BACK what a deploy that was killed has left",
 }
 
 
@@ -42,7 +49,7 @@ class Outcome:
 
     release: str
     programs: list[tuple[str, str, str]]
-    proof: str
+    proofs: list[str]
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
@@ -55,13 +62,35 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
         if finding.state != WELL:
             tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
 
-    def judge() -> str:
-        worse = what_got_worse(remote, before)
-        return "; ".join(f"from outside: {found.name}: {found.got}" for found in worse) or "commit"
+    def worse() -> str:
+        return "; ".join(f"from outside: {found.name}: {found.got}" for found in what_got_worse(remote, before))
 
+    host = plan.host
+    if _interrupted.is_set():
+        raise HostError(host.name, "not begun: you interrupted", left="everything", outcome="not tried")
+    account = _Account(host, tell)
     dialogue = remote.start("transaction", [*_request(plan, release), *remote.password_lines(), "end"])
-    with Heartbeat(dialogue):
-        return _follow(plan.host, dialogue, release, tell, judge)
+    _under_way.add(dialogue)
+    try:
+        with Heartbeat(dialogue):
+            if _interrupted.is_set():  # meanwhile
+                interrupt()
+            _follow(dialogue, account, lambda: worse() or "commit")
+    except Unreachable as error:
+        raise Unreachable(
+            host.name,
+            f"{error.message} in the middle of the deploy",
+            left="nothing for long: without a word from here the host puts everything back by itself",
+            next_step=f"fab -H {host.name} diff, as soon as it can be reached",
+            outcome="the line was lost; the host puts back by itself",
+        ) from None
+    finally:
+        _under_way.discard(dialogue)
+    if account.ended == "rolled-back":
+        account.still = worse()
+    if account.ended != "committed":
+        raise _failed(account, dialogue.stderr())
+    return Outcome(release.name, account.programs, account.proofs)
 
 
 def _request(plan: Plan, release: Release) -> Iterator[str]:
@@ -76,12 +105,15 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield from (f"directory {folder}" for folder in directories(plan))
     for change in plan.changed:
         mode = change.found.mode if change.found.mode_is_fixed else change.wanted.mode
-        yield f"file {mode} {change.found.digest or 'absent'} {change.wanted.digest} {change.wanted.path}"
+        wanted = "absent" if change.gone else change.wanted.digest
+        yield f"file {mode} {change.found.digest or 'absent'} {wanted} {change.wanted.path}"
+        if change.gone:
+            continue
         yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
         parser = _parser(host, change.wanted)
         if parser:
             yield f"parser {parser}"
-    for change in plan.changes:
+    for change in (kept for kept in plan.changes if not kept.gone):
         yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
     yield from (f"log_file {path}" for path in _log_files(host))
@@ -124,7 +156,8 @@ def apache_lines(host: Host, action: str) -> Iterator[str]:
 def directories(plan: Plan) -> list[str]:
     """The folders in the account's home that files, logs and sockets need, each once."""
     host = plan.host
-    paths = [change.wanted.path for change in plan.changed if change.wanted.service != "apache"]
+    written = [change.wanted for change in plan.changed if not change.gone]
+    paths = [file.path for file in written if file.service != "apache"]
     paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile, host.app.listen]
     for name, program in host.programs.items():
         paths += log_files(name, program, host.log_dir).values()
@@ -132,71 +165,74 @@ def directories(plan: Plan) -> list[str]:
     return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))
 
 
-def _follow(
-    host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None], judge: Callable[[], str]
-) -> Outcome:
-    """Read the host's steps, give the verdict, and turn the end into a result or an error."""
-    try:
-        return _listen(host, dialogue, release, tell, judge)
-    except Unreachable as error:
-        raise Unreachable(
-            host.name,
-            f"{error.message} in the middle of the deploy",
-            left="nothing for long: without a word from here the host puts everything back by itself",
-            next_step=f"fab -H {host.name} diff, as soon as it can be reached",
-        ) from None
+def interrupt() -> None:
+    """Have every host that is being changed put everything back, and begin no other change."""
+    _interrupted.set()
+    for dialogue in list(_under_way):
+        with contextlib.suppress(Unreachable):
+            dialogue.send(["interrupted by the operator"])
+        dialogue.close_input()
 
 
-def _listen(
-    host: Host, dialogue: Dialogue, release: Release, tell: Callable[[str], None], judge: Callable[[], str]
-) -> Outcome:
-    programs: list[tuple[str, str, str]] = []
-    failure, evidence, proof, ended = "", "", "", ""
-    interrupted = False
+@dataclass
+class _Account:
+    """What the host has told so far; it `asks` once it waits for the verdict.
+
+    `still` is what got worse, and is so although everything was put back.
+    """
+
+    host: Host
+    tell: Callable[[str], None]
+    programs: list[tuple[str, str, str]] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
+    failure: str = ""
+    evidence: str = ""
+    ended: str = ""
+    still: str = ""
+    asks: bool = False
+
+    def take(self, line: str) -> None:
+        """Take one line of the host's in. Raises LockHeld."""
+        kind, _, value = line.partition(" ")
+        if kind == "locked":
+            raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)
+        if kind == "step":
+            self.tell(_step(value))
+        elif kind == "note":
+            self.tell(value)
+        elif kind == "proof":
+            level, _, what = value.partition(" ")
+            self.proofs.append(f"proven ({level}): {what}")
+            self.tell(self.proofs[-1])
+        elif kind in ("failed", "unwanted"):
+            self.failure = f"{_step(value)} failed" if kind == "failed" else value
+        elif kind == "evidence":
+            self.evidence = base64.b64decode(value).decode(errors="replace").rstrip()
+        elif kind == "ended":
+            self.ended = value
+        elif kind == "verdict":
+            self.asks = True
+        elif line.startswith("{"):
+            self.programs.append(_program_line(json.loads(line)))
+
+
+def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], str]) -> None:
+    """Read the host's steps to their end, and give the verdict when it is asked for."""
     lines = dialogue.lines()
+    judged = False
     while True:
         try:
             line = next(lines, None)
-        except KeyboardInterrupt:
-            tell("interrupted: the host puts everything back")
-            interrupted = True
-            dialogue.send(["interrupted by the operator"])
-            dialogue.close_input()
-            lines = dialogue.lines()
-            continue
-        if line is None:
-            break
-        kind, _, value = line.partition(" ")
-        if kind == "locked":
-            raise LockHeld(
-                host.name,
-                f"another deploy is at work: {value}",
-                left="everything",
-                next_step=WAIT,
-            )
-        if kind == "step":
-            tell(_step(value))
-        elif kind == "note":
-            tell(value)
-        elif kind == "proof":
-            level, _, proof = value.partition(" ")
-            tell(f"proven ({level}): {proof}")
-        elif kind in ("failed", "unwanted"):
-            failure = f"{_step(value)} failed" if kind == "failed" else value
-        elif kind == "evidence":
-            evidence = base64.b64decode(value).decode(errors="replace").rstrip()
-        elif kind == "ended":
-            ended = value
-        elif kind == "verdict":
-            if not interrupted:
+            if line is None:
+                return
+            account.take(line)
+            if account.asks and not judged:
+                judged = True
                 dialogue.send([judge()])
-        elif line.startswith("{"):
-            programs.append(_program_line(json.loads(line)))
-    if ended == "committed":
-        return Outcome(release.name, programs, proof)
-    raise _failed(
-        host, failure or dialogue.stderr() or "the host ended the transaction without a word", evidence, ended
-    )
+        except KeyboardInterrupt:
+            account.tell("interrupted: the host puts back what it has changed")
+            interrupt()
+            lines = dialogue.lines()
 
 
 def _step(name: str) -> str:
@@ -207,14 +243,32 @@ def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:
     return str(facts.get("program", "supervisord")), str(facts.get("did", "")), str(facts.get("state", ""))
 
 
-def _failed(host: Host, failure: str, evidence: str, ended: str) -> HostError:
-    left = {
-        "unchanged": "everything: nothing had been changed",
-        "rolled-back": "everything: the files that were there are back, and what was reloaded took them in again",
-        "files-back": "the files that were there are back, but a service did not take them in again: see fab status",
-    }.get(ended, "UNKNOWN: the next deploy puts back what this one kept, before it does anything else")
-    said = f"; the last the host's tools said:\n{_indented(evidence)}" if evidence else ""
-    return HostError(host.name, f"{failure}{said}", left=left, next_step="mend what it names, then deploy again")
+def _failed(account: _Account, stderr: str) -> HostError:
+    left, outcome = {
+        "unchanged": ("everything: nothing had been changed", "nothing changed"),
+        "rolled-back": (
+            "everything: the files that were there are back, and what was reloaded took them in again",
+            "rolled back",
+        ),
+        "files-back": (
+            "the files that were there are back, but not all is as it was (see above): see fab status",
+            "rolled back, but not all is as it was",
+        ),
+    }.get(
+        account.ended,
+        ("UNKNOWN: the next deploy puts back what this one kept, before it does anything else", "UNKNOWN"),
+    )
+    if account.still:
+        left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
+    failure = account.failure or stderr or "the host ended the transaction without a word"
+    said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if account.evidence else ""
+    return HostError(
+        account.host.name,
+        f"{failure}{said}",
+        left=left,
+        next_step="mend what it names, then deploy again",
+        outcome=outcome,
+    )
 
 
 def _indented(text: str) -> str:

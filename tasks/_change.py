@@ -1,31 +1,85 @@
 """What every verb that changes files does with its plan: show it, ask, carry it out, report."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Lock
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import HostError, LockHeld
-from ops.plan import CREATE, EDITED, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
+from ops.errors import BadInput, HostError, LockHeld, OperatorError
+from ops.fleet import Answer, roll_out
+from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
 from ops.programs import need_socket
 from ops.releases import Release, new_release
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
 from ops.templates import RenderedFile
-from ops.transaction import WAIT, Outcome, carry_out
+from ops.transaction import WAIT, Outcome, carry_out, interrupt
+from tasks._verb import show_error
 
 LEAST_FREE = 1024  # kB
-DONE = {CREATE: "created", UPDATE: "updated", TAKE_OVER: "taken over", EDITED: "overwritten, the edit is kept"}
+DONE = {
+    CREATE: "created",
+    UPDATE: "updated",
+    TAKE_OVER: "taken over",
+    EDITED: "overwritten, the edit is kept",
+    REMOVE: "removed, the old one is kept",
+}
+_one_at_a_time = Lock()  # hosts that are changed side by side still show their plans one after the other
+
+ROLLING_HELP = {
+    "yes": "Do not ask for confirmation; without a terminal this is required.",
+    "force": "Overwrite files that were edited on the host since the last deploy (they are kept in the release).",
+    "parallel": "How many hosts are changed at once, after the first one alone (default 1); more need --yes.",
+}
 
 
-def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, force: bool) -> None:
-    """Show the plan and, once it is confirmed, change the host. Raises HostError if it was not wanted or failed."""
-    show_plan(plan)
+def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: bool, parallel: int) -> int:
+    """Change the first host alone, then the others, `parallel` at once; the first failure stops the rest.
+
+    `change` returns how it went in a word or two. Tells of every host how it ended; returns fab's exit code.
+    """
+    if parallel < 1 or parallel > 100:
+        raise BadInput(f"--parallel={parallel}: must be from 1 to 100. Nothing was touched.")
+    if not yes and not console.is_terminal():
+        raise BadInput("There is no terminal to ask on: read 'fab diff', then add --yes. Nothing was touched.")
+    if not yes and parallel > 1:
+        raise BadInput("Hosts that are changed at once cannot be asked about: read 'fab diff', then add --yes.")
+
+    def one(host: Host) -> str:
+        try:
+            return change(host)
+        except OperatorError as error:
+            show_error(error)
+            raise
+
+    answers = roll_out(hosts, one, parallel, interrupt)
+    if len(hosts) > 1:
+        console.table(("host", "how it ended"), [(answer.host.name, _ending(answer)) for answer in answers])
+    return next((answer.error.code for answer in answers if answer.error), 0)
+
+
+def _ending(answer: Answer[str]) -> str:
+    if answer.error:
+        return f"!{getattr(answer.error, 'outcome', 'failed')}"
+    return answer.result or "!not tried"
+
+
+def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, force: bool) -> str:
+    """Show the plan and, once it is confirmed, change the host; how it went.
+
+    Raises HostError if it was not wanted or failed.
+    """
+    with _one_at_a_time:
+        show_plan(plan)
     _refuse_hand_edits(plan, force)
     if not yes and not console.confirm(f"Do this to {plan.host.name}?"):
-        raise HostError(plan.host.name, "not done: you said no", left="everything")
+        raise HostError(plan.host.name, "not done: you said no", left="everything", outcome="not done")
     outcome = carry_out(remote, plan, release, functools.partial(_step, plan.host))
-    _report(plan, outcome)
+    with _one_at_a_time:
+        _report(plan, outcome)
+    return f"committed: release {outcome.release}"
 
 
 def look_and_mend(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
@@ -68,8 +122,6 @@ def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
 
 def show_plan(plan: Plan) -> None:
     """Print each file's difference, and what happens to services."""
-    for path in plan.left_behind:
-        console.say(f"{plan.host.name}: no longer managed, left where it is: {path}", "yellow")
     if plan.is_empty:
         console.say(f"{plan.host.name}: no difference", "green")
         return
@@ -84,6 +136,8 @@ def show_plan(plan: Plan) -> None:
 
 
 def _words(change: FileChange) -> str:
+    if change.gone:
+        return "no longer managed: remove" if change.kind == REMOVE else f"no longer managed, {change.kind}: remove"
     if change.kind != CREATE and change.found.mode and change.found.mode != change.wanted.mode:
         return f"{change.kind}, mode {change.found.mode} to {change.wanted.mode}"
     return change.kind
@@ -95,6 +149,7 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
             plan.host.name,
             "edited on the host since the last deploy: " + ", ".join(c.wanted.path for c in plan.refused),
             left="everything",
+            outcome="edited by hand",
             next_step="take the edit into the template or the inventory, or overwrite it with --force",
         )
 
@@ -109,6 +164,7 @@ def _report(plan: Plan, outcome: Outcome) -> None:
         done["Apache"] = f"{plan.apache} done, answering"
     for name, did, state in outcome.programs:
         done[name] = ", ".join(word for word in (done.get(name, ""), did, state) if word)
+    done |= {proof.partition(": ")[2]: proof.partition(":")[0] for proof in outcome.proofs}
     if done:
         console.table(("what", "done"), list(done.items()))
     console.say(f"{plan.host.name}: release {outcome.release} deployed", "green")

@@ -4,54 +4,51 @@ from typing import Any
 
 from ops import console
 from ops.connection import connect
-from ops.errors import BadInput, HostError
-from ops.fleet import ask_all, change_in_turn
+from ops.errors import HostError
+from ops.fleet import ask_all
 from ops.plan import UNCHANGED, Plan, make_plan
 from ops.releases import is_behind, new_release
 from ops.schema import Host
 from ops.snapshot import probe
 from ops.templates import RenderedFile, render
-from tasks._change import carry_out_plan, look_and_mend, show_plan
+from tasks._change import ROLLING_HELP, carry_out_plan, change_rolling, look_and_mend, show_plan
 from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
 
 
-@verb(
-    help={
-        "yes": "Do not ask for confirmation; without a terminal this is required.",
-        "force": "Overwrite files that were edited on the host since the last deploy (they are kept in the release).",
-    }
-)
-def deploy(context: Any, yes: bool = False, force: bool = False) -> None:
+@verb(help=ROLLING_HELP)
+def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int = 1) -> int:
     """Bring a host to what the inventory and the templates say; a second run changes nothing.
 
-    Shows the changes and asks, writes the files as a whole, tests Apache's configuration, and reloads or restarts
-    only what changed. Whatever fails puts everything back. Without -H: the default host of the inventory.
+    Shows the changes and asks, proves the new files as a whole, puts them in place, and reloads or restarts only what
+    changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure stops
+    the rest. Without -H: the default host of the inventory.
     """
     hosts = chosen(everywhere=False)
     rendered = {host.name: render(host) for host in hosts}
-    if not yes and not console.is_terminal():
-        raise BadInput(
-            "There is no terminal to ask on: read 'fab diff', then deploy with --yes. Nothing was touched."
-        )
-    change_in_turn(hosts, lambda host: _deploy_one(context.config, host, rendered[host.name], yes, force))
+
+    def change(host: Host) -> str:
+        return _deploy_one(context.config, host, rendered[host.name], yes, force)
+
+    return change_rolling(hosts, change, yes=yes, parallel=parallel)
 
 
-def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, force: bool) -> None:
+def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, force: bool) -> str:
     with connect(host, config) as remote:
         snapshot = look_and_mend(remote, wanted)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
-            return
+            return "nothing to do"
         if is_behind(snapshot.commit) and not force:
             raise HostError(
                 host.name,
                 f"it runs release {snapshot.release} from commit {str(snapshot.commit)[:12]}, which is not in this "
                 "checkout: a deploy would undo a colleague's work",
                 left="everything",
+                outcome="runs what this checkout lacks",
                 next_step="fetch and merge that commit, or overwrite it with --force",
             )
-        carry_out_plan(remote, plan, new_release(), yes=yes, force=force)
+        return carry_out_plan(remote, plan, new_release(), yes=yes, force=force)
 
 
 @verb(help={"json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded."})

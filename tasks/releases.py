@@ -5,12 +5,12 @@ from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
-from ops.errors import BadInput, HostError
+from ops.errors import HostError
 from ops.fleet import ask_all, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
-from tasks._change import carry_out_plan, look, look_and_mend, mend_unfinished
+from tasks._change import ROLLING_HELP, carry_out_plan, change_rolling, look, look_and_mend, mend_unfinished
 from tasks._verb import chosen, print_json, show_error, verb
 
 
@@ -40,22 +40,19 @@ def releases(context: Any, json: bool = False) -> int:
 @verb(
     help={
         "to": "The release to go back to (see fab releases); without it the one before the running one.",
-        "yes": "Do not ask for confirmation; without a terminal this is required.",
-        "force": "Overwrite files that were edited on the host since the last deploy (they are kept in the release).",
+        **ROLLING_HELP,
     }
 )
-def rollback(context: Any, to: str = "", yes: bool = False, force: bool = False) -> None:
+def rollback(context: Any, to: str = "", yes: bool = False, force: bool = False, parallel: int = 1) -> int:
     """Bring a host back to an earlier release, with the same proof and checks as a deploy.
 
     Without -H: the default host of the inventory.
     """
-    if not yes and not console.is_terminal():
-        raise BadInput("There is no terminal to ask on: roll back with --yes. Nothing was touched.")
-    hosts = chosen(everywhere=False)
-    change_in_turn(hosts, functools.partial(_roll_back, context.config, to, yes, force))
+    change = functools.partial(_roll_back, context.config, to, yes, force)
+    return change_rolling(chosen(everywhere=False), change, yes=yes, parallel=parallel)
 
 
-def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> None:
+def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> str:
     with connect(host, config) as remote:
         name = to or _one_before(remote)
         files = read_files(remote, name)
@@ -63,8 +60,8 @@ def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> None
         plan = make_plan(host, files, snapshot)
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
-            return
-        carry_out_plan(remote, plan, new_release(f"rollback to {name},"), yes=yes, force=force)
+            return "nothing to do"
+        return carry_out_plan(remote, plan, new_release(f"rollback to {name},"), yes=yes, force=force)
 
 
 def _one_before(remote: Remote) -> str:
