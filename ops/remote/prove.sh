@@ -125,7 +125,7 @@ lay_out_copy() { # as it is, or ($1 = staged) as it would be
     mkdir "$copy"
     for entry in "$apache_root"/*; do
         if [ -L "$entry" ]; then
-            ln -s "$(readlink -f "$entry")" "$copy/"
+            ln -s "$(readlink -f "$entry")" "$copy/${entry##*/}"
         else
             cp -RL "$entry" "$copy/" || : # a key that this account cannot read
         fi
@@ -134,14 +134,15 @@ lay_out_copy() { # as it is, or ($1 = staged) as it would be
         case $path in "$apache_root"/*) ;; *) continue ;; esac
         if [ "$1" = staged ]; then lay_one "$copy/${path#"$apache_root"/}"; fi
     done <"$pending/files"
-    find "$copy" -name '*.conf' -exec sed -i -e "/^[ \t]*\(ServerRoot\|Include\|IncludeOptional\)[ \t]/I{
-        s|\([ \t\"']\)$apache_root\([/\"' \t]\|\$\)|\1$copy\2|}" {} +
+    find "$copy" -name '*.conf' -exec sed -i -E \
+        "s,^([ \t]*(ServerRoot|Include|IncludeOptional)[ \t]+[\"']?)$apache_root([/\"' \t]|\$),\1$copy\3,I" {} +
 }
 
 # Test the copy; httpd lists what it has read, for a copy whose files nobody reads proves nothing.
 try_copy() {
     httpd=$(head -n 1 "$pending/configtest")
     main=$("$httpd" -V | sed -n 's/.*SERVER_CONFIG_FILE="\(.*\)".*/\1/p')
+    "$httpd" -t -d "$copy" -f "$main" || return 1
     "$httpd" -t -d "$copy" -f "$main" -D DUMP_INCLUDES >"$pending/folder.read" || return 1
     while read -r _ _ _ wanted path; do
         case $path in "$apache_root"/*.conf) ;; *) continue ;; esac

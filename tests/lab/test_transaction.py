@@ -160,14 +160,15 @@ def test_the_deploy_says_how_far_it_proved(deployed: Site, tmp_path: Path) -> No
     assert "proven (started): Apache as it would be" in said.out
 
 
-def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_place(deployed: Site, tmp_path: Path) -> None:
+def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chmod 700 /usr/bin/unshare")
     try:
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
-        assert (said.code, "proven (none)" in said.out) == (0, True), said.all
+        assert (said.code, "proven (tested): Apache as it would be, in a copy" in said.out) == (0, True), said.all
         broken = "[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/such.pem"\n'
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, broken))
-        assert (said.code, "Apache's configuration test failed" in said.err) == (1, True), said.all
+        assert (said.code, "proving the new files" in said.err, "/no/such.pem" in said.err) == (1, True, True), said.all
+        assert "nothing had been changed" in said.err
     finally:
         deployed.root("chmod 755 /usr/bin/unshare")
     serves(deployed)
@@ -180,7 +181,7 @@ def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed:
     try:
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
         assert said.code == 1
-        assert "a service did not take them in again" in said.err
+        assert "a service did not take the old files in: it is owed a reload" in said.all
         assert "service is broken" in said.err
     finally:
         deployed.root(f"mv {REAL} /usr/sbin/service")
@@ -317,7 +318,7 @@ def test_where_only_ssh_gets_through_the_outside_is_asked_through_it(deployed: S
         said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 0, said.all
     assert "not asked" not in said.all
-    assert "from outside" not in said.all, "both doors were well, asked through SSH"
+    assert "from outside:" not in said.all, "both doors were well, asked through SSH"
 
 
 @contextmanager
