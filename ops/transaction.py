@@ -42,6 +42,8 @@ STEPS = {
     "recover": "PUTTING BACK what a deploy that was killed has left",
 }
 
+BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -187,6 +189,7 @@ class _Account:
     proofs: list[str] = field(default_factory=list)
     failure: str = ""
     evidence: str = ""
+    step: str = ""
     ended: str = ""
     still: str = ""
     asks: bool = False
@@ -197,6 +200,7 @@ class _Account:
         if kind == "locked":
             raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)
         if kind == "step":
+            self.step = value
             self.tell(_step(value))
         elif kind == "note":
             self.tell(value)
@@ -244,6 +248,8 @@ def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:
 
 
 def _failed(account: _Account, stderr: str) -> HostError:
+    if not account.ended and account.step in BEFORE_THE_SWAP:
+        account.ended = "unchanged"
     left, outcome = {
         "unchanged": ("everything: nothing had been changed", "nothing changed"),
         "rolled-back": (

@@ -44,7 +44,7 @@ keep_one() {
 keep_all() { each_file keep_one; }
 
 # For $path: the file itself, behind links; its folder; and two names beside it that Apache, which loads *.conf, never
-# loads: the new file before it is renamed, and an old one of another owner, so that it can come back as it was.
+# loads: the new file before it is renamed, and the old one until the release is kept.
 find_places() {
     target=$(readlink -f "$path") || target=$path
     folder=$(dirname "$target")
@@ -71,8 +71,12 @@ keep_group() { # of a file that is replaced, where this account is in it
     [ ! -e "$target" ] || chgrp --reference="$target" "$fresh" 2>/dev/null || :
 }
 
-put_aside() { # an old file of another owner: a copy that is put back would be this account's
-    if [ -n "$swapping" ] && [ -e "$target" ] && [ ! -O "$target" ]; then mv -f "$target" "$aside"; fi
+# A second name for the old file: to put it back is a rename then, which needs no space and changes neither its owner nor
+# its time. Where the kernel allows none for a file of another owner, it is moved; elsewhere the kept copy has to do.
+put_aside() {
+    if [ -n "$swapping" ] && [ -e "$target" ]; then
+        ln -f "$target" "$aside" 2>/dev/null || [ -O "$target" ] || mv -f "$target" "$aside"
+    fi
 }
 
 swap_one() {
@@ -91,8 +95,10 @@ swap_all() { each_file swap_one; }
 put_back_one() { # goes on behind a failure: every other file shall still be put back
     swapping=
     find_places
-    rm -f "$fresh"
-    if [ -e "$aside" ]; then
+    rm -f "$fresh" || not_back="$not_back $fresh"
+    if [ "$aside" -ef "$target" ]; then
+        rm -f "$aside" || not_back="$not_back $aside"
+    elif [ -e "$aside" ]; then
         mv -f "$aside" "$target" || not_back="$not_back $path"
     elif [ -e "$pending/absent.$number" ]; then
         rm -f "$path" || not_back="$not_back $path"

@@ -56,11 +56,12 @@ $path
     sed -n 's/^commit /commit /p' "$running/meta" >&3
     say "release ${running##*/}"
 fi
-if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then say "lock $(cat "$state_dir/lock")"; fi
-if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
-if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
+if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then
+    say "lock $(cat "$state_dir/lock")"
+elif [ -e "$state_dir/pending" ]; then
     say "unfinished $(head -n 1 "$state_dir/pending/meta")"
 fi
+if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
 say "supervisord $(supervisord_state)"
 say "free $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"
 say end

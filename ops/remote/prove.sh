@@ -81,11 +81,11 @@ lay_one() { # the staged file as $1
     fi
 }
 
-# Which certificates and keys the laid out files name, of which this account cannot read the key: these are replaced.
+# Which certificates and keys Apache's files name, those laid out and those that stay, of which this account cannot read the key: these are replaced.
 find_closed_keys() {
     : >"$pending/closed.keys"
     : >"$pending/closed.certificates"
-    for conf in "$pending"/folder.*/*.conf; do
+    for conf in "$pending"/folder.*/*.conf "$apache_root"/conf.d/*.conf; do
         [ -f "$conf" ] || continue
         named sslcertificatekeyfile "$conf" >"$pending/named.keys"
         closed=
@@ -110,6 +110,7 @@ named() { # the paths that directive $1 names in file $2
 }
 
 try_apache() { # the tree as lay_out left it; $1: what the account does in there
+    apache_root=$(cat "$pending/apache_root")
     find_closed_keys
     timeout "$PROOF_LIMIT" unshare --user --map-root-user --mount --net --pid --fork --kill-child \
         /bin/sh -c "$proof_as_root" poms-ops "$pending" "$(head -n 1 "$pending/configtest")" "$(id -u)" "$(id -g)" \

@@ -53,7 +53,8 @@ reload_all() {
 undo_reloads() {
     sed -i 's/^supervisord start$/supervisord shutdown/' "$pending/reloads"
     if [ -e "$pending/running" ] && [ "$(supervisord_state)" = down ]; then
-        sed -i -e '/^supervisord /d' -e '/^program /d' -e '$a supervisord start' "$pending/reloads"
+        sed -i -e '/^supervisord /d' -e '/^program /d' "$pending/reloads"
+        echo 'supervisord start' >>"$pending/reloads"
     fi
     cp "$pending/reloads" "$state_dir/owed"
     sync "$state_dir/owed" 2>/dev/null || sync

@@ -20,7 +20,13 @@ say poms-ops transaction
 tell_failure() { # "failed STEP" or "unwanted WHY", and the last lines of what the tools and services said
     if [ -e "$pending/reloading" ]; then gather_evidence || :; fi
     say "$1 $2"
+    tell_full_disk
     say "evidence $(encoded_tail 60 "$pending/log")"
+}
+
+tell_full_disk() { # on which nothing else can be noted
+    free=$(df -Pk "$state_dir" | awk 'NR == 2 { print $4 }')
+    if [ "${free:-0}" -lt 64 ]; then say "note no space is left on the disk of $state_dir"; fi
 }
 
 gather_evidence() { # before the old files are back, and with them the old state
@@ -51,7 +57,7 @@ read_request() {
             state_dir=$value
             mkdir -p "$state_dir"
             incoming=$(mktemp -d "$state_dir/incoming.XXXXXX")
-            trap 'rm -rf "$incoming"' EXIT
+            trap 'tell_full_disk; rm -rf "$incoming"' EXIT
             trap 'exit 1' INT TERM HUP
             (be_impatient) >/dev/null 2>&1 3>&- & # in parentheses: dash keeps copies of the descriptors otherwise
             impatient=$!
@@ -123,7 +129,7 @@ recover() { # from a deploy that was killed after its first file changed
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending
         exec 2>>"$pending/log" >&2
-        journal recover
+        journal recover || :
         if ! put_back_files; then
             say "ended broken"
             exit 1
@@ -131,9 +137,12 @@ recover() { # from a deploy that was killed after its first file changed
         : >"$pending/reloading" # a boot, or somebody else's reload, may have taken half of the new files in meanwhile
         take_in_again
         say "note a deploy that was killed before its end was put back first: $(head -n 1 "$pending/meta")"
-        record "rolled-back killed before its end"
+        note_end "rolled-back killed before its end"
+        file_away
+    elif [ -e "$state_dir/pending" ]; then
+        say "note a deploy that was killed before it changed anything was cleared away: $(head -n 1 "$state_dir/pending/meta")"
+        rm -rf "$state_dir/pending"
     fi
-    rm -rf "$state_dir/pending"
 }
 
 # Run $1 in a subshell of its own and set $status. Called plainly, never before "||" or inside "if": there the shell
@@ -176,25 +185,25 @@ refuse() { # nothing has changed yet, and step $2 failed ("failed"), or it is no
 give_up() { # the same once something has changed
     stop_listening
     tell_failure "$1" "$2"
-    journal put-back
+    journal put-back || : # a full disk holds up no line of this
     if ! put_back_files; then
         say "ended broken"
         exit 1
     fi
     take_in_again
-    record "rolled-back $1 $2"
+    note_end "rolled-back $1 $2" || :
+    file_away
     if failed; then say "ended files-back"; else say "ended rolled-back"; fi
     exit 1
 }
 
-record() { # keep how it ended, "$1", and what was there before, as a release
-    printf 'ended %s\nat %s\n' "$1" "$(date +%s)" >>"$pending/meta"
+note_end() { printf 'ended %s\nat %s\n' "$1" "$(date +%s)" >>"$pending/meta"; }
+
+file_away() { # how it went, and what was there before, as a release
     mkdir -p "$state_dir/releases"
     name=$(sed -n 's/^release //p' "$pending/meta")
     folder=$state_dir/releases/${name:-unknown}
     rm -rf "$folder"
-    # Before the rename, since a power cut may come behind it: the link leads nowhere until then.
-    case $1 in committed) ln -sfn "releases/$name" "$state_dir/current.new" ;; esac
     mv "$pending" "$folder" # from here on nothing is half-done
     finish_link
     rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.*
@@ -215,15 +224,31 @@ commit() {
         say "ended committed"
         return 0
     fi
-    journal commit
-    mkdir -p "$state_dir/objects"
-    while read -r digest _ path; do # the contents, so that this release can be had back
-        [ -e "$state_dir/objects/$digest" ] || cp "$path" "$state_dir/objects/$digest" || :
-    done <"$pending/manifest"
+    after_swap commit keep_release
     forget_aside
-    record committed
-    prune
+    file_away
+    attempt prune
     say "ended committed"
+}
+
+keep_release() { # so that it can be had back
+    mkdir -p "$state_dir/objects"
+    while read -r digest _ path; do keep_content; done <"$pending/manifest"
+    note_end committed
+    # Before the rename that ends it all, since a power cut may come behind that: the link leads nowhere until then.
+    ln -sfn "releases/$(sed -n 's/^release //p' "$pending/meta")" "$state_dir/current.new"
+    sync
+}
+
+keep_content() { # of $path, as it was deployed with $digest
+    object=$state_dir/objects/$digest
+    [ ! -e "$object" ] || return 0
+    if [ "$(digest_of "$path")" = "$digest" ]; then
+        cp "$path" "$state_dir/object.new"
+        mv -f "$state_dir/object.new" "$object"
+    else
+        say "note $path is no longer what was deployed a moment ago: this release cannot give it back"
+    fi
 }
 
 prune() { # the oldest releases beyond $keep, but never the running one, and contents that no release names

@@ -29,3 +29,22 @@ def deployed(site: Site) -> Site:
     site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
     site.fab("-H", "pomsgpvm01", "start-programs", check=True)
     return site
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the fault matrix as the tests found it."""
+    passed = terminalreporter.stats.get("passed", [])
+    rows = [value for report in passed for name, value in report.user_properties if name == "fault"]
+    if not rows or getattr(terminalreporter.config, "workerinput", None):
+        return
+    header = (
+        "what goes wrong",
+        "at step",
+        "may write",
+        "healed by the host itself",
+        "by the next command",
+        "then it is",
+    )
+    terminalreporter.section("fault matrix")
+    for row in (header, ("---",) * len(header), *((*row[:5], "as before" if row[5] else "deployed") for row in rows)):
+        terminalreporter.write_line(f"| {' | '.join(row)} |")

@@ -30,15 +30,18 @@ class Ran:
         return [line.removeprefix(kind + " ") for line in self.facts if line.startswith(kind + " ")]
 
 
-def start(shell: str, name: str, request: list[str]) -> "subprocess.Popen[bytes]":
-    """Start script `name` under `shell`, sent as ops.connection sends it, with `request` behind it."""
+def start(shell: str, name: str, request: list[str], path: str = "") -> "subprocess.Popen[bytes]":
+    """Start script `name` under `shell`, sent as ops.connection sends it, with `request` behind it.
+
+    `path` is a folder whose commands come before the system's.
+    """
     text = script(name).encode()
     started = subprocess.Popen(
         [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
+        env={"PATH": ":".join(filter(None, [path, os.environ["PATH"]])), "HOME": os.environ["HOME"]},
         start_new_session=True,
     )
     assert started.stdin
@@ -47,9 +50,9 @@ def start(shell: str, name: str, request: list[str]) -> "subprocess.Popen[bytes]
     return started
 
 
-def run(shell: str, name: str, request: list[str]) -> Ran:
-    """Run script `name` under `shell` with `request`, and the end of the input behind it."""
-    with start(shell, name, request) as running:
+def run(shell: str, name: str, request: list[str], path: str = "") -> Ran:
+    """Run script `name` under `shell` with `request`, and the end of the input behind it; `path` as for `start`."""
+    with start(shell, name, request, path) as running:
         out, err = running.communicate(timeout=60)
     return Ran(out.decode().splitlines(), err.decode(), running.returncode)
 

@@ -1,0 +1,303 @@
+"""The fault matrix: what goes wrong at which step, whether Apache's folder or only its files may be written."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.faults import LIMIT, STATE, Bench, Fault, ended, the_other
+from tests.lab.site import Site
+
+ALL = bool(os.environ.get("POMS_TEST_ALL"))
+STEPS = [
+    *("stage", "directories", "keep", "prove", "look", "swap", "swap-half", "configtest"),
+    *("reload-apache", "reload-poms_webservice", "check", "verdict", "commit"),
+]
+AFTER_THE_SWAP = STEPS[STEPS.index("swap") : STEPS.index("commit")]
+KINDS = {
+    "folder": "chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d",
+    "files": "chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d",
+}
+CHOSEN = [
+    ("operator killed -9", "prove", "folder"),
+    ("operator killed -9", "swap-half", "files"),
+    ("operator killed -9", "reload-apache", "folder"),
+    ("line cut", "reload-poms_webservice", "folder"),
+    ("line cut", "put-back", "files"),
+    ("remote shell killed -9", "swap-half", "folder"),
+    ("remote shell killed -9", "reload-apache", "files"),
+    ("power cut", "swap-half", "files"),
+]
+
+
+def cells(faults: list[str], steps: list[str]) -> list[tuple[str, str, str]]:
+    """Every fault at every step, by kind so that it changes once; only the chosen ones outside of `make test-all`."""
+    found = [(fault, step, kind) for kind in KINDS for fault in faults for step in steps]
+    return found if ALL else [cell for cell in found if cell in CHOSEN]
+
+
+@pytest.fixture(scope="module")
+def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A host that is deployed to, whose deploys can be held."""
+    site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
+    made = Bench.made(site, tmp_path_factory.mktemp("faults"))
+    yield made
+    made.site.root(KINDS["folder"])
+    made.end()
+
+
+@pytest.fixture
+def row(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Note a line of the table that is printed at the end."""
+
+    def note(*columns: str) -> None:
+        record_property("fault", columns)
+
+    return note
+
+
+FAULTS: dict[str, Fault] = {
+    "operator killed -9": Bench.operator_killed,
+    "line cut": Bench.line_cut,
+    "remote shell killed -9": Bench.remote_shell_killed,
+    "power cut": Bench.power_cut,
+    "Ctrl-C": Bench.ctrl_c,
+}
+# What the host notes as the reason, of those that it heals by itself; the next command heals the others.
+BY_ITSELF = {
+    "operator killed -9": "the line to the operator was lost",
+    "line cut": f"nothing was heard from the operator for {LIMIT} seconds",
+    "Ctrl-C": "interrupted by the operator",
+}
+Row = Callable[..., None]
+
+
+@pytest.mark.parametrize(("fault", "step", "kind"), cells(list(FAULTS), [*STEPS, "put-back"]))
+def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
+    bench: Bench, row: Row, fault: str, step: str, kind: str
+) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    assert before, bench.look()
+    # A fault while the release is recorded comes too late for the operator's side, and finds it kept.
+    expected = the_other(before) if step == "commit" and fault in BY_ITSELF else before
+    with bench.held("check" if step == "put-back" else step, the_other(before)) as running:
+        if step == "put-back":  # that a deploy is on its way back has a reason of its own
+            bench.ctrl_c(running)
+            bench.hold("put-back")
+            bench.wait_for("put-back", running)
+        FAULTS[fault](bench, running)
+        bench.let_go()
+        try:
+            by_itself = bench.heals() if fault in BY_ITSELF else bench.heals(2)
+        finally:
+            if fault == "line cut":
+                bench.line_mended(running)
+    said = ended(running)
+    if fault in BY_ITSELF:
+        assert by_itself, f"{bench.look()}\n{said}"
+        if step in AFTER_THE_SWAP:
+            assert BY_ITSELF[fault] in bench.last_end()
+        if fault == "Ctrl-C":
+            assert ("left as it was: everything" in said) == (step != "commit"), said
+    else:
+        if fault == "remote shell killed -9":
+            assert (
+                "UNKNOWN" if step in [*AFTER_THE_SWAP, "commit", "put-back"] else "nothing had been changed"
+            ) in said
+        assert "died half-way" in bench.site.fab("-H", "pomsgpvm01", "diff").err
+        next_one = ["recover"] if kind == "folder" else ["-H", "pomsgpvm01", "deploy", "--yes"]
+        mended = bench.site.fab(*next_one, inventory=bench.inventories[before])
+        assert (mended.code, "mending that first" in mended.out) == (0, True), mended.all
+        assert "proven (none)" not in mended.out, mended.all
+    bench.assert_well(expected)
+    row(fault, step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", expected == before)
+
+
+@pytest.fixture
+def small_disk(bench: Bench) -> Iterator[str]:
+    """Shell text that fills the disk under what is kept on the host, which is small and that folder's own."""
+    copy = "/home/poms/private/copy"
+    bench.site.root(f"cp -a {STATE} {copy}; mount -t tmpfs -o size=2m,mode=700,uid=1000,gid=1000 tmpfs {STATE}")
+    bench.site.root(f"cp -a {copy}/. {STATE}; rm -rf {copy}")
+    yield f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null || :"
+    bench.site.root(
+        f"rm -f {STATE}/filler; cp -a {STATE} {copy}; umount {STATE}; cp -a {copy}/. {STATE}; rm -rf {copy}"
+    )
+
+
+@pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep", "commit"])
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str, kind: str, step: str) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    with bench.held(step, the_other(before)) as running:
+        bench.site.root(small_disk)
+    said = ended(running)
+    bench.site.root(f"rm {STATE}/filler")
+    after = bench.is_whole()
+    if after == before:
+        assert (running.returncode, "no space is left on the disk" in said) == (1, True), said
+    else:  # it needed no more space
+        assert (running.returncode, "deployed" in said) == (0, True), said
+    bench.assert_well(after)
+    row("disk full under what is kept", step, kind, "yes", "", after == before)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_a_disk_that_is_full_before_the_deploy(bench: Bench, row: Row, small_disk: str, kind: str) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    bench.site.root(small_disk)
+    said = ended(bench.start(the_other(before)))
+    bench.site.root(f"rm {STATE}/filler")
+    assert "no space is left on the disk" in said, said
+    assert "nothing had been changed" in said
+    bench.assert_well(before)
+    row("disk full before the deploy", "none", kind, "yes", "", True)
+
+
+CONF_D_FAULTS = {
+    "disk full under conf.d": "dd if=/dev/zero of=/etc/httpd/conf.d/filler bs=4k 2>/dev/null || :",
+    "conf.d turned read-only": "mount -o remount,ro /etc/httpd/conf.d",
+}
+
+
+@pytest.mark.parametrize("step", ["swap", "swap-half"])
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+@pytest.mark.parametrize("fault", CONF_D_FAULTS)
+def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: str, step: str) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    bench.site.root(
+        "cp -a /etc/httpd/conf.d /tmp/conf.d; mount -t tmpfs -o size=64k tmpfs /etc/httpd/conf.d;"
+        "cp -a /tmp/conf.d/. /etc/httpd/conf.d; rm -rf /tmp/conf.d"
+    )
+    try:
+        with bench.held(step, the_other(before)) as running:
+            bench.site.root(CONF_D_FAULTS[fault])
+        said = ended(running)
+        bench.site.root("mount -o remount,rw /etc/httpd/conf.d; rm -f /etc/httpd/conf.d/filler")
+        after = bench.is_whole()
+        # What is read-only in the middle cannot be put back, by anybody, until it can be written again.
+        assert after or (fault, step) == ("conf.d turned read-only", "swap-half"), (bench.look(), said)
+        if not after:
+            assert "could not be put back" in said, said
+            assert bench.site.fab("recover", inventory=bench.inventories[before]).code == 0
+        # A file that was staged already may need no more space.
+        assert (running.returncode, "deployed" in said) == (
+            (0, True) if after == the_other(before) else (1, False)
+        ), said
+    finally:
+        bench.site.root("cp -a /etc/httpd/conf.d /tmp/conf.d; umount /etc/httpd/conf.d")
+        bench.site.root("cp -a /tmp/conf.d/. /etc/httpd/conf.d; rm -rf /tmp/conf.d")
+    bench.assert_well(after or before)
+    row(fault, step, kind, "yes" if after else "no", "" if after else "yes", after in ("", before))
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["files"])
+def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench: Bench, row: Row, kind: str) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    bench.site.root("mount --bind /etc/httpd/conf.d /etc/httpd/conf.d; mount -o remount,bind,ro /etc/httpd/conf.d")
+    try:
+        said = ended(bench.start(the_other(before)))
+    finally:
+        bench.site.root("umount /etc/httpd/conf.d")
+    assert "may write neither" in said
+    assert "nothing had been changed" in said
+    bench.assert_well(before)
+    row("conf.d read-only before", "keep", kind, "yes", "", True)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: str) -> None:
+    """The proof has passed, and somebody else's file breaks the live tree in between."""
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    with bench.held("configtest", the_other(before)) as running:
+        bench.site.root("echo 'Nonsense on' >/etc/httpd/conf.d/zz-other.conf")
+    said = ended(running)
+    bench.site.root("rm /etc/httpd/conf.d/zz-other.conf")
+    assert running.returncode == 1
+    assert "Nonsense" in said
+    bench.assert_well(before)
+    row("configuration test fails", "configtest", kind, "yes", "", True)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
+    bench: Bench, row: Row, kind: str, tmp_path: Path
+) -> None:
+    """Apache's own test passes, its reload says fine, and it dies."""
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    bench.site.root("echo garbage >/etc/grid-security/garbage.pem; chmod 644 /etc/grid-security/garbage.pem")
+    text = bench.inventories[before].read_text()
+    inventory = tmp_path / "hosts.toml"
+    inventory.write_text(
+        text.replace("[defaults.apache]\n", '[defaults.apache]\nkey = "/etc/grid-security/garbage.pem"\n')
+    )
+    bench.site.root("chmod 700 /usr/bin/unshare")
+    try:
+        said = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=inventory)
+    finally:
+        bench.site.root("chmod 755 /usr/bin/unshare; rm /etc/grid-security/garbage.pem")
+    assert (said.code, "nothing accepts connections on port" in said.err) == (1, True), said.all
+    assert "left as it was: everything" in said.err
+    bench.assert_well(before)
+    row("a key that is none, Apache dies", "check", kind, "yes", "", True)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    with bench.held("keep", the_other(before)) as running:
+        second = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=bench.inventories[the_other(before)])
+        assert (second.code, "another deploy is at work" in second.err) == (4, True), second.all
+        assert " since 2" in second.err
+    assert "deployed" in ended(running)
+    bench.assert_well(the_other(before))
+    row("two deploys at once", "keep", kind, "yes", "", False)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
+    """It passes its trial start, and ends as soon as it is the live one."""
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    text = "import os, sys\nif 'trial' not in ' '.join(open('/proc/self/cmdline').read().split(chr(0))):\n"
+    bench.site.poms(f"printf %s \"{text}    raise ImportError('only on trial')\n\" > $HOME/poms/picky.py")
+    bench.site.poms("echo 'from poms_app import application' >> $HOME/poms/picky.py")
+    inventory = tmp_path / "hosts.toml"
+    inventory.write_text(bench.inventories[before].read_text().replace("poms_app:application", "picky:application"))
+    said = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=inventory)
+    bench.site.poms("rm $HOME/poms/picky.py")
+    assert (said.code, "left as it was: everything" in said.err) == (1, True), said.all
+    assert "only on trial" in said.err, "the evidence is shown"
+    assert "supervisord's programs" in said.err
+    name = json.loads(bench.site.fab("-H", "pomsgpvm01", "releases", "--json").out)["pomsgpvm01"][-1]["name"]
+    assert "only on trial" in bench.site.read(f"{STATE}/releases/{name}/log"), "and kept"
+    bench.assert_well(before)
+    row("a program never reaches RUNNING", "reload-poms_webservice", kind, "yes", "", True)
+
+
+@pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
+def test_a_check_from_outside_that_fails_afterwards(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
+    bench.site.root(KINDS[kind])
+    before = bench.is_whole()
+    folder = bench.site.lab.certificates
+    who = (
+        f'[[defaults.checks]]\nname = "jdoe gets in"\nport = 8443\npath = "/poms"\ntext = "X-Shib-Userid: jdoe"\n'
+        f'certificate = "{folder}/jdoe.pem"\nkey = "{folder}/jdoe.key"\n\n[defaults.identity]'
+    )
+    text = bench.inventories[before].read_text().replace("[defaults.identity]", who)
+    inventory = tmp_path / "hosts.toml"
+    inventory.write_text(text.replace("CN=Lab Kerberized CA", "CN=Some Other CA"))
+    said = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=inventory)
+    assert (said.code, "jdoe gets in: status 403" in said.err) == (1, True), said.all
+    bench.assert_well(before)
+    row("the check from outside fails", "verdict", kind, "yes", "", True)
