@@ -96,7 +96,7 @@ put_back_one() { # goes on behind a failure: every other file shall still be put
     swapping=
     find_places
     rm -f "$fresh" || not_back="$not_back $fresh"
-    if [ "$aside" -ef "$target" ]; then
+    if [ -e "$aside" ] && [ "$(stat -c %d:%i "$aside")" = "$(stat -c %d:%i "$target" 2>/dev/null)" ]; then
         rm -f "$aside" || not_back="$not_back $aside"
     elif [ -e "$aside" ]; then
         mv -f "$aside" "$target" || not_back="$not_back $path"
