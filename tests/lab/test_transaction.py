@@ -245,3 +245,66 @@ def test_the_trial_start_touches_nothing_live(deployed: Site, tmp_path: Path) ->
     assert deployed.root("stat -c %i /home/poms/private/uwsgi-stats.sock") == stats
     assert deployed.processes("uwsgi") == int(deployed.root("pgrep -c -u poms -f 'uwsgi --ini'"))
     serves(deployed)
+
+
+def test_a_file_that_is_managed_no_more_is_removed_and_a_rollback_brings_it_back(
+    deployed: Site, tmp_path: Path
+) -> None:
+    old, new = (f"/home/poms/private/config/{name}/uwsgi-service.ini" for name in ("poms", "other"))
+    before = deployed.read(old)
+    inventory = deployed.changed(
+        tmp_path,
+        ("[defaults.ssh]", '[defaults]\nconfig_dir = "/home/poms/private/config/other"\n\n[defaults.ssh]'),
+        (old, new),
+    )
+    plan = deployed.fab("-H", "pomsgpvm01", "diff", inventory=inventory)
+    assert f"{old}  (no longer managed: remove)" in plan.out, plan.all
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
+    assert said.code == 0, said.all
+    assert deployed.root(f"ls {old} {new} 2>/dev/null || :").split() == [new]
+    serves(deployed)
+    said = deployed.fab("rollback", "--yes")
+    assert said.code == 0, said.all
+    assert deployed.root(f"ls {old} {new} 2>/dev/null || :").split() == [old]
+    assert deployed.read(old) == before
+    serves(deployed)
+    deployed.root(f"rm -rf {new.rpartition('/')[0]}")
+
+
+def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: Path) -> None:
+    """Its owner, time and inode too, of a file of another account whose folder may be written."""
+    deployed.root(f"chown root:root {SSL}; chmod 644 {SSL}; mv /usr/sbin/service {REAL}")
+    deployed.root("printf '#!/bin/sh\\nexit 1\\n' > /usr/sbin/service; chmod 755 /usr/sbin/service")
+    look = f"stat -c '%n %i %U %a %Y' {SSL} {CERT_SSL}"
+    before = deployed.root(look)
+    protocols = "[defaults.apache]\n", '[defaults.apache]\nprotocols = ["TLSv1.3"]\n'
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, protocols))
+    deployed.root(f"mv {REAL} /usr/sbin/service")
+    assert said.code == 1, said.all
+    assert deployed.root(look) == before
+    deployed.fab("recover", check=True)
+    serves(deployed)
+
+
+def test_hosts_are_changed_in_rolling_order_and_the_report_says_how_each_ended(
+    deployed: Site, tmp_path: Path
+) -> None:
+    for host in ("pomsgpvm01", "fermicloud045"):
+        deployed.fab("-H", host, "deploy", "--yes", "--force", check=True)
+    good = deployed.changed(tmp_path, ("threads = 10", "threads = 9"))
+    said = deployed.fab("-H", "lab", "deploy", "--yes", "--parallel=2", inventory=good)
+    assert said.code == 0, said.all
+    assert [line.split()[:2] for line in said.out.splitlines()[-2:]] == [
+        ["pomsgpvm01", "committed:"],
+        ["fermicloud045", "committed:"],
+    ]
+    bad = deployed.changed(tmp_path, ("need-app = true", "need-app = true\nzzqqy = true"))
+    said = deployed.fab("-H", "lab", "deploy", "--yes", inventory=bad)
+    assert said.code == 1
+    assert [line.split(maxsplit=1) for line in said.out.splitlines()[-2:]] == [
+        ["pomsgpvm01", "nothing changed"],
+        ["fermicloud045", "not tried"],
+    ]
+    said = deployed.fab("-H", "lab", "rollback", "--yes")
+    assert said.code == 0, said.all
+    assert deployed.fab("-H", "lab", "drift").code == 0

@@ -4,7 +4,19 @@ from hashlib import sha256
 
 import pytest
 
-from ops.drift import BOTH, EDITED, MISSING, MODE, NOT_DEPLOYED, SAME, TEMPLATE, UNREADABLE, find_drift, unmanaged
+from ops.drift import (
+    BOTH,
+    EDITED,
+    GONE,
+    MISSING,
+    MODE,
+    NOT_DEPLOYED,
+    SAME,
+    TEMPLATE,
+    UNREADABLE,
+    find_drift,
+    unmanaged,
+)
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile
 from tests.unit.hosts import host
@@ -52,3 +64,11 @@ def test_files_that_nobody_manages_are_those_in_our_places_that_matter() -> None
     snapshot = Snapshot({}, {}, None, None, "up", 1, 1, present=present)
     file = RenderedFile("t", PATH, b"x", "0644", "apache")
     assert unmanaged(host(), [file], snapshot) == present[2:]
+
+
+def test_what_was_deployed_and_is_managed_no_more_is_listed_as_that() -> None:
+    zz, file = "/etc/httpd/conf.d/zz.conf", RenderedFile("t", PATH, b"x", "0644", "apache")
+    found = {path: FoundFile(path, digest("x"), "0644") for path in (PATH, zz)}
+    snapshot = Snapshot(found, {PATH: digest("x"), zz: digest("x")}, None, None, "up", 1, 1, present=[PATH, zz])
+    assert [(one.path, one.state) for one in find_drift([file], snapshot)] == [(PATH, SAME), (zz, GONE)]
+    assert unmanaged(host(), [file], snapshot) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.plan import CREATE, EDITED, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
+from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
 from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot
@@ -119,20 +119,59 @@ FOUND = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=200)
-@given(wanted_content=CONTENTS, deployed=st.none() | CONTENTS, found=FOUND)
-def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
-    wanted_content: bytes, deployed: bytes | None, found: FoundFile
+@pytest.mark.parametrize(
+    ("found", "deployed", "kind"),
+    [
+        (there(APACHE, b"old\n"), b"old\n", REMOVE),
+        (there(APACHE, b"edited\n"), b"old\n", EDITED),
+        (FoundFile(APACHE, None, readable=False), b"old\n", UNREADABLE),
+        (FoundFile(APACHE, None), b"old\n", None),
+        (there(APACHE, b"somebody's\n"), None, None),
+    ],
+)
+def test_what_was_deployed_and_is_wanted_no_more_is_removed(
+    found: FoundFile, deployed: bytes | None, kind: str | None
 ) -> None:
-    plan = make_plan(host(), [wanted(APACHE, wanted_content)], snapshot(found, deployed))
-    lines = list(_request(plan, Release("r", "me", "none", False)))
-    written = [line.split(" ") for line in lines if line.startswith("file ")]
-    if found.digest and found.digest != digest(wanted_content):
-        # The host keeps what has exactly this digest, and refuses anything else.
-        assert [line[2] for line in written] == [found.digest]
-        hand_edit = deployed is not None and found.digest != digest(deployed)
-        assert bool(plan.refused) == hand_edit
+    other = wanted(INI, b"a", "programs")
+    state = snapshot(found, deployed)
+    state.files[INI] = there(INI, b"a")
+    plan = make_plan(host(apache={"reload": ["x"]}), [other], state)
+    assert [(change.kind, change.gone) for change in plan.changed] == ([(kind, True)] if kind else [])
+    assert bool(plan.refused) == (kind in (EDITED, UNREADABLE))
+    if kind == REMOVE:
+        assert plan.apache == "reload"
+
+
+def test_supervisords_own_file_is_never_removed_and_a_recovery_removes_nothing() -> None:
+    state = snapshot(there(CONF, b"old\n"), b"old\n")
+    assert not make_plan(host(), [wanted(INI, b"a", "programs")], state).changes[1:]
+    assert not make_plan(host(), [], snapshot(there(APACHE, b"old\n"), b"old\n")).changes
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@given(wanted_content=st.none() | CONTENTS, deployed=st.none() | CONTENTS, found=FOUND)
+def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
+    wanted_content: bytes | None, deployed: bytes | None, found: FoundFile
+) -> None:
+    """Whatever is wanted (None: nothing), was deployed (None: never) and is found."""
+    files = [wanted(INI, b"a", "programs")] + ([wanted(APACHE, wanted_content)] if wanted_content else [])
+    state = snapshot(found, deployed)
+    state.files[INI] = there(INI, b"a")
+    plan = make_plan(host(), files, state)
+    written = [line.split(" ") for line in _request(plan, Release("r", "me", "none", False)) if line[:5] == "file "]
+    hand_edit = found.digest is not None and deployed is not None and found.digest != digest(deployed)
+    if wanted_content is None and deployed is None:
+        assert not plan.changed, "not ours"
     elif not found.readable:
         assert plan.refused
+    elif wanted_content is None:
+        # The host keeps what has exactly the digest seen, and refuses anything else.
+        assert [line[2:4] for line in written] == ([[found.digest, "absent"]] if found.digest else [])
+        assert bool(plan.refused) == hand_edit
     elif found.digest is None:
         assert [line[2] for line in written] == ["absent"]
+    elif found.digest != digest(wanted_content):
+        assert [line[2] for line in written] == [found.digest]
+        assert bool(plan.refused) == hand_edit
+    else:
+        assert not plan.refused

@@ -1,0 +1,94 @@
+"""Several hosts: changed in rolling order, the first alone; the first failure stops the rest."""
+
+from collections.abc import Callable
+from threading import Barrier, Event, Lock
+
+import pytest
+
+from ops import console
+from ops.errors import BadInput, HostError
+from ops.fleet import Answer, roll_out
+from ops.schema import Host
+from tasks._change import change_rolling
+from tests.unit.hosts import host
+
+HOSTS = [host(name=f"h{number}") for number in range(1, 7)]
+
+
+def names(answers: list[Answer[str]]) -> list[str]:
+    """How each host ended, in a word."""
+    return [str(answer.result or getattr(answer.error, "outcome", "not tried")) for answer in answers]
+
+
+def fails_on(*names: str) -> Callable[[Host], str]:
+    """A change that fails on these hosts."""
+
+    def change(one: Host) -> str:
+        if one.name in names:
+            raise HostError(one.name, "broken", outcome="rolled back")
+        return "committed"
+
+    return change
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_first_host_that_fails_leaves_all_others_untried(parallel: int) -> None:
+    assert names(roll_out(HOSTS, fails_on("h1"), parallel)) == ["rolled back"] + ["not tried"] * 5
+
+
+def test_the_first_is_done_before_any_other_begins_and_no_more_than_parallel_at_once() -> None:
+    lock, at_once, most, order = Lock(), [0], [0], []
+    together = Barrier(3)
+
+    def change(one: Host) -> str:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+            order.append(one.name)
+        if one.name in ("h2", "h3", "h4"):
+            together.wait(timeout=10)  # these three are under way at the same time, or this breaks
+        with lock:
+            if one.name == "h1":
+                assert order == ["h1"]
+            at_once[0] -= 1
+        return "committed"
+
+    assert names(roll_out(HOSTS, change, 3)) == ["committed"] * 6
+    assert most[0] == 3
+
+
+def test_a_failure_in_the_middle_lets_those_under_way_end_and_begins_no_other() -> None:
+    begun, failed = Event(), Event()
+
+    def change(one: Host) -> str:
+        if one.name == "h2":
+            assert begun.wait(10)
+            failed.set()
+            raise HostError(one.name, "broken", outcome="rolled back")
+        if one.name == "h3":
+            begun.set()
+            assert failed.wait(10)
+        return "committed"
+
+    ended = names(roll_out(HOSTS, change, 2))
+    assert ended[:3] == ["committed", "rolled back", "committed"]
+    assert ended[-1] == "not tried"
+
+
+def test_the_report_tells_of_every_host_how_it_ended(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = change_rolling(HOSTS[:3], fails_on("h2"), yes=True, parallel=1)
+    said = capsys.readouterr()
+    assert code == 1
+    assert [line.split(maxsplit=1) for line in said.out.splitlines()[-3:]] == [
+        ["h1", "committed"],
+        ["h2", "rolled back"],
+        ["h3", "not tried"],
+    ]
+    assert "broken" in said.err
+    monkeypatch.setattr(console, "is_terminal", lambda: True)
+    with pytest.raises(BadInput):
+        change_rolling(HOSTS, fails_on(), yes=True, parallel=0)
+    with pytest.raises(BadInput):
+        change_rolling(HOSTS, fails_on(), yes=False, parallel=2)
