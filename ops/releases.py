@@ -5,7 +5,7 @@ import getpass
 import secrets
 import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ops.connection import Remote
@@ -34,13 +34,15 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, commit, tree, ended; begun and at (its end) in seconds since 1970.
+    `facts` has for, by, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says how far what
+    was proven before it was live: "started Apache as it would be".
     """
 
     name: str
     current: bool
     facts: dict[str, str]
     changed: list[str] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
 
     @property
     def committed(self) -> bool:
@@ -75,23 +77,21 @@ def read_releases(remote: Remote) -> list[PastRelease]:
 
 def parse_releases(answer: list[str]) -> list[PastRelease]:
     """Read the answer of releases.sh."""
-    facts: dict[str, dict[str, str]] = {}
-    changed: dict[str, list[str]] = {}
-    name = current = ""
+    found: list[PastRelease] = []
+    current = ""
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "release":
-            name = value
-            facts[name], changed[name] = {}, []
+            found.append(PastRelease(value, False, {}))
         elif kind == "meta":
             key, _, text = value.partition(" ")
-            if key == "changed":
-                changed[name].append(text)
+            if key in ("changed", "proof"):
+                (found[-1].changed if key == "changed" else found[-1].proofs).append(text)
             else:
-                facts[name][key] = text
+                found[-1].facts[key] = text
         elif kind == "current":
             current = value
-    return [PastRelease(name, name == current, facts[name], changed[name]) for name in facts]
+    return [replace(release, current=release.name == current) for release in found]
 
 
 def read_files(remote: Remote, name: str) -> list[RenderedFile]:

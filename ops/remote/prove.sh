@@ -42,6 +42,11 @@ while read -r port; do
 done <listens
 '
 
+tell_proof() { # "LEVEL WHAT", and note it in the record
+    say "proof $*"
+    printf 'proof %s\n' "$*" >>"$pending/meta"
+}
+
 # Set $proof to how far Apache can be proven here: "started", "tested" or "none".
 proof_level() {
     proof=none
@@ -158,14 +163,14 @@ prove_copy() {
     unread=
     lay_out_copy staged
     if try_copy; then
-        say "proof tested Apache as it would be, in a copy: this host gives the account no namespaces for a trial start"
+        tell_proof "tested Apache as it would be, in a copy: this host gives the account no namespaces for a trial start"
         return 0
     fi
     if [ -z "$unread" ]; then
         lay_out_copy live
         if try_copy >/dev/null 2>&1; then return 1; fi
     fi
-    say "proof none this host gives the account no namespaces, and Apache cannot be tested in a copy:" \
+    tell_proof "none this host gives the account no namespaces, and Apache cannot be tested in a copy:" \
         "it is tested once the files are in place"
 }
 
@@ -180,13 +185,13 @@ prove_apache() {
     if [ "$proof" = started ]; then inside=$proof_as_account; else inside=:; fi
     lay_out staged
     if try_apache "$inside"; then
-        say "proof $proof Apache as it would be"
+        tell_proof "$proof Apache as it would be"
         return 0
     fi
     lay_out live
     if try_apache "$inside" >/dev/null 2>&1; then return 1; fi
     # The live tree fails in there as well: either it is broken already, or this host's Apache cannot be tried so.
-    say "proof none Apache as it is now cannot be tried on this host either: it is tested once the files are in place"
+    tell_proof "none Apache as it is now cannot be tried on this host either: it is tested once the files are in place"
 }
 
 # What of a uWSGI file reaches beyond the process itself, or says how many there are: left out of a trial start.
@@ -213,7 +218,7 @@ prove_uwsgi() {
         echo "the trial start of uWSGI with $(basename "$1") does not answer one request"
         return 1
     fi
-    say "proof answered uWSGI with the new file and the app as it is"
+    tell_proof "answered uWSGI with the new file and the app as it is"
 }
 
 may_run() { # the command whose words file $1 holds; sudo is asked without running it
