@@ -3,7 +3,7 @@
 import fabric.main
 from invoke.collection import Collection
 
-from tasks import apache, deploy, drift, lab, logs, programs, releases, render
+from tasks import apache, certs, deploy, drift, lab, logs, programs, releases, render, status
 from tasks._verb import take_over
 
 take_over(fabric.main.program)
@@ -20,12 +20,13 @@ namespace = Collection(
     apache.check_apache,
     apache.reload_apache,
     apache.restart_apache,
-    programs.status,
+    status.status,
     programs.start_programs,
     programs.stop_programs,
     programs.restart_programs,
     programs.reload_programs,
     programs.start_supervisord,
     logs.tail_logs,
+    certs.certs,
     lab=lab.namespace,
 )

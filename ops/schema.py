@@ -117,6 +117,13 @@ class Deploy(Table):
     keep: Annotated[int, Field(ge=1, le=1000)] = 20
 
 
+class Certificates(Table):
+    """Which ends of certificates and revocation lists are warned of: `warn_days` before; the SP's lie in a folder."""
+
+    warn_days: Annotated[int, Field(ge=1, le=3650)] = 21
+    shibboleth_dir: AbsolutePath = "/etc/shibboleth"
+
+
 class Identity(Table):
     """Who a visitor is: the allowed form of a user id, and what a client certificate says of it."""
 
@@ -257,6 +264,7 @@ class Host(Table):
     state_dir: AbsolutePath
     ssh: Ssh = Ssh()
     deploy: Deploy = Deploy()
+    certificates: Certificates = Certificates()
     identity: Identity = Identity()
     apache: Apache
     app: App = App()

@@ -153,6 +153,13 @@ class Bench:
         which = next((name for name, digests in self.files.items() if digests == look.files), "")
         return "" if look.left_over else which
 
+    def settled(self) -> str:
+        """What the host is now; one that an earlier test left half-done is mended first."""
+        if not self.is_whole():
+            self.site.fab("-H", HOST, "recover")
+            self.deploy("old")
+        return self.is_whole()
+
     def heals(self, seconds: float = WITHIN) -> bool:
         """Whether the host is whole within that time, without a word from anybody."""
         end = time.monotonic() + seconds

@@ -1,0 +1,86 @@
+"""How long certificates and revocation lists hold: the host's, the CAs', the service provider's."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ops.connection import Remote
+from ops.schema import Host
+
+KINDS = {
+    "host": "host certificate",
+    "ca": "trusted CA",
+    "revocations": "revocation list",
+    "sp": "service provider",
+}
+OPENSSL_DATE = "%b %d %H:%M:%S %Y GMT"
+DAY = 86400
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One certificate or list: `days` left by the host's own clock, negative once it is over.
+
+    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told.
+    """
+
+    kind: str
+    path: str
+    name: str = ""
+    days: float | None = None
+    problem: str = ""
+
+    def is_due(self, limit: int) -> bool:
+        """Whether it ends within `limit` days, or cannot be read."""
+        return bool(self.problem) or (self.days is not None and self.days < limit)
+
+    def in_words(self) -> str:
+        """How long it still holds: "12 days", "3 hours", "OVER for 2 days"."""
+        if self.problem or self.days is None:
+            return self.problem or "no end"
+        count = abs(self.days)
+        amount, unit = (int(count), "day") if count >= 1 else (int(count * 24), "hour")
+        words = f"{amount} {unit}{'' if amount == 1 else 's'}"
+        return words if self.days >= 0 else f"OVER for {words}"
+
+
+def read_endings(remote: Remote) -> list[Ending]:
+    """What the host trusts and shows, the soonest end first."""
+    return parse_endings(remote.ask("certs", request(remote.host)))
+
+
+def request(host: Host) -> list[str]:
+    """What remote/certs.sh is asked."""
+    return [
+        f"certificate host {host.apache.certificate}",
+        f"folder ca {host.apache.ca_dir}",
+        f"folder sp {host.certificates.shibboleth_dir}",
+        f"lists {host.apache.ca_dir}",
+    ]
+
+
+def parse_endings(answer: list[str]) -> list[Ending]:
+    """Read the answer of certs.sh."""
+    now, found = 0, []
+    kind = path = date = ""
+    for line in answer:
+        word, _, value = line.partition(" ")
+        if word == "now":
+            now = int(value)
+        elif word in ("ends", "unreadable", "broken", "absent"):
+            kind, _, path = value.partition(" ")
+            if word != "ends":
+                problem = {"unreadable": "cannot be read", "broken": "is none", "absent": "is not there"}[word]
+                found.append(Ending(kind, path, problem=problem))
+        elif word == "date":
+            date = value
+        elif word == "name":
+            found.append(Ending(kind, path, value, _days(date, now)))
+    return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
+
+
+def _days(text: str, now: int) -> float | None:
+    try:
+        end = datetime.strptime(text, OPENSSL_DATE).replace(tzinfo=UTC)
+    except ValueError:  # a list that says NONE
+        return None
+    return (end.timestamp() - now) / DAY
