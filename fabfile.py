@@ -3,7 +3,7 @@
 import fabric.main
 from invoke.collection import Collection
 
-from tasks import apache, certs, deploy, drift, lab, logs, programs, releases, render, status
+from tasks import apache, certs, deploy, drift, lab, logs, programs, releases, render, status, trust
 from tasks._verb import take_over
 
 take_over(fabric.main.program)
@@ -28,5 +28,6 @@ namespace = Collection(
     programs.start_supervisord,
     logs.tail_logs,
     certs.certs,
+    trust.trust,
     lab=lab.namespace,
 )

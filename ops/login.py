@@ -46,6 +46,13 @@ class Hop:
         """Seconds for the network connection; those of `-t` are among what paramiko gets."""
         return self.connection.connect_timeout or self.connection.connect_kwargs.get("timeout")
 
+    def get_to_know(self) -> str:
+        """What to type so that its key is believed from then on."""
+        if not self.jump:
+            return f"fab trust {self.host.name}, and compare the fingerprint that it shows"
+        port = "" if int(self.connection.port) == 22 else f" -p {self.connection.port}"
+        return f"log in once with ssh{port} {self.connection.host} and compare the fingerprint that it shows"
+
     def refused(self, message: str, next_step: str = "") -> Unreachable:
         """The error that says what went wrong here: it bears the host's name, so a jump host is named in it."""
         named = f"on the way there, jump host {self.connection.host}: {message}" if self.jump else message
@@ -68,7 +75,7 @@ def way_to(host: Host, config: fabric.Config) -> list[Hop]:
         connection = connection.gateway
     for hop in hops:
         _complete(hop)
-    believe_known_hosts_only(last, host.ssh.known_hosts)
+    believe_known_hosts_only(last, host.ssh.known_hosts, host.ssh.host_keys)
     return hops
 
 
@@ -113,7 +120,7 @@ def _log_in(hop: Hop) -> None:
         connection.open()
         connection.transport.set_keepalive(15)
     except UnknownHostKey as error:
-        raise hop.refused(f"its host key is not known: {error}", _get_to_know(connection)) from None
+        raise hop.refused(f"its host key is not known: {error}", hop.get_to_know()) from None
     except RevokedHostKey as error:
         raise hop.refused(f"its host key must not be trusted: {error}", _CHANGED) from None
     except paramiko.BadHostKeyException as error:
@@ -129,8 +136,3 @@ def _log_in(hop: Hop) -> None:
         raise hop.refused(f"no SSH session with {hop.where}: {error}") from None
     except (OSError, EOFError, ValueError) as error:
         raise hop.refused(f"cannot connect to {hop.where}: {error}", _IS_IT_UP) from None
-
-
-def _get_to_know(connection: fabric.Connection) -> str:
-    port = "" if int(connection.port) == 22 else f" -p {connection.port}"
-    return f"log in once with ssh{port} {connection.host} and compare the fingerprint it shows"

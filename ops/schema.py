@@ -51,6 +51,13 @@ Attribute = Annotated[
     str,
     _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be an attribute's name, and not begin with HTTP_"),
 ]
+HostKey = Annotated[
+    str,
+    _matching(
+        r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,2}( .*)?",
+        "must be a host's public key, as ssh-keyscan prints it behind the name: 'ssh-ed25519 AAAA…'",
+    ),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 AbsolutePath = Annotated[str, _matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
 UrlPath = Annotated[
@@ -100,6 +107,7 @@ class Ssh(Table):
     known_hosts: str | None = None
     identity_file: str | None = None
     connect_timeout: Annotated[int, Field(ge=1, le=600)] = 10
+    host_keys: list[HostKey] = []  # where there are any, the host may show no other
 
 
 class ServiceCertificate(Table):

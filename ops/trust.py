@@ -58,27 +58,43 @@ class Believed(paramiko.MissingHostKeyPolicy):
         return made
 
 
-def believe_known_hosts_only(connection: fabric.Connection, known_hosts: str | None) -> None:
+def believe_known_hosts_only(connection: fabric.Connection, known_hosts: str | None, pinned: list[str]) -> None:
     """Refuse unknown, changed and revoked host keys on `connection` and on every gateway before it.
 
-    `known_hosts` is a file from the inventory, read besides the user's and the system's own.
+    `known_hosts` is a file from the inventory, read besides the user's and the system's own. Where the inventory pins
+    keys ("TYPE BASE64"), the last machine may show no other.
     """
     hop: object = connection
     while isinstance(hop, fabric.Connection):
-        files = [SYSTEM_FILE, *_user_files(hop), *([Path(known_hosts)] if known_hosts else [])]
-        believed = _believed(files, _names(hop))
+        believed = believed_of(hop, known_hosts, pinned if hop is connection else [])
         hop.client.set_missing_host_key_policy(believed)
         hop.connect_kwargs["transport_factory"] = believed.transport
         hop = hop.gateway
 
 
-def _user_files(connection: fabric.Connection) -> list[Path]:
+def believed_of(connection: fabric.Connection, known_hosts: str | None, pinned: list[str]) -> Believed:
+    """The keys that the machine behind `connection` may show; the others as for `believe_known_hosts_only`."""
+    files = [SYSTEM_FILE, *user_files(connection), *([Path(known_hosts)] if known_hosts else [])]
+    believed = _believed(files, names_of(connection))
+    if pinned:
+        keys = [key for key in map(pinned_key, pinned) if key]
+        believed.keys = [key for key in keys if key.asbytes() not in believed.revoked]
+    return believed
+
+
+def pinned_key(text: str) -> paramiko.PKey | None:
+    """The key that "TYPE BASE64" is; None if it is none."""
+    kind, _, rest = text.partition(" ")
+    return _key(kind, rest.split(" ")[0])
+
+
+def user_files(connection: fabric.Connection) -> list[Path]:
     """`UserKnownHostsFile` of ssh_config, which Fabric itself does not heed, or OpenSSH's default."""
     named = str(connection.ssh_config.get("userknownhostsfile", "")).split()
     return [Path(os.path.expanduser(name)) for name in named or [USER_FILE] if name != "none"]  # noqa: PTH111
 
 
-def _names(connection: fabric.Connection) -> set[str]:
+def names_of(connection: fabric.Connection) -> set[str]:
     """The names under which known_hosts may have the host; an IP address also in its shortest form."""
     names = {str(connection.host).lower()}
     with contextlib.suppress(ValueError):

@@ -114,3 +114,45 @@ def test_a_host_behind_a_jump_host_is_reached_and_a_fault_of_the_jump_is_told_as
     inventory.write_text(inventory.read_text().replace(str(deployed.lab.known_hosts), str(tmp_path / "known")))
     said = deployed.fab("-H", "pomsgpvm01", "status", home=tmp_path, inventory=inventory)
     assert (said.code, f"{jump}" in said.err, "host key" in said.err) == (1, True, True), said.all
+
+
+def test_trust_shows_the_key_and_records_it_only_when_it_is_the_one_that_was_told(
+    deployed: Site, tmp_path: Path
+) -> None:
+    known = tmp_path / "known_hosts"
+    inventory = deployed.changed(tmp_path)
+    inventory.write_text(inventory.read_text().replace(str(deployed.lab.known_hosts), str(known)))
+    told = deployed.root("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    assert deployed.fab("trust", "pomsgpvm01", inventory=inventory).code == 3
+    wrong = deployed.fab("trust", "pomsgpvm01", f"--fingerprint={told[:-1]}", inventory=inventory)
+    assert (wrong.code, told in wrong.out, known.exists()) == (1, True, False), wrong.all
+
+    for answer, code in (("n", 1), ("y", 0)):
+        terminal = on_a_terminal(deployed, inventory, "trust", "pomsgpvm01")
+        terminal.expect("Is it the same")
+        assert told in terminal.before
+        terminal.sendline(answer)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        assert (terminal.exitstatus, known.exists()) == (code, code == 0), terminal.before
+    assert deployed.fab("-H", "pomsgpvm01", "status", inventory=inventory).code == 0
+    again = deployed.fab("trust", "pomsgpvm01", f"--fingerprint={told}", inventory=inventory)
+    assert (again.code, "known already" in again.out) == (0, True), again.all
+    assert len(known.read_text().splitlines()) == 1
+
+    other = next(line for line in deployed.lab.known_hosts.read_text().splitlines() if deployed.address() not in line)
+    known.write_text(f"{deployed.address()} {other.split(maxsplit=1)[1]}\n")
+    refused = deployed.fab("trust", "pomsgpvm01", f"--fingerprint={told}", inventory=inventory)
+    assert (refused.code, "known_hosts has another" in refused.err) == (1, True), refused.all
+    assert told not in known.read_text()
+
+
+def test_a_key_that_the_inventory_pins_is_the_only_one_believed(deployed: Site, tmp_path: Path) -> None:
+    lines = [line.split()[1:3] for line in deployed.lab.known_hosts.read_text().splitlines()]
+    own = deployed.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
+    other = next(line for line in lines if line != own)
+    for number, (key, code) in enumerate(((own, 0), (other, 1))):
+        (tmp_path / str(number)).mkdir()
+        pinned = "[defaults.ssh]", f'[defaults.ssh]\nhost_keys = ["{" ".join(key)}"]'
+        said = deployed.fab("-H", "pomsgpvm01", "status", inventory=deployed.changed(tmp_path / str(number), pinned))
+        assert (said.code, "is NOT the one" in said.err) == (code, bool(code)), said.all

@@ -20,14 +20,16 @@ def text(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.get_base64()}"
 
 
-def connection(tmp_path: Path, known: str, host: str = "web1", port: int = 22) -> fabric.Connection:
+def connection(
+    tmp_path: Path, known: str, host: str = "web1", port: int = 22, pinned: list[str] | None = None
+) -> fabric.Connection:
     config = tmp_path / "ssh_config"
     config.write_text("UserKnownHostsFile none\nHost behind\n  ProxyJump jump1,jump2\n")
     (tmp_path / "known_hosts").write_text(known)
     made = fabric.Connection(
         host, port=port, config=fabric.Config(runtime_ssh_path=str(config)), connect_kwargs={"x": 1}
     )
-    believe_known_hosts_only(made, str(tmp_path / "known_hosts"))
+    believe_known_hosts_only(made, str(tmp_path / "known_hosts"), pinned or [])
     return made
 
 
@@ -149,3 +151,22 @@ def test_the_host_is_asked_for_the_key_that_is_known(tmp_path: Path) -> None:
         )
     made.client.close()
     server.close()
+
+
+def test_where_the_inventory_pins_keys_known_hosts_is_not_asked(tmp_path: Path) -> None:
+    made = connection(tmp_path, f"web1 {text(OTHER)}\n", pinned=[f"{text(KEY)} from the console", text(THIRD)])
+    judge(made, KEY)
+    judge(made, THIRD)
+    with pytest.raises(paramiko.BadHostKeyException):
+        judge(made, OTHER)
+    revoked = connection(tmp_path, f"@revoked * {text(KEY)}\n", pinned=[text(KEY)])
+    with pytest.raises(RevokedHostKey):
+        judge(revoked, KEY)
+
+
+def test_pinned_keys_are_of_the_host_and_not_of_jump_hosts(tmp_path: Path) -> None:
+    made = connection(tmp_path, f"jump1 {text(OTHER)}\n", host="behind", pinned=[text(KEY)])
+    judge(made, KEY)
+    with pytest.raises(paramiko.BadHostKeyException):
+        judge(made.gateway, KEY)
+    judge(made.gateway, OTHER)

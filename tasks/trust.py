@@ -1,0 +1,46 @@
+"""`trust`: get to know the key of a host."""
+
+from typing import Any
+
+from ops import console
+from ops.errors import BadInput, HostError
+from ops.host_keys import Shown, ask_key, record
+from ops.schema import Host
+from tasks._verb import inventory, verb
+
+
+@verb(
+    positional=["host"],
+    help={
+        "host": "A host or group of the inventory.",
+        "fingerprint": "The fingerprint that you were told, SHA256:…; then nothing is asked.",
+    },
+)
+def trust(context: Any, host: str, fingerprint: str = "") -> None:
+    """Show the key of a host for comparison, and record it in known_hosts once you confirm it.
+
+    A host that shows another key than the recorded one is refused.
+    """
+    if not fingerprint and not console.is_terminal():
+        raise BadInput("There is no terminal to ask on: add --fingerprint=SHA256:… as it was told to you.")
+    for one in inventory().choose(host, everywhere=False):
+        _get_to_know(one, ask_key(one, context.config), fingerprint)
+
+
+def _get_to_know(host: Host, shown: Shown, fingerprint: str) -> None:
+    what = f"{host.name} ({shown.names}) shows the {shown.key.get_name()} key"
+    if shown.is_known:
+        console.say(f"{what} {shown.fingerprint}, which is known already.", "green")
+        return
+    console.say(f"{what}\n    {shown.fingerprint}")
+    if fingerprint:
+        if shown.fingerprint != fingerprint:
+            raise HostError(host.name, f"that is not {fingerprint}", left=f"{shown.file}: nothing was recorded")
+    else:
+        console.say(
+            "Its administrator sees it on the host: for f in /etc/ssh/ssh_host_*.pub; do ssh-keygen -lf $f; done"
+        )
+        if not console.confirm("Is it the same?"):
+            raise HostError(host.name, "not trusted: you said no", left=f"{shown.file}: nothing was recorded")
+    record(shown)
+    console.say(f"{host.name}: recorded in {shown.file}", "green")
