@@ -158,7 +158,6 @@ def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
         log_in(hops)
         yield Remote(host, hops[-1].connection, config.sudo.password)
     finally:
-        for hop in reversed(hops):
-            with contextlib.suppress(OSError, EOFError):
-                hop.connection.close()
-                hop.connection.client.close()  # Fabric leaves open what is not logged in yet
+        with contextlib.suppress(OSError, EOFError):  # jump hosts stay, for the next host behind them
+            hops[-1].connection.close()
+            hops[-1].connection.client.close()  # Fabric leaves open what is not logged in yet

@@ -42,13 +42,8 @@ def ask_key(host: Host, config: fabric.Config) -> Shown:
     if file and not file.exists():  # it is made when the first key is recorded
         host = host.model_copy(update={"ssh": host.ssh.model_copy(update={"known_hosts": None})})
     hops = way_to(host, config)
-    try:
-        if hops[1:]:
-            log_in(hops[:-1])
-        key = _key_of(hops[-1])
-    finally:
-        for hop in reversed(hops):
-            hop.connection.client.close()
+    log_in(hops[:-1])
+    key = _key_of(hops[-1])
     connection = hops[-1].connection
     believed = believed_of(connection, host.ssh.known_hosts, host.ssh.host_keys)
     shown = Shown(key, believed, ",".join(sorted(names_of(connection))), file or user_files(connection)[0])

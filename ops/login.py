@@ -14,6 +14,7 @@ import fabric
 import paramiko
 
 from ops.errors import BadInput, Unreachable
+from ops.gateways import gateway_of, jump_of
 from ops.schema import Host
 from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
 
@@ -67,23 +68,39 @@ def way_to(host: Host, config: fabric.Config) -> list[Hop]:
     port = host.port if "port" in host.model_fields_set else None  # else ssh_config's, or 22
     # Never empty: Fabric would work on its settings' own dict instead, which all hosts share.
     given = {"key_filename": [], **config.connect_kwargs}
-    last = fabric.Connection(host.address, user=host.account, port=port, config=config, connect_kwargs=given)
+    last = fabric.Connection(
+        host.address, user=host.account, port=port, config=config, gateway=False, connect_kwargs=given
+    )
+    shares = (host.ssh.known_hosts, host.ssh.connect_timeout)  # a jump host is shared by hosts that agree on these
+    last.gateway = gateway_of(last, config, lambda made: _complete(Hop(host, made, jump=True)), shares)
     hops: list[Hop] = []
     connection: object = last
     while isinstance(connection, fabric.Connection):
         hops.insert(0, Hop(host, connection, jump=connection is not last))
         connection = connection.gateway
-    for hop in hops:
-        _complete(hop)
+    _complete(hops[-1])
     believe_known_hosts_only(last, host.ssh.known_hosts, host.ssh.host_keys)
     return hops
 
 
 def log_in(hops: list[Hop]) -> None:
     """Log in to one hop after the other. Raises Unreachable, which names the one that failed."""
-    _set_no_delay(hops[0])
-    for hop in hops:
-        _log_in(hop)
+    for number, hop in enumerate(hops):
+        jump = jump_of(hop.connection)
+        if jump is None:
+            _log_in(hop, first=number == 0)
+            continue
+        with jump.lock:  # one host logs in, and the others behind it wait
+            if jump.error:
+                raise Unreachable(
+                    hop.host.name, jump.error.message, left=NOTHING_TOUCHED, next_step=jump.error.next_step
+                )
+            if not hop.connection.is_connected:
+                try:
+                    _log_in(hop, first=number == 0)
+                except Unreachable as error:
+                    jump.error = error
+                    raise
 
 
 def _complete(hop: Hop) -> None:
@@ -114,7 +131,9 @@ def _set_no_delay(first: Hop) -> None:
     first.connection.connect_kwargs["sock"] = sock
 
 
-def _log_in(hop: Hop) -> None:
+def _log_in(hop: Hop, *, first: bool) -> None:
+    if first:
+        _set_no_delay(hop)
     connection = hop.connection
     try:
         connection.open()

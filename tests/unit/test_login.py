@@ -1,5 +1,6 @@
 """The way to a host: whose settings win, and which hop an error names."""
 
+import getpass
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,20 @@ from tests.unit.hosts import host
 SSH_CONFIG = """
 Host behind
   ProxyJump me@jump1:2200
+Host far
+  ProxyJump me@jump1:2200,jump2
+Host far2
+  ProxyJump [2001:db8::1]:22,inner
+Host inner
+  ProxyJump never-asked
+Host alone
+  ProxyJump none
+Host round
+  ProxyJump other
+Host other
+  ProxyJump round
+Host own
+  ProxyJump own
 Host web1
   Port 2222
   User someone
@@ -67,6 +82,42 @@ def test_the_time_limit_is_for_jump_hosts_too(settings: Settings) -> None:
     assert jump.connection.connect_kwargs["channel_timeout"] == 7
     jump, last = way_to(host(name="behind"), settings(timeout=3))
     assert (jump.timeout, last.timeout, last.connection.connect_timeout) == (3, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("far", ["me@jump1 port 2200", "jump2 port 22", "poms@far port 22"]),
+        ("far2", ["2001:db8::1 port 22", "inner port 22", "poms@far2 port 22"]),
+        ("alone", ["poms@alone port 22"]),
+        ("own", ["poms@own port 22"]),
+    ],
+)
+def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, name: str, way: list[str]) -> None:
+    hops = way_to(host(name=name), settings())
+    mine = getpass.getuser() + "@"
+    assert [hop.where.removeprefix(mine) for hop in hops] == way
+
+
+def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings) -> None:
+    with pytest.raises(BadInput, match="circle"):
+        way_to(host(name="round"), settings())
+
+
+def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings()
+    asked: list[object] = []
+    monkeypatch.setattr(login, "_set_no_delay", asked.append)
+    ways = [way_to(host(name="behind"), config), way_to(host(name="behind", port=23), config)]
+    assert ways[0][0].connection is ways[1][0].connection
+    assert way_to(host(name="behind"), settings())[0].connection is not ways[0][0].connection
+    monkeypatch.setattr(ways[0][0].connection, "open", failing(OSError("no route")))
+    for way in ways:
+        with pytest.raises(Unreachable, match=r"jump host jump1: cannot connect .*no route"):
+            log_in(way)
+    assert len(asked) == 1, "the second host does not wait for the same jump host again"
 
 
 @pytest.mark.parametrize("key", ["known_hosts", "identity_file"])
