@@ -36,15 +36,34 @@ run_command() {
     while IFS= read -r word; do set -- "$@" "$word"; done <"$command_file"
     if [ "$1" != sudo ]; then
         timeout "$COMMAND_LIMIT" "$@" </dev/null 3>&- 4<&- 5>&- 9>&-
-    else
-        shift
-        [ -z "$sudo_password" ] || printf '%s\n' "$sudo_password" | sudo -S -p '' -v
-        if [ -z "$sudo_password" ] || sudo -n -v 2>/dev/null; then
-            timeout "$COMMAND_LIMIT" sudo -n -- "$@" </dev/null
-        else # a site that keeps no ticket
-            printf '%s\n' "$sudo_password" | timeout "$COMMAND_LIMIT" sudo -S -p '' -- "$@"
-        fi
+        return
     fi
+    shift
+    [ -z "$sudo_password" ] || printf '%s\n' "$sudo_password" | sudo -S -p '' -v
+    if [ -z "$sudo_password" ] || sudo -n -v 2>/dev/null; then
+        sudo -n -- "$@" </dev/null 3>&- 4<&- 5>&- 9>&- &
+    else # a site that keeps no ticket
+        printf '%s\n' "$sudo_password" | sudo -S -p '' -- "$@" 3>&- 4<&- 5>&- 9>&- &
+    fi
+    wait_for_root $! "$*"
+}
+
+# Wait for process $1, `$2`, which is root's: this account could not end it, so after the limit it is left to itself.
+wait_for_root() {
+    tries=0
+    while is_alive "$1"; do
+        if [ "$tries" -gt $((COMMAND_LIMIT * 10)) ]; then
+            echo "'$2' has not ended after $COMMAND_LIMIT seconds and goes on, as process $1"
+            return 1
+        fi
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    wait "$1"
+}
+
+is_alive() { # child $1: a dead one that nobody has waited for is still listed, as Z
+    read -r _ _ process_state _ 2>/dev/null <"/proc/$1/stat" && [ "$process_state" != Z ]
 }
 
 # Run a command with the products set up. `activate` is the operator's own shell text and may be rude: it runs in a
