@@ -3,7 +3,7 @@
 import fabric.main
 from invoke.collection import Collection
 
-from tasks import apache, certs, deploy, drift, lab, logs, programs, releases, render, status, trust
+from tasks import apache, certs, deploy, doctor, drift, lab, logs, programs, releases, render, status, trust
 from tasks._verb import take_over
 
 take_over(fabric.main.program)
@@ -28,6 +28,7 @@ namespace = Collection(
     programs.start_supervisord,
     logs.tail_logs,
     certs.certs,
+    doctor.doctor,
     trust.trust,
     lab=lab.namespace,
 )

@@ -1,0 +1,266 @@
+"""Everything that must hold on a host before its first deploy, and what to do about what does not."""
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ops.certs import KINDS, Ending
+from ops.schema import Host
+from ops.snapshot import place_lines
+from ops.templates import RenderedFile, supervisord_conf
+
+WELL, MIND, WRONG = "well", "mind", "wrong"
+APACHE_NEEDED = (2, 4, 37)  # TLSv1.3 in SSLProtocol; expressions in RequestHeader and mod_proxy_uwsgi came before
+SHIB_NEEDED = (3, 0)
+MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
+TOOLS = ("openssl", "flock", "base64", "sha256sum")
+LEAST_DISK, LEAST_INODES = 102_400, 1000  # kB; files
+SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds; Kerberos refuses beyond the second
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: WELL, MIND (it works, and has a price) or WRONG; and what to do about it."""
+
+    what: str
+    level: str
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What remote/doctor.sh told: one value, or several where the name came more than once."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def one(self, name: str) -> str:
+        """The value; empty where nothing was told."""
+        return self.values.get(name, [""])[0]
+
+    def pairs(self, name: str) -> list[tuple[str, str]]:
+        """Each value as its first word and the rest."""
+        return [(text.partition(" ")[0], text.partition(" ")[2]) for text in self.values.get(name, [])]
+
+
+def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
+    """What remote/doctor.sh is asked."""
+    yield f"state_dir {host.state_dir}"
+    yield from place_lines(host)
+    yield f"httpd {host.apache.configtest[0]}"
+    yield f"ca_dir {host.apache.ca_dir}"
+    places = [*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"]
+    yield from (f"write {path}" for path in places)
+    for name, words in sudo_commands(host).items():
+        yield f"sudo {name}"
+        yield from (f"word {word}" for word in words)
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+
+
+def sudo_commands(host: Host) -> dict[str, list[str]]:
+    """The inventory's commands that begin with sudo, without that word."""
+    commands = {"apache.restart": host.apache.restart, "apache.reload": host.apache.reload or []}
+    return {name: words[1:] for name, words in commands.items() if words[:1] == ["sudo"]}
+
+
+def parse(answer: list[str]) -> Facts:
+    """Read the answer of doctor.sh."""
+    values: dict[str, list[str]] = {}
+    for line in answer:
+        word, _, rest = line.partition(" ")
+        if word == "fact":
+            name, _, value = rest.partition(" ")
+            values.setdefault(name, []).append(value)
+    return Facts(values)
+
+
+def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
+    """Judge every fact."""
+    checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
+        *(_account, _sudo, _places, _tools, _products, _boot, _apache, _shibboleth, _namespaces),
+        *(_authorities, _ports, _app, _selinux, _disk, _clock),
+    ]
+    found = [finding for check in checks for finding in check(host, facts)]
+    for one in endings:
+        if one.is_due(host.certificates.warn_days):
+            level = WRONG if one.problem or (one.days or 0) < 0 else MIND
+            advice = "renew it; a host certificate needs root"
+            found.append(Finding("certificates", level, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", advice))
+    if not any(finding.what == "certificates" for finding in found):
+        found.append(
+            Finding("certificates", WELL, f"{len(endings)}, none ends within {host.certificates.warn_days} days")
+        )
+    return found
+
+
+def _account(host: Host, facts: Facts) -> Iterator[Finding]:
+    shell = facts.one("shell")
+    if facts.one("account") != host.account:
+        advice = f"log in as {host.account}: see account in the inventory"
+        yield Finding("login", WRONG, f"it leads to the account {facts.one('account')}", advice)
+    else:
+        yield Finding("login", WELL, f"{host.account}, whose shell is {shell}")
+
+
+def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
+    for granted, name in facts.pairs("sudo"):
+        words = shlex.join(sudo_commands(host)[name])
+        rule = f"{host.account} ALL=(root) NOPASSWD: {words} (with the full path)"
+        if granted == "yes":
+            yield Finding("sudo", WELL, f"{name}: {words}")
+        elif granted == "password":
+            advice = f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}"
+            yield Finding("sudo", WRONG, f"{name} is not granted without a password: {words}", advice)
+        else:
+            advice = f"root adds to /etc/sudoers.d: {rule}"
+            yield Finding("sudo", WRONG, f"{name} is not granted: {words}", advice)
+    if not host.apache.reload:
+        advice = "have root grant 'service httpd graceful' too, and name it as apache.reload"
+        yield Finding("sudo", MIND, "only a restart: each change of Apache's files drops requests", advice)
+
+
+def _places(host: Host, facts: Facts) -> Iterator[Finding]:
+    barred = [path for may, path in facts.pairs("write") if may == "no"]
+    if not barred:
+        yield Finding("places", WELL, f"all {len(facts.pairs('write'))} may be written")
+    for path in barred:
+        yield Finding(
+            "places", WRONG, f"{path} may not be written", f"root gives {host.account} the file, or its folder"
+        )
+
+
+def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
+    missing = [name for there, name in facts.pairs("tool") if there == "no"]
+    for name in missing:
+        if name in TOOLS:
+            yield Finding("tools", WRONG, f"there is no {name}", "root installs it")
+        elif name == "curl":
+            yield Finding(
+                "tools", MIND, "there is no curl: Apache is tested on trial, not started", "root installs it"
+            )
+    if not set(missing) & {*TOOLS, "curl"}:
+        yield Finding("tools", WELL, f"{', '.join(TOOLS)}, curl")
+
+
+def _products(host: Host, facts: Facts) -> Iterator[Finding]:
+    missing = [name for there, name in facts.pairs("product") if there == "no"]
+    if missing:
+        advice = f"install them with UPS, or mend activate in the inventory: {host.activate}"
+        yield Finding("products", WRONG, f"none of {', '.join(missing)} after activate", advice)
+    else:
+        yield Finding("products", WELL, "supervisord, supervisorctl, uwsgi")
+
+
+def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
+    if facts.one("boot") == "nobody":
+        line = f"@reboot {host.activate} && supervisord -c {supervisord_conf(host)}"
+        yield Finding(
+            "boot", MIND, "nobody starts supervisord after a boot", f"a line of the account's crontab: {line}"
+        )
+    else:
+        yield Finding("boot", WELL, f"supervisord is started by {facts.one('boot')}")
+
+
+def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:
+    version, _, path = facts.one("httpd").partition(" ")
+    if version == "absent":
+        yield Finding("Apache", WRONG, f"there is no {path}", "root installs httpd, or mend apache.configtest")
+        return
+    needed = ".".join(map(str, APACHE_NEEDED))
+    if _numbers(version) < APACHE_NEEDED:
+        advice = f"the templates need {needed} (RHEL 8) for TLS 1.3, and were never tried on an older one"
+        yield Finding("Apache", WRONG, f"{version} is too old", advice)
+    else:
+        yield Finding("Apache", WELL, f"{version} {path}")
+    if facts.one("modules_unknown"):
+        yield Finding("modules", WRONG, facts.one("modules_unknown"), "Apache cannot read its files as they are now")
+        return
+    missing = [name for name in MODULES if name not in facts.one("modules").split()]
+    for name in missing:
+        yield Finding("modules", WRONG, f"{name} is not loaded", "root installs and loads it, in conf.modules.d")
+    if not missing:
+        yield Finding("modules", WELL, ", ".join(MODULES))
+
+
+def _shibboleth(_: Host, facts: Facts) -> Iterator[Finding]:
+    found = re.search(r"\d+(\.\d+)+", facts.one("shibd_version"))
+    if not found:
+        yield Finding("shibd", WRONG, "it is not installed", "root installs shibboleth 3 with its Apache module")
+    elif _numbers(found[0]) < SHIB_NEEDED:
+        yield Finding("shibd", WRONG, f"{found[0]} is too old", "the templates need 3.0, and were never tried on 2")
+    elif facts.one("shibd") != "runs":
+        yield Finding("shibd", WRONG, "it does not run: nobody can log in on 443", "root: service shibd start")
+    else:
+        yield Finding("shibd", WELL, f"{found[0]}, runs")
+
+
+def _namespaces(_: Host, facts: Facts) -> Iterator[Finding]:
+    if facts.one("namespaces") == "yes":
+        yield Finding("trial start", WELL, "the account may make namespaces")
+    else:
+        advice = "root: sysctl -w user.max_user_namespaces=15000 (and kernel.unprivileged_userns_clone=1 on Debian)"
+        yield Finding("trial start", MIND, "no user namespaces: Apache is tested in a copy, not started", advice)
+
+
+def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
+    count, _, path = facts.one("ca_dir").partition(" ")
+    if count == "absent":
+        yield Finding("trusted CAs", WRONG, f"{path} cannot be read", "root makes it, with the CAs' certificates")
+    elif count == "0":
+        yield Finding("trusted CAs", WRONG, f"{path} has no CA under its hash", f"root: openssl rehash {path}")
+    else:
+        yield Finding("trusted CAs", WELL, f"{count} in {path}")
+
+
+def _ports(_host: Host, facts: Facts) -> Iterator[Finding]:
+    closed = [port for state, port in facts.pairs("port") if state == "closed"]
+    if closed:
+        advice = "before the first deploy that is so; afterwards see fab check-apache"
+        yield Finding("ports", MIND, f"nothing listens on {', '.join(closed)}", advice)
+    else:
+        ports = ", ".join(port for _state, port in facts.pairs("port"))
+        yield Finding("ports", WELL, f"something listens on {ports}")
+
+
+def _app(host: Host, _: Facts) -> Iterator[Finding]:
+    if host.app.listen.startswith("/"):
+        yield Finding("app", WELL, f"a socket of the account's, {host.app.listen}")
+    else:
+        found = f"{host.app.listen}: every account of this host can ask it, in anybody's name"
+        yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
+
+
+def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
+    if "Enforcing" in facts.one("selinux") and not facts.one("selinux").endswith("on"):
+        advice = "root: setsebool -P httpd_can_network_connect 1"
+        yield Finding("SELinux", WRONG, "Apache may not connect to the app", advice)
+    else:
+        yield Finding("SELinux", WELL, facts.one("selinux"))
+
+
+def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
+    # Some file systems count no inodes.
+    kilobytes, inodes = (int(text) if (text := facts.one(name)).isdigit() else -1 for name in ("disk", "inodes"))
+    if 0 <= kilobytes < LEAST_DISK:
+        yield Finding("disk", WRONG, f"only {kilobytes} kB are free in {host.home}", "make room")
+    elif 0 <= inodes < LEAST_INODES:
+        yield Finding("disk", WRONG, f"only {inodes} more files fit in {host.home}", "remove files that nobody needs")
+    else:
+        yield Finding("disk", WELL, f"{kilobytes // 1024} MB are free in {host.home}")
+
+
+def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
+    skew = abs(int(facts.one("now") or 0) - int(time.time()))
+    if skew > SKEW_NOTED:
+        level = WRONG if skew > SKEW_WRONG else MIND
+        advice = "set one of the two clocks: Kerberos, certificates and the login depend on it"
+        yield Finding("clock", level, f"it differs from this machine's by {skew} seconds", advice)
+    else:
+        yield Finding("clock", WELL, "as this machine's")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))

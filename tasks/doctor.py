@@ -1,0 +1,55 @@
+"""`doctor`: what must hold on a host, and what to do about what does not."""
+
+from typing import Any
+
+from ops import console
+from ops.certs import read_endings
+from ops.connection import connect
+from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
+from ops.fleet import ask_all
+from ops.schema import Host
+from ops.templates import render
+from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
+
+
+@verb(help={"json": "Print one JSON document: per host, a list of what was looked at."})
+def doctor(context: Any, json: bool = False) -> int:
+    """Look at everything that must hold before a deploy, and say what to do about what does not.
+
+    Exit code 2 if something is wrong. Without -H: all hosts of the inventory.
+    """
+
+    def ask(host: Host) -> list[Finding]:
+        with connect(host, context.config) as remote:
+            asked = [*remote.password_lines(), *request(host, render(host))]
+            facts = parse(remote.ask("doctor", asked))
+            return diagnose(host, facts, read_endings(remote))
+
+    answers = ask_all(chosen(everywhere=True), ask)
+    if json:
+        print_json({a.host.name: [vars(one) for one in a.result or []] for a in answers if not a.error})
+    else:
+        for answer in answers:
+            if answer.result:
+                _show(answer.host, answer.result)
+    for answer in answers:
+        if answer.error:
+            show_error(answer.error)
+    if any(answer.error for answer in answers):
+        return 1
+    wrong = any(one.level == WRONG for answer in answers for one in answer.result or [])
+    return NEEDS_ATTENTION if wrong else 0
+
+
+def _show(host: Host, findings: list[Finding]) -> None:
+    """What is well in a table, and below it, where the eye rests, what is not, with what to do about it."""
+    console.table(
+        ("host", "well", "found"), [(host.name, one.what, one.found) for one in findings if one.level == WELL]
+    )
+    for level, style in ((MIND, "yellow"), (WRONG, "red")):
+        for one in findings:
+            if one.level == level:
+                console.say(f"{host.name}: {level}: {one.what}: {one.found}", style)
+                console.say(f"    {one.advice}")
+    if all(one.level != WRONG for one in findings):
+        console.say(f"{host.name}: nothing is in the way of a deploy", "green")

@@ -1,0 +1,89 @@
+"""`doctor` on a real host, with each fault made on purpose."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from tests.lab.site import Site
+
+CONF_D = "/etc/httpd/conf.d"
+MODULES = "/etc/httpd/conf.modules.d"
+
+UNSHARE = "/usr/bin/unshare"
+SUDOERS, CAS, SETUP = "/etc/sudoers.d/poms", "/etc/httpd/TrustedCAs", "/home/poms/products/setup"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Shell text of root's that breaks something, its undoing, what is looked at, and words that doctor says."""
+
+    breaks: str
+    mends: str
+    what: str
+    words: str
+
+
+def gone(path: str, what: str, words: str) -> Fault:
+    return Fault(f"mv {path} {path}.away", f"mv {path}.away {path}", what, words)
+
+
+FAULTS = {
+    "sudo": gone(SUDOERS, "sudo", "NOPASSWD: service httpd restart"),
+    "folder": Fault(
+        f"chown -R root:root {CONF_D}; chmod 755 {CONF_D}",
+        f"chown -R poms:poms {CONF_D}; chown root:poms {CONF_D}; chmod 2775 {CONF_D}",
+        *("places", f"{CONF_D}/ssl.conf may not be written"),
+    ),
+    "module": Fault(
+        f"sed -i 's/^LoadModule.*mod_proxy_uwsgi/#&/' {MODULES}/*.conf",
+        f"sed -i 's/^#LoadModule/LoadModule/' {MODULES}/*.conf",
+        *("modules", "proxy_uwsgi_module is not loaded"),
+    ),
+    "shibd": gone("/usr/sbin/shibd", "shibd", "root installs shibboleth 3"),
+    "namespaces": Fault(
+        "chmod 700 /usr/bin/unshare", "chmod 755 /usr/bin/unshare", "trial start", "max_user_namespaces"
+    ),
+    "CAs": Fault(f"mv {CAS}/*.0 /root/", f"mv /root/*.0 {CAS}/", "trusted CAs", "openssl rehash"),
+    "products": gone(SETUP, "products", "UPS"),
+    "Apache": gone("/usr/sbin/httpd", "Apache", "there is no /usr/sbin/httpd"),
+}
+
+
+def findings(site: Site) -> tuple[int, dict[str, list[dict[str, str]]]]:
+    said = site.fab("-H", "pomsgpvm01", "doctor", "--json")
+    found: dict[str, list[dict[str, str]]] = {}
+    for one in json.loads(said.out)["pomsgpvm01"]:
+        found.setdefault(one["what"], []).append(one)
+    return said.code, found
+
+
+def test_a_host_that_is_well_is_said_so_and_what_has_a_price_too(deployed: Site) -> None:
+    code, found = findings(deployed)
+    wrong = [one for several in found.values() for one in several if one["level"] == "wrong"]
+    assert (code, wrong) == (0, [])
+    assert found["boot"][0]["advice"].startswith("a line of the account's crontab: @reboot ")
+    assert "nothing is in the way of a deploy" in deployed.fab("-H", "pomsgpvm01", "doctor").out
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None:
+    made = FAULTS[fault]
+    deployed.root(made.breaks)
+    try:
+        code, found = findings(deployed)
+    finally:
+        deployed.root(made.mends)
+    bad = [one for one in found[made.what] if one["level"] != "well"]
+    assert any(made.words in f"{one['found']} {one['advice']}" for one in bad), found[made.what]
+    assert code == (0 if fault == "namespaces" else 2)
+    assert all(one["level"] == "well" for one in findings(deployed)[1][made.what])
+
+
+def test_supervisord_is_started_after_a_boot_where_a_unit_says_so(deployed: Site) -> None:
+    unit = "/etc/systemd/system/poms.service"
+    deployed.root(f"mkdir -p /etc/systemd/system; printf 'User=poms\\nExecStart=supervisord\\n' >{unit}")
+    try:
+        assert findings(deployed)[1]["boot"][0]["found"] == f"supervisord is started by {unit}"
+    finally:
+        deployed.root(f"rm {unit}")

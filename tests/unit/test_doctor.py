@@ -1,0 +1,77 @@
+"""How doctor judges what a host tells of itself."""
+
+import time
+
+import pytest
+
+from ops.certs import Ending
+from ops.doctor import MIND, WELL, WRONG, Facts, Finding, diagnose, parse
+from tests.unit.hosts import host
+
+HEALTHY = {
+    "account": "poms",
+    "shell": "/bin/bash",
+    "httpd": "2.4.62 /usr/sbin/httpd",
+    "modules": "ssl_module headers_module setenvif_module proxy_module proxy_uwsgi_module mod_shib",
+    "shibd_version": "shibboleth 3.4.1",
+    "shibd": "runs",
+    "namespaces": "yes",
+    "ca_dir": "3 /etc/httpd/TrustedCAs",
+    "boot": "/etc/rc.local",
+    "selinux": "none",
+    "disk": "9999999",
+    "inodes": "99999",
+}
+
+
+def judged(what: str, **told: str) -> Finding:
+    facts = {name: [value] for name, value in (HEALTHY | {"now": str(int(time.time()))} | told).items()}
+    one = host(apache={"reload": ["sudo", "service", "httpd", "graceful"]})
+    return next(found for found in diagnose(one, Facts(facts), []) if found.what == what)
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "level", "words"),
+    [
+        ("Apache", {}, WELL, "2.4.62"),
+        ("Apache", {"httpd": "2.4.6 /usr/sbin/httpd"}, WRONG, "2.4.37"),
+        ("Apache", {"httpd": "2.2.15 /usr/sbin/httpd"}, WRONG, "RHEL 8"),
+        ("modules", {"modules": "ssl_module"}, WRONG, "headers_module"),
+        ("modules", {"modules_unknown": "AH00526: Syntax error"}, WRONG, "AH00526"),
+        ("shibd", {"shibd_version": "shibboleth 2.5.3"}, WRONG, "too old"),
+        ("shibd", {"shibd": "down"}, WRONG, "nobody can log in"),
+        ("SELinux", {"selinux": "Enforcing httpd_can_network_connect --> off"}, WRONG, "setsebool"),
+        ("SELinux", {"selinux": "Enforcing httpd_can_network_connect --> on"}, WELL, "on"),
+        ("SELinux", {"selinux": "Permissive httpd_can_network_connect --> off"}, WELL, ""),
+        ("disk", {"disk": "1000"}, WRONG, "1000 kB"),
+        ("disk", {"inodes": "12"}, WRONG, "12 more files"),
+        ("disk", {"inodes": "-"}, WELL, ""),
+        ("clock", {"now": str(int(time.time()) - 60)}, MIND, "60 seconds"),
+        ("clock", {"now": str(int(time.time()) + 3600)}, WRONG, "Kerberos"),
+        ("login", {"account": "root"}, WRONG, "root"),
+        ("sudo", {"sudo": "password apache.reload"}, WRONG, "--prompt-for-sudo-password"),
+        ("sudo", {"sudo": "no apache.reload"}, WRONG, "NOPASSWD: service httpd graceful"),
+        ("tools", {"tool": "no curl"}, MIND, "curl"),
+        ("tools", {"tool": "no flock"}, WRONG, "flock"),
+    ],
+)
+def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
+    what: str, told: dict[str, str], level: str, words: str
+) -> None:
+    found = judged(what, **told)
+    assert found.level == level, found
+    assert words in f"{found.found} {found.advice}"
+    assert bool(found.advice) == (level != WELL)
+
+
+def test_certificates_that_end_soon_are_told_each() -> None:
+    endings = [
+        Ending("host", "/h.pem", "CN=h", 3.0),
+        Ending("ca", "/c.pem", "CN=c", -1.0),
+        Ending("sp", "/s.pem", "", 99),
+    ]
+    found = diagnose(host(), parse([f"fact {k} {v}" for k, v in HEALTHY.items()]), endings)
+    assert [(one.level, one.found) for one in found if one.what == "certificates"] == [
+        (MIND, "host certificate /h.pem: 3 days"),
+        (WRONG, "trusted CA /c.pem: OVER for 1 day"),
+    ]
