@@ -98,7 +98,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
 def _request(plan: Plan, release: Release) -> Iterator[str]:
     host = plan.host
     yield f"state_dir {host.state_dir}"
-    yield f"by {release.who}, {release.purpose} {release.name}"
+    yield f"by {release.holder}, {release.purpose} {release.name}"
     yield from place_lines(host)
     yield f"limit {host.deploy.limit}"
     yield f"keep {host.deploy.keep}"

@@ -117,7 +117,7 @@ def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
     plan = make_plan(remote.host, [], snapshot)
     if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
         plan = replace(plan, supervisord="")  # it may be down on purpose
-    carry_out(remote, plan, new_release("recovery"), functools.partial(_step, remote.host))
+    carry_out(remote, plan, new_release(remote.who, "recovery"), functools.partial(_step, remote.host))
 
 
 def show_plan(plan: Plan) -> None:
