@@ -11,6 +11,7 @@ import paramiko
 from ops.console import harmless
 from ops.errors import HostError, Unreachable
 from ops.login import NOTHING_TOUCHED, log_in, way_to
+from ops.masking import masked
 from ops.schema import Host
 from ops.scripts import script
 from ops.who import who
@@ -72,7 +73,7 @@ class Dialogue:
         collected = b""
         while self.channel.recv_stderr_ready():
             collected += self.channel.recv_stderr(65536)
-        return harmless(collected.decode(errors="replace"))[-4000:].strip()
+        return harmless(masked(collected.decode(errors="replace")))[-4000:].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")

@@ -6,8 +6,10 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from ops import hiding
 from ops.connection import Remote
 from ops.errors import HostError
+from ops.hiding import Hiding
 from ops.inventory import PROJECT
 from ops.templates import RenderedFile, file_at
 from ops.who import local_user
@@ -91,7 +93,7 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
             key, _, text = value.partition(" ")
             if key in ("changed", "proof"):
                 (found[-1].changed if key == "changed" else found[-1].proofs).append(text)
-            else:
+            elif key != "secret":
                 found[-1].facts[key] = text
         elif kind == "current":
             current = value
@@ -102,13 +104,20 @@ def read_files(remote: Remote, name: str) -> list[RenderedFile]:
     """The files of release `name`, as they were. Raises HostError where the host has them no more."""
     host = remote.host
     answer = remote.ask("releases", [f"state_dir {host.state_dir}", f"contents {name}"])
-    files, mode, path = [], "", ""
+    files, mode, path, of = [], "", "", ""
+    hidden: dict[str, Hiding] = {}
     for line in answer:
         kind, _, value = line.partition(" ")
-        if kind == "manifest":
+        if kind == "release":
+            of = value
+        elif kind == "meta" and of == name and value.startswith("secret "):
+            _, where, path = value.split(" ", 2)
+            hidden[path] = hiding.from_record(where)
+        elif kind == "manifest":
             _, mode, path = value.split(" ", 2)
         elif kind == "content":
-            files.append(file_at(host, path, base64.b64decode(value), mode))
+            file = file_at(host, path, base64.b64decode(value), mode)
+            files.append(replace(file, hiding=hidden.get(path, ())))
         elif kind == "lost":
             raise HostError(host.name, f"release {name} has lost the content of {path}", left="everything")
     if not files:

@@ -8,6 +8,8 @@ from ops.connection import connect
 from ops.drift import SAME, find_drift, places, unmanaged
 from ops.errors import BadInput
 from ops.fleet import ask_all
+from ops.hiding import shown_lines
+from ops.plan import FileChange, hiding_there
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
 from ops.templates import render
@@ -77,11 +79,11 @@ def adopt(context: Any, file: str) -> int:
         if found.content is None:
             console.say(f"{answer.host.name}: {file} is as wanted; there is nothing to adopt.", "green")
             continue
-        console.diff(
-            f"{answer.host.name}: {file}: change templates/{made.template}, or the values it takes, so that it says",
-            made.content.decode(),
-            found.content.decode(errors="replace"),
+        title = (
+            f"{answer.host.name}: {file}: change templates/{made.template}, or the values it takes, so that it says"
         )
+        change = FileChange(made, found, "", hiding=hiding_there(made, found, answer.result))
+        console.diff(title, shown_lines(change.after, made.hiding), shown_lines(change.before, change.hiding))
     return 1 if any(answer.error for answer in answers) else 0
 
 
