@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ops.hiding import Line, opcodes
+from ops.hiding import Line, comparison
 from ops.masking import masked
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -70,7 +70,8 @@ def diff(title: str, before: list[Line], after: list[Line]) -> None:
 
 def diff_lines(before: list[Line], after: list[Line]) -> Iterator[str]:
     """A unified diff without its heading, with two lines round each difference."""
-    for group in opcodes([line.text for line in before], [line.text for line in after], 2):
+    compared = comparison([line.text for line in before], [line.text for line in after])
+    for group in compared.get_grouped_opcodes(2):
         yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@"
         for kind, first, last, start, end in group:
             if kind == "equal":

@@ -1,4 +1,4 @@
-"""Which parts of a file's lines hold secrets: by their place, so that an old value, which nobody here knows, is hidden too.
+"""Which parts of a file's lines hold secrets: by their place, so that an old value that nobody knows is hidden too.
 
 A template is rendered twice, with the secrets and with placeholders for them. What both have in common is public; the
 rest is hidden. Which parts that were is recorded with each release, without what stood there.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ops.masking import MARK
 
-OPEN, CLOSE = "‹", "›"  # round a placeholder; seldom in a configuration file
+OPEN, CLOSE = "⟦", "⟧"  # round a placeholder; seldom in a configuration file
 _KEY = re.compile(r".*[\s=:]")  # as much of a line as may be told of one that is not known
 
 
@@ -65,7 +65,7 @@ def find(text: str, public: str) -> Hiding:
     """Where `text`, rendered with the secrets, says what `public`, rendered with placeholders, does not."""
     lines, known = split(text), split(public)
     found = []
-    for kind, first, last, start, end in _opcodes(known, lines):
+    for kind, first, last, start, end in comparison(known, lines).get_opcodes():
         if kind != "equal":
             edges = [_edges(line) for line in known[first:last]]
             found += [_fitting(number, lines[number - 1], edges) for number in range(start + 1, end + 1)]
@@ -110,15 +110,9 @@ def from_record(text: str) -> Hiding:
     return tuple(found)
 
 
-def opcodes(
-    before: Sequence[str], after: Sequence[str], context: int
-) -> Iterable[list[tuple[str, int, int, int, int]]]:
-    """difflib's groups of differences, with `context` equal lines round each."""
-    return difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(context)
-
-
-def _opcodes(before: Sequence[str], after: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
-    return difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+def comparison(before: Sequence[str], after: Sequence[str]) -> difflib.SequenceMatcher[str]:
+    """difflib's comparison of two lists of lines, none of which it takes for padding."""
+    return difflib.SequenceMatcher(None, before, after, autojunk=False)
 
 
 def _edges(line: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What is never printed: the values of secrets, wherever and however they turn up in what fab says.
 
-All output passes `masked` (ops/console.py). It knows the values that were taken in this run, and no others: what stands
-in a file is hidden by its place besides (ops/hiding.py).
+All output passes `masked` (ops/console.py). It knows the values that were taken in this run, and no others: what
+stands in a file is hidden by its place besides (ops/hiding.py).
 """
 
 import base64

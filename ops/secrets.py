@@ -126,7 +126,8 @@ def _from_command(words: tuple[str, ...], seconds: int) -> bytes:
     """What the command prints. It may ask on the terminal, and gets nothing on its standard input."""
     end = time.monotonic() + seconds
     try:
-        running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        running = subprocess.Popen(words, stdin=nothing, stdout=pipe, stderr=nothing)  # noqa: S603 - the inventory's
     except OSError as error:
         raise _UnusableError(f"its command ({words[0]}) cannot be run: {error.strerror}") from None
     try:

@@ -59,8 +59,8 @@ def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[Render
 def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = True) -> RenderedFile:
     """The file that one template makes, as in `render`.
 
-    It is rendered with placeholders first: a template that asks for no secret is done with that, and of one that does,
-    it says what is public.
+    It is rendered with placeholders first: a template that asks for no secret is done with that, and of one that
+    does, it says what is public.
     """
     path, public, failure = _destination(host, template), Secrets(host, values=False), None
     try:
@@ -126,11 +126,11 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     try:
         return _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateFailure(
-            host, f"templates/{error.name or template}, line {error.lineno}", str(error.message)
-        ) from None
+        where = f"templates/{error.name or template}, line {error.lineno}"
+        raise TemplateFailure(host, where, str(error.message)) from None
     except (jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
-        raise TemplateFailure(host, f"templates/{template}{_line(error, tree)}", str(error)) from None
+        where = f"templates/{template}{_line(error, tree)}"
+        raise TemplateFailure(host, where, str(error)) from None
 
 
 def _destination(host: Host, template: str) -> str:
