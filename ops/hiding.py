@@ -68,6 +68,7 @@ def find(text: str, public: str) -> Hiding:
     for kind, first, last, start, end in comparison(known, lines).get_opcodes():
         if kind != "equal":
             edges = [_edges(line) for line in known[first:last]]
+            edges += [(before, "") for before, _ in edges]  # the first line of several
             found += [_fitting(number, lines[number - 1], edges) for number in range(start + 1, end + 1)]
     return tuple(found)
 

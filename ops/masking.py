@@ -82,6 +82,7 @@ def spellings(value: str) -> Iterator[str]:
 
 def _escaped(value: str) -> Iterator[str]:
     backslashes = value.replace("\\", "\\\\")
+    yield from (ascii(value)[1:-1], repr(value.encode())[2:-1], value.encode("unicode_escape").decode())
     yield from (repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
     yield from (backslashes, backslashes.replace('"', '\\"'), backslashes.replace("'", "\\'"))
     yield from (shlex.quote(value), value.replace("'", "'\\''"), html.escape(value), html.escape(value, quote=False))

@@ -168,9 +168,8 @@ def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
             continue
         else:
             kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED
-        wanted = file_at(host, path, b"", found.mode or "0600")
-        hidden = hiding_there(wanted, found, snapshot)
-        changes.append(FileChange(wanted, found, kind, gone=True, hiding=hidden))
+        nothing = file_at(host, path, b"", found.mode or "0600")
+        changes.append(FileChange(nothing, found, kind, gone=True, hiding=hiding_there(nothing, found, snapshot)))
     return changes
 
 

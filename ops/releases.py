@@ -11,6 +11,7 @@ from ops.connection import Remote
 from ops.errors import HostError
 from ops.hiding import Hiding
 from ops.inventory import PROJECT
+from ops.masking import conceal
 from ops.templates import RenderedFile, file_at
 from ops.who import local_user
 
@@ -118,6 +119,8 @@ def read_files(remote: Remote, name: str) -> list[RenderedFile]:
         elif kind == "content":
             file = file_at(host, path, base64.b64decode(value), mode)
             files.append(replace(file, hiding=hidden.get(path, ())))
+            for part in hiding.values(file.content.decode(errors="replace"), files[-1].hiding):
+                conceal(part)
         elif kind == "lost":
             raise HostError(host.name, f"release {name} has lost the content of {path}", left="everything")
     if not files:

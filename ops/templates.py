@@ -128,7 +128,15 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
         raise TemplateFailure(host, where, str(error.message)) from None
-    except (jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+    ) as error:
         where = f"templates/{template}{_line(error, tree)}"
         raise TemplateFailure(host, where, str(error)) from None
 
