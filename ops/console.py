@@ -75,7 +75,8 @@ def diff_lines(before: list[Line], after: list[Line]) -> Iterator[str]:
         yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@"
         for kind, first, last, start, end in group:
             if kind == "equal":
-                yield from (f" {_hidden_on_any_side(*pair)}" for pair in zip(before[first:last], after[start:end]))
+                pairs = zip(before[first:last], after[start:end], strict=True)
+                yield from (f" {_hidden_on_any_side(*pair)}" for pair in pairs)
             else:
                 yield from (f"-{line.shown}" for line in before[first:last])
                 yield from (f"+{line.shown}" for line in after[start:end])

@@ -58,8 +58,8 @@ def test_two_secrets_in_a_line_are_hidden_with_what_is_between() -> None:
 
 
 def test_a_value_that_overlaps_its_surroundings_is_hidden() -> None:
-    """Prefix and suffix could both be taken from the same characters."""
-    assert hidden("xx\n", f"xx{placeholder('a')}xx\n") == [MARK]
+    """The same characters are not taken for what is before it and for what is behind it."""
+    assert hidden("xx\n", f"xx{placeholder('a')}xx\n") == [f"xx{MARK}"]
 
 
 def test_the_record_says_where_and_not_what() -> None:

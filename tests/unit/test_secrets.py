@@ -210,9 +210,14 @@ def test_render_writes_files_with_secrets_for_their_owner_alone(
     target.parent.mkdir(parents=True)
     target.write_text("older")
     target.chmod(0o644)
-    modes = []
+    modes: list[int] = []
     fchmod = os.fchmod
-    monkeypatch.setattr(os, "fchmod", lambda fd, mode: (modes.append(os.fstat(fd).st_mode & 0o777), fchmod(fd, mode)))
+
+    def noting(fd: int, mode: int) -> None:
+        modes.append(os.fstat(fd).st_mode & 0o777)
+        fchmod(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", noting)
     _write(tmp_path, made)
     assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode), modes) == (b"hunter2", 0o600, [0o600])
 
