@@ -11,8 +11,8 @@ import pytest
 from tests.scripts.remote import SHELLS, FakeHost, answer, digest, executable, run
 
 OLD, NEW = b"password = tiger-1\n", b"password = hunter2\n"
-TOOLS = """base64 cat chgrp chmod cmp cp cut date dirname find flock grep head ln mkdir mktemp mv printf rm sed sha256sum
-    sleep sort stat sync tail timeout touch tr"""
+TOOLS = """base64 cat chgrp chmod cmp cp cut date dirname find flock grep head ln mkdir mktemp mv printf rm sed
+    sha256sum sleep sort stat sync tail timeout touch tr"""
 
 
 @pytest.fixture(params=SHELLS)
