@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts, complete and checked, in the order of the file."""
+    """All hosts, complete and checked, in the order of the file; `data` is the file itself."""
 
     path: Path
     fleet: Fleet
     hosts: dict[str, Host]
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def choose(self, given: str | None, *, everywhere: bool) -> list[Host]:
         """The hosts that `-H` names; without it all of them (`everywhere`) or the one default.
@@ -66,7 +67,7 @@ def read_inventory(path: Path) -> Inventory:
         problems += fleet_problems
         if not problems and fleet is not None:
             resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
-            return Inventory(path, fleet, {n: h for n, h in resolved.items() if h is not None})
+            return Inventory(path, fleet, {n: h for n, h in resolved.items() if h is not None}, data)
     lines = list(dict.fromkeys(str(problem) for problem in problems))
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     raise BadInput("\n".join([*lines, f"{count} in {path}; nothing was touched."]))

@@ -1,4 +1,4 @@
-"""Lines of text with their line breaks, what differs between two texts, and an edit of one carried over to another."""
+"""Lines of text with their line breaks, what differs between two texts, and edits carried over to another."""
 
 import difflib
 import re
