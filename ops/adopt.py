@@ -86,7 +86,7 @@ def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advi
     open_ones = hunks(text, begin.goal)
     if 2 * sum(len(hunk.old) for hunk in open_ones) > len(text):
         return Advice(untold=[Untold(hunk, "", TOO_MUCH) for hunk in open_ones])
-    end = _solve(_solve(begin, secret, _with_values), secret, _with_lines)
+    end = _solve(_solve(begin, _with_values), _with_lines)
     changed = {
         name: ("".join(lines), "".join(end.sources[name]))
         for name, lines in begin.sources.items()
@@ -96,12 +96,11 @@ def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advi
     return Advice(list(end.values), changed, untold, _also(begin, end))
 
 
-def _solve(state: _State, secret: set[str], tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
+def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
     """`state` with every difference explained that `tries` explains, in the way that changes the fewest files."""
     failed: set[Hunk] = set()
     while True:
-        open_ones = [hunk for hunk in hunks(state.text, state.goal) if hunk not in failed]
-        hunk = next((one for one in open_ones if not secret & set(one.old)), None)
+        hunk = next((one for one in hunks(state.text, state.goal) if one not in failed), None)
         if hunk is None:
             return state
         found = list(islice(tries(state, hunk), 20))

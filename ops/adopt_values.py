@@ -64,7 +64,7 @@ def value_at(host: Host, place: Place) -> Any:
 def with_value(host: Host, candidate: Candidate) -> Host | None:
     """`host` with that value; None where it may not have it."""
     place, value = candidate
-    data = copy.deepcopy(host.model_dump(by_alias=True))
+    data = copy.deepcopy(host.model_dump(by_alias=True, exclude={"secrets"}))
     here: Any = data
     for part in place[:-1]:
         here = here[part]
@@ -76,7 +76,9 @@ def with_value(host: Host, candidate: Candidate) -> Host | None:
         made = Host.model_validate(data)
     except ValidationError:
         return None
-    return None if any(True for _ in contradictions(made)) else made
+    if any(True for _ in contradictions(made)):
+        return None
+    return made.model_copy(update={"secrets": host.secrets})
 
 
 def _all(data: dict[str, Any], hunk: Hunk) -> Iterator[Candidate]:

@@ -34,33 +34,38 @@ def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
 def carry_over(base: Sequence[str], edited: Sequence[str], to: Sequence[str]) -> tuple[list[str], list[Hunk]]:
     """The edit that made `edited` of `base`, made to `to`; and what of it meets a difference of `to`'s own."""
     result, clashes = list(to), []
-    places = _places(base, to)
-    for hunk in reversed(hunks(base, edited)):
-        at = _at(hunk, places)
-        if at is not None:
-            result[at : at + len(hunk.old)] = hunk.new
-        elif not _has(to, hunk, places):
+    same, places = _places(base, to)
+    singles = [single for hunk in hunks(base, edited) for single in _singles(hunk)]
+    for hunk in reversed(singles):
+        at = [places.get(number) for number in range(hunk.first - 1, hunk.last + 1)]
+        before, behind = at[0], at[-1]
+        lines = at[1:-1] or at  # what is inserted goes between the same two lines
+        start = lines[0]
+        if before is not None and behind is not None and tuple(to[before + 1 : behind]) == hunk.new:
+            continue  # it is there already
+        if start is None or lines != list(range(start, start + len(lines))):
+            clashes.append(hunk)
+        elif all(number in same for number in range(hunk.first, hunk.last)):
+            start += not hunk.old
+            result[start : start + len(hunk.old)] = hunk.new
+        elif tuple(to[start : start + len(lines)]) != hunk.new:
             clashes.append(hunk)
     return result, clashes[::-1]
 
 
-def _places(base: Sequence[str], to: Sequence[str]) -> dict[int, int]:
-    """Line of `base`: line of `to` that is the same; the ends of both, too."""
-    blocks = difflib.SequenceMatcher(None, base, to, autojunk=False).get_matching_blocks()
-    same = {block.a + n: block.b + n for block in blocks for n in range(block.size)}
-    return same | {-1: -1, len(base): len(to)}
+def _singles(hunk: Hunk) -> list[Hunk]:
+    """Line by line, where as many stand in their place."""
+    if len(hunk.old) != len(hunk.new):
+        return [hunk]
+    pairs = enumerate(zip(hunk.old, hunk.new, strict=True), hunk.first)
+    return [Hunk(number, number + 1, (old,), (new,)) for number, (old, new) in pairs]
 
 
-def _at(hunk: Hunk, places: dict[int, int]) -> int | None:
-    """Where in the other text the old lines stand, between the same neighbours."""
-    wanted = [places.get(number) for number in range(hunk.first - 1, hunk.last + 1)]
-    start = wanted[0]
-    if start is None or wanted != list(range(start, start + len(wanted))):
-        return None
-    return start + 1
-
-
-def _has(to: Sequence[str], hunk: Hunk, places: dict[int, int]) -> bool:
-    """Whether the other text has the new lines already, between the same neighbours."""
-    before, behind = places.get(hunk.first - 1), places.get(hunk.last)
-    return before is not None and behind is not None and tuple(to[before + 1 : behind]) == hunk.new
+def _places(base: Sequence[str], to: Sequence[str]) -> tuple[set[int], dict[int, int]]:
+    """The lines of `base` that `to` has as they are; and for each, or one that is changed there, its line in `to`."""
+    same, places = set(), {-1: -1, len(base): len(to)}
+    for kind, first, last, start, end in difflib.SequenceMatcher(None, base, to, autojunk=False).get_opcodes():
+        if kind == "equal" or last - first == end - start:
+            places |= {first + n: start + n for n in range(last - first)}
+            same |= set(range(first, last)) if kind == "equal" else set()
+    return same, places

@@ -34,6 +34,12 @@ class Masker:
         by_length = sorted(self._texts, key=len, reverse=True)
         self._pattern = re.compile("|".join(_expression(text) for text in by_length))
 
+    def conceal_words(self, text: str, public: str, least: int = 1) -> None:
+        """The same for `text` and each word of it that has `least` characters and that `public` does not have."""
+        for word in {text, *re.split(r"[\s\"'=,]+", text)}:
+            if len(word) >= least and word not in public:
+                self.conceal(word)
+
     def masked(self, text: str) -> str:
         """`text` with all of that crossed out."""
         return self._pattern.sub(MARK, text)
@@ -49,9 +55,7 @@ def conceal(value: str) -> None:
 
 def conceal_words(text: str, public: str) -> None:
     """Never print `text`, nor a longer word of it that `public` does not have: a secret as a template wrote it."""
-    for word in {text, *re.split(r"[\s\"'=,]+", text)}:
-        if len(word) >= LEAST and word not in public:
-            conceal(word)
+    _this_run.conceal_words(text, public, LEAST)
 
 
 def masked(text: str) -> str:

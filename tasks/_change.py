@@ -162,7 +162,7 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
             "edited on the host since the last deploy: " + ", ".join(c.wanted.path for c in plan.refused),
             left="everything",
             outcome="edited by hand",
-            next_step="take the edit into the template or the inventory, or overwrite it with --force",
+            next_step="keep the edit (fab adopt FILE says how), or overwrite it with --force",
         )
 
 

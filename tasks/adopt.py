@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ops import console
@@ -11,7 +12,7 @@ from ops.connection import Remote, connect
 from ops.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
 from ops.errors import BadInput, HostError
 from ops.fleet import Answer, ask_all
-from ops.hiding import values
+from ops.hiding import shown_lines, values
 from ops.inventory import Inventory
 from ops.lines import carry_over, lines_of
 from ops.masking import Masker
@@ -19,7 +20,7 @@ from ops.plan import hiding_there
 from ops.releases import read_files
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
-from ops.templates import RenderedFile, render
+from ops.templates import TREE, RenderedFile, render
 from tasks._verb import NEEDS_ATTENTION, chosen, inventory, print_json, show_error, verb
 
 NOTHING = {
@@ -79,7 +80,7 @@ def _wanted(host: Host, path: str) -> RenderedFile:
     return files[path]
 
 
-def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot) -> Found:
+def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = TREE) -> Found:
     host, there = remote.host, snapshot.files[file.path]
     state = find_drift([file], snapshot)[0].state
     if state in NOTHING:
@@ -94,15 +95,16 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot) -> Found:
         raise HostError(
             host.name, f"{file.path} is not UTF-8 text: no template can make it", left="everything"
         ) from None
-    masker = Masker()
-    for part in values(goal, hiding_there(file, there, snapshot)) + values(file.content.decode(), file.hiding):
-        masker.conceal(part)
+    masker, text = Masker(), file.content.decode()
+    public = "\n".join(line.shown for line in shown_lines(text, file.hiding))
+    for part in values(goal, hiding_there(file, there, snapshot)) + values(text, file.hiding):
+        masker.conceal_words(part, public)
     clashes: list[Untold] = []
     if state == BOTH:  # what is wanted has changed since, too: only the edit is to be kept
         base = {one.path: one.content for one in read_files(remote, str(snapshot.release))}[file.path]
-        lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(file.content.decode()))
+        lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(text))
         goal, clashes = "".join(lines), [Untold(hunk, "", CLASH) for hunk in both]
-    advice = advise(host, file, goal)
+    advice = advise(host, file, goal, tree)
     advice.untold.extend(clashes)
     return Found(file, "", advice, masker)
 

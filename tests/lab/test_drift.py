@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.lab.site import Site
 
@@ -28,15 +29,16 @@ def test_a_hand_edit_is_adopted_and_then_nothing_differs(deployed: Site, tmp_pat
     """What adopt says is done, and the next deploy finds the file as it is there, a change of one's own included."""
     assert "nothing to adopt" in deployed.fab("-H", "pomsgpvm01", "adopt", INI).out
     assert deployed.fab("-H", "pomsgpvm01", "adopt", "/etc/cert_ssl.conf").code == 3
+    inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 12"), ("workers = 6", "workers = 5"))
+    assert "nobody edited it there" in deployed.fab("-H", "pomsgpvm01", "adopt", INI, inventory=inventory).out
+
     deployed.root(f"sed -i 's/^threads = 10/threads = 12/' {INI}; echo '# by hand' >> {CERT_SSL}")
     said = deployed.fab("-H", "pomsgpvm01", "adopt", INI)
     assert said.code == 0, said.all
     assert "  [hosts.pomsgpvm01.uwsgi]\n  threads = 12    # now 10, of [defaults.uwsgi], for all hosts\n" in said.out
 
-    inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 12"), ("workers = 6", "workers = 5"))
-    assert "nobody edited it there" not in deployed.fab("-H", "pomsgpvm01", "adopt", INI).out
     checkout = deployed.checkout(tmp_path, {})
-    in_mine = {"inventory": inventory, "project": checkout}
+    in_mine: dict[str, Any] = {"inventory": inventory, "project": checkout}
     told = json.loads(deployed.fab("-H", "pomsgpvm01", "adopt", CERT_SSL, "--json", **in_mine).out)["pomsgpvm01"]
     assert (told["values"], told["untold"], "/etc/httpd/conf.d/ssl.conf" in told["also"]) == ([], [], True)
     subprocess.run(["git", "apply"], input=told["patch"], text=True, check=True, cwd=checkout)

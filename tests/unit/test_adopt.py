@@ -1,7 +1,9 @@
 """What keeps a hand edit is found by trying, and said only where it does."""
 
 import subprocess
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,9 +11,12 @@ import pytest
 from ops.adopt import Advice, advise
 from ops.adopt_values import GONE, with_value
 from ops.advice import assignment, origin_of, patch, table_of
-from ops.inventory import PROJECT, read_inventory
-from ops.schema import Host
+from ops.fleet import Answer
+from ops.inventory import PROJECT, Inventory, read_inventory
+from ops.schema import Fleet, Host
+from ops.snapshot import FoundFile, Snapshot
 from ops.templates import TREE, RenderedFile, render, render_one
+from tasks.adopt import _facts, _found, _show
 from tests.unit.hosts import host
 
 INI, CONF = "home/private/config/poms/uwsgi-service.ini.j2", "home/supervisord.conf.j2"
@@ -127,6 +132,20 @@ def test_what_the_inventory_refuses_is_not_told() -> None:
     _, _, advice = edited(host(**VALUES), INI, ("evil-reload-on-as = 1800", "evil-reload-on-as = 7"))
     assert advice.values == []
     assert len(advice.untold) == 1
+
+
+def test_a_value_that_would_change_a_line_that_nobody_edited_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    lines = "".join(f"{name} = {{{{ host.uwsgi.threads }}}}\nfixed\n" for name in "abc")
+    (tmp_path / "home/a.j2").write_text(lines)
+    _, _, advice = edited(host(), "home/a.j2", ("a = 10", "a = 12"), ("b = 10", "b = 12"), tree=tmp_path)
+    assert (advice.values, advice.templates) == ([], {})
+    assert [untold.where for untold in advice.untold] == [
+        "templates/home/a.j2, line 1",
+        "templates/home/a.j2, line 3",
+    ]
+    every = [(f"{name} = 10", f"{name} = 12") for name in "abc"]
+    assert [value.after for value in edited(host(), "home/a.j2", *every, tree=tmp_path)[2].values] == [12]
 
 
 def test_other_files_that_change_with_a_value_are_named() -> None:
@@ -247,6 +266,39 @@ def test_a_secret_that_was_changed_is_told_by_its_source_and_never_copied(
     (untold,) = advice.untold
     assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in untold.why
     assert (advice.values, advice.templates) == ([], {})
+
+
+def shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str, *, known: Host
+) -> tuple[dict[str, object], str]:
+    """What the verb says of `there`, which somebody made of the file."""
+    made = render_one(known, INI, tmp_path / "templates")
+    found = FoundFile(made.path, sha256(there.encode()).hexdigest(), "0600", False, there.encode())
+    snapshot = Snapshot({made.path: found}, {made.path: made.digest}, "r", None, "up", 1, 1)
+    remote: Any = SimpleNamespace(host=known)
+    inventory = Inventory(tmp_path / "hosts.toml", Fleet(default="web1"), {"web1": known})
+    result = _found(remote, made, snapshot, tmp_path / "templates")
+    _show(known, result, inventory)
+    return _facts(Answer(known, result), inventory), capsys.readouterr().out
+
+
+def test_of_a_file_with_secrets_the_verb_shows_none_and_no_line_that_may_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (TREE / INI).read_text().replace("strict = true", "strict = true\nenv = DB={{ secrets.db }}\nfixed = 1")
+    (tmp_path / "templates" / INI).parent.mkdir(parents=True)
+    (tmp_path / "templates" / INI).write_text(text)
+    monkeypatch.setenv("POMS_TEST_ADOPT", "hunter2-adopt")
+    one = host(**VALUES, secrets={"db": {"env": "POMS_TEST_ADOPT"}})
+    there = render_one(one, INI, tmp_path / "templates").content.decode()
+    there = there.replace("hunter2-adopt", "tiger-by-hand").replace("threads = 10", "threads = 12")
+    there = there.replace("fixed = 1", "fixed = 1\nother = lion-by-hand").replace("[uwsgi]", "# cat-by-hand\n[uwsgi]")
+    facts, out = shown(tmp_path, capsys, there, known=one)
+    assert "threads = 12    # now 10" in out
+    assert "+# ***" in out
+    assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in out
+    for secret in ("hunter2", "tiger", "lion", "cat-by-hand"):
+        assert secret not in out + str(facts)
 
 
 # ---- as it is written ----------------------------------------------------------------------------------------------

@@ -30,6 +30,16 @@ def test_what_both_changed_clashes_and_the_other_change_stays() -> None:
     assert carried("a\nb\nc\n", "a\nx\nc\n", "a\ny\nc\n") == ("a\ny\nc\n", [Hunk(1, 2, ("b\n",), ("x\n",))])
 
 
+def test_lines_that_stand_together_are_told_apart() -> None:
+    base, edited, mine = "a=1\nb=1\nc=1\nd=1\n", "a=1\nb=2\nc=2\nd=2\n", "a=1\nb=3\nc=2\nd=1\n"
+    assert carried(base, edited, mine) == ("a=1\nb=3\nc=2\nd=2\n", [Hunk(1, 2, ("b=1\n",), ("b=2\n",))])
+
+
+def test_what_is_inserted_beside_a_change_is_there() -> None:
+    assert carried("a\nb\nc\n", "a\nb\nnew\nc\n", "a\nB\nc\n") == ("a\nB\nnew\nc\n", [])
+    assert carried("a\nb\nc\n", "a\nc\n", "a\nB\nc\n") == ("a\nB\nc\n", [Hunk(1, 2, ("b\n",), ())])
+
+
 TEXT = st.lists(st.sampled_from(["a\n", "b\n", "c\n"]), max_size=8)
 
 
