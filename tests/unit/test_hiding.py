@@ -1,12 +1,14 @@
 """Secrets in files are hidden by their place, the old ones that nobody here knows included."""
 
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops import console
+from ops import console, masking
+from ops.errors import HostError
 from ops.hiding import (
     Hidden,
     Hiding,
@@ -24,7 +26,9 @@ from ops.releases import Release
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile
 from ops.transaction import _request
-from tasks._change import show_plan
+from tasks import _change
+from tasks._change import carry_out_plan, show_plan
+from tasks._verb import show_error
 from tests.unit.hosts import host
 
 PATH = "/home/poms/private/db.ini"
@@ -179,6 +183,30 @@ def test_what_others_could_read_is_told_and_counts_as_a_change(capsys: pytest.Ca
     assert "mode 0644 lets others read its secrets" in shown([wanted()], there, capsys)[1]
     for mode, fixed in (("0600", True), ("0644", False)):
         assert make_plan(host(), [wanted()], snapshot(WANTED, WANTED, HIDING, mode, fixed)).exposed == []
+
+
+def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+    remote: Any = None  # it is not come to
+    plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
+    with pytest.raises(HostError, match=rf"others could read the secrets in {PATH}"):
+        carry_out_plan(remote, plan, Release("r", "me", "none", False), yes=True, force=True)
+
+
+def test_an_old_secret_in_what_the_host_says_is_crossed_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise HostError("web1", "the log says: login with tiger-tiger failed")
+
+    monkeypatch.setattr(masking, "_this_run", masking.Masker())
+    monkeypatch.setattr(_change, "carry_out", fail)
+    old = WANTED.replace("hunter2", "tiger-tiger")
+    plan = make_plan(host(), [wanted()], snapshot(old, old, HIDING))
+    remote: Any = None
+    with pytest.raises(HostError) as caught:
+        carry_out_plan(remote, plan, Release("r", "me", "none", False), yes=True, force=False)
+    show_error(caught.value)
+    assert f"login with {MARK} failed" in capsys.readouterr().err
 
 
 def test_the_request_records_where_secrets_stand_and_holds_them_as_content_only() -> None:
