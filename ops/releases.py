@@ -46,8 +46,8 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says how
-    far what was proven before it was live: "started Apache as it would be".
+    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says
+    how far what was proven before it was live: "started Apache as it would be".
     """
 
     name: str
