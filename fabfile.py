@@ -3,7 +3,7 @@
 import fabric.main
 from invoke.collection import Collection
 
-from tasks import apache, certs, deploy, doctor, drift, lab, logs, programs, releases, render, status, trust
+from tasks import adopt, apache, certs, deploy, doctor, drift, lab, logs, programs, releases, render, status, trust
 from tasks._verb import take_over
 
 take_over(fabric.main.program)
@@ -12,7 +12,7 @@ namespace = Collection(
     deploy.deploy,
     deploy.diff,
     drift.drift,
-    drift.adopt,
+    adopt.adopt,
     releases.releases,
     releases.rollback,
     releases.recover,

@@ -11,8 +11,10 @@ import paramiko
 from ops.console import harmless
 from ops.errors import HostError, Unreachable
 from ops.login import NOTHING_TOUCHED, log_in, way_to
+from ops.masking import masked
 from ops.schema import Host
 from ops.scripts import script
+from ops.who import who
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
 ANSWER_LIMIT = 600.0  # seconds without a line from the host before it is given up
@@ -71,7 +73,7 @@ class Dialogue:
         collected = b""
         while self.channel.recv_stderr_ready():
             collected += self.channel.recv_stderr(65536)
-        return harmless(collected.decode(errors="replace"))[-4000:].strip()
+        return harmless(masked(collected.decode(errors="replace")))[-4000:].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
@@ -103,11 +105,12 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Remote:
-    """An open connection to a host of the inventory."""
+    """An open connection to a host of the inventory; `who` is at work on it (`ops/who.py`)."""
 
     host: Host
     connection: fabric.Connection
     sudo_password: str | None
+    who: str
 
     def start(self, name: str, request: Iterable[str]) -> Dialogue:
         """Start script `name` with the lines of `request` as its first input."""
@@ -156,7 +159,8 @@ def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
     hops = way_to(host, config)
     try:
         log_in(hops)
-        yield Remote(host, hops[-1].connection, config.sudo.password)
+        last = hops[-1].connection
+        yield Remote(host, last, config.sudo.password, who(last))
     finally:
         with contextlib.suppress(OSError, EOFError):  # jump hosts stay, for the next host behind them
             hops[-1].connection.close()

@@ -1,16 +1,17 @@
 """What the operator sees: text from hosts made harmless, tables, coloured diffs, one question."""
 
-import difflib
 import io
-import itertools
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from ops.hiding import Line, comparison
+from ops.masking import masked
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -34,8 +35,8 @@ def _escaped(char: str) -> str:
 
 
 def say(text: str = "", style: str = "", *, err: bool = False) -> None:
-    """Print `text` as it is, harmless, on standard output or (`err`) standard error."""
-    _console(err).print(Text(harmless(text), style=style), soft_wrap=True)
+    """Print `text` as it is, harmless and without secrets, on standard output or (`err`) standard error."""
+    _console(err).print(Text(harmless(masked(text)), style=style), soft_wrap=True)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -60,12 +61,34 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         print(_PADDING.sub(r"\1", line))
 
 
-def diff(path: str, before: str, after: str, title: str = "") -> None:
-    """Print a unified diff of one file, coloured on a terminal; absent text is empty."""
-    say(f"{path}{title}", "bold")
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "on the host", "wanted", lineterm="", n=2)
-    for line in itertools.islice(lines, 2, None):  # the first two name the sides
+def diff(title: str, before: list[Line], after: list[Line]) -> None:
+    """Print a unified diff of one file, coloured on a terminal; what is hidden differs too, and is not shown."""
+    say(title, "bold")
+    for line in diff_lines(before, after):
         say(f"  {line}", STYLES.get(line[:1], ""))
+
+
+def diff_lines(before: list[Line], after: list[Line]) -> Iterator[str]:
+    """A unified diff without its heading, with two lines round each difference."""
+    compared = comparison([line.text for line in before], [line.text for line in after])
+    for group in compared.get_grouped_opcodes(2):
+        yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@"
+        for kind, first, last, start, end in group:
+            if kind == "equal":
+                pairs = zip(before[first:last], after[start:end], strict=True)
+                yield from (f" {_hidden_on_any_side(*pair)}" for pair in pairs)
+            else:
+                yield from (f"-{line.shown}" for line in before[first:last])
+                yield from (f"+{line.shown}" for line in after[start:end])
+
+
+def _hidden_on_any_side(before: Line, after: Line) -> str:
+    return before.shown if before.shown != before.text else after.shown
+
+
+def _range(first: int, last: int) -> str:
+    """Lines as a unified diff names them: the first, counted from 1, and how many."""
+    return f"{first + 1 if last > first else first},{last - first}".removesuffix(",1")
 
 
 def confirm(question: str) -> bool:
@@ -86,7 +109,7 @@ def is_terminal() -> bool:
 
 
 def _cell(cell: str) -> Text:
-    text = harmless(cell)
+    text = harmless(masked(cell))
     return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ops.plan import mode_is_well
 from ops.schema import Host
 from ops.snapshot import Snapshot
 from ops.templates import RenderedFile
@@ -58,7 +59,7 @@ def _state(file: RenderedFile, snapshot: Snapshot) -> str:
     if found.digest is None:
         return MISSING if deployed else NOT_DEPLOYED
     if found.digest == file.digest:
-        return SAME if found.mode_is_fixed or found.mode == file.mode else MODE
+        return SAME if mode_is_well(file, found) else MODE
     if deployed is None:
         return NOT_DEPLOYED
     if found.digest == deployed:

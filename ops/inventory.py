@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ops.complaints import Location, has, plain, unknown_key, unknown_name, value_at, without
 from ops.errors import BadInput, Problem
 from ops.rules import contradictions, values_no_file_holds
-from ops.schema import Fleet, Host
+from ops.schema import Fleet, Host, Secret
 
 LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
 PROJECT = Path(__file__).resolve().parent.parent
@@ -20,11 +20,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts, complete and checked, in the order of the file."""
+    """All hosts, complete and checked, in the order of the file; `data` is the file itself."""
 
     path: Path
     fleet: Fleet
     hosts: dict[str, Host]
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def choose(self, given: str | None, *, everywhere: bool) -> list[Host]:
         """The hosts that `-H` names; without it all of them (`everywhere`) or the one default.
@@ -66,7 +67,7 @@ def read_inventory(path: Path) -> Inventory:
         problems += fleet_problems
         if not problems and fleet is not None:
             resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
-            return Inventory(path, fleet, {n: h for n, h in resolved.items() if h is not None})
+            return Inventory(path, fleet, {n: h for n, h in resolved.items() if h is not None}, data)
     lines = list(dict.fromkeys(str(problem) for problem in problems))
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     raise BadInput("\n".join([*lines, f"{count} in {path}; nothing was touched."]))
@@ -115,7 +116,7 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
             rule = "must not be given: a host is named by its table, [hosts.NAME]"
             problems.append(Problem(file, f"{table}.name", values["name"], rule))
     for name, own in hosts.items():
-        merged = _merged(defaults, own) | {"name": name}
+        merged = _merged_host(defaults, own) | {"name": name}
         host, errors = _validate(merged)
         for loc, rule in errors:
             if loc == ("name",):
@@ -123,7 +124,9 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
                 continue
             said = loc[:-1] if rule == "is missing" else loc  # it is the table around it that is written somewhere
             table = "defaults" if has(defaults, said) and not has(own, said) else f"hosts.{name}"
-            problems.append(Problem(file, ".".join([table, *loc]), value_at(merged, loc), rule))
+            # Somebody may have written a secret itself where it comes from is to stand.
+            value, rule = (None, _of_secret(rule)) if loc[0] == "secrets" else (value_at(merged, loc), rule)
+            problems.append(Problem(file, ".".join([table, *loc]), value, rule))
         found[name] = None if errors else host
     if not hosts:
         problems.append(Problem(file, "hosts", None, "must name at least one host: [hosts.NAME]"))
@@ -176,6 +179,21 @@ def _merged(defaults: Any, own: Any) -> Any:
     return defaults | {key: _merged(defaults[key], value) if key in defaults else value for key, value in own.items()}
 
 
+def _merged_host(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A host over the defaults; of a secret, which comes from one place, the whole is replaced."""
+    merged: dict[str, Any] = _merged(defaults, own)
+    both = defaults.get("secrets"), own.get("secrets")
+    if isinstance(both[0], dict) and isinstance(both[1], dict):
+        merged["secrets"] = both[0] | both[1]
+    return merged
+
+
+def _of_secret(rule: str) -> str:
+    if rule != "must be a table":
+        return rule
+    return 'must be a table that says where the value comes from, such as { command = ["pass", "show", "poms/db"] }'
+
+
 def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
     """The files on the operator's machine are named from the inventory's own folder."""
     if host is None:
@@ -191,7 +209,16 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
         check.model_copy(update={"certificate": named(check.certificate), "key": named(check.key)})
         for check in host.checks
     ]
-    return host.model_copy(update={"ssh": ssh, "checks": checks})
+    secrets = {name: _secret_from(folder, secret) for name, secret in host.secrets.items()}
+    return host.model_copy(update={"ssh": ssh, "checks": checks, "secrets": secrets})
+
+
+def _secret_from(folder: Path, secret: Secret) -> Secret:
+    """Its file, and a command that is a path and not a name, from the inventory's folder."""
+    if secret.command and ("/" in secret.command[0]):
+        command = [str(folder / _expanded(secret.command[0])), *secret.command[1:]]
+        return secret.model_copy(update={"command": command})
+    return secret.model_copy(update={"file": str(folder / _expanded(secret.file))}) if secret.file else secret
 
 
 def _expanded(path: str) -> str:

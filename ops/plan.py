@@ -4,9 +4,11 @@ import configparser
 import re
 from dataclasses import dataclass, field
 
+from ops import hiding
+from ops.hiding import Hiding
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import RenderedFile, file_at, supervisord_conf
+from ops.templates import SECRET_MODE, RenderedFile, file_at, supervisord_conf
 
 CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "create",
@@ -24,13 +26,31 @@ REFUSED = (EDITED, UNREADABLE)
 class FileChange:
     """One managed file and what becomes of it.
 
-    `gone`: it is wanted no more, and `wanted` is empty. Where it was edited by hand too, `kind` says that.
+    `gone`: it is wanted no more, and `wanted` is empty. Where it was edited by hand too, `kind` says that. `hiding`
+    tells where what was found may hold secrets.
     """
 
     wanted: RenderedFile
     found: FoundFile
     kind: str
     gone: bool = False
+    hiding: Hiding = ()
+
+    @property
+    def before(self) -> str:
+        """What is there."""
+        same = self.found.digest == self.wanted.digest
+        return (self.wanted.content if same else self.found.content or b"").decode(errors="replace")
+
+    @property
+    def after(self) -> str:
+        """What is to be there."""
+        return self.wanted.content.decode(errors="replace")
+
+    @property
+    def exposes(self) -> bool:
+        """Whether its secrets would lie open to others, for nobody here may change its mode."""
+        return not mode_is_well(self.wanted, self.found) and self.found.mode_is_fixed
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,11 @@ class Plan:
     def refused(self) -> list[FileChange]:
         """The files that only `--force` overwrites."""
         return [change for change in self.changes if change.kind in REFUSED]
+
+    @property
+    def exposed(self) -> list[FileChange]:
+        """The files whose secrets others could read."""
+        return [change for change in self.changes if change.exposes]
 
     @property
     def is_empty(self) -> bool:
@@ -143,7 +168,8 @@ def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
             continue
         else:
             kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED
-        changes.append(FileChange(file_at(host, path, b"", found.mode or "0600"), found, kind, gone=True))
+        nothing = file_at(host, path, b"", found.mode or "0600")
+        changes.append(FileChange(nothing, found, kind, gone=True, hiding=hiding_there(nothing, found, snapshot)))
     return changes
 
 
@@ -160,12 +186,30 @@ def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
     elif found.digest is None:
         kind = CREATE
     elif found.digest == file.digest:
-        kind = UNCHANGED if found.mode_is_fixed or found.mode == file.mode else UPDATE
+        kind = UNCHANGED if mode_is_well(file, found) else UPDATE
     elif deployed is None:
         kind = TAKE_OVER
     else:
         kind = UPDATE if found.digest == deployed else EDITED
-    return FileChange(file, found, kind)
+    return FileChange(file, found, kind, hiding=hiding_there(file, found, snapshot))
+
+
+def mode_is_well(wanted: RenderedFile, found: FoundFile) -> bool:
+    """Whether it is as wanted, or cannot be changed and opens no secret to others."""
+    if not found.mode_is_fixed:
+        return found.mode == wanted.mode
+    return wanted.mode != SECRET_MODE or not int(found.mode, 8) & 0o077
+
+
+def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> Hiding:
+    """Where the file that was found may hold secrets, known to anybody here or not."""
+    recorded = snapshot.hiding.get(wanted.path, ())
+    if found.content is None or not (wanted.hiding or recorded):
+        return wanted.hiding
+    if recorded and found.digest == snapshot.deployed.get(wanted.path):
+        return recorded
+    there, like = (content.decode(errors="replace") for content in (found.content, wanted.content))
+    return hiding.find_in_unknown(there, like, wanted.hiding)
 
 
 def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> tuple[str, set[str]]:

@@ -1,32 +1,44 @@
 """The record of deploys: what is written on the host for each, and what is read from there."""
 
 import base64
-import getpass
 import secrets
-import socket
 import subprocess
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from ops import hiding
 from ops.connection import Remote
 from ops.errors import HostError
+from ops.hiding import Hiding
 from ops.inventory import PROJECT
+from ops.masking import conceal
 from ops.templates import RenderedFile, file_at
+from ops.who import local_user
 
 
 @dataclass(frozen=True)
 class Release:
-    """One deploy to one host, before it is made. `clean`: nothing uncommitted lay in the checkout."""
+    """One deploy to one host, before it is made.
+
+    `who` was let in there, `operator` sits at the other end; `clean`: nothing uncommitted lay in the checkout.
+    """
 
     name: str
     who: str
     commit: str
     clean: bool
     purpose: str = "deploy"
+    operator: str = ""
+
+    @property
+    def holder(self) -> str:
+        """Who holds the host's lock for this, as the next operator reads it."""
+        return f"{self.who} ({self.operator})" if self.who.startswith("key ") else self.who
 
     def meta_lines(self) -> list[str]:
         """What the record on the host says, a fact a line; the first is the name."""
-        lines = [f"release {self.name}", f"for {self.purpose}", f"by {self.who}", f"commit {self.commit}"]
+        lines = [f"release {self.name}", f"for {self.purpose}", f"by {self.who}"]
+        lines += [f"operator {self.operator}", f"commit {self.commit}"]
         return [*lines, f"tree {'clean' if self.clean else 'with uncommitted changes'}"]
 
 
@@ -34,8 +46,8 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says how far what
-    was proven before it was live: "started Apache as it would be".
+    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says
+    how far what was proven before it was live: "started Apache as it would be".
     """
 
     name: str
@@ -50,12 +62,12 @@ class PastRelease:
         return self.facts.get("ended") == "committed"
 
 
-def new_release(purpose: str = "deploy") -> Release:
-    """A name that sorts by time, the local user and machine, and git's HEAD ("none" outside a checkout)."""
+def new_release(who: str, purpose: str = "deploy") -> Release:
+    """A name that sorts by time, who is at work, and git's HEAD ("none" outside a checkout)."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     commit = _git("rev-parse", "HEAD") or "none"
     clean = commit != "none" and not _git("status", "--porcelain")
-    return Release(f"{stamp}-{secrets.token_hex(2)}", operator(), commit, clean, purpose)
+    return Release(f"{stamp}-{secrets.token_hex(2)}", who, commit, clean, purpose, local_user())
 
 
 def is_behind(commit: str | None) -> bool:
@@ -63,11 +75,6 @@ def is_behind(commit: str | None) -> bool:
     if commit in (None, "none") or not _git("rev-parse", "HEAD"):
         return False
     return _git("merge-base", str(commit), "HEAD") != commit
-
-
-def operator() -> str:
-    """Who is at work here, as other operators know them: local user and machine."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def read_releases(remote: Remote) -> list[PastRelease]:
@@ -87,7 +94,7 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
             key, _, text = value.partition(" ")
             if key in ("changed", "proof"):
                 (found[-1].changed if key == "changed" else found[-1].proofs).append(text)
-            else:
+            elif key != "secret":
                 found[-1].facts[key] = text
         elif kind == "current":
             current = value
@@ -98,13 +105,22 @@ def read_files(remote: Remote, name: str) -> list[RenderedFile]:
     """The files of release `name`, as they were. Raises HostError where the host has them no more."""
     host = remote.host
     answer = remote.ask("releases", [f"state_dir {host.state_dir}", f"contents {name}"])
-    files, mode, path = [], "", ""
+    files, mode, path, of = [], "", "", ""
+    hidden: dict[str, Hiding] = {}
     for line in answer:
         kind, _, value = line.partition(" ")
-        if kind == "manifest":
+        if kind == "release":
+            of = value
+        elif kind == "meta" and of == name and value.startswith("secret "):
+            _, where, path = value.split(" ", 2)
+            hidden[path] = hiding.from_record(where)
+        elif kind == "manifest":
             _, mode, path = value.split(" ", 2)
         elif kind == "content":
-            files.append(file_at(host, path, base64.b64decode(value), mode))
+            file = file_at(host, path, base64.b64decode(value), mode)
+            files.append(replace(file, hiding=hidden.get(path, ())))
+            for part in hiding.values(file.content.decode(errors="replace"), files[-1].hiding):
+                conceal(part)
         elif kind == "lost":
             raise HostError(host.name, f"release {name} has lost the content of {path}", left="everything")
     if not files:

@@ -25,7 +25,8 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
         for number, value in enumerate(data):
             yield from values_no_file_holds(file, value, f"{key}.{number}")
     elif isinstance(data, str) and _has_control(data):
-        yield Problem(file, key, data, "must not hold a control character")
+        shown = None if ".secrets." in f".{key}." else data
+        yield Problem(file, key, shown, "must not hold a control character")
     elif isinstance(data, int) and abs(data) >= 10**18:
         yield Problem(file, key, None, "must have at most 18 digits")
 

@@ -33,6 +33,10 @@ Text = Annotated[str, _matching(r".+", "must not be empty")]
 Name = Annotated[
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "must be a name of letters, digits, dots and dashes")
 ]
+SecretName = Annotated[
+    str,
+    _matching(r"[A-Za-z][A-Za-z0-9_]*", "must be a name of letters, digits and _, since templates say secrets.NAME"),
+]
 Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
 
 
@@ -130,6 +134,23 @@ class Certificates(Table):
 
     warn_days: Annotated[int, Field(ge=1, le=3650)] = 21
     shibboleth_dir: AbsolutePath = "/etc/shibboleth"
+
+
+class Secret(Table):
+    """Where a value comes from that templates use and no file of this project holds: one of the three."""
+
+    command: Command | None = None
+    file: Text | None = None
+    env: Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable")] | None = None
+    seconds: Annotated[int, Field(ge=1, le=3600)] = 60  # for the command, which may have to ask somebody
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> "Secret":
+        if (self.command, self.file, self.env).count(None) != 2:
+            raise ValueError("must have one of command, file and env")
+        if self.command is None and "seconds" in self.model_fields_set:
+            raise ValueError("must have seconds only with a command")
+        return self
 
 
 class Identity(Table):
@@ -279,6 +300,7 @@ class Host(Table):
     checks: list[Check] = []
     uwsgi: Uwsgi = Uwsgi()
     supervisor: Supervisor
+    secrets: dict[SecretName, Secret] = {}
     programs: dict[Name, Program] = {}
 
     @model_validator(mode="before")

@@ -4,8 +4,11 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ops import hiding
 from ops.connection import Remote
 from ops.errors import HostError
+from ops.hiding import Hiding
+from ops.masking import masked
 from ops.schema import Host
 from ops.templates import RenderedFile, supervisord_conf
 
@@ -22,7 +25,7 @@ class FoundFile:
     digest: str | None
     mode: str = ""
     mode_is_fixed: bool = False
-    content: bytes | None = None
+    content: bytes | None = field(default=None, repr=False)
     readable: bool = True
 
 
@@ -32,7 +35,8 @@ class Snapshot:
 
     `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
     "up", "down" or "deaf"; `lock` tells of a deploy at work, `unfinished` of one that died half-way; `owed` are the
-    lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for.
+    lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for;
+    `hiding` where the secrets stand in the files of the last release.
     """
 
     files: dict[str, FoundFile]
@@ -46,6 +50,7 @@ class Snapshot:
     present: list[str] = field(default_factory=list)
     unfinished: str | None = None
     commit: str | None = None
+    hiding: dict[str, Hiding] = field(default_factory=dict)
 
 
 def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
@@ -77,6 +82,7 @@ def parse(answer: list[str]) -> Snapshot:
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": ""}
     owed: list[str] = []
     present: list[str] = []
+    hidden: dict[str, Hiding] = {}
     last = ""
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -92,6 +98,9 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind == "deployed":
             digest, _mode, path = value.split(" ", 2)
             deployed[path] = digest
+        elif kind == "secret":
+            where, path = value.split(" ", 1)
+            hidden[path] = hiding.from_record(where)
         elif kind == "present":
             present.append(value)
         elif kind == "owed":
@@ -99,7 +108,7 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind in words:
             words[kind] = value
         elif kind != "end":
-            raise ValueError(f"unexpected line {line[:80]!r}")
+            raise ValueError(f"unexpected line {masked(line)[:80]!r}")
     if not answer or answer[-1] != "end":
         raise ValueError("it ends before its end")
     state, _, pid = words["supervisord"].partition(" ")
@@ -115,4 +124,5 @@ def parse(answer: list[str]) -> Snapshot:
         present=present,
         unfinished=words["unfinished"] or None,
         commit=words["commit"] or None,
+        hiding=hidden,
     )

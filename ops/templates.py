@@ -4,35 +4,42 @@ The tree mirrors the host: `templates/home/…` lands in the account's home, `te
 server root; a file or folder whose name begins with `_` is a part of others and is never deployed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 import jinja2
 
-from ops import apache, supervisor, uwsgi
+from ops import apache, hiding, masking, supervisor, uwsgi
 from ops.errors import BadInput
+from ops.hiding import Hiding
 from ops.inventory import PROJECT
 from ops.schema import Host
+from ops.secrets import Secrets, names_used
 
 TREE = PROJECT / "templates"
 SUFFIX = ".j2"
-HOME_MODE, APACHE_MODE = "0640", "0644"
+HOME_MODE, APACHE_MODE, SECRET_MODE = "0640", "0644", "0600"
+NOT_SHOWN = "(not shown: the template takes its secrets apart)\n"
 
 
 @dataclass(frozen=True)
 class RenderedFile:
     """One file as it should be on the host.
 
-    `service` is what has to take it in when it changes: "apache", "supervisord" or "programs".
+    `service` is what has to take it in when it changes: "apache", "supervisord" or "programs". `secrets` has the
+    names of those that the template used, `hiding` where they stand.
     """
 
     template: str
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
     mode: str
     service: str
+    secrets: tuple[str, ...] = ()
+    hiding: Hiding = ()
 
     @property
     def digest(self) -> str:
@@ -40,10 +47,45 @@ class RenderedFile:
         return sha256(self.content).hexdigest()
 
 
-def render(host: Host, tree: Path = TREE) -> list[RenderedFile]:
-    """Every managed file of `host`, sorted by path on the host. Raises BadInput; nothing is sent or written."""
-    files = [_render_one(host, tree, template) for template in _templates(tree)]
+def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[RenderedFile]:
+    """Every managed file of `host`, sorted by path on the host. Raises BadInput; nothing is sent or written.
+
+    With `values` off, secrets are not asked for, and placeholders stand for them.
+    """
+    files = [render_one(host, template, tree, values=values) for template in _templates(tree)]
     return sorted(files, key=lambda file: file.path)
+
+
+def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = True) -> RenderedFile:
+    """The file that one template makes, as in `render`.
+
+    It is rendered with placeholders first: a template that asks for no secret is done with that, and of one that
+    does, it says what is public.
+    """
+    path, public, failure = _destination(host, template), Secrets(host, values=False), None
+    try:
+        shown = _text(host, tree, template, public)
+    except TemplateFailure as error:
+        if not names_used(public):
+            raise
+        shown, failure = NOT_SHOWN, error
+    used = names_used(public)
+    if not used:
+        mode = APACHE_MODE if _service(host, path) == "apache" else HOME_MODE
+        return file_at(host, path, shown.encode(), mode, template)
+    made = RenderedFile(template, path, shown.encode(), SECRET_MODE, _service(host, path), used)
+    if not values:
+        return made
+    secrets = Secrets(host, values=True)
+    try:
+        text = _text(host, tree, template, secrets)
+    except TemplateFailure as error:
+        raise failure or error.without_words(names_used(secrets)) from None
+    used = tuple(dict.fromkeys([*used, *names_used(secrets)]))
+    hidden = hiding.whole(text) if failure else hiding.find(text, shown)
+    for part in [] if failure else hiding.values(text, hidden):
+        masking.conceal_words(part, shown)
+    return replace(made, content=text.encode(), secrets=used, hiding=hidden)
 
 
 def supervisord_conf(host: Host) -> str:
@@ -64,19 +106,39 @@ def _templates(tree: Path) -> list[str]:
     return sorted(kept)
 
 
-def _render_one(host: Host, tree: Path, template: str) -> RenderedFile:
-    path = _destination(host, template)
+class TemplateFailure(BadInput):
+    """A template cannot be rendered."""
+
+    def __init__(self, host: Host, where: str, said: str) -> None:
+        self.where = f"{host.name}: {where}"
+        super().__init__(f"{self.where}: {said}. Nothing was touched.")
+
+    def without_words(self, secrets: Sequence[str]) -> BadInput:
+        """The same, without what the error says, which may hold a secret."""
+        fails = f"fails with the values of its secrets ({', '.join(secrets)}); how is not shown, for it may hold them"
+        return BadInput(f"{self.where}: {fails}. Nothing was touched.")
+
+
+def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     managed = f"Managed by poms-ops from templates/{template}: edit there, a change made here is found."
+    # Without the table that says where the secrets come from, which a template could take for their values.
+    known = host.model_copy(update={"secrets": {}})
     try:
-        text = _environment(tree).get_template(template).render(host=host, managed=managed)
+        return _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
-        raise BadInput(f"{host.name}: {where}: {error.message}. Nothing was touched.") from None
-    except (jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
+        raise TemplateFailure(host, where, str(error.message)) from None
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+    ) as error:
         where = f"templates/{template}{_line(error, tree)}"
-        raise BadInput(f"{host.name}: {where}: {error}. Nothing was touched.") from None
-    mode = APACHE_MODE if _service(host, path) == "apache" else HOME_MODE
-    return file_at(host, path, text.encode(), mode, template)
+        raise TemplateFailure(host, where, str(error)) from None
 
 
 def _destination(host: Host, template: str) -> str:

@@ -11,6 +11,7 @@ from threading import Event
 
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import HostError, LockHeld, Unreachable
+from ops.hiding import recorded
 from ops.outside import WELL, ask_from_outside, what_got_worse
 from ops.plan import Plan, reload_ways
 from ops.releases import Release
@@ -98,7 +99,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
 def _request(plan: Plan, release: Release) -> Iterator[str]:
     host = plan.host
     yield f"state_dir {host.state_dir}"
-    yield f"by {release.who}, {release.purpose} {release.name}"
+    yield f"by {release.holder}, {release.purpose} {release.name}"
     yield from place_lines(host)
     yield f"limit {host.deploy.limit}"
     yield f"keep {host.deploy.keep}"
@@ -117,6 +118,8 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
             yield f"parser {parser}"
     for change in (kept for kept in plan.changes if not kept.gone):
         yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
+        if change.wanted.hiding:  # where, and not what
+            yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
     yield from (f"log_file {path}" for path in _log_files(host))
     yield from apache_lines(host, plan.apache)

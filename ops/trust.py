@@ -19,6 +19,8 @@ from typing import Any
 import fabric
 import paramiko
 
+from ops.who import Transport
+
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 USER_FILE = "~/.ssh/known_hosts"
 
@@ -49,7 +51,7 @@ class Believed(paramiko.MissingHostKeyPolicy):
 
     def transport(self, sock: socket.socket, **options: Any) -> paramiko.Transport:
         """A transport that asks the host first for a key of the types that are known."""
-        made = paramiko.Transport(sock, **options)
+        made = Transport(sock, **options)
         known = {key.get_name() for key in self.keys}
         security = made.get_security_options()
         security.key_types = sorted(

@@ -9,6 +9,8 @@ from ops import console
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, LockHeld, OperatorError
 from ops.fleet import Answer, roll_out
+from ops.hiding import shown_lines, values
+from ops.masking import MARK, conceal_words
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
 from ops.programs import need_socket
 from ops.releases import Release, new_release
@@ -74,6 +76,10 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, f
     with _one_at_a_time:
         show_plan(plan)
     _refuse_hand_edits(plan, force)
+    _refuse_open_secrets(plan)
+    for change in plan.changed:  # old secrets may turn up in what the host's tools say
+        for part in values(change.before, change.hiding):
+            conceal_words(part, change.after)
     if not yes and not console.confirm(f"Do this to {plan.host.name}?"):
         raise HostError(plan.host.name, "not done: you said no", left="everything", outcome="not done")
     outcome = carry_out(remote, plan, release, functools.partial(_step, plan.host))
@@ -117,7 +123,7 @@ def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
     plan = make_plan(remote.host, [], snapshot)
     if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
         plan = replace(plan, supervisord="")  # it may be down on purpose
-    carry_out(remote, plan, new_release("recovery"), functools.partial(_step, remote.host))
+    carry_out(remote, plan, new_release(remote.who, "recovery"), functools.partial(_step, remote.host))
 
 
 def show_plan(plan: Plan) -> None:
@@ -126,18 +132,24 @@ def show_plan(plan: Plan) -> None:
         console.say(f"{plan.host.name}: no difference", "green")
         return
     for change in plan.changed:
-        before = (change.found.content or b"").decode(errors="replace")
-        if change.found.digest == change.wanted.digest:
-            before = change.wanted.content.decode(errors="replace")
-        after = change.wanted.content.decode(errors="replace")
-        console.diff(f"{plan.host.name}: {change.wanted.path}", before, after, f"  ({_words(change)})")
+        title = f"{plan.host.name}: {change.wanted.path}  ({_words(change)})"
+        console.diff(
+            title, shown_lines(change.before, change.hiding), shown_lines(change.after, change.wanted.hiding)
+        )
     for service in plan.services():
         console.say(f"{plan.host.name}: then {service}", "yellow")
 
 
 def _words(change: FileChange) -> str:
+    words = _kind_and_mode(change)
+    return f"{words}; {MARK} hides what may be secret" if change.hiding or change.wanted.hiding else words
+
+
+def _kind_and_mode(change: FileChange) -> str:
     if change.gone:
         return "no longer managed: remove" if change.kind == REMOVE else f"no longer managed, {change.kind}: remove"
+    if change.exposes:
+        return f"{change.kind}, mode {change.found.mode} lets others read its secrets"
     if change.kind != CREATE and change.found.mode and change.found.mode != change.wanted.mode:
         return f"{change.kind}, mode {change.found.mode} to {change.wanted.mode}"
     return change.kind
@@ -150,7 +162,18 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
             "edited on the host since the last deploy: " + ", ".join(c.wanted.path for c in plan.refused),
             left="everything",
             outcome="edited by hand",
-            next_step="take the edit into the template or the inventory, or overwrite it with --force",
+            next_step="keep the edit (fab adopt FILE says how), or overwrite it with --force",
+        )
+
+
+def _refuse_open_secrets(plan: Plan) -> None:
+    if plan.exposed:
+        raise HostError(
+            plan.host.name,
+            "others could read the secrets in " + ", ".join(c.wanted.path for c in plan.exposed),
+            left="everything",
+            outcome="its secrets would lie open",
+            next_step="have the folder made writable for the account, or chmod 600 the file there by its owner",
         )
 
 

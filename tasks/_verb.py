@@ -3,7 +3,9 @@
 import functools
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any
 
 import fabric
@@ -15,6 +17,7 @@ from invoke.tasks import Call, Task, task
 from ops import console
 from ops.errors import OperatorError
 from ops.inventory import Inventory, inventory_path, read_inventory
+from ops.masking import masked, masked_document
 from ops.schema import Host
 
 NEEDS_ATTENTION = 2
@@ -42,8 +45,14 @@ def take_over(program: fabric.main.Fab) -> None:
     To be called by the fabfile: fab has read its own flags by then, and the verbs and theirs not yet.
     """
     program.executor_class = OncePerVerb
+    sys.excepthook = _show_fault
     for step in ("parse_tasks", "parse_cleanup"):
         setattr(program, step, functools.partial(_parse, program, getattr(program, step)))
+
+
+def _show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a fault of the program's own as Python does, but without secrets."""
+    sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _parse(program: fabric.main.Fab, step: Callable[[], None]) -> None:
@@ -115,5 +124,5 @@ def chosen(*, everywhere: bool) -> list[Host]:
 
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
-    json.dump(document, sys.stdout, indent=2, sort_keys=True)
+    json.dump(masked_document(document), sys.stdout, indent=2, sort_keys=True)
     sys.stdout.write("\n")

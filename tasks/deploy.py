@@ -48,7 +48,7 @@ def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, 
                 outcome="runs what this checkout lacks",
                 next_step="fetch and merge that commit, or overwrite it with --force",
             )
-        return carry_out_plan(remote, plan, new_release(), yes=yes, force=force)
+        return carry_out_plan(remote, plan, new_release(remote.who), yes=yes, force=force)
 
 
 @verb(help={"json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded."})

@@ -1,12 +1,10 @@
-"""`drift` and `adopt`: what differs on the hosts and why, and how to keep what somebody changed there."""
+"""`drift`: what differs on the hosts, and why."""
 
-import difflib
 from typing import Any
 
 from ops import console
 from ops.connection import connect
 from ops.drift import SAME, find_drift, places, unmanaged
-from ops.errors import BadInput
 from ops.fleet import ask_all
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
@@ -48,41 +46,6 @@ def drift(context: Any, json: bool = False) -> int:
         return 1
     differs = any(state != SAME for facts in report.values() for state in facts["files"].values())
     return NEEDS_ATTENTION if differs else 0
-
-
-@verb(help={"file": "The path of a managed file on the host."})
-def adopt(context: Any, file: str) -> int:
-    """Show what to put into the template or the inventory so that a file stays as it is on the host.
-
-    Without -H: all hosts of the inventory.
-    """
-    hosts = chosen(everywhere=True)
-    rendered = {host.name: {made.path: made for made in render(host)} for host in hosts}
-    for host in hosts:
-        if file not in rendered[host.name]:
-            near = difflib.get_close_matches(file, rendered[host.name], n=1, cutoff=0.4)
-            raise BadInput(f"{file} is not managed on {host.name}{'; nearest: ' + near[0] if near else ''}.")
-
-    def ask(host: Host) -> Snapshot:
-        with connect(host, context.config) as remote:
-            return probe(remote, [rendered[host.name][file]])
-
-    answers = ask_all(hosts, ask)
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-        if answer.result is None:
-            continue
-        made, found = rendered[answer.host.name][file], answer.result.files[file]
-        if found.content is None:
-            console.say(f"{answer.host.name}: {file} is as wanted; there is nothing to adopt.", "green")
-            continue
-        console.diff(
-            f"{answer.host.name}: {file}: change templates/{made.template}, or the values it takes, so that it says",
-            made.content.decode(),
-            found.content.decode(errors="replace"),
-        )
-    return 1 if any(answer.error for answer in answers) else 0
 
 
 def _rows(name: str, facts: dict[str, Any]) -> list[tuple[str, str, str]]:

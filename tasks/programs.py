@@ -44,7 +44,7 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     """
 
     def changed_files(host: Host, names: list[str]) -> list[str]:
-        ways = reload_ways(host, [file.path for file in render(host) if file.service == "programs"])
+        ways = reload_ways(host, [file.path for file in render(host, values=False) if file.service == "programs"])
         chosen_names = names if programs else []  # none named: programs that are gone from the inventory too
         return [str(len(chosen_names)), *chosen_names, *(word for way in ways if way[0] in names for word in way)]
 

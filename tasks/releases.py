@@ -61,7 +61,7 @@ def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> str:
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
             return "nothing to do"
-        return carry_out_plan(remote, plan, new_release(f"rollback to {name},"), yes=yes, force=force)
+        return carry_out_plan(remote, plan, new_release(remote.who, f"rollback to {name},"), yes=yes, force=force)
 
 
 def _one_before(remote: Remote) -> str:
@@ -102,9 +102,16 @@ def _row(release: PastRelease) -> tuple[str, ...]:
     why = "" if release.committed else f" ({state})"
     return (
         release.name,
-        facts.get("by", "?"),
+        _short(facts.get("by", "?")),
         source,
         took,
         shown if release.committed else f"!{shown}",
         changed + why,
     )
+
+
+def _short(who: str) -> str:
+    """`who` for a table: the comment of a key says who it is, the beginning of its fingerprint which one."""
+    kind, _, rest = who.partition(" ")
+    fingerprint, _, comment = rest.partition(" ")
+    return f"key {fingerprint[:19]}… {comment}".rstrip() if kind == "key" else who

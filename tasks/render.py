@@ -1,25 +1,31 @@
 """`render`: the files as they would be on the host, without a network."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ops import console
-from ops.errors import OperatorError
+from ops.errors import BadInput, OperatorError
 from ops.templates import RenderedFile, render
 from tasks._verb import chosen, verb
 
 
 @verb(
     name="render",
-    help={"out": "Write the files below this folder, as DIR/HOST/path-on-the-host, instead of printing them."},
+    help={
+        "out": "Write the files below this folder, as DIR/HOST/path-on-the-host, instead of printing them.",
+        "secrets": "Write the values of secrets too, and not placeholders; only with --out.",
+    },
 )
-def render_files(_context: Any, out: str | None = None) -> None:
-    """Show every file as it would be on the host. Connects to nothing.
+def render_files(_context: Any, out: str | None = None, secrets: bool = False) -> None:
+    """Show every file as it would be on the host. Connects to nothing, and asks for no secret without --secrets.
 
     Without -H: all hosts of the inventory.
     """
+    if secrets and not out:
+        raise BadInput("--secrets writes the values of secrets to files: it needs --out=DIR. Nothing was touched.")
     for host in chosen(everywhere=True):
-        for file in render(host):
+        for file in render(host, values=secrets):
             if out:
                 _write(Path(out) / host.name, file)
             else:
@@ -31,8 +37,10 @@ def _write(folder: Path, file: RenderedFile) -> None:
     target = folder / file.path.lstrip("/")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.content)
-        target.chmod(int(file.mode, 8))
+        target.unlink(missing_ok=True)  # it may be open to others, or a link
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:  # noqa: PTH123
+            os.fchmod(written.fileno(), int(file.mode, 8))
+            written.write(file.content)
     except OSError as error:
         raise OperatorError(f"Cannot write {target}: {error.strerror}.") from None
     console.say(str(target))

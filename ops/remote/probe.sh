@@ -2,7 +2,8 @@
 # Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., "place FOLDER" ..., end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
-#           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release;
+#           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
+#           and "secret LINES PATH" where secrets stand in its files;
 #           "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
 say poms-ops probe
@@ -53,7 +54,7 @@ if [ -n "$running" ]; then
 $path
 "*) ;; *) look_at '' "$path" ;; esac
     done <"$running/manifest"
-    sed -n 's/^commit /commit /p' "$running/meta" >&3
+    sed -n -e '/^commit /p' -e '/^secret /p' "$running/meta" >&3
     say "release ${running##*/}"
 fi
 if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -50,12 +51,13 @@ class Site:
         inventory: Path | None = None,
         home: Path | None = None,
         extra: dict[str, str] | None = None,
+        project: Path = PROJECT,
     ) -> "subprocess.Popen[str]":
-        """Start fab, and go on; `home` is the operator's, `extra` more environment."""
+        """Start fab, and go on; `home` is the operator's, `extra` more environment, `project` another checkout."""
         environment = self.environment(inventory) | ({"HOME": str(home)} if home else {}) | (extra or {})
         return subprocess.Popen(
             [FAB, *words],
-            cwd=PROJECT,
+            cwd=project,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -75,6 +77,17 @@ class Site:
         if check:
             assert said.code == 0, said.all
         return said
+
+    def checkout(self, folder: Path, templates: dict[str, str]) -> Path:
+        """A copy of the project in `folder`, with more templates (path in the tree: text)."""
+        project = folder / "checkout"
+        for name in ("ops", "tasks", "templates", "lab"):
+            leave = shutil.ignore_patterns("__pycache__", "cache", "state", "rootfs")
+            shutil.copytree(PROJECT / name, project / name, ignore=leave)
+        shutil.copy(PROJECT / "fabfile.py", project)
+        for name, text in templates.items():
+            (project / "templates" / name).write_text(text)
+        return project
 
     def changed(self, folder: Path, *changes: tuple[str, str]) -> Path:
         """A copy of the inventory with texts replaced, each of which must be there."""

@@ -1,7 +1,9 @@
 """`drift` and `adopt` on a real host."""
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.lab.site import Site
 
@@ -20,8 +22,34 @@ def test_a_hand_edit_and_a_template_change_are_told_apart(deployed: Site, tmp_pa
     assert "/etc/httpd/conf.d/zz_other.conf" in found["unmanaged"]
     shown = deployed.fab("-H", "pomsgpvm01", "drift").out
     assert "nobody manages it" in shown
-    adopted = deployed.fab("-H", "pomsgpvm01", "adopt", CERT_SSL)
-    assert "templates/httpd/conf.d/cert_ssl.conf.j2" in adopted.out
-    assert "+# by hand" in adopted.out.replace("  +", "+")
-    assert deployed.fab("-H", "pomsgpvm01", "adopt", "/etc/cert_ssl.conf").code == 3
     deployed.root("rm /etc/httpd/conf.d/zz_other.conf")
+
+
+def test_a_hand_edit_is_adopted_and_then_nothing_differs(deployed: Site, tmp_path: Path) -> None:
+    """What adopt says is done, and the next deploy finds the file as it is there, a change of one's own included."""
+    assert "nothing to adopt" in deployed.fab("-H", "pomsgpvm01", "adopt", INI).out
+    assert deployed.fab("-H", "pomsgpvm01", "adopt", "/etc/cert_ssl.conf").code == 3
+    inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 12"), ("workers = 6", "workers = 5"))
+    assert "nobody edited it there" in deployed.fab("-H", "pomsgpvm01", "adopt", INI, inventory=inventory).out
+
+    deployed.root(f"sed -i 's/^threads = 10/threads = 12/' {INI}; echo '# by hand' >> {CERT_SSL}")
+    said = deployed.fab("-H", "pomsgpvm01", "adopt", INI)
+    assert said.code == 0, said.all
+    assert "  [hosts.pomsgpvm01.uwsgi]\n  threads = 12    # now 10, of [defaults.uwsgi], for all hosts\n" in said.out
+
+    checkout = deployed.checkout(tmp_path, {})
+    in_mine: dict[str, Any] = {"inventory": inventory, "project": checkout}
+    told = json.loads(deployed.fab("-H", "pomsgpvm01", "adopt", CERT_SSL, "--json", **in_mine).out)["pomsgpvm01"]
+    assert (told["values"], told["untold"], "/etc/httpd/conf.d/ssl.conf" in told["also"]) == ([], [], True)
+    subprocess.run(["git", "apply"], input=told["patch"], text=True, check=True, cwd=checkout)
+    changes = deployed.fab("-H", "pomsgpvm01", "diff", **in_mine)
+    assert "cert_ssl.conf" not in changes.out
+    assert "-workers = 6" in changes.out
+    assert "threads = 12" not in changes.out.replace("   threads = 12", "")
+
+    deployed.root(f"sed -i 's/^cheaper = 2/cheaper = 3/; s/^workers = 6/workers = 7/' {INI}")
+    said = deployed.fab("-H", "pomsgpvm01", "adopt", INI, **in_mine)
+    assert said.code == 2, said.all
+    assert "cheaper = 3    # now 2" in said.out
+    assert "what is wanted has changed in the same lines" in said.out
+    assert "  -workers = 6\n" in said.out

@@ -102,7 +102,11 @@ def test_releases_tell_who_what_and_how_and_a_rollback_goes_back(deployed: Site,
     last = releases(deployed)[-1]
     assert last["current"]
     assert last["facts"]["ended"] == "committed"
-    assert last["facts"]["by"].count("@") == 1
+    fingerprint = subprocess.run(
+        ["ssh-keygen", "-l", "-f", deployed.lab.identity_file], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    assert last["facts"]["by"].startswith(f"key {fingerprint}")
+    assert last["facts"]["operator"].count("@") == 1
     assert last["changed"] == [f"update {CERT_SSL}"]
     shown = deployed.fab("-H", "pomsgpvm01", "releases").out
     assert last["name"] in shown

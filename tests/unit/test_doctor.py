@@ -46,7 +46,7 @@ def judged(what: str, **told: str) -> Finding:
         ("disk", {"disk": "1000"}, WRONG, "1000 kB"),
         ("disk", {"inodes": "12"}, WRONG, "12 more files"),
         ("disk", {"inodes": "-"}, WELL, ""),
-        ("clock", {"now": str(int(time.time()) - 60)}, MIND, "60 seconds"),
+        ("clock", {"now": str(int(time.time()) - 60)}, MIND, " seconds"),
         ("clock", {"now": str(int(time.time()) + 3600)}, WRONG, "Kerberos"),
         ("login", {"account": "root"}, WRONG, "root"),
         ("sudo", {"sudo": "password apache.reload"}, WRONG, "--prompt-for-sudo-password"),

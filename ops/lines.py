@@ -1,0 +1,71 @@
+"""Lines of text with their line breaks, what differs between two texts, and edits carried over to another."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Lines `first` to `last` (from 0, without the last) of a text, `old`, in whose place another has `new`."""
+
+    first: int
+    last: int
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines, each with its line break; only the last may have none."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
+    """What has to be replaced in `text` so that it is `goal`."""
+    found = difflib.SequenceMatcher(None, text, goal, autojunk=False).get_opcodes()
+    return [
+        Hunk(first, last, tuple(text[first:last]), tuple(goal[start:end]))
+        for kind, first, last, start, end in found
+        if kind != "equal"
+    ]
+
+
+def carry_over(base: Sequence[str], edited: Sequence[str], to: Sequence[str]) -> tuple[list[str], list[Hunk]]:
+    """The edit that made `edited` of `base`, made to `to`; and what of it meets a difference of `to`'s own."""
+    result, clashes = list(to), []
+    same, places = _places(base, to)
+    singles = [single for hunk in hunks(base, edited) for single in _singles(hunk)]
+    for hunk in reversed(singles):
+        at = [places.get(number) for number in range(hunk.first - 1, hunk.last + 1)]
+        before, behind = at[0], at[-1]
+        lines = at[1:-1] or at  # what is inserted goes between the same two lines
+        start = lines[0]
+        if before is not None and behind is not None and tuple(to[before + 1 : behind]) == hunk.new:
+            continue  # it is there already
+        if start is None or lines != list(range(start, start + len(lines))):
+            clashes.append(hunk)
+        elif all(number in same for number in range(hunk.first, hunk.last)):
+            start += not hunk.old
+            result[start : start + len(hunk.old)] = hunk.new
+        elif tuple(to[start : start + len(lines)]) != hunk.new:
+            clashes.append(hunk)
+    return result, clashes[::-1]
+
+
+def _singles(hunk: Hunk) -> list[Hunk]:
+    """Line by line, where as many stand in their place."""
+    if len(hunk.old) != len(hunk.new):
+        return [hunk]
+    pairs = enumerate(zip(hunk.old, hunk.new, strict=True), hunk.first)
+    return [Hunk(number, number + 1, (old,), (new,)) for number, (old, new) in pairs]
+
+
+def _places(base: Sequence[str], to: Sequence[str]) -> tuple[set[int], dict[int, int]]:
+    """The lines of `base` that `to` has as they are; and for each, or one that is changed there, its line in `to`."""
+    same, places = set(), {-1: -1, len(base): len(to)}
+    for kind, first, last, start, end in difflib.SequenceMatcher(None, base, to, autojunk=False).get_opcodes():
+        if kind == "equal" or last - first == end - start:
+            places |= {first + n: start + n for n in range(last - first)}
+            same |= set(range(first, last)) if kind == "equal" else set()
+    return same, places

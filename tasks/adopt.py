@@ -1,0 +1,165 @@
+"""`adopt`: what to put into the inventory or a template so that a file stays as somebody edited it on a host."""
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ops import console
+from ops.adopt import Advice, Untold, advise
+from ops.advice import assignment, origin_of, patch, table_of
+from ops.connection import Remote, connect
+from ops.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
+from ops.errors import BadInput, HostError
+from ops.fleet import Answer, ask_all
+from ops.hiding import shown_lines, values
+from ops.inventory import Inventory
+from ops.lines import carry_over, lines_of
+from ops.masking import Masker
+from ops.plan import hiding_there
+from ops.releases import read_files
+from ops.schema import Host
+from ops.snapshot import Snapshot, probe
+from ops.templates import TREE, RenderedFile, render
+from tasks._verb import NEEDS_ATTENTION, chosen, inventory, print_json, show_error, verb
+
+NOTHING = {
+    SAME: "it is as wanted; there is nothing to adopt",
+    TEMPLATE: "nobody edited it there: the inventory or the template has changed since the last deploy",
+    MODE: "only its mode was changed, and that is not adopted: a deploy sets it",
+}
+CLASH = "what is wanted has changed in the same lines since the last deploy"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to do for one host, or why nothing is; `masker` hides what may be secret in that file."""
+
+    file: RenderedFile
+    nothing: str = ""
+    advice: Advice = field(default_factory=Advice)
+    masker: Masker = field(default_factory=Masker)
+
+
+@verb(
+    help={
+        "file": "The path of a managed file on the host.",
+        "json": "Print one JSON document: per host, values, patch, and what cannot be told.",
+    }
+)
+def adopt(context: Any, file: str, json: bool = False) -> int:
+    """Show what to put into the inventory or a template so that a file stays as it was edited on the host.
+
+    Changes nothing, here or there. Exit code 2 if something of the edit cannot be told. Without -H: all hosts.
+    """
+    known, hosts = inventory(), chosen(everywhere=True)
+    wanted = {host.name: _wanted(host, file) for host in hosts}
+
+    def ask(host: Host) -> Found:
+        with connect(host, context.config) as remote:
+            return _found(remote, wanted[host.name], probe(remote, [wanted[host.name]]))
+
+    answers = ask_all(hosts, ask)
+    if json:
+        print_json({answer.host.name: _facts(answer, known) for answer in answers})
+    for answer in answers:
+        if answer.error:
+            show_error(answer.error)
+        elif answer.result and not json:
+            _show(answer.host, answer.result, known)
+    if any(answer.error for answer in answers):
+        return 1
+    return NEEDS_ATTENTION if any(answer.result and answer.result.advice.untold for answer in answers) else 0
+
+
+def _wanted(host: Host, path: str) -> RenderedFile:
+    files = {file.path: file for file in render(host)}
+    if path not in files:
+        near = difflib.get_close_matches(path, files, n=1, cutoff=0.4)
+        raise BadInput(f"{path} is not managed on {host.name}{'; nearest: ' + near[0] if near else ''}.")
+    return files[path]
+
+
+def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = TREE) -> Found:
+    host, there = remote.host, snapshot.files[file.path]
+    state = find_drift([file], snapshot)[0].state
+    if state in NOTHING:
+        return Found(file, NOTHING[state])
+    if there.content is None:
+        raise HostError(
+            host.name, f"{file.path} cannot be adopted: {state}", left="everything: it was only looked at"
+        )
+    try:
+        goal = there.content.decode()
+    except UnicodeDecodeError:
+        raise HostError(
+            host.name, f"{file.path} is not UTF-8 text: no template can make it", left="everything"
+        ) from None
+    masker, text = Masker(), file.content.decode()
+    public = "\n".join(line.shown for line in shown_lines(text, file.hiding))
+    for part in values(goal, hiding_there(file, there, snapshot)) + values(text, file.hiding):
+        masker.conceal_words(part, public)
+    clashes: list[Untold] = []
+    if state == BOTH:  # what is wanted has changed since, too: only the edit is to be kept
+        base = {one.path: one.content for one in read_files(remote, str(snapshot.release))}[file.path]
+        lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(text))
+        goal, clashes = "".join(lines), [Untold(hunk, "", CLASH) for hunk in both]
+    advice = advise(host, file, goal, tree)
+    advice.untold.extend(clashes)
+    return Found(file, "", advice, masker)
+
+
+def _show(host: Host, found: Found, known: Inventory) -> None:
+    where = f"{host.name}: {found.file.path}"
+    if found.nothing:
+        console.say(f"{where}: {found.nothing}.", "green")
+        return
+    advice, masked = found.advice, found.masker.masked
+    if advice.values:
+        console.say(f"{where}: in {known.path.name}", "bold")
+    for value in advice.values:
+        console.say(f"  [{table_of(host, value, known.data)}]")
+        line = f"{assignment(value)}    # {origin_of(host, value, known.data)}"
+        console.say(f"  {line if isinstance(value.after, int) else masked(line)}", "green")
+        if value.elsewhere:
+            console.say("  That line then stands at another place of the file.")
+    if advice.templates:
+        console.say(f"{where}: in the templates, for all hosts ('git apply' takes this)", "bold")
+        for line in masked(patch(advice)).splitlines():
+            console.say(line, console.STYLES.get(line[:1], ""))
+    for path in advice.also:
+        console.say(f"{host.name}: {path} changes with it.", "yellow")
+    for untold in advice.untold:
+        console.say(f"{where}: cannot be told{f' ({untold.where})' if untold.where else ''}: {untold.why}", "red")
+        for mark, lines in (("-", untold.hunk.old), ("+", untold.hunk.new)):
+            for line in lines:
+                console.say(f"  {mark}{masked(line.rstrip(chr(10)))}", console.STYLES[mark])
+
+
+def _facts(answer: Answer[Found], known: Inventory) -> dict[str, object]:
+    if not answer.result:
+        return {"error": str(answer.error)}
+    found, host = answer.result, answer.host
+    advice, masked = found.advice, found.masker.masked
+    return {
+        "nothing": found.nothing,
+        "values": [
+            {
+                "table": table_of(host, value, known.data),
+                "line": masked(assignment(value)),
+                "elsewhere": value.elsewhere,
+            }
+            for value in advice.values
+        ],
+        "patch": masked(patch(advice)),
+        "also": advice.also,
+        "untold": [
+            {
+                "old": masked("".join(untold.hunk.old)),
+                "new": masked("".join(untold.hunk.new)),
+                "where": untold.where,
+                "why": untold.why,
+            }
+            for untold in advice.untold
+        ],
+    }

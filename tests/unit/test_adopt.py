@@ -1,0 +1,360 @@
+"""What keeps a hand edit is found by trying, and said only where it does."""
+
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.adopt import Advice, advise
+from ops.adopt_values import GONE, with_value
+from ops.advice import assignment, origin_of, patch, table_of
+from ops.fleet import Answer
+from ops.inventory import PROJECT, Inventory, read_inventory
+from ops.schema import Fleet, Host
+from ops.snapshot import FoundFile, Snapshot
+from ops.templates import TREE, RenderedFile, render, render_one
+from tasks.adopt import _facts, _found, _show
+from tests.unit.hosts import host
+
+INI, CONF = "home/private/config/poms/uwsgi-service.ini.j2", "home/supervisord.conf.j2"
+CERT = "httpd/conf.d/cert_ssl.conf.j2"
+VALUES: dict[str, Any] = {
+    "uwsgi": {"threads": 10, "options": {"master": True, "env": ["A=1", "B=2"], "log-format": "%(addr) x"}},
+    "programs": {"web": {"command": "uwsgi --ini x", "directory": "/home/poms/app"}, "agent": {"command": "agent"}},
+    "supervisor": {"environment": {"A": "1", "B": "50%"}},
+    "identity": {"service_certificates": [{"issuer": "CN=CA,O=X", "subject": "CN=poms/h.org,O=X", "user": "robot"}]},
+}
+
+
+def edited(
+    one: Host, template: str, *changes: tuple[str, str], tree: Path = TREE
+) -> tuple[RenderedFile, str, Advice]:
+    """The file, its edited text, and the advice."""
+    made = render_one(one, template, tree)
+    text = made.content.decode()
+    for before, after in changes:
+        assert text.count(before) == 1, (before, text)
+        text = text.replace(before, after)
+    return made, text, advise(one, made, text, tree)
+
+
+def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str:
+    """The file once the inventory's part of the advice is followed."""
+    for value in advice.values:
+        changed = with_value(one, (value.place, value.after))
+        assert changed
+        one = changed
+    return render_one(one, template, tree).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("template", "change", "place", "value"),
+    [
+        (INI, ("threads = 10", "threads = 12"), "uwsgi.threads", 12),
+        (INI, ("master = true", "master = false"), "uwsgi.options.master", False),
+        (INI, ("%%(addr) x", "%%(addr) 50%%"), "uwsgi.options.log-format", "%(addr) 50%"),
+        (INI, ("env = B=2", "env = B=3"), "uwsgi.options.env.1", "B=3"),
+        (INI, ("env = B=2\n", "env = B=2\nenv = C=3\n"), "uwsgi.options.env", ["A=1", "B=2", "C=3"]),
+        (INI, ("env = A=1\n", ""), "uwsgi.options.env", ["B=2"]),
+        (INI, ("master = true\n", ""), "uwsgi.options.master", GONE),
+        (INI, ("%%(addr) x\n", "%%(addr) x\nbuffer-size = 32768\n"), "uwsgi.options.buffer-size", 32768),
+        (INI, ("127.0.0.1:8888", "127.0.0.1:9999"), "app.listen", "127.0.0.1:9999"),
+        (CONF, ("command=agent", "command=nice agent -v"), "programs.agent.command", "nice agent -v"),
+        (CONF, ("directory=/home/poms/app", "directory=/srv/app"), "programs.web.directory", "/srv/app"),
+        (CONF, ("directory=/home/poms/app\n", ""), "programs.web.directory", GONE),
+        (CONF, ("loglevel=info", "loglevel=debug"), "supervisor.loglevel", "debug"),
+        (CONF, ('A="1"', 'A="one"'), "supervisor.environment.A", "one"),
+        (CONF, ('B="50%%%%"', 'B="60%%%%"'), "supervisor.environment.B", "60%"),
+        (CONF, ('A="1",', ""), "supervisor.environment.A", GONE),
+        (CONF, ('B="50%%%%"', 'B="50%%%%",C="new"'), "supervisor.environment.C", "new"),
+        (CERT, ("SSLVerifyDepth 10", "SSLVerifyDepth 3"), "apache.verify_depth", 3),
+        (CERT, ("id_user=robot", "id_user=android"), "identity.service_certificates.0.user", "android"),
+        (
+            CERT,
+            ("CN=poms\\\\/h\\\\.org", "CN=poms\\\\/i\\\\.org"),
+            "identity.service_certificates.0.subject",
+            "CN=poms/i.org,O=X",
+        ),
+        (CERT, ("+TLSv1.2 +TLSv1.3", "+TLSv1.3"), "apache.protocols", ["TLSv1.3"]),
+        (
+            CERT,
+            ("CILogon Basic CA 1", "CILogon Silver CA 1"),
+            "identity.certificate_issuer",
+            "CN=CILogon Silver CA 1,O=CILogon,C=US,DC=cilogon,DC=org",
+        ),
+    ],
+)
+def test_an_edit_of_a_value_is_told_as_the_inventorys(
+    template: str, change: tuple[str, str], place: str, value: object
+) -> None:
+    one = host(**VALUES)
+    _, text, advice = edited(one, template, change)
+    (told,) = advice.values
+    assert (".".join(map(str, told.place)), told.after, told.elsewhere) == (place, value, False)
+    assert (advice.templates, advice.untold) == ({}, [])
+    assert followed(one, template, advice) == text
+
+
+def test_several_values_are_told_together() -> None:
+    one = host(**VALUES)
+    _, text, advice = edited(
+        one,
+        INI,
+        ("workers = 6\nthreads = 10", "workers = 8\nthreads = 12"),
+        ("\nreload-on-as = 1400", "\nreload-on-as = 1500"),
+    )
+    assert {value.place[-1]: value.after for value in advice.values} == {
+        "workers": 8,
+        "threads": 12,
+        "reload-on-as": 1500,
+    }
+    assert followed(one, INI, advice) == text
+
+
+def test_a_line_that_the_inventory_writes_at_another_place_is_told_so() -> None:
+    one = host(**VALUES)
+    _, text, advice = edited(one, INI, ("threads = 10\n", "threads = 10\nbuffer-size = 32768\n"))
+    (told,) = advice.values
+    assert (told.place, told.after, told.elsewhere) == (("uwsgi", "options", "buffer-size"), 32768, True)
+    assert advice.untold == []
+    assert sorted(followed(one, INI, advice).splitlines()) == sorted(text.splitlines())
+
+
+def test_a_line_is_not_moved_into_another_section() -> None:
+    _, _, advice = edited(host(**VALUES), CONF, ("[supervisord]\n", "[supervisord]\numask=022\n"))
+    assert advice.values == []
+
+
+def test_what_the_inventory_refuses_is_not_told() -> None:
+    _, _, advice = edited(host(**VALUES), INI, ("evil-reload-on-as = 1800", "evil-reload-on-as = 7"))
+    assert advice.values == []
+    assert len(advice.untold) == 1
+
+
+def test_a_value_that_would_change_a_line_that_nobody_edited_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    lines = "".join(f"{name} = {{{{ host.uwsgi.threads }}}}\nfixed\n" for name in "abc")
+    (tmp_path / "home/a.j2").write_text(lines)
+    _, _, advice = edited(host(), "home/a.j2", ("a = 10", "a = 12"), ("b = 10", "b = 12"), tree=tmp_path)
+    assert (advice.values, advice.templates) == ([], {})
+    assert [untold.where for untold in advice.untold] == [
+        "templates/home/a.j2, line 1",
+        "templates/home/a.j2, line 3",
+    ]
+    every = [(f"{name} = 10", f"{name} = 12") for name in "abc"]
+    assert [value.after for value in edited(host(), "home/a.j2", *every, tree=tmp_path)[2].values] == [12]
+
+
+def test_other_files_that_change_with_a_value_are_named() -> None:
+    _, _, advice = edited(host(**VALUES), INI, ("127.0.0.1:8888", "127.0.0.1:9999"))
+    assert advice.also == ["/etc/httpd/conf.d/cert_ssl.conf", "/etc/httpd/conf.d/ssl.conf"]
+
+
+# ---- templates -----------------------------------------------------------------------------------------------------
+
+BODY = """# {{ managed }}
+first = {{ host.account }} and more
+{% block own %}{% endblock %}
+fixed = 1
+{% for name in host.programs %}
+[{{ name }}]
+same = yes
+{% endfor %}
+last = 1
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two templates with a body that they share."""
+    folder = tmp_path / "templates/home"
+    folder.mkdir(parents=True)
+    (folder / "_body.j2").write_text(BODY)
+    (folder / "a.ini.j2").write_text('{% extends "home/_body.j2" %}\n{% block own %}\nown = a\n{% endblock %}\n')
+    (folder / "b.ini.j2").write_text('{% extends "home/_body.j2" %}\n')
+    return tmp_path / "templates"
+
+
+def patched(tree: Path, one: Host, advice: Advice) -> str:
+    """The file a.ini once the patch is applied, by git."""
+    subprocess.run(["git", "apply"], input=patch(advice), text=True, check=True, cwd=tree.parent)
+    return render_one(one, "home/a.ini.j2", tree).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "file", "also"),
+    [
+        (("own = a\n", "own = b\n"), "home/a.ini.j2", []),
+        (("own = a\n", "own = a\nmore = 1\n"), "home/a.ini.j2", []),
+        (("own = a\n", ""), "home/a.ini.j2", []),
+        (("fixed = 1\n", "fixed = 2\n"), "home/_body.j2", ["/home/poms/b.ini"]),
+        (("last = 1\n", "last = 1\n\n# by hand {{ not_a_tag }} {% x %}\n"), "home/_body.j2", ["/home/poms/b.ini"]),
+        ((" and more", " and much more"), "home/_body.j2", ["/home/poms/b.ini"]),
+        (("fixed = 1\n[web]\n", "[web]\n"), "home/_body.j2", ["/home/poms/b.ini"]),
+        (("same = yes\nlast = 1\n", "same = yes\nnew = 1\nlast = 1\n"), "home/_body.j2", ["/home/poms/b.ini"]),
+    ],
+)
+def test_an_edit_of_a_fixed_line_is_told_as_a_patch_that_makes_it(
+    tree: Path, change: tuple[str, str], file: str, also: list[str]
+) -> None:
+    one = host(programs={"web": {"command": "x"}})
+    _, text, advice = edited(one, "home/a.ini.j2", change, tree=tree)
+    assert (advice.values, advice.untold, list(advice.templates), advice.also) == ([], [], [file], also)
+    assert patched(tree, one, advice) == text
+
+
+def test_a_line_behind_a_loop_goes_behind_it_though_it_has_one_turn(tree: Path) -> None:
+    one = host(programs={"web": {"command": "x"}})
+    _, _, advice = edited(one, "home/a.ini.j2", ("same = yes\n", "same = yes\nnew = 1\n"), tree=tree)
+    assert "{% endfor %}\nnew = 1\n" in advice.templates["home/_body.j2"][1]
+
+
+def test_what_can_not_be_told_is_shown_with_where_its_line_is_from(tree: Path) -> None:
+    one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
+    made, _, advice = edited(one, "home/a.ini.j2", ("[web]\nsame = yes\n", "[web]\nsame = no\n"), tree=tree)
+    (untold,) = advice.untold
+    assert (untold.hunk.old, untold.hunk.new) == (("same = yes\n",), ("same = no\n",))
+    assert untold.where == "templates/home/_body.j2, line 7"
+    assert (advice.values, advice.templates) == ([], {})
+    assert made.content == render_one(one, "home/a.ini.j2", tree).content
+
+
+def test_one_part_may_be_told_and_another_not(tree: Path) -> None:
+    one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
+    changes = ("[web]\nsame = yes\n", "[web]\nsame = no\n"), ("own = a", "own = b")
+    _, _, advice = edited(one, "home/a.ini.j2", *changes, tree=tree)
+    assert list(advice.templates) == ["home/a.ini.j2"]
+    assert len(advice.untold) == 1
+
+
+@pytest.mark.parametrize("text", ["", "quite\nanother\nfile\n"])
+def test_of_another_file_altogether_no_advice_is_made_up(text: str) -> None:
+    one = host(**VALUES)
+    advice = advise(one, render_one(one, INI), text)
+    assert (advice.values, advice.templates) == ([], {})
+    assert advice.untold[0].why.startswith("more than half")
+
+
+def test_nothing_is_told_where_nothing_differs() -> None:
+    one = host(**VALUES)
+    for made in render(one):
+        assert advise(one, made, made.content.decode()) == Advice()
+
+
+# ---- secrets -------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_that_was_changed_is_told_by_its_source_and_never_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "templates/home"
+    folder.mkdir(parents=True)
+    (folder / "a.ini.j2").write_text(
+        "user = {{ host.account }}\nfixed = 1\npassword = {{ secrets.db }}\nx = 1\ny = 2\n"
+    )
+    monkeypatch.setenv("POMS_TEST_ADOPT", "hunter2-adopt")
+    one = host(secrets={"db": {"env": "POMS_TEST_ADOPT"}})
+    _, _, advice = edited(
+        one,
+        "home/a.ini.j2",
+        ("fixed = 1\npassword = hunter2-adopt", "fixed = 1\npassword = by-hand"),
+        tree=tmp_path / "templates",
+    )
+    (untold,) = advice.untold
+    assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in untold.why
+    assert (advice.values, advice.templates) == ([], {})
+
+
+def shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str, *, known: Host
+) -> tuple[dict[str, object], str]:
+    """What the verb says of `there`, which somebody made of the file."""
+    made = render_one(known, INI, tmp_path / "templates")
+    found = FoundFile(made.path, sha256(there.encode()).hexdigest(), "0600", False, there.encode())
+    snapshot = Snapshot({made.path: found}, {made.path: made.digest}, "r", None, "up", 1, 1)
+    remote: Any = SimpleNamespace(host=known)
+    inventory = Inventory(tmp_path / "hosts.toml", Fleet(default="web1"), {"web1": known})
+    result = _found(remote, made, snapshot, tmp_path / "templates")
+    _show(known, result, inventory)
+    return _facts(Answer(known, result), inventory), capsys.readouterr().out
+
+
+def test_of_a_file_with_secrets_the_verb_shows_none_and_no_line_that_may_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (TREE / INI).read_text().replace("strict = true", "strict = true\nenv = DB={{ secrets.db }}\nfixed = 1")
+    (tmp_path / "templates" / INI).parent.mkdir(parents=True)
+    (tmp_path / "templates" / INI).write_text(text)
+    monkeypatch.setenv("POMS_TEST_ADOPT", "hunter2-adopt")
+    one = host(**VALUES, secrets={"db": {"env": "POMS_TEST_ADOPT"}})
+    there = render_one(one, INI, tmp_path / "templates").content.decode()
+    there = there.replace("hunter2-adopt", "tiger-by-hand").replace("threads = 10", "threads = 12")
+    there = there.replace("fixed = 1", "fixed = 1\nother = lion-by-hand").replace("[uwsgi]", "# cat-by-hand\n[uwsgi]")
+    facts, out = shown(tmp_path, capsys, there, known=one)
+    assert "threads = 12    # now 10" in out
+    assert "+# ***" in out
+    assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in out
+    for secret in ("hunter2", "tiger", "lion", "cat-by-hand"):
+        assert secret not in out + str(facts)
+
+
+# ---- as it is written ----------------------------------------------------------------------------------------------
+
+
+def test_the_table_to_write_into_and_what_is_there_now(tmp_path: Path) -> None:
+    (tmp_path / "hosts.toml").write_text(
+        """
+        [fleet]
+        default = "web1"
+        [defaults.uwsgi]
+        threads = 10
+        options = { vacuum = true, master = true }
+        [[defaults.identity.service_certificates]]
+        issuer = "CN=CA,O=X"
+        subject = "CN=poms,O=X"
+        user = "robot"
+        [hosts.web1.uwsgi]
+        workers = 3
+        [hosts."web.2"]
+        """
+    )
+    inventory = read_inventory(tmp_path / "hosts.toml")
+
+    def said(name: str, template: str, *changes: tuple[str, str]) -> list[tuple[str, str, str]]:
+        one = inventory.hosts[name]
+        values = edited(one, template, *changes)[2].values
+        return [(table_of(one, v, inventory.data), assignment(v), origin_of(one, v, inventory.data)) for v in values]
+
+    shared = "now 10, of [defaults.uwsgi], for all hosts"
+    assert said("web1", INI, ("threads = 10", "threads = 12")) == [("hosts.web1.uwsgi", "threads = 12", shared)]
+    assert said("web.2", INI, ("threads = 10", "threads = 12")) == [('hosts."web.2".uwsgi', "threads = 12", shared)]
+    assert said("web1", INI, ("workers = 3", "workers = 4")) == [
+        ("hosts.web1.uwsgi", "workers = 4", "now 3, its own")
+    ]
+    assert said("web1", INI, ("vacuum = true\n", "")) == [
+        ("defaults.uwsgi.options", "(take out vacuum)", "now true, of [defaults.uwsgi.options], for all hosts")
+    ]
+    assert said("web1", CERT, ("SSLVerifyDepth 10", "SSLVerifyDepth 3")) == [
+        ("hosts.web1.apache", "verify_depth = 3", "now 10, the default")
+    ]
+    assert said("web1", CERT, ("id_user=robot", "id_user=android"))[0][:2] == (
+        "defaults.identity",
+        'service_certificates, entry 1: user = "android"',
+    )
+
+
+def test_each_value_of_the_shipped_inventory_is_found_again() -> None:
+    """Whatever number is changed by hand as the inventory would change it, the advice leads there."""
+    one = read_inventory(PROJECT / "hosts.toml").hosts["pomsgpvm01"]
+    for place in [("uwsgi", "workers"), ("uwsgi", "cheaper"), ("apache", "verify_depth"), ("supervisor", "minfds")]:
+        data = one.model_dump(by_alias=True)
+        changed = with_value(one, (place, data[place[0]][place[1]] + 1))
+        assert changed
+        for made, goal in zip(render(one), render(changed), strict=True):
+            if made.content != goal.content:
+                advice = advise(one, made, goal.content.decode())
+                assert [value.place for value in advice.values] == [place]
+                assert advice.untold == []

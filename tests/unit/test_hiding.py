@@ -1,0 +1,242 @@
+"""Secrets in files are hidden by their place, the old ones that nobody here knows included."""
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ops import console, masking
+from ops.errors import HostError
+from ops.hiding import (
+    Hidden,
+    Hiding,
+    find,
+    find_in_unknown,
+    from_record,
+    placeholder,
+    recorded,
+    shown_lines,
+    values,
+)
+from ops.masking import MARK
+from ops.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
+from ops.releases import Release
+from ops.snapshot import FoundFile, Snapshot
+from ops.templates import RenderedFile
+from ops.transaction import _request
+from tasks import _change
+from tasks._change import carry_out_plan, show_plan
+from tasks._verb import show_error
+from tests.unit.hosts import host
+
+PATH = "/home/poms/private/db.ini"
+
+
+def hidden(text: str, public: str) -> list[str]:
+    return [line.shown for line in shown_lines(text, find(text, public))]
+
+
+def test_of_a_line_with_a_secret_the_rest_is_shown() -> None:
+    public = f"url = postgres://u:{placeholder('db')}@db/x\nport = 1\n"
+    assert hidden("url = postgres://u:hunter2@db/x\nport = 1\n", public) == [
+        f"url = postgres://u:{MARK}@db/x",
+        "port = 1",
+    ]
+
+
+def test_of_several_lines_each_is_hidden() -> None:
+    public = f'a = 1\nkey = "{placeholder("tls")}"\nb = 2\n'
+    text = 'a = 1\nkey = "-----BEGIN\nMIIE\n\n-----END"\nb = 2\n'
+    assert hidden(text, public) == ["a = 1", f'key = "{MARK}', MARK, MARK, MARK, "b = 2"]
+
+
+def test_what_a_filter_has_changed_is_hidden_as_a_whole() -> None:
+    assert hidden("auth = aHVudGVyMg==\n", "auth = 4p+mc2VjcmV0\n") == [MARK]
+
+
+def test_two_secrets_in_a_line_are_hidden_with_what_is_between() -> None:
+    public = f"[{placeholder('user')}:{placeholder('db')}]\n"
+    assert hidden("[poms:hunter2]\n", public) == [f"[{MARK}]"]
+
+
+def test_a_value_that_overlaps_its_surroundings_is_hidden() -> None:
+    """The same characters are not taken for what is before it and for what is behind it."""
+    assert hidden("xx\n", f"xx{placeholder('a')}xx\n") == [f"xx{MARK}"]
+
+
+def test_the_record_says_where_and_not_what() -> None:
+    hiding = (Hidden(2, 11, 1), Hidden(3))
+    assert recorded(hiding) == "2:11:1,3:0:0"
+    assert from_record(recorded(hiding)) == hiding
+    with pytest.raises(ValueError, match="unpack"):
+        from_record("2:11")
+
+
+def test_the_parts_that_are_hidden() -> None:
+    assert values("a = 1\nb = x'y'\n", (Hidden(2, 5, 1), Hidden(9))) == ["'y"]
+
+
+def test_of_an_unknown_file_only_public_lines_and_keys_are_shown() -> None:
+    like = "[db]\npassword = hunter2\nthreads = 12\nurl = u:hunter2@db\n"
+    hiding = (Hidden(2, 11), Hidden(4, 8, 3))
+    there = "[db]\npassword = tiger\n\nthreads = 10\nurl = u:lion@db\nother_password=cat\n# password = dog\n"
+    shown = [line.shown for line in shown_lines(there, find_in_unknown(there, like, hiding))]
+    assert shown == ["[db]", f"password = {MARK}", "", f"threads = {MARK}", f"url = u:{MARK}@db", MARK, MARK]
+
+
+# ---- in a plan -----------------------------------------------------------------------------------------------------
+
+WANTED = "[db]\nname = poms\npassword = hunter2\n"
+HIDING: Hiding = (Hidden(3, 11),)
+
+
+def digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def snapshot(
+    there: str, deployed: str | None, hiding: Hiding = (), mode: str = "0600", fixed: bool = False
+) -> Snapshot:
+    found = FoundFile(PATH, digest(there), mode, fixed, None if there == WANTED else there.encode())
+    manifest = {PATH: digest(deployed)} if deployed else {}
+    return Snapshot({PATH: found}, manifest, None, None, "up", 1, 1000, hiding={PATH: hiding} if hiding else {})
+
+
+def wanted(text: str = WANTED, hiding: Hiding = HIDING) -> RenderedFile:
+    return RenderedFile("t.j2", PATH, text.encode(), "0600", "programs", ("db",), hiding)
+
+
+def shown(
+    files: list[RenderedFile], there: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> tuple[list[FileChange], str]:
+    plan = make_plan(host(), files, there)
+    show_plan(plan)
+    return plan.changed, capsys.readouterr().out
+
+
+def test_a_changed_secret_is_seen_to_have_changed_and_to_what_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    old = WANTED.replace("hunter2", "tiger1")
+    (change,), out = shown([wanted()], snapshot(old, old, HIDING), capsys)
+    assert change.kind == UPDATE
+    assert out.count(f"password = {MARK}") == 2
+    assert f"  -password = {MARK}\n  +password = {MARK}\n" in out
+    assert "hunter2" not in out
+    assert "tiger" not in out
+    assert "   name = poms\n" in out
+
+
+def test_an_unchanged_secret_is_not_seen_to_have_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    old = WANTED.replace("poms", "pomsdb")
+    _, out = shown([wanted()], snapshot(old, old, HIDING), capsys)
+    assert f"  -name = pomsdb\n  +name = poms\n   password = {MARK}\n" in out
+
+
+@pytest.mark.parametrize("deployed", [None, "something else"])
+def test_a_file_that_nobody_here_made_is_shown_only_where_it_is_public(
+    capsys: pytest.CaptureFixture[str], deployed: str | None
+) -> None:
+    old = "[db]\nname = pomsdb\npassword = tiger1\nbackup_password: lion22\n"
+    _, out = shown([wanted()], snapshot(old, deployed, mode="0640"), capsys)
+    assert f"-name = {MARK}" in out
+    assert f"-password = {MARK}" in out
+    assert "mode 0640 to 0600" in out
+    for old_secret in ("tiger1", "lion22", "hunter2"):
+        assert old_secret not in out
+
+
+def test_a_hand_edit_of_the_secret_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    edited = WANTED.replace("hunter2", "by-hand")
+    (change,), out = shown([wanted()], snapshot(edited, WANTED, HIDING), capsys)
+    assert change.kind == EDITED
+    assert "by-hand" not in out
+
+
+def test_a_template_that_takes_a_secret_out_shows_no_old_one(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = "[db]\nname = poms\n"
+    _, out = shown([wanted(plain, ())], snapshot(WANTED.replace("2", "1"), WANTED.replace("2", "1"), HIDING), capsys)
+    assert f"  -password = {MARK}\n" in out
+    assert "hunter1" not in out
+
+
+def test_a_file_that_is_managed_no_more_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    other = RenderedFile("t.j2", "/home/poms/x", b"x", "0640", "programs")
+    old = WANTED.replace("hunter2", "tiger1")
+    there = snapshot(old, old, HIDING)
+    changes, out = shown([other], there, capsys)
+    assert [change.kind for change in changes][1:] == [REMOVE]
+    assert f"-password = {MARK}" in out
+    assert "tiger1" not in out
+
+
+def test_a_line_that_was_public_and_is_a_secret_now_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    old, hiding = f"{WANTED}pin = 1234\n", (Hidden(4, 6),)  # the record says that the pin was one, the password not
+    _, out = shown([wanted()], snapshot(old, old, hiding), capsys)
+    assert "hunter2" not in out
+
+
+def test_what_others_could_read_is_told_and_counts_as_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    there = snapshot(WANTED, WANTED, HIDING, "0644", fixed=True)
+    plan = make_plan(host(), [wanted()], there)
+    assert [change.wanted.path for change in plan.exposed] == [PATH]
+    assert "mode 0644 lets others read its secrets" in shown([wanted()], there, capsys)[1]
+    for mode, fixed in (("0600", True), ("0644", False)):
+        assert make_plan(host(), [wanted()], snapshot(WANTED, WANTED, HIDING, mode, fixed)).exposed == []
+
+
+def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+    remote: Any = None  # it is not come to
+    plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
+    with pytest.raises(HostError, match=rf"others could read the secrets in {PATH}"):
+        carry_out_plan(remote, plan, Release("r", "me", "none", False), yes=True, force=True)
+
+
+def test_an_old_secret_in_what_the_host_says_is_crossed_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise HostError("web1", "the log says: login with tiger-tiger failed")
+
+    monkeypatch.setattr(masking, "_this_run", masking.Masker())
+    monkeypatch.setattr(_change, "carry_out", fail)
+    old = WANTED.replace("hunter2", "tiger-tiger")
+    plan = make_plan(host(), [wanted()], snapshot(old, old, HIDING))
+    remote: Any = None
+    with pytest.raises(HostError) as caught:
+        carry_out_plan(remote, plan, Release("r", "me", "none", False), yes=True, force=False)
+    show_error(caught.value)
+    assert f"login with {MARK} failed" in capsys.readouterr().err
+
+
+def test_the_request_records_where_secrets_stand_and_holds_them_as_content_only() -> None:
+    plan = make_plan(host(), [wanted()], snapshot("old", "old"))
+    lines = list(_request(plan, Release("r", "me", "none", False)))
+    assert f"meta secret 3:11:0 {PATH}" in lines
+    assert not [line for line in lines if "hunter2" in line]
+    assert [line.split(" ")[1] for line in lines if line.startswith("file ")] == ["0600"]
+
+
+# Public text is of lower case letters, secrets of upper case ones: none of these may be seen.
+PUBLIC_LINE = st.text("ab =:", min_size=0, max_size=8)
+SECRET = st.text("XYZ\n", min_size=1, max_size=8)
+LINES = st.lists(st.tuples(PUBLIC_LINE, st.booleans(), st.text("ab", max_size=2)), min_size=1, max_size=6)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=400)
+@given(new=LINES, old=LINES, value=SECRET, old_value=SECRET, known=st.booleans())
+def test_no_difference_shows_a_character_of_a_secret(
+    new: list[tuple[str, bool, str]], old: list[tuple[str, bool, str]], value: str, old_value: str, known: bool
+) -> None:
+    def rendered(lines: list[tuple[str, bool, str]], text: str) -> str:
+        return "".join(f"{before}{text if has else ''}{after}\n" for before, has, after in lines)
+
+    after, public = rendered(new, value), rendered(new, placeholder("db"))
+    before = rendered(old, old_value)
+    hiding = find(after, public)
+    old_hiding = find(before, rendered(old, placeholder("db"))) if known else find_in_unknown(before, after, hiding)
+    if not hiding and not known:
+        return  # such a file has never had a secret, as far as anybody can tell
+    out = list(console.diff_lines(shown_lines(before, old_hiding), shown_lines(after, hiding)))
+    assert not set("".join(out)) & set("XYZ"), out
+    assert bool(out) == (before != after)
