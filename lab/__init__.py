@@ -1,6 +1,6 @@
 """Disposable real hosts on this machine, to try every verb against: `up`, `down` and `status`."""
 
-from lab.fleet import LabHost, LabReport, down, status, up
+from lab.fleet import LabHost, LabReport, down, prepare, status, up
 from lab.place import DEFAULT_HOSTS, Lab
 
-__all__ = ["DEFAULT_HOSTS", "Lab", "LabHost", "LabReport", "down", "status", "up"]
+__all__ = ["DEFAULT_HOSTS", "Lab", "LabHost", "LabReport", "down", "prepare", "status", "up"]

@@ -13,7 +13,7 @@ from ops.errors import OperatorError
 def main() -> int:
     """Run one verb; the exit code is the error's."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
-    parser.add_argument("verb", choices=["up", "down", "status"])
+    parser.add_argument("verb", choices=["prepare", "up", "down", "status"])
     parser.add_argument("--state", type=Path, default=Lab().state)
     parser.add_argument("--cache", type=Path, default=Lab().cache)
     parser.add_argument("hosts", nargs="*", metavar="HOST")
@@ -29,6 +29,9 @@ def main() -> int:
             raise OperatorError("This is the part of the lab that needs root; fab gets there through sudo.")
         if given.verb == "up":
             result = fleet.up(given.hosts, say=say, lab=lab) if given.hosts else fleet.up(say=say, lab=lab)
+        elif given.verb == "prepare":
+            fleet.prepare(say=say, lab=lab)
+            result = None
         elif given.verb == "down":
             result = fleet.down(say=say, lab=lab)
         else:

@@ -79,6 +79,18 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         return LabReport(due, running, lab.inventory)
 
 
+def prepare(*, say: Say = print, lab: Lab | None = None) -> None:
+    """Install what a lab needs and make the hosts' root file system, so that labs can be brought up side by side."""
+    lab = lab or Lab()
+    machine.check_system()
+    if not machine.is_root():
+        as_root(lab, "prepare", [], say)
+        return
+    with _alone(lab, say):
+        machine.prepare(say, build=not base_exists(lab))
+        ensure_base(lab, say)
+
+
 def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
     """End every host and remove all that the lab made but the shared root file system. Returns the hosts' names."""
     lab = lab or Lab()
