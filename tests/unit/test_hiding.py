@@ -223,7 +223,7 @@ SECRET = st.text("XYZ\n", min_size=1, max_size=8)
 LINES = st.lists(st.tuples(PUBLIC_LINE, st.booleans(), st.text("ab", max_size=2)), min_size=1, max_size=6)
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=400)
+@settings(derandomize=True, deadline=None, database=None, max_examples=150)
 @given(new=LINES, old=LINES, value=SECRET, old_value=SECRET, known=st.booleans())
 def test_no_difference_shows_a_character_of_a_secret(
     new: list[tuple[str, bool, str]], old: list[tuple[str, bool, str]], value: str, old_value: str, known: bool

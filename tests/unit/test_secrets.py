@@ -3,6 +3,7 @@
 import os
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +95,15 @@ def test_a_command_that_gives_no_value_is_named_with_its_exit_code_and_not_with_
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
     """Also one whose own child keeps its output open, and one that closes it and stays."""
-    for number, text in enumerate(("echo hunter2; exec sleep 60", "sleep 60 & wait", "exec >&-; exec sleep 60")):
-        folder = tmp_path / str(number)
+    texts = ["echo hunter2; exec sleep 60", "sleep 60 & wait", "exec >&-; exec sleep 60"]
+    folders = [tmp_path / str(number) for number in range(len(texts))]
+    for folder in folders:
         folder.mkdir()
-        started = time.monotonic()
-        assert "did not end within 1 s" in refusal(command=command(folder, text), seconds=1)
-        assert time.monotonic() - started < 10
+    started = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        said = pool.map(lambda folder, text: refusal(command=command(folder, text), seconds=1), folders, texts)
+        assert all("did not end within 1 s" in text for text in said)
+    assert time.monotonic() - started < 10
 
 
 def test_a_command_that_is_not_there_is_named() -> None:
