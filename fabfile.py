@@ -3,7 +3,22 @@
 import fabric.main
 from invoke.collection import Collection
 
-from tasks import adopt, apache, certs, deploy, doctor, drift, lab, logs, programs, releases, render, status, trust
+from tasks import (
+    adopt,
+    apache,
+    certs,
+    deploy,
+    doctor,
+    drift,
+    hosts,
+    lab,
+    logs,
+    programs,
+    releases,
+    render,
+    status,
+    trust,
+)
 from tasks._verb import take_over
 
 take_over(fabric.main.program)
@@ -27,6 +42,7 @@ namespace = Collection(
     programs.reload_programs,
     programs.start_supervisord,
     logs.tail_logs,
+    hosts.hosts,
     certs.certs,
     doctor.doctor,
     trust.trust,

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ops import capacity
 from ops.complaints import Location, has, plain, unknown_key, unknown_name, value_at, without
 from ops.errors import BadInput, Problem
 from ops.rules import contradictions, values_no_file_holds
@@ -67,7 +68,11 @@ def read_inventory(path: Path) -> Inventory:
         problems += fleet_problems
         if not problems and fleet is not None:
             resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
-            return Inventory(path, fleet, {n: h for n, h in resolved.items() if h is not None}, data)
+            read = {name: host for name, host in resolved.items() if host is not None}
+            if not capacity.is_over(read.values(), fleet):
+                return Inventory(path, fleet, read, data)
+            rule = f"is passed: workers times threads make {capacity.in_words(read.values(), fleet)}"
+            problems.append(Problem(path.name, "fleet.database_connections", fleet.database_connections, rule))
     lines = list(dict.fromkeys(str(problem) for problem in problems))
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     raise BadInput("\n".join([*lines, f"{count} in {path}; nothing was touched."]))

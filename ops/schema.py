@@ -341,7 +341,8 @@ class Host(Table):
 
 
 class Fleet(Table):
-    """Which hosts there are, which one is meant when none is named, and groups of them."""
+    """Which hosts there are, which one is meant when none is named, groups of them, and what they share."""
 
     default: Name
     groups: dict[Name, list[Name]] = {}
+    database_connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

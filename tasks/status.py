@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ops import console
+from ops import capacity, console
 from ops.certs import KINDS, Ending, read_endings
 from ops.connection import connect
 from ops.fleet import Answer, ask_all
 from ops.programs import ProgramState, Report, ask_supervisord
 from ops.schema import Host
-from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
+from tasks._verb import NEEDS_ATTENTION, chosen, inventory, print_json, show_error, verb
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def status(context: Any, json: bool = False) -> int:
         print_json({answer.host.name: _facts(answer) for answer in answers})
     else:
         _show(answers)
+        known = inventory()
+        console.say(f"capacity: {capacity.in_words(known.hosts.values(), known.fleet)}")
     for answer in answers:
         if answer.error:
             show_error(answer.error)

@@ -200,8 +200,10 @@ class Bench:
         self.site.root("pkill -9 -u poms -f 'eval .*head -c'")
 
     def power_cut(self, running: "subprocess.Popen[str]") -> None:
-        """Every process of the host ends at once, and it boots again, with what a line of the account's crontab starts
-        then. What the kernel had not written yet stays: the disk is this machine's."""
+        """Every process of the host ends at once, and it boots again, with what the account's crontab starts then.
+
+        What the kernel had not written yet stays: the disk is this machine's.
+        """
         os.kill(self.site.record().pid, signal.SIGKILL)
         self.operator_killed(running)
         lab.up(lab=self.site.lab)

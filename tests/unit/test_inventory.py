@@ -292,3 +292,12 @@ def test_without_hosts_nothing_is_said_of_the_fleet(tmp_path: Path) -> None:
     assert problems(tmp_path, "[fleet]\ndefault = 'w'\n") == [
         "hosts.toml: hosts: must name at least one host: [hosts.NAME]"
     ]
+
+
+def test_hosts_that_may_want_more_connections_than_the_database_has_are_refused_with_the_sum(tmp_path: Path) -> None:
+    text = SMALL.replace("[fleet]", "[fleet]\ndatabase_connections = 100") + "uwsgi.workers = 4\n"
+    assert len(read(tmp_path, text).hosts) == 2
+    assert problems(tmp_path, text.replace("workers = 4", "workers = 5")) == [
+        "hosts.toml: fleet.database_connections = 100: is passed: workers times threads make "
+        "60 + 50 = 110 requests at once, of 100 database connections",
+    ]

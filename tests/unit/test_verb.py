@@ -122,3 +122,11 @@ def test_a_task_that_forgets_its_host_does_not_run_on_this_machine(tmp_path: Pat
     )
     assert "c.run would run on this machine" in done.stderr
     assert not witness.exists()
+
+
+def test_hosts_are_listed_with_their_groups_and_capacity_without_a_network(fab: Fab) -> None:
+    done = fab("hosts")
+    assert done.returncode == 0
+    assert "pomsgpvm01 (default)" in done.stdout
+    assert "6 x 10 = 60" in done.stdout
+    assert done.stdout.splitlines()[-1] == "60 + 60 = 120 requests at once"

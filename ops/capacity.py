@@ -1,0 +1,24 @@
+"""How many requests the hosts serve at once, against the connections that the database allows."""
+
+from collections.abc import Iterable
+
+from ops.schema import Fleet, Host
+
+
+def at_once(host: Host) -> int:
+    """Requests at once: workers times threads, each of which may hold a connection to the database."""
+    return host.uwsgi.workers * host.uwsgi.threads
+
+
+def in_words(hosts: Iterable[Host], fleet: Fleet) -> str:
+    """The sum and how it comes about: "60 + 60 = 120 requests at once, of 200 database connections"."""
+    numbers = [at_once(host) for host in hosts]
+    total = " + ".join(map(str, numbers)) + (f" = {sum(numbers)}" if len(numbers) > 1 else "")
+    of = f", of {fleet.database_connections} database connections" if fleet.database_connections else ""
+    return f"{total} requests at once{of}"
+
+
+def is_over(hosts: Iterable[Host], fleet: Fleet) -> bool:
+    """Whether all hosts together may want more connections than there are."""
+    limit = fleet.database_connections
+    return limit is not None and sum(at_once(host) for host in hosts) > limit

@@ -1,0 +1,41 @@
+"""`hosts`: what the inventory names."""
+
+from typing import Any
+
+from ops import capacity, console
+from tasks._verb import inventory, print_json, verb
+
+
+@verb(help={"json": "Print one JSON document: per host, its address, account, groups and capacity."})
+def hosts(context: Any, json: bool = False) -> None:  # noqa: ARG001 - fab's signature
+    """List the hosts of the inventory with their groups and capacity. Connects to nothing."""
+    known = inventory()
+    groups = {
+        name: [group for group, members in known.fleet.groups.items() if name in members] for name in known.hosts
+    }
+    if json:
+        print_json(
+            {
+                name: {
+                    "address": host.address,
+                    "port": host.port,
+                    "account": host.account,
+                    "groups": groups[name],
+                    "default": name == known.fleet.default,
+                    "requests_at_once": capacity.at_once(host),
+                }
+                for name, host in known.hosts.items()
+            }
+        )
+        return
+    rows = [
+        (
+            name + (" (default)" if name == known.fleet.default else ""),
+            f"{host.account}@{host.address}" + ("" if host.port == 22 else f" port {host.port}"),
+            f"{host.uwsgi.workers} x {host.uwsgi.threads} = {capacity.at_once(host)}",
+            ", ".join(groups[name]),
+        )
+        for name, host in known.hosts.items()
+    ]
+    console.table(("host", "login", "requests at once", "groups"), rows)
+    console.say(capacity.in_words(known.hosts.values(), known.fleet))
