@@ -16,6 +16,7 @@ from tasks import (
     programs,
     releases,
     render,
+    shell,
     status,
     trust,
 )
@@ -42,6 +43,7 @@ namespace = Collection(
     programs.reload_programs,
     programs.start_supervisord,
     logs.tail_logs,
+    shell.shell,
     hosts.hosts,
     certs.certs,
     doctor.doctor,

@@ -156,3 +156,17 @@ def test_a_key_that_the_inventory_pins_is_the_only_one_believed(deployed: Site, 
         pinned = "[defaults.ssh]", f'[defaults.ssh]\nhost_keys = ["{" ".join(key)}"]'
         said = deployed.fab("-H", "pomsgpvm01", "status", inventory=deployed.changed(tmp_path / str(number), pinned))
         assert (said.code, "is NOT the one" in said.err) == (code, bool(code)), said.all
+
+
+def test_a_shell_is_a_terminal_with_the_products_set_up(deployed: Site, tmp_path: Path) -> None:
+    assert deployed.fab("shell", "pomsgpvm01").code == 3
+    assert deployed.fab("shell", "lab").code == 3
+    terminal = on_a_terminal(deployed, deployed.changed(tmp_path), "shell", "pomsgpvm01")
+    terminal.expect_exact("~$ ")
+    terminal.sendline("echo $((6 * 7))-$(id -un)-$(tty) on $(hostname); type -P supervisorctl")
+    terminal.expect("42-poms-/dev/pts/[0-9]+ on pomsgpvm01")
+    terminal.expect("/home/poms/products/.*supervisorctl")
+    terminal.sendline("exit 7")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 7

@@ -1,0 +1,24 @@
+"""`shell`: a terminal on a host, with the products set up."""
+
+import shlex
+from typing import Any
+
+from ops import console
+from ops.connection import connect
+from ops.errors import BadInput
+from tasks._verb import inventory, verb
+
+
+@verb(positional=["host"], help={"host": "A host of the inventory."})
+def shell(context: Any, host: str) -> int:
+    """Open a terminal on a host, as the account, with the products set up. Its exit code becomes fab's."""
+    chosen = inventory().choose(host, everywhere=False)
+    if len(chosen) != 1:
+        raise BadInput(f"{host} names {len(chosen)} hosts, and a terminal is on one. Nothing was connected to.")
+    if not console.is_terminal():
+        raise BadInput("There is no terminal here. Nothing was connected to.")
+    with connect(chosen[0], context.config) as remote:
+        # A bash of its own, so that activate may be as rude as it likes; the one behind it greets and has a prompt.
+        words = f"bash -c {shlex.quote(f'{chosen[0].activate}; exec bash -i')}"
+        done = remote.connection.run(words, pty=True, warn=True)
+    return int(done.exited)
