@@ -36,7 +36,7 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     apache, identity = host.apache, host.identity
     texts: dict[tuple[str, ...], str] = {
         ("apache", key): getattr(apache, key)
-        for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir")
+        for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir", "revocation_dir")
     }
     texts |= {("app", "listen"): host.app.listen, ("identity", "user_id"): identity.user_id}
     for key in ("certificate_issuer", "certificate_subject_end"):

@@ -58,6 +58,9 @@ HostKey = Annotated[
         "must be a host's public key, as ssh-keyscan prints it behind the name: 'ssh-ed25519 AAAA…'",
     ),
 ]
+HeaderName = Annotated[
+    str, _matching(r"[A-Za-z][A-Za-z0-9-]{0,63}", "must be the name of a header: letters, digits, dashes")
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 AbsolutePath = Annotated[str, _matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
 UrlPath = Annotated[
@@ -142,6 +145,10 @@ class Identity(Table):
     certificate_issuer: Text = "CN=CILogon Basic CA 1,O=CILogon,C=US,DC=cilogon,DC=org"  # see docs/inventory.md
     certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
     service_certificates: list[ServiceCertificate] = []
+    # Besides the identity headers. POMS's own code believes the first two; the others are what such apps ask for.
+    dropped_headers: list[HeaderName] = [
+        *("X-Scitoken-Sub", "X-Forwarded-For", "Forwarded", "X-Forwarded-User", "X-Remote-User", "Remote-User")
+    ]
 
 
 class Apache(Table):
@@ -156,10 +163,13 @@ class Apache(Table):
     certificate: AbsolutePath = "/etc/grid-security/hostcert.pem"
     key: AbsolutePath = "/etc/grid-security/hostkey.pem"
     ca_dir: AbsolutePath = "/etc/httpd/TrustedCAs"
-    verify_depth: Annotated[int, Field(ge=1, le=100)] = 10
+    verify_depth: Annotated[int, Field(ge=1, le=100)] = 1  # not the document's 10: docs/decisions/front-door.md
+    revocation: Literal["off", "where-listed", "required"] = "where-listed"
+    revocation_dir: AbsolutePath = ""
     server_name: Name = ""
     port: Port = 443
     cert_port: Port = 8443
+    http2: bool = True
     protocols: Annotated[list[Literal["TLSv1.2", "TLSv1.3"]], Field(min_length=1)] = ["TLSv1.2", "TLSv1.3"]
     ciphers: Annotated[str, _matching(r"[A-Za-z0-9:+!@_-]+", "must be an OpenSSL cipher list")] = (
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
@@ -315,6 +325,10 @@ class Host(Table):
             given = data.get(table, {})
             if isinstance(given, dict):
                 data[table] = values | given
+        apache = data.get("apache")
+        if isinstance(apache, dict):
+            lists = _if_valid(AbsolutePath, apache.get("ca_dir"), Apache.model_fields["ca_dir"].default)
+            data["apache"] = {"revocation_dir": lists} | apache
         return data
 
 

@@ -44,7 +44,7 @@ def test_the_shipped_inventory_has_the_documented_values() -> None:
         assert host.config_dir == "/home/poms/private/config/poms"
         assert host.log_dir == "/home/poms/private/logs/poms"
         assert host.apache.conf_d == "/etc/httpd/conf.d"
-        assert (host.apache.port, host.apache.cert_port, host.apache.verify_depth) == (443, 8443, 10)
+        assert (host.apache.port, host.apache.cert_port, host.apache.verify_depth) == (443, 8443, 1)
         assert host.apache.ca_dir == "/etc/httpd/TrustedCAs"
         numbers = host.uwsgi
         assert (numbers.cheaper, numbers.cheaper_initial, numbers.workers, numbers.threads) == (2, 4, 6, 10)
