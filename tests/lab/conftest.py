@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import lab
+from tests.lab.front import Front, furnished
 from tests.lab.site import Site
 
 
@@ -30,6 +31,13 @@ def deployed(site: Site) -> Site:
     site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
     site.fab("-H", "pomsgpvm01", "start-programs", check=True)
     return site
+
+
+@pytest.fixture(scope="module")
+def front(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """pomsgpvm01 deployed, with more CAs and a revocation list in its folder of CAs while a test file runs."""
+    with furnished(site, tmp_path_factory.mktemp("clients")) as made:
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

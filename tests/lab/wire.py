@@ -109,6 +109,10 @@ class Http1(_Line):
 
     protocol = "http/1.1"
 
+    def send(self, part: bytes) -> None:
+        """Send the beginning of a request."""
+        self._open().sendall(part)
+
     def ask(self, request: bytes) -> Answer:
         """Send the bytes as they are and read one answer."""
         return self._talk(request, whole=False)[0]
