@@ -116,10 +116,10 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
     spoofs = [f"{name}: {INTRUDER}" for name in (*IDENTITY, *host.identity.dropped_headers)]
     services = {f"service{number}": row.user for number, row in enumerate(host.identity.service_certificates)}
     for bearer, stands_for in ({"user": user} | services).items():
-        yield Question("a certificate of the users' CA", port, path, stands_for, bearer)
-        yield Question("the same with false headers", port, path, stands_for, bearer, spoofs)
-    for line in (*spoofs, *map(str.lower, spoofs), *map(str.upper, spoofs), *_disguised()):
-        yield Question(f"a user's certificate and {line!r}", port, path, user, "user", line.split("\n"))
+        yield Question("a certificate of its own", port, path, stands_for, bearer)
+        yield Question("a certificate of its own and false headers", port, path, stands_for, bearer, spoofs)
+    for how, lines in _disguised(spoofs).items():
+        yield Question(f"a certificate of its own and false headers, {how}", port, path, user, "user", lines)
     yield Question("no certificate", port, path, None, None, spoofs)
     for bearer in bearers:
         if bearer not in {"user", *services}:
@@ -139,12 +139,16 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
         yield Question("no login", host.apache.port, way, None, None, spoofs)
 
 
-def _disguised() -> Iterator[str]:
-    for name in IDENTITY:
-        yield f"{name.replace('-', '_')}: {INTRUDER}"
-        yield f"Connection: {name}"
-        yield f"{name}: {INTRUDER}\n{name}: {INTRUDER}"
-        yield f"{name}:\n {INTRUDER}"
+def _disguised(spoofs: list[str]) -> dict[str, list[str]]:
+    return {
+        "in small letters": [line.lower() for line in spoofs],
+        "in capitals": [line.upper() for line in spoofs],
+        "with underscores": [line.replace("-", "_") for line in spoofs],
+        "twice": [*spoofs, *spoofs],
+        "folded": [line.replace(": ", ":\r\n ") for line in spoofs],
+        "behind what Connection names": [f"Connection: {', '.join(IDENTITY)}", *spoofs],
+        "which Connection names": [f"Connection: {name}" for name in IDENTITY],
+    }
 
 
 def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]:
@@ -214,6 +218,9 @@ def _taking_back(ca: _Pair, revoked: Sequence[_Pair]) -> str:
     now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
     builder = builder.last_update(now - YEARS).next_update(now + YEARS)
+    # Else it would stand in the way of another CA's certificates that bears the same name.
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+    builder = builder.add_extension(authority, critical=False)
     for pair in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(pair.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(now - YEARS).build())

@@ -105,26 +105,30 @@ def ask(number, question, tls, seconds):
         pass
 
 
+def say(text):
+    print(text.encode("ascii", "backslashreplace").decode("ascii"))
+
+
 def judge(number, question, believed, intruder):
     """Whether somebody got in (3), did not who must (4), or all is well (0)."""
     environ = told.get(str(number))
-    asked = "port %d, %s, %s" % (question["port"], question["path"], question["name"])
+    asked = u"port %d, %s, %s" % (question["port"], question["path"], question["name"])
     if environ is None:
         if question["user"] is None:
             return 0
-        print("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
+        say("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
         return 4
     user = environ.get("HTTP_X_SHIB_USERID")
     for header in believed:
         value = environ.get("HTTP_" + header.upper().replace("-", "_"), "")
         if intruder in value.lower():
-            print("%s: GOT IN, and the app was told %s: %s" % (asked, header, value))
+            say("%s: GOT IN, and the app was told %s: %s" % (asked, header, value))
             return 3
     if question["user"] is None or (user is not None and user != question["user"]):
-        print("%s: GOT IN as %s" % (asked, user or "a visitor without a name"))
+        say("%s: GOT IN as %s" % (asked, user or "a visitor without a name"))
         return 3
     if user is None:
-        print("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
+        say("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
         return 4
     return 0
 

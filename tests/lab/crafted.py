@@ -59,6 +59,8 @@ def revocation_list(by: Pair, revoked: Sequence[Pair], days: tuple[int, int] = (
     last, following = _days_from_now(days)
     builder = x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject)
     builder = builder.last_update(last).next_update(following)
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key())
+    builder = builder.add_extension(signer, critical=False)
     for pair in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(pair.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(last).build())

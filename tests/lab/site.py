@@ -50,12 +50,13 @@ class Site:
         inventory: Path | None = None,
         home: Path | None = None,
         extra: dict[str, str] | None = None,
+        project: Path = PROJECT,
     ) -> "subprocess.Popen[str]":
-        """Start fab, and go on; `home` is the operator's, `extra` more environment."""
+        """Start fab, and go on; `home` is the operator's, `extra` more environment, `project` the checkout."""
         environment = self.environment(inventory) | ({"HOME": str(home)} if home else {}) | (extra or {})
         return subprocess.Popen(
             [FAB, *words],
-            cwd=PROJECT,
+            cwd=project,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
