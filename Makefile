@@ -30,13 +30,21 @@ setup: .venv/installed
 	touch $@
 
 # The tools that only the tests need; the lab sees to its own.
-packages:
+packages: .venv/scanner/installed
 	tests/packages.sh
+
+# A TLS scanner, apart: it wants older releases of what the project uses.
+.venv/scanner/installed: tests/scanner.lock .venv/installed
+	$(PYTHON) -m venv .venv/scanner
+	.venv/scanner/bin/pip install -qq --disable-pip-version-check --require-hashes -r tests/scanner.lock
+	touch $@
 
 # Renew the lock after a change of pyproject.toml (docs/decisions/dependencies.md).
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --group scanner -o tests/scanner.lock
 
 # Renew the reviewed renderings; read the diff before you commit it.
 expected: setup

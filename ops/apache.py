@@ -31,12 +31,18 @@ def proxy_target(host: Host) -> str:
     return f"uwsgi://{host.app.listen}{host.app.path}"
 
 
+def response_headers(host: Host) -> dict[str, str]:
+    """What every answer to a visitor bears: the inventory's headers, and HSTS where it is asked for."""
+    asked = {"Strict-Transport-Security": f"max-age={host.apache.hsts}"} if host.apache.hsts else {}
+    return asked | host.apache.response_headers
+
+
 def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path of keys, rule) for every value that Apache's configuration cannot hold as it stands."""
     apache, identity = host.apache, host.identity
     texts: dict[tuple[str, ...], str] = {
         ("apache", key): getattr(apache, key)
-        for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir")
+        for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir", "revocation_dir")
     }
     texts |= {("app", "listen"): host.app.listen, ("identity", "user_id"): identity.user_id}
     for key in ("certificate_issuer", "certificate_subject_end"):
@@ -44,6 +50,8 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     for number, row in enumerate(identity.service_certificates):
         texts["identity", "service_certificates", str(number), "issuer"] = row.issuer
         texts["identity", "service_certificates", str(number), "subject"] = row.subject
+    for name, value in apache.response_headers.items():
+        texts["apache", "response_headers", name] = value
     for loc, text in texts.items():
         if "${" in text:
             yield loc, "must not hold '${', which Apache replaces by a variable"

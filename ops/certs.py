@@ -54,7 +54,7 @@ def request(host: Host) -> list[str]:
         f"certificate host {host.apache.certificate}",
         f"folder ca {host.apache.ca_dir}",
         f"folder sp {host.certificates.shibboleth_dir}",
-        f"lists {host.apache.ca_dir}",
+        f"lists {host.apache.revocation_dir}",
     ]
 
 

@@ -62,6 +62,23 @@ HostKey = Annotated[
         "must be a host's public key, as ssh-keyscan prints it behind the name: 'ssh-ed25519 AAAA…'",
     ),
 ]
+HeaderName = Annotated[
+    str, _matching(r"[A-Za-z][A-Za-z0-9-]{0,63}", "must be the name of a header: letters, digits, dashes")
+]
+HeaderValue = Annotated[
+    str,
+    _matching(
+        r"(?!expr=)[!-~]([ -~]*[!-~])?",
+        "must be printable ASCII, and not begin with expr= (an expression of Apache's)",
+    ),
+]
+EmailRule = Annotated[
+    str,
+    _matching(
+        r"|extension|[A-Za-z0-9._+-]*\{user\}[A-Za-z0-9._+-]*@[A-Za-z0-9.-]+",
+        "must be 'extension' or an address with {user} in it, such as {user}@example.org",
+    ),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 AbsolutePath = Annotated[str, _matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
 UrlPath = Annotated[
@@ -162,7 +179,12 @@ class Identity(Table):
     last_name_attribute: Attribute = "sn"
     certificate_issuer: Text = "CN=CILogon Basic CA 1,O=CILogon,C=US,DC=cilogon,DC=org"  # see docs/inventory.md
     certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
+    certificate_email: EmailRule = ""  # no e-mail header
     service_certificates: list[ServiceCertificate] = []
+    # Besides the identity headers. POMS's own code believes the first two; the others are what such apps ask for.
+    dropped_headers: list[HeaderName] = [
+        *("X-Scitoken-Sub", "X-Forwarded-For", "Forwarded", "X-Forwarded-User", "X-Remote-User", "Remote-User")
+    ]
 
 
 class Apache(Table):
@@ -177,15 +199,29 @@ class Apache(Table):
     certificate: AbsolutePath = "/etc/grid-security/hostcert.pem"
     key: AbsolutePath = "/etc/grid-security/hostkey.pem"
     ca_dir: AbsolutePath = "/etc/httpd/TrustedCAs"
-    verify_depth: Annotated[int, Field(ge=1, le=100)] = 10
+    verify_depth: Annotated[int, Field(ge=1, le=100)] = 1  # not the document's 10: docs/decisions/front-door.md
+    revocation: Literal["off", "where-listed", "required"] = "where-listed"
+    revocation_dir: AbsolutePath = ""
     server_name: Name = ""
     port: Port = 443
     cert_port: Port = 8443
+    http2: bool = True
+    upload_limit: Annotated[int, Field(ge=1, le=102_400)] = 100  # MB
+    client_timeout: Annotated[int, Field(ge=1, le=3600)] = 60
+    hsts: Annotated[int, Field(ge=0, le=63_072_000)] = 0  # seconds; two years is what browsers' lists ask for
+    response_headers: dict[HeaderName, HeaderValue] = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
+        "Referrer-Policy": "same-origin",
+    }
     protocols: Annotated[list[Literal["TLSv1.2", "TLSv1.3"]], Field(min_length=1)] = ["TLSv1.2", "TLSv1.3"]
     ciphers: Annotated[str, _matching(r"[A-Za-z0-9:+!@_-]+", "must be an OpenSSL cipher list")] = (
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
         "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
     )  # Mozilla's intermediate set without DHE
+    curves: Annotated[
+        str, _matching(r"[A-Za-z0-9-]+(:[A-Za-z0-9-]+)*", "must be names of curves with colons between")
+    ] = "X25519:prime256v1:secp384r1"  # of the same set
 
 
 class App(Table):
@@ -194,6 +230,7 @@ class App(Table):
     path: UrlPath = "/poms"
     check_path: UrlPath | None = None  # asked of the app itself, on trial and after a deploy; None: `path`
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
+    timeout: Annotated[int, Field(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
 
 
 class Check(Table):
@@ -337,6 +374,10 @@ class Host(Table):
             given = data.get(table, {})
             if isinstance(given, dict):
                 data[table] = values | given
+        apache = data.get("apache")
+        if isinstance(apache, dict):
+            lists = _if_valid(AbsolutePath, apache.get("ca_dir"), Apache.model_fields["ca_dir"].default)
+            data["apache"] = {"revocation_dir": lists} | apache
         return data
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
-    "transaction": ("supervise.py", "ask_app.py", "lock.sh", "files.sh", "prove.sh", "services.sh"),
+    "transaction": (
+        *("supervise.py", "ask_app.py", "door.py", "lock.sh", "files.sh", "prove.sh", "door.sh", "services.sh"),
+    ),
     "programs": ("supervise.py",),
 }
+ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
 
 
 @cache
@@ -24,9 +27,11 @@ def names() -> list[str]:
 
 
 def _as_function(name: str) -> str:
-    """NAME.py as the shell function `NAME`, which gives it to the right Python."""
-    function = name.removesuffix(".py")
-    return f"{function}() {{\nsupervisor_python \"$@\" <<'END_OF_PYTHON'\n{_read(name)}END_OF_PYTHON\n}}\n"
+    """NAME.py as the shell function `NAME`, which gives it to the right Python, or `NAME_text`, which prints it."""
+    function, command = name.removesuffix(".py"), 'supervisor_python "$@"'
+    if name in ON_TRIAL:
+        function, command = f"{function}_text", "cat"
+    return f"{function}() {{\n{command} <<'END_OF_PYTHON'\n{_read(name)}END_OF_PYTHON\n}}\n"
 
 
 def _read(name: str) -> str:

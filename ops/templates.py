@@ -175,6 +175,7 @@ def _environment(tree: Path) -> jinja2.Environment:
     environment.filters |= {"quote": apache.quote, "literal": apache.literal}
     environment.globals |= {
         "proxy_target": apache.proxy_target,
+        "response_headers": apache.response_headers,
         "program_options": supervisor.program_options,
         "supervisord_options": supervisor.supervisord_options,
         "ini_lines": uwsgi.ini_lines,

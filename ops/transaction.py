@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Event
 
+from ops import door
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import HostError, LockHeld, Unreachable
 from ops.hiding import recorded
@@ -72,7 +73,8 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
     if _interrupted.is_set():
         raise HostError(host.name, "not begun: you interrupted", left="everything", outcome="not tried")
     account = _Account(host, tell)
-    dialogue = remote.start("transaction", [*_request(plan, release), *remote.password_lines(), "end"])
+    doors = _trial_of_doors(plan, release, tell)
+    dialogue = remote.start("transaction", [*_request(plan, release, doors), *remote.password_lines(), "end"])
     _under_way.add(dialogue)
     try:
         with Heartbeat(dialogue):
@@ -96,7 +98,17 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
     return Outcome(release.name, account.programs, account.proofs)
 
 
-def _request(plan: Plan, release: Release) -> Iterator[str]:
+def _trial_of_doors(plan: Plan, release: Release, tell: Callable[[str], None]) -> list[str]:
+    """The request's lines for it. The way back is not barred by questions that its own deploy has answered."""
+    if not plan.apache or release.purpose != "deploy":
+        return []
+    trial = door.trial(plan.host)
+    if trial.why_not:
+        tell(f"Apache's doors are not tried before they are live: {trial.why_not}")
+    return trial.lines
+
+
+def _request(plan: Plan, release: Release, doors: list[str]) -> Iterator[str]:
     host = plan.host
     yield f"state_dir {host.state_dir}"
     yield f"by {release.holder}, {release.purpose} {release.name}"
@@ -128,6 +140,7 @@ def _request(plan: Plan, release: Release) -> Iterator[str]:
     yield f"apache_root {host.apache.server_root}"
     yield f"apache_run {host.apache.server_root}/run"
     yield f"apache_logs {host.apache.log_dir}"
+    yield from doors
     yield f"app {host.app.listen}"
     yield f"app {host.app.check_path or host.app.path}"
 

@@ -48,7 +48,14 @@ def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
 
 def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
     """(key, rule) for every option that the ini cannot hold, that uWSGI misreads or that stands there already."""
-    present = {key for key, _ in ini_lines(uwsgi)} | {"ini", "strict", "socket", "chmod-socket"}
+    present = {key for key, _ in ini_lines(uwsgi)} | {
+        "ini",
+        "strict",
+        "socket",
+        "chmod-socket",
+        "buffer-size",
+        "socket-timeout",
+    }
     for name, value in uwsgi.options.items():
         rules = list(_name_rules(name))
         for item in _items(value):

@@ -68,32 +68,30 @@ is_alive() { # child $1: a dead one that nobody has waited for is still listed, 
 
 # Run a command with the products set up. `activate` is the operator's own shell text and may be rude: it runs in a
 # bash without -e or -u, which keeps what is ours out of its reach, and what it prints is shown only when it gave nothing.
-with_products() {
-    # shellcheck disable=SC2016 # expanded by that bash
-    bash -c '
-        products=("$@")
-        set --
-        eval "${products[0]}" </dev/null >/dev/null 2>&1
-        if ! command -v "${products[1]}" >/dev/null; then
-            eval "${products[0]}" </dev/null >&2
-            echo "the products give no ${products[1]} after: ${products[0]}" >&2
-            exit 127
-        fi
-        exec "${products[@]:1}"
-    ' poms-ops "$activate" "$@" 3>&- 4<&- 5>&- 9>&-
-}
+# shellcheck disable=SC2016 # expanded by that bash
+WITH_PRODUCTS='
+    products=("$@")
+    set --
+    eval "${products[0]}" </dev/null >/dev/null 2>&1
+    if ! command -v "${products[1]}" >/dev/null; then
+        eval "${products[0]}" </dev/null >&2
+        echo "the products give no ${products[1]} after: ${products[0]}" >&2
+        exit 127
+    fi
+    exec "${products[@]:1}"
+'
+with_products() { bash -c "$WITH_PRODUCTS" poms-ops "$activate" "$@" 3>&- 4<&- 5>&- 9>&-; }
 
 # The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
 # The program is on the standard input.
-supervisor_python() {
-    # shellcheck disable=SC2016 # expanded by the shell with the products
-    with_products sh -c '
-        tool=$(command -v supervisorctl) || { echo "the products give no supervisorctl" >&2; exit 127; }
-        IFS= read -r first <"$tool"
-        case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
-        exec python - "$tool" "$@"
-    ' poms-ops "$@"
-}
+# shellcheck disable=SC2016 # expanded by the shell with the products
+SUPERVISOR_PYTHON='
+    tool=$(command -v supervisorctl) || { echo "the products give no supervisorctl" >&2; exit 127; }
+    IFS= read -r first <"$tool"
+    case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
+    exec python - "$tool" "$@"
+'
+supervisor_python() { with_products sh -c "$SUPERVISOR_PYTHON" poms-ops "$@"; }
 
 # Ask supervisord to do $1 with the programs named after it; supervise.py notes under "taken" what took in its files.
 ask_supervisord() {

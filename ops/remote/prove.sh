@@ -15,6 +15,7 @@ cd "$1"
 while read -r number folder; do mount --bind "folder.$number" "$folder"; done <folders
 while IFS= read -r path; do mount --bind proof.pem "$path"; done <closed.certificates
 while IFS= read -r path; do mount --bind proof.key "$path"; done <closed.keys
+[ ! -e door.covers ] || while read -r cover path; do mount --bind "$cover" "$path"; done <door.covers
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_run)")"
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_logs)")"
 mount -t proc proc /proc
@@ -186,7 +187,8 @@ prove_apache() {
     lay_out staged
     if try_apache "$inside"; then
         tell_proof "$proof Apache as it would be"
-        return 0
+        if [ "$proof" = started ]; then prove_door; fi
+        return
     fi
     lay_out live
     if try_apache "$inside" >/dev/null 2>&1; then return 1; fi

@@ -9,7 +9,8 @@
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH";
+#   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH"; "door_ca BASE64", "door_list BASE64" and
+#   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
 # input, and silence beyond the limit put back what was changed so far.
@@ -48,7 +49,7 @@ journal() {
 
 # Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
 read_request() {
-    number=0
+    number=0 doors=0
     while IFS= read -r line; do
         kind=${line%% *}
         value=${line#* }
@@ -80,6 +81,11 @@ read_request() {
         content) if [ "$line" = content ]; then : >"$incoming/new.$number"; else
             printf '%s\n' "$value" | base64 -d >"$incoming/new.$number"
         fi ;;
+        door) printf '%s\n' "$value" | base64 -d >"$incoming/door" ;;
+        door_ca | door_list)
+            doors=$((doors + 1))
+            printf '%s\n' "$value" | base64 -d >"$incoming/$kind.$doors"
+            ;;
         log_file) printf '%s\n' "$value" >>"$incoming/log_files" ;;
         parser) printf '%s %s\n' "$value" "$number" >>"$incoming/parsers" ;;
         password) IFS= read -r sudo_password ;;
@@ -206,7 +212,7 @@ file_away() { # how it went, and what was there before, as a release
     rm -rf "$folder"
     mv "$pending" "$folder" # from here on nothing is half-done
     finish_link
-    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.*
+    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.* "$folder"/door*
     rm -f "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
 }
 

@@ -1,10 +1,12 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import lab
+from tests.lab.front import Front, furnished
 from tests.lab.site import Site
 
 
@@ -31,11 +33,30 @@ def deployed(site: Site) -> Site:
     return site
 
 
+@pytest.fixture(scope="module")
+def front(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """pomsgpvm01 deployed, with more CAs and a revocation list in its folder of CAs while a test file runs."""
+    with furnished(site, tmp_path_factory.mktemp("clients")) as made:
+        yield made
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the fault matrix as the tests found it."""
-    passed = terminalreporter.stats.get("passed", [])
-    rows = [value for report in passed for name, value in report.user_properties if name == "fault"]
-    if not rows or getattr(terminalreporter.config, "workerinput", None):
+    """Print the fault matrix and the attacks on the front door as the tests found them."""
+    if not getattr(terminalreporter.config, "workerinput", None):
+        print_fault_matrix(terminalreporter)
+        print_attacks(terminalreporter)
+
+
+def recorded(terminalreporter: pytest.TerminalReporter, name: str, *outcomes: str) -> list[Any]:
+    """What tests with these outcomes have recorded under that name."""
+    reports = [report for outcome in outcomes for report in terminalreporter.stats.get(outcome, [])]
+    return [value for report in reports for key, value in report.user_properties if key == name]
+
+
+def print_fault_matrix(terminalreporter: pytest.TerminalReporter) -> None:
+    """What goes wrong at which step, and how it is healed."""
+    rows = recorded(terminalreporter, "fault", "passed")
+    if not rows:
         return
     header = (
         "what goes wrong",
@@ -48,3 +69,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("fault matrix")
     for row in (header, ("---",) * len(header), *((*row[:5], "as before" if row[5] else "deployed") for row in rows)):
         terminalreporter.write_line(f"| {' | '.join(row)} |")
+
+
+def print_attacks(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many attacks there were on the front door, and how many got through."""
+    sieges = recorded(terminalreporter, "attacks", "passed", "failed")
+    if sieges:
+        terminalreporter.section("attacks on the front door")
+    for of, rows in sieges:
+        terminalreporter.write_line(f"{of}:")
+        for door, protocol, cases, through in rows:
+            terminalreporter.write_line(f"    {door:>5} {protocol:<8} {cases:5} cases, {through:4} got through")

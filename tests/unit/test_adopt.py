@@ -60,7 +60,7 @@ def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str
         (INI, ("env = B=2\n", "env = B=2\nenv = C=3\n"), "uwsgi.options.env", ["A=1", "B=2", "C=3"]),
         (INI, ("env = A=1\n", ""), "uwsgi.options.env", ["B=2"]),
         (INI, ("master = true\n", ""), "uwsgi.options.master", GONE),
-        (INI, ("%%(addr) x\n", "%%(addr) x\nbuffer-size = 32768\n"), "uwsgi.options.buffer-size", 32768),
+        (INI, ("%%(addr) x\n", "%%(addr) x\npost-buffering = 32768\n"), "uwsgi.options.post-buffering", 32768),
         (INI, ("127.0.0.1:8888", "127.0.0.1:9999"), "app.listen", "127.0.0.1:9999"),
         (CONF, ("command=agent", "command=nice agent -v"), "programs.agent.command", "nice agent -v"),
         (CONF, ("directory=/home/poms/app", "directory=/srv/app"), "programs.web.directory", "/srv/app"),
@@ -70,7 +70,7 @@ def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str
         (CONF, ('B="50%%%%"', 'B="60%%%%"'), "supervisor.environment.B", "60%"),
         (CONF, ('A="1",', ""), "supervisor.environment.A", GONE),
         (CONF, ('B="50%%%%"', 'B="50%%%%",C="new"'), "supervisor.environment.C", "new"),
-        (CERT, ("SSLVerifyDepth 10", "SSLVerifyDepth 3"), "apache.verify_depth", 3),
+        (CERT, ("SSLVerifyDepth 1", "SSLVerifyDepth 3"), "apache.verify_depth", 3),
         (CERT, ("id_user=robot", "id_user=android"), "identity.service_certificates.0.user", "android"),
         (
             CERT,
@@ -116,9 +116,9 @@ def test_several_values_are_told_together() -> None:
 
 def test_a_line_that_the_inventory_writes_at_another_place_is_told_so() -> None:
     one = host(**VALUES)
-    _, text, advice = edited(one, INI, ("threads = 10\n", "threads = 10\nbuffer-size = 32768\n"))
+    _, text, advice = edited(one, INI, ("threads = 10\n", "threads = 10\npost-buffering = 32768\n"))
     (told,) = advice.values
-    assert (told.place, told.after, told.elsewhere) == (("uwsgi", "options", "buffer-size"), 32768, True)
+    assert (told.place, told.after, told.elsewhere) == (("uwsgi", "options", "post-buffering"), 32768, True)
     assert advice.untold == []
     assert sorted(followed(one, INI, advice).splitlines()) == sorted(text.splitlines())
 
@@ -337,8 +337,8 @@ def test_the_table_to_write_into_and_what_is_there_now(tmp_path: Path) -> None:
     assert said("web1", INI, ("vacuum = true\n", "")) == [
         ("defaults.uwsgi.options", "(take out vacuum)", "now true, of [defaults.uwsgi.options], for all hosts")
     ]
-    assert said("web1", CERT, ("SSLVerifyDepth 10", "SSLVerifyDepth 3")) == [
-        ("hosts.web1.apache", "verify_depth = 3", "now 10, the default")
+    assert said("web1", CERT, ("SSLVerifyDepth 1", "SSLVerifyDepth 3")) == [
+        ("hosts.web1.apache", "verify_depth = 3", "now 1, the default")
     ]
     assert said("web1", CERT, ("id_user=robot", "id_user=android"))[0][:2] == (
         "defaults.identity",

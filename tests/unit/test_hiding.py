@@ -211,7 +211,7 @@ def test_an_old_secret_in_what_the_host_says_is_crossed_out(
 
 def test_the_request_records_where_secrets_stand_and_holds_them_as_content_only() -> None:
     plan = make_plan(host(), [wanted()], snapshot("old", "old"))
-    lines = list(_request(plan, Release("r", "me", "none", False)))
+    lines = list(_request(plan, Release("r", "me", "none", False), []))
     assert f"meta secret 3:11:0 {PATH}" in lines
     assert not [line for line in lines if "hunter2" in line]
     assert [line.split(" ")[1] for line in lines if line.startswith("file ")] == ["0600"]

@@ -44,7 +44,7 @@ def test_the_shipped_inventory_has_the_documented_values() -> None:
         assert host.config_dir == "/home/poms/private/config/poms"
         assert host.log_dir == "/home/poms/private/logs/poms"
         assert host.apache.conf_d == "/etc/httpd/conf.d"
-        assert (host.apache.port, host.apache.cert_port, host.apache.verify_depth) == (443, 8443, 10)
+        assert (host.apache.port, host.apache.cert_port, host.apache.verify_depth) == (443, 8443, 1)
         assert host.apache.ca_dir == "/etc/httpd/TrustedCAs"
         numbers = host.uwsgi
         assert (numbers.cheaper, numbers.cheaper_initial, numbers.workers, numbers.threads) == (2, 4, 6, 10)
@@ -134,6 +134,27 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ("[defaults.programs.p]\n", "hosts.toml: defaults.programs.p.command: is missing"),
         ("[hosts.web1.apache]\nreload = true\n", "hosts.web1.apache.reload = True: must be"),
         ("[hosts.web1.identity]\nuser_id = '(a|b)'\n", "user_id = '(a|b)': must not hold a group of its own"),
+        ("[hosts.web1.identity]\ncertificate_email = 'a@b.org'\n", "must be 'extension' or an address with {user}"),
+        ("[hosts.web1.identity]\ncertificate_email = '{user}\"@b.org'\n", "must be 'extension' or an address"),
+        (
+            "[hosts.web1.identity]\ndropped_headers = ['X_Y']\n",
+            "dropped_headers.0 = 'X_Y': must be the name of a header",
+        ),
+        ("[hosts.web1.apache]\nrevocation = 'on'\n", "apache.revocation = 'on': must be"),
+        ("[hosts.web1.apache]\nca_dir = 'x'\n", "apache.ca_dir = 'x': must be an absolute path"),
+        ("[hosts.web1.apache]\nrevocation_dir = '/a/${b}'\n", "revocation_dir = '/a/${b}': must not hold '${'"),
+        ("[hosts.web1.apache]\nhsts = -1\n", "apache.hsts = -1: must be greater than or equal to 0"),
+        ("[hosts.web1.apache]\ncurves = 'X25519 P-256'\n", "curves = 'X25519 P-256': must be names of curves"),
+        (
+            "[hosts.web1.apache.response_headers]\n'X Y' = 'a'\n",
+            "response_headers.X Y = 'a': must be the name of a header",
+        ),
+        (
+            "[hosts.web1.apache.response_headers]\nX-Y = 'expr=1'\n",
+            "response_headers.X-Y = 'expr=1': must be printable",
+        ),
+        ("[hosts.web1.apache.response_headers]\nX-Y = '${HOME}'\n", "X-Y = '${HOME}': must not hold '${'"),
+        ("[hosts.web1.app]\ntimeout = 0\n", "app.timeout = 0: must be greater than or equal to 1"),
         ("[hosts.web1]\nname = 'other'\n", "hosts.web1.name = 'other': must not be given"),
         ("[defaults]\nname = 'other'\n", "defaults.name = 'other': must not be given"),
         ("[hosts.'a b']\n", "hosts.toml: hosts.a b: must be a name of letters"),

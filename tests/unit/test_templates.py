@@ -3,6 +3,7 @@
 import configparser
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,10 +65,11 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
     only_ssl = [line for line in directives[0] if line not in directives[1]]
     only_cert = [line for line in directives[1] if line not in directives[0]]
     allowed = r"Listen|<VirtualHost|ServerName|ErrorLog|TransferLog|CustomLog|RequestHeader set|Require |"
+    whole_server = r"SSLSessionCache|ServerTokens|ServerSignature|TraceEnable|"
     for line in only_ssl:
-        assert re.match(allowed + r"SSLSessionCache|AuthType|ShibRequestSetting|SetHandler|<Location", line), line
+        assert re.match(allowed + whole_server + r"AuthType|ShibRequestSetting|SetHandler|<Location", line), line
     for line in only_cert:
-        assert re.match(allowed + r"SSLVerify|SSLCACertificatePath|SetEnvIfExpr|id_user=", line), line
+        assert re.match(allowed + r"SSLVerify|SSLCA|SetEnvIfExpr|id_user=", line), line
 
 
 def test_an_apache_folder_with_quotes_and_blanks_stays_one_argument() -> None:
@@ -95,11 +97,36 @@ def test_a_service_certificate_is_a_row_of_its_own() -> None:
     assert "id_user=robot" in text
 
 
+def cert_ssl(**values: Any) -> str:
+    return next(f.content.decode() for f in render(host(**values)) if f.path.endswith("cert_ssl.conf"))
+
+
+def test_mail_is_told_only_by_a_rule() -> None:
+    assert "RequestHeader set X-Shib-Email" not in cert_ssl()
+    assert 'set X-Shib-Email "%{id_user}e@x.org"\n' in cert_ssl(identity={"certificate_email": "{user}@x.org"})
+    assert 'set X-Shib-Email "%{id_email}e" env=id_email\n' in cert_ssl(identity={"certificate_email": "extension"})
+
+
+def test_revocation_lists_lie_with_the_cas_unless_they_are_elsewhere_or_off() -> None:
+    text = cert_ssl(apache={"ca_dir": "/cas"})
+    assert 'SSLCARevocationPath "/cas"\n    SSLCARevocationCheck leaf no_crl_for_cert_ok\n' in text
+    text = cert_ssl(apache={"ca_dir": "/cas", "revocation_dir": "/lists", "revocation": "required"})
+    assert 'SSLCARevocationPath "/lists"\n    SSLCARevocationCheck leaf\n' in text
+    assert "SSLCARevocation" not in cert_ssl(apache={"revocation": "off"})
+
+
+def test_headers_of_answers_are_one_argument_and_literal_text() -> None:
+    text = cert_ssl(apache={"hsts": 60, "response_headers": {"X-Y": '100% "a" \\'}})
+    assert 'Header always set Strict-Transport-Security "max-age=60"\n' in text
+    assert 'Header always set X-Y "100%% \\"a\\" \\\\"\n' in text
+    assert "X-Frame-Options" not in text
+
+
 def test_a_unix_socket_for_the_app() -> None:
     files = {
         f.path.rpartition("/")[2]: f.content.decode() for f in render(host(app={"listen": "/home/poms/app.sock"}))
     }
-    assert 'ProxyPass "unix:/home/poms/app.sock|uwsgi://poms/poms" retry=0' in files["ssl.conf"]
+    assert 'ProxyPass "unix:/home/poms/app.sock|uwsgi://poms/poms" retry=0 timeout=600' in files["ssl.conf"]
     assert "socket = /home/poms/app.sock\n" in files["uwsgi-service.ini"]
 
 

@@ -97,7 +97,7 @@ def test_the_record_and_the_lock_say_which() -> None:
     assert f"by key SHA256:abc jdoe\noperator {local_user()}" in "\n".join(release.meta_lines())
     assert release.holder == f"key SHA256:abc jdoe ({local_user()})"
     nothing = make_plan(host(), [], Snapshot({}, {}, None, None, "up", 1, 1))
-    assert f"by {release.holder}, deploy {release.name}" in list(_request(nothing, release))
+    assert f"by {release.holder}, deploy {release.name}" in list(_request(nothing, release, []))
     assert new_release(f"local {local_user()}").holder == f"local {local_user()}"
 
 

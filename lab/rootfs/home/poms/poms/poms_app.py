@@ -7,26 +7,31 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+# What POMS takes for Apache's word on who is there, and from where.
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
+ALSO_BELIEVED = ("X-Forwarded-For", "X-Scitoken-Sub")
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """`/poms` answers with the identity; `/poms/slow?seconds=N` does after N seconds."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # uWSGI wants what was sent to be read
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if path.rstrip("/") == "/poms/slow":
         time.sleep(float(parse_qs(environ.get("QUERY_STRING", "")).get("seconds", ["1"])[0]))
-    elif path.rstrip("/") != "/poms":
-        start_response("404 Not Found", [("Content-Type", "text/plain")])
-        return [f"no such page: {path}\n".encode()]
-    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
-    return ["".join(f"{name}: {value}\n" for name, value in _answer(environ)).encode()]
+    status, title = (
+        ("200 OK", "") if path.rstrip("/") in ("/poms", "/poms/slow") else ("404 Not Found", "no such page\n")
+    )
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [title.encode(), "".join(f"{name}: {value}\n" for name, value in _answer(environ)).encode()]
 
 
 def _answer(environ: dict[str, Any]) -> Iterable[tuple[str, object]]:
-    for name in IDENTITY:
+    for name in (*IDENTITY, *ALSO_BELIEVED):
         value = environ.get("HTTP_" + name.upper().replace("-", "_"))
         if value is not None:
             yield name, value.encode("latin-1", "replace").decode("utf-8", "replace")
+    if "REMOTE_USER" in environ:
+        yield "remote-user", environ["REMOTE_USER"]
     yield "remote-addr", environ.get("REMOTE_ADDR", "")
     yield "pid", os.getpid()
     yield "master", os.getppid()

@@ -1,0 +1,163 @@
+# door.py: try the doors of an Apache on trial, in a network of its own: nobody may get in as somebody else. Stands in
+# for the app behind it and notes whom it is told. Runs under Python 2.7 or 3.
+# Usage: door.py SUPERVISORCTL FOLDER SOCKET; FOLDER/door has the questions (ops/door.py), SOCKET is where Apache looks for
+# an app that listens on one. How many questions there were goes to FOLDER/door.asked.
+# Prints a sentence for each that ended wrong. Exits 3 if somebody got in, 4 if only somebody did not who must.
+import json
+import os
+import socket
+import ssl
+import struct
+import sys
+import threading
+
+FOLDER, SOCKET = sys.argv[2:4]
+SHIBD = ("/run/shibboleth/shibd.sock", "/var/run/shibboleth/shibd.sock")
+NUMBER = "HTTP_X_POMS_OPS_QUESTION"
+told = {}  # number of a question: what the app was told
+
+
+def patience():
+    """Seconds for a visitor without a login: mod_shib answers at once, or looks for a shibd it cannot reach for long."""
+    for path in SHIBD:
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.connect(path)
+            return 10.0
+        except (OSError, IOError):
+            continue
+        finally:
+            line.close()
+    return 1.0
+
+
+def stand_in(listen):
+    if listen.startswith("/"):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(SOCKET)
+    else:
+        server = socket.socket()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        host, _, port = listen.rpartition(":")
+        server.bind((host, int(port)))
+    server.listen(64)
+    return server
+
+
+def serve(server):
+    while True:
+        line, _ = server.accept()
+        thread = threading.Thread(target=take, args=(line,))
+        thread.daemon = True
+        thread.start()
+
+
+def take(line):
+    """One request of the uwsgi protocol: a head of 4 bytes, then names and values with their lengths before them."""
+    size = struct.unpack("<BHB", exactly(line, 4))[1]
+    data, at, words = exactly(line, size), 0, []
+    while at < size:
+        length = struct.unpack("<H", data[at : at + 2])[0]
+        words.append(data[at + 2 : at + 2 + length].decode("latin-1"))
+        at += 2 + length
+    told_now = dict(zip(words[::2], words[1::2]))
+    told[told_now.get(NUMBER)] = told_now
+    line.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+    line.close()
+
+
+def exactly(line, size):
+    data = b""
+    while len(data) < size:
+        part = line.recv(size - len(data))
+        if not part:
+            break
+        data += part
+    return data
+
+
+def context(bearer, pems):
+    made = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_CLIENT", ssl.PROTOCOL_SSLv23))
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    if bearer is not None:
+        path = os.path.join(FOLDER, "door.client")
+        with open(path, "w") as file:
+            file.write(pems[bearer][0] + pems[bearer][1])
+        made.load_cert_chain(path)
+    return made
+
+
+def ask(number, question, tls, seconds):
+    """Send it, and wait until it is answered, the line is closed or it took too long."""
+    head = ["GET %s HTTP/1.1" % question["path"], "Host: localhost", "Connection: close"]
+    head += ["X-Poms-Ops-Question: %d" % number] + question["lines"]
+    try:
+        line = socket.create_connection(("127.0.0.1", question["port"]), seconds)
+        try:
+            line = tls.wrap_socket(line)
+            line.sendall(("\r\n".join(head) + "\r\n\r\n").encode("utf-8"))
+            while line.recv(65536):
+                pass
+        finally:
+            line.close()
+    except (OSError, IOError):  # refused, reset, or too slow: then the app was told nothing
+        pass
+
+
+def say(text):
+    print(text.encode("ascii", "backslashreplace").decode("ascii"))
+
+
+def judge(number, question, believed, intruder):
+    """Whether somebody got in (3), did not who must (4), or all is well (0)."""
+    environ = told.get(str(number))
+    asked = u"port %d, %s, %s" % (question["port"], question["path"], question["name"])
+    if environ is None:
+        if question["user"] is None:
+            return 0
+        say("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
+        return 4
+    user = environ.get("HTTP_X_SHIB_USERID")
+    for header in believed:
+        value = environ.get("HTTP_" + header.upper().replace("-", "_"), "")
+        if intruder in value.lower():
+            say("%s: GOT IN, and the app was told %s: %s" % (asked, header, value))
+            return 3
+    if question["user"] is None or (user is not None and user != question["user"]):
+        say("%s: GOT IN as %s" % (asked, user or "a visitor without a name"))
+        return 3
+    if user is None:
+        say("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
+        return 4
+    return 0
+
+
+def main():
+    with open(os.path.join(FOLDER, "door")) as file:
+        asked = json.load(file)
+    server = threading.Thread(target=serve, args=(stand_in(asked["listen"]),))
+    server.daemon = True
+    server.start()
+    contexts, strangers, seconds = {}, [], patience()
+    for number, question in enumerate(asked["questions"]):
+        bearer = question["bearer"]
+        if bearer not in contexts:
+            contexts[bearer] = context(bearer, asked["bearers"])
+        if bearer is None:  # may have to be waited for, so side by side
+            strangers.append(threading.Thread(target=ask, args=(number, question, contexts[bearer], seconds)))
+            strangers[-1].start()
+        else:
+            ask(number, question, contexts[bearer], 10.0)
+    for thread in strangers:
+        thread.join()
+    ends = [judge(number, each, asked["believed"], asked["intruder"]) for number, each in enumerate(asked["questions"])]
+    if 3 in ends:
+        sys.exit(3)
+    if 4 in ends:
+        sys.exit(4)
+    with open(os.path.join(FOLDER, "door.asked"), "w") as file:
+        file.write("%d\n" % len(ends))
+
+
+main()

@@ -1,0 +1,83 @@
+# Part of transaction.sh: try the doors of the staged Apache, on trial, before any file of it is live.
+# Reads $pending: door, the questions, and door_ca.N and door_list.N, throwaway CAs under the names of the inventory's and
+# their revocation lists (ops/door.py); and what prove.sh laid out. The requests themselves are door.py's.
+
+# What the account does in the trial behind the start (see prove.sh): the app's place is taken by a stand-in.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+door_as_account='
+bash -c "$WITH_PRODUCTS" poms-ops "$ACTIVATE" sh -c "$SUPERVISOR_PYTHON" poms-ops "$PWD" "$(cat door.socket)" <door.py
+'
+
+# The folder of CAs for the trial, and what it covers: wherever the configuration looks for CAs and lists, it finds these.
+lay_out_door() {
+    rm -rf "$pending/door.cas"
+    mkdir "$pending/door.cas"
+    for file in "$pending"/door_ca.*; do
+        cp "$file" "$pending/door.cas/$(openssl x509 -noout -hash -in "$file").0"
+    done
+    for file in "$pending"/door_list.*; do
+        cp "$file" "$pending/door.cas/$(openssl crl -noout -hash -in "$file").r0"
+    done
+    cat "$pending"/door_ca.* >"$pending/door.cas.pem"
+    cat "$pending"/door_list.* >"$pending/door.lists.pem"
+    if [ -z "$(number_of "$apache_root/conf.d")" ]; then
+        printf 'door %s\n' "$apache_root/conf.d" >>"$pending/folders"
+        cp -RL "$apache_root/conf.d" "$pending/folder.door"
+    fi
+    : >"$pending/door.covers"
+    for conf in "$pending"/folder.*/*.conf; do
+        cover door.cas sslcacertificatepath
+        cover door.cas sslcarevocationpath
+        cover door.cas.pem sslcacertificatefile
+        cover door.lists.pem sslcarevocationfile
+    done
+    # An app that listens on a socket of the file system is within reach from everywhere: the stand-in has another.
+    socket=$(readlink -f "$(cat "$pending/apache_run")")/poms-ops-app.sock
+    printf '%s\n' "$socket" >"$pending/door.socket"
+    sed -i "s|unix:[^|\"]*[|]|unix:$(printf '%s' "$socket" | sed 's/[|&\\]/\\&/g')\\||" "$pending"/folder.*/*.conf
+    door_text >"$pending/door.py"
+}
+
+cover() { # what directive $2 of file $conf names, with $1 of $pending
+    named "$2" "$conf" | while IFS= read -r path; do
+        case $path in /*) ;; *) path=$apache_root/$path ;; esac
+        if [ -e "$path" ]; then printf '%s %s\n' "$1" "$path" >>"$pending/door.covers"; fi
+    done
+}
+
+# The tree as lay_out left it: 0, nobody got in as somebody else; 3, somebody did; 4, somebody did not who must.
+try_door() {
+    lay_out_door
+    tried=0
+    WITH_PRODUCTS=$WITH_PRODUCTS ACTIVATE=$activate SUPERVISOR_PYTHON=$SUPERVISOR_PYTHON \
+        try_apache "$proof_as_account$door_as_account" || tried=$?
+    rm -f "$pending/door.covers"
+    return "$tried"
+}
+
+prove_door() {
+    [ -e "$pending/door" ] || return 0
+    tried=0
+    try_door || tried=$?
+    case $tried in
+    0) tell_proof "attacked Apache's doors as they would be: $(cat "$pending/door.asked") requests, nobody got in as" \
+        "somebody else" ;;
+    3)
+        echo "The new files would open the door (GOT IN, above)."
+        return 1
+        ;;
+    *)
+        lay_out live
+        tried=0
+        try_door >"$pending/door.live" 2>&1 || tried=$?
+        case $tried in
+        0 | 3)
+            echo "The new files would lock out who gets in now."
+            return 1
+            ;;
+        esac
+        # As it is, the trial lets them in no more: this host's Apache cannot be asked so.
+        tell_proof "none Apache's doors cannot be tried on this host: $(tail -n 1 "$pending/door.live")"
+        ;;
+    esac
+}

@@ -1,0 +1,82 @@
+"""A change that would open the door is refused before it is live, and the message says who got in as whom."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ops.inventory import PROJECT
+from tests.lab.site import Site
+
+SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
+VHOST, LOGIN, CERTIFICATE = "_vhost.conf.j2", "conf.d/ssl.conf.j2", "conf.d/cert_ssl.conf.j2"
+LOGIN_RULES = """        AuthType shibboleth
+        ShibRequestSetting requireSession 1
+        # A session whose user id is missing or has another form is refused.
+        Require shib-user ~ {{ ("^(?:" ~ host.identity.user_id ~ ")$") | quote }}
+"""
+# (what somebody does to which template, what the deploy says)
+OPENED = {
+    "one unset is forgotten": (
+        (VHOST, "    RequestHeader unset X-Shib-Email early\n", ""),
+        "a certificate of its own and false headers: GOT IN, and the app was told X-Shib-Email: intruder",
+    ),
+    "any CA will do": (
+        (CERTIFICATE, '%{SSL_CLIENT_I_DN} =~ m#^" ~ host.identity.certificate_issuer | literal ~ "$#', "true"),
+        "port 8443, /poms, a certificate (a user's name, by another CA): GOT IN as p",
+    ),
+    "CAs may stand above one another": (
+        (CERTIFICATE, "{{ host.apache.verify_depth }}", "10"),
+        "port 8443, /poms, a certificate (a CA below another, under the name of the users'): GOT IN as p",
+    ),
+    "no login is asked for": (
+        (LOGIN, LOGIN_RULES, "        Require all granted\n"),
+        "port 443, /poms, no login: GOT IN as ",
+    ),
+    "nobody gets in any more": (
+        (CERTIFICATE, "Require env id_user", "Require env id_usr"),
+        "The new files would lock out who gets in now.",
+    ),
+}
+
+
+def copied(folder: Path, name: str, before: str, after: str) -> Path:
+    """The project once more, with one change in a template of Apache's."""
+    project = folder / "project"
+    for part in ("ops", "tasks", "lab", "templates"):
+        left_out = shutil.ignore_patterns("state", "cache", "__pycache__")
+        shutil.copytree(PROJECT / part, project / part, ignore=left_out)
+    shutil.copy(PROJECT / "fabfile.py", project)
+    template = project / "templates/httpd" / name
+    text = template.read_text()
+    assert before in text
+    template.write_text(text.replace(before, after))
+    return project
+
+
+def state(site: Site) -> tuple[str, tuple[int, int, int]]:
+    return site.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}"), site.apache()
+
+
+@pytest.mark.parametrize("done", OPENED)
+def test_it_is_refused(deployed: Site, tmp_path: Path, done: str) -> None:
+    change, says = OPENED[done]
+    before = state(deployed)
+    said = deployed.fab("deploy", "--yes", "--force", project=copied(tmp_path, *change))
+    assert (said.code, says in said.err) == (1, True), said.all
+    assert "proving the new files before they are live failed" in said.err
+    assert "nothing had been changed" in said.err
+    assert state(deployed) == before
+
+
+def test_without_a_shibd_within_reach_an_open_door_is_found_as_well(deployed: Site, tmp_path: Path) -> None:
+    deployed.root("chgrp apache /run/shibboleth && chmod 750 /run/shibboleth")  # Apache's account reaches it still
+    try:
+        change, says = OPENED["no login is asked for"]
+        said = deployed.fab("deploy", "--yes", "--force", project=copied(tmp_path, *change))
+        assert (said.code, says in said.err) == (1, True), said.all
+        depth = "[defaults.apache]\n", "[defaults.apache]\nclient_timeout = 50\n"
+        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth))
+        assert (said.code, "proven (attacked): Apache's doors as they would be" in said.out) == (0, True), said.all
+    finally:
+        deployed.root("chmod 755 /run/shibboleth")

@@ -1,0 +1,87 @@
+"""The questions that a deploy asks the trial start of Apache."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from ops.door import IDENTITY, INTRUDER, trial
+from ops.schema import Host
+from tests.unit.hosts import host
+
+ROW = {"issuer": "CN=Robots,O=X", "subject": "CN=r.x.org,O=X", "user": "robot"}
+
+
+def asked(one: Host) -> dict[str, Any]:
+    line = next(line for line in trial(one).lines if line.startswith("door "))
+    found: dict[str, Any] = json.loads(base64.b64decode(line.partition(" ")[2]))
+    return found
+
+
+def authorities(one: Host) -> list[str]:
+    pems = [base64.b64decode(line.partition(" ")[2]) for line in trial(one).lines if line.startswith("door_ca ")]
+    return [x509.load_pem_x509_certificate(pem).subject.rfc4514_string() for pem in pems]
+
+
+def test_the_trial_trusts_cas_of_the_inventorys_names_and_one_more() -> None:
+    one = host(identity={"certificate_issuer": "CN=A,O=X", "service_certificates": [ROW]})
+    assert authorities(one) == ["CN=A,O=X", "CN=Robots,O=X", "CN=Another CA"]
+
+
+def test_every_header_that_must_be_dropped_is_tried_and_watched() -> None:
+    one = host(identity={"dropped_headers": ["X-Mine"]})
+    found = asked(one)
+    assert found["believed"] == [*IDENTITY, "X-Mine"]
+    sent = {line for question in found["questions"] for line in question["lines"]}
+    assert {f"{name}: {INTRUDER}" for name in (*IDENTITY, "X-Mine")} <= sent
+
+
+def test_who_must_get_in_comes_first_as_the_inventory_names_them() -> None:
+    one = host(identity={"user_id": "[0-9]{6}", "service_certificates": [ROW]})
+    questions = asked(one)["questions"]
+    assert [question["user"] for question in questions[:4]] == ["123456", "123456", "robot", "robot"]
+    assert all(question["user"] is None for question in questions if question["port"] == one.apache.port)
+
+
+def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
+    one = host(app={"path": "/dune/x"}, apache={"port": 1443, "cert_port": 2443})
+    questions = asked(one)["questions"]
+    assert {question["port"] for question in questions} == {1443, 2443}
+    assert {question["path"] for question in questions if question["port"] == 1443} >= {
+        "/dune/x",
+        "//dune/x",
+        "/./dune/x",
+        "/dune/x/../x",
+        "/%64une/x",
+    }
+
+
+def test_what_a_site_allows_is_not_asked() -> None:
+    names = [question["bearer"] for question in asked(host())["questions"]]
+    below = "a CA below another, under the name of the users'"
+    assert {"revoked", below} <= set(names)
+    names = [
+        question["bearer"] for question in asked(host(apache={"verify_depth": 2, "revocation": "off"}))["questions"]
+    ]
+    assert not {"revoked", below} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("identity", "says"),
+    [
+        ({"user_id": "z{9}"}, "no user id is known that identity.user_id (z{9}) allows"),
+        ({"certificate_issuer": "CN=A,ZZ=b"}, "does not fit into a certificate"),
+        ({"certificate_subject_end": "OU=People,C=Germany"}, "does not fit into a certificate"),
+    ],
+)
+def test_where_the_doors_cannot_be_tried_it_says_why(identity: dict[str, Any], says: str) -> None:
+    found = trial(host(identity=identity))
+    assert not found.lines
+    assert says in found.why_not
+
+
+def test_names_as_openssl_prints_them_fit() -> None:
+    row = ROW | {"subject": "emailAddress=r@x.org,SN=A\\, B,CN=\\C3\\BC+serialNumber=7,C=DE"}
+    assert trial(host(identity={"service_certificates": [row]})).lines
