@@ -248,7 +248,9 @@ def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], str]) -> 
             account.take(line)
             if account.asks and not judged:
                 judged = True
-                dialogue.send([judge()])
+                word = judge()
+                if not _interrupted.is_set():  # else another word was sent, the last one
+                    dialogue.send([word])
         except KeyboardInterrupt:
             account.tell("interrupted: the host puts back what it has changed")
             interrupt()

@@ -78,7 +78,7 @@ class Bench:
         for name in ("new", "old"):
             bench.deploy(name)
             bench.files[name] = bench.look().files
-            assert bench.serves() == name
+            assert bench.serves() == name, bench.serves()
         return bench
 
     def end(self) -> None:
@@ -144,7 +144,7 @@ class Bench:
         old_443 = self.site.ask("https://HOST/poms", *tls12)[0] == 302
         old_8443 = self.site.ask("https://HOST:8443/poms", *tls12, *self.site.certificate("jdoe"))[0] == 200
         answers = ["old" if old_443 else "new", "old" if old_8443 else "new"]
-        answers.append("new" if "X-Lab: new" in page else "old")
+        answers.append("new" if "x-lab: new" in page.lower() else "old")
         return answers[0] if len(set(answers)) == 1 else " ".join(answers)
 
     def is_whole(self) -> str:
