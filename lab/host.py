@@ -77,11 +77,11 @@ def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[o
     command = ("setsid", "--fork", "unshare", *namespaces, *map(str, boot))
     with (folder(lab, record.name) / "console.log").open("ab") as console:
         pipe = subprocess.PIPE
-        boot = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=console, text=True)
-    assert boot.stdin and boot.stdout  # noqa: S101
-    with boot.stdin, boot.stdout:
-        said = boot.stdout.readline()
-        boot.wait()
+        launcher = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=console, text=True)
+    assert launcher.stdin and launcher.stdout  # noqa: S101
+    with launcher.stdin, launcher.stdout:
+        said = launcher.stdout.readline()
+        launcher.wait()
         ticks = processes.start_ticks(int(said)) if said.strip() else None
         if ticks is None:
             raise OperatorError(f"{record.name} of the lab did not start.\n{console_tail(lab, record.name)}")
@@ -89,7 +89,7 @@ def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[o
         started = Record(record.name, record.address, pid, ticks, processes.parent(pid) or 0)
         network.plug_in(lab, ipaddress.IPv4Address(record.address), pid)
         write_record(lab, started)
-        boot.stdin.write("go\n")
+        launcher.stdin.write("go\n")
     return started
 
 

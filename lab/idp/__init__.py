@@ -18,7 +18,10 @@ from lab.place import PROVIDER, Lab
 HERE = Path(__file__).resolve().parent
 NAMESPACES = ("--net", "--pid", "--fork")
 SERVER_NAME = f"{PROVIDER}.poms.example"
-ADDRESSES = {"entity": f"https://{SERVER_NAME}/idp", "sso": f"https://{SERVER_NAME}/sso"}  # as every host's shibd has them
+ADDRESSES = {
+    "entity": f"https://{SERVER_NAME}/idp",
+    "sso": f"https://{SERVER_NAME}/sso",
+}  # as every host's shibd has them
 
 # Who can log in, and what is said of them. jdoe is also the holder of the lab's client certificate; nora has no user
 # id, so a service must refuse her.
@@ -38,7 +41,7 @@ def signing_pair(lab: Lab) -> Pair:
 def introduce(lab: Lab, host: Record) -> None:
     """Let it send visitors to this host, from now on."""
     values = {"server_name": host.server_name}
-    text = jinja2.Template((HERE / "service.xml.j2").read_text()).render(values)  # noqa: S701  (names, checked)
+    text = jinja2.Template((HERE / "service.xml.j2").read_text()).render(values)
     put(folder(lab, PROVIDER) / f"services/{host.name}.xml", text.encode())
 
 

@@ -10,6 +10,7 @@ import shutil
 import socket
 import ssl
 import sys
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -61,19 +62,23 @@ class Provider(ThreadingHTTPServer):
 
     def answer(self, asked: dict[str, Any], user: str, state: str) -> str:
         """A page that sends the visitor back to who asked, with a signed word on who they are."""
-        from saml2 import BINDING_HTTP_POST, authn_context
+        from saml2 import BINDING_HTTP_POST, authn_context, xmldsig
 
         how = {"class_ref": authn_context.PASSWORDPROTECTEDTRANSPORT, "authn_auth": self.settings["entity"]}
-        saml, attributes = self._saml(), self.settings["people"][user]
-        said = saml.create_authn_response(attributes, userid=user, authn=how, sign_assertion=True, **asked)
+        strong = {"sign_alg": xmldsig.SIG_RSA_SHA256, "digest_alg": xmldsig.DIGEST_SHA256}
+        saml, known = self._saml(), self.settings["people"][user]
+        said = saml.create_authn_response(known, userid=user, authn=how, sign_assertion=True, **strong, **asked)
         page = saml.apply_binding(BINDING_HTTP_POST, str(said), asked["destination"], state, response=True)
         return str(page["data"])
 
     def _saml(self) -> Any:
-        """Made anew each time, for hosts may be added while it runs. Reading pysaml2 takes more time than the rest of
-        a lab: only those who log in wait for it.
-        """
-        from saml2 import BINDING_HTTP_REDIRECT, saml, xmldsig
+        """pysaml2's part in this, which knows the hosts of this moment."""
+        return self._knowing(tuple(sorted(map(str, (self.folder / "services").glob("*.xml")))))
+
+    @cache  # noqa: B019  (there is one provider, as long as its process lives)
+    def _knowing(self, services: tuple[str, ...]) -> Any:
+        """The same, which knows these. Reading pysaml2 takes longer than all else here: who logs in waits for it."""
+        from saml2 import BINDING_HTTP_REDIRECT, saml
         from saml2.config import IdPConfig
         from saml2.server import Server
 
@@ -84,9 +89,7 @@ class Provider(ThreadingHTTPServer):
             "key_file": str(self.folder / "signing.key"),
             "cert_file": str(self.folder / "signing.pem"),
             "xmlsec_binary": shutil.which("xmlsec1"),
-            "signing_algorithm": xmldsig.SIG_RSA_SHA256,
-            "digest_algorithm": xmldsig.DIGEST_SHA256,
-            "metadata": {"local": [str(path) for path in (self.folder / "services").glob("*.xml")]},
+            "metadata": {"local": services},
             "service": {"idp": {"endpoints": {"single_sign_on_service": [entry]}, "policy": {"default": policy}}},
         }
         return Server(config=IdPConfig().load(settings))
@@ -110,11 +113,10 @@ class Handler(BaseHTTPRequestHandler):
         """The form, filled in."""
         length = min(int(self.headers.get("Content-Length", 0)), 100_000)
         given = dict(parse_qsl(self.rfile.read(length).decode("latin-1")))
-        right = given.get("user") in self.server.settings["people"]
-        if not hmac.compare_digest(given.get("password", "").encode(), self.server.settings["password"].encode()):
-            right = False
-        if not right:
-            self._ask(given, 403, "That was another user, or another password.")
+        settings, password = self.server.settings, given.get("password", "").encode()
+        right = hmac.compare_digest(password, settings["password"].encode())
+        if not right or given.get("user") not in settings["people"]:
+            self._ask(given, 403, "No such user, or another password.")
             return
         try:
             asked = self.server.read(given.get("SAMLRequest", ""))

@@ -1,4 +1,4 @@
-"""Logging in at the lab's identity provider without a browser: an HTTP client that keeps cookies and fills in forms."""
+"""Logging in at the lab's identity provider without a browser: a client that keeps cookies and fills in forms."""
 
 import http.client
 import socket
@@ -82,7 +82,9 @@ class Visitor:
         addresses = {record.server_name: record.address for record in read_records(self.site.lab)}
         trust = ssl.create_default_context(cafile=str(self.site.lab.certificates / "ca.pem"))
         opener = urllib.request.build_opener(
-            _Https(addresses, trust), urllib.request.HTTPCookieProcessor(self.cookies), urllib.request.ProxyHandler({})
+            _Https(addresses, trust),
+            urllib.request.HTTPCookieProcessor(self.cookies),
+            urllib.request.ProxyHandler({}),
         )
         try:
             response = opener.open(request, timeout=30)
@@ -123,15 +125,16 @@ class _Https(urllib.request.HTTPSHandler):
 
     def https_open(self, req: urllib.request.Request) -> Any:
         """Open a connection to the host's address."""
-        return self.do_open(self._connection, req)
 
-    def _connection(self, host: str, timeout: float) -> http.client.HTTPSConnection:
-        return _Connection(host, self._addresses, self._trust, timeout)
+        def connection(host: str, /, **settings: Any) -> http.client.HTTPSConnection:
+            return _Connection(host, self._addresses, self._trust, **settings)
+
+        return self.do_open(connection, req)
 
 
 class _Connection(http.client.HTTPSConnection):
-    def __init__(self, host: str, addresses: Mapping[str, str], trust: ssl.SSLContext, timeout: float) -> None:
-        super().__init__(host, timeout=timeout, context=trust)
+    def __init__(self, host: str, addresses: Mapping[str, str], trust: ssl.SSLContext, **settings: Any) -> None:
+        super().__init__(host, context=trust, **settings)
         self._addresses, self._trust = addresses, trust
 
     def connect(self) -> None:
