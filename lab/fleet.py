@@ -133,7 +133,9 @@ def _look(record: Record) -> LabHost:
 def _checked(hosts: Sequence[str]) -> list[str]:
     bad = [name for name in hosts if not NAME.fullmatch(name)]
     if PROVIDER in hosts:
-        raise BadInput(f"{PROVIDER} is the name of the lab's identity provider, which comes with every lab.")
+        raise BadInput(
+            f"{PROVIDER} is the name of the lab's identity provider, which comes with every lab. Nothing was touched."
+        )
     if bad or not hosts:
         wrong = ", ".join(map(repr, bad)) or "an empty list"
         raise BadInput(f"{wrong}: a lab host's name has small letters, digits, dashes. Nothing was touched.")
