@@ -1,6 +1,7 @@
 """Disposable real hosts on this machine, to try every verb against: `up`, `down` and `status`."""
 
+from lab.browser import by_hand
 from lab.fleet import LabHost, LabReport, down, prepare, status, up
 from lab.place import DEFAULT_HOSTS, Lab
 
-__all__ = ["DEFAULT_HOSTS", "Lab", "LabHost", "LabReport", "down", "prepare", "status", "up"]
+__all__ = ["DEFAULT_HOSTS", "Lab", "LabHost", "LabReport", "by_hand", "down", "prepare", "status", "up"]

@@ -2,7 +2,7 @@
 
 import base64
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from lab.files import put
 
 # Names are in RFC 2253 form: the last part of the encoded name comes first.
 DOMAIN = "O=Lab,DC=example,DC=org"
@@ -48,11 +50,7 @@ class Pair:
 def ensure_certificates(folder: Path) -> Pair:
     """The lab's CA. Made with its users' and service's certificates where `folder` has none yet."""
     if (folder / "ca.pem").exists():  # written last
-        certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
-        key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
-        assert isinstance(key, Key)  # noqa: S101
-        return Pair(certificate, key)
-    folder.mkdir(parents=True, exist_ok=True)
+        return read_pair(folder / "ca.pem", folder / "ca.key")
     authority, untrusted = _authority(CA_NAME), _authority(UNTRUSTED_CA_NAME)
     user = f"CN=UID:jdoe,CN=Jane Doe,{PEOPLE}"
     write_pair(issue(authority, user), folder / "jdoe.pem", folder / "jdoe.key")
@@ -85,11 +83,22 @@ def self_signed(common_name: str) -> Pair:
 
 def write_pair(pair: Pair, certificate: Path, key: Path) -> None:
     """Write both files: the key first, and for its owner alone."""
-    for path, mode, content in ((key, 0o600, pair.key_pem), (certificate, 0o644, pair.pem)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.touch(mode)
-        path.write_bytes(content)
+    put(key, pair.key_pem, 0o600)
+    put(certificate, pair.pem)
+
+
+def read_pair(certificate: Path, key: Path) -> Pair:
+    """What `write_pair` wrote."""
+    found = serialization.load_pem_private_key(key.read_bytes(), None)
+    assert isinstance(found, Key)  # noqa: S101
+    return Pair(x509.load_pem_x509_certificate(certificate.read_bytes()), found)
+
+
+def kept_pair(certificate: Path, key: Path, make: Callable[[], Pair]) -> Pair:
+    """The pair in these files; made where there is none yet."""
+    if not certificate.exists():  # written last
+        write_pair(make(), certificate, key)
+    return read_pair(certificate, key)
 
 
 def _authority(name: str) -> Pair:

@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 
 from lab.certificates import DOMAIN, Pair, issue, self_signed, write_pair
+from lab.files import put
 from lab.place import HERE
 from lab.ssh_keys import ensure_key
 
@@ -25,7 +26,16 @@ class Names:
     address: str
 
 
-def furnish(target: Path, names: Names, authority: Pair, operator_key: str) -> None:
+@dataclass(frozen=True)
+class Trusted:
+    """Whom a host lets in: the CA of client certificates, the identity provider, the operator by SSH."""
+
+    authority: Pair
+    provider: Pair
+    operator_key: str
+
+
+def furnish(target: Path, names: Names, trusted: Trusted) -> None:
     """Write all files of the host under `target`, afresh; owners are set when the host starts for the first time."""
     if target.exists():
         shutil.rmtree(target)
@@ -36,7 +46,7 @@ def furnish(target: Path, names: Names, authority: Pair, operator_key: str) -> N
         "name": names.name,
         "server_name": names.server_name,
         "address": names.address,
-        "idp_certificate": self_signed("idp.poms.example").base64_der,
+        "idp_certificate": trusted.provider.base64_der,
     }
     for source in sorted(ROOTFS.rglob("*")):
         if source.is_dir() or source.suffix == ".pyc":
@@ -44,21 +54,21 @@ def furnish(target: Path, names: Names, authority: Pair, operator_key: str) -> N
         place = source.relative_to(ROOTFS)
         if source.suffix == ".j2":
             text = environment.get_template(str(place)).render(values)
-            _put(target / place.with_suffix(""), text.encode(), 0o644)
+            put(target / place.with_suffix(""), text.encode())
         else:
-            _put(target / place, source.read_bytes(), 0o755 if source.stat().st_mode & 0o100 else 0o644)
-    _keys_and_certificates(target, names, authority, operator_key)
+            put(target / place, source.read_bytes(), 0o755 if source.stat().st_mode & 0o100 else 0o644)
+    _keys_and_certificates(target, names, trusted)
     for path in [target, *target.rglob("*")]:
         if path.is_dir():
             path.chmod(0o755)
 
 
-def _keys_and_certificates(target: Path, names: Names, authority: Pair, operator_key: str) -> None:
+def _keys_and_certificates(target: Path, names: Names, trusted: Trusted) -> None:
     ensure_key(target / "etc/ssh/ssh_host_ed25519_key")
-    _put(target / "home/poms/.ssh/authorized_keys", f"{operator_key}\n".encode(), 0o600)
-    _put(target / "etc/httpd/TrustedCAs/lab-kerberized-ca.pem", authority.pem, 0o644)
+    put(target / "home/poms/.ssh/authorized_keys", f"{trusted.operator_key}\n".encode(), 0o600)
+    put(target / "etc/httpd/TrustedCAs/lab-kerberized-ca.pem", trusted.authority.pem)
     subject = f"CN={names.server_name},OU=Hosts,{DOMAIN}"
-    host = issue(authority, subject, [names.server_name, names.name])
+    host = issue(trusted.authority, subject, [names.server_name, names.name])
     grid, pki = target / "etc/grid-security", target / "etc/pki/tls"
     write_pair(host, grid / "hostcert.pem", grid / "hostkey.pem")
     write_pair(host, pki / "certs/localhost.crt", pki / "private/localhost.key")
@@ -66,9 +76,3 @@ def _keys_and_certificates(target: Path, names: Names, authority: Pair, operator
         shibboleth = target / "etc/shibboleth"
         pair = self_signed(names.server_name)
         write_pair(pair, shibboleth / f"sp-{use}-cert.pem", shibboleth / f"sp-{use}-key.pem")
-
-
-def _put(path: Path, content: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    path.chmod(mode)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def folder(lab: Lab, name: str) -> Path:
 
 
 def read_records(lab: Lab) -> list[Record]:
-    """All hosts of the lab, by address."""
+    """All hosts of the lab, by address; the identity provider comes last."""
     found = [Record(**json.loads(path.read_text())) for path in lab.hosts.glob("*/record.json")]
     return sorted(found, key=lambda record: ipaddress.ip_address(record.address))
 
@@ -65,23 +65,31 @@ def start(lab: Lab, record: Record, base: Path) -> Record:
         (home / name).mkdir(exist_ok=True)
     (home / "base").unlink(missing_ok=True)
     (home / "base").symlink_to(base)
-    boot_script = ("sh", str(HERE / "guest/boot.sh"), str(home), record.name, f"{record.address}/24")
-    command = ("setsid", "--fork", "unshare", *NAMESPACES, *boot_script)
-    with (home / "console.log").open("ab") as console:
+    boot = ("sh", HERE / "guest/boot.sh", home, record.name, f"{record.address}/{network.PREFIX}")
+    return launch(lab, record, NAMESPACES, boot)
+
+
+def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[object]) -> Record:
+    """Start the host's first process in namespaces of its own, plug its network in, remember it, and let it go on.
+
+    `boot` prints its pid and waits for a line; it has the host's folder among its arguments.
+    """
+    command = ("setsid", "--fork", "unshare", *namespaces, *map(str, boot))
+    with (folder(lab, record.name) / "console.log").open("ab") as console:
         pipe = subprocess.PIPE
-        boot = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=console, text=True)
-    assert boot.stdin and boot.stdout  # noqa: S101
-    with boot.stdin, boot.stdout:
-        said = boot.stdout.readline()
-        boot.wait()
+        launcher = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=console, text=True)
+    assert launcher.stdin and launcher.stdout  # noqa: S101
+    with launcher.stdin, launcher.stdout:
+        said = launcher.stdout.readline()
+        launcher.wait()
         ticks = processes.start_ticks(int(said)) if said.strip() else None
         if ticks is None:
-            raise OperatorError(f"The lab host {record.name} did not start.\n{console_tail(lab, record.name)}")
+            raise OperatorError(f"{record.name} of the lab did not start.\n{console_tail(lab, record.name)}")
         pid = int(said)
         started = Record(record.name, record.address, pid, ticks, processes.parent(pid) or 0)
         network.plug_in(lab, ipaddress.IPv4Address(record.address), pid)
         write_record(lab, started)
-        boot.stdin.write("go\n")
+        launcher.stdin.write("go\n")
     return started
 
 
@@ -92,7 +100,7 @@ def stop(lab: Lab, record: Record) -> None:
         gone = wait_until(lambda: processes.start_ticks(record.pid) is None, seconds=20)
         gone = gone and wait_until(lambda: not _is_launcher(record.launcher), seconds=5)
         if not gone:
-            raise OperatorError(f"The lab host {record.name} (pid {record.pid}) does not end.")
+            raise OperatorError(f"{record.name} of the lab (pid {record.pid}) does not end.")
     shutil.rmtree(folder(lab, record.name))
 
 

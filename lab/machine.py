@@ -10,7 +10,7 @@ from lab.host import NAMESPACES
 from ops.errors import OperatorError
 
 # The lab uses nothing else of the machine; what installs itself is marked by its Debian package.
-NEEDED = {"ip": "iproute2", "unshare": "util-linux", "setsid": "util-linux", "mount": "mount"}
+NEEDED = {"ip": "iproute2", "unshare": "util-linux", "setsid": "util-linux", "mount": "mount", "xmlsec1": "xmlsec1"}
 NEEDED_TO_BUILD = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux"}
 
 

@@ -14,7 +14,8 @@ from lab.place import Lab
 from ops.errors import OperatorError
 
 RANGE = ipaddress.IPv4Network("198.18.0.0/15")
-FIRST_HOST, LAST_HOST = 11, 250
+PREFIX = 24  # bits of an address that are the lab's
+FIRST_HOST, LAST_HOST, PROVIDER = 11, 250, 251  # numbers in it
 FAILS = "Cannot set up the lab's network"
 
 
@@ -64,7 +65,7 @@ def _cable(lab: Lab, address: ipaddress.IPv4Address) -> str:
 
 
 def _free_subnet(wish: int, taken: list[str]) -> ipaddress.IPv4Network:
-    subnets = list(RANGE.subnets(new_prefix=24))
+    subnets = list(RANGE.subnets(new_prefix=PREFIX))
     used = list(_ipv4(taken))
     for offset in range(len(subnets)):
         subnet = subnets[(wish + offset) % len(subnets)]

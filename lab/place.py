@@ -6,6 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_HOSTS = ("pomsgpvm01", "fermicloud045")
+PROVIDER = "idp"  # the lab's identity provider: a name that no host can have
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Lab:
     def known_hosts(self) -> Path:
         """The hosts' own keys, under their addresses and names."""
         return self.state / "known_hosts"
+
+    @property
+    def password(self) -> Path:
+        """The password of everybody who can log in at the lab's identity provider."""
+        return self.state / "password"
+
+    @property
+    def browser(self) -> Path:
+        """A script that opens the lab's pages in a browser."""
+        return self.state / "browser"
 
     @property
     def inventory(self) -> Path:

@@ -7,6 +7,7 @@ from invoke.collection import Collection
 
 import lab
 from ops import console
+from ops.inventory import PROJECT
 from tasks._verb import print_json, verb
 
 
@@ -22,6 +23,8 @@ def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS)) -> None:
         console.say(f"{name} was running.")
     console.say(f"Inventory: {report.inventory}", "green")
     console.say(f"Try: POMS_INVENTORY={_short(str(report.inventory))} fab -H {names[0]} deploy")
+    for line in lab.by_hand(lab.Lab()):
+        console.say(_short(line))
 
 
 @verb()
@@ -53,9 +56,8 @@ def _progress(text: str) -> None:
     console.say(text, "dim", err=True)
 
 
-def _short(path: str) -> str:
-    _, found, rest = path.rpartition("/lab/state/")
-    return f"lab/state/{rest}" if found else path
+def _short(text: str) -> str:
+    return text.replace(f"{PROJECT}/", "")
 
 
 namespace = Collection(up, down, status)

@@ -3,7 +3,7 @@
 set -eu
 missing=
 for pair in shellcheck:shellcheck busybox:busybox dash:dash ssh:openssh-client curl:curl openssl:openssl setpriv:util-linux \
-    socat:socat flock:util-linux; do
+    socat:socat flock:util-linux xmlsec1:xmlsec1 chromium:chromium chromedriver:chromium-driver; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

@@ -25,6 +25,7 @@ class Outcome:
 
 NOTHING = -1  # no further answer comes
 ONESELF = Outcome(200, 302, app=True)  # let in, as nobody else; without a login: sent to it
+SESSION_SPOILED = Outcome(200, 302, app=True, session=302)  # two lines of cookies become one that says nothing
 NO_PAGE = Outcome(404, 302, app=True)  # the same, for a page that the app does not have
 NOT_SHOWN = Outcome(200, 302)  # the same, where the answer has no body that would show it
 DENIED = Outcome(403, 403)
@@ -190,7 +191,9 @@ def hop_by_hop() -> Iterator[Attack]:
     yield _http1(_get(b"Connection: upgrade, http2-settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n" + SPOOF))
     yield _http1(_get(b"Connection: upgrade\r\nUpgrade: websocket\r\n" + SPOOF))
     yield _header(b"Authorization", b"Basic cm9vdDpyb290")
-    yield _header(b"Cookie", b"_shibsession_64656661756c74=_root; _shibsession_=_root")
+    false = b"_shibsession_64656661756c74=_root; _shibsession_=_root"
+    stream = Stream([*_pseudo(), (b"cookie", false)])
+    yield Attack("a false session", _get(b"Cookie: " + false + b"\r\n"), stream, (SESSION_SPOILED,))
     yield _header(b"Expect", b"100-continue")
     yield _header(b"Expect", b"X-Shib-Userid", Outcome(417, 417))
 

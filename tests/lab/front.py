@@ -15,6 +15,7 @@ from tests.lab.wire import Door, context
 HOST = "pomsgpvm01"
 CAS = "/etc/httpd/TrustedCAs"
 PERSON, SERVICE = "jdoe's certificate", "a service's certificate"
+EMAIL = "X-Shib-Email"
 JDOE = {USER: "jdoe", FIRST: "Jane", LAST_NAME: "Doe"}
 
 
@@ -57,7 +58,10 @@ class Front:
         service = {USER: "pomsagent"}
         return [
             Visitor("a stranger", self.door(login), None),
-            *(Visitor(f"{user}, logged in", self.door(login), JDOE, cookies) for user, cookies in sessions.items()),
+            *(
+                Visitor(f"{user}, logged in", self.door(login), JDOE | {EMAIL: f"{user}@poms.example"}, cookies)
+                for user, cookies in sessions.items()
+            ),
             Visitor(PERSON, self.lab_door(certificate, "jdoe"), JDOE),
             Visitor(SERVICE, self.lab_door(certificate, "service"), service),
         ]

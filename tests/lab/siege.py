@@ -127,8 +127,7 @@ def _send(line: Http1 | Http2, attack: Attack, visitor: Visitor) -> Sequence[Ans
 
 def _made_out(request: bytes, name: bytes, cookies: str) -> bytes:
     """A request of the table made out to a server, with cookies; LENGTH becomes the length of its last request."""
-    head = b"Host: HOST\r\n"
     if cookies:
-        request = request.replace(head, head + b"Cookie: " + cookies.encode() + b"\r\n")
+        request = request.replace(b"\r\nHost: ", b"\r\nCookie: " + cookies.encode() + b"\r\nHost: ")
     request = request.replace(b"HOST", name)
     return request.replace(b"LENGTH", b"%d" % len(request[request.rfind(b"GET ") :]))

@@ -12,8 +12,9 @@ SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
 VHOST, LOGIN, CERTIFICATE = "_vhost.conf.j2", "conf.d/ssl.conf.j2", "conf.d/cert_ssl.conf.j2"
 LOGIN_RULES = """        AuthType shibboleth
         ShibRequestSetting requireSession 1
-        # A session whose user id is missing or has another form is refused.
-        Require shib-user ~ {{ ("^(?:" ~ host.identity.user_id ~ ")$") | quote }}
+        # A session whose user id is missing or has another form is refused. (Not by "Require shib-user ~": mod_shib's
+        # own regular expressions know no (?:…), and let a line's end behind a name pass.)
+        Require expr %{REMOTE_USER} =~ m#^(?:{{ host.identity.user_id }})$#
 """
 # (what somebody does to which template, what the deploy says)
 OPENED = {

@@ -14,6 +14,7 @@ from ops.templates import render
 from tests.lab.attacks import ATTACKS
 from tests.lab.crafted import CERTIFICATES, ROOT, Crafted
 from tests.lab.front import HOST, PERSON, Front
+from tests.lab.login import session
 from tests.lab.scanner import accepted, scan
 from tests.lab.siege import CONTROL_EVERY, Protocol, Siege
 from tests.lab.wire import REFUSED_HANDSHAKE, Http1
@@ -41,9 +42,9 @@ GET = b"GET /poms HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def sessions() -> dict[str, str]:
-    """The cookies of those who are logged in on 443, by user: whoever is in here attacks as well. Nobody yet."""
-    return {}
+def sessions(front: Front) -> dict[str, str]:
+    """The cookies of those who are logged in on 443, by user: whoever is in here attacks as well."""
+    return {"jdoe": session(front.site, "jdoe")}
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -50,6 +51,11 @@ def run(place: Lab, name: str, command: str) -> tuple[int, str]:
         return stdout.channel.recv_exit_status(), said
 
 
+def tls_certificate(place: Lab) -> str:
+    """What the provider shows to browsers."""
+    return ssl.get_server_certificate((record(place, "idp").address, 443))
+
+
 def answer(place: Lab, name: str, path: str) -> str:
     """The head of what the host's Apache answers to a browser on plain HTTP."""
     with socket.create_connection((record(place, name).address, 80), timeout=10) as connection:
@@ -72,13 +78,13 @@ def test_each_host_has_its_own_name_processes_and_files(place: Lab) -> None:
 
 
 def test_status_says_what_runs(place: Lab) -> None:
-    hosts = lab.status(lab=place)
-    assert [host.name for host in hosts] == ["alpha", "beta"]
-    for host in hosts:
+    found = lab.status(lab=place)
+    assert [host.name for host in found] == ["alpha", "beta", "idp"]
+    for host in found:
         assert host.running
         assert host.since is not None
         assert abs(time.time() - host.since) < 600
-        assert {"sshd", "httpd", "shibd"} <= set(host.processes)
+        assert ({"idp"} if host.name == "idp" else {"sshd", "httpd", "shibd"}) <= set(host.processes)
 
 
 def test_the_inventory_is_complete_and_private_keys_are_private(place: Lab) -> None:
@@ -156,6 +162,33 @@ def test_shibboleth_sends_a_stranger_to_the_identity_provider(place: Lab) -> Non
     assert "Location: https://idp.poms.example/sso?SAMLRequest=" in head
 
 
+def test_the_provider_has_no_rights_and_knows_no_way_out_of_the_lab(place: Lab) -> None:
+    pid = str(record(place, "idp").pid)
+    status = (processes.PROC / pid / "status").read_text()
+    for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"):
+        assert f"Cap{kind}:\t0000000000000000\n" in status
+    inside = ["nsenter", "--net", "--target", pid, "ip", "-json"]
+    routes = json.loads(subprocess.run([*inside, "route"], capture_output=True, check=True).stdout)
+    assert [route["dst"] for route in routes] == [record(place, "idp").address.rpartition(".")[0] + ".0/24"]
+    assert subprocess.run([*inside, "-6", "route", "show", "default"], capture_output=True).stdout in (b"", b"[]\n")
+
+
+def test_how_to_open_the_lab_in_a_browser_is_told(place: Lab, tmp_path: Path) -> None:
+    told = lab.by_hand(place)
+    assert "https://alpha.poms.example/poms" in told[0]
+    for found in read_records(place):
+        assert f"    {found.address} {found.server_name}" in told
+    assert told[-1] == f"Log in as jdoe or zoe or nora; everybody's password is {place.password.read_text().strip()}"
+    shown = tmp_path / "chromium"
+    shown.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    shown.chmod(0o755)
+    environment = os.environ | {"BROWSER": str(shown)}
+    words = subprocess.run([place.browser], env=environment, capture_output=True, text=True, check=True).stdout
+    for found in read_records(place):
+        assert f"MAP {found.server_name} {found.address}," in words
+    assert words.endswith("\nhttps://alpha.poms.example/poms\n")
+
+
 def test_the_account_can_make_namespaces_of_its_own(place: Lab) -> None:
     inside = (
         "mount --bind /tmp /etc/httpd/conf.d && mount -t tmpfs none /run && ip link set lo up && ls /etc/httpd/conf.d"
@@ -172,7 +205,7 @@ def test_a_second_up_leaves_running_hosts_and_an_edited_inventory_alone(place: L
     place.inventory.write_text(place.inventory.read_text() + "# edited\n")
     report = lab.up(["alpha", "beta"], say=QUIET, lab=place)
     assert report.started == []
-    assert report.already_running == ["alpha", "beta"]
+    assert report.already_running == ["alpha", "beta", "idp"]
     assert [found.pid for found in read_records(place)] == before
     assert place.inventory.read_text().endswith("# edited\n")
 
@@ -182,16 +215,31 @@ def test_a_host_that_died_is_started_again_with_its_files_and_address(place: Lab
     before = record(place, "beta")
     os.kill(before.pid, signal.SIGKILL)
     wait_for(lambda: not before.running)
-    assert [host.running for host in lab.status(lab=place)] == [True, False]
+    assert [host.running for host in lab.status(lab=place)] == [True, False, True]
     assert lab.up(["alpha", "beta"], say=QUIET, lab=place).started == ["beta"]
     assert record(place, "beta").address == before.address
     assert "kept" in run(place, "beta", "cat ~/note")[1]
+
+
+def test_a_provider_that_died_is_started_again_and_stays_itself(place: Lab) -> None:
+    before, known = record(place, "idp"), tls_certificate(place)
+    os.kill(before.pid, signal.SIGKILL)
+    wait_for(lambda: not before.running)
+    assert lab.up(["alpha", "beta"], say=QUIET, lab=place).started == ["idp"]
+    assert record(place, "idp").address == before.address
+    assert tls_certificate(place) == known
 
 
 @pytest.mark.parametrize("name", ["", "../x", "Alpha", "a b", "-a", "a" * 64, "a\n"])
 def test_a_name_that_no_host_can_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput):
         lab.up(["good", name], say=QUIET, lab=Lab(state=tmp_path / "state"))
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_providers_name_is_no_hosts(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="idp is the name of the lab's identity provider"):
+        lab.up(["good", "idp"], say=QUIET, lab=Lab(state=tmp_path / "state"))
     assert not (tmp_path / "state").exists()
 
 
@@ -209,8 +257,8 @@ def test_an_account_that_is_not_root_goes_through_sudo(
     sudo.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}:/usr/sbin:/sbin")
     said: list[str] = []
-    assert [host.name for host in lab.status(say=said.append, lab=place)] == ["alpha", "beta"]
-    assert lab.up(["beta", "alpha"], say=said.append, lab=place).already_running == ["beta", "alpha"]
+    assert [host.name for host in lab.status(say=said.append, lab=place)] == ["alpha", "beta", "idp"]
+    assert lab.up(["beta", "alpha"], say=said.append, lab=place).already_running == ["beta", "alpha", "idp"]
     with pytest.raises(BadInput):
         lab.up(["Beta"], say=said.append, lab=place)
     assert "sudo" in said[0]
@@ -222,11 +270,13 @@ def test_an_account_that_is_not_root_goes_through_sudo(
 def test_down_leaves_nothing_on_the_machine(tmp_path: Path) -> None:
     place = Lab(state=tmp_path / "state")
     lab.up(["alpha", "beta"], say=QUIET, lab=place)
-    namespaces = {namespaces_of(found.pid) for found in read_records(place)}
+    namespaces = {inode for found in read_records(place) for inode in namespaces_of(found.pid)}
+    namespaces -= set(namespaces_of(os.getpid()))  # the provider has some of the machine's
+    assert len(namespaces) == 2 * 5 + 2
     assert traces(place)
-    assert lab.down(say=QUIET, lab=place) == ["alpha", "beta"]
+    assert lab.down(say=QUIET, lab=place) == ["alpha", "beta", "idp"]
     assert_nothing_left(place)
-    assert not {inode for group in namespaces for inode in group} & all_namespaces()
+    assert not namespaces & all_namespaces()
     assert lab.down(say=QUIET, lab=place) == []
 
 
@@ -251,6 +301,7 @@ KILLED_WHEN: dict[str, Callable[[Lab], bool]] = {
     "a host's first process waits": lambda place: any(place.hosts.glob("*/console.log")),
     "one host is started": recorded(1),
     "both are started": recorded(2),
+    "the provider is started": recorded(3),
     "the inventory is written": lambda place: place.inventory.exists(),
 }
 
@@ -269,7 +320,7 @@ def test_an_up_killed_half_way_is_completed_by_the_next(tmp_path: Path, moment: 
     kill_up(place, KILLED_WHEN[moment])
     try:
         report = lab.up(["alpha", "beta"], say=QUIET, lab=place)
-        assert sorted(report.started + report.already_running) == ["alpha", "beta"]
+        assert sorted(report.started + report.already_running) == ["alpha", "beta", "idp"]
         assert all(run(place, name, "true")[0] == 0 for name in ("alpha", "beta"))
     finally:
         lab.down(say=QUIET, lab=place)
