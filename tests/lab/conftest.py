@@ -55,7 +55,7 @@ def recorded(terminalreporter: pytest.TerminalReporter, name: str, *outcomes: st
 
 def print_fault_matrix(terminalreporter: pytest.TerminalReporter) -> None:
     """What goes wrong at which step, and how it is healed."""
-    rows = recorded(terminalreporter, "fault", "passed")
+    rows = [row[1:] for row in sorted(recorded(terminalreporter, "fault", "passed"))]
     if not rows:
         return
     header = (

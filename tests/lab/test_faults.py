@@ -49,11 +49,12 @@ def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benc
 
 
 @pytest.fixture
-def row(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Note a line of the table that is printed at the end."""
+def row(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Note a line of the table that is printed at the end, in the tests' order wherever they ran."""
+    place = request.session.items.index(request.node)
 
-    def note(*columns: str) -> None:
-        record_property("fault", columns)
+    def note(*columns: object) -> None:
+        record_property("fault", (place, *columns))
 
     return note
 
