@@ -93,7 +93,10 @@ def test_mail_from_the_certificate_limits_and_headers(front: Front, deploy: Depl
         assert answer.headers["server"] == "Apache"
 
     with ThreadPoolExecutor() as pool:
-        launches = [pool.submit(get, jane, "/poms/slow?seconds=3"), pool.submit(get2, jane, "/poms/slow?seconds=3")]
+        launches = [
+            pool.submit(get, jane, "/poms/slow?seconds=3"),
+            pool.submit(get2, front.lab_door(8443, "jdoe"), "/poms/slow?seconds=3"),
+        ]
         endless = pool.submit(get, jane, "/poms/slow?seconds=6")
         assert upload(jane, b"a" * 1_000_000).status == 200
         assert upload(jane, b"a" * 1_100_000).status == 413

@@ -60,7 +60,8 @@ def test_uwsgis_own_parser_judges_before_anything_is_live(
 def test_the_deploy_says_how_far_it_proved(deployed: Site, tmp_path: Path) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
     assert "proven (started): Apache as it would be" in said.out
-    assert releases(deployed)[-1]["proofs"] == ["started Apache as it would be"]
+    assert "proven (attacked): Apache's doors as they would be" in said.out
+    assert [proof.split()[0] for proof in releases(deployed)[-1]["proofs"]] == ["started", "attacked"]
 
 
 def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:

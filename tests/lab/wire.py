@@ -40,7 +40,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Door:
-    """Where to knock, and with what: an address, and a TLS context that may hold a certificate."""
+    """Where to knock, and with what: an address, and a TLS context that may hold a certificate.
+
+    One protocol at a time: the clients below write theirs into the context.
+    """
 
     address: str
     port: int
