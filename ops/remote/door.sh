@@ -77,7 +77,7 @@ prove_door() {
             ;;
         esac
         # As it is, the trial lets them in no more: this host's Apache cannot be asked so.
-        tell_proof "none Apache's doors cannot be tried on this host: $(tail -n 1 "$pending/door.live")"
+        tell_proof "untried Apache's doors cannot be tried on this host: $(tail -n 1 "$pending/door.live")"
         ;;
     esac
 }
