@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Event
@@ -108,7 +108,7 @@ def _trial_of_doors(plan: Plan, release: Release, tell: Callable[[str], None]) -
     return trial.lines
 
 
-def _request(plan: Plan, release: Release, doors: list[str]) -> Iterator[str]:
+def _request(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterator[str]:
     host = plan.host
     yield f"state_dir {host.state_dir}"
     yield f"by {release.holder}, {release.purpose} {release.name}"
