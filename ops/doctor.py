@@ -230,6 +230,9 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
         yield Finding("app", WELL, f"a socket of the account's, {host.app.listen}")
     else:
         found = f"{host.app.listen}: every account of this host can ask it, in anybody's name"
+        yield Finding("app", MIND, found, "let nobody else log in there, or use a socket: docs/guide/apache.md")
+    if host.app.cron_listen and not host.app.cron_listen.startswith("/"):
+        found = f"{host.app.cron_listen}, for the host's own jobs: every account can ask it, in anybody's name"
         yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
 
 

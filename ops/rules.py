@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from ops import apache, supervisor, uwsgi
@@ -37,14 +38,16 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
     yield from _ports(host)
     yield from _files(host)
     yield from _places(host)
+    yield from _socket_folder(host)
     if not host.apache.server_name:
         yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
     if "all" in host.programs:
         yield ("programs", "all"), "must have another name: supervisorctl takes 'all' for every program"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
-    for rule in uwsgi.unwritable_listen(host.app.listen):
-        yield ("app", "listen"), rule
+    for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
+        for rule in uwsgi.unwritable_listen(address or ""):
+            yield ("app", key), rule
     for key, rule in uwsgi.unwritable(host.uwsgi):
         yield ("uwsgi", *key.split(".", 1)), rule
     for key, rule in supervisor.unwritable_supervisor(host.supervisor):
@@ -74,11 +77,12 @@ def _ports(host: Host) -> Iterator[tuple[Location, str]]:
         (("apache", "port"), host.apache.port),
         (("apache", "cert_port"), host.apache.cert_port),
     ]
-    if not host.app.listen.startswith("/"):
-        listen = int(host.app.listen.rpartition(":")[2])
-        if not 1 <= listen <= 65535:
-            yield ("app", "listen"), "must have a port from 1 to 65535"
-        ports.append((("app", "listen"), listen))
+    for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
+        if address and not address.startswith("/"):
+            listen = int(address.rpartition(":")[2])
+            if not 1 <= listen <= 65535:
+                yield ("app", key), "must have a port from 1 to 65535"
+            ports.append((("app", key), listen))
     ports += _uwsgi_ports(host)
     for loc, port in ports:
         if port in used:
@@ -108,7 +112,7 @@ def _files(host: Host) -> Iterator[tuple[Location, str]]:
     files: list[tuple[Location, str]] = [
         (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
     ]
-    files.append((("app", "listen"), host.app.listen))
+    files += [(("app", key), path) for key, path in _app_sockets(host).items()]
     for name, program in host.programs.items():
         logs = supervisor.log_files(name, program, host.log_dir)
         files += [(("programs", name, key), path) for key, path in logs.items()]
@@ -135,6 +139,26 @@ def _places(host: Host) -> Iterator[tuple[Location, str]]:
         yield ("config_dir",), colon
     elif any(_within(host.config_dir, root) for root in roots):
         yield ("config_dir",), apache_has
+
+
+def _app_sockets(host: Host) -> dict[str, str]:
+    """Where the app listens, or is to for the host's own jobs, if that is a path."""
+    found = {"listen": host.app.listen, "cron_listen": host.app.cron_listen or ""}
+    return {key: path for key, path in found.items() if path.startswith("/")}
+
+
+def _socket_folder(host: Host) -> Iterator[tuple[Location, str]]:
+    """What is made in the folder of Apache's socket, Apache may read and write."""
+    socket = PurePosixPath(host.app.listen)
+    kept = [
+        host.home,
+        host.config_dir,
+        host.log_dir,
+        host.state_dir,
+        str(PurePosixPath(host.supervisor.socket).parent),
+    ]
+    if socket.is_absolute() and str(socket.parent) in kept:
+        yield ("app", "listen"), "must be in a folder of its own: Apache gets access to what is made in it"
 
 
 def _within(path: str, folder: str) -> bool:

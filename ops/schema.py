@@ -190,6 +190,7 @@ class Identity(Table):
 class Apache(Table):
     """The system's Apache: its places, what may be asked of it, and the two ways in."""
 
+    account: Account = "apache"
     server_root: AbsolutePath = "/etc/httpd"
     conf_d: AbsolutePath = "/etc/httpd/conf.d"
     log_dir: AbsolutePath = "/var/log/httpd"
@@ -230,6 +231,7 @@ class App(Table):
     path: UrlPath = "/poms"
     check_path: UrlPath | None = None  # asked of the app itself, on trial and after a deploy; None: `path`
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
+    cron_listen: Listen | None = None  # HTTP, for the host's own jobs
     timeout: Annotated[int, Field(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
 
 

@@ -141,6 +141,8 @@ def _request(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterato
     yield f"apache_run {host.apache.server_root}/run"
     yield f"apache_logs {host.apache.log_dir}"
     yield from doors
+    if host.app.listen.startswith("/"):
+        yield f"app_access {host.apache.account}"
     yield f"app {host.app.listen}"
     yield f"app {host.app.check_path or host.app.path}"
 
@@ -176,7 +178,8 @@ def directories(plan: Plan) -> list[str]:
     host = plan.host
     written = [change.wanted for change in plan.changed if not change.gone]
     paths = [file.path for file in written if file.service != "apache"]
-    paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile, host.app.listen]
+    paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
+    paths += [host.app.listen, host.app.cron_listen or ""]
     for name, program in host.programs.items():
         paths += log_files(name, program, host.log_dir).values()
     parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]

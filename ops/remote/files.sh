@@ -18,6 +18,29 @@ make_directories() {
     while IFS= read -r folder; do
         [ -d "$folder" ] || (umask 027 && mkdir -p "$folder")
     done <"$pending/directories"
+    let_apache_in
+}
+
+# Apache's account is to reach the app's socket, and no other account of the host: by an access list of the folder, which
+# the socket inherits whenever it is made, and the right to pass through the folders above. One in our group needs none.
+let_apache_in() {
+    [ -e "$pending/app_access" ] || return 0
+    visitor=$(cat "$pending/app_access")
+    folder=$(dirname "$(head -n 1 "$pending/app")")
+    if ! groups=$(id -nG "$visitor"); then
+        echo "this host has no account $visitor for Apache: say in apache.account which it is"
+        return 1
+    fi
+    case " $groups " in *" $(id -gn) "*) return 0 ;; esac
+    if ! setfacl -m "u:$visitor:x,d:u:$visitor:rw" "$folder"; then
+        echo "$visitor cannot be let in to a socket in $folder: set app.listen to a loopback port, or have root put" \
+            "$visitor into the group $(id -gn)"
+        return 1
+    fi
+    while [ "$folder" != / ]; do
+        folder=$(dirname "$folder")
+        if [ -O "$folder" ] && [ $((0$(stat -c %a "$folder") & 1)) -eq 0 ]; then setfacl -m "u:$visitor:x" "$folder"; fi
+    done
 }
 
 keep_one() {

@@ -9,7 +9,8 @@
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH"; "door_ca BASE64", "door_list BASE64" and
+#   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH"; "app_access ACCOUNT", which
+#   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
@@ -69,7 +70,7 @@ read_request() {
         activate) activate=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | configtest | apache | listens | app | apache_root | apache_run | apache_logs)
+        meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$incoming/directories" ;;

@@ -185,8 +185,20 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "options.https-socket = [':8080', ':8443,/c,/k']: port 8443 is used by apache.cert_port",
         ),
         (
-            "[hosts.web1.app]\nlisten = '/home/poms/supervisor.sock'\n",
-            "app.listen = '/home/poms/supervisor.sock': /home/poms/supervisor.sock is supervisor.socket as well",
+            "[hosts.web1.app]\nlisten = '/run/a/x'\n[hosts.web1.supervisor]\npidfile = '/run/a/x'\n",
+            "app.listen = '/run/a/x': /run/a/x is supervisor.pidfile as well",
+        ),
+        (
+            "[hosts.web1.app]\nlisten = '/home/poms/app.sock'\n",
+            "app.listen = '/home/poms/app.sock': must be in a folder of its own",
+        ),
+        (
+            "[hosts.web1.app]\ncron_listen = '127.0.0.1:8888'\n",
+            "app.cron_listen = '127.0.0.1:8888': port 8888 is used by app.listen as well",
+        ),
+        (
+            "[hosts.web1.app]\ncron_listen = '127.0.0.1:99999'\n",
+            "app.cron_listen = '127.0.0.1:99999': must have a port from 1 to 65535",
         ),
         (
             "[hosts.web1.supervisor]\npidfile = '/home/poms/supervisord.conf'\n",

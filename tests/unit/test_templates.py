@@ -128,6 +128,14 @@ def test_a_unix_socket_for_the_app() -> None:
     }
     assert 'ProxyPass "unix:/home/poms/app.sock|uwsgi://poms/poms" retry=0 timeout=600' in files["ssl.conf"]
     assert "socket = /home/poms/app.sock\n" in files["uwsgi-service.ini"]
+    assert "http-socket" not in files["uwsgi-service.ini"]
+
+
+def test_the_hosts_own_jobs_have_a_listener_of_their_own_where_one_is_asked_for() -> None:
+    ini = next(f.content.decode() for f in render(host(app={"cron_listen": "127.0.0.1:8889"})) if "uwsgi" in f.path)
+    assert "\nsocket = 127.0.0.1:8888\n" in ini
+    assert "\nhttp-socket = 127.0.0.1:8889\n" in ini
+    assert "chmod-socket" not in ini
 
 
 def tree(tmp_path: Path, name: str, text: str) -> Path:
