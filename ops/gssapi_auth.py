@@ -139,7 +139,7 @@ class Strategy:
         if stage == PROVEN:
             return Refused(
                 f"the host knows you as {principal}, and does not let you in as {self.account}",
-                f"add the line {principal} to ~{self.account}/.k5login there; nobody else may be able to write that file",
+                f"add the line {principal} to ~{self.account}/.k5login there, which nobody else may be able to write",
             )
         if stage == ASKED:
             return Refused(

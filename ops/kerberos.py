@@ -22,8 +22,8 @@ _KINIT = "kinit; klist shows what you have"
 _CLOCKS = "compare date here and there, and have the wrong clock set"
 _NETWORK = "is the network or VPN of the site up? /etc/krb5.conf names the KDCs"
 _NAME = (
-    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) is the host's name as the KDC has it; "
-    "if it is right, the KDC's administrator has to add it"
+    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) has to be its name as the KDC has it; "
+    "if it is, the KDC's administrator has to add it"
 )
 
 
@@ -171,7 +171,7 @@ def explained(error: Any, target: str) -> Refused:
     if number in WRONG_KEY:
         return Refused(
             f"the host's key is not the one that the KDC has for host/{target}: {said}",
-            f"are {target} and the host the same? If so, root there has to renew /etc/krb5.keytab (klist -k shows it)",
+            f"is the host {target}? If so, root there has to renew /etc/krb5.keytab (klist -k shows it)",
         )
     if number in NO_KDC:
         return Refused(f"no KDC can be reached: {said}", _NETWORK)
