@@ -22,7 +22,7 @@ _KINIT = "kinit; klist shows what you have"
 _CLOCKS = "compare date here and there, and have the wrong clock set"
 _NETWORK = "is the network or VPN of the site up? /etc/krb5.conf names the KDCs"
 _NAME = (
-    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) has to be its name as the KDC has it; "
+    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) has to be its name in the KDC; "
     "if it is, the KDC's administrator has to add it"
 )
 

@@ -166,10 +166,10 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
     except paramiko.BadHostKeyException as error:
         raise hop.refused(f"its {error.key.get_name()} host key is NOT the one in known_hosts. {_CHANGED}") from None
     except paramiko.AuthenticationException as error:
-        raise _not_let_in(hop, f"was refused: {error}", refusal) from None
+        raise _not_let_in(hop, str(error), refusal) from None
     except paramiko.SSHException as error:
         if "No authentication methods" in str(error):
-            raise _not_let_in(hop, "was refused: you offer no key", refusal) from None
+            raise _not_let_in(hop, "you offer no key", refusal) from None
         if isinstance(connection.gateway, fabric.Connection) and connection.client.get_transport() is None:
             message = f"jump host {connection.gateway.host} cannot connect to {hop.where}: {error}"
             raise hop.refused(message, _IS_IT_UP) from None
@@ -178,10 +178,9 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
         raise hop.refused(f"cannot connect to {hop.where}: {error}", _IS_IT_UP) from None
 
 
-def _not_let_in(hop: Hop, message: str, refusal: Refused | None) -> Unreachable:
+def _not_let_in(hop: Hop, why: str, refusal: Refused | None) -> Unreachable:
+    """The error of a login that was refused by key, and by Kerberos before, where that was tried."""
     if refusal is None:
-        return hop.refused(f"login as {hop.where} {message}", _LOGIN)
-    return hop.refused(
-        f"login as {hop.where}, by Kerberos: {refusal.reason}; by key: it {message}",
-        f"{refusal.advice}. For a login by key: {_LOGIN}",
-    )
+        return hop.refused(f"login as {hop.where} was refused: {why}", _LOGIN)
+    message = f"login as {hop.where} was refused. By Kerberos: {refusal.reason}. By key: {why}"
+    return hop.refused(message, f"{refusal.advice}. For a login by key: {_LOGIN}")
