@@ -135,8 +135,9 @@ class Strategy:
         transport.principal = principal
 
     def _refused_at(self, stage: str) -> Refused:
-        target, principal = self.initiator.target, self.initiator.principal
+        target = self.initiator.target
         if stage == PROVEN:
+            principal = self.initiator.principal
             return Refused(
                 f"the host knows you as {principal}, and does not let you in as {self.account}",
                 f"add the line {principal} to ~{self.account}/.k5login there, which nobody else may be able to write",

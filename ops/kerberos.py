@@ -13,7 +13,8 @@ import fabric
 from ops.schema import Ssh
 
 FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et): RFC 4120's own numbers come first
-EXPIRED, SKEW, NOT_KNOWN = 32, 37, 7
+NOT_KNOWN, EXPIRED = 7, 32
+CLOCK = (33, 37)  # a ticket that is not valid yet; a skew that is too great
 WRONG_KEY = (31, 35, 41, 44, 45)  # cannot be decrypted, is for somebody else, was modified, unknown version, no key
 NO_KDC = (154, 156)  # none is known, none answers
 
@@ -166,8 +167,8 @@ def explained(error: Any, target: str) -> Refused:
         return Refused(f"you have no Kerberos ticket ({said})", _KINIT)
     if number == NOT_KNOWN:
         return Refused(f"the KDC does not know the host: no principal host/{target}", _NAME)
-    if number == SKEW:
-        return Refused("Kerberos refuses: the clocks of this machine, the host and the KDC differ too much", _CLOCKS)
+    if number in CLOCK:
+        return Refused(f"the clocks of this machine, the host and the KDC differ too much: {said}", _CLOCKS)
     if number in WRONG_KEY:
         return Refused(
             f"the host's key is not the one that the KDC has for host/{target}: {said}",
@@ -175,7 +176,7 @@ def explained(error: Any, target: str) -> Refused:
         )
     if number in NO_KDC:
         return Refused(f"no KDC can be reached: {said}", _NETWORK)
-    return Refused(f"Kerberos: {said}", _KINIT)
+    return Refused(said, _KINIT)
 
 
 def _is_yes(config: Any, key: str) -> bool:
