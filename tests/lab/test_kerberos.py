@@ -15,7 +15,6 @@ import pytest
 from lab import kdc
 from tests.lab.site import Said, Site
 
-KEYTAB = "/etc/krb5.keytab"
 PRINCIPAL = f"jdoe@{kdc.REALM}"
 
 
@@ -93,11 +92,12 @@ def jdoe(operator: Operator) -> Operator:
 
 
 @pytest.fixture
-def keytab(site: Site) -> Iterator[str]:
-    """The host's keytab, put back afterwards."""
-    site.root(f"cp -p {KEYTAB} {KEYTAB}.kept")
-    yield KEYTAB
-    site.root(f"mv {KEYTAB}.kept {KEYTAB}")
+def keytab(site: Site) -> Iterator[Path]:
+    """The host's keytab, as this machine sees it; made anew afterwards."""
+    keytab = Path(f"/proc/{site.record().pid}/root/etc/krb5.keytab")
+    yield keytab
+    keytab.unlink(missing_ok=True)
+    kdc.introduce(site.lab, site.record("kdc"), [site.record()])
 
 
 def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) -> None:
@@ -174,26 +174,18 @@ def test_a_host_that_the_kdc_does_not_know(jdoe: Operator) -> None:
     jdoe.refused("no principal host/nobody.poms.example", "ssh.kerberos_host in the inventory")
 
 
-def test_a_keytab_that_is_another_hosts_or_old_or_missing(jdoe: Operator, keytab: str) -> None:
-    site = jdoe.site
-    pid = site.record("fermicloud045").pid
-    other = Path(f"/proc/{pid}/root{keytab}").read_bytes()
-    own = Path(f"/proc/{site.record().pid}/root{keytab}")
-    kept = own.read_bytes()
-    renew = "root there has to renew /etc/krb5.keytab"
-    own.write_bytes(other)
-    jdoe.refused("the host's key is not the one that the KDC has", renew)
-    own.unlink()
-    jdoe.refused("the host has no key of its own for Kerberos", "host/pomsgpvm01.poms.example in /etc/krb5.keytab")
-    own.write_bytes(kept)
-    realm = site.record("kdc")
-    kdc.kadmin(realm, "cpw -randkey host/pomsgpvm01.poms.example")
+def test_a_keytab_that_is_another_hosts_or_missing_or_old(jdoe: Operator, keytab: Path) -> None:
+    kept = keytab.read_bytes()
+    other = Path(f"/proc/{jdoe.site.record('fermicloud045').pid}/root/etc/krb5.keytab")
+    keytab.write_bytes(other.read_bytes())
+    none = "the host has no key of its own for Kerberos", "one for host/pomsgpvm01.poms.example in /etc/krb5.keytab"
+    jdoe.refused(*none)
+    keytab.unlink()
+    jdoe.refused(*none)
+    keytab.write_bytes(kept)
+    kdc.kadmin(jdoe.site.record("kdc"), "cpw -randkey host/pomsgpvm01.poms.example")
     jdoe.kinit()
-    try:
-        jdoe.refused("the host's key is not the one that the KDC has", renew)
-    finally:
-        own.unlink()
-        kdc.introduce(site.lab, realm, [site.record()])
+    jdoe.refused("the host's key is not the one that the KDC has", "root there has to renew /etc/krb5.keytab")
 
 
 def test_a_clock_that_is_off(jdoe: Operator) -> None:
