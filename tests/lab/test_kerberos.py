@@ -215,14 +215,17 @@ def test_a_kdc_that_is_not_there_or_says_nothing(jdoe: Operator) -> None:
     jdoe.refused("no KDC can be reached", "/etc/krb5.conf names the KDCs")
 
 
-def test_a_host_that_takes_no_tickets(jdoe: Operator) -> None:
-    site, config, taken = jdoe.site, "/etc/ssh/sshd_config", "GSSAPIAuthentication"
+def test_a_host_that_takes_no_tickets_or_wants_more_than_one(jdoe: Operator) -> None:
+    site, config, kept = jdoe.site, "/etc/ssh/sshd_config", "/root/sshd_config.kept"
     restart = "kill -HUP $(cat /run/sshd.pid)"
-    site.root(f"cp {config} /root/sshd.kept; sed -i 's/^{taken} .*/{taken} no/' {config}; {restart}")
+    site.root(f"cp {config} {kept}")
     try:
+        site.root(f"sed -i 's/^GSSAPIAuthentication .*/GSSAPIAuthentication no/' {config}; {restart}")
         jdoe.refused("the host takes no Kerberos tickets", "GSSAPIAuthentication yes")
+        site.root(f"(echo AuthenticationMethods gssapi-with-mic,publickey; cat {kept}) >{config}; {restart}")
+        jdoe.refused(f"the host knows you as {PRINCIPAL}, and asks for more than that: publickey")
     finally:
-        site.root(f"mv /root/sshd.kept {config}; {restart}")
+        site.root(f"mv {kept} {config}; {restart}")
 
 
 def test_an_installation_without_kerberos_says_so_only_where_the_key_does_not_get_in(jdoe: Operator) -> None:
