@@ -73,7 +73,6 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         hosts_alone = [record for record in records if record.name not in SERVICES]
         realm = next(record for record in records if record.name == KDC)
         kdc.write_krb5_conf(lab, realm)
-        kdc.introduce(lab, realm, [record for record in hosts_alone if record.running])
         write_known_hosts(lab, hosts_alone)
         write_inventory(lab, hosts_alone, say)
         browser.write_script(lab, [record for record in records if record is not realm])
@@ -81,6 +80,7 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         for record in started:
             _wait_for_services(lab, record)
             say(f"{record.name} is up at {record.address}.")
+        kdc.introduce(lab, realm, [record for record in hosts_alone if record.running])
         return LabReport(due, running, lab.inventory)
 
 

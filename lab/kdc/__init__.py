@@ -30,23 +30,23 @@ def start(lab: Lab, record: Record, base: Path) -> Record:
 
 
 def introduce(lab: Lab, kdc: Record, hosts: Sequence[Record]) -> None:
-    """Give every host its keytab and everybody a principal, where they have none yet. Raises OperatorError."""
-    new = [host for host in hosts if not _root(host, KEYTAB).exists()]
+    """Give every host its keytab and everybody a principal, where they have none yet. All must be up.
+
+    Raises OperatorError.
+    """
+    new = [host for host in hosts if not _root(lab, host, KEYTAB).exists()]
     if not new:
         return
-    answers = wait_until(lambda: _root(kdc, "run/krb5kdc.pid").exists() or not kdc.running, seconds=30)
-    if not answers or not kdc.running:
-        raise OperatorError(f"The KDC of the lab does not start.\n{console_tail(lab, KDC)}")
     told = [f"addprinc -pw {idp.password(lab)} {name}" for name in PEOPLE]
     for host in new:
         principal = f"host/{host.server_name}"
         told += [f"addprinc -randkey {principal}", f"ktadd -norandkey -k /root/{host.name}.keytab {principal}"]
     said = kadmin(kdc, *told)
     for host in new:
-        made = _root(kdc, f"root/{host.name}.keytab")
+        made = _root(lab, kdc, f"root/{host.name}.keytab")
         if not made.exists():
             raise OperatorError(f"The KDC of the lab made no keytab for {host.name}.\n{said}")
-        put(_root(host, KEYTAB), made.read_bytes(), 0o600)
+        put(_root(lab, host, KEYTAB), made.read_bytes(), 0o600)
         made.unlink()
 
 
@@ -76,6 +76,9 @@ def with_a_ticket(lab: Lab) -> list[str]:
     return [f"With Kerberos: export KRB5_CONFIG={lab.krb5_conf}; kinit {PEOPLE[0]}, with the same password."]
 
 
-def _root(record: Record, path: str) -> Path:
-    """A file of the running guest, as this machine sees it."""
-    return processes.PROC / str(record.pid) / "root" / path
+def _root(lab: Lab, record: Record, path: str) -> Path:
+    """A file of the running guest, as this machine sees it. Raises OperatorError for one that does not boot."""
+    root = processes.PROC / str(record.pid) / "root"
+    if not wait_until(lambda: not root.samefile("/"), seconds=30):  # the machine's own root, until it has its own
+        raise OperatorError(f"{record.name} of the lab does not start.\n{console_tail(lab, record.name)}")
+    return root / path

@@ -283,7 +283,8 @@ def test_an_account_that_is_not_root_goes_through_sudo(
 
 
 def test_down_leaves_nothing_on_the_machine(tmp_path: Path) -> None:
-    place = Lab(state=tmp_path / "state")
+    place, keytab = Lab(state=tmp_path / "state"), Path("/etc/krb5.keytab")
+    had_one = keytab.exists()
     lab.up(["alpha", "beta"], say=QUIET, lab=place)
     namespaces = {inode for found in read_records(place) for inode in namespaces_of(found.pid)}
     namespaces -= set(namespaces_of(os.getpid()))  # the provider has some of the machine's
@@ -292,6 +293,7 @@ def test_down_leaves_nothing_on_the_machine(tmp_path: Path) -> None:
     assert lab.down(say=QUIET, lab=place) == ["alpha", "beta", "idp", "kdc"]
     assert_nothing_left(place)
     assert not namespaces & all_namespaces()
+    assert keytab.exists() == had_one
     assert lab.down(say=QUIET, lab=place) == []
 
 
