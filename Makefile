@@ -3,15 +3,17 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test test-all unit lint setup packages lock expected clean
+.PHONY: demo test test-all unit lint setup kerberos packages lock expected clean
 
 demo: setup
 	lab/demo.sh
 
 test: setup packages
+	$(MAKE) --no-print-directory kerberos
 	tests/run lint unit scripts lab
 
 test-all: setup packages
+	$(MAKE) --no-print-directory kerberos
 	POMS_TEST_ALL=1 tests/run lint unit scripts lab
 
 unit: setup
@@ -29,6 +31,15 @@ setup: .venv/installed
 	.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
 
+# What a login by Kerberos needs besides (docs/guide/kerberos.md). It is compiled here: glue, for which -O0 will do.
+kerberos: .venv/kerberos
+
+.venv/kerberos: requirements-kerberos.lock .venv/installed
+	@command -v krb5-config >/dev/null && command -v gcc >/dev/null || { echo "The headers of MIT Kerberos and a C \
+	compiler are needed (Debian: apt-get install gcc libkrb5-dev; Red Hat: dnf install gcc krb5-devel)."; exit 1; }
+	CFLAGS="-O0 -g0" .venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-kerberos.lock
+	touch $@
+
 # The tools that only the tests need; the lab sees to its own.
 packages: .venv/scanner/installed
 	tests/packages.sh
@@ -43,6 +54,9 @@ packages: .venv/scanner/installed
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group dev pyproject.toml -o requirements.lock
+	python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["kerberos"])' | \
+	  uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --constraint requirements.lock - -o requirements-kerberos.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group scanner -o tests/scanner.lock
 

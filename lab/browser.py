@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from lab.files import put
 from lab.host import Record, folder, read_records
 from lab.idp import PEOPLE
-from lab.place import PROVIDER, Lab
+from lab.place import KDC, PROVIDER, Lab
 
 SCRIPT = """\
 #!/bin/sh
@@ -40,7 +40,7 @@ def write_script(lab: Lab, records: Sequence[Record]) -> None:
 
 def by_hand(lab: Lab) -> list[str]:
     """What to tell who wants to log in with a browser."""
-    records = read_records(lab)
+    records = [record for record in read_records(lab) if record.name != KDC]
     return [
         f"With a browser, after a deploy: {lab.browser} opens {_page(records[0])} in Chromium.",
         f"Another browser needs {lab.certificates}/ca.pem among its authorities, and in this machine's /etc/hosts:",

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab import browser, idp, machine, network, processes
+from lab import browser, idp, kdc, machine, network, processes
 from lab.base import base_exists, ensure_base
 from lab.certificates import ensure_certificates
 from lab.furnishing import Names, Trusted, furnish
 from lab.host import Record, console_tail, end_unrecorded, folder, read_records, start, stop, wait_until, write_record
 from lab.inventory import write_inventory, write_known_hosts
-from lab.place import DEFAULT_HOSTS, HERE, PROVIDER, Lab
+from lab.place import DEFAULT_HOSTS, HERE, KDC, PROVIDER, SERVICES, Lab
 from lab.privilege import as_root
 from lab.ssh_keys import ensure_key
 from ops.errors import BadInput, OperatorError
@@ -47,7 +47,7 @@ class LabReport:
 
 
 def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | None = None) -> LabReport:
-    """Have these hosts and the identity provider run, with all they need; what runs already is left alone.
+    """Have these hosts, the identity provider and the KDC run, with all they need; what runs already is left alone.
 
     Raises BadInput for a name that no host can have, OperatorError where the machine cannot hold the lab.
     """
@@ -62,22 +62,25 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         base = ensure_base(lab, say)
         end_unrecorded(lab)
         known = {record.name: record for record in read_records(lab)}
-        running = [name for name in (*wanted, PROVIDER) if name in known and known[name].running]
-        due = [name for name in (*wanted, PROVIDER) if name not in running]
+        running = [name for name in (*wanted, *SERVICES) if name in known and known[name].running]
+        due = [name for name in (*wanted, *SERVICES) if name not in running]
         if due:
             say(f"Starting {', '.join(due)} on this machine, as root: namespaces, overlay mounts, a bridge.")
         lab.state.mkdir(parents=True, exist_ok=True)  # first: where it is, `down` has something to take away
         subnet = network.ensure_bridge(lab)
         started = [_start(lab, _placed(lab, name, subnet), base) for name in due]
         records = read_records(lab)
-        hosts_alone = [record for record in records if record.name != PROVIDER]
+        hosts_alone = [record for record in records if record.name not in SERVICES]
+        realm = next(record for record in records if record.name == KDC)
+        kdc.write_krb5_conf(lab, realm)
         write_known_hosts(lab, hosts_alone)
         write_inventory(lab, hosts_alone, say)
-        browser.write_script(lab, records)
+        browser.write_script(lab, [record for record in records if record is not realm])
         _hand_over(lab)
         for record in started:
             _wait_for_services(lab, record)
             say(f"{record.name} is up at {record.address}.")
+        kdc.introduce(lab, realm, [record for record in hosts_alone if record.running])
         return LabReport(due, running, lab.inventory)
 
 
@@ -132,10 +135,9 @@ def _look(record: Record) -> LabHost:
 
 def _checked(hosts: Sequence[str]) -> list[str]:
     bad = [name for name in hosts if not NAME.fullmatch(name)]
-    if PROVIDER in hosts:
-        raise BadInput(
-            f"{PROVIDER} is the name of the lab's identity provider, which comes with every lab. Nothing was touched."
-        )
+    for name in SERVICES:
+        if name in hosts:
+            raise BadInput(f"{name} is a service of the lab's own, which comes with every lab. Nothing was touched.")
     if bad or not hosts:
         wrong = ", ".join(map(repr, bad)) or "an empty list"
         raise BadInput(f"{wrong}: a lab host's name has small letters, digits, dashes. Nothing was touched.")
@@ -143,12 +145,13 @@ def _checked(hosts: Sequence[str]) -> list[str]:
 
 
 def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network) -> Record:
-    """The record of the host: its old one, or a new one with the first free address (the provider has its own)."""
+    """The record of the host: its old one, or a new one with the first free address (services have their own)."""
     records = {record.name: record for record in read_records(lab)}
     if name in records and ipaddress.ip_address(records[name].address) in subnet:
         return records[name]
     taken = {record.address for record in records.values()}
-    numbers = range(network.FIRST_HOST, network.LAST_HOST + 1) if name != PROVIDER else [network.PROVIDER]
+    own = network.SERVICES.get(name)
+    numbers = [own] if own else range(network.FIRST_HOST, network.LAST_HOST + 1)
     for number in numbers:
         if str(subnet[number]) not in taken:
             record = Record(name, str(subnet[number]))
@@ -161,6 +164,8 @@ def _start(lab: Lab, record: Record, base: Path) -> Record:
     home, authority = folder(lab, record.name), ensure_certificates(lab.certificates)
     if record.name == PROVIDER:
         return idp.start(lab, record, authority)
+    if record.name == KDC:
+        return kdc.start(lab, record, base)
     if not (home / "furnished").exists():
         names = Names(record.name, record.server_name, record.address)
         trusted = Trusted(authority, idp.signing_pair(lab), ensure_key(lab.identity_file))
@@ -170,7 +175,7 @@ def _start(lab: Lab, record: Record, base: Path) -> Record:
 
 
 def _wait_for_services(lab: Lab, record: Record) -> None:
-    """Until SSH greets, Apache takes connections and shibd has its socket; of the provider, until it listens."""
+    """Until SSH greets, Apache takes connections and shibd has its socket; of a service, until it listens."""
     run = processes.PROC / str(record.pid) / "root/run"
     ready = {
         "sshd": lambda: _answers(record.address, 22, b"SSH-"),
@@ -179,6 +184,8 @@ def _wait_for_services(lab: Lab, record: Record) -> None:
     }
     if record.name == PROVIDER:
         ready = {"the identity provider": lambda: _answers(record.address, 443)}
+    if record.name == KDC:
+        ready = {"krb5kdc": lambda: _answers(record.address, 88)}
     for service, condition in ready.items():
         if not wait_until(lambda c=condition: c() or not record.running, seconds=30) or not record.running:  # type: ignore[misc]
             said = console_tail(lab, record.name)
@@ -197,6 +204,7 @@ def _hand_over(lab: Lab) -> None:
     """Give what the operator uses to the owner of this checkout, who may have come through sudo."""
     owner = HERE.stat()
     used = [lab.state, lab.identity_file, lab.known_hosts, lab.inventory, lab.certificates, lab.browser, lab.password]
+    used += [lab.krb5_conf]
     for path in [*used, *lab.certificates.iterdir()]:
         os.chown(path, owner.st_uid, owner.st_gid)
 

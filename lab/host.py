@@ -45,7 +45,7 @@ def folder(lab: Lab, name: str) -> Path:
 
 
 def read_records(lab: Lab) -> list[Record]:
-    """All hosts of the lab, by address; the identity provider comes last."""
+    """All hosts of the lab, by address; the lab's services come last."""
     found = [Record(**json.loads(path.read_text())) for path in lab.hosts.glob("*/record.json")]
     return sorted(found, key=lambda record: ipaddress.ip_address(record.address))
 

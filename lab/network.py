@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.command import attempt, run
-from lab.place import Lab
+from lab.place import KDC, PROVIDER, Lab
 from ops.errors import OperatorError
 
 RANGE = ipaddress.IPv4Network("198.18.0.0/15")
 PREFIX = 24  # bits of an address that are the lab's
-FIRST_HOST, LAST_HOST, PROVIDER = 11, 250, 251  # numbers in it
+FIRST_HOST, LAST_HOST = 11, 250  # numbers in it
+SERVICES = {PROVIDER: 251, KDC: 252}
 FAILS = "Cannot set up the lab's network"
 
 

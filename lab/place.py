@@ -6,7 +6,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_HOSTS = ("pomsgpvm01", "fermicloud045")
-PROVIDER = "idp"  # the lab's identity provider: a name that no host can have
+PROVIDER, KDC = "idp", "kdc"  # the lab's identity provider and its Kerberos: names that no host can have
+SERVICES = (PROVIDER, KDC)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Lab:
     def password(self) -> Path:
         """The password of everybody who can log in at the lab's identity provider."""
         return self.state / "password"
+
+    @property
+    def krb5_conf(self) -> Path:
+        """Where this machine's Kerberos finds the lab's KDC."""
+        return self.state / "krb5.conf"
 
     @property
     def browser(self) -> Path:

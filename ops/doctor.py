@@ -102,7 +102,7 @@ def _account(host: Host, facts: Facts) -> Iterator[Finding]:
         advice = f"log in as {host.account}: see account in the inventory"
         yield Finding("login", WRONG, f"it leads to the account {facts.one('account')}", advice)
     else:
-        yield Finding("login", WELL, f"{host.account}, whose shell is {shell}")
+        yield Finding("login", WELL, f"{host.account}, whose shell is {shell}; let in as {facts.one('who')}")
 
 
 def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:

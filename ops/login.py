@@ -15,6 +15,8 @@ import paramiko
 
 from ops.errors import BadInput, Unreachable
 from ops.gateways import gateway_of, jump_of
+from ops.gssapi_auth import Strategy, with_ticket
+from ops.kerberos import Refused, begin, wish_of
 from ops.schema import Host
 from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
 
@@ -132,6 +134,25 @@ def _set_no_delay(first: Hop) -> None:
 
 
 def _log_in(hop: Hop, *, first: bool) -> None:
+    """With a ticket where Kerberos is wanted, and with a key where that does not get in: OpenSSH's own order."""
+    connection = hop.connection
+    wish = wish_of(connection, None if hop.jump else hop.host.ssh)
+    if wish is None:
+        _open(hop, first)
+        return
+    given = connection.connect_kwargs
+    try:
+        initiator = begin(wish, float(hop.timeout))
+        connection.connect_kwargs = with_ticket(given, Strategy(connection.user, initiator))
+        _open(hop, first)
+    except Refused as refusal:
+        connection.client.close()
+        connection.connect_kwargs = given
+        _open(hop, first, refusal)
+
+
+def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
+    """Connect, and log in as the connection's settings say; Kerberos had its try before, where it has refused."""
     if first:
         _set_no_delay(hop)
     connection = hop.connection
@@ -145,13 +166,21 @@ def _log_in(hop: Hop, *, first: bool) -> None:
     except paramiko.BadHostKeyException as error:
         raise hop.refused(f"its {error.key.get_name()} host key is NOT the one in known_hosts. {_CHANGED}") from None
     except paramiko.AuthenticationException as error:
-        raise hop.refused(f"login as {hop.where} was refused: {error}", _LOGIN) from None
+        raise _not_let_in(hop, str(error), refusal) from None
     except paramiko.SSHException as error:
         if "No authentication methods" in str(error):
-            raise hop.refused(f"login as {hop.where}: you offer no key", _LOGIN) from None
+            raise _not_let_in(hop, "you offer no key", refusal) from None
         if isinstance(connection.gateway, fabric.Connection) and connection.client.get_transport() is None:
             message = f"jump host {connection.gateway.host} cannot connect to {hop.where}: {error}"
             raise hop.refused(message, _IS_IT_UP) from None
         raise hop.refused(f"no SSH session with {hop.where}: {error}") from None
     except (OSError, EOFError, ValueError) as error:
         raise hop.refused(f"cannot connect to {hop.where}: {error}", _IS_IT_UP) from None
+
+
+def _not_let_in(hop: Hop, why: str, refusal: Refused | None) -> Unreachable:
+    """The error of a login that was refused by key, and by Kerberos before, where that was tried."""
+    if refusal is None:
+        return hop.refused(f"login as {hop.where} was refused: {why}", _LOGIN)
+    message = f"login as {hop.where} was refused. By Kerberos: {refusal.reason}. By key: {why}"
+    return hop.refused(message, f"{refusal.advice}. For a login by key: {_LOGIN}")

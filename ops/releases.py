@@ -33,7 +33,7 @@ class Release:
     @property
     def holder(self) -> str:
         """Who holds the host's lock for this, as the next operator reads it."""
-        return f"{self.who} ({self.operator})" if self.who.startswith("key ") else self.who
+        return f"{self.who} ({self.operator})" if not self.who.startswith("local ") else self.who
 
     def meta_lines(self) -> list[str]:
         """What the record on the host says, a fact a line; the first is the name."""

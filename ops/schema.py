@@ -129,6 +129,8 @@ class Ssh(Table):
     identity_file: str | None = None
     connect_timeout: Annotated[int, Field(ge=1, le=600)] = 10
     host_keys: list[HostKey] = []  # where there are any, the host may show no other
+    kerberos: bool | None = None  # None: as ssh_config's GSSAPIAuthentication has it
+    kerberos_host: Name | None = None  # whose ticket to ask for; None: the address
 
 
 class ServiceCertificate(Table):

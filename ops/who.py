@@ -14,9 +14,10 @@ USUAL_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
 
 
 class Transport(paramiko.Transport):
-    """A connection that remembers the key that the host accepted."""
+    """A connection that remembers whom the host let in."""
 
     accepted: paramiko.PKey | None = None
+    principal = ""  # or the Kerberos principal that it let in (ops/gssapi_auth.py)
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: Event | None = None) -> list[str]:
         """Offer `key`; remembered where that does not raise."""
@@ -26,10 +27,10 @@ class Transport(paramiko.Transport):
 
 
 def who(connection: fabric.Connection) -> str:
-    """`key SHA256:… COMMENT` of an open connection; `local USER@MACHINE` where no key let it in.
-
-    Another way in that names a person, such as a Kerberos principal, is to be told here before the last line.
-    """
+    """`principal NAME@REALM` or `key SHA256:… COMMENT` of an open connection; else `local USER@MACHINE`."""
+    principal = getattr(connection.transport, "principal", "")
+    if principal:
+        return f"principal {_one_line(principal)}"
     key = getattr(connection.transport, "accepted", None)
     if isinstance(key, paramiko.PKey):
         return f"key {key.fingerprint} {_comment(key, connection)}".rstrip()

@@ -22,7 +22,7 @@ def doctor(context: Any, json: bool = False) -> int:
     def ask(host: Host) -> list[Finding]:
         with connect(host, context.config) as remote:
             asked = [*remote.password_lines(), *request(host, render(host))]
-            facts = parse(remote.ask("doctor", asked))
+            facts = parse([*remote.ask("doctor", asked), f"fact who {remote.who}"])
             return diagnose(host, facts, read_endings(remote))
 
     answers = ask_all(chosen(everywhere=True), ask)

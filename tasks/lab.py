@@ -23,7 +23,7 @@ def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS)) -> None:
         console.say(f"{name} was running.")
     console.say(f"Inventory: {report.inventory}", "green")
     console.say(f"Try: POMS_INVENTORY={_short(str(report.inventory))} fab -H {names[0]} deploy")
-    for line in lab.by_hand(lab.Lab()):
+    for line in (*lab.by_hand(lab.Lab()), *lab.with_a_ticket(lab.Lab())):
         console.say(_short(line))
 
 

@@ -39,7 +39,7 @@ for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
 done
 
 if [ ! -e furnished ]; then
-    chown -R 1000:1000 files/home/poms
+    [ ! -d files/home/poms ] || chown -R 1000:1000 files/home/poms
     cp -a files/. root/
     chroot root /usr/libexec/lab/furnish
     touch furnished

@@ -79,12 +79,13 @@ def test_each_host_has_its_own_name_processes_and_files(place: Lab) -> None:
 
 def test_status_says_what_runs(place: Lab) -> None:
     found = lab.status(lab=place)
-    assert [host.name for host in found] == ["alpha", "beta", "idp"]
+    assert [host.name for host in found] == ["alpha", "beta", "idp", "kdc"]
     for host in found:
         assert host.running
         assert host.since is not None
         assert abs(time.time() - host.since) < 600
-        assert ({"idp"} if host.name == "idp" else {"sshd", "httpd", "shibd"}) <= set(host.processes)
+        services = {"idp": {"idp"}, "kdc": {"krb5kdc"}}.get(host.name, {"sshd", "httpd", "shibd"})
+        assert services <= set(host.processes)
 
 
 def test_the_inventory_is_complete_and_private_keys_are_private(place: Lab) -> None:
@@ -175,8 +176,9 @@ def test_the_provider_has_no_rights_and_knows_no_way_out_of_the_lab(place: Lab) 
 
 def test_how_to_open_the_lab_in_a_browser_is_told(place: Lab, tmp_path: Path) -> None:
     told = lab.by_hand(place)
+    shown_to_browsers = [found for found in read_records(place) if found.name != "kdc"]
     assert "https://alpha.poms.example/poms" in told[0]
-    for found in read_records(place):
+    for found in shown_to_browsers:
         assert f"    {found.address} {found.server_name}" in told
     assert told[-1] == f"Log in as jdoe or zoe or nora; everybody's password is {place.password.read_text().strip()}"
     shown = tmp_path / "chromium"
@@ -184,7 +186,7 @@ def test_how_to_open_the_lab_in_a_browser_is_told(place: Lab, tmp_path: Path) ->
     shown.chmod(0o755)
     environment = os.environ | {"BROWSER": str(shown)}
     words = subprocess.run([place.browser], env=environment, capture_output=True, text=True, check=True).stdout
-    for found in read_records(place):
+    for found in shown_to_browsers:
         assert f"MAP {found.server_name} {found.address}," in words
     assert words.endswith("\nhttps://alpha.poms.example/poms\n")
 
@@ -205,7 +207,7 @@ def test_a_second_up_leaves_running_hosts_and_an_edited_inventory_alone(place: L
     place.inventory.write_text(place.inventory.read_text() + "# edited\n")
     report = lab.up(["alpha", "beta"], say=QUIET, lab=place)
     assert report.started == []
-    assert report.already_running == ["alpha", "beta", "idp"]
+    assert report.already_running == ["alpha", "beta", "idp", "kdc"]
     assert [found.pid for found in read_records(place)] == before
     assert place.inventory.read_text().endswith("# edited\n")
 
@@ -215,7 +217,7 @@ def test_a_host_that_died_is_started_again_with_its_files_and_address(place: Lab
     before = record(place, "beta")
     os.kill(before.pid, signal.SIGKILL)
     wait_for(lambda: not before.running)
-    assert [host.running for host in lab.status(lab=place)] == [True, False, True]
+    assert [host.running for host in lab.status(lab=place)] == [True, False, True, True]
     assert lab.up(["alpha", "beta"], say=QUIET, lab=place).started == ["beta"]
     assert record(place, "beta").address == before.address
     assert "kept" in run(place, "beta", "cat ~/note")[1]
@@ -230,6 +232,18 @@ def test_a_provider_that_died_is_started_again_and_stays_itself(place: Lab) -> N
     assert tls_certificate(place) == known
 
 
+def test_a_kdc_that_died_is_started_again_and_the_hosts_keytabs_stay_good(place: Lab, tmp_path: Path) -> None:
+    before = record(place, "kdc")
+    os.kill(before.pid, signal.SIGKILL)
+    wait_for(lambda: not before.running)
+    assert lab.up(["alpha", "beta"], say=QUIET, lab=place).started == ["kdc"]
+    assert record(place, "kdc").address == before.address
+    keytab = f"/proc/{record(place, 'alpha').pid}/root/etc/krb5.keytab"
+    environment = os.environ | {"KRB5_CONFIG": str(place.krb5_conf), "KRB5CCNAME": f"FILE:{tmp_path}/tickets"}
+    subprocess.run(["kinit", "-k", "-t", keytab, "host/alpha.poms.example"], env=environment, check=True)
+    assert run(place, "alpha", "cat /etc/krb5.keytab")[0] == 1, "it is root's alone"
+
+
 @pytest.mark.parametrize("name", ["", "../x", "Alpha", "a b", "-a", "a" * 64, "a\n"])
 def test_a_name_that_no_host_can_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput):
@@ -237,9 +251,10 @@ def test_a_name_that_no_host_can_have_is_refused(tmp_path: Path, name: str) -> N
     assert not (tmp_path / "state").exists()
 
 
-def test_the_providers_name_is_no_hosts(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="idp is the name of the lab's identity provider"):
-        lab.up(["good", "idp"], say=QUIET, lab=Lab(state=tmp_path / "state"))
+@pytest.mark.parametrize("name", ["idp", "kdc"])
+def test_a_services_name_is_no_hosts(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match=f"{name} is a service of the lab's own"):
+        lab.up(["good", name], say=QUIET, lab=Lab(state=tmp_path / "state"))
     assert not (tmp_path / "state").exists()
 
 
@@ -257,8 +272,8 @@ def test_an_account_that_is_not_root_goes_through_sudo(
     sudo.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}:/usr/sbin:/sbin")
     said: list[str] = []
-    assert [host.name for host in lab.status(say=said.append, lab=place)] == ["alpha", "beta", "idp"]
-    assert lab.up(["beta", "alpha"], say=said.append, lab=place).already_running == ["beta", "alpha", "idp"]
+    assert [host.name for host in lab.status(say=said.append, lab=place)] == ["alpha", "beta", "idp", "kdc"]
+    assert lab.up(["beta", "alpha"], say=said.append, lab=place).already_running == ["beta", "alpha", "idp", "kdc"]
     with pytest.raises(BadInput):
         lab.up(["Beta"], say=said.append, lab=place)
     assert "sudo" in said[0]
@@ -268,15 +283,17 @@ def test_an_account_that_is_not_root_goes_through_sudo(
 
 
 def test_down_leaves_nothing_on_the_machine(tmp_path: Path) -> None:
-    place = Lab(state=tmp_path / "state")
+    place, keytab = Lab(state=tmp_path / "state"), Path("/etc/krb5.keytab")
+    had_one = keytab.exists()
     lab.up(["alpha", "beta"], say=QUIET, lab=place)
     namespaces = {inode for found in read_records(place) for inode in namespaces_of(found.pid)}
     namespaces -= set(namespaces_of(os.getpid()))  # the provider has some of the machine's
-    assert len(namespaces) == 2 * 5 + 2
+    assert len(namespaces) == 3 * 5 + 2
     assert traces(place)
-    assert lab.down(say=QUIET, lab=place) == ["alpha", "beta", "idp"]
+    assert lab.down(say=QUIET, lab=place) == ["alpha", "beta", "idp", "kdc"]
     assert_nothing_left(place)
     assert not namespaces & all_namespaces()
+    assert keytab.exists() == had_one
     assert lab.down(say=QUIET, lab=place) == []
 
 
@@ -302,6 +319,7 @@ KILLED_WHEN: dict[str, Callable[[Lab], bool]] = {
     "one host is started": recorded(1),
     "both are started": recorded(2),
     "the provider is started": recorded(3),
+    "the KDC is started": recorded(4),
     "the inventory is written": lambda place: place.inventory.exists(),
 }
 
@@ -320,7 +338,7 @@ def test_an_up_killed_half_way_is_completed_by_the_next(tmp_path: Path, moment: 
     kill_up(place, KILLED_WHEN[moment])
     try:
         report = lab.up(["alpha", "beta"], say=QUIET, lab=place)
-        assert sorted(report.started + report.already_running) == ["alpha", "beta", "idp"]
+        assert sorted(report.started + report.already_running) == ["alpha", "beta", "idp", "kdc"]
         assert all(run(place, name, "true")[0] == 0 for name in ("alpha", "beta"))
     finally:
         lab.down(say=QUIET, lab=place)

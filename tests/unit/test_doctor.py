@@ -11,6 +11,7 @@ from tests.unit.hosts import host
 HEALTHY = {
     "account": "poms",
     "shell": "/bin/bash",
+    "who": "key SHA256:abc jdoe",
     "httpd": "2.4.62 /usr/sbin/httpd",
     "modules": "ssl_module headers_module setenvif_module proxy_module proxy_uwsgi_module mod_shib",
     "shibd_version": "shibboleth 3.4.1",

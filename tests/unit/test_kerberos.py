@@ -1,0 +1,86 @@
+"""Whether a login uses Kerberos, and for which name: the inventory's word and ssh_config's."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import fabric
+import pytest
+
+from ops.kerberos import Wish, wish_of
+from ops.login import way_to
+from ops.releases import new_release
+from ops.who import local_user
+from tests.unit.hosts import host
+
+SSH_CONFIG = """
+Host behind
+  ProxyJump jump
+Host tickets jump
+  GSSAPIAuthentication yes
+  GSSAPIDelegateCredentials yes
+Host named
+  GSSAPIAuthentication YES
+  GSSAPIServerIdentity its.own.name
+  GSSAPIClientIdentity jdoe/root@REALM
+  GSSAPITrustDns yes
+Host alias
+  HostName the.name
+  GSSAPIAuthentication yes
+  GSSAPITrustDns yes
+"""
+
+
+def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[Wish | None]:
+    """Of every hop on the way to the host."""
+    (tmp_path / "ssh_config").write_text(SSH_CONFIG)
+    config = fabric.Config(runtime_ssh_path=str(tmp_path / "ssh_config"))
+    one = host(name=name, ssh=ssh)
+    return [wish_of(hop.connection, None if hop.jump else one.ssh) for hop in way_to(one, config)]
+
+
+@pytest.mark.parametrize(
+    ("name", "ssh", "wish"),
+    [
+        ("plain", {}, None),
+        ("plain", {"kerberos_host": "web1.site"}, None),
+        ("plain", {"kerberos": True}, Wish("plain")),
+        ("plain", {"kerberos": True, "kerberos_host": "web1.site"}, Wish("web1.site")),
+        ("tickets", {}, Wish("tickets", delegate=True)),
+        ("tickets", {"kerberos": False}, None),
+        ("named", {"kerberos_host": "web1.site"}, Wish("its.own.name", "jdoe/root@REALM")),
+        ("alias", {}, Wish("the.name", ask_dns=True)),
+    ],
+)
+def test_the_inventory_decides_where_it_says_anything_and_else_ssh_config(
+    tmp_path: Path, name: str, ssh: dict[str, Any], wish: Wish | None
+) -> None:
+    assert wishes(tmp_path, name, **ssh) == [wish]
+
+
+def test_of_a_jump_host_only_ssh_config_is_asked(tmp_path: Path) -> None:
+    jump, last = wishes(tmp_path, "behind", kerberos=True, kerberos_host="web1.site")
+    assert (jump, last) == (Wish("jump", delegate=True), Wish("web1.site"))
+    assert wishes(tmp_path, "behind", kerberos=False) == [Wish("jump", delegate=True), None]
+
+
+def test_dns_is_asked_for_the_hosts_own_name_only_where_it_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(name: str) -> tuple[str, list[str], list[str]]:
+        if name == "unknown":
+            raise OSError
+        return f"real-{name}", [], []
+
+    monkeypatch.setattr(socket, "gethostbyaddr", look_up)
+    targets = [Wish("alias").target, Wish("alias", ask_dns=True).target, Wish("unknown", ask_dns=True).target]
+    assert targets == ["alias", "real-alias", "unknown"]
+
+
+def test_the_lock_says_which_principal_and_at_which_machine() -> None:
+    assert new_release("principal jdoe@REALM").holder == f"principal jdoe@REALM ({local_user()})"
+
+
+def test_who_does_without_kerberos_does_not_read_its_library() -> None:
+    code = "import sys, ops.connection; sys.exit('gssapi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
