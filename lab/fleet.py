@@ -75,7 +75,7 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         kdc.write_krb5_conf(lab, realm)
         write_known_hosts(lab, hosts_alone)
         write_inventory(lab, hosts_alone, say)
-        browser.write_script(lab, [record for record in records if record is not realm])
+        browser.write_script(lab, records)
         _hand_over(lab)
         for record in started:
             _wait_for_services(lab, record)
