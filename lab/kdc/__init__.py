@@ -37,6 +37,8 @@ def introduce(lab: Lab, kdc: Record, hosts: Sequence[Record]) -> None:
     new = [host for host in hosts if not _root(lab, host, KEYTAB).exists()]
     if not new:
         return
+    if not wait_until(_root(lab, kdc, "run/krb5kdc.pid").exists, seconds=30):
+        raise OperatorError(f"The KDC of the lab does not start.\n{console_tail(lab, KDC)}")
     told = [f"addprinc -pw {idp.password(lab)} {name}" for name in PEOPLE]
     for host in new:
         principal = f"host/{host.server_name}"
