@@ -120,15 +120,16 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
 def small_disk(bench: Bench) -> Iterator[str]:
     """Shell text that fills the disk under what is kept on the host, which is small and that folder's own."""
     copy = "/home/poms/private/copy"
-    bench.site.root(f"cp -a {STATE} {copy}; mount -t tmpfs -o size=2m,mode=700,uid=1000,gid=1000 tmpfs {STATE}")
-    bench.site.root(f"cp -a {copy}/. {STATE}; rm -rf {copy}")
+    used = int(bench.site.root(f"cp -a {STATE} {copy}; du -sk --apparent-size {copy}").split()[0])
+    size = f"size={used + 4 * int(bench.site.root(f'find {copy} | wc -l')) + 512}k"  # a page for each file, and some
+    bench.site.root(f"mount -t tmpfs -o {size},mode=700,uid=1000,gid=1000 tmpfs {STATE}")
+    bench.site.root(f"set -e; cp -a {copy}/. {STATE}; rm -rf {copy}")
     yield f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null || :"
-    bench.site.root(
-        f"rm -f {STATE}/filler; cp -a {STATE} {copy}; umount {STATE}; cp -a {copy}/. {STATE}; rm -rf {copy}"
-    )
+    bench.site.root(f"set -e; rm -f {STATE}/filler; cp -a {STATE} {copy}; umount -l {STATE}")
+    bench.site.root(f"set -e; rm -rf {STATE}/*; cp -a {copy}/. {STATE}; rm -rf {copy}")
 
 
-@pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep", "commit"])
+@pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str, kind: str, step: str) -> None:
     bench.site.root(KINDS[kind])
