@@ -79,7 +79,7 @@ def test_a_secret_arrives_and_shows_nowhere(deployed: Site, checkout: Path, inve
     assert "hunter-hunter" in written.read_text()
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
 
-    for secret in ("tiger-tiger", "hunter-hunter", "by-hand", "lion-lion"):
+    for secret in ("tiger-tiger", "hunter-hunter", "by-hand-by-hand", "lion-lion"):
         assert not [text for text in said if secret in text]
         found = deployed.root(f"grep -rl {secret} / --exclude-dir=proc --exclude-dir=sys 2>/dev/null || :")
         for path in found.split():
