@@ -78,7 +78,7 @@ def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[o
     with (folder(lab, record.name) / "console.log").open("ab") as console:
         pipe = subprocess.PIPE
         launcher = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=console, text=True)
-    assert launcher.stdin and launcher.stdout  # noqa: S101
+    assert launcher.stdin and launcher.stdout  # noqa: S101 - for mypy: both are pipes
     with launcher.stdin, launcher.stdout:
         said = launcher.stdout.readline()
         launcher.wait()

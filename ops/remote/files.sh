@@ -64,7 +64,10 @@ keep_one() {
     if [ "$seen" = absent ]; then : >"$pending/absent.$number"; else cp -p "$path" "$pending/old.$number"; fi
 }
 
-keep_all() { each_file keep_one; }
+keep_all() {
+    each_file keep_one
+    head -c 65536 /dev/zero >"$pending/reserve" # what the way back has to note needs space on a full disk, too
+}
 
 # For $path: the file itself, behind links; its folder; and two names beside it that Apache, which loads *.conf, never
 # loads: the new file before it is renamed, and the old one until the release is kept.

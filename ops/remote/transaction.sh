@@ -42,10 +42,12 @@ gather_evidence() { # before the old files are back, and with them the old state
     done <"$pending/log_files"
 }
 
-journal() {
-    printf '%s %s\n' "$(date +%s)" "$1" >>"$pending/journal"
+journal() { # fails where there is no space to note it
+    noted=0
+    printf '%s %s\n' "$(date +%s)" "$1" >>"$pending/journal" || noted=1
     sync "$pending/journal" 2>/dev/null || sync
     say "step $1"
+    return "$noted"
 }
 
 # Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
@@ -136,6 +138,7 @@ recover() { # from a deploy that was killed after its first file changed
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending
         exec 2>>"$pending/log" >&2
+        rm -f "$pending/reserve"
         journal recover || :
         if ! put_back_files; then
             say "ended broken"
@@ -177,7 +180,7 @@ take_in_again() { # the old files are back; services that had begun to take the 
         attempt look_again
         if failed; then say "note the old files are back, but it is not as it was: $(tail -n 1 "$pending/log")"; fi
     elif [ -e "$pending/owed.before" ]; then
-        cp "$pending/owed.before" "$state_dir/owed"
+        cp "$pending/owed.before" "$state_dir/owed" || : # then a reload too many is owed
     fi
 }
 
@@ -192,6 +195,7 @@ refuse() { # nothing has changed yet, and step $2 failed ("failed"), or it is no
 give_up() { # the same once something has changed
     stop_listening
     tell_failure "$1" "$2"
+    rm -f "$pending/reserve"
     journal put-back || : # a full disk holds up no line of this
     if ! put_back_files; then
         say "ended broken"
@@ -214,7 +218,7 @@ file_away() { # how it went, and what was there before, as a release
     mv "$pending" "$folder" # from here on nothing is half-done
     finish_link
     rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.* "$folder"/door*
-    rm -f "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
+    rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
 }
 
 finish_link() { # the release that was recorded last is the running one
@@ -319,13 +323,13 @@ unwanted() { # has the operator's side said anything but "commit", or fallen sil
 
 before_swap() { # step $1 does $2: whatever fails has changed nothing
     if unwanted; then refuse unwanted "$(head -n 1 "$pending/said")"; fi
-    journal "$1"
+    journal "$1" || refuse failed "$1"
     attempt "$2"
     if failed; then refuse failed "$1"; fi
 }
 
 after_swap() { # step $1 does $2: whatever fails is put back
-    journal "$1"
+    journal "$1" || give_up failed "$1"
     attempt "$2"
     if failed; then give_up failed "$1"; fi
     if unwanted; then give_up unwanted "$(head -n 1 "$pending/said")"; fi
@@ -334,7 +338,8 @@ after_swap() { # step $1 does $2: whatever fails is put back
 note_what_is_owed() { # on disk before the first file changes
     touch "$state_dir/owed"
     cp "$state_dir/owed" "$pending/owed.before"
-    cp "$pending/reloads" "$state_dir/owed"
+    cp "$pending/reloads" "$pending/owed"
+    mv "$pending/owed" "$state_dir/owed"
     : >"$pending/swapping"
     sync
 }
@@ -347,7 +352,7 @@ reload_services() {
 }
 
 wait_for_verdict() {
-    journal verdict
+    journal verdict || give_up failed verdict
     say verdict
     IFS= read -r verdict <&5
     if [ "$verdict" != commit ]; then give_up unwanted "$verdict"; fi
@@ -372,7 +377,8 @@ before_swap keep keep_all
 before_swap prove prove_all
 before_swap look look_before
 if unwanted; then refuse unwanted "$(head -n 1 "$pending/said")"; fi
-note_what_is_owed
+attempt note_what_is_owed
+if failed; then refuse failed look; fi
 after_swap swap swap_all
 if grep -qx apache "$pending/reloads"; then after_swap configtest configtest; fi
 reload_services
