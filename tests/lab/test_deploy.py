@@ -7,16 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import read_inventory
+from ops.inventory import PROJECT, read_inventory
 from ops.templates import render
-from tests.lab.site import Site
+from tests.lab.site import Site, until
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
 
 
-def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(site: Site) -> None:
-    host = "fermicloud045"
+@pytest.fixture
+def new_host(site: Site) -> str:
+    """A host as the lab made it: an earlier test file may have deployed to it."""
+    name, theirs = "fermicloud045", (PROJECT / "lab/rootfs/etc/httpd/conf.d/ssl.conf").read_text()
+    socket = "unix:///home/poms/supervisor.sock"
+    site.poms(f"[ ! -S $HOME/supervisor.sock ] || supervisorctl -s {socket} shutdown || :", name)
+    until(lambda: site.processes("supervisord", name) + site.processes("uwsgi", name) == 0, 40, "its programs end")
+    site.root(f"rm -rf /home/poms/private /home/poms/supervisor* {CERT_SSL}", name)
+    site.root(f"cat >{SSL} <<'END_OF_FILE'\n{theirs}END_OF_FILE\nservice httpd restart", name)
+    return name
+
+
+def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(site: Site, new_host: str) -> None:
+    host = new_host
     assert site.fab("-H", host, "diff").code == 2
     first = site.fab("-H", host, "deploy", "--yes")
     assert first.code == 0, first.all
