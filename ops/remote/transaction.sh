@@ -304,9 +304,9 @@ listen() {
     watchdog=$!
 }
 
-hear() {
-    printf '%s\n' "$1" >>"$pending/said"
+hear() { # the pipe first: it is heard on a full disk, too
     printf '%s\n' "$1" >&5
+    printf '%s\n' "$1" >>"$pending/said" || :
 }
 
 stop_listening() {
