@@ -85,7 +85,7 @@ may_rename() { # in $folder; in a sticky one only what is ours
 place() { # file $1 at $path with mode $2: by rename where the folder allows it, else within the file
     find_places
     if ! may_rename; then
-        cat "$1" >"$target"
+        cat "$1" >"$target" || return 1
         sync "$target" 2>/dev/null || sync
         return
     fi
