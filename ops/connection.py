@@ -1,7 +1,9 @@
 """The line to one host: a login (`ops/login.py`), then one script a channel."""
 
 import contextlib
+import socket
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Event, Thread
 
@@ -10,7 +12,7 @@ import paramiko
 
 from ops.console import harmless
 from ops.errors import HostError, Unreachable
-from ops.login import NOTHING_TOUCHED, log_in, way_to
+from ops.login import NOTHING_TOUCHED, Hop, log_in, way_to
 from ops.masking import masked
 from ops.schema import Host
 from ops.scripts import script
@@ -150,18 +152,78 @@ class Remote:
         return ["password", self.sudo_password] if self.sudo_password else []
 
 
+class Lines:
+    """The lines to the hosts of one verb. Those to `ahead` are begun at once, in the background.
+
+    What goes wrong with one that was begun is told when it is taken up; to be entered, so that none is left open.
+    """
+
+    def __init__(self, config: fabric.Config, ahead: Iterable[Host] = ()) -> None:
+        self._config = config
+        self._begun = {host.name: _begin(host, config) for host in ahead}
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for begun in self._begun.values():  # nobody asked for it after all; a login under way is not waited for
+            begun.add_done_callback(_leave_begun)
+
+    @contextlib.contextmanager
+    def connect(self, host: Host) -> Iterator[Remote]:
+        """Log in to `host`. Raises Unreachable, which says what to do, if that cannot be done or trusted.
+
+        Raises BadInput where a file that the inventory names for the login is not there.
+        """
+        begun = self._begun.pop(host.name, None)
+        hops = begun.result() if begun else _log_in(host, self._config)
+        last = hops[-1].connection
+        try:
+            yield Remote(host, last, self._config.sudo.password, who(last))
+        finally:
+            _leave(last)
+
+
 @contextlib.contextmanager
 def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
-    """Log in to `host`. Raises Unreachable, which says what to do, if that cannot be done or trusted.
+    """Log in to one host, as `Lines.connect`."""
+    with Lines(config) as lines, lines.connect(host) as remote:
+        yield remote
 
-    Raises BadInput where a file that the inventory names for the login is not there.
-    """
+
+def _begin(host: Host, config: fabric.Config) -> "Future[list[Hop]]":
+    begun: Future[list[Hop]] = Future()
+
+    def log_in_and_tell() -> None:
+        try:
+            begun.set_result(_log_in(host, config))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the line is taken up
+            begun.set_exception(error)
+
+    Thread(target=log_in_and_tell, daemon=True).start()
+    return begun
+
+
+def _log_in(host: Host, config: fabric.Config) -> list[Hop]:
     hops = way_to(host, config)
     try:
         log_in(hops)
-        last = hops[-1].connection
-        yield Remote(host, last, config.sudo.password, who(last))
-    finally:
-        with contextlib.suppress(OSError, EOFError):  # jump hosts stay, for the next host behind them
-            hops[-1].connection.close()
-            hops[-1].connection.client.close()  # Fabric leaves open what is not logged in yet
+    except BaseException:
+        _leave(hops[-1].connection)
+        raise
+    return hops
+
+
+def _leave_begun(begun: "Future[list[Hop]]") -> None:
+    if not begun.exception():
+        _leave(begun.result()[-1].connection)
+
+
+def _leave(connection: fabric.Connection) -> None:
+    """Close a line to a host; jump hosts stay, for the next host behind them."""
+    with contextlib.suppress(OSError, EOFError, AttributeError):  # there may be no session yet
+        # Without it paramiko's reader sees only after a tenth of a second that its socket is closed.
+        connection.client.get_transport().sock.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError, EOFError):
+        connection.close()
+        connection.client.close()  # Fabric leaves open what is not logged in yet

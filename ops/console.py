@@ -5,13 +5,14 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from ops.hiding import Line, comparison
 from ops.masking import masked
+
+if TYPE_CHECKING:  # rich is loaded when something is drawn: it takes as long as a login
+    from rich.console import Console
+    from rich.text import Text
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -36,7 +37,13 @@ def _escaped(char: str) -> str:
 
 def say(text: str = "", style: str = "", *, err: bool = False) -> None:
     """Print `text` as it is, harmless and without secrets, on standard output or (`err`) standard error."""
-    _console(err).print(Text(harmless(masked(text)), style=style), soft_wrap=True)
+    words, stream = harmless(masked(text)), _stream(err)
+    if not stream.isatty():
+        print(words, file=stream)
+        return
+    from rich.text import Text
+
+    _console(err).print(Text(words, style=style), soft_wrap=True)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -44,6 +51,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     Only the last column is broken into lines: a name that is split cannot be copied.
     """
+    from rich.table import Table
+
     cells = [[_cell(cell) for cell in row] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     widths = [max([len(head), *(row[n].cell_len for row in cells)]) for n, head in enumerate(headings)]
@@ -108,14 +117,23 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _cell(cell: str) -> Text:
+def _cell(cell: str) -> "Text":
+    from rich.text import Text
+
     text = harmless(masked(cell))
     return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
 
 
-def _console(err: bool = False) -> Console:
+def _console(err: bool = False) -> "Console":
     # Made anew each time: tests and pipes exchange the streams. Piped output keeps its lines whole.
+    from rich.console import Console
+
+    stream = _stream(err)
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
+
+
+def _stream(err: bool) -> TextIO:
     stream = sys.stderr if err else sys.stdout
     if isinstance(stream, io.TextIOWrapper):  # what its encoding cannot hold is written out, not the end of all
         stream.reconfigure(errors="backslashreplace")
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
+    return stream

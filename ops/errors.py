@@ -56,6 +56,9 @@ class Unreachable(HostError):
     ended = "not reached"
 
 
+WAIT = "wait for it, or ask whoever it is"
+
+
 class LockHeld(HostError):
     """Another deploy is at work on the host."""
 

@@ -22,8 +22,8 @@ class Answer(Generic[Result]):
     error: OperatorError | None = None
 
 
-def ask_all(hosts: list[Host], ask: Callable[[Host], Result]) -> list[Answer[Result]]:
-    """`ask` every host, ten at once; the answers are in the order of `hosts`, and one error stops nobody else."""
+def ask_all(hosts: list[Host], ask: Callable[[Host], Result], parallel: int = AT_ONCE) -> list[Answer[Result]]:
+    """`ask` every host, `parallel` at once; the answers come in the order of `hosts`, and an error stops no other."""
 
     def one(host: Host) -> Answer[Result]:
         try:
@@ -33,7 +33,7 @@ def ask_all(hosts: list[Host], ask: Callable[[Host], Result]) -> list[Answer[Res
 
     if len(hosts) == 1:
         return [one(hosts[0])]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(parallel) as pool:
         return list(pool.map(one, hosts))
 
 

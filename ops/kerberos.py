@@ -3,6 +3,7 @@
 The package gssapi is asked for only where it is wanted: a plain installation has none (docs/decisions/kerberos.md).
 """
 
+import os
 import socket
 from dataclasses import dataclass
 from threading import Thread
@@ -11,6 +12,7 @@ from typing import Any
 import fabric
 
 from ops.schema import Ssh
+from ops.tickets import missing_cache
 
 FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et): RFC 4120's own numbers come first
 NOT_KNOWN, EXPIRED = 7, 32
@@ -133,6 +135,8 @@ def begin(wish: Wish, limit: float) -> Initiator:
 
     Raises Refused.
     """
+    if missing := missing_cache(os.environ, os.getuid()):
+        raise Refused(f"you have no Kerberos ticket (there is no file {missing})", _KINIT)
     try:
         import gssapi  # noqa: F401 - seen to be there
     except ImportError:

@@ -119,7 +119,7 @@ def _if_valid(kind: Any, value: Any, otherwise: Any) -> Any:
 class Table(BaseModel):
     """One table of the inventory: unknown keys are refused, nothing is converted, nothing changes later."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False, defer_build=True)
 
 
 class Ssh(Table):

@@ -4,6 +4,7 @@ The tree mirrors the host: `templates/home/…` lands in the account's home, `te
 server root; a file or folder whose name begins with `_` is a part of others and is never deployed.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -11,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 import jinja2
+import jinja2.bccache
 
 from ops import apache, hiding, masking, supervisor, uwsgi
 from ops.errors import BadInput
@@ -166,6 +168,7 @@ def _service(host: Host, path: str) -> str:
 def _environment(tree: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(tree),
+        bytecode_cache=_Compiled(tree),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -181,6 +184,19 @@ def _environment(tree: Path) -> jinja2.Environment:
         "ini_lines": uwsgi.ini_lines,
     }
     return environment
+
+
+class _Compiled(jinja2.FileSystemBytecodeCache):
+    """Compiled templates, kept beside the tree as Python keeps modules: to compile takes as long as a login."""
+
+    def __init__(self, tree: Path) -> None:
+        super().__init__(str(tree.with_name(f".{tree.name}-compiled")))
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep one, where the folder can be written."""
+        with contextlib.suppress(OSError):
+            Path(self.directory).mkdir(mode=0o700, exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 def _line(error: BaseException, tree: Path) -> str:

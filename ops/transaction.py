@@ -11,7 +11,7 @@ from threading import Event
 
 from ops import door
 from ops.connection import Dialogue, Heartbeat, Remote
-from ops.errors import HostError, LockHeld, Unreachable
+from ops.errors import WAIT, HostError, LockHeld, Unreachable
 from ops.hiding import recorded
 from ops.outside import WELL, ask_from_outside, what_got_worse
 from ops.plan import Plan, reload_ways
@@ -24,7 +24,6 @@ from ops.templates import RenderedFile
 _under_way: set[Dialogue] = set()
 _interrupted = Event()
 
-WAIT = "wait for it, or ask whoever it is"
 STEPS = {
     "stage": "sending the new files",
     "directories": "making folders",

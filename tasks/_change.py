@@ -4,10 +4,11 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import BadInput, HostError, LockHeld, OperatorError
+from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
 from ops.fleet import Answer, roll_out
 from ops.hiding import shown_lines, values
 from ops.masking import MARK, conceal_words
@@ -17,8 +18,10 @@ from ops.releases import Release, new_release
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
 from ops.templates import RenderedFile
-from ops.transaction import WAIT, Outcome, carry_out, interrupt
 from tasks._verb import show_error
+
+if TYPE_CHECKING:
+    from ops.transaction import Outcome
 
 LEAST_FREE = 1024  # kB
 DONE = {
@@ -56,6 +59,11 @@ def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: boo
             show_error(error)
             raise
 
+    def interrupt() -> None:
+        from ops.transaction import interrupt
+
+        interrupt()
+
     answers = roll_out(hosts, one, parallel, interrupt)
     if len(hosts) > 1:
         console.table(("host", "how it ended"), [(answer.host.name, _ending(answer)) for answer in answers])
@@ -82,7 +90,7 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, f
             conceal_words(part, change.after)
     if not yes and not console.confirm(f"Do this to {plan.host.name}?"):
         raise HostError(plan.host.name, "not done: you said no", left="everything", outcome="not done")
-    outcome = carry_out(remote, plan, release, functools.partial(_step, plan.host))
+    outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
         _report(plan, outcome)
     return f"committed: release {outcome.release}"
@@ -123,7 +131,7 @@ def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
     plan = make_plan(remote.host, [], snapshot)
     if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
         plan = replace(plan, supervisord="")  # it may be down on purpose
-    carry_out(remote, plan, new_release(remote.who, "recovery"), functools.partial(_step, remote.host))
+    _carry_out(remote, plan, new_release(remote.who, "recovery"))
 
 
 def show_plan(plan: Plan) -> None:
@@ -177,11 +185,17 @@ def _refuse_open_secrets(plan: Plan) -> None:
         )
 
 
+def _carry_out(remote: Remote, plan: Plan, release: Release) -> "Outcome":
+    from ops.transaction import carry_out  # a deploy that finds nothing to do needs none of it
+
+    return carry_out(remote, plan, release, functools.partial(_step, plan.host))
+
+
 def _step(host: Host, text: str) -> None:
     console.say(f"{host.name}: {text}", "dim")
 
 
-def _report(plan: Plan, outcome: Outcome) -> None:
+def _report(plan: Plan, outcome: "Outcome") -> None:
     done = {change.wanted.path: DONE.get(change.kind, change.kind) for change in plan.changed}
     if plan.apache:
         done["Apache"] = f"{plan.apache} done, answering"

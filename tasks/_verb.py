@@ -1,6 +1,7 @@
 """What makes a function a verb: its hosts come from the inventory, its errors are for the operator."""
 
 import functools
+import gc
 import json
 import sys
 import traceback
@@ -35,6 +36,7 @@ class OncePerVerb(fabric.Executor):  # type: ignore[misc] # fabric is untyped
             raise Exit("Nothing was run: --dry is not heeded by these verbs; `fab diff` is the dry run.", code=3)
         if self.core.remainder:
             raise Exit("Nothing was run: '-- COMMAND' belongs to no verb of poms-ops.", code=3)
+        gc.enable()
         plain = [Call(call) if isinstance(call, Task) else call for call in calls]
         return [call.clone(into=_Call) for call in plain]
 

@@ -6,23 +6,27 @@ from typing import Any
 from ops import console
 from ops.apache_control import control, need_reload
 from ops.connection import connect
-from ops.fleet import ask_all, change_in_turn
+from ops.fleet import AT_ONCE, change_in_turn
 from ops.schema import Host
-from tasks._verb import chosen, print_json, show_error, verb
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import chosen, print_json, verb
 
 
-@verb(help={"json": "Print one JSON document: per host, whether Apache accepts its configuration, or the error."})
-def check_apache(context: Any, json: bool = False) -> int:
+@verb(
+    help={
+        "json": "Print one JSON document: per host, whether Apache accepts its configuration, or the error.",
+        **PARALLEL_HELP,
+    }
+)
+def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Test Apache's configuration as it is on the host. Without -H: all hosts of the inventory."""
-    answers = ask_all(chosen(everywhere=True), functools.partial(_control, context.config, ""))
+    answers = ask_hosts(context, parallel, lambda remote: control(remote, ""))
     if json:
         print_json({a.host.name: {"error": str(a.error)} if a.error else {"ok": True} for a in answers})
     for answer in [] if json else answers:
-        if answer.error:
-            show_error(answer.error)
-        else:
+        if not answer.error:
             console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
-    return 1 if any(answer.error for answer in answers) else 0
+    return code_of(answers)
 
 
 @verb()
@@ -48,8 +52,6 @@ def restart_apache(context: Any) -> None:
 def _control(config: Any, action: str, host: Host) -> None:
     with connect(host, config) as remote:
         control(remote, action)
-    if action:
-        console.say(
-            f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}",
-            "green",
-        )
+    console.say(
+        f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}", "green"
+    )

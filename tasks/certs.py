@@ -4,11 +4,11 @@ from typing import Any
 
 from ops import console
 from ops.certs import KINDS, Ending, read_endings
-from ops.connection import connect
 from ops.errors import BadInput
-from ops.fleet import Answer, ask_all
+from ops.fleet import AT_ONCE, Answer
 from ops.schema import Host
-from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import print_json, verb
 
 
 @verb(
@@ -16,34 +16,25 @@ from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
         "days": "Warn of what ends within this many days (0, the default: as the inventory says).",
         "all": "Show every trusted CA and revocation list, not only the one of each kind that ends first.",
         "json": "Print one JSON document: per host, a list of certificates and lists, the soonest end first.",
+        **PARALLEL_HELP,
     }
 )
-def certs(context: Any, days: int = 0, all: bool = False, json: bool = False) -> int:
+def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show how long host certificates, trusted CAs, revocation lists and the service provider's certificates hold.
 
     Exit code 2 if one ends soon, is over or cannot be read. Without -H: all hosts of the inventory.
     """
     if not 0 <= days <= 3650:
         raise BadInput(f"--days={days}: must be from 0 to 3650. Nothing was touched.")
-
-    def ask(host: Host) -> list[Ending]:
-        with connect(host, context.config) as remote:
-            return read_endings(remote)
-
-    answers = ask_all(chosen(everywhere=True), ask)
+    answers = ask_hosts(context, parallel, read_endings)
     if json:
         print_json({a.host.name: _facts(a, days) for a in answers})
     else:
         rows = [row for answer in answers for row in _rows(answer, days, everything=all)]
         if rows:
             console.table(("host", "holds for", "what", "name", "file"), rows)
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-    if any(answer.error for answer in answers):
-        return 1
     due = any(one.is_due(_limit(answer.host, days)) for answer in answers for one in answer.result or [])
-    return NEEDS_ATTENTION if due else 0
+    return code_of(answers, attention=due)
 
 
 def _limit(host: Host, days: int) -> int:

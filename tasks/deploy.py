@@ -3,16 +3,17 @@
 from typing import Any
 
 from ops import console
-from ops.connection import connect
+from ops.connection import Lines, Remote
 from ops.errors import HostError
-from ops.fleet import ask_all
+from ops.fleet import AT_ONCE
 from ops.plan import UNCHANGED, Plan, make_plan
 from ops.releases import is_behind, new_release
 from ops.schema import Host
 from ops.snapshot import probe
 from ops.templates import RenderedFile, render
 from tasks._change import ROLLING_HELP, carry_out_plan, change_rolling, look_and_mend, show_plan
-from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import chosen, print_json, verb
 
 
 @verb(help=ROLLING_HELP)
@@ -24,16 +25,17 @@ def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int =
     the rest. Without -H: the default host of the inventory.
     """
     hosts = chosen(everywhere=False)
-    rendered = {host.name: render(host) for host in hosts}
+    with Lines(context.config, ahead=hosts[:1]) as lines:
+        rendered = {host.name: render(host) for host in hosts}
 
-    def change(host: Host) -> str:
-        return _deploy_one(context.config, host, rendered[host.name], yes, force)
+        def change(host: Host) -> str:
+            return _deploy_one(lines, host, rendered[host.name], yes, force)
 
-    return change_rolling(hosts, change, yes=yes, parallel=parallel)
+        return change_rolling(hosts, change, yes=yes, parallel=parallel)
 
 
-def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, force: bool) -> str:
-    with connect(host, config) as remote:
+def _deploy_one(lines: Lines, host: Host, wanted: list[RenderedFile], yes: bool, force: bool) -> str:
+    with lines.connect(host) as remote:
         snapshot = look_and_mend(remote, wanted)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
@@ -51,18 +53,25 @@ def _deploy_one(config: Any, host: Host, wanted: list[RenderedFile], yes: bool, 
         return carry_out_plan(remote, plan, new_release(remote.who), yes=yes, force=force)
 
 
-@verb(help={"json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded."})
-def diff(context: Any, json: bool = False) -> int:
+@verb(
+    help={
+        "json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded.",
+        **PARALLEL_HELP,
+    }
+)
+def diff(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show what a deploy would change, and touch nothing. Exit code 2 if there is a difference.
 
     Without -H: all hosts of the inventory.
     """
-    hosts = chosen(everywhere=True)
-    rendered = {host.name: render(host) for host in hosts}
+    rendered: dict[str, list[RenderedFile]] = {}
 
-    def ask(host: Host) -> Plan:
-        with connect(host, context.config) as remote:
-            snapshot = probe(remote, rendered[host.name])
+    def prepare(hosts: list[Host]) -> None:
+        rendered.update({host.name: render(host) for host in hosts})
+
+    def ask(remote: Remote) -> Plan:
+        host = remote.host
+        snapshot = probe(remote, rendered[host.name])
         if snapshot.lock:
             console.say(f"{host.name}: a deploy is at work: {snapshot.lock}", "yellow", err=True)
         if snapshot.unfinished:
@@ -70,17 +79,13 @@ def diff(context: Any, json: bool = False) -> int:
             console.say(f"{host.name}: {said}", "yellow", err=True)
         return make_plan(host, rendered[host.name], snapshot)
 
-    answers = ask_all(hosts, ask)
+    answers = ask_hosts(context, parallel, ask, prepare)
     if json:
         print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in answers})
     for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-        elif answer.result and not json:
+        if answer.result and not json:
             show_plan(answer.result)
-    if any(answer.error for answer in answers):
-        return 1
-    return NEEDS_ATTENTION if any(answer.result and not answer.result.is_empty for answer in answers) else 0
+    return code_of(answers, attention=any(a.result and not a.result.is_empty for a in answers))
 
 
 def _facts(plan: Plan) -> dict[str, object]:

@@ -4,41 +4,37 @@ from typing import Any
 
 from ops import console
 from ops.certs import read_endings
-from ops.connection import connect
+from ops.connection import Remote
 from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
-from ops.fleet import ask_all
+from ops.fleet import AT_ONCE
 from ops.schema import Host
 from ops.templates import render
-from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import print_json, verb
 
 
-@verb(help={"json": "Print one JSON document: per host, a list of what was looked at."})
-def doctor(context: Any, json: bool = False) -> int:
+@verb(help={"json": "Print one JSON document: per host, a list of what was looked at.", **PARALLEL_HELP})
+def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Look at everything that must hold before a deploy, and say what to do about what does not.
 
     Exit code 2 if something is wrong. Without -H: all hosts of the inventory.
     """
 
-    def ask(host: Host) -> list[Finding]:
-        with connect(host, context.config) as remote:
-            asked = [*remote.password_lines(), *request(host, render(host))]
-            facts = parse([*remote.ask("doctor", asked), f"fact who {remote.who}"])
-            return diagnose(host, facts, read_endings(remote))
+    def ask(remote: Remote) -> list[Finding]:
+        host = remote.host
+        asked = [*remote.password_lines(), *request(host, render(host))]
+        facts = parse([*remote.ask("doctor", asked), f"fact who {remote.who}"])
+        return diagnose(host, facts, read_endings(remote))
 
-    answers = ask_all(chosen(everywhere=True), ask)
+    answers = ask_hosts(context, parallel, ask)
     if json:
         print_json({a.host.name: [vars(one) for one in a.result or []] for a in answers if not a.error})
     else:
         for answer in answers:
             if answer.result:
                 _show(answer.host, answer.result)
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-    if any(answer.error for answer in answers):
-        return 1
     wrong = any(one.level == WRONG for answer in answers for one in answer.result or [])
-    return NEEDS_ATTENTION if wrong else 0
+    return code_of(answers, attention=wrong)
 
 
 def _show(host: Host, findings: list[Finding]) -> None:

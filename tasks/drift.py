@@ -3,31 +3,38 @@
 from typing import Any
 
 from ops import console
-from ops.connection import connect
+from ops.connection import Remote
 from ops.drift import SAME, find_drift, places, unmanaged
-from ops.fleet import ask_all
+from ops.fleet import AT_ONCE
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
-from ops.templates import render
-from tasks._verb import NEEDS_ATTENTION, chosen, print_json, show_error, verb
+from ops.templates import RenderedFile, render
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import print_json, verb
 
 
-@verb(help={"json": "Print one JSON document: per host, each file's state, and the files that nobody manages."})
-def drift(context: Any, json: bool = False) -> int:
+@verb(
+    help={
+        "json": "Print one JSON document: per host, each file's state, and the files that nobody manages.",
+        **PARALLEL_HELP,
+    }
+)
+def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Tell for each managed file whether it was edited on the host or its template changed. For scripts and cron.
 
     Exit code 0: as wanted; 2: something differs; 1: a host could not be asked. Files in our places that nobody
     manages are listed and change no exit code. Without -H: all hosts of the inventory.
     """
-    hosts = chosen(everywhere=True)
-    rendered = {host.name: render(host) for host in hosts}
+    rendered: dict[str, list[RenderedFile]] = {}
 
-    def ask(host: Host) -> Snapshot:
-        with connect(host, context.config) as remote:
-            return probe(remote, rendered[host.name], places(host))
+    def prepare(hosts: list[Host]) -> None:
+        rendered.update({host.name: render(host) for host in hosts})
+
+    def ask(remote: Remote) -> Snapshot:
+        return probe(remote, rendered[remote.host.name], places(remote.host))
 
     report: dict[str, Any] = {}
-    answers = ask_all(hosts, ask)
+    answers = ask_hosts(context, parallel, ask, prepare)
     for answer in answers:
         name = answer.host.name
         if answer.result is None:
@@ -39,13 +46,8 @@ def drift(context: Any, json: bool = False) -> int:
         print_json(report)
     else:
         console.table(("host", "file", "state"), [row for name in report for row in _rows(name, report[name])])
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-    if any(answer.error for answer in answers):
-        return 1
-    differs = any(state != SAME for facts in report.values() for state in facts["files"].values())
-    return NEEDS_ATTENTION if differs else 0
+    differs = any(state != SAME for facts in report.values() for state in facts.get("files", {}).values())
+    return code_of(answers, attention=differs)
 
 
 def _rows(name: str, facts: dict[str, Any]) -> list[tuple[str, str, str]]:

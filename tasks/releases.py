@@ -6,35 +6,28 @@ from typing import Any
 from ops import console
 from ops.connection import Remote, connect
 from ops.errors import HostError
-from ops.fleet import ask_all, change_in_turn
+from ops.fleet import AT_ONCE, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
 from tasks._change import ROLLING_HELP, carry_out_plan, change_rolling, look, look_and_mend, mend_unfinished
-from tasks._verb import chosen, print_json, show_error, verb
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import chosen, print_json, verb
 
 
-@verb(help={"json": "Print one JSON document: per host, a list of releases, the oldest first."})
-def releases(context: Any, json: bool = False) -> int:
+@verb(help={"json": "Print one JSON document: per host, a list of releases, the oldest first.", **PARALLEL_HELP})
+def releases(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show what was deployed: when, by whom, from which commit, what changed, how it ended.
 
     Without -H: all hosts of the inventory.
     """
-
-    def ask(host: Host) -> list[PastRelease]:
-        with connect(host, context.config) as remote:
-            return read_releases(remote)
-
-    answers = ask_all(chosen(everywhere=True), ask)
+    answers = ask_hosts(context, parallel, read_releases)
     if json:
         print_json({a.host.name: [vars(r) for r in a.result or []] for a in answers if not a.error})
     else:
         rows = [(answer.host.name, *_row(release)) for answer in answers for release in answer.result or []]
         console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-    return 1 if any(answer.error for answer in answers) else 0
+    return code_of(answers)
 
 
 @verb(

@@ -5,11 +5,12 @@ from typing import Any
 
 from ops import capacity, console
 from ops.certs import KINDS, Ending, read_endings
-from ops.connection import connect
-from ops.fleet import Answer, ask_all
+from ops.connection import Remote
+from ops.fleet import AT_ONCE, Answer
 from ops.programs import ProgramState, Report, ask_supervisord
 from ops.schema import Host
-from tasks._verb import NEEDS_ATTENTION, chosen, inventory, print_json, show_error, verb
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import inventory, print_json, verb
 
 
 @dataclass(frozen=True)
@@ -26,32 +27,31 @@ class Seen:
         return self.report.supervisord != "up" or broken or bool(self.ending)
 
 
-@verb(help={"json": "Print one JSON document: per host, supervisord's state, each program's, and what ends soon."})
-def status(context: Any, json: bool = False) -> int:
+@verb(
+    help={
+        "json": "Print one JSON document: per host, supervisord's state, each program's, and what ends soon.",
+        **PARALLEL_HELP,
+    }
+)
+def status(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show each program's state, process and uptime, and what ends soon. Exit code 2 if something needs attention.
 
     Without -H: all hosts of the inventory.
     """
 
-    def ask(host: Host) -> Seen:
-        with connect(host, context.config) as remote:
-            report = ask_supervisord(remote, "states")
-            endings = read_endings(remote)
-        return Seen(report, [one for one in endings if one.is_due(host.certificates.warn_days)])
+    def ask(remote: Remote) -> Seen:
+        report = ask_supervisord(remote, "states")
+        warn_days = remote.host.certificates.warn_days
+        return Seen(report, [one for one in read_endings(remote) if one.is_due(warn_days)])
 
-    answers = ask_all(chosen(everywhere=True), ask)
+    answers = ask_hosts(context, parallel, ask)
     if json:
         print_json({answer.host.name: _facts(answer) for answer in answers})
     else:
         _show(answers)
         known = inventory()
         console.say(f"capacity: {capacity.in_words(known.hosts.values(), known.fleet)}")
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-    if any(answer.error for answer in answers):
-        return 1
-    return NEEDS_ATTENTION if any(answer.result and answer.result.needs_attention for answer in answers) else 0
+    return code_of(answers, attention=any(a.result and a.result.needs_attention for a in answers))
 
 
 def _show(answers: list[Answer[Seen]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops import console, masking
+from ops import console, masking, transaction
 from ops.errors import HostError
 from ops.hiding import (
     Hidden,
@@ -26,7 +26,6 @@ from ops.releases import Release
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile
 from ops.transaction import _request
-from tasks import _change
 from tasks._change import carry_out_plan, show_plan
 from tasks._verb import show_error
 from tests.unit.hosts import host
@@ -199,7 +198,7 @@ def test_an_old_secret_in_what_the_host_says_is_crossed_out(
         raise HostError("web1", "the log says: login with tiger-tiger failed")
 
     monkeypatch.setattr(masking, "_this_run", masking.Masker())
-    monkeypatch.setattr(_change, "carry_out", fail)
+    monkeypatch.setattr(transaction, "carry_out", fail)
     old = WANTED.replace("hunter2", "tiger-tiger")
     plan = make_plan(host(), [wanted()], snapshot(old, old, HIDING))
     remote: Any = None

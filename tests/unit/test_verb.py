@@ -1,15 +1,20 @@
 """What every verb has in common: it cannot run on the operator's machine, and its errors are for the operator."""
 
 import io
+import itertools
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import fabric.main
 import pytest
+from invoke.collection import Collection
+from invoke.tasks import Task
 
 from ops.inventory import PROJECT
+from tasks._index import MODULES, collection
 
 FAB = PROJECT / ".venv/bin/fab"
 
@@ -130,3 +135,24 @@ def test_hosts_are_listed_with_their_groups_and_capacity_without_a_network(fab: 
     assert "pomsgpvm01 (default)" in done.stdout
     assert "6 x 10 = 60" in done.stdout
     assert done.stdout.splitlines()[-1] == "60 + 60 = 120 requests at once"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_index_of_verbs_is_what_the_modules_have(module: str) -> None:
+    loaded = import_module(f"tasks.{module}")
+    found = getattr(loaded, "namespace", Collection(*(t for t in vars(loaded).values() if isinstance(t, Task))))
+    prefix = "lab." if module == "lab" else ""
+    assert sorted(f"{prefix}{name}" for name in found.task_names) == sorted(MODULES[module])
+
+
+@pytest.mark.parametrize(
+    ("words", "some"),
+    [
+        (["-H", "web1", "deploy", "--yes"], {"deploy", "diff"}),
+        (["drift", "lab.up"], {"drift", "lab.up", "lab.down", "lab.status"}),
+        (["--list"], set(itertools.chain(*MODULES.values()))),
+        (["--complete", "--", "fab", "deploy"], set(itertools.chain(*MODULES.values()))),
+    ],
+)
+def test_only_the_modules_of_the_verbs_that_are_named_are_loaded(words: list[str], some: set[str]) -> None:
+    assert set(collection(words).task_names) == some

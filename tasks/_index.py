@@ -1,0 +1,45 @@
+"""Which module has which verb: of a command line that names its verbs, only their modules are loaded.
+
+Loading all of them takes longer than a deploy that finds nothing to do.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from invoke.collection import Collection
+from invoke.tasks import Task
+
+MODULES = {
+    "deploy": ("deploy", "diff"),
+    "drift": ("drift",),
+    "adopt": ("adopt",),
+    "releases": ("releases", "rollback", "recover"),
+    "render": ("render",),
+    "apache": ("check-apache", "reload-apache", "restart-apache"),
+    "status": ("status",),
+    "programs": ("start-programs", "stop-programs", "restart-programs", "reload-programs", "start-supervisord"),
+    "logs": ("tail-logs",),
+    "shell": ("shell",),
+    "hosts": ("hosts",),
+    "certs": ("certs",),
+    "doctor": ("doctor",),
+    "trust": ("trust",),
+    "lab": ("lab.up", "lab.down", "lab.status"),
+}
+
+
+def collection(words: Sequence[str]) -> Collection:
+    """The verbs that `words`, a command line without its first, may name; all where it names none or is completed."""
+    named = [module for module, verbs in MODULES.items() if set(verbs) & set(words)]
+    if not named or "--complete" in words:
+        named = [*MODULES]
+    found = Collection()
+    for name in named:
+        module = import_module(f"tasks.{name}")
+        if hasattr(module, "namespace"):
+            found.add_collection(module.namespace, name)
+            continue
+        for task in vars(module).values():
+            if isinstance(task, Task):
+                found.add_task(task)
+    return found
