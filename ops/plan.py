@@ -4,7 +4,7 @@ import configparser
 import re
 from dataclasses import dataclass, field
 
-from ops import hiding
+from ops import hiding, uwsgi
 from ops.hiding import Hiding
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
@@ -20,6 +20,7 @@ CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "unchanged",
 )
 REFUSED = (EDITED, UNREADABLE)
+GRACEFUL, RESTART = "graceful", "restart-running"  # how a program takes in its file; or "signal-NAME"
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,24 @@ class Plan:
             "apply": f"supervisord: programs with new settings: {', '.join(self.replaced) or 'those it finds'}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
-        listed = [f"Apache: {self.apache}"] if self.apache else []
+        listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
-        listed += [f"{name}: {how.replace('signal-', 'reload by SIG')}" for name, how in self.programs]
+        listed += [f"{name}: {_in_words(how)}" for name, how in self.programs]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+
+
+APACHE_WORDS = {
+    "reload": "reload",
+    "restart": "restart; requests under way are lost (a sudo rule for a reload, apache.reload, would keep them)",
+}
+
+
+def _in_words(how: str) -> str:
+    if how == GRACEFUL:
+        return "reload without losing a request: a second uWSGI serves meanwhile"
+    if how == RESTART:
+        return "restart; requests under way are lost"
+    return how.replace("signal-", "reload by SIG")
 
 
 def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
@@ -124,7 +139,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
     ways = reload_ways(host, paths)
     if supervisord in ("", "apply"):
-        programs = [(name, how) for name, how, _ in ways if name not in replaced]
+        programs = [(way[0], _how_of(way, changed)) for way in ways if way[0] not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
     unread = [path for path in paths if path not in [way[2] for way in ways]]
@@ -143,9 +158,22 @@ def reload_ways(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
     """(program, how it reloads, file) for each of `paths` that a program's command names."""
     found = []
     for name, program in host.programs.items():
-        how = f"signal-{program.reload_signal}" if program.reload_signal else "restart-running"
-        found += [(name, how, path) for path in paths if _names(program, path)]
+        found += [(name, _how(host, program, path), path) for path in paths if _names(program, path)]
     return found
+
+
+def _how(host: Host, program: Program, path: str) -> str:
+    if not program.reload_signal:
+        return RESTART
+    own = path == uwsgi.ini_path(host) and uwsgi.is_uwsgi(program)
+    return GRACEFUL if own and program.reload_signal == "HUP" else f"signal-{program.reload_signal}"
+
+
+def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
+    """How a program takes in its file: what a reload cannot change takes a restart."""
+    _, how, path = way
+    change = next(change for change in changed if change.wanted.path == path)
+    return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
 
 
 def _names(program: Program, path: str) -> bool:

@@ -3,12 +3,16 @@
 import base64
 import difflib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ops import uwsgi
 from ops.connection import Remote
 from ops.errors import BadInput, HostError
+from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
 from ops.snapshot import place_lines
+from ops.supervisor import log_files
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
 
@@ -41,22 +45,46 @@ class Report:
     programs: list[ProgramState]
     done: list[dict[str, object]]
     orphans: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None) -> Report:
-    """Do `action` (see remote/programs.sh) with the programs `names`. Raises HostError if it failed."""
+def app_lines(host: Host) -> Iterator[str]:
+    """What a request says of the app and its uWSGI (remote/uwsgi.sh)."""
+    name = uwsgi_program(host)
+    logs = log_files(name, host.programs[name], host.log_dir) if name else {}
+    yield f"app {host.app.listen}"
+    yield f"app {host.app.check_path or host.app.path}"
+    yield f"app {uwsgi.ini_path(host)}"
+    yield f"app {host.app.timeout}"
+    yield f"app {next(iter(logs.values()), '/dev/null')}"
+
+
+def uwsgi_program(host: Host) -> str:
+    """The program that is the app's uWSGI and can be reloaded; empty where there is none."""
+    return next((name for name, how, _ in reload_ways(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
+
+
+def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None, graceful: str = "") -> Report:
+    """Do `action` (see remote/programs.sh) with the programs `names`. Raises HostError if it failed.
+
+    `graceful` is a uWSGI that is reloaded without losing a request, where its file changed.
+    """
     request = [
         f"state_dir {remote.host.state_dir}",
         *place_lines(remote.host),
+        *app_lines(remote.host),
+        *([f"graceful {graceful}"] if graceful else []),
         f"action {action}",
         *(f"name {name}" for name in names or []),
     ]
     answer = remote.ask("programs", request)
-    state, pid, facts, failed, evidence, orphans = "", "", [], False, "", ""
+    state, pid, facts, failed, evidence, orphans, notes = "", "", [], False, "", "", []
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "supervisord":
             state, _, pid = value.partition(" ")
+        elif kind == "note":
+            notes.append(value)
         elif kind == "orphans":
             orphans = value
         elif kind == "failed":
@@ -73,7 +101,12 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None)
             next_step=f"fab -H {remote.host.name} status, and fab -H {remote.host.name} tail-logs",
         )
     return Report(
-        state, int(pid) if pid else None, [_state(fact) for fact in facts if "since" in fact], facts, orphans
+        state,
+        int(pid) if pid else None,
+        [_state(fact) for fact in facts if "since" in fact],
+        facts,
+        orphans,
+        tuple(notes),
     )
 
 

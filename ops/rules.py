@@ -48,6 +48,8 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule
+    for rule in uwsgi.unwritable_handover(host):
+        yield ("state_dir",), rule
     for key, rule in uwsgi.unwritable(host.uwsgi):
         yield ("uwsgi", *key.split(".", 1)), rule
     for key, rule in supervisor.unwritable_supervisor(host.supervisor):

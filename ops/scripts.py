@@ -6,9 +6,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "remote"
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
     "transaction": (
-        *("supervise.py", "ask_app.py", "door.py", "lock.sh", "files.sh", "prove.sh", "door.sh", "services.sh"),
+        *("supervise.py", "ask_app.py", "door.py"),
+        *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
-    "programs": ("supervise.py",),
+    "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
 

@@ -181,6 +181,7 @@ def _environment(tree: Path) -> jinja2.Environment:
         "response_headers": apache.response_headers,
         "program_options": supervisor.program_options,
         "supervisord_options": supervisor.supervisord_options,
+        "handover_socket": uwsgi.handover_socket,
         "ini_lines": uwsgi.ini_lines,
     }
     return environment

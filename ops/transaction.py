@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Event
 
-from ops import door
+from ops import door, uwsgi
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import WAIT, HostError, LockHeld, Unreachable
 from ops.hiding import recorded
 from ops.outside import WELL, ask_from_outside, what_got_worse
 from ops.plan import Plan, reload_ways
+from ops.programs import app_lines
 from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import place_lines
@@ -142,8 +143,7 @@ def _request(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterato
     yield from doors
     if host.app.listen.startswith("/"):
         yield f"app_access {host.apache.account}"
-    yield f"app {host.app.listen}"
-    yield f"app {host.app.check_path or host.app.path}"
+    yield from app_lines(host)
 
 
 def _log_files(host: Host) -> list[str]:
@@ -160,7 +160,7 @@ def _parser(host: Host, file: RenderedFile) -> str:
     if file.service == "supervisord":
         return "supervisord"
     for name, _, _ in reload_ways(host, [file.path]):
-        if host.programs[name].command.split()[0].rpartition("/")[2] == "uwsgi":
+        if uwsgi.is_uwsgi(host.programs[name]):
             return "uwsgi"
     return ""
 

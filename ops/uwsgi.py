@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ops.schema import Uwsgi, UwsgiValue
+from ops.schema import Host, Program, Uwsgi, UwsgiValue
 
 # What the file holds already, and how else to set it.
 WRITTEN_BY_TEMPLATE = {
@@ -29,8 +29,38 @@ WRITTEN_BY_TEMPLATE = {
     "cheaper-initial": "set uwsgi.cheaper-initial",
     "reload-on-as": "set uwsgi.reload-on-as",
     "evil-reload-on-as": "set uwsgi.evil-reload-on-as",
+    "zerg-server": "it is always where a reload finds it",
 }
 _SOCKET_BYTES = 102  # bind_to_unix in core/socket.c
+
+
+SOCKETS = re.compile(r"(.+-)?socket|https?|listen|chmod|(socket-)?protocol")
+
+
+def is_uwsgi(program: Program) -> bool:
+    """Whether the program's command starts uWSGI."""
+    return program.command.split()[0].rpartition("/")[2] == "uwsgi"
+
+
+def ini_path(host: Host) -> str:
+    """uWSGI's own file, as in the production document."""
+    return f"{host.config_dir}/uwsgi-service.ini"
+
+
+def handover_socket(host: Host) -> str:
+    """Where uWSGI hands out its sockets for the time of a reload: for the account alone."""
+    return f"{host.state_dir}/uwsgi.zerg"
+
+
+def needs_restart(before: str, after: str) -> bool:
+    """Whether a reload would not do: uWSGI keeps the sockets that it has."""
+    return _sockets(before) != _sockets(after)
+
+
+def _sockets(ini: str) -> list[tuple[str, str]]:
+    lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
+    pairs = [(key.strip(), value.strip()) for key, _, value in lines]
+    return [pair for pair in pairs if SOCKETS.fullmatch(pair[0])]
 
 
 def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
@@ -55,6 +85,9 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
         "chmod-socket",
         "buffer-size",
         "socket-timeout",
+        "zerg-server",
+        "reload-mercy",
+        "worker-reload-mercy",
     }
     for name, value in uwsgi.options.items():
         rules = list(_name_rules(name))
@@ -70,6 +103,14 @@ def unwritable_listen(listen: str) -> Iterator[str]:
         yield "must not hold a colon: uWSGI takes what follows it for a port"
     if len(os.fsencode(listen)) > _SOCKET_BYTES:
         yield f"is too long for a unix socket: uWSGI takes {_SOCKET_BYTES} bytes"
+
+
+def unwritable_handover(host: Host) -> Iterator[str]:
+    """The rules that `state_dir` breaks as the folder of what uWSGI needs for a reload."""
+    if ":" not in host.home:  # of which its own rule tells
+        yield from unwritable_listen(handover_socket(host))
+    if " " in host.state_dir:
+        yield "must not hold a blank: uWSGI's hook takes what follows it for the text to write"
 
 
 @cache

@@ -1,15 +1,17 @@
-"""`start-`, `stop-`, `restart-`, `reload-programs` and `start-supervisord`."""
+"""`start-`, `stop-`, `restart-`, `reload-programs`, `reload-uwsgi` and `start-supervisord`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
+from ops.errors import BadInput
 from ops.fleet import change_in_turn
-from ops.plan import reload_ways
-from ops.programs import Report, ask_supervisord, chosen_programs, need_supervisord
+from ops.plan import GRACEFUL, reload_ways
+from ops.programs import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
 from ops.schema import Host
 from ops.templates import render
+from ops.uwsgi import ini_path
 from tasks._verb import chosen, verb
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."
@@ -45,10 +47,33 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
 
     def changed_files(host: Host, names: list[str]) -> list[str]:
         ways = reload_ways(host, [file.path for file in render(host, values=False) if file.service == "programs"])
+        ways = [way for way in ways if way[0] in names and way[1] != GRACEFUL]
         chosen_names = names if programs else []  # none named: programs that are gone from the inventory too
-        return [str(len(chosen_names)), *chosen_names, *(word for way in ways if way[0] in names for word in way)]
+        return [str(len(chosen_names)), *chosen_names, *(word for way in ways for word in way)]
 
     _change(context.config, "reload-changed", programs, changed_files)
+
+
+@verb()
+def reload_uwsgi(context: Any) -> None:
+    """Let uWSGI read its file and the app anew without losing a request, and wait until the new workers serve.
+
+    A second uWSGI serves meanwhile. Where that one does not start, the workers that serve are left alone. Without -H:
+    the default host.
+    """
+    hosts = chosen(everywhere=False)
+    for host in hosts:
+        if not uwsgi_program(host):
+            raise BadInput(
+                f"{host.name}: no program runs uwsgi with {ini_path(host)} and has reload_signal = HUP. "
+                "Nothing was touched."
+            )
+
+    def reload(host: Host) -> None:
+        with connect(host, context.config) as remote:
+            _tell(host, _ask(remote, "reload-uwsgi", [uwsgi_program(host)]), "nothing to do")
+
+    change_in_turn(hosts, reload)
 
 
 @verb()
@@ -77,19 +102,23 @@ def _change(
 
     def change(host: Host) -> None:
         with connect(host, config) as remote:
-            report = _ask(remote, action, arguments(host, names[host.name]))
+            graceful = uwsgi_program(host) if action == "reload-changed" else ""
+            graceful = graceful if graceful in names[host.name] else ""
+            report = _ask(remote, action, arguments(host, names[host.name]), graceful)
         _tell(host, report, "nothing to do: no program's files or settings changed")
 
     change_in_turn(hosts, change)
 
 
-def _ask(remote: Remote, action: str, names: list[str]) -> Report:
-    report = ask_supervisord(remote, action, names)
+def _ask(remote: Remote, action: str, names: list[str], graceful: str = "") -> Report:
+    report = ask_supervisord(remote, action, names, graceful)
     need_supervisord(remote.host, report)
     return report
 
 
 def _tell(host: Host, report: Report, nothing: str) -> None:
+    for note in report.notes:
+        console.say(f"{host.name}: {note}", "yellow")
     rows: dict[str, dict[str, object]] = {}
     for fact in report.done:
         rows.setdefault(str(fact.get("program", "supervisord")), {}).update(fact)

@@ -1,10 +1,13 @@
 # programs.sh: see, start, stop and reload what supervisord runs.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., end
+# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app WORD" five
+#           times (uwsgi.sh), "graceful NAME" (a uWSGI that is reloaded so, where its file changed), end
 # Answers:  "supervisord up PID", "supervisord down" or "supervisord deaf PID"; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+app=$(mktemp)
+graceful=
+trap 'rm -f "$log" "$app"' EXIT
 set --
 while IFS= read -r line; do
     value=${line#* }
@@ -15,13 +18,16 @@ while IFS= read -r line; do
     "activate "*) activate=$value ;;
     "action "*) asked=$value ;;
     "name "*) set -- "$@" "$value" ;;
+    "app "*) printf '%s\n' "$value" >>"$app" ;;
+    "graceful "*) graceful=$value ;;
     end) break ;;
     esac
 done
 exec 2>"$log" >&2
 
 act() {
-    if [ "$asked" = start-supervisord ]; then
+    case $asked in
+    start-supervisord)
         case $before in
         up*) ;;
         *)
@@ -29,9 +35,19 @@ act() {
             ask_supervisord await
             ;;
         esac
-    else
+        ;;
+    reload-uwsgi)
+        trap end_beside EXIT
+        reload_gracefully "$1"
+        ;;
+    *)
         ask_supervisord "$asked" "$@"
-    fi
+        if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(sed -n 3p "$app")"; then
+            trap end_beside EXIT
+            reload_gracefully "$graceful"
+        fi
+        ;;
+    esac
 }
 
 before=$(supervisord_state)

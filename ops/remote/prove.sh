@@ -196,18 +196,11 @@ prove_apache() {
     tell_proof "none Apache as it is now cannot be tried on this host either: it is tested once the files are in place"
 }
 
-# What of a uWSGI file reaches beyond the process itself, or says how many there are: left out of a trial start.
-NOT_ON_TRIAL='socket|uwsgi-socket|.*-socket|socket-.*|http.*|https.*|fd|stats.*|.*pidfile.*|daemonize.*|.*log.*|touch-.*'
-NOT_ON_TRIAL="$NOT_ON_TRIAL|.*reload.*|hook-.*|exec-.*|call-.*|as-user.*|mule.*|farm.*|.*daemon.*|legion.*|.*cron.*"
-NOT_ON_TRIAL="$NOT_ON_TRIAL|.*fifo.*|vacuum|chmod.*|chown.*|cheap.*|workers|processes|threads|master|spooler.*|zerg.*"
-NOT_ON_TRIAL="$NOT_ON_TRIAL|emperor.*|vassal.*|subscri.*|snmp.*|carbon.*|alarm.*|max-.*|min-.*|.*harakiri.*|idle|uid|gid"
-NOT_ON_TRIAL="$NOT_ON_TRIAL|cgroup.*|.*router.*|cache.*|queue.*|sharedarea.*|metrics-dir.*|die-on-idle|strict|unlink.*|print.*"
-
 # uWSGI's own parser first, in the way that touches nothing live; then a start of the candidate, one worker on a socket
 # of its own, which must answer one request.
 prove_uwsgi() {
     with_products uwsgi --strict --ini "$1" --cflags </dev/null >/dev/null
-    awk -v barred="^($NOT_ON_TRIAL)$" '/^\[uwsgi\]/ || (/^[a-zA-Z0-9]/ && $1 !~ barred)' "$1" >"$pending/trial.ini"
+    fit_for_start_beside "$1" >"$pending/trial.ini"
     with_products timeout 90 uwsgi --strict --ini "$pending/trial.ini" --socket "$pending/trial.sock" --master \
         --workers 1 --threads 2 --need-app --die-on-term --pidfile "$pending/trial.pid" </dev/null &
     trial=$!

@@ -32,7 +32,12 @@ reload_one() {
         ;;
     program-*)
         journal "reload-$name"
-        ask_supervisord "$how" "$name"
+        if [ "$how" = graceful ]; then
+            app=$pending/app
+            reload_gracefully "$name"
+        else
+            ask_supervisord "$how" "$name"
+        fi
         ;;
     esac
 }

@@ -302,6 +302,17 @@ def await_programs(_server, _names):
     settle(server, running(server, list(programs(server))))
 
 
+def is_due(_server, names):
+    """Whether file `names[1]` changed since program `names[0]` read it, as the exit code."""
+    sys.exit(not (os.path.exists(names[1]) and is_newer(names[1], names[0])))
+
+
+def is_running(server, names):
+    """Whether all of `names` run, as the exit code."""
+    there = programs(server)
+    sys.exit(any(name not in there or there[name]["statename"] != "RUNNING" for name in names))
+
+
 def shutdown(server, _names):
     server.supervisor.shutdown()
 
@@ -347,7 +358,7 @@ def states(server, _names):
 
 ACTIONS = {
     "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
-    "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+    "is-due": is_due, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
 }
 
 

@@ -9,7 +9,7 @@
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "app LISTEN" and "app PATH"; "app_access ACCOUNT", which
+#   "apache_root PATH", "apache_run", "apache_logs"; "app WORD" five times (uwsgi.sh); "app_access ACCOUNT", which
 #   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
@@ -124,6 +124,7 @@ verify_staged() { # what arrived is what was sent
 
 ended() { # however this process ends, a host that was changed half-way is put back first
     stop_listening
+    end_beside
     if [ -e "$state_dir/pending/swapping" ]; then
         pending=$state_dir/pending
         put_back_files || :

@@ -78,7 +78,7 @@ def plan_for(one: Host, path: str, before: str, after: str, supervisord: str = "
 
 def test_only_programs_whose_command_names_the_file_take_it_in() -> None:
     plan = plan_for(host(programs=PROGRAMS), INI, "a", "b")
-    assert (plan.apache, plan.supervisord, plan.programs) == ("", "", [("web", "signal-HUP")])
+    assert (plan.apache, plan.supervisord, plan.programs) == ("", "", [("web", "graceful")])
     plan = plan_for(host(programs=PROGRAMS), "/home/poms/agent.cfg", "a", "b")
     assert plan.programs == [("agent", "restart-running")]
 

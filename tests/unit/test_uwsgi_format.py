@@ -19,12 +19,15 @@ UWSGI = Path(sys.executable).with_name("pyuwsgi")
 DEFAULTS = dict(ini_lines(Uwsgi()))
 
 
+FOR_A_RELOAD = ("zerg-server", "hook-accepting1-once", "reload-mercy", "worker-reload-mercy")
+
+
 def read(path: Path, uwsgi: dict[str, Any], listen: str = "127.0.0.1:0") -> list[tuple[str, str]]:
-    """The options as uWSGI has them after all its replacing, in the order of the file."""
+    """The options as uWSGI has them after all its replacing, in the order of the file; without those for a reload."""
     wanted = host(app={"listen": listen}, uwsgi=uwsgi)
     assert not list(unwritable(wanted.uwsgi))
     path.write_bytes(next(file.content for file in render(wanted) if file.template.endswith("uwsgi-service.ini.j2")))
-    return run(path)
+    return [pair for pair in run(path) if pair[0] not in FOR_A_RELOAD]
 
 
 def run(path: Path) -> list[tuple[str, str]]:

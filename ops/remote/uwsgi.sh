@@ -1,0 +1,102 @@
+# Part of transaction.sh and programs.sh: uWSGI started from a host's file beside the one that serves.
+
+# What of a uWSGI file reaches beyond the process itself, or says how many there are: left out of such a start.
+NOT_BESIDE='socket|uwsgi-socket|.*-socket|socket-.*|http.*|https.*|fd|stats.*|.*pidfile.*|daemonize.*|.*log.*|touch-.*'
+NOT_BESIDE="$NOT_BESIDE|.*reload.*|hook-.*|exec-.*|call-.*|as-user.*|mule.*|farm.*|.*daemon.*|legion.*|.*cron.*"
+NOT_BESIDE="$NOT_BESIDE|.*fifo.*|vacuum|chmod.*|chown.*|cheap.*|workers|processes|threads|master|spooler.*|zerg.*"
+NOT_BESIDE="$NOT_BESIDE|emperor.*|vassal.*|subscri.*|snmp.*|carbon.*|alarm.*|max-.*|min-.*|.*harakiri.*|idle|uid|gid"
+NOT_BESIDE="$NOT_BESIDE|cgroup.*|.*router.*|cache.*|queue.*|sharedarea.*|metrics-dir.*|die-on-idle|strict|unlink.*|print.*"
+
+fit_for_start_beside() { # uWSGI's file $1, with nothing in it that another one has already
+    awk -v barred="^($NOT_BESIDE)$" '/^\[uwsgi\]/ || (/^[a-zA-Z0-9]/ && ($1 == "log-format" || $1 !~ barred))' "$1"
+}
+
+number_in() { # the number that option $1 has in uWSGI's file $2
+    awk -v option="$1" '$1 == option { found = $3 } END { print found + 0 }' "$2"
+}
+
+# ---- reload -----------------------------------------------------------------------------------------------------------
+# While uWSGI's master reads its file and imports the app anew, it serves nobody: for as long as the import and its
+# longest request take. So another one, made of the same file and app, serves on the same sockets meanwhile, which the
+# master hands out (zerg-server). It is started first, and where it does not answer the master is left alone.
+# Measured with other ways in docs/decisions/reload.md. Source: uWSGI's documentation, "Zerg mode" and "The Art of
+# Graceful Reloading".
+
+BEGIN_LIMIT=120 # seconds in which an app starts
+
+# Reload program $1, a uWSGI; $app is a file of five lines: where its app listens, a path that it answers, uWSGI's own
+# file, the seconds that a request may take, and the program's log.
+reload_gracefully() {
+    { read -r _ && IFS= read -r path && IFS= read -r ini && read -r mercy && IFS= read -r log; } <"$app"
+    if [ ! -S "$state_dir/uwsgi.zerg" ] || ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
+        ask_supervisord signal-HUP "$1" # it is down, or from before its file had it hand out its sockets
+        return
+    fi
+    count_workers
+    if [ "$beside" -lt 1 ]; then
+        say "note $1: no memory is free for a second uWSGI ($free kB, a worker has $each kB): requests wait while it reloads"
+        ask_supervisord signal-HUP "$1"
+        return
+    fi
+    start_beside
+    rm -f "$state_dir/uwsgi.serving"
+    ask_supervisord signal-HUP "$1"
+    await_serving "$1"
+    end_beside
+}
+
+count_workers() { # set $beside: how many of the file's workers the memory has room for, beside those that run
+    pids=$(grep -lz -F -e "$ini" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/cmdline$/status/') || :
+    # shellcheck disable=SC2086 # names of files, which hold no blank
+    each=$(awk '/^VmRSS/ { if ($2 > most) most = $2 } END { print most + 0 }' $pids /dev/null 2>/dev/null) || :
+    free=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+    beside=$(number_in workers "$ini")
+    [ "$beside" -gt 0 ] || beside=1
+    room=$((${free:-0} * 8 / 10 / (${each:-0} + 1)))
+    if [ "$room" -lt "$beside" ]; then beside=$room; fi
+}
+
+start_beside() { # fails where it does not answer
+    fit_for_start_beside "$ini" >"$state_dir/beside.ini"
+    threads=$(number_in threads "$ini")
+    set -- --workers "$beside"
+    if [ "$(number_of_sockets "$ini")" -gt 1 ]; then
+        # Its own is socket 0, the app's 1, and 2 speaks HTTP, which a second uWSGI does not know: for a worker that is
+        # never started. The host's own jobs wait.
+        set -- --workers "$((beside + 1))" --cheaper "$beside" --cheaper-initial "$beside" \
+            --cheaper-algo manual --map-socket "2:$((beside + 1))"
+    fi
+    # Whatever becomes of this script, it ends by itself; a request that it has begun it still answers.
+    with_products timeout --foreground "$((2 * BEGIN_LIMIT + mercy))" uwsgi --ini "$state_dir/beside.ini" \
+        --zerg "$state_dir/uwsgi.zerg" --socket "$state_dir/beside.sock" --pidfile "$state_dir/beside.pid" --master \
+        --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
+        --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@" </dev/null >>"$log" 2>&1 &
+    second=$!
+    if ask_app "$state_dir/beside.sock" "$path" "$BEGIN_LIMIT" "$second"; then return 0; fi
+    end_beside
+    echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
+    tail -n 20 "$log"
+    return 1
+}
+
+number_of_sockets() { awk '$1 ~ /^(uwsgi-|http-)?socket$/ { n++ } END { print n + 0 }' "$1"; }
+
+await_serving() { # program $1 has a worker that takes requests, within the time of a request and of a start
+    waited=0
+    until [ -e "$state_dir/uwsgi.serving" ]; do
+        if [ "$waited" -eq 75 ]; then
+            say "note $1: its old workers still have requests to answer, or the app is slow to import; a second uWSGI serves"
+        fi
+        if [ "$waited" -gt $((5 * (mercy + BEGIN_LIMIT))) ] || { [ -n "${listener:-}" ] && unwanted; }; then
+            echo "$1 does not serve again"
+            return 1
+        fi
+        sleep 0.2
+        waited=$((waited + 1))
+    done
+}
+
+end_beside() { # it takes no new request; those that it has begun are answered
+    if [ -s "$state_dir/beside.pid" ]; then kill -TERM "$(cat "$state_dir/beside.pid")" 2>/dev/null || :; fi
+    rm -f "$state_dir"/beside.*
+}
