@@ -41,13 +41,19 @@ kerberos: .venv/kerberos
 	touch $@
 
 # The tools that only the tests need; the lab sees to its own.
-packages: .venv/scanner/installed
+packages: .venv/scanner/installed .venv/load/installed
 	tests/packages.sh
 
 # A TLS scanner, apart: it wants older releases of what the project uses.
 .venv/scanner/installed: tests/scanner.lock .venv/installed
 	$(PYTHON) -m venv .venv/scanner
 	.venv/scanner/bin/pip install -qq --disable-pip-version-check --require-hashes -r tests/scanner.lock
+	touch $@
+
+# A client that makes a load, apart for the same reason.
+.venv/load/installed: tests/load.lock .venv/installed
+	$(PYTHON) -m venv .venv/load
+	.venv/load/bin/pip install -qq --disable-pip-version-check --require-hashes -r tests/load.lock
 	touch $@
 
 # Renew the lock after a change of pyproject.toml (docs/decisions/dependencies.md).
@@ -59,6 +65,8 @@ lock:
 	  --constraint requirements.lock - -o requirements-kerberos.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group scanner -o tests/scanner.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --group load -o tests/load.lock
 
 # Renew the reviewed renderings; read the diff before you commit it.
 expected: setup

@@ -41,10 +41,11 @@ def front(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fron
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the fault matrix and the attacks on the front door as the tests found them."""
+    """Print the fault matrix, the attacks on the front door and the loads as the tests found them."""
     if not getattr(terminalreporter.config, "workerinput", None):
         print_fault_matrix(terminalreporter)
         print_attacks(terminalreporter)
+        print_loads(terminalreporter)
 
 
 def recorded(terminalreporter: pytest.TerminalReporter, name: str, *outcomes: str) -> list[Any]:
@@ -80,3 +81,13 @@ def print_attacks(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{of}:")
         for door, protocol, cases, through in rows:
             terminalreporter.write_line(f"    {door:>5} {protocol:<8} {cases:5} cases, {through:4} got through")
+
+
+def print_loads(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the requests of a steady load during each change."""
+    rows = recorded(terminalreporter, "load", "passed", "failed")
+    if rows:
+        terminalreporter.section("requests during changes")
+        header = "| during | sent | failed | slowest quick one | slowest slow one | the change took |"
+        for row in (header, "| --- |" + " --- |" * 5, *rows):
+            terminalreporter.write_line(row)

@@ -1,0 +1,47 @@
+"""Visitors with a client certificate, at a steady rate; run by locust (tests/lab/load/__init__.py)."""
+
+import os
+from typing import Any
+
+import urllib3
+from locust import HttpUser, constant_throughput, task
+
+urllib3.disable_warnings()  # the host is asked by its address; who it is, other tests ask
+CERTIFICATE = os.environ["LOAD_CERTIFICATE"], os.environ["LOAD_KEY"]
+NAME = os.environ["LOAD_NAME"]
+
+
+class _Visitor(HttpUser):  # type: ignore[misc]
+    abstract = True
+
+    def on_start(self) -> None:
+        """Show the certificate on every connection."""
+        self.client.cert = CERTIFICATE
+        self.client.verify = False
+        self.client.headers["Host"] = NAME
+
+    def get(self, path: str, name: str) -> Any:
+        """Ask, and do not wait longer than a person would."""
+        return self.client.get(path, name=name, timeout=60)
+
+
+class Quick(_Visitor):
+    """One of many who ask for a page, each so many times a second."""
+
+    wait_time = constant_throughput(float(os.environ["LOAD_EACH"]))
+
+    @task  # type: ignore[untyped-decorator] # locust is not typed
+    def ask(self) -> None:
+        """A page that is answered at once."""
+        self.get("/poms", "quick")
+
+
+class Patient(_Visitor):
+    """One of a few who ask for what takes long, one after the other."""
+
+    fixed_count = int(os.environ["LOAD_PATIENT"])
+
+    @task  # type: ignore[untyped-decorator] # locust is not typed
+    def ask(self) -> None:
+        """A page that takes its time."""
+        self.get(f"/poms/slow?seconds={os.environ['LOAD_SLOW']}", "slow")
