@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.profile import imports, timeline
 from benchmarks.proxy import PIECE, listen
 from benchmarks.report import BEGIN, END, write
 from benchmarks.runs import Run, run
@@ -69,6 +70,27 @@ def test_the_memory_of_children_counts(tmp_path: Path) -> None:
     done = run(command, os.environ, tmp_path, look_at_memory=True)
     assert done.memory is not None
     assert done.memory > 60_000_000
+
+
+def test_imports_are_told_by_package_and_by_module_of_our_own() -> None:
+    log = """import time: self [us] | cumulative | imported package
+import time:      1500 |       1500 |   paramiko.util
+import time:      2000 |       3500 | paramiko
+import time:      4000 |       4000 | ops.schema
+a word of the verb's
+"""
+    assert [line.split(maxsplit=1) for line in imports(log).splitlines()[1:]] == [
+        ["4.0", "ops.schema"],
+        ["3.5", "paramiko"],
+    ]
+
+
+def test_steps_are_told_in_ms_since_the_start() -> None:
+    log = "noise\x1e1000.250000 Switch to new keys\nnoise\n\x1e1000.260000 of no interest\n\x1e1000.300000 Over\n"
+    assert [line.split(maxsplit=1) for line in timeline(log, 1000.0).splitlines()[2:]] == [
+        ["250.0", "key exchange done"],
+        ["300.0", "over"],
+    ]
 
 
 def test_the_proxy_is_late_and_loses_nothing() -> None:
