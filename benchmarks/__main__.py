@@ -28,6 +28,7 @@ def main() -> None:
     made = lab.Lab(state=WORK / "lab")
     lab.down(lab=made, say=_say)  # of a run that was killed
     shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir()
     results: list[Measured] = []
     try:
         for case in _cases(knobs, made):

@@ -55,7 +55,10 @@ def main() -> None:
 
 
 def imports(log: str) -> str:
-    """The packages, and modules of this project, with the most time of their own, from what `-X importtime` (microseconds) wrote."""
+    """The packages, and modules of this project, with the most time of their own.
+
+    `log` is what `-X importtime` wrote, in microseconds.
+    """
     spent: Counter[str] = Counter()
     for own, module in IMPORT_LINE.findall(log):
         package = module.partition(".")[0]
