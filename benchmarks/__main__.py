@@ -1,6 +1,7 @@
 """`make bench`: every side in turn, round after round, in a lab of its own; one table of what came out."""
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ WORK = PROJECT / "benchmarks/work"
 def main() -> None:
     """Measure, print, and write the result down. Exits with 1 where a side failed."""
     knobs, begun = read_knobs(), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))  # by way of what takes the lab down
     sides = [side for side in SIDES if side.name in knobs.sides]
     made = lab.Lab(state=WORK / "lab")
     lab.down(lab=made, say=_say)  # of a run that was killed
@@ -35,11 +37,11 @@ def main() -> None:
             results.append(_measure(case, sides, knobs, made))
     finally:
         lab.down(lab=made, say=_say)
-        if results:
-            print(f"{conditions(knobs)}\n\n{table(results)}", flush=True)
+        text = f"{conditions(knobs)}\n\n{table(results)}"
+        print(text, flush=True)
     _say(f"It took {(time.monotonic() - begun) / 60:.0f} minutes.")
     if knobs.out:
-        write(knobs.out, f"{conditions(knobs)}\n\n{table(results)}")
+        write(knobs.out, text)
         _say(f"Written to {knobs.out}.")
     if any(result.failed for result in results):
         sys.exit("A side failed, see above.")

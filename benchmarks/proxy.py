@@ -18,13 +18,18 @@ Flight = asyncio.Queue[tuple[float, bytes]]
 async def listen(delay: float, here: tuple[str, int], there: tuple[str, int]) -> asyncio.Server:
     """Pass connections to `here` on to `there`, everything `delay` seconds late in either direction."""
 
+    at_work = set()  # asyncio itself would let go of one whose near side has said its last
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
+        task = asyncio.current_task()
+        at_work.add(task)
         try:
             await _join(delay, reader, ends, there)
         except* OSError:
             pass  # one end is gone; then so is the other
         finally:
+            at_work.discard(task)
             for end in ends:
                 end.close()
 

@@ -1,6 +1,7 @@
 """The harness of `make bench`: what its table makes of the runs, what a run costs, and how late the proxy is."""
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -129,6 +130,27 @@ def test_the_proxy_is_late_and_loses_nothing() -> None:
     assert took["there and back"] >= trip
     assert took["with the handshake"] >= 2 * trip
     assert took["much"] < len(sent) / PIECE * trip / 4  # half of what it took if each piece waited for the last
+
+
+def test_the_proxy_keeps_a_line_that_is_closed_from_one_side() -> None:
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.read()
+        await asyncio.sleep(0.05)  # what was asked has ended by now, and nothing is under way
+        gc.collect()
+        writer.write(asked + b"!")
+        writer.close()
+
+    async def scene() -> bytes:
+        server = await asyncio.start_server(answer_late, "127.0.0.1", 0)
+        async with server, await listen(0.001, ("127.0.0.1", 0), server.sockets[0].getsockname()) as proxy:
+            reader, writer = await asyncio.open_connection(*proxy.sockets[0].getsockname())
+            writer.write(b"well")
+            writer.write_eof()
+            received = await reader.read()
+            writer.close()
+            return received
+
+    assert asyncio.run(asyncio.wait_for(scene(), 30)) == b"well!"
 
 
 def test_the_proxy_hangs_up_where_nobody_answers() -> None:
