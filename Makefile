@@ -1,9 +1,10 @@
 # make demo   the main job on a lab of real hosts: sets up what is missing, deploys, shows status and logs
 # make test   every test but the exhaustive ones, the lab included; what CI runs
+# make bench  how long it takes beside its peers; what it can be told is in docs/benchmarks.md
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test test-all unit lint setup kerberos packages lock expected clean
+.PHONY: demo test test-all bench unit lint setup kerberos packages lock expected clean
 
 demo: setup
 	lab/demo.sh
@@ -15,6 +16,9 @@ test: setup packages
 test-all: setup packages
 	$(MAKE) --no-print-directory kerberos
 	POMS_TEST_ALL=1 tests/run lint unit scripts lab
+
+bench: setup $(patsubst %,benchmarks/.venvs/%/installed,pyinfra ansible mitogen)
+	python -m benchmarks
 
 unit: setup
 	tests/run unit
@@ -56,6 +60,12 @@ packages: .venv/scanner/installed .venv/load/installed
 	.venv/load/bin/pip install -qq --disable-pip-version-check --require-hashes -r tests/load.lock
 	touch $@
 
+# The peers of `make bench`, each apart.
+benchmarks/.venvs/%/installed: benchmarks/peers/%.lock .venv/installed
+	$(PYTHON) -m venv benchmarks/.venvs/$*
+	benchmarks/.venvs/$*/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 # Renew the lock after a change of pyproject.toml (docs/decisions/dependencies.md).
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
@@ -67,6 +77,9 @@ lock:
 	  --group scanner -o tests/scanner.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group load -o tests/load.lock
+	for peer in pyinfra ansible mitogen; do \
+	  uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    --python-version 3.11 benchmarks/peers/$$peer.in -o benchmarks/peers/$$peer.lock || exit 1; done
 
 # Renew the reviewed renderings; read the diff before you commit it.
 expected: setup
@@ -75,4 +88,4 @@ expected: setup
 
 clean:
 	[ ! -x .venv/bin/fab ] || .venv/bin/fab lab.down
-	rm -rf .venv lab/state lab/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/.venvs benchmarks/work lab/state lab/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
