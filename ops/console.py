@@ -5,6 +5,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +23,8 @@ LAST_COLUMN = 40  # characters that the last column of a table may always have
 
 def harmless(text: str) -> str:
     """`text` with every control character but line break and tab written out, so no terminal obeys it."""
+    if text.isprintable():  # which is most of what there is, and much faster
+        return text
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in _CONTROL else _escaped(char) for char in text
     )
@@ -37,6 +40,15 @@ def _escaped(char: str) -> str:
 def say(text: str = "", style: str = "", *, err: bool = False) -> None:
     """Print `text` as it is, harmless and without secrets, on standard output or (`err`) standard error."""
     _console(err).print(Text(harmless(masked(text)), style=style), soft_wrap=True)
+
+
+def log_line(label: str, text: str, style: str) -> None:
+    """Print a line of a log at once: as `say` does, and on a terminal with `text` in its colour."""
+    shown = (harmless(masked(label)), harmless(masked(text)))
+    if sys.stdout.isatty():
+        _console().print(Text.assemble((shown[0], "cyan"), " | ", (shown[1], style)), soft_wrap=True)
+    else:  # of which there may be very many
+        print(" | ".join(shown), file=_stream(), flush=True)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -115,7 +127,12 @@ def _cell(cell: str) -> Text:
 
 def _console(err: bool = False) -> Console:
     # Made anew each time: tests and pipes exchange the streams. Piped output keeps its lines whole.
+    stream = _stream(err)
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
+
+
+def _stream(err: bool = False) -> TextIO:
     stream = sys.stderr if err else sys.stdout
     if isinstance(stream, io.TextIOWrapper):  # what its encoding cannot hold is written out, not the end of all
         stream.reconfigure(errors="backslashreplace")
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
+    return stream
