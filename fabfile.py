@@ -20,9 +20,11 @@ from tasks import (
     status,
     trust,
 )
+from tasks._pipe import end_with_the_reader
 from tasks._verb import take_over
 
 take_over(fabric.main.program)
+end_with_the_reader()
 
 namespace = Collection(
     deploy.deploy,
@@ -43,6 +45,7 @@ namespace = Collection(
     programs.reload_programs,
     programs.start_supervisord,
     logs.tail_logs,
+    logs.fetch_logs,
     shell.shell,
     hosts.hosts,
     certs.certs,

@@ -1,13 +1,15 @@
 """What the operator sees: text from hosts made harmless, tables, coloured diffs, one question."""
 
+import contextlib
 import io
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -49,6 +51,24 @@ def log_line(label: str, text: str, style: str) -> None:
         _console().print(Text.assemble((shown[0], "cyan"), " | ", (shown[1], style)), soft_wrap=True)
     else:  # of which there may be very many
         print(" | ".join(shown), file=_stream(), flush=True)
+
+
+@contextlib.contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere, while it is entered; to be told bytes done and bytes in all."""
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=_console(err=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(harmless(label), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -125,10 +145,16 @@ def _cell(cell: str) -> Text:
     return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to whoever started this (tasks/_pipe.py); rich would end the program with code 1."""
+        raise
+
+
 def _console(err: bool = False) -> Console:
     # Made anew each time: tests and pipes exchange the streams. Piped output keeps its lines whole.
     stream = _stream(err)
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
+    return _Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
 
 
 def _stream(err: bool = False) -> TextIO:

@@ -58,6 +58,31 @@ class Live:
     host: str
 
 
+def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[str]:
+    """What remote/log_reader.py answers, up to its end, with no pause of more than `silence` seconds.
+
+    Raises Unreachable where the line is lost, HostError where the host cannot read its logs.
+    """
+    dialogue = remote.start("logs", [*request, "end"])
+    dialogue.channel.settimeout(silence)
+    with Heartbeat(dialogue):
+        for fact in dialogue.lines():
+            if fact == "end":
+                return
+            if fact in ("failed", "no_python"):
+                break
+            yield fact
+        else:
+            fact = ""
+        said = dialogue.stderr()
+    told = f"; the host said:\n{said}" if said else ""
+    if fact == "no_python":
+        raise HostError(remote.host.name, "it has no Python to read logs with: python3, python2 or platform-python")
+    if fact == "failed":
+        raise HostError(remote.host.name, f"the host did not read its logs to their end{told}")
+    raise Unreachable(remote.host.name, f"the stream of log lines ended{told}")
+
+
 class HostLogs:
     """The logs of one host, and how far they are read: a second `read` goes on where the first one was cut off."""
 
@@ -80,24 +105,8 @@ class HostLogs:
         Raises Unreachable where it is, BadInput for a pattern that the host's grep refuses, HostError where the host
         cannot read its logs.
         """
-        dialogue = remote.start("logs", [*self.request(), "end"])
-        dialogue.channel.settimeout(SILENCE)
-        with Heartbeat(dialogue):
-            for fact in dialogue.lines():
-                if fact == "end":
-                    return
-                if fact in ("failed", "no_python"):
-                    break
-                yield from self.understand(fact)
-            else:
-                fact = ""
-            said = dialogue.stderr()
-        told = f"; the host said:\n{said}" if said else ""
-        if fact == "no_python":
-            raise HostError(self.host.name, "it has no Python to read logs with: python3, python2 or platform-python")
-        if fact == "failed":
-            raise HostError(self.host.name, f"the host did not read its logs to their end{told}")
-        raise Unreachable(self.host.name, f"the stream of log lines ended{told}")
+        for fact in ask_reader(remote, self.request(), SILENCE):
+            yield from self.understand(fact)
 
     def request(self) -> list[str]:
         """What the host is asked (remote/log_reader.py)."""

@@ -1,8 +1,12 @@
 """`tail-logs` and `fetch-logs`: what the hosts wrote, and what they write now."""
 
+from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
+
 from ops import console
+from ops.bundles import Wanted, fetch
 from ops.connection import connect
 from ops.errors import BadInput, OperatorError
 from ops.following import Following
@@ -55,6 +59,40 @@ def tail_logs(
             else:
                 errors.show(told)
     return errors.code or int(follow)
+
+
+@verb(
+    help={
+        "programs": PROGRAMS_HELP,
+        "since": SINCE_HELP,
+        "to": "The folder for the bundles (default: this one).",
+        "limit": "How many megabytes a bundle may have, compressed (default 1000).",
+    }
+)
+def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: str = ".", limit: int = 1000) -> int:
+    """Bring all logs, rotated files too, as HOST-logs-TIME.tar.gz, a bundle a host, one host after the other.
+
+    Without -H: all hosts of the inventory. Ends with 1 when one could not be fetched.
+    """
+    folder = Path(to)
+    if not folder.is_dir():
+        raise BadInput(f"--to={to}: there is no such folder. Nothing was connected to.")
+    if limit < 1:
+        raise BadInput(f"--limit={limit}: must be at least 1. Nothing was connected to.")
+    asked = since_line(since) if since else ""
+    hosts = [(host, chosen_logs(host, programs)) for host in chosen(everywhere=True)]
+    errors = _Errors()
+    for host, logs in hosts:
+        try:
+            with console.progress(f"{host.name}: packing") as progress, connect(host, context.config) as remote:
+                bundle = fetch(remote, Wanted(logs, asked, folder, limit), progress)
+        except OperatorError as error:
+            errors.show(error)
+            continue
+        console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", "green")
+        if bundle.missing:
+            console.say(f"{host.name}: not in it: {', '.join(bundle.missing)}", "yellow", err=True)
+    return errors.code
 
 
 class _Errors:
