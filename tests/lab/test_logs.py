@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +18,11 @@ LOG = "/home/poms/private/logs/poms/poms_joblog_agent.log"
 
 @contextmanager
 def following(
-    site: Site, *words: str, hosts: str = "pomsgpvm01"
+    site: Site, *words: str, hosts: str = "pomsgpvm01", home: Path | None = None
 ) -> "Iterator[tuple[subprocess.Popen[str], list[str]]]":
     """A running `tail-logs --follow`, and the lines that it prints, as they come."""
     lines: list[str] = []
-    with site.start("-H", hosts, "tail-logs", "--follow", *words) as running:
+    with site.start("-H", hosts, "tail-logs", "--follow", *words, home=home) as running:
 
         def read() -> None:
             assert running.stdout
@@ -225,6 +226,21 @@ def test_a_host_whose_stream_ends_is_told_at_once_and_the_others_go_on(both: Sit
         both.poms(f"echo still-here >> {LOG}")
         until(lambda: heard(lines, BOTH[0]) > before and "still-here" in "".join(lines), 10, "the other goes on")
         assert "connected again" in running.stderr.readline()
+
+
+def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path: Path) -> None:
+    jump = both.address(BOTH[1])
+    (tmp_path / ".ssh").mkdir()
+    config = f"Host {both.address()}\n  ProxyJump poms@{jump}\nHost {jump}\n  IdentityFile {both.lab.identity_file}\n"
+    (tmp_path / ".ssh/config").write_text(config)
+    with following(both, "--programs=poms_joblog_agent", home=tmp_path) as (running, lines):
+        until(lambda: heard(lines, BOTH[0]) > 0, 20, "it is followed")
+        both.root("pkill -9 -x -u poms sshd", BOTH[1])
+        assert running.stderr
+        assert "It is tried again in 1 s." in running.stderr.readline()
+        assert "connected again" in running.stderr.readline()
+        before = heard(lines, BOTH[0])
+        until(lambda: heard(lines, BOTH[0]) > before, 10, "lines come again")
 
 
 @pytest.mark.parametrize("follow", [(), ("--follow",)])

@@ -190,6 +190,16 @@ def test_since_leaves_out_what_is_older_in_rotated_files_too(shell: str, tmp_pat
     assert last_words(since="since_time 2035-01-01 00:00:00") == []
 
 
+def test_since_finds_the_first_line_among_those_of_requests_that_took_long(log: Path) -> None:
+    """Which are logged when they end, with the time at which they began."""
+    ages = [8000 - number + (600 if number % 3 else 0) for number in range(8000)]
+    log.write_text("".join(f"{stamp(age, f'request {number}')}\n" for number, age in enumerate(ages)))
+    for since in (7000, 4000, 1000):
+        first = next(number for number, age in enumerate(ages) if age <= since)
+        lines = shown("dash", logs_of(log, since=f"since_time {clock(since)}"))
+        assert [line.split()[-1] for line in lines] == [str(number) for number in range(first, 8000)]
+
+
 def test_since_shows_the_end_of_a_log_that_says_no_times(shell: str, log: Path) -> None:
     append(log, *(f"line {number}" for number in range(100)))
     assert shown(shell, logs_of(log, since="since 60"))[0] == "1 line 80"
