@@ -27,8 +27,8 @@ HOST = read_inventory(PROJECT / "hosts.toml").choose("pomsgpvm01", everywhere=Fa
 class Silent:
     """A host that says a few lines, and then nothing until it is closed; every part of a Remote in one."""
 
-    def __init__(self, facts: list[str]) -> None:
-        self.facts = facts
+    def __init__(self, host: Host, facts: list[str]) -> None:
+        self.host, self.facts = host, facts
         self.connection = self.channel = self
         self.gateway = None
         self.closed = Event()
@@ -76,7 +76,7 @@ class Fleet:
     def connect(self, host: Host) -> Iterator[Remote]:
         if host.name == self.dead:
             raise Unreachable(host.name, "dead")
-        silent = Silent(self.facts)
+        silent = Silent(host, self.facts)
         self.opened.append(silent)
         yield cast("Remote", cast("Any", silent))
 
