@@ -64,15 +64,16 @@ def _known_keys(model: type[Table], loc: tuple[int | str, ...]) -> list[str]:
 
 def unknown_key(key: str, known: list[str]) -> str:
     """The rule for a key that is none of `known`."""
-    return f"unknown key{_did_you_mean(key, known)}"
+    return f"unknown key{did_you_mean(key, known)}"
 
 
 def unknown_name(name: str, known: list[str]) -> str:
     """The rule for a name that is no host or group."""
-    return f"{name!r} is neither a host nor a group of the inventory{_did_you_mean(name, known)}"
+    return f"{name!r} is neither a host nor a group of the inventory{did_you_mean(name, known)}"
 
 
-def _did_you_mean(word: str, known: list[str]) -> str:
+def did_you_mean(word: str, known: list[str]) -> str:
+    """The nearest of `known`, or all of them, to be put behind a complaint about `word`."""
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if near:
         return f"; nearest: {', '.join(near)}"

@@ -39,12 +39,12 @@ class Dialogue:
         """Send `lines`, none of which may hold a line break."""
         try:
             self.channel.sendall("".join(f"{line}\n" for line in lines).encode())
-        except OSError as error:
+        except (OSError, EOFError) as error:
             raise self._lost(error) from None
 
     def close_input(self) -> None:
         """Tell the script that nothing more will come."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):
             self.channel.shutdown_write()
 
     def lines(self) -> Iterator[str]:
@@ -95,7 +95,8 @@ class Heartbeat:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._dialogue.close_input()
-        self._dialogue.channel.close()
+        with contextlib.suppress(OSError, EOFError):
+            self._dialogue.channel.close()
 
     def _beat(self) -> None:
         while not self._over.wait(ALIVE_EVERY):

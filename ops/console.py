@@ -1,10 +1,11 @@
 """What the operator sees: text from hosts made harmless, tables, coloured diffs, one question."""
 
+import contextlib
 import io
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from ops.hiding import Line, comparison
@@ -23,6 +24,8 @@ LAST_COLUMN = 40  # characters that the last column of a table may always have
 
 def harmless(text: str) -> str:
     """`text` with every control character but line break and tab written out, so no terminal obeys it."""
+    if text.isprintable():  # which is most of what there is, and much faster
+        return text
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in _CONTROL else _escaped(char) for char in text
     )
@@ -44,6 +47,28 @@ def say(text: str = "", style: str = "", *, err: bool = False) -> None:
     from rich.text import Text
 
     _console(err).print(Text(words, style=style), soft_wrap=True)
+
+
+def log_line(label: str, text: str, style: str) -> None:
+    """Print a line of a log at once: as `say` does, and on a terminal with `text` in its colour."""
+    shown = (harmless(masked(label)), harmless(masked(text)))
+    if sys.stdout.isatty():
+        from rich.text import Text
+
+        _console().print(Text.assemble((shown[0], "cyan"), " | ", (shown[1], style)), soft_wrap=True)
+    else:  # of which there may be very many
+        print(" | ".join(shown), file=_stream(), flush=True)
+
+
+@contextlib.contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere, while it is entered; to be told bytes done and bytes in all."""
+    from ops.terminal import transfer_bar
+
+    bar = transfer_bar(_stream(err=True))
+    with bar:
+        task = bar.add_task(harmless(label), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -125,14 +150,13 @@ def _cell(cell: str) -> "Text":
 
 
 def _console(err: bool = False) -> "Console":
-    # Made anew each time: tests and pipes exchange the streams. Piped output keeps its lines whole.
-    from rich.console import Console
+    # Made anew each time: tests and pipes exchange the streams.
+    from ops.terminal import console_on
 
-    stream = _stream(err)
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
+    return console_on(_stream(err))
 
 
-def _stream(err: bool) -> TextIO:
+def _stream(err: bool = False) -> TextIO:
     stream = sys.stderr if err else sys.stdout
     if isinstance(stream, io.TextIOWrapper):  # what its encoding cannot hold is written out, not the end of all
         stream.reconfigure(errors="backslashreplace")

@@ -12,9 +12,11 @@ from threading import Lock
 from typing import Any
 
 import fabric
+import paramiko
 
 from ops.errors import BadInput, Unreachable
 
+ALIVE = 10  # seconds in which a jump host that lives opens a channel
 MOST = 8  # jump hosts one behind the other, before it is taken for a circle
 WORD = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?/?")
 Prepare = Callable[[fabric.Connection], None]
@@ -82,6 +84,23 @@ def _made(word: str, other: fabric.Connection, config: fabric.Config, prepare: P
     prepare(made)
     with _making:
         return _jumps.setdefault((id(config), *key), Jump(made)).connection
+
+
+def try_again(connection: fabric.Connection) -> None:
+    """Have the jump hosts before `connection` logged in to anew where they are gone or could not be reached."""
+    while isinstance(connection.gateway, fabric.Connection):
+        connection = connection.gateway
+        jump = jump_of(connection)
+        if jump is None:
+            return
+        with jump.lock:
+            jump.error = None
+            try:
+                connection.transport.open_session(timeout=ALIVE).close()
+            except (OSError, EOFError, paramiko.SSHException, AttributeError):  # the last: it was never open
+                with contextlib.suppress(OSError, EOFError):
+                    connection.close()
+                    connection.client.close()
 
 
 @atexit.register

@@ -1,170 +1,166 @@
-"""The logs of a host's programs: their last lines, and the new ones of several hosts as they come."""
+"""The logs of one host: their last lines, and then the new ones, across rotation and lost connections."""
 
-import contextlib
-import queue
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from threading import Event, Thread
 
 from ops.connection import Heartbeat, Remote
-from ops.errors import BadInput, HostError, OperatorError, Unreachable
+from ops.errors import BadInput, HostError, Unreachable
+from ops.log_names import Log
 from ops.schema import Host
-from ops.supervisor import log_files
 
 SILENCE = 15.0  # seconds without a beat (the host's comes every 3) after which the line is dead
-WAITING = 1000  # lines that may wait to be shown; beyond, the hosts wait
-FAREWELL = 2.0  # seconds that the hosts get to be told that nobody reads any more
+FILES = 3  # of a log whose positions are kept: Apache's old processes write on in one that is rotated
 
 STATES = {
     "missing": "no log yet: {}",
     "unreadable": "{} cannot be read",
     "nofile": "{} is not a file",
-    "ended": "{} is followed no more: its tail was ended on the host",
+    "cut": "{} was emptied; what was written just before may be missing",
+    "gap": "the file that was read of {} is gone; what was written meanwhile may be missing",
 }
 
 
 @dataclass(frozen=True)
 class LogRequest:
-    """Which lines: the last `lines` of each log that match `pattern` (a basic regular expression, "" for all)."""
+    """Which lines of each log: the last `lines`, or those `since` (a line of the request, `ops/log_names.py`).
 
-    lines: int
-    pattern: str
+    Only those that match `pattern` (a basic regular expression, "" for all); then, with `follow`, the new ones.
+    """
+
+    lines: int = 20
+    since: str = ""
+    pattern: str = ""
+    follow: bool = False
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a log, or what is said about the log; `label` names the program."""
+    """One line of a log, or what is said about the log; `time` in seconds since the epoch, 0.0 for unknown."""
 
     host: str
     label: str
     text: str
+    time: float = 0.0
 
 
-def log_paths(host: Host, names: list[str]) -> list[tuple[str, str]]:
-    """(label, path) of each log of the programs `names`, each path once."""
-    found: dict[str, str] = {}
-    for name in names:
-        for key, path in log_files(name, host.programs[name], host.log_dir).items():
-            found.setdefault(path, f"{name} (stderr)" if key == "stderr_logfile" else name)
-    return [(label, path) for path, label in found.items()]
+@dataclass(frozen=True)
+class Remark:
+    """What is said to the operator about a host besides its lines."""
+
+    host: str
+    text: str
 
 
-class LogFacts:
-    """What remote/tail.sh says, put together to lines; `logs` are (label, path) in the order of the request."""
+@dataclass(frozen=True)
+class Live:
+    """What `host` had written so far has come; from here on lines come as they are written."""
 
-    def __init__(self, host: str, logs: list[tuple[str, str]], pattern: str = "") -> None:
-        self._host = host
-        self._logs = logs
-        self._pattern = pattern
-        self._parts: dict[str, list[str]] = {}
-
-    def read(self, fact: str) -> LogLine | None:
-        """The line that `fact` completes, if it does. Raises BadInput where the host refused the pattern."""
-        kind, _, value = fact.partition(" ")
-        number, _, text = value.partition(" ")
-        if kind == "refused":
-            raise BadInput(f"--grep={self._pattern!r} is no basic regular expression: {value.strip()}")
-        if kind in ("beat", "end"):
-            return None
-        if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= len(self._logs)):
-            return LogLine(self._host, "(not understood)", fact)
-        label, path = self._logs[int(number) - 1]
-        if kind == "part":
-            self._parts.setdefault(number, []).append(text)
-            return None
-        if kind == "line":
-            return LogLine(self._host, label, "".join([*self._parts.pop(number, []), text]))
-        if kind in STATES:
-            return LogLine(self._host, label, f"({STATES[kind].format(path)})")
-        return LogLine(self._host, "(not understood)", fact)
+    host: str
 
 
-def read_logs(remote: Remote, names: list[str], wanted: LogRequest) -> list[LogLine]:
-    """The last lines of the programs' logs. Raises BadInput for a pattern that the host's grep refuses."""
-    facts, request = _asked(remote.host, names, wanted, follow=False)
-    answer = remote.ask("tail", request)
-    lines = [line for line in map(facts.read, answer) if line]
-    if not answer or answer[-1] != "end":
-        raise HostError(remote.host.name, "the host did not send its logs to their end")
-    return lines
+def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[str]:
+    """What remote/log_reader.py answers, up to its end, with no pause of more than `silence` seconds.
 
-
-def follow_logs(remote: Remote, names: list[str], wanted: LogRequest) -> Iterator[LogLine]:
-    """The last lines and then each new one. Ends with Unreachable; BadInput as `read_logs`."""
-    facts, request = _asked(remote.host, names, wanted, follow=True)
-    dialogue = remote.start("tail", [*request, "end"])
-    dialogue.channel.settimeout(SILENCE)
+    Raises Unreachable where the line is lost, HostError where the host cannot read its logs.
+    """
+    dialogue = remote.start("logs", [*request, "end"])
+    dialogue.channel.settimeout(silence)
     with Heartbeat(dialogue):
         for fact in dialogue.lines():
-            if line := facts.read(fact):
-                yield line
+            if fact == "end":
+                return
+            if fact in ("failed", "no_python"):
+                break
+            yield fact
+        else:
+            fact = ""
         said = dialogue.stderr()
     told = f"; the host said:\n{said}" if said else ""
-    raise Unreachable(remote.host.name, f"the stream of log lines ended{told}", next_step="start it again")
+    if fact == "no_python":
+        raise HostError(remote.host.name, "it has no Python to read logs with: python3, python2 or platform-python")
+    if fact == "failed":
+        raise HostError(remote.host.name, f"the host did not read its logs to their end{told}")
+    raise Unreachable(remote.host.name, f"the stream of log lines ended{told}")
 
 
-def _asked(host: Host, names: list[str], wanted: LogRequest, *, follow: bool) -> tuple[LogFacts, list[str]]:
-    logs = log_paths(host, names)
-    request = [f"lines {wanted.lines}", f"follow {'yes' if follow else 'no'}"]
-    request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
-    return LogFacts(host.name, logs, wanted.pattern), [*request, *(f"log {path}" for _, path in logs)]
+class HostLogs:
+    """The logs of one host, and how far they are read: a second `read` goes on where the first one was cut off."""
 
-
-class Following:
-    """The logs of several hosts side by side; while entered, iterate for lines and the errors that hosts end in.
-
-    It ends when no host is left. A thread for each host, none of which keeps the process alive: the one that iterates
-    can be interrupted at any time, and leaving ends what runs on the hosts.
-    """
-
-    def __init__(
-        self,
-        programs: list[tuple[Host, list[str]]],
-        wanted: LogRequest,
-        connect: Callable[[Host], AbstractContextManager[Remote]],
-    ) -> None:
+    def __init__(self, host: Host, logs: list[Log], wanted: LogRequest) -> None:
+        self.host = host
+        self._logs = logs
         self._wanted = wanted
-        self._connect = connect
-        self._remotes: list[Remote] = []
-        self._over = Event()
-        self._said: queue.Queue[LogLine | OperatorError | None] = queue.Queue(WAITING)
-        self._threads = [Thread(target=self._follow, args=each, daemon=True) for each in programs]
+        self._positions: dict[int, dict[str, str]] = {}  # of each log's files, by what the host knows them by
+        self._states: dict[int, str] = {}
+        self._unreadable: list[str] = []
 
-    def __enter__(self) -> "Following":
-        for thread in self._threads:
-            thread.start()
-        return self
+    @property
+    def begun(self) -> bool:
+        """Whether anything was read."""
+        return bool(self._positions)
 
-    def __iter__(self) -> Iterator[LogLine | OperatorError]:
-        left = len(self._threads)
-        while left:
-            said = self._said.get()
-            if said is None:
-                left -= 1
-            else:
-                yield said
+    def read(self, remote: Remote) -> Iterator[LogLine | Remark | Live]:
+        """The lines that were not read yet; when following, until the line is lost.
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for remote in list(self._remotes):
-            with contextlib.suppress(OSError, EOFError):
-                remote.connection.close()
-        end = time.monotonic() + FAREWELL
-        while any(thread.is_alive() for thread in self._threads) and time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):  # a thread may wait for room to say something
-                self._said.get(timeout=0.05)
+        Raises Unreachable where it is, BadInput for a pattern that the host's grep refuses, HostError where the host
+        cannot read its logs.
+        """
+        for fact in ask_reader(remote, self.request(), SILENCE):
+            yield from self.understand(fact)
 
-    def _follow(self, host: Host, names: list[str]) -> None:
-        try:
-            with self._connect(host) as remote:
-                self._remotes.append(remote)
-                if self._over.is_set():
-                    return
-                for line in follow_logs(remote, names, self._wanted):
-                    self._said.put(line)
-        except OperatorError as error:
-            self._said.put(error)
-        finally:
-            self._said.put(None)
+    def request(self) -> list[str]:
+        """What the host is asked (remote/log_reader.py)."""
+        wanted = self._wanted
+        request = [f"mode {'follow' if wanted.follow else 'show'}", wanted.since or f"lines {wanted.lines}"]
+        request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
+        for number, log in enumerate(self._logs, 1):
+            positions = self._positions.get(number, {}).values()
+            request += [f"log {log.path}", *(f"from {position}" for position in positions)]
+        return request
+
+    def understand(self, fact: str) -> Iterator[LogLine | Remark | Live]:
+        """What one line of the host's answer tells the operator."""
+        kind, _, value = fact.partition(" ")
+        number, _, rest = value.partition(" ")
+        if kind == "beat":
+            return
+        if kind == "refused":
+            pattern = self._wanted.pattern
+            raise BadInput(f"--grep={pattern!r} is no basic regular expression: {value.strip()}")
+        if kind in ("line", "live", "at") and self._unreadable:
+            names = ", ".join(self._unreadable)
+            yield Remark(self.host.name, f"not shown, for {self.host.account} may not read them: {names}")
+            self._unreadable.clear()
+        if kind == "live":
+            yield Live(self.host.name)
+            return
+        if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= len(self._logs)):
+            yield LogLine(self.host.name, "(not understood)", fact)
+            return
+        log = self._logs[int(number) - 1]
+        if kind in ("line", "at"):
+            position, _, rest = rest.partition(" ")
+            self._note(int(number), position)
+            if kind == "line":
+                time, _, text = rest.partition(" ")
+                yield LogLine(self.host.name, log.label, text, float(time))
+        elif kind in STATES:
+            yield from self._state(int(number), log, kind)
+        else:
+            yield LogLine(self.host.name, "(not understood)", fact)
+
+    def _note(self, number: int, position: str) -> None:
+        known = self._positions.setdefault(number, {})
+        known.pop("none", None)
+        known[position.partition(":")[0]] = position
+        while len(known) > FILES:
+            del known[next(iter(known))]
+
+    def _state(self, number: int, log: Log, state: str) -> Iterator[LogLine]:
+        if self._states.get(number) == state and state not in ("cut", "gap"):
+            return
+        self._states[number] = state
+        if log.asked or state in ("cut", "gap"):
+            yield LogLine(self.host.name, log.label, f"({STATES[state].format(log.path)})")
+        elif state == "unreadable":
+            self._unreadable.append(log.label)

@@ -10,8 +10,11 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
         *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
     "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
+    "logs": ("log_reader.py",),
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
+RUN_BY = {"log_reader.py": "host_python"}  # all else is the products' Python's
+JOINED = {"log_reader.py": ("log_times.py", "log_files.py", "log_bundle.py")}  # before it, as one program
 
 
 @cache
@@ -29,10 +32,11 @@ def names() -> list[str]:
 
 def _as_function(name: str) -> str:
     """NAME.py as the shell function `NAME`, which gives it to the right Python, or `NAME_text`, which prints it."""
-    function, command = name.removesuffix(".py"), 'supervisor_python "$@"'
+    function, command = name.removesuffix(".py"), f'{RUN_BY.get(name, "supervisor_python")} "$@"'
     if name in ON_TRIAL:
         function, command = f"{function}_text", "cat"
-    return f"{function}() {{\n{command} <<'END_OF_PYTHON'\n{_read(name)}END_OF_PYTHON\n}}\n"
+    program = "".join(map(_read, [*JOINED.get(name, ()), name]))
+    return f"{function}() {{\n{command} <<'END_OF_PYTHON'\n{program}END_OF_PYTHON\n}}\n"
 
 
 def _read(name: str) -> str:

@@ -25,7 +25,7 @@ MODULES = {
         "reload-uwsgi",
         "start-supervisord",
     ),
-    "logs": ("tail-logs",),
+    "logs": ("tail-logs", "fetch-logs"),
     "shell": ("shell",),
     "hosts": ("hosts",),
     "certs": ("certs",),

@@ -1,65 +1,98 @@
-"""`tail-logs`: what the programs last wrote, and what they write now."""
+"""`tail-logs` and `fetch-logs`: what the hosts wrote, and what they write now."""
 
+from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
+
 from ops import console
+from ops.bundles import Wanted, fetch
 from ops.connection import connect
 from ops.errors import BadInput, OperatorError
-from ops.fleet import ask_all
-from ops.logs import Following, LogLine, LogRequest, read_logs
-from ops.programs import chosen_programs
-from ops.schema import Host
+from ops.following import Following
+from ops.log_names import chosen_logs, since_line
+from ops.logs import HostLogs, LogLine, LogRequest, Remark
+from ops.severity import severity
 from tasks._verb import chosen, show_error, verb
+
+STYLES = {"error": "red", "warning": "yellow", "debug": "dim", "": ""}
+PROGRAMS_HELP = "Only the logs of these, separated by commas: programs, and supervisord, apache, shibd."
+SINCE_HELP = "Only what was written since: a while ago (10m, 2h, 1d) or a time (2026-11-25T03:00, the host's own)."
 
 
 @verb(
     help={
-        "programs": "Only these programs, by name, separated by commas.",
-        "lines": "How many of the last lines of each log to show (default 20).",
-        "follow": "Go on with new lines, also across rotation, until Ctrl-C.",
+        "programs": PROGRAMS_HELP,
+        "lines": "How many of the last lines of each log to show, where there is no --since (default 20).",
+        "since": SINCE_HELP,
+        "follow": "Go on with new lines, also across rotation and lost connections, until Ctrl-C.",
         "grep": "Only lines that match this basic regular expression; matched on the host.",
     }
 )
 def tail_logs(
-    context: Any, programs: str | None = None, lines: int = 20, follow: bool = False, grep: str = ""
+    context: Any,
+    programs: str | None = None,
+    lines: int = 20,
+    since: str = "",
+    follow: bool = False,
+    grep: str = "",
 ) -> int:
-    """Show the last lines of the programs' logs, each with its host and program.
+    """Show the last lines of all logs in the order of time, each with its host and program.
 
-    Without -H: all hosts of the inventory, one after the other; with --follow line by line as they come.
-    Ends with 130 after Ctrl-C, with 1 when no host can be followed any more.
+    Without -H: all hosts of the inventory. Ends with 130 after Ctrl-C, with 1 when a host could not be asked.
     """
-    if lines < 0 or lines > 1_000_000:
+    if not 0 <= lines <= 1_000_000:
         raise BadInput(f"--lines={lines}: must be from 0 to 1000000. Nothing was connected to.")
+    if lines != 20 and since:
+        raise BadInput("--lines and --since exclude each other. Nothing was connected to.")
     if any(ord(char) < 32 for char in grep):
         raise BadInput("--grep: must not hold a control character. Nothing was connected to.")
-    hosts = chosen(everywhere=True)
-    names = {host.name: chosen_programs(host, programs) for host in hosts}
-    wanted = LogRequest(lines, grep)
-    if follow:
-        return _follow([(host, names[host.name]) for host in hosts], wanted, context.config)
-
-    def read(host: Host) -> list[LogLine]:
-        with connect(host, context.config) as remote:
-            return read_logs(remote, names[host.name], wanted)
-
+    wanted = LogRequest(lines, since_line(since) if since else "", grep, follow)
+    sources = [HostLogs(host, chosen_logs(host, programs), wanted) for host in chosen(everywhere=True)]
     errors = _Errors()
-    for answer in ask_all(hosts, read):
-        for line in answer.result or []:
-            _show(line)
-        if answer.error:
-            errors.show(answer.error)
-    return errors.code
-
-
-def _follow(programs: list[tuple[Host, list[str]]], wanted: LogRequest, config: Any) -> int:
-    errors = _Errors()
-    with Following(programs, wanted, lambda host: connect(host, config)) as following:
-        for said in following:
-            if isinstance(said, LogLine):
-                _show(said)
+    with Following(sources, lambda host: connect(host, context.config), forever=follow) as following:
+        for told in following:
+            if isinstance(told, LogLine):
+                console.log_line(f"{told.host} {told.label}", told.text, STYLES[severity(told.text)])
+            elif isinstance(told, Remark):
+                console.say(f"{told.host}: {told.text}", "yellow", err=True)
             else:
-                errors.show(said)
-    return errors.code or 1
+                errors.show(told)
+    return errors.code or int(follow)
+
+
+@verb(
+    help={
+        "programs": PROGRAMS_HELP,
+        "since": SINCE_HELP,
+        "to": "The folder for the bundles (default: this one).",
+        "limit": "How many megabytes a bundle may have, compressed (default 1000).",
+    }
+)
+def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: str = ".", limit: int = 1000) -> int:
+    """Bring all logs, rotated files too, as HOST-logs-TIME.tar.gz, a bundle a host, one host after the other.
+
+    Without -H: all hosts of the inventory. Ends with 1 when one could not be fetched.
+    """
+    folder = Path(to)
+    if not folder.is_dir():
+        raise BadInput(f"--to={to}: there is no such folder. Nothing was connected to.")
+    if limit < 1:
+        raise BadInput(f"--limit={limit}: must be at least 1. Nothing was connected to.")
+    asked = since_line(since) if since else ""
+    hosts = [(host, chosen_logs(host, programs)) for host in chosen(everywhere=True)]
+    errors = _Errors()
+    for host, logs in hosts:
+        try:
+            with console.progress(f"{host.name}: packing") as progress, connect(host, context.config) as remote:
+                bundle = fetch(remote, Wanted(logs, asked, folder, limit), progress)
+        except OperatorError as error:
+            errors.show(error)
+            continue
+        console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", "green")
+        if bundle.missing:
+            console.say(f"{host.name}: not in it: {', '.join(bundle.missing)}", "yellow", err=True)
+    return errors.code
 
 
 class _Errors:
@@ -74,7 +107,3 @@ class _Errors:
         if str(error) not in self._shown:
             self._shown.add(str(error))
             show_error(error)
-
-
-def _show(line: LogLine) -> None:
-    console.say(f"{line.host} {line.label} | {line.text}")

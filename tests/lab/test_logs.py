@@ -1,12 +1,13 @@
 """`tail-logs` on a real host."""
 
-import itertools
 import os
+import shlex
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +18,11 @@ LOG = "/home/poms/private/logs/poms/poms_joblog_agent.log"
 
 @contextmanager
 def following(
-    site: Site, *words: str, hosts: str = "pomsgpvm01"
+    site: Site, *words: str, hosts: str = "pomsgpvm01", home: Path | None = None
 ) -> "Iterator[tuple[subprocess.Popen[str], list[str]]]":
     """A running `tail-logs --follow`, and the lines that it prints, as they come."""
     lines: list[str] = []
-    with site.start("-H", hosts, "tail-logs", "--follow", *words) as running:
+    with site.start("-H", hosts, "tail-logs", "--follow", *words, home=home) as running:
 
         def read() -> None:
             assert running.stdout
@@ -38,15 +39,18 @@ def following(
             reader.join()
 
 
-def tails(site: Site, host: str = "pomsgpvm01") -> int:
-    return sum(site.processes(name, host) for name in ("tail", "sed", "grep", "timeout"))
+def readers(site: Site, host: str = "pomsgpvm01") -> int:
+    """How many processes of `tail-logs` the host has."""
+    found = site.root("pgrep -fc '^[^ ]*python[0-9]* -E - alive' || :", host)
+    return int(found) + site.processes("timeout", host)
 
 
 def test_the_last_lines_of_all_logs_with_their_host_and_program(deployed: Site) -> None:
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=2")
     assert said.code == 0, said.all
-    for program in ("poms_webservice", "poms_joblog_agent", "poms_status_agent"):
-        assert said.out.count(f"pomsgpvm01 {program} | ") == 2
+    for log in ("poms_webservice", "poms_joblog_agent", "poms_status_agent", "supervisord"):
+        assert said.out.count(f"pomsgpvm01 {log} | ") == 2
+    assert said.err.startswith("pomsgpvm01: not shown, for poms may not read them: apache error_log, apache ssl_")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=3", "--programs=poms_joblog_agent")
     assert len(said.out.splitlines()) == 3
     assert all("joblog: line" in line for line in said.out.splitlines())
@@ -69,32 +73,96 @@ def test_control_characters_in_a_log_are_shown_and_not_obeyed(deployed: Site) ->
 
 
 def test_following_goes_on_across_rotation_and_leaves_nothing_after_ctrl_c(deployed: Site) -> None:
-    assert tails(deployed) == 0
+    assert readers(deployed) == 0
     with following(deployed, "--programs=poms_joblog_agent", "--lines=0") as (running, lines):
         deployed.poms(f"echo before-rotation >> {LOG}; mv {LOG} {LOG}.1; kill -USR2 $(cat $HOME/supervisord.pid)")
         deployed.poms(f"while [ ! -e {LOG} ]; do sleep 0.1; done; echo after-rotation >> {LOG}")
         until(lambda: any("after-rotation" in line for line in lines), 20, "the new file is followed")
         assert any("before-rotation" in line for line in lines)
-        assert tails(deployed) > 0
+        assert readers(deployed) > 0
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(timeout=10) == 130
-        until(lambda: tails(deployed) == 0, 5, "no tail is left on the host")
+        until(lambda: readers(deployed) == 0, 5, "no reader is left on the host")
 
 
 def test_a_killed_fab_leaves_nothing_on_the_host(deployed: Site) -> None:
     with following(deployed) as (running, _):
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-        until(lambda: tails(deployed) == 0, 10, "no tail is left on the host")
+        until(lambda: readers(deployed) == 0, 10, "no reader is left on the host")
 
 
-def test_a_cut_line_leaves_nothing_on_the_host_and_is_told_to_the_operator(deployed: Site) -> None:
-    with following(deployed) as (running, _):
-        with Cut(deployed):
-            until(lambda: tails(deployed) == 0, 40, "the host notices by itself")
-            assert running.wait(timeout=60) == 1
+WRITER = f"""python3 - <<'END'
+import os, time
+log = "{LOG}"
+file = open(log, "a", 1)
+for number in range(NUMBER):
+    file.write("%s numbered %d.\\n" % (time.strftime("%Y-%m-%d %H:%M:%S"), number))
+    if number % AT_ONCE == 0:
+        time.sleep(0.01)
+    if number % 1500 == 1499:
+        file.close()
+        for older in (3, 2, 1):
+            if os.path.exists("%s.%d" % (log, older)):
+                os.rename("%s.%d" % (log, older), "%s.%d" % (log, older + 1))
+        os.rename(log, log + ".1")
+        file = open(log, "a", 1)
+END"""
+
+
+def writer(number: int, at_once: int) -> str:
+    """A command that writes numbered lines, some at once every hundredth of a second, and rotates as supervisord."""
+    return WRITER.replace("NUMBER", str(number)).replace("AT_ONCE", str(at_once))
+
+
+def numbers(lines: list[str]) -> list[int]:
+    return [int(line.split()[-1].rstrip(".")) for line in list(lines) if "numbered " in line]
+
+
+def reopen(site: Site) -> None:
+    site.poms(f"rm -f {LOG}.[0-9]; kill -USR2 $(cat $HOME/supervisord.pid)")
+
+
+def test_every_line_is_shown_once_while_the_log_is_rotated(deployed: Site) -> None:
+    with following(deployed, "--programs=poms_joblog_agent", "--lines=1") as (_, lines):
+        deployed.poms(writer(8000, at_once=20))
+        until(lambda: any("numbered 7999." in line for line in list(lines)[-50:]), 20, "the last line comes")
+    reopen(deployed)
+    assert numbers(lines) == list(range(8000))
+
+
+def test_no_line_is_lost_or_shown_twice_over_a_killed_sshd_a_cut_line_and_rotation(deployed: Site) -> None:
+    errors: list[str] = []
+
+    def told(text: str) -> bool:
+        return any(text in line for line in list(errors))
+
+    with following(deployed, "--programs=poms_joblog_agent", "--lines=1") as (running, lines):
         assert running.stderr
-        assert "line was lost" in running.stderr.read()
+        listener = threading.Thread(target=lambda: errors.extend(running.stderr or []))
+        listener.start()
+        deployed.poms(f"setsid sh -c {shlex.quote(writer(6000, at_once=2))} >/dev/null 2>&1 &")
+        until(lambda: len(numbers(lines)) > 50, 20, "the writer is followed")
+        deployed.root("pkill -9 -x sshd")
+        until(lambda: told("It is tried again in 2 s."), 20, "the dead host is told, and the second try")
+        assert told("pomsgpvm01: the stream of log lines ended") or told("pomsgpvm01: the line was lost")
+        deployed.root("/usr/sbin/sshd -E /var/log/secure")
+        until(lambda: told("pomsgpvm01: connected again; what was written meanwhile follows."), 20, "it goes on")
+        errors.clear()
+        before = len(numbers(lines))
+        until(lambda: len(numbers(lines)) > before, 20, "lines come again")
+        with Cut(deployed):
+            until(lambda: readers(deployed) == 0, 40, "the host notices by itself")
+            until(lambda: told("the line was lost"), 40, "and so does the operator's side")
+            assert told("It is tried again in 1 s.")
+        until(lambda: told("connected again"), 40, "it goes on")
+        until(lambda: any("numbered 5999." in line for line in list(lines)[-50:]), 60, "the last line comes")
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(timeout=10) == 130
+        until(lambda: readers(deployed) == 0, 5, "no reader is left on the host")
+        listener.join()
+    reopen(deployed)
+    assert numbers(lines) == list(range(6000))
 
 
 BOTH = ("pomsgpvm01", "fermicloud045")
@@ -112,10 +180,29 @@ def heard(lines: list[str], host: str) -> int:
     return sum(line.startswith(f"{host} ") for line in list(lines))
 
 
-def test_several_hosts_come_in_the_order_of_the_inventory(both: Site) -> None:
-    said = both.fab("tail-logs", "--lines=50", check=True)
-    hosts = [line.split(" ")[0] for line in said.out.splitlines()]
-    assert [host for host, _ in itertools.groupby(hosts)] == list(BOTH)
+def test_several_hosts_and_logs_come_in_the_order_of_time(both: Site) -> None:
+    said = both.fab("tail-logs", "--since=30s", "--grep=^2", check=True)
+    lines = [line.split(" | ") for line in said.out.splitlines()]
+    assert {label.split(" ")[0] for label, _ in lines} == set(BOTH)
+    assert {label.split(" ")[1] for label, _ in lines} >= {"poms_joblog_agent", "poms_status_agent"}
+    times = [text[:19] for _, text in lines]
+    assert times == sorted(times)
+    assert len(times) > 20
+    said = both.fab("tail-logs", f"--since={times[-1]}", "--programs=poms_joblog_agent", check=True)
+    assert min(line.split(" | ")[1][:19] for line in said.out.splitlines()) == times[-1]
+    assert both.fab("tail-logs", "--since=2035-01-01", check=True).out == ""
+
+
+def test_apaches_and_shibds_logs_are_shown_where_they_can_be_read(deployed: Site) -> None:
+    deployed.root("chmod 755 /var/log/httpd /var/log/shibboleth; chmod a+r /var/log/httpd/* /var/log/shibboleth/*")
+    try:
+        assert deployed.ask("https://HOST/poms")[0] == 302
+        said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--programs=apache,shibd", "--lines=1", check=True)
+        assert "pomsgpvm01 apache ssl_access_log | " in said.out
+        assert '"GET /poms HTTP/' in said.out
+        assert "pomsgpvm01 shibd | 20" in said.out
+    finally:
+        deployed.root("chmod 700 /var/log/httpd")
 
 
 def test_one_ctrl_c_ends_the_following_of_several_hosts(both: Site) -> None:
@@ -124,22 +211,36 @@ def test_one_ctrl_c_ends_the_following_of_several_hosts(both: Site) -> None:
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(timeout=5) == 130
         assert running.stderr
-        assert running.stderr.read() == "Interrupted.\n"
-        until(lambda: not any(tails(both, host) for host in BOTH), 5, "no tail is left on the hosts")
+        assert running.stderr.read().splitlines()[-1] == "Interrupted."
+        until(lambda: not any(readers(both, host) for host in BOTH), 5, "no reader is left on the hosts")
 
 
 def test_a_host_whose_stream_ends_is_told_at_once_and_the_others_go_on(both: Site) -> None:
-    with following(both, hosts=",".join(BOTH)) as (running, lines):
+    with following(both, "--programs=poms_joblog_agent", hosts=",".join(BOTH)) as (running, lines):
         until(lambda: all(heard(lines, host) for host in BOTH), 20, "both are followed")
         assert running.stderr
         both.root("pkill -x timeout", BOTH[1])
-        assert f"{BOTH[1]}: the stream of log lines ended" in running.stderr.readline()
+        said = f"{BOTH[1]}: the stream of log lines ended. It is tried again in 1 s.\n"
+        assert running.stderr.readline() == said
         before = heard(lines, BOTH[0])
         both.poms(f"echo still-here >> {LOG}")
         until(lambda: heard(lines, BOTH[0]) > before and "still-here" in "".join(lines), 10, "the other goes on")
-        both.root("pkill -x timeout", BOTH[0])
-        assert running.wait(timeout=10) == 1
-        assert f"{BOTH[0]}: the stream of log lines ended" in running.stderr.read()
+        assert "connected again" in running.stderr.readline()
+
+
+def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path: Path) -> None:
+    jump = both.address(BOTH[1])
+    (tmp_path / ".ssh").mkdir()
+    config = f"Host {both.address()}\n  ProxyJump poms@{jump}\nHost {jump}\n  IdentityFile {both.lab.identity_file}\n"
+    (tmp_path / ".ssh/config").write_text(config)
+    with following(both, "--programs=poms_joblog_agent", home=tmp_path) as (running, lines):
+        until(lambda: heard(lines, BOTH[0]) > 0, 20, "it is followed")
+        both.root("pkill -9 -x -u poms sshd", BOTH[1])
+        assert running.stderr
+        assert "It is tried again in 1 s." in running.stderr.readline()
+        assert "connected again" in running.stderr.readline()
+        before = heard(lines, BOTH[0])
+        until(lambda: heard(lines, BOTH[0]) > before, 10, "lines come again")
 
 
 @pytest.mark.parametrize("follow", [(), ("--follow",)])
@@ -147,29 +248,6 @@ def test_a_pattern_that_grep_refuses_is_bad_input(both: Site, follow: tuple[str,
     said = both.fab("tail-logs", "--grep=[", *follow)
     assert (said.code, said.out) == (3, ""), said.all
     assert said.err.count("grep: ") == 1
-
-
-def test_every_line_is_shown_once_while_the_log_is_rotated(deployed: Site) -> None:
-    # As supervisord: renamed, then made anew. 2000 lines a second.
-    writer = """python3 - <<'END'
-import os, time
-log = "/home/poms/private/logs/poms/poms_joblog_agent.log"
-file = open(log, "a", 1)
-for number in range(8000):
-    file.write("numbered %d.\\n" % number)
-    if number % 20 == 0:
-        time.sleep(0.01)
-    if number % 1500 == 1499:
-        file.close()
-        os.rename(log, log + ".1")
-        file = open(log, "a", 1)
-END"""
-    with following(deployed, "--programs=poms_joblog_agent", "--lines=1") as (_, lines):
-        deployed.poms(writer)
-        until(lambda: any("numbered 7999." in line for line in list(lines)[-50:]), 20, "the last line comes")
-        shown = [int(line.split()[-1].rstrip(".")) for line in list(lines) if "numbered " in line]
-    deployed.poms("kill -USR2 $(cat $HOME/supervisord.pid)")
-    assert shown == list(range(8000))
 
 
 def test_a_log_that_is_made_later_and_one_that_cannot_be_read_are_told(deployed: Site) -> None:
@@ -207,4 +285,3 @@ class Cut:
 
     def __exit__(self, *_: object) -> None:
         self.site.root("ip link set eth0 up")
-        until(lambda: self.site.fab("-H", "pomsgpvm01", "check-apache").code == 0, 30, "the host is reachable again")

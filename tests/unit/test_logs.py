@@ -1,35 +1,47 @@
-"""Following several hosts side by side, without a network."""
+"""Following several hosts side by side, without a network; names of logs; severity."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from threading import Event
 from typing import Any, cast
 
+import pytest
+
+from ops import following
 from ops.connection import Remote
-from ops.errors import Unreachable
+from ops.errors import BadInput, Unreachable
+from ops.following import Following, InOrder
 from ops.inventory import PROJECT, read_inventory
-from ops.logs import Following, LogLine, LogRequest
+from ops.log_names import chosen_logs, since_line
+from ops.logs import HostLogs, LogLine, LogRequest, Remark
 from ops.schema import Host
+from ops.severity import severity
+
+HOST = read_inventory(PROJECT / "hosts.toml").choose("pomsgpvm01", everywhere=False)[0]
 
 
 class Silent:
-    """A host that says one line and then nothing, until its connection is closed; every part of a Remote in one."""
+    """A host that says a few lines, and then nothing until it is closed; every part of a Remote in one."""
 
-    def __init__(self, host: Host, opened: "list[Silent]") -> None:
-        self.host = host
+    def __init__(self, host: Host, facts: list[str]) -> None:
+        self.host, self.facts = host, facts
         self.connection = self.channel = self
+        self.gateway = None
         self.closed = Event()
-        opened.append(self)
+        self.asked: list[str] = []
 
-    def start(self, *_: object) -> "Silent":
+    def start(self, _: str, request: list[str]) -> "Silent":
+        self.asked = request
         return self
 
     def lines(self) -> Iterator[str]:
-        yield "line 1 here"
-        self.closed.wait()
+        yield from self.facts
+        if "end" not in self.facts:
+            self.closed.wait()
 
     def close(self) -> None:
         self.closed.set()
@@ -46,24 +58,27 @@ class Silent:
 
 @dataclass
 class Fleet:
-    """A dozen such hosts, of which `dead` cannot be reached."""
+    """A dozen such hosts, of which `dead` cannot be reached; `facts` are what each says when it is first asked."""
 
     dead: str = ""
+    facts: list[str] = field(default_factory=lambda: ["line 1 7:5:5:1 1.0 here", "live"])
+    count: int = 12
+    opened: list[Silent] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        host = read_inventory(PROJECT / "hosts.toml").choose("pomsgpvm01", everywhere=False)[0]
-        self.hosts = [host.model_copy(update={"name": f"h{number}"}) for number in range(12)]
-        self.opened: list[Silent] = []
-
-    def following(self) -> Following:
-        programs = [(host, list(host.programs)) for host in self.hosts]
-        return Following(programs, LogRequest(20, ""), self.connect)
+    def following(self, *, forever: bool = True) -> Following:
+        hosts = [HOST.model_copy(update={"name": f"h{number}"}) for number in range(self.count)]
+        wanted = LogRequest(follow=forever)
+        return Following(
+            [HostLogs(host, chosen_logs(host, None), wanted) for host in hosts], self.connect, forever=forever
+        )
 
     @contextmanager
     def connect(self, host: Host) -> Iterator[Remote]:
         if host.name == self.dead:
             raise Unreachable(host.name, "dead")
-        yield cast("Remote", cast("Any", Silent(host, self.opened)))
+        silent = Silent(host, self.facts)
+        self.opened.append(silent)
+        yield cast("Remote", cast("Any", silent))
 
 
 def test_more_hosts_than_ten_are_all_followed_and_a_dead_one_is_told_while_the_others_live() -> None:
@@ -83,12 +98,128 @@ def test_leaving_closes_every_line_at_once() -> None:
     assert all(silent.closed.is_set() for silent in fleet.opened)
 
 
-def test_it_ends_when_no_host_is_left() -> None:
-    fleet = Fleet()
+def test_it_ends_when_no_host_can_be_followed() -> None:
+    fleet = Fleet(facts=["refused grep: bad"])
     with fleet.following() as following:
-        said = []
-        for event in following:
+        said = list(following)
+    assert len(said) == 12
+    assert all(isinstance(event, BadInput) for event in said)
+
+
+def test_a_lost_host_is_tried_again_and_asked_to_go_on_behind_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "FIRST", 0.05)
+    fleet = Fleet(count=1)
+    said: list[object] = []
+    with fleet.following() as events:
+        for event in events:
             said.append(event)
             if isinstance(event, LogLine):
-                next(silent for silent in fleet.opened if silent.host.name == event.host).close()
-    assert sum(isinstance(event, Unreachable) for event in said) == 12
+                fleet.opened[0].close()
+            elif "connected again" in str(event):
+                break
+    lost = next(event for event in said if isinstance(event, Remark))
+    assert lost.text == "the stream of log lines ended. It is tried again in 0 s."
+    first, second = (silent.asked for silent in fleet.opened)
+    assert "from 7:5:5:1" not in first
+    assert second.index("from 7:5:5:1") == second.index(f"log {HOST.log_dir}/poms_webservice.log") + 1
+
+
+def test_logs_that_end_are_put_in_the_order_of_time_whoever_is_first() -> None:
+    fleet = Fleet(count=2, facts=[f"line 1 7:{n}:1:1 {n}.0 line {n}" for n in range(1, 5000)] + ["end"])
+    with fleet.following(forever=False) as events:
+        lines = [event for event in events if isinstance(event, LogLine)]
+    assert len(lines) == 2 * 4999
+    assert [line.time for line in lines] == sorted(line.time for line in lines)
+
+
+def line(host: str, seconds: float) -> LogLine:
+    return LogLine(host, "log", "text", seconds)
+
+
+def test_a_line_of_the_past_waits_for_the_slowest_host_but_not_for_ever() -> None:
+    lines = InOrder(["a", "b"], window=0.0, patience=3.0)
+    lines.add(line("a", 10), now=0)
+    lines.add(line("a", 20), now=0)
+    assert list(lines.due(1)) == []
+    lines.add(line("b", 15), now=1)
+    assert [each.time for each in lines.due(1)] == [10, 15]
+    assert [each.time for each in lines.due(3)] == [20]
+
+
+def test_new_lines_wait_a_moment_for_earlier_ones() -> None:
+    lines = InOrder(["a", "b"], window=0.4, patience=3.0)
+    lines.is_live("a")
+    lines.is_live("b")
+    lines.add(line("a", 10), now=0)
+    assert list(lines.due(0.3)) == []
+    lines.add(line("b", 9), now=0.3)
+    lines.add(line("b", 11), now=0.35)
+    assert [each.time for each in lines.due(0.5)] == [9, 10]
+    assert [each.time for each in lines.due(0.8)] == [11]
+    assert list(lines.due(math.inf)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "labels"),
+    [
+        ("supervisord", ["supervisord"]),
+        ("shibd, poms_webservice", ["shibd", "poms_webservice"]),
+        (
+            "apache",
+            ["apache error_log", "apache ssl_error_log", "apache ssl_access_log", "apache cert_ssl_error_log"],
+        ),
+    ],
+)
+def test_programs_names_programs_and_the_services_logs(given: str, labels: list[str]) -> None:
+    assert [log.label for log in chosen_logs(HOST, given)][:4] == labels
+    assert all(log.asked for log in chosen_logs(HOST, given))
+    assert set(labels) <= {log.label for log in chosen_logs(HOST, None)}
+
+
+def test_a_name_that_no_log_has_is_refused_with_the_nearest() -> None:
+    with pytest.raises(BadInput, match="no program or log 'supervisor'; nearest: supervisord"):
+        chosen_logs(HOST, "supervisor")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("10m", "since 600"),
+        ("1d2h", "since 93600"),
+        ("2026-11-25T03:00", "since_time 2026-11-25 03:00:00"),
+        ("2026-11-25", "since_time 2026-11-25 00:00:00"),
+        ("2026-11-25T03:00:01-06:00", "since_time 2026-11-25 03:00:01-0600"),
+        ("2026-11-25 03:00Z", "since_time 2026-11-25 03:00:00+0000"),
+    ],
+)
+def test_since_is_a_while_or_a_time(text: str, asked: str) -> None:
+    assert since_line(text) == asked
+
+
+@pytest.mark.parametrize("text", ["10", "m", "-5m", "yesterday", "2026-13-01", "10m\nlog /etc/shadow"])
+def test_since_is_nothing_else(text: str) -> None:
+    with pytest.raises(BadInput, match="must be a while"):
+        since_line(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-25 03:00:00,123 ERROR poms: no such job", "error"),
+        ("Traceback (most recent call last):", "error"),
+        ("sqlalchemy.exc.OperationalError: server closed", "error"),
+        ("[Wed Nov 25 03:00:00.123456 2026] [proxy:error] [pid 9] AH01144", "error"),
+        ("[Wed Nov 25 03:00:00.123456 2026] [ssl:warn] [pid 9] AH01909", "warning"),
+        ("2026-11-25 03:00:00,123 CRIT Supervisor is running as root", "error"),
+        ("2026-11-25 03:00:00,123 WARN exited: poms", "warning"),
+        ('10.0.0.1 - - [25/Nov/2026:03:00:00 +0000] "GET /poms HTTP/1.1" 503 299', "error"),
+        ('10.0.0.1 - - [25/Nov/2026:03:00:00 +0000] "GET /poms HTTP/1.1" 404 299', "warning"),
+        ('10.0.0.1 - - [25/Nov/2026:03:00:00 +0000] "GET /poms HTTP/1.1" 200 500', ""),
+        ("10.0.0.1 [Wed Nov 25 03:00:00 2026] GET /poms => 500 in 3 ms, worker 1", "error"),
+        ("DAMN ! worker 1 (pid: 9) died, killed by signal 9 :( trying respawn ...", "error"),
+        ("INFO no errors found", ""),
+        ("DEBUG trying", "debug"),
+    ],
+)
+def test_how_bad_a_line_is(text: str, expected: str) -> None:
+    assert severity(text) == expected

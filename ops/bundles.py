@@ -1,0 +1,88 @@
+"""A host's logs as one compressed file on the operator's machine."""
+
+import base64
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ops.connection import Remote
+from ops.errors import HostError
+from ops.log_names import Log
+from ops.logs import STATES, ask_reader
+
+SILENCE = 60.0  # seconds without a word from the host after which the line is dead
+MEGABYTE = 1_000_000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The logs with their rotated files, of those what was written `since` (a line of the request, "" for all).
+
+    The bundle goes into `folder` and may have `limit` megabytes.
+    """
+
+    logs: list[Log]
+    since: str
+    folder: Path
+    limit: int
+
+
+@dataclass
+class Bundle:
+    """What was fetched: `path`, its size in bytes, and what the host could not give of what was asked for."""
+
+    path: Path
+    size: int = 0
+    missing: list[str] = field(default_factory=list)
+
+
+def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
+    """Bring the logs as a tar.gz, mode 0600, which has its name once it is whole.
+
+    `progress` gets the bytes that are packed and those that are to be, before compression. Raises HostError where the
+    host does not give them, the disk does not take them or there are too many, Unreachable; nothing is left then.
+    """
+    name = f"{remote.host.name}-logs-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.tar.gz"
+    bundle = Bundle(wanted.folder / name)
+    part = wanted.folder / f".{name}.part"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for data in _pieces(remote, wanted, bundle, progress):
+                    bundle.size += file.write(data)
+                    if bundle.size > wanted.limit * MEGABYTE:
+                        raise HostError(
+                            remote.host.name,
+                            f"its logs have more than {wanted.limit} MB, compressed; nothing of them was kept",
+                            next_step="name fewer with --programs or a later time with --since, or raise --limit",
+                        )
+            part.rename(bundle.path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
+    except OSError as error:
+        raise HostError(remote.host.name, f"cannot write {bundle.path}: {error.strerror}; nothing was kept") from None
+    return bundle
+
+
+def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:
+    """The archive as it comes."""
+    total = 0
+    request = ["mode bundle", *filter(None, [wanted.since]), *(f"log {log.path}" for log in wanted.logs)]
+    for fact in ask_reader(remote, request, SILENCE):
+        kind, _, value = fact.partition(" ")
+        if kind == "data":
+            yield base64.b64decode(value)
+        elif kind == "total":
+            total = int(value)
+        elif kind == "done":
+            progress(int(value), total)
+        elif kind in STATES:
+            log = wanted.logs[int(value) - 1]
+            if log.asked or kind == "unreadable":
+                bundle.missing.append(STATES[kind].format(log.path))

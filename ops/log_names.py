@@ -1,0 +1,75 @@
+"""Which logs a host has and what they are called: the programs', supervisord's own, Apache's and shibd's."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ops.complaints import did_you_mean
+from ops.errors import BadInput
+from ops.schema import Host
+from ops.supervisor import log_files
+
+APACHE_LOGS = ("error_log", "ssl_error_log", "ssl_access_log", "cert_ssl_error_log", "cert_ssl_access_log")
+SHIBD_LOG = "/var/log/shibboleth/shibd.log"  # where Shibboleth's packages have it
+SERVICES = ("supervisord", "apache", "shibd")
+_AGO = re.compile(r"([0-9]{1,6}[smhd])+")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class Log:
+    """One log: `label` names it to the operator; whether it was `asked` for, or comes along where it can be read."""
+
+    label: str
+    path: str
+    asked: bool
+
+
+def names_of(host: Host) -> list[str]:
+    """What `--programs` may name: the programs, and the services that have logs besides."""
+    return list(dict.fromkeys([*host.programs, *SERVICES]))
+
+
+def chosen_logs(host: Host, given: str | None) -> list[Log]:
+    """The logs that `--programs` names, each path once; all of them without it.
+
+    Raises BadInput, with the nearest names, for one that the host does not have.
+    """
+    names = names_of(host) if given is None else [part.strip() for part in given.split(",") if part.strip()]
+    if not names:
+        raise BadInput("--programs names no program. Nothing was connected to.")
+    for name in names:
+        if name not in names_of(host):
+            near = did_you_mean(name, names_of(host))
+            raise BadInput(f"{host.name} has no program or log {name!r}{near}. Nothing was connected to.")
+    found: dict[str, Log] = {}
+    for name in names:
+        for label, path in _logs(host, name):
+            asked = given is not None or name in host.programs or name == "supervisord"
+            found.setdefault(path, Log(label, path, asked))
+    return list(found.values())
+
+
+def _logs(host: Host, name: str) -> Iterable[tuple[str, str]]:
+    if name in host.programs:
+        files = log_files(name, host.programs[name], host.log_dir)
+        return [(f"{name} (stderr)" if key == "stderr_logfile" else name, path) for key, path in files.items()]
+    if name == "apache":
+        return [(f"apache {file}", f"{host.apache.log_dir}/{file}") for file in APACHE_LOGS]
+    return [(name, SHIBD_LOG if name == "shibd" else host.supervisor.logfile)]
+
+
+def since_line(text: str) -> str:
+    """`--since` as a host is asked it: a while ago by the host's clock, or a time, without a zone the host's own.
+
+    Raises BadInput for what is neither.
+    """
+    if _AGO.fullmatch(text):
+        parts = re.findall(r"([0-9]+)([smhd])", text)
+        return f"since {sum(int(number) * _SECONDS[unit] for number, unit in parts)}"
+    try:
+        return f"since_time {datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
+    except ValueError:
+        rule = "must be a while such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
+        raise BadInput(f"--since={text}: {rule}. Nothing was connected to.") from None

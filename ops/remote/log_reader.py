@@ -1,0 +1,129 @@
+# log_reader.py: reads a host's logs, rotated files included. Runs on the host's own Python, 2.7 or 3.
+# Asked, an argument each: "alive PID" (ends with that process), "lines N" (the last of each log) or "since SECONDS" ago
+#   or "since_time TIME" (as logs write it), "pattern TEXT" (a basic regular expression, for grep), "mode show", "follow"
+#   or "bundle"; for each log "log PATH", and then "from POSITION" as told before, to go on behind it
+# Answers: "line N POSITION TIME TEXT" of the Nth log (TIME in seconds since the epoch, its own or of a line before it);
+#   "at N POSITION": read as far as that; "missing N", "unreadable N", "nofile N"; "cut N": emptied while it was read;
+#   "gap N": the file of POSITION is gone; "refused MESSAGE" of grep; "live": from here on what is written now; "beat"
+#   Of a bundle "total BYTES" before compression, "data BASE64" of a tar.gz, with "done BYTES" between; then end
+import heapq
+import io
+import os
+import subprocess
+import sys
+import time
+
+EVERY = 0.2  # seconds between two looks at the logs
+BEAT = 3.0  # seconds between two signs of life
+UNTIMED = 20  # lines of a log without times that are shown of it since whenever
+out = io.open(1, "wb", 64 * 1024, closefd=False)
+last_beat = [time.time()]
+
+
+def say(*words):
+    out.write(b" ".join(word if isinstance(word, bytes) else str(word).encode() for word in words) + b"\n")
+
+
+def beat():
+    if time.time() - last_beat[0] >= BEAT:
+        say("beat")
+        out.flush()
+        last_beat[0] = time.time()
+
+
+def matcher(pattern):
+    """A function that gives (place, line) of the lines in a text that match; ends the program for a bad pattern."""
+
+    def lines(data):
+        place = 0
+        found = data[:-1].split(b"\n") if data.endswith(b"\n") else data.split(b"\n")
+        for line in found if data else []:
+            yield place, line
+            place += len(line) + 1
+
+    if not pattern:
+        return lines
+    command = ["grep", "-a", "-n", "-e", pattern]
+
+    def grep(data):
+        grepping = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        found, message = grepping.communicate(data)
+        if grepping.returncode > 1:
+            say("refused", message.replace(b"\n", b" "))
+            out.flush()
+            sys.exit()
+        return set(int(line.split(b":", 1)[0]) for line in found.split(b"\n")[:-1])
+
+    grep(b"")
+
+    def matching(data):
+        numbers = grep(data)
+        return (each for number, each in enumerate(lines(data), 1) if number in numbers)
+
+    return matching
+
+
+def pour(logs, matching, live=False, last=False):
+    for _, _, fact in heapq.merge(*[log.lines(matching, live, last) for log in logs]):
+        say(fact)
+
+
+def follow(logs, matching, alive):
+    pour(logs, matching)
+    for log in logs:
+        log.tell_position()
+    say("live")
+    while True:
+        out.flush()
+        time.sleep(EVERY)
+        os.kill(alive, 0)  # raises OSError, and ends this, where that process has ended
+        for log in logs:
+            log.look()
+        pour(logs, matching, live=True)
+        if time.time() - last_beat[0] >= BEAT:
+            for log in logs:
+                log.tell_position()
+            beat()
+
+
+def main(arguments):
+    asked = {"lines": b"20", "mode": b"show", "pattern": b"", "alive": b"0"}
+    logs = []
+    for argument in arguments:
+        key, _, value = (argument if isinstance(argument, bytes) else os.fsencode(argument)).partition(b" ")
+        key = key.decode()
+        if key == "log":
+            logs.append(Log(len(logs) + 1, value))
+        elif key == "from":
+            logs[-1].positions.append(value.decode())
+        else:
+            asked[key] = value
+    since = time.time() - int(asked["since"]) if "since" in asked else None
+    if "since_time" in asked:
+        since = time_of(asked["since_time"]) or float("inf")  # None: it is yet to come
+    if asked["mode"] == b"bundle":
+        for log in logs:
+            log.open(log.path)  # tells where it cannot be
+        bundle(logs, since)
+        say("end")
+        return
+    matching = matcher(asked["pattern"])
+    for log in logs:
+        if log.positions:
+            log.resume()
+        else:
+            log.begin(since, UNTIMED if since is not None else int(asked["lines"]), matching)
+    if asked["mode"] == b"follow":
+        follow(logs, matching, int(asked["alive"]))
+    elif asked["lines"] != b"0" or since is not None:
+        pour(logs, matching, last=True)
+    say("end")
+
+
+try:
+    main(sys.argv[1:])
+    out.flush()
+except (IOError, OSError) as error:
+    if error.errno not in (errno.EPIPE, errno.ESRCH):
+        raise
+    os._exit(0)  # nobody is there any more

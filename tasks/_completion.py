@@ -1,0 +1,121 @@
+"""What may stand where the operator presses TAB; for `tasks/completion.sh`, which gives it the words behind `fab`.
+
+A program of its own that reads the verbs from their text: `fab --complete` first loads all that a deploy needs, which
+takes ten times as long, and knows no hosts and programs. tests/unit/test_completion.py holds it to what fab says.
+"""
+
+import ast
+import os
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+SERVICES = ["supervisord", "apache", "shibd"]  # that have logs besides: ops/log_names.py
+LOG_VERBS = ["tail-logs", "fetch-logs"]
+HOST_VERBS = ["shell", "trust"]  # which take a host as their first word
+CORE = (  # fab's own flags
+    *(
+        "--collection",
+        "--complete",
+        "--config",
+        "--connect-timeout",
+        "--command-timeout",
+        "--debug",
+        "--dry",
+        "--echo",
+    ),
+    *("--help", "--hide", "--hosts", "--identity", "--list", "--list-agent-keys", "--list-depth", "--list-format"),
+    *("--no-dedupe", "--print-completion-script", "--prompt-for-login-password", "--prompt-for-passphrase"),
+    *(
+        "--prompt-for-sudo-password",
+        "--pty",
+        "--search-root",
+        "--ssh-config",
+        "--version",
+        "--warn-only",
+        "--write-pyc",
+    ),
+)
+WITH_A_FILE = ("-f", "--config", "-i", "--identity", "-r", "--search-root", "-S", "--ssh-config", "--to")
+WITH_A_NUMBER = ("-t", "--connect-timeout", "-T", "--command-timeout")
+
+
+def verbs(folder: Path = PROJECT / "tasks") -> dict[str, list[str]]:
+    """Each verb with its long flags; `lab.` stands before those of the lab."""
+    found = {}
+    for path in sorted(folder.glob("[!_]*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                for options in _of_verb(node):
+                    name = options.get("name") or node.name
+                    flags = [argument.arg for argument in node.args.args[1:]]
+                    found[f"lab.{name}" if path.stem == "lab" else _dashed(name)] = ["--" + _dashed(f) for f in flags]
+    return found
+
+
+def _of_verb(node: ast.FunctionDef) -> Iterator[dict[str, Any]]:
+    """What stands as text in the decorator that makes `node` a verb, if it is one."""
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "verb":
+            yield {
+                each.arg: each.value.value
+                for each in call.keywords
+                if each.arg and isinstance(each.value, ast.Constant)
+            }
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def inventory() -> tuple[list[str], list[str]]:
+    """The hosts with their groups, and the programs; nothing of an inventory that cannot be read."""
+    path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        hosts = [*data["hosts"], *data.get("fleet", {}).get("groups", {})]
+        tables = [data.get("defaults", {}), *data["hosts"].values()]
+        return hosts, list(dict.fromkeys(name for table in tables for name in table.get("programs", {})))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return [], []
+
+
+def completions(words: list[str]) -> list[str]:
+    """What the last of `words`, those behind `fab`, may become; bash makes a word of its own of each =."""
+    *before, word = words or [""]
+    known, (hosts, programs) = verbs(), inventory()
+    verb = next((each for each in before if each in known), "")
+    flag, before_value = (before[-1], "") if before else ("", "")
+    if word == "=" or flag == "=":
+        flag, word = (before[-1], "") if word == "=" else (before[-2], word)
+    elif word.startswith("--") and "=" in word:
+        flag, _, word = word.partition("=")
+        before_value = f"{flag}="
+    if flag in ("-H", "--hosts") and not (verb and flag == "-H"):
+        return [before_value + each for each in _of_list(word, hosts)]
+    if flag in ("-p", "--programs") and verb:
+        names = [*programs, *SERVICES] if verb in LOG_VERBS else programs
+        return [before_value + each for each in _of_list(word, names)]
+    if before_value or flag in WITH_A_FILE + WITH_A_NUMBER or "=" in (*before[-1:], *words[-1:]):
+        return []  # files, which the shell knows
+    if word.startswith("-"):
+        choices = known[verb] if verb else list(CORE)
+    elif verb in HOST_VERBS and flag == verb:
+        choices = hosts
+    else:
+        choices = [] if verb and flag.startswith("-") else list(known)
+    return [each for each in choices if each.startswith(word)]
+
+
+def _of_list(word: str, names: list[str]) -> list[str]:
+    """The last name of a list with commas, completed by those that are not in it yet."""
+    given, comma, last = word.rpartition(",")
+    taken = given.split(",")
+    return [given + comma + name for name in names if name.startswith(last) and name not in taken]
+
+
+if __name__ == "__main__":
+    print("\n".join(completions(sys.argv[1:])))

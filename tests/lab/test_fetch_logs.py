@@ -1,0 +1,100 @@
+"""`fetch-logs` on real hosts, and output that nobody reads to its end."""
+
+import os
+import signal
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.lab.site import FAB, Site, until
+
+LOGS = "/home/poms/private/logs/poms"
+AGENT = f"{LOGS}/poms_joblog_agent.log"
+
+
+@pytest.fixture
+def rotated(deployed: Site) -> Site:
+    """A host with a rotated log whose lines are of two hours and of one hour ago."""
+    deployed.poms(
+        f"{{ date -d '2 hours ago' '+%F %T long ago'; date -d '1 hour ago' '+%F %T an hour ago'; }} > {AGENT}.1; "
+        f"touch -d '1 hour ago' {AGENT}.1"
+    )
+    return deployed
+
+
+def contents(bundle: Path) -> dict[str, str]:
+    """The text of each file in a bundle."""
+    with tarfile.open(bundle) as archive:
+        found = {}
+        for member in archive:
+            file = archive.extractfile(member)
+            assert file
+            found["/" + member.name] = file.read().decode(errors="replace")
+        return found
+
+
+def test_a_bundle_has_all_logs_rotated_ones_too_and_is_for_the_operator_alone(rotated: Site, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        said = rotated.fab("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", check=True)
+    finally:
+        os.umask(before)
+    (bundle,) = tmp_path.iterdir()
+    assert said.out.startswith(f"pomsgpvm01: {bundle}, ")
+    assert bundle.name.startswith("pomsgpvm01-logs-2")
+    assert bundle.stat().st_mode & 0o777 == 0o600
+    found = contents(bundle)
+    assert {f"{AGENT}.1", AGENT, f"{LOGS}/poms_webservice.log", f"{LOGS}/supervisord.log"} < set(found)
+    assert rotated.poms(f"LC_ALL=C wc -l < {AGENT}.1").strip() == str(found[f"{AGENT}.1"].count("\n"))
+    assert "joblog: line" in found[AGENT]
+    assert "not in it: /var/log/httpd/error_log cannot be read" in said.err
+
+
+def test_since_and_programs_leave_the_rest_on_the_host(rotated: Site, tmp_path: Path) -> None:
+    words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_joblog_agent")
+    rotated.fab(*words, "--since=90m", check=True)
+    (bundle,) = tmp_path.iterdir()
+    found = contents(bundle)
+    assert set(found) == {AGENT, f"{AGENT}.1"}
+    assert found[f"{AGENT}.1"].endswith("an hour ago\n")
+    assert "long ago" not in found[f"{AGENT}.1"]
+    bundle.unlink()
+    rotated.fab(*words, "--since=1m", check=True)
+    (bundle,) = tmp_path.iterdir()
+    assert set(contents(bundle)) == {AGENT}
+
+
+def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, tmp_path: Path) -> None:
+    big = f"{LOGS}/poms_status_agent.log.1"
+    rotated.poms(f"head -c 60000000 /dev/urandom > {big}")
+    words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_status_agent")
+    said = rotated.fab(*words, "--limit=2")
+    assert said.code == 1
+    assert "more than 2 MB" in said.err
+    assert list(tmp_path.iterdir()) == []
+    with rotated.start(*words) as running:
+        until(lambda: any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()), 20, "it is on its way")
+        assert all(file.name.endswith(".part") for file in tmp_path.iterdir())
+        rotated.root("pkill -9 -u poms -x sshd")
+        assert running.wait(timeout=30) == 1
+    assert list(tmp_path.iterdir()) == []
+    with rotated.start(*words) as running:
+        until(lambda: any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()), 20, "it is on its way")
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(timeout=30) == 130
+    assert list(tmp_path.iterdir()) == []
+    until(lambda: rotated.processes("timeout") == 0, 10, "nothing runs on there")
+    rotated.poms(f"rm {big}")
+
+
+@pytest.mark.parametrize("verb", ["doctor", "status", "--list", "hosts", "tail-logs --since=1h"])
+def test_a_reader_that_goes_away_ends_a_verb_as_it_ends_usual_tools(site: Site, verb: str) -> None:
+    line = f"{FAB} {verb} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=FAB.parents[2], env=site.environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(128 + signal.SIGPIPE)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

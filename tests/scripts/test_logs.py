@@ -1,0 +1,328 @@
+"""Logs: the remote half, run here under each shell as a host would run it, and what is made of its answer."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.errors import BadInput
+from ops.logs import HostLogs, LogLine, Remark
+from tests.scripts.reading import Reading, append, logs_of, rotate, shown, until
+from tests.scripts.remote import SHELLS
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "a log.log"
+    path.write_text("one\ntwo\n")
+    return path
+
+
+NOW = time.time()
+
+
+def clock(seconds_ago: float) -> str:
+    """As logs write it: a time before these tests began."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW - seconds_ago))
+
+
+def stamp(seconds_ago: float, text: str) -> str:
+    return f"{clock(seconds_ago)},250 INFO {text}"
+
+
+def test_the_last_lines_of_logs_without_times_come_in_turn(shell: str, log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("-n\nthree\n")
+    os.utime(other, (time.time() + 5, time.time() + 5))
+    assert shown(shell, logs_of(log, other, lines=1)) == ["1 two", "2 three"]
+    assert shown(shell, logs_of(log, other, lines=9)) == ["1 one", "1 two", "2 -n", "2 three"]
+    assert shown(shell, logs_of(log, other, lines=0)) == []
+
+
+def test_lines_come_in_the_order_of_time_and_those_without_stay_behind_the_one_before(
+    shell: str, tmp_path: Path
+) -> None:
+    now = NOW - 100
+    python, error, access, uwsgi = (tmp_path / name for name in ("python", "error", "access", "uwsgi"))
+    python.write_text(f"{stamp(100, 'a')}\n  behind a\n{stamp(60, 'e')}\n")
+    error.write_text(time.strftime("[%a %b %d %H:%M:%S.999999 %Y] [ssl:error] b\n", time.localtime(now + 10)))
+    uwsgi.write_text(time.strftime("127.0.0.1 [%a %b %d %H:%M:%S %Y] GET /c\n", time.localtime(now + 20)))
+    access.write_text(time.strftime('h - - [%d/%b/%Y:%H:%M:%S +0000] "GET /d"\n', time.gmtime(now + 30)))
+    lines = shown(shell, logs_of(access, uwsgi, error, python))
+    assert [line[0] + line.split()[-1] for line in lines] == ["4a", "4a", "3b", "2/c", '1/d"', "4e"]
+    assert lines[1] == "4   behind a"
+
+
+def test_since_leaves_out_what_is_older_in_rotated_files_too(shell: str, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    with gzip.open(f"{log}.3.gz", "wt") as old:
+        old.writelines(f"{stamp(3000 - number, f'gz {number}')}\n" for number in range(1000))
+    (tmp_path / "a.log.2").write_text("".join(f"{stamp(2000 - n / 4, f'two {n}')}\n" for n in range(4000)))
+    (tmp_path / "a.log.1").write_text(f"{stamp(900, 'one')}\n")
+    for name, age in (("a.log.3.gz", 2001), ("a.log.2", 1000), ("a.log.1", 900)):
+        os.utime(tmp_path / name, (NOW - age,) * 2)
+    log.write_text(f"{stamp(500, 'now')}\n  and behind it\n")
+
+    def last_words(**wanted: Any) -> list[str]:
+        return [line.split()[-1] for line in shown(shell, logs_of(log, **wanted))]
+
+    assert last_words(since="since 600") == ["now", "it"]
+    assert last_words(since=f"since_time {clock(900)}") == ["one", "now", "it"]
+    found = last_words(since=f"since_time {clock(2003)}")
+    assert found == ["997", "998", "999", *map(str, range(4000)), "one", "now", "it"]
+    assert last_words(since="since 2010", pattern="two 399[0-9]") == [str(n) for n in range(3990, 4000)]
+    assert last_words(since="since_time 2035-01-01 00:00:00") == []
+
+
+def test_since_finds_the_first_line_among_those_of_requests_that_took_long(log: Path) -> None:
+    """Which are logged when they end, with the time at which they began."""
+    ages = [8000 - number + (600 if number % 3 else 0) for number in range(8000)]
+    log.write_text("".join(f"{stamp(age, f'request {number}')}\n" for number, age in enumerate(ages)))
+    for since in (7000, 4000, 1000):
+        first = next(number for number, age in enumerate(ages) if age <= since)
+        lines = shown("dash", logs_of(log, since=f"since_time {clock(since)}"))
+        assert [line.split()[-1] for line in lines] == [str(number) for number in range(first, 8000)]
+
+
+def test_since_shows_the_end_of_a_log_that_says_no_times(shell: str, log: Path) -> None:
+    append(log, *(f"line {number}" for number in range(100)))
+    assert shown(shell, logs_of(log, since="since 60"))[0] == "1 line 80"
+    os.utime(log, (time.time() - 100,) * 2)
+    assert shown(shell, logs_of(log, since="since 60")) == []
+
+
+def test_a_log_without_a_last_line_break_swallows_nothing(shell: str, log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("ERROR partial")
+    assert sorted(shown(shell, logs_of(other, log, lines=1))) == ["1 ERROR partial", "2 two"]
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_pattern_that_grep_refuses_is_said_in_its_words(shell: str, log: Path, follow: bool) -> None:
+    with pytest.raises(BadInput, match=r"--grep='\[' .*: grep: "):
+        shown(shell, logs_of(log, pattern="[", follow=follow))
+
+
+def test_lines_that_match_are_found_among_bytes_of_any_kind(shell: str, log: Path) -> None:
+    log.write_bytes(b"a \x00 ERROR \xff\xfe\nnot\nb ERROR \xc3\xa9\rc\n")
+    assert shown(shell, logs_of(log, pattern="ERR")) == ["1 a \x00 ERROR \ufffd\ufffd", "1 b ERROR é\rc"]
+
+
+def test_the_last_lines_that_match_are_found_far_from_the_end(shell: str, log: Path) -> None:
+    log.write_text("".join(f"needle {n}\n" + "hay\n" * 100_000 for n in range(4)))
+    assert shown(shell, logs_of(log, pattern="needle", lines=3)) == ["1 needle 1", "1 needle 2", "1 needle 3"]
+
+
+def test_what_can_not_be_read_is_said(shell: str, tmp_path: Path) -> None:
+    told = shown(shell, logs_of(tmp_path / "none", tmp_path))
+    assert told == [f"1 (no log yet: {tmp_path}/none)", f"2 ({tmp_path} is not a file)"]
+
+
+def test_what_was_not_asked_for_is_said_in_a_word_where_it_cannot_be_read() -> None:
+    source = logs_of(Path("/a"), Path("/b"), Path("/c"), asked=False)
+    told = [
+        each for fact in ("missing 1", "unreadable 2", "unreadable 3", "live") for each in source.understand(fact)
+    ]
+    assert [each.text for each in told if isinstance(each, Remark)] == ["not shown, for poms may not read them: 2, 3"]
+    assert not any(isinstance(each, LogLine) for each in told)
+
+
+@pytest.mark.parametrize("char", "xé€😀")
+def test_a_long_line_arrives_whole(shell: str, log: Path, char: str) -> None:
+    text = "a" + char * (1_000_000 // len(char.encode()))
+    log.write_text(f"{text}\nnext")
+    assert shown(shell, logs_of(log)) == [f"1 {text}", "1 next"]
+
+
+def test_a_line_of_many_megabytes_comes_in_pieces(log: Path) -> None:
+    log.write_text("x" * 9_000_000 + "\nend\n")
+    with Reading("dash", logs_of(log, lines=9, follow=True)) as reading:
+        until(reading.is_live, 20)
+        assert reading.lines[-1] == "1 end"
+        assert sum(line.count("x") for line in reading.lines[:-1]) == 9_000_000
+        append(log, "behind")
+        until(lambda: reading.lines[-1] == "1 behind")
+
+
+def test_a_log_that_is_made_later_is_shown_from_its_start(shell: str, tmp_path: Path) -> None:
+    late = tmp_path / "folder" / "late.log"
+    with Reading(shell, logs_of(late, lines=0, follow=True)) as reading:
+        until(reading.is_live)
+        late.parent.mkdir()
+        late.write_text("first\n")
+        until(lambda: "1 first" in reading.lines)
+        append(late, "second")
+        until(lambda: "1 second" in reading.lines)
+    assert reading.facts.count("missing 1") == 1
+
+
+def test_following_shows_every_line_once_across_quick_rotation(shell: str, log: Path) -> None:
+    with Reading(shell, logs_of(log, lines=0, follow=True)) as reading:
+        until(reading.is_live)
+        for number in range(200):
+            append(log, f"numbered {number}")
+            if number % 3 == 0:
+                rotate(log, keep=99)
+            time.sleep(0.005)
+        until(lambda: len(reading.lines) >= 200)
+        time.sleep(0.5)
+    assert reading.lines == [f"1 numbered {number}" for number in range(200)]
+
+
+def test_what_old_processes_write_into_a_rotated_log_is_shown_too(log: Path) -> None:
+    with log.open("a") as old, Reading("dash", logs_of(log, lines=0, follow=True)) as reading:
+        until(reading.is_live)
+        rotate(log)
+        append(log, "new")
+        until(lambda: "1 new" in reading.lines)
+        print("of an old process", file=old, flush=True)
+        until(lambda: "1 of an old process" in reading.lines)
+        append(log, "newer")
+        until(lambda: "1 newer" in reading.lines)
+
+
+def test_a_log_that_is_emptied_in_place_is_followed_on(log: Path) -> None:
+    with Reading("dash", logs_of(log, lines=1, follow=True)) as reading:
+        until(reading.is_live)
+        log.write_text("")
+        append(log, "anew")
+        until(lambda: "1 anew" in reading.lines)
+    assert f"1 ({log} was emptied; what was written just before may be missing)" in reading.lines
+
+
+def lost(shell: str, source: HostLogs, log: Path, before: str, **wanted: object) -> None:
+    """Follow until the line `before` was read, and then lose the connection."""
+    with Reading(shell, source) as reading:
+        until(reading.is_live)
+        append(log, before)
+        until(lambda: f"1 {before}" in reading.lines)
+
+
+def test_reading_on_shows_what_was_written_meanwhile_and_nothing_twice(shell: str, log: Path) -> None:
+    source = logs_of(log, lines=0, follow=True)
+    with log.open("a") as old:
+        lost(shell, source, log, "seen")
+        append(log, "missed 0")
+        rotate(log)
+        append(log, "missed 1")
+        rotate(log)
+        append(log, "missed 2")
+        time.sleep(0.01)
+        print("of an old process", file=old, flush=True)  # which makes the oldest file the one that was changed last
+    with Reading(shell, source) as reading:
+        until(reading.is_live)
+        append(log, "live again")
+        until(lambda: "1 live again" in reading.lines)
+    assert sorted(reading.lines[:-1]) == ["1 missed 0", "1 missed 1", "1 missed 2", "1 of an old process"]
+    assert reading.lines[-1] == "1 live again"
+
+
+def compressed(log: Path) -> None:
+    rotate(log)
+    with gzip.open(f"{log}.1.gz", "wb") as packed:
+        packed.write(log.with_name(f"{log.name}.1").read_bytes())
+    shutil.copystat(f"{log}.1", f"{log}.1.gz")
+    log.with_name(f"{log.name}.1").unlink()
+
+
+def copied_and_emptied(log: Path) -> None:
+    shutil.copy2(log, f"{log}.1")
+    log.write_text("")
+
+
+@pytest.mark.parametrize("rotated", [compressed, copied_and_emptied])
+def test_reading_on_finds_a_file_again_that_was_compressed_or_copied(
+    shell: str, log: Path, rotated: Callable[[Path], None]
+) -> None:
+    source = logs_of(log, lines=0, follow=True)
+    lost(shell, source, log, "seen")
+    append(log, "missed 0")
+    rotated(log)
+    append(log, "missed 1")
+    with Reading(shell, source) as reading:
+        until(reading.is_live)
+    assert reading.lines == ["1 missed 0", "1 missed 1"]
+
+
+def test_reading_on_says_so_where_the_file_is_gone(log: Path) -> None:
+    source = logs_of(log, lines=0, follow=True)
+    lost("dash", source, log, "seen")
+    log.unlink()
+    append(log, "a new file, which may well get the number of the old one")
+    with Reading("dash", source) as reading:
+        until(reading.is_live)
+    assert reading.lines == [
+        f"1 (the file that was read of {log} is gone; what was written meanwhile may be missing)",
+        "1 a new file, which may well get the number of the old one",
+    ]
+
+
+def test_reading_on_where_there_was_no_log_shows_it_from_its_start(log: Path) -> None:
+    log.unlink()
+    source = logs_of(log, lines=0, follow=True)
+    with Reading("dash", source) as reading:
+        until(reading.is_live)
+    append(log, "first")
+    with Reading("dash", source) as reading:
+        until(reading.is_live)
+    assert reading.lines == ["1 first"]
+
+
+def test_nothing_lives_on_when_the_operators_side_is_gone(shell: str, log: Path) -> None:
+    # An unwritable TMPDIR must not matter: logs are looked at when a disk is full.
+    source = logs_of(log, log.with_name("none"), pattern=".", follow=True)
+    with Reading(shell, source, TMPDIR="/nowhere") as reading:
+        until(lambda: "1 two" in reading.lines)
+        assert reading.alive() > 2
+        assert reading.running.stdin
+        reading.running.stdin.close()
+        until(lambda: reading.running.poll() is not None and reading.alive() == 0, 1)
+
+
+def test_nothing_lives_on_when_the_script_is_killed(log: Path) -> None:
+    with Reading("dash", logs_of(log, follow=True)) as reading:
+        until(lambda: "1 two" in reading.lines)
+        assert reading.running.stdin
+        reading.running.kill()
+        reading.running.stdin.close()
+        until(lambda: reading.running.poll() is not None and reading.alive() == 0, 5)
+
+
+def test_a_reader_that_is_ended_is_not_silent(shell: str, log: Path) -> None:
+    with Reading(shell, logs_of(log, follow=True)) as reading:
+        until(reading.is_live)
+        subprocess.run(["pkill", "-s", str(reading.running.pid), "-f", "^[^ ]*python.* -E -"], check=True)
+        until(lambda: "failed" in reading.facts)
+
+
+@pytest.mark.parametrize("python", ["python2", "none"])
+def test_any_python_of_the_host_will_do(shell: str, log: Path, tmp_path: Path, python: str) -> None:
+    """Where there is no python3: the older one, and a word where there is none at all."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("head", "timeout", "wc", "grep", "busybox", "bash", "dash"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    if python != "none":
+        (tools / python).symlink_to(sys.executable)
+    with Reading(shell, logs_of(log), PATH=str(tools)) as reading:
+        until(lambda: {"no_python", "end"} & set(reading.facts))
+    assert reading.facts[-1] == ("no_python" if python == "none" else "end")
+
+
+@pytest.mark.parametrize("fact", ["line", "line x y", "line 0 y", "line 3 y", "line ² y", "missing", "what 1", ""])
+def test_a_malformed_fact_is_shown_as_it_came(fact: str) -> None:
+    (line,) = logs_of(Path("/a"), Path("/b")).understand(fact)
+    assert isinstance(line, LogLine)
+    assert (line.label, line.text) == ("(not understood)", fact)
