@@ -60,7 +60,8 @@ class Plan:
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
-    file in; `unread` has files that no program's command names; `replaced` the programs with new settings.
+    file in; `unread` has files that no program's command names; `replaced` the programs with new settings;
+    `memory` is the snapshot's.
     """
 
     host: Host
@@ -70,6 +71,7 @@ class Plan:
     programs: list[tuple[str, str]]
     unread: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    memory: tuple[int, int] | None = None
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -106,7 +108,7 @@ class Plan:
         }
         listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
-        listed += [f"{name}: {_in_words(how)}" for name, how in self.programs]
+        listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
 
 
@@ -116,9 +118,9 @@ APACHE_WORDS = {
 }
 
 
-def _in_words(how: str) -> str:
+def _in_words(how: str, host: Host, memory: tuple[int, int] | None) -> str:
     if how == GRACEFUL:
-        return "reload without losing a request: a second uWSGI serves meanwhile"
+        return uwsgi.reload_in_words(host.uwsgi.workers, memory)
     if how == RESTART:
         return "restart; requests under way are lost"
     return how.replace("signal-", "reload by SIG")
@@ -151,6 +153,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         list(dict.fromkeys(programs)),
         unread,
         sorted(replaced),
+        snapshot.memory,
     )
 
 

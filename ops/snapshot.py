@@ -11,6 +11,7 @@ from ops.hiding import Hiding
 from ops.masking import masked
 from ops.schema import Host
 from ops.templates import RenderedFile, supervisord_conf
+from ops.uwsgi import ini_path
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Snapshot:
     `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
     "up", "down" or "deaf"; `lock` tells of a deploy at work, `unfinished` of one that died half-way; `owed` are the
     lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for;
-    `hiding` where the secrets stand in the files of the last release.
+    `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
+    stand in the files of the last release.
     """
 
     files: dict[str, FoundFile]
@@ -51,12 +53,13 @@ class Snapshot:
     unfinished: str | None = None
     commit: str | None = None
     hiding: dict[str, Hiding] = field(default_factory=dict)
+    memory: tuple[int, int] | None = None
 
 
 def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
     """Look at the host with one command; what lies in `places` is listed too. Raises HostError for an odd answer."""
     request = [f"state_dir {remote.host.state_dir}", *place_lines(remote.host)]
-    request += [f"file {file.digest} {file.path}" for file in wanted]
+    request += [f"uwsgi {ini_path(remote.host)}", *(f"file {file.digest} {file.path}" for file in wanted)]
     answer = remote.ask("probe", [*request, *(f"place {folder}" for folder in places or [])])
     try:
         return parse(answer)
@@ -79,7 +82,7 @@ def parse(answer: list[str]) -> Snapshot:
     """Read the answer of probe.sh. Raises ValueError if it is not whole."""
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
-    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": ""}
+    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
     owed: list[str] = []
     present: list[str] = []
     hidden: dict[str, Hiding] = {}
@@ -112,6 +115,7 @@ def parse(answer: list[str]) -> Snapshot:
     if not answer or answer[-1] != "end":
         raise ValueError("it ends before its end")
     state, _, pid = words["supervisord"].partition(" ")
+    each, _, free = words["memory"].partition(" ")
     return Snapshot(
         files=files,
         deployed=deployed,
@@ -125,4 +129,5 @@ def parse(answer: list[str]) -> Snapshot:
         unfinished=words["unfinished"] or None,
         commit=words["commit"] or None,
         hiding=hidden,
+        memory=(int(each), int(free)) if free else None,
     )

@@ -57,6 +57,21 @@ def needs_restart(before: str, after: str) -> bool:
     return _sockets(before) != _sockets(after)
 
 
+def reload_in_words(workers: int, memory: tuple[int, int] | None) -> str:
+    """What a reload does, and needs: `memory` is what a worker has now and what is free, in kB.
+
+    As remote/uwsgi.sh decides: of what is free a fifth is left alone, and fewer workers will do for the time.
+    """
+    words = "reload without losing a request: a second uWSGI serves meanwhile"
+    if memory is None or not memory[0]:
+        return words
+    each, free = memory
+    room = min(workers, free * 8 // 10 // (each + 1))
+    if room < 1:
+        return f"reload; requests wait meanwhile: of {free // 1024} MB none are free for a second uWSGI"
+    return f"{words} ({room} workers, up to {room * each // 1024} MB for it; {free // 1024} MB are free)"
+
+
 def _sockets(ini: str) -> list[tuple[str, str]]:
     lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
     pairs = [(key.strip(), value.strip()) for key, _, value in lines]

@@ -154,6 +154,14 @@ start_supervisord() {
     (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null)
 }
 
+# The memory that a process with file $1 in its command has at the most, and what is free, both in kB.
+memory_of() {
+    files=$(grep -lz -F -e "$1" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/cmdline$/status/') || :
+    # shellcheck disable=SC2086 # names of files, which hold no blank; the one that looks has the name, too, and is gone
+    each=$(cat $files /dev/null 2>/dev/null | awk '/^VmRSS/ && $2 > most { most = $2 } END { print most + 0 }') || :
+    echo "${each:-0} $(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)"
+}
+
 # Something accepts connections on local port $1.
 accepts() {
     # shellcheck disable=SC2016 # expanded by that bash

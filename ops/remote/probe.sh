@@ -1,14 +1,15 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, "file DIGEST PATH" ..., "place FOLDER" ..., end
+# Asked:    state_dir, supervisord_conf, supervisor_socket, "uwsgi FILE", "file DIGEST PATH" ..., "place FOLDER" ..., end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
 #           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
 #           and "secret LINES PATH" where secrets stand in its files;
-#           "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
+#           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
 say poms-ops probe
 asked='
 '
+uwsgi='' differs=''
 
 look_at() { # $1: the digest that is wanted, $2: the path
     if [ ! -e "$2" ]; then
@@ -21,7 +22,10 @@ look_at() { # $1: the digest that is wanted, $2: the path
         # In a folder that is not ours a file can be written and keeps its mode.
         if [ -w "$(dirname "$2")" ]; then place=ours; else place=theirs; fi
         say "file $digest $(stat -L -c %a -- "$2") $place $2"
-        [ "$digest" = "$1" ] || say "content $(base64 <"$2" | tr -d '\n')"
+        if [ "$digest" != "$1" ]; then
+            say "content $(base64 <"$2" | tr -d '\n')"
+            differs=yes
+        fi
     fi
 }
 
@@ -31,6 +35,7 @@ while IFS= read -r line; do
     "state_dir "*) state_dir=$value ;;
     "supervisord_conf "*) supervisord_conf=$value ;;
     "supervisor_socket "*) supervisor_socket=$value ;;
+    "uwsgi "*) uwsgi=$value ;;
     "file "*)
         asked="$asked${value#* }
 "
@@ -64,5 +69,6 @@ elif [ -e "$state_dir/pending" ]; then
 fi
 if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
 say "supervisord $(supervisord_state)"
+if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
 say "free $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"
 say end

@@ -46,13 +46,11 @@ reload_gracefully() {
 }
 
 count_workers() { # set $beside: how many of the file's workers the memory has room for, beside those that run
-    pids=$(grep -lz -F -e "$ini" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/cmdline$/status/') || :
-    # shellcheck disable=SC2086 # names of files, which hold no blank
-    each=$(awk '/^VmRSS/ { if ($2 > most) most = $2 } END { print most + 0 }' $pids /dev/null 2>/dev/null) || :
-    free=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+    memory=$(memory_of "$ini")
+    each=${memory% *} free=${memory#* }
     beside=$(number_in workers "$ini")
     [ "$beside" -gt 0 ] || beside=1
-    room=$((${free:-0} * 8 / 10 / (${each:-0} + 1)))
+    room=$((${free:-0} * 8 / 10 / (each + 1)))
     if [ "$room" -lt "$beside" ]; then beside=$room; fi
 }
 

@@ -1,5 +1,6 @@
 """uWSGI's ini: what the inventory says is what uWSGI itself reads, or it is refused."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from ops.schema import Uwsgi
 from ops.templates import render
-from ops.uwsgi import ini_lines, known_options, unwritable, unwritable_listen
+from ops.uwsgi import ini_lines, known_options, needs_restart, reload_in_words, unwritable, unwritable_listen
 from tests.scale import TIMES
 from tests.unit.hosts import host
 
@@ -212,3 +213,32 @@ def test_what_is_not_refused_is_read_as_it_was_meant(
         *(("python-path", value) for value in kept),
         ("procname-prefix", prefix),
     ]
+
+
+@pytest.mark.parametrize(
+    ("memory", "words"),
+    [
+        (None, "a second uWSGI serves meanwhile"),
+        ((0, 4_000_000), "a second uWSGI serves meanwhile"),
+        ((51_200, 4_096_000), r"\(6 workers, up to 300 MB for it; 4000 MB are free\)"),
+        ((51_200, 204_800), r"\(3 workers, up to 150 MB for it; 200 MB are free\)"),
+        ((51_200, 51_200), "requests wait meanwhile: of 50 MB none are free for a second uWSGI"),
+    ],
+)
+def test_the_memory_that_a_reload_needs_is_known_beforehand(memory: tuple[int, int] | None, words: str) -> None:
+    assert re.search(words + "$", reload_in_words(6, memory))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "restart"),
+    [
+        ("socket = /a\nworkers = 2", "socket = /a\nworkers = 3", False),
+        ("socket = /a", "socket = /b", True),
+        ("socket = /a", "socket = /a\nhttp-socket = :1", True),
+        ("listen = 100", "listen = 200", True),
+        ("# socket = /a", "# socket = /b", False),
+        ("socket-timeout = 60\nstats = /a", "socket-timeout = 90\nstats = /b", False),
+    ],
+)
+def test_only_what_a_reload_cannot_change_takes_a_restart(before: str, after: str, restart: bool) -> None:
+    assert needs_restart(before, after) is restart
