@@ -135,6 +135,7 @@ ended() { # however this process ends, a host that was changed half-way is put b
 
 recover() { # from a deploy that was killed after its first file changed
     finish_link
+    end_beside # it serves what is put back now
     find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending

@@ -27,6 +27,7 @@ BEGIN_LIMIT=120 # seconds in which an app starts
 # Reload program $1, a uWSGI; $app is a file of five lines: where its app listens, a path that it answers, uWSGI's own
 # file, the seconds that a request may take, and the program's log.
 reload_gracefully() {
+    end_beside # one whose script was killed
     { read -r _ && IFS= read -r path && IFS= read -r ini && read -r mercy && IFS= read -r log; } <"$app"
     if [ ! -S "$state_dir/uwsgi.zerg" ] || ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
         ask_supervisord signal-HUP "$1" # it is down, or from before its file had it hand out its sockets
@@ -64,11 +65,12 @@ start_beside() { # fails where it does not answer
         set -- --workers "$((beside + 1))" --cheaper "$beside" --cheaper-initial "$beside" \
             --cheaper-algo manual --map-socket "2:$((beside + 1))"
     fi
-    # Whatever becomes of this script, it ends by itself; a request that it has begun it still answers.
-    with_products timeout --foreground "$((2 * BEGIN_LIMIT + mercy))" uwsgi --ini "$state_dir/beside.ini" \
+    # Whatever becomes of this script, it ends by itself; a request that it has begun it still answers. It outlives this
+    # script, so it must have neither the lock nor the line: in parentheses, for dash keeps copies of them otherwise.
+    (with_products timeout --foreground "$((2 * BEGIN_LIMIT + mercy))" uwsgi --ini "$state_dir/beside.ini" \
         --zerg "$state_dir/uwsgi.zerg" --socket "$state_dir/beside.sock" --pidfile "$state_dir/beside.pid" --master \
         --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
-        --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@" </dev/null >>"$log" 2>&1 &
+        --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@" </dev/null >>"$log" 2>&1) 3>&- 4<&- 5>&- 9>&- &
     second=$!
     if ask_app "$state_dir/beside.sock" "$path" "$BEGIN_LIMIT" "$second"; then return 0; fi
     end_beside
@@ -95,6 +97,9 @@ await_serving() { # program $1 has a worker that takes requests, within the time
 }
 
 end_beside() { # it takes no new request; those that it has begun are answered
-    if [ -s "$state_dir/beside.pid" ]; then kill -TERM "$(cat "$state_dir/beside.pid")" 2>/dev/null || :; fi
+    if [ -s "$state_dir/beside.pid" ]; then
+        pid=$(cat "$state_dir/beside.pid")
+        if grep -qF "$state_dir/beside.ini" "/proc/$pid/cmdline" 2>/dev/null; then kill -TERM "$pid" || :; fi
+    fi
     rm -f "$state_dir"/beside.*
 }
