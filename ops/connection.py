@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -115,9 +115,9 @@ class Remote:
     sudo_password: str | None
     who: str
 
-    def start(self, name: str, request: Iterable[str]) -> Dialogue:
-        """Start script `name` with the lines of `request` as its first input."""
-        text = script(name).encode()
+    def start(self, name: str, request: Iterable[str], *others: str) -> Dialogue:
+        """Start script `name`, and `others` behind it, with the lines of `request` as the first input."""
+        text = script(name, *others).encode()
         transport = self.connection.transport
         try:
             channel = transport.open_session(timeout=30)
@@ -136,9 +136,25 @@ class Remote:
 
         Raises HostError where the script said nothing or did not come to its end.
         """
-        dialogue = self.start(name, [*request, "end"])
+        return self.ask_together({name: request})[name]
+
+    def ask_together(
+        self, requests: Mapping[str, Iterable[str]], limit: float = ANSWER_LIMIT
+    ) -> dict[str, list[str]]:
+        """The same for several scripts in one command: name to request, name to answer, empty where one said nothing.
+
+        The line is given up after `limit` seconds without a word.
+        """
+        name, *others = requests
+        dialogue = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
+        dialogue.channel.settimeout(limit)
         dialogue.close_input()
-        answer = list(dialogue.lines())
+        answers: dict[str, list[str]] = {other: [] for other in requests}
+        greetings = {f"poms-ops {other}": other for other in others}
+        for line in dialogue.lines():
+            name = greetings.get(line, name)
+            if line not in greetings:
+                answers[name].append(line)
         if not dialogue.greeted:
             raise HostError(
                 self.host.name,
@@ -146,7 +162,7 @@ class Remote:
                 left=NOTHING_TOUCHED,
                 next_step=f"look at the account's login shell: ssh {self.host.account}@{self.host.address}",
             )
-        return answer
+        return answers
 
     def password_lines(self) -> list[str]:
         """sudo's password as a request carries it, where the operator gave one."""

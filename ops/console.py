@@ -12,7 +12,7 @@ from ops.hiding import Line, comparison
 from ops.masking import masked
 
 if TYPE_CHECKING:  # rich is loaded when something is drawn: it takes as long as a login
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -46,7 +46,7 @@ def say(text: str = "", style: str = "", *, err: bool = False) -> None:
         return
     from rich.text import Text
 
-    _console(err).print(Text(words, style=style), soft_wrap=True)
+    screen(err).print(Text(words, style=style), soft_wrap=True)
 
 
 def log_line(label: str, text: str, style: str) -> None:
@@ -55,7 +55,7 @@ def log_line(label: str, text: str, style: str) -> None:
     if sys.stdout.isatty():
         from rich.text import Text
 
-        _console().print(Text.assemble((shown[0], "cyan"), " | ", (shown[1], style)), soft_wrap=True)
+        screen().print(Text.assemble((shown[0], "cyan"), " | ", (shown[1], style)), soft_wrap=True)
     else:  # of which there may be very many
         print(" | ".join(shown), file=_stream(), flush=True)
 
@@ -78,7 +78,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """
     from rich.table import Table
 
-    cells = [[_cell(cell) for cell in row] for row in rows]
+    cells = [[cell(text) for text in row] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     widths = [max([len(head), *(row[n].cell_len for row in cells)]) for n, head in enumerate(headings)]
     for heading, width in zip(headings[:-1], widths[:-1], strict=True):
@@ -86,13 +86,30 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     drawn.add_column(headings[-1], overflow="fold")
     for row in cells:
         drawn.add_row(*row)
-    console = _console()
+    console = screen()
     # On a narrow terminal the lines run over: better than names that are cut.
     console.width = max(console.width, sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], LAST_COLUMN))
-    with console.capture() as captured:
-        console.print(drawn)
-    for line in captured.get().splitlines():
-        print(_PADDING.sub(r"\1", line))
+    _print(console, drawn)
+
+
+def show(*drawn: "RenderableType") -> None:
+    """Print what `rich` draws; its texts have to be harmless already, as `cell` makes them."""
+    from rich.console import Group
+
+    _print(screen(), Group(*drawn))
+
+
+def width() -> int:
+    """Columns that a drawing may take."""
+    return screen().width
+
+
+def age(seconds: float) -> str:
+    """A time span as the eye takes it in: "40 s", "12 min", "5 h", "3 d"."""
+    for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < below:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
 
 
 def diff(title: str, before: list[Line], after: list[Line]) -> None:
@@ -142,14 +159,23 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _cell(cell: str) -> "Text":
+def cell(text: str) -> "Text":
+    """`text` made harmless, and marked as wrong where it begins with '!'."""
     from rich.text import Text
 
-    text = harmless(masked(cell))
+    text = harmless(masked(text))
     return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
 
 
-def _console(err: bool = False) -> "Console":
+def _print(console: "Console", drawn: "RenderableType") -> None:
+    with console.capture() as captured:
+        console.print(drawn)
+    for line in captured.get().splitlines():
+        print(_PADDING.sub(r"\1", line))
+
+
+def screen(err: bool = False) -> "Console":
+    """rich's console for standard output or standard error."""
     # Made anew each time: tests and pipes exchange the streams.
     from ops.terminal import console_on
 

@@ -28,9 +28,15 @@ class Drift:
     state: str
 
 
-def find_drift(wanted: list[RenderedFile], snapshot: Snapshot) -> list[Drift]:
-    """Every managed file, the unchanged ones too, in the order of `wanted`; then what is managed no more."""
-    listed = [Drift(file.path, _state(file, snapshot)) for file in wanted]
+def find_drift(wanted: list[RenderedFile], snapshot: Snapshot, *, values: bool = True) -> list[Drift]:
+    """Every managed file, the unchanged ones too, in the order of `wanted`; then what is managed no more.
+
+    With `values` off, `wanted` was rendered so: a file with secrets should be as the last release has it.
+    """
+    listed = []
+    for file in wanted:
+        digest = file.digest if values or not file.secrets else snapshot.deployed.get(file.path)
+        listed.append(Drift(file.path, _state(file, digest, snapshot)))
     return listed + [Drift(path, GONE) for path in _gone(wanted, snapshot)]
 
 
@@ -52,16 +58,16 @@ def _gone(wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
     return [path for path in paths if path in snapshot.files and snapshot.files[path].digest]
 
 
-def _state(file: RenderedFile, snapshot: Snapshot) -> str:
+def _state(file: RenderedFile, wanted: str | None, snapshot: Snapshot) -> str:
     found, deployed = snapshot.files[file.path], snapshot.deployed.get(file.path)
     if not found.readable:
         return UNREADABLE
     if found.digest is None:
         return MISSING if deployed else NOT_DEPLOYED
-    if found.digest == file.digest:
+    if found.digest == wanted:
         return SAME if mode_is_well(file, found) else MODE
     if deployed is None:
         return NOT_DEPLOYED
     if found.digest == deployed:
         return TEMPLATE
-    return EDITED if file.digest == deployed else BOTH
+    return EDITED if wanted == deployed else BOTH

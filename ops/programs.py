@@ -37,7 +37,8 @@ class ProgramState:
 class Report:
     """supervisord ("up", "down" or "deaf", with its pid) and what it said of the programs.
 
-    `orphans` are process ids of programs that a killed supervisord left behind.
+    `orphans` are process ids of programs that a killed supervisord left behind; `trouble` says why it told nothing,
+    and then it is "unknown".
     """
 
     supervisord: str
@@ -46,6 +47,7 @@ class Report:
     done: list[dict[str, object]]
     orphans: str = ""
     notes: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 def app_lines(host: Host) -> Iterator[str]:
@@ -69,15 +71,18 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
     `graceful` is a uWSGI that is reloaded without losing a request, where its file changed.
     """
-    request = [
-        f"state_dir {remote.host.state_dir}",
-        *place_lines(remote.host),
-        *app_lines(remote.host),
-        *([f"graceful {graceful}"] if graceful else []),
-        f"action {action}",
-        *(f"name {name}" for name in names or []),
-    ]
-    answer = remote.ask("programs", request)
+    asked = [*([f"graceful {graceful}"] if graceful else []), *request(remote.host, action, names)]
+    return parse(remote.host, action, remote.ask("programs", asked))
+
+
+def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
+    """What remote/programs.sh is asked."""
+    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host), f"action {action}"]
+    return asked + [f"name {name}" for name in names or []]
+
+
+def parse(host: Host, action: str, answer: list[str]) -> Report:
+    """Read the answer of programs.sh. Raises HostError if the action failed."""
     state, pid, facts, failed, evidence, orphans, notes = "", "", [], False, "", "", []
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -96,9 +101,9 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
     if failed or not answer or answer[-1] != "end":
         lines = "\n".join(f"    {line}" for line in evidence.splitlines()) or "    (nothing)"
         raise HostError(
-            remote.host.name,
+            host.name,
             f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
-            next_step=f"fab -H {remote.host.name} status, and fab -H {remote.host.name} tail-logs",
+            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs",
         )
     return Report(
         state,

@@ -12,6 +12,7 @@ from ops.errors import HostError
 from ops.hiding import Hiding
 from ops.inventory import PROJECT
 from ops.masking import conceal
+from ops.schema import Host
 from ops.templates import RenderedFile, file_at
 from ops.who import local_user
 
@@ -79,7 +80,12 @@ def is_behind(commit: str | None) -> bool:
 
 def read_releases(remote: Remote) -> list[PastRelease]:
     """Every deploy that the host remembers, the oldest first."""
-    return parse_releases(remote.ask("releases", [f"state_dir {remote.host.state_dir}"]))
+    return parse_releases(remote.ask("releases", request(remote.host)))
+
+
+def request(host: Host) -> list[str]:
+    """What remote/releases.sh is asked."""
+    return [f"state_dir {host.state_dir}"]
 
 
 def parse_releases(answer: list[str]) -> list[PastRelease]:

@@ -11,6 +11,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     ),
     "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
     "logs": ("log_reader.py",),
+    "workers": ("workers.py",),
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
 RUN_BY = {"log_reader.py": "host_python"}  # all else is the products' Python's
@@ -18,16 +19,25 @@ JOINED = {"log_reader.py": ("log_times.py", "log_files.py", "log_bundle.py")}  #
 
 
 @cache
-def script(name: str) -> str:
-    """`common.sh`, the parts that it needs, and the script itself: POSIX sh."""
-    parts = ("common.sh", *PARTS.get(name, ()), f"{name}.sh")
-    return "".join(_as_function(part) if part.endswith(".py") else _read(part) for part in parts)
+def script(*names: str) -> str:
+    """`common.sh`, then each script with the parts that it needs: POSIX sh.
+
+    Several scripts run one after the other, each in a shell of its own, and one that fails does not end the others.
+    """
+    if len(names) == 1:
+        return _read("common.sh") + _with_parts(names[0])
+    return _read("common.sh") + "set +e\n" + "".join(f"(\nset -e\n{_with_parts(name)})\n" for name in names)
 
 
 def names() -> list[str]:
     """The scripts that can be sent."""
     parts = {"common.sh", *(part for needed in PARTS.values() for part in needed)}
     return sorted(path.stem for path in FOLDER.glob("*.sh") if path.name not in parts)
+
+
+def _with_parts(name: str) -> str:
+    parts = (*PARTS.get(name, ()), f"{name}.sh")
+    return "".join(_as_function(part) if part.endswith(".py") else _read(part) for part in parts)
 
 
 def _as_function(name: str) -> str:

@@ -58,9 +58,7 @@ class Snapshot:
 
 def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
     """Look at the host with one command; what lies in `places` is listed too. Raises HostError for an odd answer."""
-    request = [f"state_dir {remote.host.state_dir}", *place_lines(remote.host)]
-    request += [f"uwsgi {ini_path(remote.host)}", *(f"file {file.digest} {file.path}" for file in wanted)]
-    answer = remote.ask("probe", [*request, *(f"place {folder}" for folder in places or [])])
+    answer = remote.ask("probe", [*request(remote.host, wanted), *(f"place {folder}" for folder in places or [])])
     try:
         return parse(answer)
     except (ValueError, LookupError) as error:
@@ -69,6 +67,14 @@ def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None =
             f"the answer to the probe cannot be read: {error}",
             left="everything: it was only looked at",
         ) from None
+
+
+def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
+    """What remote/probe.sh is asked; "digests" before it keeps contents from being sent."""
+    yield f"state_dir {host.state_dir}"
+    yield from place_lines(host)
+    yield f"uwsgi {ini_path(host)}"
+    yield from (f"file {file.digest} {file.path}" for file in wanted)
 
 
 def place_lines(host: Host) -> Iterator[str]:

@@ -106,6 +106,8 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
     }
     for name, value in uwsgi.options.items():
         rules = list(_name_rules(name))
+        if name in ("stats", "stats-server") and not str(value).startswith("/"):
+            rules.append("must be the path of a unix socket: it shows the headers of requests to whoever asks")
         for item in _items(value):
             rules += _switch_rules(name, item) if isinstance(item, bool) else _text_rules(str(item), present)
         yield from ((f"options.{name}", rule) for rule in dict.fromkeys(rules))

@@ -17,6 +17,7 @@ MODULES = {
     "render": ("render",),
     "apache": ("check-apache", "reload-apache", "restart-apache"),
     "status": ("status",),
+    "workers": ("workers",),
     "programs": (
         "start-programs",
         "stop-programs",

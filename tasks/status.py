@@ -1,102 +1,87 @@
-"""`status`: what runs, and what needs attention."""
+"""`status`: how the hosts are, and what needs attention."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
-from ops import capacity, console
-from ops.certs import KINDS, Ending, read_endings
+from rich.console import RenderableType
+from rich.text import Text
+
+from ops import capacity, console, live, overview, workers
 from ops.connection import Remote
+from ops.doctor import WRONG
 from ops.fleet import AT_ONCE, Answer
-from ops.programs import ProgramState, Report, ask_supervisord
+from ops.health import Health, look
 from ops.schema import Host
+from ops.templates import RenderedFile, render
+from ops.verdict import judge
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of
-from tasks._verb import inventory, print_json, verb
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one host showed: supervisord's report, and the certificates and lists that end soon."""
-
-    report: Report
-    ending: list[Ending]
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether somebody should do something."""
-        broken = any(program.needs_attention for program in self.report.programs)
-        return self.report.supervisord != "up" or broken or bool(self.ending)
+from tasks._verb import chosen, inventory, print_json, verb
 
 
 @verb(
     help={
-        "json": "Print one JSON document: per host, supervisord's state, each program's, and what ends soon.",
+        **live.HELP,
         **PARALLEL_HELP,
+        "json": "Print one JSON document: per host, everything that was seen, and what needs attention.",
     }
 )
-def status(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Show each program's state, process and uptime, and what ends soon. Exit code 2 if something needs attention.
+def status(
+    context: Any, watch: bool = False, every: int = live.EVERY, json: bool = False, parallel: int = AT_ONCE
+) -> int:
+    """Show on one screen how the hosts are; on top, what needs attention and what to do.
 
-    Without -H: all hosts of the inventory.
+    Exit code 2 if something does. Without -H: all hosts of the inventory.
     """
+    wanted: dict[str, list[RenderedFile]] = {}
 
-    def ask(remote: Remote) -> Seen:
-        report = ask_supervisord(remote, "states")
-        warn_days = remote.host.certificates.warn_days
-        return Seen(report, [one for one in read_endings(remote) if one.is_due(warn_days)])
+    def prepare(hosts: list[Host]) -> None:
+        wanted.update({host.name: render(host, values=False) for host in hosts})
 
-    answers = ask_hosts(context, parallel, ask)
+    def ask(remote: Remote, last: Health | None = None) -> Health:
+        return look(remote, wanted[remote.host.name], last)
+
+    def draw(watched: list[live.Watched[Health]], width: int) -> Iterator[RenderableType]:
+        seen = [(one.host, one.last) for one in watched if one.last]
+        yield from overview.draw(seen, width, {one.host.name: note for one in watched if (note := one.note(every))})
+        yield Text(f"capacity: {room}", style="dim")
+
+    known = inventory()
+    room = capacity.in_words(known.hosts.values(), known.fleet)
+    if watch:
+        live.check(every, json=json)
+        hosts = chosen(everywhere=True)
+        prepare(hosts)
+        live.keep(hosts, context.config, ask, draw, every)
+        return 0
+    answers = ask_hosts(context, parallel, ask, prepare)
     if json:
         print_json({answer.host.name: _facts(answer) for answer in answers})
     else:
-        _show(answers)
-        known = inventory()
-        console.say(f"capacity: {capacity.in_words(known.hosts.values(), known.fleet)}")
-    return code_of(answers, attention=any(a.result and a.result.needs_attention for a in answers))
+        console.show(*overview.draw([(one.host, one.result) for one in answers if one.result], console.width()))
+        console.say(f"capacity: {room}")
+    found = [finding for one in answers if one.result for finding in judge(one.host, one.result)]
+    return code_of(answers, attention=any(finding.level == WRONG for finding in found))
 
 
-def _show(answers: list[Answer[Seen]]) -> None:
-    rows = [row for answer in answers if answer.result for row in _rows(answer.host, answer.result.report)]
-    if rows:
-        console.table(("host", "program", "state", "pid", "uptime", ""), rows)
-    for answer in answers:
-        for one in answer.result.ending if answer.result else []:
-            said = f"{answer.host.name}: {KINDS[one.kind]} {one.path}: {one.in_words()}; see fab certs"
-            console.say(said, "bold red")
-
-
-def _rows(host: Host, report: Report) -> list[tuple[str, ...]]:
-    if report.supervisord == "down":
-        if report.orphans:
-            return [(host.name, "supervisord", "!killed", "", "", f"its programs still run: {report.orphans}")]
-        return [
-            (host.name, "supervisord", "!not running", "", "", f"fab -H {host.name} start-supervisord (or deploy)")
-        ]
-    if report.supervisord == "deaf":
-        advice = f"its socket is gone; 'kill -HUP {report.pid}' on the host makes it again"
-        return [(host.name, "supervisord", "!cannot be asked", str(report.pid), "", advice)]
-    return [(host.name, *_row(program)) for program in report.programs]
-
-
-def _row(program: ProgramState) -> tuple[str, ...]:
-    state = f"!{program.state}" if program.needs_attention else program.state
-    return program.name, state, str(program.pid or ""), _duration(program.uptime), program.detail
-
-
-def _duration(seconds: int) -> str:
-    if not seconds:
-        return ""
-    days, rest = divmod(seconds, 86_400)
-    clock = f"{rest // 3600}:{rest % 3600 // 60:02}:{rest % 60:02}"
-    return f"{days}d {clock}" if days else clock
-
-
-def _facts(answer: Answer[Seen]) -> dict[str, object]:
-    if answer.result is None:
+def _facts(answer: Answer[Health]) -> dict[str, object]:
+    health, host = answer.result, answer.host
+    if health is None:
         return {"error": str(answer.error)}
-    report = answer.result.report
-    programs = {
-        p.name: {"state": p.state, "pid": p.pid or None, "uptime": p.uptime, "detail": p.detail}
-        for p in report.programs
+    report, release, vitals = health.report, health.release, health.vitals
+    return {
+        "supervisord": report.supervisord,
+        "pid": report.pid,
+        "programs": {
+            p.name: {"state": p.state, "pid": p.pid or None, "uptime": p.uptime, "detail": p.detail}
+            for p in report.programs
+        },
+        "ending": [vars(one) for one in health.ending if one.is_due(host.certificates.warn_days)],
+        "release": release and {"name": release.name, "age": health.release_age, **release.facts},
+        "drift": {one.path: one.state for one in health.drift},
+        "processes": {name: found and {"pid": found[0], "age": found[1]} for name, found in vitals.processes.items()},
+        "ports": vitals.ports,
+        "workers": workers.facts(host, health.crew),
+        "queue": vitals.queue and {"waiting": vitals.queue[0], "room": vitals.queue[1]},
+        "disks": [vars(disk) for disk in vitals.disks],
+        "findings": [vars(finding) for finding in judge(host, health)],
     }
-    ending = [vars(one) for one in answer.result.ending]
-    return {"supervisord": report.supervisord, "pid": report.pid, "programs": programs, "ending": ending}

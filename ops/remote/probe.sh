@@ -1,5 +1,6 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, "uwsgi FILE", "file DIGEST PATH" ..., "place FOLDER" ..., end
+# Asked:    state_dir, supervisord_conf, supervisor_socket, "digests" where no content is wanted, "uwsgi FILE",
+#           "file DIGEST PATH" ..., "place FOLDER" ..., end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
 #           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
@@ -9,7 +10,7 @@
 say poms-ops probe
 asked='
 '
-uwsgi='' differs=''
+uwsgi='' differs='' contents=yes
 
 look_at() { # $1: the digest that is wanted, $2: the path
     if [ ! -e "$2" ]; then
@@ -22,7 +23,7 @@ look_at() { # $1: the digest that is wanted, $2: the path
         # In a folder that is not ours a file can be written and keeps its mode.
         if [ -w "$(dirname "$2")" ]; then place=ours; else place=theirs; fi
         say "file $digest $(stat -L -c %a -- "$2") $place $2"
-        if [ "$digest" != "$1" ]; then
+        if [ "$digest" != "$1" ] && [ -n "$contents" ]; then
             say "content $(base64 <"$2" | tr -d '\n')"
             differs=yes
         fi
@@ -35,6 +36,7 @@ while IFS= read -r line; do
     "state_dir "*) state_dir=$value ;;
     "supervisord_conf "*) supervisord_conf=$value ;;
     "supervisor_socket "*) supervisor_socket=$value ;;
+    digests) contents='' ;;
     "uwsgi "*) uwsgi=$value ;;
     "file "*)
         asked="$asked${value#* }

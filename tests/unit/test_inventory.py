@@ -176,8 +176,12 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         ("[hosts.web1.uwsgi.options]\nharakiri = 1000000000000000000\n", "harakiri: must have at most 18 digits"),
         (
-            "[hosts.web1.uwsgi.options]\nstats = '127.0.0.1:8888'\n",
-            "options.stats = '127.0.0.1:8888': port 8888 is used by app.listen as well",
+            "[hosts.web1.uwsgi.options]\nhttp-stats = '127.0.0.1:8888'\n",
+            "options.http-stats = '127.0.0.1:8888': port 8888 is used by app.listen as well",
+        ),
+        (
+            "[hosts.web1.uwsgi.options]\nstats = '127.0.0.1:1717'\n",
+            "options.stats = '127.0.0.1:1717': must be the path of a unix socket: it shows the headers of requests",
         ),
         ("[hosts.web1.uwsgi.options]\nhttp = ':443'\n", "options.http = ':443': port 443 is used by apache.port"),
         (

@@ -77,6 +77,10 @@ def test_render_needs_no_network_and_no_host(fab: Fab, tmp_path: Path) -> None:
         (("deploy",), 3, "--yes"),
         (("reload-apache",), 3, "restart-apache"),
         (("status", "--", "uname"), 3, "Nothing was run"),
+        (("status", "--watch"), 3, "--watch needs a terminal. For a script: --json"),
+        (("workers", "--watch"), 3, "--watch needs a terminal. For a script: --json"),
+        (("status", "--watch", "--every=0"), 3, "must be from 1 to 3600 seconds"),
+        (("workers", "--watch", "--json"), 3, "--json prints once: one of the two"),
         (("lab.up", "--hosts=-bad-"), 3, "Nothing was touched"),
         (("tail-logs", "--lines=abc"), 3, "'abc' is not a whole number"),
         (("tail-logs", "--grep=\udcff"), 3, "is not UTF-8"),
@@ -135,6 +139,18 @@ def test_hosts_are_listed_with_their_groups_and_capacity_without_a_network(fab: 
     assert "pomsgpvm01 (default)" in done.stdout
     assert "6 x 10 = 60" in done.stdout
     assert done.stdout.splitlines()[-1] == "60 + 60 = 120 requests at once"
+
+
+def test_more_requests_at_once_than_the_database_allows_are_refused_with_the_sum(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (PROJECT / "hosts.toml").read_text().replace("[fleet]", "[fleet]\ndatabase_connections = 100", 1)
+    (tmp_path / "hosts.toml").write_text(text)
+    monkeypatch.setenv("POMS_INVENTORY", str(tmp_path / "hosts.toml"))
+    for verb in ("status", "deploy", "hosts"):
+        done = fab(verb)
+        assert done.returncode == 3
+        assert "60 + 60 = 120 requests at once, of 100 database connections" in done.stderr
 
 
 @pytest.mark.parametrize("module", MODULES)

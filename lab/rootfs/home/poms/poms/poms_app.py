@@ -1,6 +1,7 @@
 """A small stand-in for POMS: says who the visitor is, as the headers that Apache set have it."""
 
 import importlib
+import mmap
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -10,17 +11,21 @@ from urllib.parse import parse_qs
 # What POMS takes for Apache's word on who is there, and from where.
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
 ALSO_BELIEVED = ("X-Forwarded-For", "X-Scitoken-Sub")
+leaked: list[mmap.mmap] = []
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """`/poms` answers with the identity; `/poms/slow?seconds=N` does after N seconds."""
+    """`/poms` answers with the identity; `/poms/slow?seconds=N` does after N seconds, `/poms/leak?megabytes=N` with so
+    much less address space left."""
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # uWSGI wants what was sent to be read
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if path.rstrip("/") == "/poms/slow":
         time.sleep(float(parse_qs(environ.get("QUERY_STRING", "")).get("seconds", ["1"])[0]))
-    status, title = (
-        ("200 OK", "") if path.rstrip("/") in ("/poms", "/poms/slow") else ("404 Not Found", "no such page\n")
-    )
+    if path.rstrip("/") == "/poms/leak":
+        size = int(parse_qs(environ.get("QUERY_STRING", "")).get("megabytes", ["1"])[0])
+        leaked.append(mmap.mmap(-1, size << 20, flags=mmap.MAP_PRIVATE))
+    pages = ("/poms", "/poms/slow", "/poms/leak")
+    status, title = ("200 OK", "") if path.rstrip("/") in pages else ("404 Not Found", "no such page\n")
     start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
     return [title.encode(), "".join(f"{name}: {value}\n" for name, value in _answer(environ)).encode()]
 

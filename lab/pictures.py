@@ -1,0 +1,91 @@
+"""`python -m lab.pictures`: what `status` and `workers` draw of the lab that is up, as docs/pictures/*.svg.
+
+Deploy to its first host before; the app there is made to lose address space and to answer slowly.
+"""
+
+import re
+import ssl
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from threading import Thread
+from typing import Any
+
+import fabric
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, Group, RenderableType
+
+from lab.place import Lab
+from ops import crew, live, overview, workers
+from ops.connection import Remote, connect
+from ops.health import look
+from ops.inventory import PROJECT, read_inventory
+from ops.schema import Host
+from ops.templates import render
+
+WIDTH = 112
+LOOKS, EVERY = 40, 2  # and seconds
+# Without rich's fonts, which a browser would fetch from elsewhere.
+FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Take both pictures."""
+    lab = Lab()
+    hosts = list(read_inventory(lab.inventory).hosts.values())
+    for path in ["/poms/slow?seconds=110", *(["/poms/slow?seconds=0.3"] * 3)]:
+        Thread(target=_ask, args=(lab, hosts[0], path), daemon=True).start()
+    trends = {host.name: workers.Trend(every=30) for host in hosts[:1]}
+    config = fabric.Config(overrides={"run": {"in_stream": False}})
+    with connect(hosts[0], config) as remote:
+        for number in range(LOOKS):
+            _ask(lab, hosts[0], f"/poms/leak?megabytes={2 + number % 5}")
+            seen = trends[hosts[0].name].look(remote)
+            time.sleep(EVERY)
+    _keep("workers", [_watched(hosts[0], seen)], lambda told, width: crew.draw(_seen(told), width))
+
+    def once(remote: Remote) -> Any:
+        return look(remote, render(remote.host, values=False))
+
+    found = []
+    for host in hosts:
+        with connect(host, config) as remote:
+            found.append(_watched(host, once(remote)))
+    _keep("status", found, lambda told, width: overview.draw(_seen(told), width))
+
+
+def _seen(watched: list[live.Watched[Any]]) -> list[tuple[Host, Any]]:
+    return [(one.host, one.last) for one in watched]
+
+
+def _watched(host: Host, seen: Any) -> live.Watched[Any]:
+    one: live.Watched[Any] = live.Watched(host)
+    one.take(seen)
+    return one
+
+
+def _ask(lab: Lab, host: Host, path: str) -> None:
+    """Ask for a page with a client certificate; what it says does not matter."""
+    context = ssl.create_default_context(cafile=lab.certificates / "ca.pem")
+    context.load_cert_chain(lab.certificates / "jdoe.pem", lab.certificates / "jdoe.key")
+    context.check_hostname = False  # the host is asked by its address
+    url = f"https://{host.address}:{host.apache.cert_port}{path}"
+    urllib.request.urlopen(url, context=context, timeout=120).close()
+
+
+def _keep(
+    verb: str,
+    watched: list[live.Watched[Any]],
+    draw: Callable[[list[live.Watched[Any]], int], Iterator[RenderableType]],
+) -> None:
+    console = Console(record=True, width=WIDTH, file=sys.stderr, force_terminal=True, color_system="truecolor")
+    console.print(Group(*live.screen(watched, draw, EVERY, WIDTH)))
+    path = PROJECT / f"docs/pictures/{verb}.svg"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(console.export_svg(title=f"fab {verb} --watch", code_format=FORMAT))
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""A host as one look shows it: what runs, what was deployed, what is left; asked by one remote command."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ops import certs, programs, releases, snapshot, workers
+from ops.certs import Ending
+from ops.connection import Remote
+from ops.drift import Drift, find_drift
+from ops.errors import HostError
+from ops.programs import Report
+from ops.releases import PastRelease
+from ops.schema import Host
+from ops.snapshot import Snapshot
+from ops.templates import RenderedFile
+from ops.workers import Crew
+
+ANSWER_LIMIT = 20.0  # seconds without a word from the host
+CERTIFICATES_EVERY = 600.0  # seconds
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system: kilobytes free, percent used, files that still fit (None where it counts none), where it is."""
+
+    free: int
+    used: int
+    inodes: int | None
+    mount: str
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What remote/health.sh told.
+
+    `ports` is port to whether something accepts connections there; `processes` name to (process id, seconds), None
+    where it does not run; `queue` (connections that wait for the app, room for them), None where the host does not
+    tell.
+    """
+
+    now: int = 0
+    ports: dict[int, bool] = field(default_factory=dict)
+    processes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    queue: tuple[int, int] | None = None
+    disks: tuple[Disk, ...] = ()
+
+
+@dataclass(frozen=True)
+class Health:
+    """One host at one moment; `drift` holds the managed files that differ.
+
+    Certificates were read at `ending_seen`.
+    """
+
+    report: Report
+    snapshot: Snapshot
+    release: PastRelease | None
+    drift: list[Drift]
+    vitals: Vitals
+    crew: Crew
+    ending: list[Ending]
+    ending_seen: float
+
+    @property
+    def release_age(self) -> int | None:
+        """Seconds since the release was made, by the host's clock."""
+        at = self.release.facts.get("at", "") if self.release else ""
+        return max(0, self.vitals.now - int(at)) if at.isdigit() else None
+
+
+def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None) -> Health:
+    """Look at the host; certificates, which cost the most, are taken from a `last` look that is not old.
+
+    `wanted` is rendered without secrets' values. Raises HostError for an odd answer, Unreachable.
+    """
+    host = remote.host
+    asked = {
+        "probe": ["digests", *snapshot.request(host, wanted)],
+        "releases": releases.request(host),
+        "workers": workers.request(host, record=False) if workers.program(host) else [],
+        "health": list(request(host)),
+    }
+    if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
+        last = None
+    if last is None:
+        asked["certs"] = certs.request(host)
+    asked["programs"] = programs.request(host, "states")
+    answers = remote.ask_together(asked, ANSWER_LIMIT)
+    try:
+        found = snapshot.parse(answers["probe"])
+        past = releases.parse_releases(answers["releases"])
+        return Health(
+            report=_report(host, answers["programs"]),
+            snapshot=found,
+            release=next((release for release in past if release.current), None),
+            drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
+            vitals=parse(answers["health"]),
+            crew=workers.parse(host, answers["workers"]) if workers.program(host) else Crew(),
+            ending=last.ending if last else certs.parse_endings(answers["certs"]),
+            ending_seen=last.ending_seen if last else time.time(),
+        )
+    except (ValueError, LookupError) as error:
+        raise HostError(host.name, f"the host's answer cannot be read: {error}") from None
+
+
+def _report(host: Host, answer: list[str]) -> Report:
+    try:
+        return programs.parse(host, "states", answer)
+    except HostError as error:
+        return Report("unknown", None, [], [], trouble=error.message)
+
+
+def request(host: Host) -> Iterator[str]:
+    """What remote/health.sh is asked."""
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+    yield f"app {host.app.listen}"
+    yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - looked at
+
+
+def parse(answer: list[str]) -> Vitals:
+    """Read the answer of health.sh. Raises ValueError."""
+    found, disks = Vitals(), {}
+    for line in answer:
+        kind, *words = line.split(" ")
+        if kind == "now":
+            found = replace(found, now=int(words[0]))
+        elif kind == "port":
+            found.ports[int(words[1])] = words[0] == "open"
+        elif kind == "process":
+            numbers = [int(word) for word in words[1:]]
+            found.processes[words[0]] = (numbers[0], numbers[1] if numbers[1:] else 0) if numbers else None
+        elif kind == "queue":
+            found = replace(found, queue=(int(words[0]), int(words[1])))
+        elif kind == "disk":
+            mount = " ".join(words[3:])
+            disks[mount] = Disk(int(words[0]), int(words[1]), int(words[2]) if words[2].isdigit() else None, mount)
+    return replace(found, disks=tuple(disks.values()))

@@ -1,0 +1,158 @@
+"""The one screen of `status`: what is wrong on top, in words; below it every host in a column of its own."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ops import workers
+from ops.certs import KINDS
+from ops.console import age, cell
+from ops.doctor import WRONG, Finding
+from ops.health import Health
+from ops.schema import Host
+from ops.verdict import is_edited, judge
+from ops.worker_record import MEGABYTE
+
+GAP = 2  # columns
+
+
+def draw(
+    seen: Sequence[tuple[Host, Health]], width: int, notes: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[RenderableType]:
+    """Everything that is known of these hosts, in `width` columns; `notes` has what is to be said beside a name."""
+    found = [(host, finding) for host, health in seen for finding in judge(host, health)]
+    yield from complaints(found)
+    if found:
+        yield ""
+    titles = {host.name: " ".join([host.name, *filter(None, [notes.get(host.name)])]) for host, _ in seen}
+    yield from _columns([(titles[host.name], dict(_cells(host, health))) for host, health in seen], width)
+
+
+def complaints(found: Iterable[tuple[Host, Finding]]) -> Iterator[Text]:
+    """What is wrong, then what is to be minded, each with what to do."""
+    for host, one in sorted(found, key=lambda pair: pair[1].level != WRONG):
+        said = cell(f"{host.name}: {one.what}: {one.found}")
+        said.stylize("bold red" if one.level == WRONG else "yellow")
+        yield said
+        if one.advice:
+            yield Text("    ").append_text(cell(one.advice))
+
+
+def _columns(hosts: list[tuple[str, dict[str, str]]], width: int) -> Iterator[Table]:
+    """Tables side by side, as many hosts in one as there is room for."""
+    labels = list(dict.fromkeys(label for _, cells in hosts for label in cells))
+    used = max(map(len, labels), default=0)
+    rest = list(hosts)
+    while rest:
+        taken: list[tuple[str, dict[str, str]]] = []
+        room = width - used
+        while rest and (not taken or room >= _needed(rest[0])):
+            room -= _needed(rest[0])
+            taken.append(rest.pop(0))
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+        table.add_column("", style="dim", min_width=used, no_wrap=True)
+        for name, _ in taken:
+            table.add_column(name, overflow="fold")
+        for label in labels:
+            if any(label in cells for _, cells in taken):
+                table.add_row(label, *(cell(cells.get(label, "")) for _, cells in taken))
+        yield table
+
+
+def _needed(host: tuple[str, dict[str, str]]) -> int:
+    name, cells = host
+    return max(len(name), *(len(text) for text in cells.values())) + GAP
+
+
+def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
+    """A label and what stands in the host's column; '!' before what is wrong, as in `console.cell`."""
+    yield from _release(health)
+    yield from _services(health)
+    yield from _programs(health)
+    if workers.program(host):
+        yield from _workers(host, health)
+    first = health.ending[:1]
+    due = first and first[0].is_due(host.certificates.warn_days)
+    yield "certificates", "none found" if not first else _mark(due, f"{first[0].in_words()}: {KINDS[first[0].kind]}")
+    wrong = [finding.found for finding in judge(host, health) if finding.what == "disk"]
+    fullest = max(health.vitals.disks, key=lambda disk: disk.used, default=None)
+    if fullest:
+        yield "disk", _mark(bool(wrong), f"{fullest.used} % of {fullest.mount}, {_room(fullest.free)} free")
+
+
+def _release(health: Health) -> Iterator[tuple[str, str]]:
+    release, old = health.release, health.release_age
+    if release is None:
+        yield "release", "none yet"
+        return
+    yield "release", release.name
+    made = f"{age(old)} ago" if old is not None else ""
+    who = release.facts.get("by", "")
+    if who.startswith("key ") or not who:  # a fingerprint names nobody
+        who = release.facts.get("operator", "?")
+    yield "deployed", f"{made} by {who}".strip()
+    if health.snapshot.unfinished:
+        yield "drift", "!a deploy died half-way"
+    else:
+        edited = [one for one in health.drift if is_edited(one)]
+        yield "drift", _mark(edited, f"yes, in {len(health.drift)} of the files" if health.drift else "no")
+
+
+def _services(health: Health) -> Iterator[tuple[str, str]]:
+    for label, name in (("Apache", "apache"), ("shibd", "shibd")):
+        found = health.vitals.processes.get(name)
+        closed = [str(port) for port, accepts in health.vitals.ports.items() if not accepts and name == "apache"]
+        if found is None:
+            yield label, "!does not run"
+        elif closed:
+            yield label, f"!accepts nothing on {', '.join(closed)}"
+        else:
+            yield label, f"up {age(found[1])}"
+
+
+def _programs(health: Health) -> Iterator[tuple[str, str]]:
+    report = health.report
+    words = {
+        "up": f"up, process {report.pid}",
+        "down": "!not running",
+        "deaf": "!cannot be asked",
+        "unknown": "!tells nothing",
+    }
+    yield "supervisord", "!killed" if report.orphans else words[report.supervisord]
+    for program in report.programs:
+        if program.state == "STOPPED":
+            told = program.detail
+        elif program.uptime:
+            told = f"{program.state} {age(program.uptime)}, process {program.pid}"
+        else:
+            told = program.state
+        yield program.name, _mark(program.needs_attention, told)
+
+
+def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
+    crew, soft, hard = health.crew, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    if crew.problem:
+        yield "workers", "not known"
+        return
+    counts = {state: crew.count(state) for state in ("busy", "idle", "cheap", "pause")}
+    yield "workers", ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    yield "requests", f"{sum(worker.requests for worker in crew.workers):,}"
+    largest = crew.largest()
+    if largest:
+        size = largest.size // MEGABYTE
+        yield "largest worker", _mark(size >= soft, f"{size} MB of {soft} / {hard}")
+    if health.vitals.queue:
+        waiting, room = health.vitals.queue
+        refused = f", was full {crew.queue_errors} times" if crew.queue_errors else ""
+        yield "listen queue", _mark(bool(room) and waiting * 2 >= room, f"{waiting} of {room}{refused}")
+
+
+def _mark(wrong: object, text: str) -> str:
+    return f"!{text}" if wrong else text
+
+
+def _room(kilobytes: int) -> str:
+    return f"{kilobytes // 1024} MB" if kilobytes < 10 * MEGABYTE else f"{kilobytes // MEGABYTE} GB"

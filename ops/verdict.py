@@ -1,0 +1,128 @@
+"""What is wrong on a host and what to do about it, judged from one look at it (`ops/health.py`). Pure."""
+
+from collections.abc import Iterator
+
+from ops import workers
+from ops.certs import KINDS
+from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
+from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
+from ops.health import Health
+from ops.schema import Host
+from ops.worker_record import MEGABYTE
+
+FULL_DISK = 95  # percent
+FULL_QUEUE = 0.5  # of the listen queue
+
+
+def judge(host: Host, health: Health) -> list[Finding]:
+    """What needs attention: WRONG, or MIND, which changes no exit code."""
+    checks = (_programs, _apache, _shibd, _workers, _queue, _disk, _release, _certificates)
+    return [finding for check in checks for finding in check(host, health)]
+
+
+def _programs(host: Host, health: Health) -> Iterator[Finding]:
+    report, fab = health.report, f"fab -H {host.name}"
+    if report.trouble:
+        yield Finding("supervisord", WRONG, report.trouble, f"{fab} doctor looks at the products")
+    if report.supervisord == "down" and report.orphans:
+        advice = f"'kill {report.orphans}' on the host, then {fab} start-supervisord"
+        yield Finding("supervisord", WRONG, f"killed, and its programs still run: process {report.orphans}", advice)
+    elif report.supervisord == "down":
+        yield Finding(
+            "supervisord", WRONG, "not running, and so no program is", f"{fab} start-supervisord (or deploy)"
+        )
+    elif report.supervisord == "deaf":
+        advice = f"if the socket was deleted, 'kill -HUP {report.pid}' on the host makes it again"
+        yield Finding("supervisord", WRONG, f"cannot be asked: process {report.pid} has no socket", advice)
+    for program in report.programs:
+        if program.needs_attention:
+            said = f"{program.state}{': ' if program.detail else ''}{program.detail}"
+            advice = f"{fab} tail-logs --programs={program.name} says why; then restart-programs"
+            yield Finding(f"program {program.name}", WRONG, said, advice)
+
+
+def _apache(host: Host, health: Health) -> Iterator[Finding]:
+    closed = [str(port) for port, accepts in health.vitals.ports.items() if not accepts]
+    if health.vitals.processes.get("apache") is None:
+        yield Finding("Apache", WRONG, "does not run", f"fab -H {host.name} check-apache, then restart-apache")
+    elif closed:
+        yield Finding("Apache", WRONG, f"accepts nothing on {', '.join(closed)}", f"fab -H {host.name} check-apache")
+
+
+def _shibd(_: Host, health: Health) -> Iterator[Finding]:
+    if health.vitals.processes.get("shibd") is None:
+        yield Finding("shibd", WRONG, "does not run: nobody can log in on 443", "root: service shibd start")
+
+
+def _workers(host: Host, health: Health) -> Iterator[Finding]:
+    crew, soft, hard = health.crew, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    name = workers.program(host)
+    if crew.problem:
+        if name in [program.name for program in health.report.programs if program.uptime]:
+            yield Finding("workers", MIND, "nothing is known of them", crew.problem)
+        return
+    for worker in crew.workers:
+        if worker.runs and worker.size >= soft * MEGABYTE:
+            said = f"{worker.size // MEGABYTE} MB of address space, over the soft limit of {soft}"
+            advice = f"it is replaced after its request; at {hard} MB it is killed in the midst of it: fab workers"
+            yield Finding(f"worker {worker.id}", WRONG, said, advice)
+        elif worker.runs and worker.size >= soft * MEGABYTE * workers.NEAR:
+            said = f"{worker.size // MEGABYTE} MB of address space, near the soft limit of {soft}"
+            yield Finding(f"worker {worker.id}", MIND, said, f"fab -H {host.name} workers tells how fast it grows")
+    running = [worker for worker in crew.workers if worker.runs]
+    if running and len(running) == len(crew.workers) and all(one.busy_cores == one.cores for one in running):
+        said = f"every thread of all {len(running)} is busy: further requests wait"
+        yield Finding(
+            "workers", WRONG, said, f"fab -H {host.name} tail-logs shows what takes long; more workers or threads"
+        )
+
+
+def _queue(host: Host, health: Health) -> Iterator[Finding]:
+    waiting, room = health.vitals.queue or (0, 0)
+    if room and waiting >= room * FULL_QUEUE:
+        said = f"{waiting} connections wait, of {room} at the most; what comes beyond is refused"
+        yield Finding("listen queue", WRONG, said, f"fab -H {host.name} workers shows who is busy")
+    if health.crew.queue_errors:
+        said = f"was full {health.crew.queue_errors} times since uWSGI's start"
+        yield Finding("listen queue", MIND, said, "more workers or threads, or uwsgi.options.listen for a longer one")
+
+
+def _disk(_: Host, health: Health) -> Iterator[Finding]:
+    for disk in health.vitals.disks:
+        if disk.free < LEAST_DISK or disk.used >= FULL_DISK:
+            said = f"{disk.mount}: {disk.free // 1024} MB are free, {disk.used} % are used"
+            yield Finding("disk", WRONG, said, "make room: old logs, core files")
+        elif disk.inodes is not None and disk.inodes < LEAST_INODES:
+            yield Finding("disk", WRONG, f"{disk.mount}: only {disk.inodes} more files fit", "remove files")
+
+
+def _release(host: Host, health: Health) -> Iterator[Finding]:
+    fab, snapshot = f"fab -H {host.name}", health.snapshot
+    if snapshot.unfinished:
+        yield Finding("deploy", WRONG, f"{snapshot.unfinished} died half-way", f"{fab} recover")
+    if snapshot.lock:
+        yield Finding("deploy", MIND, f"under way: {snapshot.lock}", "wait for it")
+    if snapshot.release is None:
+        yield Finding("release", MIND, "nothing was deployed here yet", f"{fab} doctor, then deploy")
+        return
+    theirs = [one for one in health.drift if is_edited(one)]
+    for one in theirs:
+        advice = (
+            f"{fab} adopt {one.path} keeps it, deploy --force undoes it" if one.state == EDITED else f"{fab} drift"
+        )
+        yield Finding("drift", WRONG, f"{one.path}: {one.state}", advice)
+    if len(health.drift) > len(theirs):
+        count = len(health.drift) - len(theirs)
+        said = f"{count} file{' is' if count == 1 else 's are'} not as the inventory and the templates say now"
+        yield Finding("drift", MIND, said, f"{fab} diff shows it, deploy brings it")
+
+
+def is_edited(drift: Drift) -> bool:
+    """Whether it was changed on the host, and does not only wait for a deploy."""
+    return drift.state not in (TEMPLATE, GONE, NOT_DEPLOYED)
+
+
+def _certificates(host: Host, health: Health) -> Iterator[Finding]:
+    for one in health.ending:
+        if one.is_due(host.certificates.warn_days):
+            yield Finding("certificates", WRONG, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", "see fab certs")

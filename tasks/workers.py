@@ -1,0 +1,54 @@
+"""`workers`: each of uWSGI's workers, its memory and how it came to be."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+
+from ops import console, crew, live
+from ops import workers as nouns
+from ops.fleet import AT_ONCE
+from ops.workers import Crew
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._verb import chosen, print_json, verb
+
+LOG_EVERY = 30  # seconds between two looks of --watch at the log; it costs more than the rest
+
+
+@verb(
+    help={
+        **live.HELP,
+        **PARALLEL_HELP,
+        "json": "Print one JSON document: per host, its limits and workers; MB, seconds, MB an hour.",
+    }
+)
+def workers(
+    context: Any, watch: bool = False, every: int = live.EVERY, json: bool = False, parallel: int = AT_ONCE
+) -> int:
+    """Show each uWSGI worker: its memory against both limits, when the soft one will be reached, why it was replaced.
+
+    Growth and reasons are read from uWSGI's log on the host. Exit code 2 if a worker is over the soft limit, or if
+    nothing is known. Without -H: all hosts of the inventory.
+    """
+    if watch:
+        live.check(every, json=json)
+        hosts = chosen(everywhere=True)
+        trends = {host.name: nouns.Trend(every=LOG_EVERY) for host in hosts}
+
+        def draw(watched: list[live.Watched[Crew]], width: int) -> Iterator[RenderableType]:
+            yield from crew.draw([(one.host, one.last) for one in watched if one.last], width)
+
+        live.keep(hosts, context.config, lambda remote, _last: trends[remote.host.name].look(remote), draw, every)
+        return 0
+    answers = ask_hosts(context, parallel, nouns.look)
+    if json:
+        print_json(
+            {
+                one.host.name: nouns.facts(one.host, one.result) if one.result else {"error": str(one.error)}
+                for one in answers
+            }
+        )
+    else:
+        console.show(*crew.draw([(one.host, one.result) for one in answers if one.result], console.width()))
+    full = any(one.result and nouns.needs_attention(one.host, one.result) for one in answers)
+    return code_of(answers, attention=full)

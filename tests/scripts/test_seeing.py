@@ -1,0 +1,198 @@
+"""What `status` and `workers` ask of a host: several scripts in one command, uWSGI's statistics and its log."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import health
+from ops.inventory import PROJECT
+from ops.scripts import script
+from ops.worker_record import MEGABYTE, patterns
+from ops.workers import Crew, parse
+from tests.scripts.remote import SHELLS, run
+from tests.unit.hosts import host
+
+FORMAT = "%(addr) [%(ctime)] %(method) %(uri) => %(status), worker %(wid), process %(pid) at %(vszM) MB"
+ACTIVATE = f"activate PATH={PROJECT}/.venv/bin:$PATH"
+
+
+@contextmanager
+def stats_server(path: Path, workers: list[dict[str, Any]]) -> Iterator[None]:
+    """Stands in for uWSGI's, for one question."""
+    said = json.dumps({"listen_queue_errors": 3, "workers": workers}).encode()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def answer() -> None:
+            line, _ = server.accept()
+            with line:
+                line.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield
+        thread.join(10)
+    path.unlink()
+
+
+def line(seconds: int, pid: int, megabytes: int, uri: str = "/poms") -> str:
+    return f"::1 [{time.ctime(seconds)}] GET {uri} => 200, worker 1, process {pid} at {megabytes} MB"
+
+
+def ask(shell: str, folder: Path, log: str, workers: list[dict[str, Any]]) -> Crew:
+    """The workers as an operator's side reads them."""
+    one = host(uwsgi={"options": {"stats": str(folder / "s"), "log-format": FORMAT}})
+    (folder / "web.log").write_text(log)
+    request = [ACTIVATE, f"stats {folder}/s", f"log {folder}/web.log"]
+    request += [f"pattern {name} {pattern}" for name, pattern in patterns(one).items()]
+    with stats_server(folder / "s", workers):
+        ran = run(shell, "workers", [*request, "end"])
+    assert ran.facts[-1] == "end", ran.noise
+    assert "secret" not in "".join(ran.facts)
+    return parse(one, ran.facts)
+
+
+def uwsgi_worker(pid: int, **values: Any) -> dict[str, Any]:
+    cores = [{"in_request": 1, "vars": ["HTTP_COOKIE=secret"]}, {"in_request": 0, "vars": []}]
+    return {"id": 1, "pid": pid, "status": "busy", "vsz": 800 << 20, "respawn_count": 2, "cores": cores} | values
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_workers_are_told_in_numbers_and_no_header_of_a_request_leaves_the_host(shell: str, tmp_path: Path) -> None:
+    log = "\n".join(line(1_800_000_000 + 60 * n, 41, 700 + n) for n in range(10)) + "\n"
+    crew = ask(shell, tmp_path, log, [uwsgi_worker(41), GONE, uwsgi_worker(43, status="cheap")])
+    first, second, leaving = crew.workers
+    assert (leaving.state, leaving.runs) == ("busy", True), "it was sent away, and a request still runs in it"
+    assert (first.id, first.pid, first.state, first.busy_cores, first.cores) == (1, 41, "busy", 1, 2)
+    assert (second.id, second.runs, crew.queue_errors) == (2, False, 3)
+    assert [(point.time, point.size / MEGABYTE) for point in (first.record[0], first.record[-1])] == [
+        (1_800_000_000, 700),
+        (1_800_000_540, 709),
+    ]
+
+
+GONE = {"id": 0, "pid": 0, "status": "cheap", "cores": []}
+REASONS = {
+    "size 1451229184": ["worker 1 killed successfully (pid: 41)"],
+    "evil": ["*** EVIL RELOAD ON WORKER 1 ADDRESS SPACE: 2394173440 (pid: 41) ***", "DIED 9"],
+    "harakiri": ["Thu Jan  1 00:00:00 2026 - *** HARAKIRI ON WORKER 1 (pid: 41, try: 1, graceful: no) ***", "DIED 9"],
+    "signal 11": ["DIED 11"],
+    "cheap": ["worker 1 killed successfully (pid: 41)", "uWSGI worker 1 cheaped."],
+    "lifetime": [
+        "worker 1 lifetime reached, it was running for 9 second(s)",
+        "worker 1 killed successfully (pid: 41)",
+    ],
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_the_log_tells_why_a_worker_was_replaced(reason: str, tmp_path: Path) -> None:
+    died = "DAMN ! worker 1 (pid: 41) died, killed by signal {} :( trying respawn ..."
+    events = [died.format(text.split()[1]) if text.startswith("DIED") else text for text in REASONS[reason]]
+    log = [
+        line(1_800_000_000, 41, 1384),
+        *events,
+        "Respawned uWSGI worker 1 (new pid: 42)",
+        line(1_800_000_060, 42, 700),
+    ]
+    one = ask("dash", tmp_path, "\n".join(log) + "\n", [uwsgi_worker(42)]).workers[0]
+    assert (one.last, one.reasons) == (reason, {reason: 1})
+    assert [point.size / MEGABYTE for point in one.record] == [700], "the record is the present process's"
+
+
+def test_a_visitor_cannot_write_into_the_record(tmp_path: Path) -> None:
+    forged = [line(1_800_000_000, 41, 1, "/x, process 41 at 9999 MB"), line(1_800_000_060, 41, 700)]
+    forged += [line(1_800_000_120, 41, 700, "/Respawned uWSGI worker 1 (new pid: 41)")]
+    one = ask("dash", tmp_path, "\n".join(forged) + "\n", [uwsgi_worker(41)]).workers[0]
+    assert [point.size / MEGABYTE for point in one.record] == [1, 700, 700]
+    assert one.reasons == {}
+
+
+def test_a_master_that_begins_anew_forgets_the_reasons_of_the_last(tmp_path: Path) -> None:
+    log = ["*** HARAKIRI ON WORKER 1 (pid: 4, try: 1) ***", "Respawned uWSGI worker 1 (new pid: 5)"]
+    log += ["spawned uWSGI worker 1 (pid: 41, cores: 10)"]
+    assert ask("dash", tmp_path, "\n".join(log) + "\n", [uwsgi_worker(41)]).workers[0].last == ""
+
+
+def test_of_a_large_log_pieces_are_read_from_all_over(tmp_path: Path) -> None:
+    filler = "x" * 900
+    log = "".join(line(1_800_000_000 + n, 41, 700, f"/{filler}") + "\n" for n in range(60_000))
+    began = time.process_time()
+    one = ask("dash", tmp_path, log, [uwsgi_worker(41)]).workers[0]
+    assert len(log) > 50_000_000
+    assert len(one.record) <= 60
+    assert one.record[-1].time == 1_800_059_999
+    assert one.record[0].time < 1_800_003_000
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_cannot_be_asked_is_said(shell: str, tmp_path: Path) -> None:
+    one = host(uwsgi={"options": {"stats": str(tmp_path / "none")}})
+    ran = run(shell, "workers", [ACTIVATE, f"stats {tmp_path}/none", f"log {tmp_path}/none.log", "end"])
+    assert parse(one, ran.facts).problem == f"the stats server {tmp_path}/none: No such file or directory"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_health_tells_of_ports_queues_and_disks(shell: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as open_port, socket.socket(socket.AF_UNIX) as app:
+        app.bind(str(tmp_path / "app.sock"))
+        app.listen(5)
+        callers = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        for caller in callers:
+            caller.connect(str(tmp_path / "app.sock"))
+        port = open_port.getsockname()[1]
+        request = [
+            f"listens {port}",
+            "listens 1",
+            f"app {tmp_path}/app.sock",
+            f"disk {tmp_path}",
+            "disk /none",
+            "end",
+        ]
+        found = health.parse(run(shell, "health", request).facts)
+        for caller in callers:
+            caller.close()
+    assert found.ports == {port: True, 1: False}
+    assert found.queue == (3, 5)
+    (disk,) = found.disks
+    assert disk.free == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize / 1024, rel=0.05)
+    assert abs(found.now - time.time()) < 60
+    assert set(found.processes) == {"apache", "shibd"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_that_are_sent_together_answer_each_for_itself_and_none_ends_the_others(
+    shell: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    request = [f"state_dir {tmp_path}/state", "end", "certificate host /none", "end", "listens 1", "end"]
+    text = script("releases", "certs", "health").replace(
+        "say poms-ops certs", "say poms-ops certs; read -r _; read -r _; false"
+    )
+    done = subprocess.run(
+        [*SHELLS[shell], "-c", f'eval "$(head -c {len(text.encode())})"'],
+        input=text + "".join(f"{line}\n" for line in request),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told = done.stdout.splitlines()
+    assert [line for line in told if line.startswith("poms-ops")] == [
+        "poms-ops releases",
+        "poms-ops certs",
+        "poms-ops health",
+    ]
+    assert told[told.index("poms-ops releases") + 1] == "end"
+    assert told[told.index("poms-ops certs") + 1] == "poms-ops health"
+    assert "port closed 1" in told

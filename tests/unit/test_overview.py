@@ -1,0 +1,186 @@
+"""The one screen of `status`: what is wrong stands on top, in words, with what to do."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console, Group
+
+from ops import overview
+from ops.certs import Ending
+from ops.doctor import MIND, WRONG
+from ops.drift import EDITED, TEMPLATE, Drift
+from ops.health import Disk, Health, Vitals, parse
+from ops.programs import ProgramState, Report
+from ops.releases import PastRelease
+from ops.schema import Host
+from ops.snapshot import Snapshot
+from ops.verdict import judge
+from ops.worker_record import MEGABYTE
+from ops.workers import Crew, Worker
+from tests.unit.hosts import host
+
+NOW = 1_800_000_000
+WEB = ProgramState("web", "RUNNING", 41, 7300, "")
+
+
+def shop(name: str = "web1") -> Host:
+    """A host with one program, uWSGI's."""
+    command = "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini"
+    return host(
+        name=name, uwsgi={"options": {"stats": "/home/poms/private/s"}}, programs={"web": {"command": command}}
+    )
+
+
+def well(**changes: Any) -> Health:
+    """A host where nothing is wrong, but for `changes`."""
+    release = PastRelease("20270115T075500Z-2a6e", True, {"at": str(NOW - 3 * 86_400), "by": "jdoe@EXAMPLE.ORG"})
+    good = Health(
+        report=Report("up", 40, [WEB], []),
+        snapshot=Snapshot({}, {}, release.name, None, "up", 40, 10**7),
+        release=release,
+        drift=[],
+        vitals=Vitals(
+            NOW,
+            {443: True, 8443: True},
+            {"apache": (7, 86_400 * 5), "shibd": (8, 86_400 * 5)},
+            (0, 100),
+            (Disk(4 * 10**7, 60, 10**6, "/home"),),
+        ),
+        crew=Crew((worker(1), worker(2, state="cheap"))),
+        ending=[Ending("host", "/etc/host.pem", days=43)],
+        ending_seen=NOW,
+    )
+    return replace(good, **changes)
+
+
+def worker(number: int, size: int = 700, **values: Any) -> Worker:
+    given: dict[str, Any] = {"pid": 100 + number, "state": "idle", "requests": 1200, "cores": 10} | values
+    return Worker(id=number, size=size * MEGABYTE, **given)
+
+
+def vitals(**changes: Any) -> Health:
+    """As `well`, but for what health.sh told."""
+    return well(vitals=replace(well().vitals, **changes))
+
+
+def screen(*healths: Health, width: int = 100) -> str:
+    """What the operator reads."""
+    console = Console(width=width, color_system=None)
+    seen = [(shop(f"web{number}"), health) for number, health in enumerate(healths, 1)]
+    with console.capture() as captured:
+        console.print(Group(*overview.draw(seen, width)))
+    return captured.get()
+
+
+def test_a_host_where_all_is_well_takes_a_column_and_no_word_stands_above_it() -> None:
+    lines = screen(well()).splitlines()
+    assert lines[0].split() == ["web1"]
+    told = {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in lines[1:]}
+    assert told == {
+        "release": "20270115T075500Z-2a6e",
+        "deployed": "3 d ago by jdoe@EXAMPLE.ORG",
+        "drift": "no",
+        "Apache": "up 5 d",
+        "shibd": "up 5 d",
+        "supervisord": "up, process 40",
+        "web": "RUNNING 2 h, process 41",
+        "workers": "1 idle, 1 cheap",
+        "requests": "2,400",
+        "largest worker": "700 MB of 1400 / 1800",
+        "listen queue": "0 of 100",
+        "certificates": "43 days: host certificate",
+        "disk": "60 % of /home, 38 GB free",
+    }
+
+
+FATAL = ProgramState("agent", "FATAL", 0, 0, "Exited too quickly")
+UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
+
+
+@pytest.mark.parametrize(
+    ("health", "level", "said", "advice"),
+    [
+        (
+            well(report=Report("up", 40, [WEB, FATAL], [])),
+            WRONG,
+            "program agent: FATAL: Exited too quickly",
+            "tail-logs",
+        ),
+        (well(report=Report("down", None, [], [])), WRONG, "supervisord: not running", "start-supervisord"),
+        (well(report=Report("down", None, [], [], "41 42")), WRONG, "its programs still run", "'kill 41 42'"),
+        (well(report=Report("deaf", 40, [], [])), WRONG, "supervisord: cannot be asked", "kill -HUP 40"),
+        (
+            well(report=Report("unknown", None, [], [], trouble="no supervisorctl")),
+            WRONG,
+            "no supervisorctl",
+            "doctor",
+        ),
+        (vitals(processes={"apache": None, "shibd": (1, 1)}), WRONG, "Apache: does not run", "check-apache"),
+        (vitals(ports={443: True, 8443: False}), WRONG, "Apache: accepts nothing on 8443", "check-apache"),
+        (vitals(processes={"apache": (1, 1), "shibd": None}), WRONG, "shibd: does not run", "service shibd start"),
+        (vitals(queue=(80, 100)), WRONG, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
+        (vitals(disks=(Disk(5000, 99, None, "/var"),)), WRONG, "disk: /var: 4 MB are free", "make room"),
+        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), WRONG, "disk: /var: only 3 more files fit", "remove files"),
+        (
+            well(crew=Crew((worker(3, 1500),))),
+            WRONG,
+            "worker 3: 1500 MB of address space, over",
+            "1800 MB it is killed",
+        ),
+        (well(crew=Crew((worker(3, 1300),))), MIND, "worker 3: 1300 MB of address space, near", "workers tells"),
+        (
+            well(crew=Crew((worker(1, state="busy", busy_cores=10),))),
+            WRONG,
+            "every thread of all 1 is busy",
+            "tail-logs",
+        ),
+        (well(crew=Crew(problem="no stats")), MIND, "workers: nothing is known of them", "no stats"),
+        (well(crew=Crew((worker(1),), queue_errors=4)), MIND, "was full 4 times", "more workers"),
+        (well(drift=[Drift("/x", EDITED)]), WRONG, "drift: /x: edited on the host", "adopt /x keeps it"),
+        (well(drift=[Drift("/x", TEMPLATE)]), MIND, "drift: 1 file is not as the inventory", "diff shows it"),
+        (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), WRONG, "r9 died half-way", "recover"),
+        (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), MIND, "under way: by eve", "wait"),
+        (well(snapshot=UNDEPLOYED, release=None), MIND, "nothing was deployed here yet", "doctor, then deploy"),
+        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), WRONG, "provider /sp.pem: OVER for 2 days", "fab certs"),
+    ],
+)
+def test_what_is_wrong_stands_on_top_with_what_to_do(health: Health, level: str, said: str, advice: str) -> None:
+    found = judge(shop(), health)
+    assert [finding.level for finding in found] == [level]
+    first, second, third = screen(health, width=160).splitlines()[:3]
+    assert first.startswith("web1: ")
+    assert said in first
+    assert advice in second
+    assert not third.strip(), "one thing is wrong, and one is told"
+
+
+def test_the_worst_of_all_hosts_comes_first() -> None:
+    broken = well(report=Report("up", 1, [FATAL], []), drift=[Drift("/x", TEMPLATE)])
+    lines = screen(vitals(ports={443: False}), broken)
+    told = [line for line in lines.splitlines() if line.startswith("web")]
+    assert ["443" in told[0], "FATAL" in told[1], "drift" in told[2]] == [True, True, True], told
+
+
+def test_hosts_stand_side_by_side_as_far_as_there_is_room() -> None:
+    wide, narrow = screen(well(), well(), width=100).splitlines(), screen(well(), well(), width=60).splitlines()
+    assert (len(wide), len(narrow)) == (14, 28)
+    assert max(map(len, narrow)) <= 60
+    assert wide[0].split() == ["web1", "web2"]
+
+
+def test_a_programs_words_cannot_steer_the_terminal() -> None:
+    evil = ProgramState("web", "FATAL", 0, 0, "\x1b]0;owned\x07")
+    assert "\\x1b]0;owned\\x07" in screen(well(report=Report("up", 1, [evil], [])))
+
+
+def test_an_answer_of_the_host_is_read_whole() -> None:
+    told = ["now 9", "port open 443", "port closed 8443", "process apache 7 100", "process shibd", "queue 3 100"]
+    told += ["disk 500 99 - /mnt/a b", "disk 600 5 70 /", "end"]
+    assert parse(told) == Vitals(
+        9,
+        {443: True, 8443: False},
+        {"apache": (7, 100), "shibd": None},
+        (3, 100),
+        (Disk(500, 99, None, "/mnt/a b"), Disk(600, 5, 70, "/")),
+    )

@@ -1,0 +1,171 @@
+"""uWSGI's workers: what is read of them, how growth is told, how they are drawn."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console, Group
+
+from ops import crew as picture
+from ops.worker_record import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
+from ops.workers import Crew, Worker, facts, joined, needs_attention, parse, request
+from tests.unit.hosts import host
+
+STATS = "/home/poms/private/stats.sock"
+
+
+def shop(**options: Any) -> Any:
+    """A host whose uWSGI has these options."""
+    return host(
+        uwsgi={"options": {"stats": STATS} | options},
+        programs={"web": {"command": "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini"}},
+    )
+
+
+def worker(number: int = 1, size: float = 700, **values: Any) -> Worker:
+    """A worker with so many MB."""
+    given: dict[str, Any] = {"pid": 100 + number, "state": "idle"} | values
+    return Worker(id=number, size=int(size * MEGABYTE), **given)
+
+
+def rising(first: float, last: float, seconds: float) -> tuple[Point, ...]:
+    """A record that grows evenly, in MB."""
+    return tuple(Point(1e9 + seconds * n / 10, (first + (last - first) * n / 10) * MEGABYTE) for n in range(11))
+
+
+def drawn(*workers: Worker, width: int = 140, one: Any = None) -> str:
+    """What the operator sees of them."""
+    console = Console(width=width, color_system=None)
+    with console.capture() as captured:
+        console.print(Group(*picture.draw([(one or shop(), Crew(workers))], width)))
+    return captured.get()
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (
+            "%(addr) [%(ctime)] %(method) %(uri) => %(status), worker %(wid), process %(pid) at %(vszM) MB",
+            "::1 [Thu Jan  1 00:00:00 2026] GET / => 200, worker 3, process 41 at 747 MB",
+        ),
+        ("%(epoch) %(pid): %(vsz) %(uri)", "1767225600 41: 783458304 /"),
+        (
+            None,
+            "{address space usage: 783458304 bytes/747MB} {rss usage: 1 bytes/0MB} [pid: 41|app: 0|req: 1/1] ::1 () "
+            "{34 vars in 410 bytes} [Thu Jan  1 00:00:00 2026] GET / => generated 3 bytes in 0 msecs",
+        ),
+    ],
+)
+def test_a_line_of_the_log_is_a_record_by_the_format_that_the_inventory_gives_it(
+    written: str | None, line: str
+) -> None:
+    one = shop(**({"log-format": written} if written else {}))
+    found = {name: re.findall(pattern, line)[-1] for name, pattern in patterns(one).items()}
+    assert found["pid"] == "41"
+    assert found.get("vsz") == "783458304" or found.get("vszM") == "747"
+    assert found.get("epoch") == "1767225600" or found.get("ctime") == "Thu Jan  1 00:00:00 2026"
+    assert no_record(one) == ""
+
+
+def test_a_format_without_a_record_is_said_with_what_it_lacks() -> None:
+    assert no_record(shop(**{"log-format": "%(uri) [%(ctime)]"})) == (
+        "uwsgi.options.log-format needs %(vszM) MB, process %(pid)"
+    )
+    assert "process %(pid)" in drawn(worker(), one=shop(**{"log-format": "%(uri) [%(ctime)]"}))
+
+
+def test_growth_is_an_hours_and_the_limit_comes_at_its_rate() -> None:
+    record = rising(700, 800, 1800)
+    assert growth(record) == pytest.approx(200 * MEGABYTE)
+    assert hours_left(800 * MEGABYTE, 1400, record) == pytest.approx(3)
+    assert hours_left(1400 * MEGABYTE, 1400, record) == 0
+    assert hours_left(800 * MEGABYTE, 1400, rising(800, 800, 1800)) is None
+    assert growth(rising(700, 800, 30)) is None, "half a minute tells nothing of an hour"
+    shown = drawn(worker(size=800, record=record))
+    assert "+200 MB/h" in shown
+    assert "3 h" in shown
+    assert "30 min" in shown
+
+
+def test_a_process_that_was_replaced_does_not_look_as_if_it_had_shrunk() -> None:
+    before = Crew((worker(1, 1399, record=rising(700, 1399, 600)), worker(2, 800, record=rising(700, 800, 600))))
+    now = Crew((worker(1, 700, pid=999, reloads=1), worker(2, 810)), now=int(1e9) + 630)
+    first, second = joined(now, before, record=False).workers
+    assert [point.size / MEGABYTE for point in first.record] == [700]
+    assert [point.size / MEGABYTE for point in second.record[-2:]] == [800, 810]
+
+
+def test_why_workers_were_replaced_is_told_in_words() -> None:
+    one = shop()
+    assert why(f"size {1450 * MEGABYTE}", one) == "reload-on-as, at 1450 MB"
+    assert why(f"size {900 * MEGABYTE}", one) == "ended after its request"
+    counted = {f"size {1450 * MEGABYTE}": 1, f"size {1500 * MEGABYTE}": 2, "harakiri": 1, "signal 11": 1}
+    assert summary(counted, one) == "3 x reload-on-as, 1 x harakiri, 1 x killed by signal 11"
+    shown = drawn(worker(4, reloads=5, reasons=counted, last="harakiri"))
+    assert "worker 4 was replaced last: harakiri, killed in a request that took too long; in all: 3 x" in shown
+    assert "worker 1 was replaced last: not in the log" in drawn(worker(reloads=1))
+
+
+def test_memory_is_a_bar_against_both_limits() -> None:
+    def cells(size: int) -> str:
+        return picture.bar(size, (1400, 1800), picture.ASCII).plain
+
+    assert cells(0) == "...................|...."
+    assert cells(900) == "############.......|...."
+    assert cells(1800) == cells(5000) == "###################|####"
+    assert picture.marks("ascii") == picture.ASCII
+    assert picture.marks("utf-8") == picture.BLOCKS
+
+
+def test_a_worker_over_the_soft_limit_and_a_busy_one_are_marked() -> None:
+    one = worker(3, 1500)
+    assert needs_attention(shop(), Crew((one,)))
+    assert not needs_attention(shop(), Crew((worker(3, 1399),)))
+    assert not needs_attention(shop(), Crew((worker(3, 1500, state="cheap"),))), "it has no process"
+    shown = drawn(one, worker(4, state="busy", busy_cores=2, cores=10))
+    assert re.search(r"3 +103 .* 1500 .* now ", shown), shown
+    assert "busy 2/10" in shown
+
+
+@pytest.mark.parametrize("width", [80, 90, 100, 112, 120, 200])
+def test_on_a_narrow_terminal_bars_give_way_and_no_number_is_cut(width: int) -> None:
+    record = rising(1, 900, 7100)
+    busy: dict[str, Any] = {"pid": 4194304, "state": "busy", "busy_cores": 10, "cores": 10, "requests": 999_999}
+    one = worker(4, 1399, age=7100, record=record, **busy)
+    lines = drawn(one, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    told = ("4  4194304", "busy 10/10", " 1399", "999,999", "118 min", "+456 MB/h", "MB of 1400/1800", "limit in")
+    for text in told:
+        assert text in "".join(lines[:2]), text
+    assert ("over" in lines[0]) == ("trend" in lines[0]) == (width >= 100)
+
+
+def test_a_trend_is_flat_where_little_changes_and_rises_where_it_grows() -> None:
+    assert set(picture.trend(rising(700, 702, 600), picture.ASCII)) == {"_"}
+    risen = picture.trend(rising(700, 1000, 600), picture.ASCII)
+    assert (risen[0], risen[-1], len(risen)) == ("_", "#", picture.TREND)
+
+
+def test_only_numbers_and_words_of_ours_are_taken_from_the_host() -> None:
+    said = dict.fromkeys(("pid", "requests", "rss", "vsz", "last_spawn", "respawn_count", "busy_cores", "cores"), 5)
+    told = {"id": 1, "state": "busy", "exceptions": 0, "harakiri_count": 0} | said
+    answer = {"now": 65, "workers": [told], "queue_errors": 2, "points": {"5": [[1, 2], [3, 4]]}, "reasons": {}}
+    crew = parse(shop(), ["noise", json.dumps(answer), "end"])
+    assert crew.workers[0].record == (Point(1, 2), Point(3, 4))
+    assert (crew.workers[0].age, crew.workers[0].reloads, crew.queue_errors) == (60, 4, 2)
+    shown = facts(shop(), crew)
+    assert (shown["soft_limit"], shown["hard_limit"], shown["workers"][0]["reloads"]) == (1400, 1800, 4)
+    assert json.loads(json.dumps(shown)) == shown
+
+
+def test_what_is_not_known_is_said_with_what_to_do() -> None:
+    assert "set uwsgi.options.stats" in parse(host(), []).problem
+    assert "fab doctor" in parse(shop(), ["end"]).problem
+    assert parse(shop(), ['{"problem": "No such file or directory"}']).problem.endswith("No such file or directory")
+    assert needs_attention(shop(), Crew(problem="x"))
+
+
+def test_the_log_is_asked_for_only_where_its_record_is_wanted() -> None:
+    assert any(line.startswith("log /home/poms/private/logs/poms/web.log") for line in request(shop()))
+    assert request(shop(), record=False) == [f"activate {shop().activate}", f"stats {STATS}"]
