@@ -88,6 +88,6 @@ def print_loads(terminalreporter: pytest.TerminalReporter) -> None:
     rows = recorded(terminalreporter, "load", "passed", "failed")
     if rows:
         terminalreporter.section("requests during changes")
-        header = "| during | sent | failed | slowest quick one | slowest slow one | the change took |"
-        for row in (header, "| --- |" + " --- |" * 5, *rows):
+        header = "| during | sent | failed | of these kept open and closed | slowest quick one | slowest slow one | it took |"
+        for row in (header, "| --- |" + " --- |" * 6, *rows):
             terminalreporter.write_line(row)
