@@ -24,8 +24,9 @@ from ops.apache_control import control
 from ops.certs import read_endings
 from ops.connection import Remote
 from ops.drift import places
-from ops.errors import HostError
-from ops.logs import LogRequest, log_paths, read_logs
+from ops.errors import BadInput, HostError
+from ops.log_names import Log, chosen_logs
+from ops.logs import HostLogs, LogLine, LogRequest
 from ops.plan import make_plan
 from ops.releases import Release, new_release, read_files, read_releases
 from ops.schema import Host
@@ -136,22 +137,31 @@ def test_logs_are_read_where_they_are_and_the_pattern_goes_to_grep_alone(
 ) -> None:
     with line(shell) as here:
         host = host_of(here, merged(table, {"programs": {"p": {"command": "x"}}}))
-        logs = log_paths(host, list(host.programs))
-        for number, (_, path) in enumerate(logs):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_text(f"{number} {pattern}\nother\n")
+        logs = chosen_logs(host, ",".join(host.programs))
+        for number, log in enumerate(logs):
+            Path(log.path).parent.mkdir(parents=True, exist_ok=True)
+            Path(log.path).write_text(f"{number} {pattern}\nother\n")
         before = files(here)
-        told = read_logs(here.remote(host), list(host.programs), LogRequest(9, ""))
-        assert [one.text for one in told] == [
+        assert lines(here.remote(host), logs) == sorted(
             text for number in range(len(logs)) for text in (f"{number} {pattern}", "other")
-        ]
+        )
         expected = subprocess.run(
-            ["grep", "-e", pattern, "--", *(path for _, path in logs)], capture_output=True, text=True, check=False
+            ["grep", "-h", "-e", pattern, "--", *(log.path for log in logs)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if expected.returncode < 2:
-            told = read_logs(here.remote(host), list(host.programs), LogRequest(9, pattern))
-            assert len(told) == len(expected.stdout.splitlines())
+            assert lines(here.remote(host), logs, pattern) == sorted(expected.stdout.splitlines())
+        else:
+            with pytest.raises(BadInput, match="is no basic regular expression"):
+                lines(here.remote(host), logs, pattern)
         assert files(here) == before
+
+
+def lines(remote: Remote, logs: list[Log], pattern: str = "") -> list[str]:
+    source = HostLogs(remote.host, logs, LogRequest(lines=9, pattern=pattern))
+    return sorted(line.text for line in source.read(remote) if isinstance(line, LogLine))
 
 
 @under_each_shell

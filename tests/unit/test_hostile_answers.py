@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -29,10 +30,15 @@ from tests.scale import TIMES
 WITHOUT_A_HOST = ("reload-apache", "hosts", "render", "trust", "shell", "lab.up", "lab.down", "lab.status")
 HOST = "pomsgpvm01"
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
-WORDS = {"adopt": [INI], "deploy": ["--yes"], "rollback": ["--yes", "--to=r1"]}
+WORDS = {
+    "adopt": [INI],
+    "deploy": ["--yes"],
+    "fetch-logs": ["--to=FOLDER"],
+    "rollback": ["--yes", "--to=r1"],
+}
 WITH_JSON = ("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor")
 VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in verbs if verb not in WITHOUT_A_HOST]
-VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON] + [["tail-logs", "--follow"]]
+VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON]
 PATHS = [file.path for file in render(read_inventory(PROJECT / "hosts.toml").hosts[HOST], values=False)]
 # What begins a line of each script's answer, from its text; supervise.py's lines are JSON.
 BEGINNINGS = {
@@ -140,10 +146,10 @@ def fab(*words: str) -> tuple[int, str]:
 )
 @given(drawn=answers, sound=st.booleans())
 def test_a_verb_says_what_is_wrong_and_prints_nothing_that_a_terminal_obeys(
-    words: list[str], drawn: dict[str, list[str]], sound: bool
+    tmp_path: Path, words: list[str], drawn: dict[str, list[str]], sound: bool
 ) -> None:
     with host_that(drawn, sound):
-        code, printed = fab("-H", HOST, *words)
+        code, printed = fab("-H", HOST, *(word.replace("FOLDER", str(tmp_path)) for word in words))
     assert code in (0, 1, 2, 4) or (code == 3 and words[0] == "tail-logs" and "regular expression" in printed), (
         printed
     )
