@@ -81,6 +81,10 @@ class Dialogue:
         return harmless(masked(collected.decode(errors="replace")))[-4000:].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
+        if isinstance(error, TimeoutError):
+            return Unreachable(
+                self.host, f"it said nothing for {self.channel.gettimeout():g} seconds: the line is dead"
+            )
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
 
 
