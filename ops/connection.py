@@ -82,9 +82,7 @@ class Dialogue:
 
     def _lost(self, error: BaseException) -> Unreachable:
         if isinstance(error, TimeoutError):
-            return Unreachable(
-                self.host, f"it said nothing for {self.channel.gettimeout():g} seconds: the line is dead"
-            )
+            return Unreachable(self.host, f"it said nothing for {self.channel.gettimeout():g} seconds")
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
 
 

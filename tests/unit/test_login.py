@@ -12,7 +12,7 @@ import fabric
 import paramiko
 import pytest
 
-from ops import connection, login
+from ops import login
 from ops.connection import Dialogue, connect
 from ops.errors import BadInput, Unreachable
 from ops.login import log_in, way_to
@@ -191,9 +191,7 @@ class Host(paramiko.ServerInterface):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_a_login_with_the_inventorys_key_and_known_hosts(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp_path: Path, address: str) -> None:
     """On a host that then says nothing."""
     key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
     key.write_private_key_file(str(tmp_path / "id"))
@@ -217,9 +215,8 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(
         known.write_text(f"[{address}]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
         with connect(one, config) as remote:
             assert remote.connection.transport.is_authenticated()
-            monkeypatch.setattr(connection, "ANSWER_LIMIT", 0.2)
-            with pytest.raises(Unreachable, match="it said nothing for 0.2 seconds"):
-                remote.ask("probe", [])
+            with pytest.raises(Unreachable, match=r"it said nothing for 0\.2 seconds"):
+                remote.ask_together({"probe": []}, 0.2)
         known.write_text(f"[{address}]:{port} {key.get_name()} {key.get_base64()}\n")
         with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
             pass
