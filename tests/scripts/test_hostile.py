@@ -25,6 +25,7 @@ from ops.certs import read_endings
 from ops.connection import Remote
 from ops.drift import places
 from ops.errors import BadInput, HostError
+from ops.health import look
 from ops.log_names import Log, chosen_logs
 from ops.logs import HostLogs, LogLine, LogRequest
 from ops.plan import make_plan
@@ -54,8 +55,10 @@ def line(shell: str) -> Iterator[Line]:
     """A place of its own for each example; its name is short, for sockets lie in it."""
     with tempfile.TemporaryDirectory(prefix="h") as name:
         made = Line(Path(name), shell)
-        yield made
-        made.end()
+        try:
+            yield made
+        finally:
+            made.end()
         assert not [path for path in made.root.rglob("*") if path.name == CANARY], "it became shell"
         assert not [*made.place("cwd").iterdir(), *made.place("home").iterdir(), *made.place("tmp").iterdir()]
 
@@ -87,6 +90,10 @@ def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, 
         endings = {(one.path, one.problem) for one in read_endings(remote)}
         assert (host.apache.certificate, "is not there") in endings
         assert read_releases(remote) == []
+        seen = look(remote, wanted)
+        assert (seen.report.trouble, seen.report.supervisord) == ("", "down")
+        assert set(seen.snapshot.files) == {file.path for file in wanted}
+        assert seen.vitals.disks
 
         facts = doctor.parse(remote.ask("doctor", doctor.request(host, wanted)))
         assert [path for _, path in facts.pairs("write")] == [
