@@ -3,7 +3,7 @@
 import base64
 
 from ops.connection import Remote
-from ops.errors import BadInput, HostError
+from ops.errors import BadInput, HostError, read_answer
 from ops.schema import Host
 from ops.transaction import apache_lines
 
@@ -30,7 +30,8 @@ def control(remote: Remote, action: str) -> None:
     failed = [line.removesuffix(" failed") for line in answer if line.endswith(" failed")]
     for line in answer:
         if line.startswith("evidence "):
-            evidence = base64.b64decode(line.removeprefix("evidence ")).decode(errors="replace").strip()
+            with read_answer(host.name, "apache", left="UNKNOWN: see fab check-apache"):
+                evidence = base64.b64decode(line.removeprefix("evidence ")).decode(errors="replace").strip()
     if failed == ["configtest"]:
         raise HostError(
             host.name,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.connection import Remote
-from ops.errors import HostError
+from ops.errors import HostError, read_answer
 from ops.log_names import Log
 from ops.logs import STATES, ask_reader
 
@@ -74,15 +74,16 @@ def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) 
     """The archive as it comes."""
     total = 0
     request = ["mode bundle", *filter(None, [wanted.since]), *(f"log {log.path}" for log in wanted.logs)]
-    for fact in ask_reader(remote, request, SILENCE):
-        kind, _, value = fact.partition(" ")
-        if kind == "data":
-            yield base64.b64decode(value)
-        elif kind == "total":
-            total = int(value)
-        elif kind == "done":
-            progress(int(value), total)
-        elif kind in STATES:
-            log = wanted.logs[int(value) - 1]
-            if log.asked or kind == "unreadable":
-                bundle.missing.append(STATES[kind].format(log.path))
+    with read_answer(remote.host.name, "logs"):
+        for fact in ask_reader(remote, request, SILENCE):
+            kind, _, value = fact.partition(" ")
+            if kind == "data":
+                yield base64.b64decode(value)
+            elif kind == "total":
+                total = int(value)
+            elif kind == "done":
+                progress(int(value), total)
+            elif kind in STATES:
+                log = wanted.logs[int(value) - 1]
+                if log.asked or kind == "unreadable":
+                    bundle.missing.append(STATES[kind].format(log.path))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ops.connection import Remote
+from ops.errors import read_answer
 from ops.schema import Host
 
 KINDS = {
@@ -45,7 +46,9 @@ class Ending:
 
 def read_endings(remote: Remote) -> list[Ending]:
     """What the host trusts and shows, the soonest end first."""
-    return parse_endings(remote.ask("certs", request(remote.host)))
+    answer = remote.ask("certs", request(remote.host))
+    with read_answer(remote.host.name, "certs"):
+        return parse_endings(answer)
 
 
 def request(host: Host) -> list[str]:
@@ -59,7 +62,7 @@ def request(host: Host) -> list[str]:
 
 
 def parse_endings(answer: list[str]) -> list[Ending]:
-    """Read the answer of certs.sh."""
+    """Read the answer of certs.sh. Raises ValueError for an odd one."""
     now, found = 0, []
     kind = path = date = ""
     for line in answer:
@@ -75,6 +78,9 @@ def parse_endings(answer: list[str]) -> list[Ending]:
             date = value
         elif word == "name":
             found.append(Ending(kind, path, value, _days(date, now)))
+    for one in found:
+        if one.kind not in KINDS:
+            raise ValueError(f"no kind of certificate: {one.kind!r}")
     return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
 
 

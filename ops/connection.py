@@ -36,9 +36,12 @@ class Dialogue:
         self._received = b""
 
     def send(self, lines: Iterable[str]) -> None:
-        """Send `lines`, none of which may hold a line break."""
+        """Send `lines`. Raises HostError for one that holds a line break: what follows it would be another line."""
+        sent = list(lines)
+        if any("\n" in line or "\0" in line for line in sent):
+            raise HostError(self.host, "a value with a line break was not sent", left=NOTHING_TOUCHED)
         try:
-            self.channel.sendall("".join(f"{line}\n" for line in lines).encode())
+            self.channel.sendall("".join(f"{line}\n" for line in sent).encode())
         except (OSError, EOFError) as error:
             raise self._lost(error) from None
 
@@ -78,6 +81,8 @@ class Dialogue:
         return harmless(masked(collected.decode(errors="replace")))[-4000:].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
+        if isinstance(error, TimeoutError):
+            return Unreachable(self.host, f"it said nothing for {self.channel.gettimeout():g} seconds")
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
 
 

@@ -246,7 +246,7 @@ def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
 
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
     # Some file systems count no inodes.
-    kilobytes, inodes = (int(text) if (text := facts.one(name)).isdigit() else -1 for name in ("disk", "inodes"))
+    kilobytes, inodes = (int(text) if (text := facts.one(name)).isdecimal() else -1 for name in ("disk", "inodes"))
     if 0 <= kilobytes < LEAST_DISK:
         yield Finding("disk", WRONG, f"only {kilobytes} kB are free in {host.home}", "make room")
     elif 0 <= inodes < LEAST_INODES:

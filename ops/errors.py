@@ -9,6 +9,8 @@
 The number is fab's exit code. Code 2, "found a difference", is a result and not an error.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -54,6 +56,20 @@ class Unreachable(HostError):
     """The host cannot be reached or trusted, or the line to it was lost."""
 
     ended = "not reached"
+
+
+@contextmanager
+def read_answer(host: str, script: str, left: str = "everything: it was only looked at") -> Iterator[None]:
+    """For what reads a host's answer to `script`: raises HostError where the answer has not the form that it must."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise HostError(
+            host,
+            f"its answer to the script '{script}' cannot be read: {type(error).__name__}: {str(error)[:80]}",
+            left=left,
+            next_step="look at what the account's login shell and the host's tools print there",
+        ) from None
 
 
 WAIT = "wait for it, or ask whoever it is"

@@ -8,7 +8,7 @@ from ops import certs, programs, releases, snapshot, workers
 from ops.certs import Ending
 from ops.connection import Remote
 from ops.drift import Drift, find_drift
-from ops.errors import HostError
+from ops.errors import HostError, read_answer
 from ops.programs import Report
 from ops.releases import PastRelease
 from ops.schema import Host
@@ -87,7 +87,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
         asked["certs"] = certs.request(host)
     asked["programs"] = programs.request(host, "states")
     answers = remote.ask_together(asked, ANSWER_LIMIT)
-    try:
+    with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
         past = releases.parse_releases(answers["releases"])
         return Health(
@@ -100,8 +100,6 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             ending=last.ending if last else certs.parse_endings(answers["certs"]),
             ending_seen=last.ending_seen if last else time.time(),
         )
-    except (ValueError, LookupError) as error:
-        raise HostError(host.name, f"the host's answer cannot be read: {error}") from None
 
 
 def _report(host: Host, answer: list[str]) -> Report:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.connection import Heartbeat, Remote
-from ops.errors import BadInput, HostError, Unreachable
+from ops.errors import BadInput, HostError, Unreachable, read_answer
 from ops.log_names import Log
 from ops.schema import Host
 
@@ -106,7 +106,9 @@ class HostLogs:
         cannot read its logs.
         """
         for fact in ask_reader(remote, self.request(), SILENCE):
-            yield from self.understand(fact)
+            with read_answer(self.host.name, "logs"):
+                told = [*self.understand(fact)]
+            yield from told
 
     def request(self) -> list[str]:
         """What the host is asked (remote/log_reader.py)."""

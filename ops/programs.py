@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ops import uwsgi
 from ops.connection import Remote
-from ops.errors import BadInput, HostError
+from ops.errors import BadInput, HostError, read_answer
 from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
 from ops.snapshot import place_lines
@@ -82,7 +82,21 @@ def request(host: Host, action: str, names: list[str] | None = None) -> list[str
 
 
 def parse(host: Host, action: str, answer: list[str]) -> Report:
-    """Read the answer of programs.sh. Raises HostError if the action failed."""
+    """Read the answer of programs.sh. Raises HostError if the action failed, or for an odd answer."""
+    with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
+        report, failure = _parse(answer)
+    if failure is not None or answer[-1:] != ["end"]:
+        lines = "\n".join(f"    {line}" for line in (failure or "(nothing)").splitlines())
+        raise HostError(
+            host.name,
+            f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
+            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs",
+        )
+    return report
+
+
+def _parse(answer: list[str]) -> tuple[Report, str | None]:
+    """The report, and what the host's tools said of a failure. Raises ValueError for an odd answer."""
     state, pid, facts, failed, evidence, orphans, notes = "", "", [], False, "", "", []
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -98,14 +112,9 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
             evidence = base64.b64decode(value).decode(errors="replace").strip()
         elif line.startswith("{"):
             facts.append(json.loads(line))
-    if failed or not answer or answer[-1] != "end":
-        lines = "\n".join(f"    {line}" for line in evidence.splitlines()) or "    (nothing)"
-        raise HostError(
-            host.name,
-            f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
-            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs",
-        )
-    return Report(
+    if state not in ("up", "down", "deaf"):
+        raise ValueError("it does not say whether supervisord runs")
+    report = Report(
         state,
         int(pid) if pid else None,
         [_state(fact) for fact in facts if "since" in fact],
@@ -113,6 +122,7 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
         orphans,
         tuple(notes),
     )
+    return report, evidence if failed else None
 
 
 def need_supervisord(host: Host, report: Report) -> None:

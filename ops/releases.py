@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ops import hiding
 from ops.connection import Remote
-from ops.errors import HostError
+from ops.errors import HostError, read_answer
 from ops.hiding import Hiding
 from ops.inventory import PROJECT
 from ops.masking import conceal
@@ -80,7 +80,9 @@ def is_behind(commit: str | None) -> bool:
 
 def read_releases(remote: Remote) -> list[PastRelease]:
     """Every deploy that the host remembers, the oldest first."""
-    return parse_releases(remote.ask("releases", request(remote.host)))
+    answer = remote.ask("releases", request(remote.host))
+    with read_answer(remote.host.name, "releases"):
+        return parse_releases(answer)
 
 
 def request(host: Host) -> list[str]:
@@ -89,7 +91,7 @@ def request(host: Host) -> list[str]:
 
 
 def parse_releases(answer: list[str]) -> list[PastRelease]:
-    """Read the answer of releases.sh."""
+    """Read the answer of releases.sh. Raises LookupError for an odd one."""
     found: list[PastRelease] = []
     current = ""
     for line in answer:
@@ -111,7 +113,21 @@ def read_files(remote: Remote, name: str) -> list[RenderedFile]:
     """The files of release `name`, as they were. Raises HostError where the host has them no more."""
     host = remote.host
     answer = remote.ask("releases", [f"state_dir {host.state_dir}", f"contents {name}"])
-    files, mode, path, of = [], "", "", ""
+    with read_answer(host.name, "releases"):
+        files = _files_of(host, name, answer)
+    if not files:
+        raise HostError(
+            host.name,
+            f"there is no release {name!r} to go back to",
+            left="everything",
+            next_step=f"fab -H {host.name} releases lists them",
+        )
+    return files
+
+
+def _files_of(host: Host, name: str, answer: list[str]) -> list[RenderedFile]:
+    files: list[RenderedFile] = []
+    mode = path = of = ""
     hidden: dict[str, Hiding] = {}
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -129,13 +145,6 @@ def read_files(remote: Remote, name: str) -> list[RenderedFile]:
                 conceal(part)
         elif kind == "lost":
             raise HostError(host.name, f"release {name} has lost the content of {path}", left="everything")
-    if not files:
-        raise HostError(
-            host.name,
-            f"there is no release {name!r} to go back to",
-            left="everything",
-            next_step=f"fab -H {host.name} releases lists them",
-        )
     return files
 
 

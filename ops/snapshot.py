@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ops import hiding
 from ops.connection import Remote
-from ops.errors import HostError
+from ops.errors import read_answer
 from ops.hiding import Hiding
 from ops.masking import masked
 from ops.schema import Host
@@ -59,14 +59,12 @@ class Snapshot:
 def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
     """Look at the host with one command; what lies in `places` is listed too. Raises HostError for an odd answer."""
     answer = remote.ask("probe", [*request(remote.host, wanted), *(f"place {folder}" for folder in places or [])])
-    try:
-        return parse(answer)
-    except (ValueError, LookupError) as error:
-        raise HostError(
-            remote.host.name,
-            f"the answer to the probe cannot be read: {error}",
-            left="everything: it was only looked at",
-        ) from None
+    with read_answer(remote.host.name, "probe"):
+        snapshot = parse(answer)
+        untold = [file.path for file in wanted if file.path not in snapshot.files]
+        if untold:
+            raise ValueError(f"nothing is told of {untold[0]}")
+        return snapshot
 
 
 def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:

@@ -213,7 +213,13 @@ class _Account:
     asks: bool = False
 
     def take(self, line: str) -> None:
-        """Take one line of the host's in. Raises LockHeld."""
+        """Take one line of the host's in; one that cannot be read is told as it came. Raises LockHeld."""
+        try:
+            self._take(line)
+        except (ValueError, RecursionError):
+            self.tell(f"not understood: {line[:200]}")
+
+    def _take(self, line: str) -> None:
         kind, _, value = line.partition(" ")
         if kind == "locked":
             raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)

@@ -52,7 +52,7 @@ def who(connection: fabric.Connection) -> str:
 
 def local_user() -> str:
     """User and machine of the operator's own side, as other operators know them."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return _one_line(f"{getpass.getuser()}@{socket.gethostname()}")  # the first may be LOGNAME
 
 
 def _comment(key: paramiko.PKey, connection: fabric.Connection) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.connection import Remote
+from ops.errors import read_answer
 from ops.plan import reload_ways
 from ops.schema import Host
 from ops.supervisor import log_files
@@ -158,7 +159,9 @@ def look(remote: Remote, *, record: bool = True) -> Crew:
     """Ask the host for its workers, with their `record` or without; none where no program of it is uWSGI."""
     if not program(remote.host):
         return Crew()
-    return parse(remote.host, remote.ask("workers", request(remote.host, record=record)))
+    answer = remote.ask("workers", request(remote.host, record=record))
+    with read_answer(remote.host.name, "workers"):
+        return parse(remote.host, answer)
 
 
 class Trend:

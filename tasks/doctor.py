@@ -6,6 +6,7 @@ from ops import console
 from ops.certs import read_endings
 from ops.connection import Remote
 from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
+from ops.errors import read_answer
 from ops.fleet import AT_ONCE
 from ops.schema import Host
 from ops.templates import render
@@ -23,8 +24,9 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     def ask(remote: Remote) -> list[Finding]:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, render(host))]
-        facts = parse([*remote.ask("doctor", asked), f"fact who {remote.who}"])
-        return diagnose(host, facts, read_endings(remote))
+        answer, endings = remote.ask("doctor", asked), read_endings(remote)
+        with read_answer(host.name, "doctor"):
+            return diagnose(host, parse([*answer, f"fact who {remote.who}"]), endings)
 
     answers = ask_hosts(context, parallel, ask)
     if json:

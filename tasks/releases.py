@@ -1,11 +1,12 @@
 """`releases`, `rollback`, `recover`: what was deployed, and the way back."""
 
 import functools
+import re
 from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
-from ops.errors import HostError
+from ops.errors import BadInput, HostError
 from ops.fleet import AT_ONCE, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
@@ -41,6 +42,8 @@ def rollback(context: Any, to: str = "", yes: bool = False, force: bool = False,
 
     Without -H: the default host of the inventory.
     """
+    if to and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", to):
+        raise BadInput(f"--to={to!r} is no name of a release; fab releases lists them. Nothing was connected to.")
     change = functools.partial(_roll_back, context.config, to, yes, force)
     return change_rolling(chosen(everywhere=False), change, yes=yes, parallel=parallel)
 
@@ -86,7 +89,9 @@ def recover(context: Any) -> None:
 
 def _row(release: PastRelease) -> tuple[str, ...]:
     facts = release.facts
-    begun, ended = (int(facts[key]) if facts.get(key, "").isdigit() else None for key in ("begun", "at"))
+    begun, ended = (
+        int(facts[key]) if re.fullmatch("[0-9]{1,12}", facts.get(key, "")) else None for key in ("begun", "at")
+    )
     source = facts.get("commit", "")[:9] + ("" if facts.get("tree") == "clean" else "+changes")
     changed = ", ".join(text.split(" ", 1)[1].rpartition("/")[2] for text in release.changed) or "nothing"
     state = facts.get("ended", "?")

@@ -142,8 +142,10 @@ lay_out_copy() { # as it is, or ($1 = staged) as it would be
         if [ "$1" = staged ]; then lay_one "$copy/${path#"$apache_root"/}"; fi
     done <"$pending/files"
     find "$copy" -name '*.conf' -exec sed -i -E \
-        "s,^([ \t]*(ServerRoot|Include|IncludeOptional)[ \t]+[\"']?)$apache_root([/\"' \t]|\$),\1$copy\3,I" {} +
+        "s,^([ \t]*(ServerRoot|Include|IncludeOptional)[ \t]+[\"']?)$(for_sed "$apache_root")([/\"' \t]|\$),\1$(for_sed "$copy")\3,I" {} +
 }
+
+for_sed() { printf '%s' "$1" | sed 's/[][(){}.*+?^$|\\&,]/\\&/g'; } # $1 itself, in a pattern of -E or in its replacement
 
 # Test the copy; httpd lists what it has read, for a copy whose files nobody reads proves nothing.
 try_copy() {

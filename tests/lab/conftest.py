@@ -41,11 +41,12 @@ def front(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fron
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the fault matrix, the attacks on the front door and the loads as the tests found them."""
+    """Print the fault matrix, the attacks on the front door, the loads and the costs as the tests found them."""
     if not getattr(terminalreporter.config, "workerinput", None):
         print_fault_matrix(terminalreporter)
         print_attacks(terminalreporter)
         print_loads(terminalreporter)
+        print_wire(terminalreporter)
 
 
 def recorded(terminalreporter: pytest.TerminalReporter, name: str, *outcomes: str) -> list[Any]:
@@ -91,3 +92,12 @@ def print_loads(terminalreporter: pytest.TerminalReporter) -> None:
         header = "| during | sent | failed | of these kept open and closed | slowest quick one | slowest slow one | it took |"
         for row in (header, "| --- |" + " --- |" * 6, *rows):
             terminalreporter.write_line(row)
+
+
+def print_wire(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each verb cost on the line."""
+    rows = recorded(terminalreporter, "wire", "passed", "failed")
+    if rows:
+        terminalreporter.section("on the wire")
+        for row in (("verb", "connections", "commands", "round trips"), ("---",) * 4, *rows):
+            terminalreporter.write_line(f"| {' | '.join(map(str, row))} |")

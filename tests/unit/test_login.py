@@ -175,14 +175,24 @@ def test_an_ipv6_address_is_connected_to(settings: Settings) -> None:
 
 
 class Host(paramiko.ServerInterface):
-    """Lets every key in."""
+    """Lets every key in, begins every command, and says nothing."""
 
     def check_auth_publickey(self, *_: object) -> int:
         """Believe it."""
         return paramiko.common.AUTH_SUCCESSFUL
 
+    def check_channel_request(self, *_: object) -> int:
+        """Open it."""
+        return paramiko.common.OPEN_SUCCEEDED
 
-def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp_path: Path) -> None:
+    def check_channel_exec_request(self, *_: object) -> bool:
+        """Take it."""
+        return True
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp_path: Path, address: str) -> None:
+    """On a host that then says nothing."""
     key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
     key.write_private_key_file(str(tmp_path / "id"))
     known = tmp_path / "known_hosts"
@@ -195,16 +205,19 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
             server.start_server(event=Event(), server=Host())
             servers.append(server)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as listening:
         port = listening.getsockname()[1]
         Thread(target=answer, args=(listening,), daemon=True).start()
         files = {"identity_file": str(tmp_path / "id"), "known_hosts": str(known)}
-        one = host(address="127.0.0.1", port=port, ssh=files)
+        one = host(address=address, port=port, ssh=files, apache={"server_name": "web1"})
         config = settings(allow_agent=False, look_for_keys=False)
-        known.write_text(f"[127.0.0.1]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
+        known.write_text(f"[{address}]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
         with connect(one, config) as remote:
             assert remote.connection.transport.is_authenticated()
-        known.write_text(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n")
+            with pytest.raises(Unreachable, match=r"it said nothing for 0\.2 seconds"):
+                remote.ask_together({"probe": []}, 0.2)
+        known.write_text(f"[{address}]:{port} {key.get_name()} {key.get_base64()}\n")
         with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
             pass
     for server in servers:

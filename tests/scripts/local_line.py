@@ -1,0 +1,123 @@
+"""A line to a host that is this machine: the project's own side of it, and its scripts under a shell of choice."""
+
+import os
+import re
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ops.connection import Remote
+from ops.schema import Host
+from tests.scripts.remote import SHELLS, executable
+
+# Each notes its words in $NOTES, a NUL behind each, and stands in for one of the host's commands.
+NOTES = r"""#!/bin/sh
+{ printf '%s\0' "${0##*/}" "$@"; printf '\0'; } >>"$NOTES"
+"""
+STAND_INS = {
+    "sudo": "",
+    "httpd": "",
+    "uwsgi": "",
+    "supervisord": "",
+    "python-of-the-host": "cat >/dev/null\n",
+    "unshare": "exit 1\n",  # no trial start: that one is the lab's
+}
+
+
+class Channel:
+    """What paramiko's is to a Dialogue."""
+
+    def __init__(self, line: "Line") -> None:
+        self._line = line
+        self._ours, self._theirs = socket.socketpair()
+
+    def exec_command(self, command: str) -> None:
+        """Run it as sshd does, but for the shell."""
+        found = re.fullmatch(r"exec /bin/sh -c '(.*)'", command)
+        assert found, command
+        with self._line.root.joinpath("stderr").open("ab") as noise:
+            self._running = subprocess.Popen(
+                [*SHELLS[self._line.shell], "-c", found[1]],
+                stdin=self._theirs.fileno(),
+                stdout=self._theirs.fileno(),
+                stderr=noise,
+                cwd=self._line.place("cwd"),
+                env=self._line.environment(),
+                start_new_session=True,
+            )
+        self._theirs.close()
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it."""
+        self._ours.sendall(data)
+
+    def recv(self, most: int) -> bytes:
+        """What has come."""
+        return self._ours.recv(most)
+
+    def settimeout(self, _: float) -> None:
+        """At the most a minute, in a test."""
+        self._ours.settimeout(60)
+
+    def shutdown_write(self) -> None:
+        """The end of the script's input."""
+        self._ours.shutdown(socket.SHUT_WR)
+
+    def recv_stderr_ready(self) -> bool:
+        """It is in a file."""
+        return False
+
+    def close(self) -> None:
+        """Wait for the script's end."""
+        self._ours.close()
+        self._running.wait(60)
+
+
+@dataclass
+class Line:
+    """Where a script runs under `shell`: all below the folder `root`."""
+
+    root: Path
+    shell: str
+    channels: list[Channel] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("cwd", "home", "tmp", "bin"):
+            self.place(name).mkdir(parents=True)
+        for name, text in STAND_INS.items():
+            executable(self.place("bin") / name, NOTES + text)
+        interpreter = self.place("bin") / "python-of-the-host"
+        executable(self.place("bin") / "supervisorctl", f"#!{interpreter}\n")
+
+    def place(self, name: str) -> Path:
+        """One of its own folders; what the inventory names lies in `there`."""
+        return self.root / "own" / name
+
+    def environment(self) -> dict[str, str]:
+        """What the script's environment is."""
+        path = f"{self.place('bin')}:{os.environ['PATH']}"
+        home, tmp, notes = (str(self.place(name)) for name in ("home", "tmp", "notes"))
+        return {"PATH": path, "HOME": home, "TMPDIR": tmp, "NOTES": notes, "LANG": "C.UTF-8"}
+
+    def open_session(self, **_: Any) -> Channel:
+        """As paramiko's transport does."""
+        self.channels.append(Channel(self))
+        return self.channels[-1]
+
+    def remote(self, host: Host, password: str | None = None) -> Remote:
+        """The project's own side."""
+        return Remote(host, SimpleNamespace(transport=self), password, "key SHA256:x tester")
+
+    def commands(self) -> list[list[str]]:
+        """The stand-ins that ran, each with its words."""
+        notes = self.place("notes")
+        text = notes.read_text() if notes.exists() else ""
+        return [command.split("\0") for command in text.split("\0\0") if command]
+
+    def end(self) -> None:
+        """Wait for what runs."""
+        for channel in self.channels:
+            channel.close()

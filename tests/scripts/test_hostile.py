@@ -1,0 +1,224 @@
+"""Nothing from the inventory or the command line becomes shell: hostile values in every field, under three shells.
+
+A value is either refused, or every script that is told of it takes it for plain data: it comes back, reaches a
+command or lies in a file byte for byte, and no other file is made.
+"""
+
+import contextlib
+import getpass
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ops import doctor, transaction
+from ops.apache_control import control
+from ops.certs import read_endings
+from ops.connection import Remote
+from ops.drift import places
+from ops.errors import BadInput, HostError
+from ops.health import look
+from ops.log_names import Log, chosen_logs
+from ops.logs import HostLogs, LogLine, LogRequest
+from ops.plan import make_plan
+from ops.releases import Release, new_release, read_files, read_releases
+from ops.schema import Host
+from ops.snapshot import probe
+from ops.templates import render
+from tests.hostile import CANARY, hosts, merged, placed, read, texts, without_refused
+from tests.scale import TIMES
+from tests.scripts.local_line import Line
+from tests.scripts.remote import SHELLS
+
+few = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=3 * TIMES,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[*HealthCheck],
+)
+under_each_shell = pytest.mark.parametrize("shell", SHELLS)
+words = st.lists(texts(), max_size=3)
+
+
+@contextlib.contextmanager
+def line(shell: str) -> Iterator[Line]:
+    """A place of its own for each example; its name is short, for sockets lie in it."""
+    with tempfile.TemporaryDirectory(prefix="h") as name:
+        made = Line(Path(name), shell)
+        try:
+            yield made
+        finally:
+            made.end()
+        assert not [path for path in made.root.rglob("*") if path.name == CANARY], "it became shell"
+        assert not [*made.place("cwd").iterdir(), *made.place("home").iterdir(), *made.place("tmp").iterdir()]
+
+
+def host_of(line: Line, table: dict[str, Any], **apache: Any) -> Host:
+    """The host that hostile `table` makes, with no path outside the line's folder."""
+    kept, _ = without_refused(placed(table, line.root), line.root)
+    host = read(merged(kept, {"address": "127.0.0.1", "apache": apache}), line.root).hosts["web1"]
+    (line.root / "hosts.toml").unlink()
+    return host
+
+
+def files(line: Line) -> set[str]:
+    """What lies where the inventory's paths lead."""
+    found = (path for path in line.root.rglob("*") if not path.is_dir() and not path.is_relative_to(line.place(".")))
+    return {str(path) for path in found} - {f"{line.root}/stderr"}
+
+
+@under_each_shell
+@few
+@given(table=hosts(), asked=words)
+def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, Any], asked: list[str]) -> None:
+    with line(shell) as here:
+        httpd = str(here.place("bin") / "httpd")
+        host = host_of(here, table, configtest=[httpd, *asked], restart=["sudo", *asked, "end"])
+        wanted, remote = render(host), here.remote(host)
+
+        assert set(probe(remote, wanted, places(host)).files) == {file.path for file in wanted}
+        endings = {(one.path, one.problem) for one in read_endings(remote)}
+        assert (host.apache.certificate, "is not there") in endings
+        assert read_releases(remote) == []
+        seen = look(remote, wanted)
+        assert (seen.report.trouble, seen.report.supervisord) == ("", "down")
+        assert set(seen.snapshot.files) == {file.path for file in wanted}
+        assert seen.vitals.disks
+
+        facts = doctor.parse(remote.ask("doctor", doctor.request(host, wanted)))
+        assert [path for _, path in facts.pairs("write")] == [
+            *(file.path for file in wanted),
+            f"{host.log_dir}/x",
+            f"{host.state_dir}/x",
+        ]
+        assert facts.one("ca_dir") == f"absent {host.apache.ca_dir}"
+        assert facts.one("httpd").endswith(httpd)
+        assert ["sudo", "-n", "-l", "--", *asked, "end"] in here.commands()
+
+        assert files(here) == set()
+
+
+@under_each_shell
+@few
+@given(table=hosts(), asked=words, refused=texts())
+def test_commands_get_their_words_as_they_are(
+    shell: str, table: dict[str, Any], asked: list[str], refused: str
+) -> None:
+    with line(shell) as here:
+        httpd = str(here.place("bin") / "httpd")
+        host = host_of(here, table, configtest=[httpd, *asked], restart=["sudo", *asked, "end"])
+        host = host.model_copy(update={"apache": host.apache.model_copy(update={"port": 1, "cert_port": 1})})
+        with pytest.raises(HostError, match="refuses its configuration"):
+            control(
+                here.remote(
+                    host.model_copy(
+                        update={"apache": host.apache.model_copy(update={"configtest": [refused, *asked]})}
+                    )
+                ),
+                "",
+            )
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            ports = {"port": door.getsockname()[1], "cert_port": door.getsockname()[1]}
+            open_host = host.model_copy(update={"apache": host.apache.model_copy(update=ports)})
+            control(here.remote(open_host, password="'$(touch CANARY)' \\c"), "restart")
+        assert [httpd.rpartition("/")[2], *asked] in here.commands()
+        assert ["sudo", "-n", "--", *asked, "end"] in here.commands()
+        assert files(here) == set()
+
+
+@under_each_shell
+@few
+@given(table=hosts(), pattern=texts())
+def test_logs_are_read_where_they_are_and_the_pattern_goes_to_grep_alone(
+    shell: str, table: dict[str, Any], pattern: str
+) -> None:
+    with line(shell) as here:
+        host = host_of(here, merged(table, {"programs": {"p": {"command": "x"}}}))
+        logs = chosen_logs(host, ",".join(host.programs))
+        for number, log in enumerate(logs):
+            Path(log.path).parent.mkdir(parents=True, exist_ok=True)
+            Path(log.path).write_text(f"{number} {pattern}\nother\n")
+        before = files(here)
+        assert lines(here.remote(host), logs) == sorted(
+            text for number in range(len(logs)) for text in (f"{number} {pattern}", "other")
+        )
+        expected = subprocess.run(
+            ["grep", "-h", "-e", pattern, "--", *(log.path for log in logs)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if expected.returncode < 2:
+            assert lines(here.remote(host), logs, pattern) == sorted(expected.stdout.splitlines())
+        else:
+            with pytest.raises(BadInput, match="is no basic regular expression"):
+                lines(here.remote(host), logs, pattern)
+        assert files(here) == before
+
+
+def lines(remote: Remote, logs: list[Log], pattern: str = "") -> list[str]:
+    source = HostLogs(remote.host, logs, LogRequest(lines=9, pattern=pattern))
+    return sorted(line.text for line in source.read(remote) if isinstance(line, LogLine))
+
+
+@under_each_shell
+@few
+@given(table=hosts(), asked=words, said=texts())
+def test_a_deploy_writes_what_is_named_and_nothing_else(
+    shell: str, table: dict[str, Any], asked: list[str], said: str
+) -> None:
+    with line(shell) as here, socket.create_server(("127.0.0.1", 0)) as door:
+        commands = {
+            "configtest": [str(here.place("bin") / "httpd"), *asked],
+            "reload": ["sudo", *asked, "reload"],
+            "account": getpass.getuser(),  # another one would need a way in to the app's socket
+        }
+        host = host_of(here, table, **commands)
+        port = door.getsockname()[1]
+        host = host.model_copy(update={"apache": host.apache.model_copy(update={"port": port, "cert_port": port})})
+        main = Path(host.apache.server_root) / "conf/httpd.conf"
+        main.parent.mkdir(parents=True)
+        main.write_text(f'ServerRoot "{host.apache.server_root}"\nInclude {host.apache.server_root}/x\n')
+        wanted, remote = render(host), here.remote(host)
+        for file in wanted:
+            if file.service == "apache":
+                Path(file.path).parent.mkdir(parents=True, exist_ok=True)
+
+        release = replace(new_release(f"key SHA256:x {said}", f"deploy of {said}"), operator=said)
+        outcome = deployed(remote, release)
+        contents = {file.path: file.content for file in wanted} | {str(main): main.read_bytes()}
+        assert {path: Path(path).read_bytes() for path in contents} == contents
+        assert [path for path in files(here) - {*contents} if not path.startswith(f"{host.state_dir}/")] == []
+        for command in (["httpd", *asked], ["sudo", "-n", "--", *asked, "reload"]):
+            assert command in here.commands()
+        assert ["supervisord", "-c", f"{host.home}/supervisord.conf"] in here.commands()
+
+        (past,) = read_releases(remote)
+        assert (past.name, past.current, past.facts["ended"]) == (outcome.release, True, "committed")
+        assert (past.facts["by"], past.facts["for"], past.facts["operator"]) == (
+            release.who,
+            release.purpose,
+            said,
+        )
+        assert {(file.path, file.content) for file in read_files(remote, past.name)} == {
+            (file.path, file.content) for file in wanted
+        }
+        again = make_plan(host, wanted, probe(remote, wanted, places(host)))
+        assert not again.changed
+
+
+def deployed(remote: Remote, release: Release) -> transaction.Outcome:
+    wanted = render(remote.host)
+    plan = make_plan(remote.host, wanted, probe(remote, wanted))
+    with patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []):
+        return transaction.carry_out(remote, plan, release, lambda _: None)

@@ -1,0 +1,158 @@
+"""Whatever a host answers: each verb ends with a code and a sentence of its own, and obeys no control character."""
+
+import base64
+import contextlib
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import fabric.main
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ops import connection, transaction
+from ops.console import harmless
+from ops.inventory import PROJECT, read_inventory
+from ops.scripts import names, script
+from ops.templates import render
+from tasks._index import MODULES
+from tests.hostile import CONTROLS, texts
+from tests.scale import TIMES
+
+# They ask no host; but for reload-apache, which asks as restart-apache does and is not in this inventory.
+WITHOUT_A_HOST = ("reload-apache", "hosts", "render", "trust", "shell", "lab.up", "lab.down", "lab.status")
+HOST = "pomsgpvm01"
+INI = "/home/poms/private/config/poms/uwsgi-service.ini"
+WORDS = {
+    "adopt": [INI],
+    "deploy": ["--yes"],
+    "fetch-logs": ["--to=FOLDER"],
+    "rollback": ["--yes", "--to=r1"],
+}
+WITH_JSON = ("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor")
+VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in verbs if verb not in WITHOUT_A_HOST]
+VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON]
+PATHS = [file.path for file in render(read_inventory(PROJECT / "hosts.toml").hosts[HOST], values=False)]
+# What begins a line of each script's answer, from its text; supervise.py's lines are JSON.
+BEGINNINGS = {
+    name: sorted(
+        {
+            "".join(found)
+            for found in re.findall(r"""\bsay "?([a-z_]+)|(fact "?[a-z_]+)|s/\^[^/]*/([a-z]+) """, script(name))
+        }
+    )
+    for name in names()
+}
+KEYS = sorted(set(re.findall(r"\b([a-z]+)=", script("programs").partition("def states")[2].partition("ACTIONS")[0])))
+
+noise = texts(*CONTROLS, "\udcff")
+numbers = st.sampled_from(["0", "1", "-1", "²", "1e9", "9" * 5000, "1782950400", "4:1:2"])
+rests = st.one_of(
+    noise,
+    numbers,
+    st.lists(
+        st.one_of(noise, numbers, st.sampled_from([*PATHS, "0644", "0" * 64, "r1", "ours", "committed"])), max_size=5
+    ).map(" ".join),
+    noise.map(lambda text: base64.b64encode(text.encode(errors="replace")).decode()),
+)
+facts = st.dictionaries(
+    st.sampled_from([*KEYS, "program", "did"]), st.one_of(noise, st.integers(), st.booleans(), st.none())
+)
+objects = st.one_of(facts.map(json.dumps), st.sampled_from(["{", "{}", "{" * 20000, '{"a":' * 20000, "[]"]))
+
+
+def lines(name: str) -> st.SearchStrategy[list[str]]:
+    """An answer of script `name`, wholly invented or with its beginnings."""
+    begun = st.builds(lambda *words: " ".join(words), st.sampled_from(BEGINNINGS[name]), rests)
+    return st.lists(st.one_of(begun, begun, objects, noise), max_size=8)
+
+
+answers = st.fixed_dictionaries({name: lines(name) for name in names()})
+SOUND = ["supervisord down", "free 999999", *(f"absent {path}" for path in PATHS)]
+
+
+class Channel:
+    """A host that answers each script with what was drawn for it."""
+
+    def __init__(self, drawn: dict[str, list[str]], sound: bool) -> None:
+        self._drawn, self._sound = drawn, sound
+        self._said: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        found = re.search(rb"^say poms-ops (\w+)$", data, re.M)
+        if found:
+            name = found[1].decode()
+            begin = SOUND if self._sound and name == "probe" else []
+            answer = [f"poms-ops {name}", *begin, *self._drawn[name], *(["end"] if self._sound else [])]
+            self._said = ["\n".join(answer).encode(errors="surrogateescape") + b"\n"]
+
+    def recv(self, _: int) -> bytes:
+        return self._said.pop() if self._said else b""
+
+    def recv_stderr(self, _: int) -> bytes:
+        return b""
+
+    def __getattr__(self, _: str) -> Any:
+        return lambda *_, **__: None
+
+
+@contextlib.contextmanager
+def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
+    """Every login leads to such a host."""
+    transport = SimpleNamespace(open_session=lambda **_: Channel(drawn, sound))
+    line = SimpleNamespace(
+        transport=transport, connect_kwargs={}, close=lambda: None, client=SimpleNamespace(close=lambda: None)
+    )
+    with (
+        patch.object(connection, "_log_in", lambda *_: [SimpleNamespace(connection=line)]),
+        patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []),
+    ):
+        yield
+
+
+def fab(*words: str) -> tuple[int, str]:
+    """fab within this process: its code, and all that it printed."""
+    program, printed = fabric.main.make_program(), io.StringIO()
+    with (
+        patch.object(fabric.main, "program", program),
+        patch.object(sys, "argv", ["fab", *words]),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        contextlib.chdir(PROJECT),
+    ):
+        try:
+            program.run(["fab", *words])
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    return code, printed.getvalue()
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=4 * TIMES,
+    phases=[Phase.generate],
+    suppress_health_check=[*HealthCheck],
+)
+@given(drawn=answers, sound=st.booleans())
+def test_a_verb_says_what_is_wrong_and_prints_nothing_that_a_terminal_obeys(
+    tmp_path: Path, words: list[str], drawn: dict[str, list[str]], sound: bool
+) -> None:
+    with host_that(drawn, sound):
+        code, printed = fab("-H", HOST, *(word.replace("FOLDER", str(tmp_path)) for word in words))
+    assert code in (0, 1, 2, 4) or (code == 3 and words[0] == "tail-logs" and "regular expression" in printed), (
+        printed
+    )
+    assert printed == harmless(printed)
+    assert "Traceback" not in printed
+    assert code in (0, 2) or printed.strip()
