@@ -134,8 +134,10 @@ def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, flo
     """Note a row of the table that is printed at the end."""
 
     def note(what: str, load: Load, took: float) -> None:
-        slowest = f"{load.slowest:.2f} s | {load.slowest_slow:.2f} s"
-        record_property("load", f"| {what} | {load.sent} | {load.failed} | {load.closed} | {slowest} | {took:.0f} s |")
+        counts = f"{load.sent} | {load.failed} | {load.closed} | {load.slowest:.2f} s"
+        record_property(
+            "load", f"| {what} | {counts} | {load.slowest_slow:.2f} s | {took:.0f} s |"
+        )
 
     return note
 
