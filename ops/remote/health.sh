@@ -16,7 +16,7 @@ look_at_process() { # $1: what we call it, $2: its name as the kernel has it
 look_at_queue() {
     command -v ss >/dev/null || return 0
     # The fields: kind, state, waiting, room, address.
-    ss -ltxnH 2>/dev/null | awk -v address="$1" '$5 == address { print "queue", $3, $4; exit }' >&3
+    ss -ltxnH 2>/dev/null | ADDRESS=$1 awk '$5 == ENVIRON["ADDRESS"] { print "queue", $3, $4; exit }' >&3
 }
 
 look_at_disk() {

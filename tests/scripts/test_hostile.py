@@ -90,6 +90,8 @@ def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, 
         endings = {(one.path, one.problem) for one in read_endings(remote)}
         assert (host.apache.certificate, "is not there") in endings
         assert read_releases(remote) == []
+        for folder in (host.home, host.log_dir):  # whose disks are looked at
+            Path(folder).mkdir(parents=True, exist_ok=True)
         seen = look(remote, wanted)
         assert (seen.report.trouble, seen.report.supervisord) == ("", "down")
         assert set(seen.snapshot.files) == {file.path for file in wanted}
