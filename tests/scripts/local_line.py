@@ -34,7 +34,7 @@ class Channel:
         self._line = line
         self._ours, self._theirs = socket.socketpair()
 
-    def exec_command(self, command: str) -> None:
+    def start(self, command: str) -> None:
         """Run it as sshd does, but for the shell."""
         found = re.fullmatch(r"exec /bin/sh -c '(.*)'", command)
         assert found, command
@@ -106,6 +106,10 @@ class Line:
         """As paramiko's transport does."""
         self.channels.append(Channel(self))
         return self.channels[-1]
+
+    def start_command(self, channel: Channel, command: str) -> None:
+        """As ops/who.py's transport does."""
+        channel.start(command)
 
     def remote(self, host: Host, password: str | None = None) -> Remote:
         """The project's own side."""

@@ -106,7 +106,7 @@ class Channel:
 @contextlib.contextmanager
 def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
     """Every login leads to such a host."""
-    transport = SimpleNamespace(open_session=lambda **_: Channel(drawn, sound))
+    transport = SimpleNamespace(open_session=lambda **_: Channel(drawn, sound), start_command=lambda *_: None)
     line = SimpleNamespace(
         transport=transport, connect_kwargs={}, close=lambda: None, client=SimpleNamespace(close=lambda: None)
     )
