@@ -4,6 +4,7 @@
 # old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
+import socket
 import sys
 import time
 
@@ -307,6 +308,13 @@ def is_due(_server, names):
     sys.exit(not (os.path.exists(names[1]) and is_newer(names[1], names[0])))
 
 
+def is_open(_server, names):
+    """Whether somebody listens on the unix socket that is named, as the exit code."""
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(5)
+    sys.exit(line.connect_ex(names[0]) != 0)
+
+
 def is_running(server, names):
     """Whether all of `names` run, as the exit code."""
     there = programs(server)
@@ -358,7 +366,7 @@ def states(server, _names):
 
 ACTIONS = {
     "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
-    "is-due": is_due, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+    "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
 }
 
 

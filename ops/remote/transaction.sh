@@ -36,7 +36,8 @@ gather_evidence() { # before the old files are back, and with them the old state
     with_products supervisorctl -s "unix://$supervisor_socket" status </dev/null || :
     while IFS= read -r path; do
         if [ -r "$path" ] && [ -n "$(find "$path" -newer "$pending/reloading")" ]; then
-            echo "== the end of $path"
+            echo "== the end of $path, after what sounds like an error before it"
+            tail -n 100 "$path" | head -n -6 | grep -aiE 'error|exception|fatal|unable' | tail -n 4 || :
             tail -n 6 "$path"
         fi
     done <"$pending/log_files"

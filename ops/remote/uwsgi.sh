@@ -29,9 +29,15 @@ BEGIN_LIMIT=120 # seconds in which an app starts
 reload_gracefully() {
     end_beside # one whose script was killed
     { read -r _ && IFS= read -r path && IFS= read -r ini && read -r mercy && IFS= read -r log; } <"$app"
-    if [ ! -S "$state_dir/uwsgi.zerg" ] || ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
-        ask_supervisord signal-HUP "$1" # it is down, or from before its file had it hand out its sockets
+    if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
+        ask_supervisord signal-HUP "$1" # which starts it, unless it was stopped on purpose
         return
+    fi
+    if hands_out; then
+        handover="--zerg $state_dir/uwsgi.zerg"
+    else
+        handover='' # the second one only shows then that the file and the app are well
+        say "note $1: it hands out no sockets (it will, from this reload on): requests wait while it reloads"
     fi
     count_workers
     if [ "$beside" -lt 1 ]; then
@@ -44,6 +50,17 @@ reload_gracefully() {
     ask_supervisord signal-HUP "$1"
     await_serving "$1"
     end_beside
+}
+
+hands_out() { # a uWSGI that has just been started does so a moment later
+    tries=0
+    while [ -S "$state_dir/uwsgi.zerg" ]; do
+        if supervise is-open "$supervisor_socket" "$state_dir/taken" "$state_dir/uwsgi.zerg"; then return 0; fi
+        [ "$tries" -lt 10 ] || return 1
+        sleep 1
+        tries=$((tries + 1))
+    done
+    return 1
 }
 
 count_workers() { # set $beside: how many of the file's workers the memory has room for, beside those that run
@@ -59,7 +76,7 @@ start_beside() { # fails where it does not answer
     fit_for_start_beside "$ini" >"$state_dir/beside.ini"
     threads=$(number_in threads "$ini")
     set -- --workers "$beside"
-    if [ "$(number_of_sockets "$ini")" -gt 1 ]; then
+    if [ -n "$handover" ] && [ "$(number_of_sockets "$ini")" -gt 1 ]; then
         # Its own is socket 0, the app's 1, and 2 speaks HTTP, which a second uWSGI does not know: for a worker that is
         # never started. The host's own jobs wait.
         set -- --workers "$((beside + 1))" --cheaper "$beside" --cheaper-initial "$beside" \
@@ -67,8 +84,9 @@ start_beside() { # fails where it does not answer
     fi
     # Whatever becomes of this script, it ends by itself; a request that it has begun it still answers. It outlives this
     # script, so it must have neither the lock nor the line: in parentheses, for dash keeps copies of them otherwise.
+    # shellcheck disable=SC2086 # an option and its value, or nothing: state_dir holds no blank
     (with_products timeout --foreground "$((2 * BEGIN_LIMIT + mercy))" uwsgi --ini "$state_dir/beside.ini" \
-        --zerg "$state_dir/uwsgi.zerg" --socket "$state_dir/beside.sock" --pidfile "$state_dir/beside.pid" --master \
+        $handover --socket "$state_dir/beside.sock" --pidfile "$state_dir/beside.pid" --master \
         --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
         --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@" </dev/null >>"$log" 2>&1) 3>&- 4<&- 5>&- 9>&- &
     second=$!
