@@ -139,7 +139,7 @@ class Remote:
     def ask(self, name: str, request: Iterable[str]) -> list[str]:
         """Run script `name` to its end: the lines of its answer, without its greeting.
 
-        Raises HostError where the script said nothing or did not come to its end.
+        Raises HostError where the script said nothing, Unreachable where the line was lost before its end.
         """
         return self.ask_together({name: request})[name]
 
@@ -160,6 +160,8 @@ class Remote:
             name = greetings.get(line, name)
             if line not in greetings:
                 answers[name].append(line)
+        if not dialogue.channel.transport.is_active():
+            raise Unreachable(self.host.name, "the line was lost before the answer was whole")
         if not dialogue.greeted:
             raise HostError(
                 self.host.name,
