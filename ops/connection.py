@@ -160,7 +160,8 @@ class Remote:
             name = greetings.get(line, name)
             if line not in greetings:
                 answers[name].append(line)
-        if not dialogue.channel.transport.is_active():
+        transport = dialogue.channel.transport
+        if transport is None or not transport.is_active():
             raise Unreachable(self.host.name, "the line was lost before the answer was whole")
         if not dialogue.greeted:
             raise HostError(
