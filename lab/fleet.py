@@ -227,6 +227,8 @@ def _alone(lab: Lab, say: Say) -> Iterator[None]:
 
 def as_json(value: object) -> object:
     """A report in the form that goes through a pipe."""
+    if value is None:
+        return None
     if isinstance(value, LabReport):
         return asdict(value) | {"inventory": str(value.inventory)}
     if isinstance(value, list):

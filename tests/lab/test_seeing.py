@@ -1,7 +1,6 @@
 """`status` and `workers` on real hosts: what an operator reads when something is wrong, and the screens that stay."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +105,7 @@ def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served
 
 
 def on_a_terminal(site: Site, *words: str) -> "pexpect.spawn[str]":
-    environment = dict(os.environ) | site.environment() | {"TERM": "xterm", "LANG": "C.UTF-8"}
+    environment = site.environment() | {"TERM": "xterm", "LANG": "C.UTF-8"}  # no COLUMNS: readline sets it in pytest
     given: dict[str, Any] = {"cwd": str(PROJECT), "env": environment, "encoding": "utf-8", "dimensions": (40, 140)}
     return pexpect.spawn(str(FAB), list(words), timeout=40, **given)
 
