@@ -7,9 +7,9 @@ import fabric.main
 
 gc.disable()  # until a verb runs: what is loaded stays, and looking through it takes a tenth of the time
 
-from tasks._index import collection  # noqa: E402
-from tasks._pipe import end_with_the_reader  # noqa: E402
-from tasks._verb import take_over  # noqa: E402
+from tasks._index import collection  # noqa: E402 - after gc.disable
+from tasks._pipe import end_with_the_reader  # noqa: E402 - after gc.disable
+from tasks._verb import take_over  # noqa: E402 - after gc.disable
 
 take_over(fabric.main.program)
 end_with_the_reader()

@@ -68,7 +68,7 @@ def lay_out(case: Case, lab: Lab, place: Path) -> None:
     (place / "known_hosts").write_text("".join(lines))
     (place / "names").write_text("".join(f"{target.name}\n" for target in targets))
 
-    environment = jinja2.Environment(  # noqa: S701  (no HTML)
+    environment = jinja2.Environment(  # noqa: S701 - no HTML
         loader=jinja2.FileSystemLoader([LAB, INPUTS]),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,

@@ -49,7 +49,7 @@ def _grow(lab: Lab, count: int) -> None:
         _copy(folder(lab, MODEL), folder(lab, record.name))
         start(lab, record, base)
     for record in thin:
-        if not wait_until(lambda r=record: _greets(r.address), seconds=30):  # type: ignore[misc]
+        if not wait_until(lambda r=record: _greets(r.address), seconds=30):  # type: ignore[misc] # a loop's value, bound
             sys.exit(f"sshd of {record.name} does not answer at {record.address}.")
 
 

@@ -187,7 +187,7 @@ def _wait_for_services(lab: Lab, record: Record) -> None:
     if record.name == KDC:
         ready = {"krb5kdc": lambda: _answers(record.address, 88)}
     for service, condition in ready.items():
-        if not wait_until(lambda c=condition: c() or not record.running, seconds=30) or not record.running:  # type: ignore[misc]
+        if not wait_until(lambda c=condition: c() or not record.running, seconds=30) or not record.running:  # type: ignore[misc] # a loop's value, bound
             said = console_tail(lab, record.name)
             raise OperatorError(f"{service} of {record.name} of the lab does not start.\n{said}")
 

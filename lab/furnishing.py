@@ -39,7 +39,7 @@ def furnish(target: Path, names: Names, trusted: Trusted) -> None:
     """Write all files of the host under `target`, afresh; owners are set when the host starts for the first time."""
     if target.exists():
         shutil.rmtree(target)
-    environment = jinja2.Environment(  # noqa: S701  (no HTML)
+    environment = jinja2.Environment(  # noqa: S701 - no HTML
         loader=jinja2.FileSystemLoader(ROOTFS), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     values = {

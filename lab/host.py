@@ -111,7 +111,7 @@ def end_unrecorded(lab: Lab) -> None:
         if launcher not in known:
             for first in processes.children(launcher):
                 os.kill(first, signal.SIGKILL)
-            wait_until(lambda pid=launcher: not _is_launcher(pid), seconds=20)  # type: ignore[misc]
+            wait_until(lambda pid=launcher: not _is_launcher(pid), seconds=20)  # type: ignore[misc] # a loop's value, bound
 
 
 def console_tail(lab: Lab, name: str) -> str:

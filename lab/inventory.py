@@ -15,7 +15,7 @@ def write_inventory(lab: Lab, records: Sequence[Record], say: Callable[[str], No
 
     An edited one that has to give way is kept beside it, and that is said.
     """
-    environment = jinja2.Environment(  # noqa: S701  (no HTML)
+    environment = jinja2.Environment(  # noqa: S701 - no HTML
         loader=jinja2.FileSystemLoader(HERE),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,

@@ -4,8 +4,8 @@ import base64
 
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
+from ops.request import apache_lines
 from ops.schema import Host
-from ops.transaction import apache_lines
 
 
 def need_reload(hosts: list[Host]) -> None:

@@ -111,7 +111,7 @@ def _taken(kind: str, words: tuple[str, ...], seconds: int) -> str:
 def _from_file(path: str) -> bytes:
     try:
         # By a descriptor, for Path.open would wait for the other end of a pipe.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of a descriptor
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise _UnusableError(f"its file {path} is not a regular file")

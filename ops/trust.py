@@ -40,7 +40,7 @@ class Believed(paramiko.MissingHostKeyPolicy):
     keys: list[paramiko.PKey] = field(default_factory=list)
     revoked: set[bytes] = field(default_factory=set)
 
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 - paramiko's signature
         """Judge `key`; paramiko asks here for every host, since its own list stays empty."""
         if key.asbytes() in self.revoked:
             raise RevokedHostKey(f"the {key.get_name()} key of {hostname} is revoked")
@@ -93,7 +93,7 @@ def pinned_key(text: str) -> paramiko.PKey | None:
 def user_files(connection: fabric.Connection) -> list[Path]:
     """`UserKnownHostsFile` of ssh_config, which Fabric itself does not heed, or OpenSSH's default."""
     named = str(connection.ssh_config.get("userknownhostsfile", "")).split()
-    return [Path(os.path.expanduser(name)) for name in named or [USER_FILE] if name != "none"]  # noqa: PTH111
+    return [Path(os.path.expanduser(name)) for name in named or [USER_FILE] if name != "none"]  # noqa: PTH111 - Path.expanduser raises
 
 
 def names_of(connection: fabric.Connection) -> set[str]:

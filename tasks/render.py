@@ -39,7 +39,7 @@ def _write(folder: Path, file: RenderedFile) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)  # it may be open to others, or a link
         # By a descriptor, for Path.open makes no file that is closed to others from its first moment.
-        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:  # noqa: PTH123
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:  # noqa: PTH123 - of a descriptor
             os.fchmod(written.fileno(), int(file.mode, 8))
             written.write(file.content)
     except OSError as error:

@@ -23,9 +23,9 @@ from ops.hiding import (
 from ops.masking import MARK
 from ops.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
 from ops.releases import Release
+from ops.request import request_lines
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile
-from ops.transaction import _request
 from tasks._change import carry_out_plan, show_plan
 from tasks._verb import show_error
 from tests.unit.hosts import host
@@ -210,7 +210,7 @@ def test_an_old_secret_in_what_the_host_says_is_crossed_out(
 
 def test_the_request_records_where_secrets_stand_and_holds_them_as_content_only() -> None:
     plan = make_plan(host(), [wanted()], snapshot("old", "old"))
-    lines = list(_request(plan, Release("r", "me", "none", False), []))
+    lines = list(request_lines(plan, Release("r", "me", "none", False), []))
     assert f"meta secret 3:11:0 {PATH}" in lines
     assert not [line for line in lines if "hunter2" in line]
     assert [line.split(" ")[1] for line in lines if line.startswith("file ")] == ["0600"]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
 from ops.releases import Release
+from ops.request import request_lines
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import RenderedFile
-from ops.transaction import _request
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"
@@ -158,7 +158,9 @@ def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
     state = snapshot(found, deployed)
     state.files[INI] = there(INI, b"a")
     plan = make_plan(host(), files, state)
-    written = [line.split(" ") for line in _request(plan, Release("r", "me", "none", False)) if line[:5] == "file "]
+    written = [
+        line.split(" ") for line in request_lines(plan, Release("r", "me", "none", False)) if line[:5] == "file "
+    ]
     hand_edit = found.digest is not None and deployed is not None and found.digest != digest(deployed)
     if wanted_content is None and deployed is None:
         assert not plan.changed, "not ours"

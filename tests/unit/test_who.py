@@ -12,8 +12,8 @@ import pytest
 from ops.connection import connect
 from ops.plan import make_plan
 from ops.releases import new_release
+from ops.request import request_lines
 from ops.snapshot import Snapshot
-from ops.transaction import _request
 from ops.who import local_user
 from tasks.releases import _short
 from tests.unit.hosts import host
@@ -97,7 +97,7 @@ def test_the_record_and_the_lock_say_which() -> None:
     assert f"by key SHA256:abc jdoe\noperator {local_user()}" in "\n".join(release.meta_lines())
     assert release.holder == f"key SHA256:abc jdoe ({local_user()})"
     nothing = make_plan(host(), [], Snapshot({}, {}, None, None, "up", 1, 1))
-    assert f"by {release.holder}, deploy {release.name}" in list(_request(nothing, release, []))
+    assert f"by {release.holder}, deploy {release.name}" in list(request_lines(nothing, release, []))
     assert new_release(f"local {local_user()}").holder == f"local {local_user()}"
 
 

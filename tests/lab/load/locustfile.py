@@ -11,7 +11,7 @@ CERTIFICATE = os.environ["LOAD_CERTIFICATE"], os.environ["LOAD_KEY"]
 NAME = os.environ["LOAD_NAME"]
 
 
-class _Visitor(HttpUser):  # type: ignore[misc]
+class _Visitor(HttpUser):  # type: ignore[misc] # locust is not typed
     abstract = True
 
     def on_start(self) -> None:

@@ -1,0 +1,94 @@
+"""What a change asks of its host, as the lines that a command there reads (`remote/transaction.sh`)."""
+
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from ops import uwsgi
+from ops.hiding import recorded
+from ops.plan import Plan, reload_ways
+from ops.programs import app_lines
+from ops.releases import Release
+from ops.schema import Host
+from ops.snapshot import place_lines
+from ops.supervisor import log_files
+from ops.templates import RenderedFile
+
+
+def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterator[str]:
+    """All that the host gets to know of a deploy; `doors` are the lines for a trial of Apache's doors."""
+    host = plan.host
+    yield f"state_dir {host.state_dir}"
+    yield f"by {release.holder}, {release.purpose} {release.name}"
+    yield from place_lines(host)
+    yield f"limit {host.deploy.limit}"
+    yield f"keep {host.deploy.keep}"
+    yield from (f"meta {line}" for line in [*release.meta_lines(), f"begun {int(time.time())}"])
+    yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
+    yield from (f"directory {folder}" for folder in directories(plan))
+    for change in plan.changed:
+        mode = change.found.mode if change.found.mode_is_fixed else change.wanted.mode
+        wanted = "absent" if change.gone else change.wanted.digest
+        yield f"file {mode} {change.found.digest or 'absent'} {wanted} {change.wanted.path}"
+        if change.gone:
+            continue
+        yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
+        parser = _parser(host, change.wanted)
+        if parser:
+            yield f"parser {parser}"
+    for change in (kept for kept in plan.changes if not kept.gone):
+        yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
+        if change.wanted.hiding:  # where, and not what
+            yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
+    yield from (f"reload {line}" for line in plan.reload_lines())
+    yield from (f"log_file {path}" for path in _log_files(host))
+    yield from apache_lines(host, plan.apache)
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+    yield f"apache_root {host.apache.server_root}"
+    yield f"apache_run {host.apache.server_root}/run"
+    yield f"apache_logs {host.apache.log_dir}"
+    yield from doors
+    if host.app.listen.startswith("/"):
+        yield f"app_access {host.apache.account}"
+    yield from app_lines(host)
+
+
+def _log_files(host: Host) -> list[str]:
+    """Where what went wrong may be told: the programs' logs, supervisord's, and Apache's where it may be read."""
+    paths = [host.supervisor.logfile, f"{host.apache.log_dir}/error_log"]
+    paths += [f"{host.apache.log_dir}/{name}_error_log" for name in ("ssl", "cert_ssl")]
+    for name, program in host.programs.items():
+        paths += log_files(name, program, host.log_dir).values()
+    return list(dict.fromkeys(paths))
+
+
+def _parser(host: Host, file: RenderedFile) -> str:
+    """Which program's own parser reads the file: "supervisord", "uwsgi" or ""."""
+    if file.service == "supervisord":
+        return "supervisord"
+    for name, _, _ in reload_ways(host, [file.path]):
+        if uwsgi.is_uwsgi(host.programs[name]):
+            return "uwsgi"
+    return ""
+
+
+def apache_lines(host: Host, action: str) -> Iterator[str]:
+    """Apache's commands as a request carries them; `action` is "restart", "reload" or "" for the test alone."""
+    yield from (f"configtest {word}" for word in host.apache.configtest)
+    command = {"restart": host.apache.restart, "reload": host.apache.reload or host.apache.restart, "": []}[action]
+    yield from (f"apache {word}" for word in command)
+
+
+def directories(plan: Plan) -> list[str]:
+    """The folders in the account's home that files, logs and sockets need, each once."""
+    host = plan.host
+    written = [change.wanted for change in plan.changed if not change.gone]
+    paths = [file.path for file in written if file.service != "apache"]
+    paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
+    paths += [host.app.listen, host.app.cron_listen or ""]
+    for name, program in host.programs.items():
+        paths += log_files(name, program, host.log_dir).values()
+    parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]
+    return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))
