@@ -1,5 +1,6 @@
 """poms-ops: deploy and run POMS, and any service of the same build. `fab --list` shows the verbs."""
 
+import atexit
 import gc
 import sys
 
@@ -13,4 +14,5 @@ from tasks._verb import take_over  # noqa: E402 - after gc.disable
 
 take_over(fabric.main.program)
 end_with_the_reader()
+atexit.register(gc.freeze)  # nor is it looked through once more when it ends
 namespace = collection(sys.argv[1:])

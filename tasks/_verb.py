@@ -36,6 +36,7 @@ class OncePerVerb(fabric.Executor):  # type: ignore[misc] # fabric is untyped
             raise Exit("Nothing was run: --dry is not heeded by these verbs; `fab diff` is the dry run.", code=3)
         if self.core.remainder:
             raise Exit("Nothing was run: '-- COMMAND' belongs to no verb of poms-ops.", code=3)
+        gc.freeze()  # what was loaded stays until the end, and need not be looked through
         gc.enable()
         plain = [Call(call) if isinstance(call, Task) else call for call in calls]
         return [call.clone(into=_Call) for call in plain]
