@@ -3,15 +3,16 @@
 Guesses are cheap here and need not be right: nothing counts that does not render as the host's file reads.
 """
 
-import copy
 import re
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from pydantic import ValidationError
+import msgspec
+from msgspec.structs import replace
 
 from ops import apache
+from ops.defaults import host_from
 from ops.lines import Hunk
 from ops.rules import contradictions
 from ops.schema import Host
@@ -42,7 +43,7 @@ _FORMS: list[tuple[Callable[[str], str], Callable[[str], str]]] = [
 
 def candidates(host: Host, hunk: Hunk) -> Iterator[Candidate]:
     """Values, each with its place in the inventory, that may write the new lines of `hunk`. Each comes once."""
-    data = {key: value for key, value in host.model_dump(by_alias=True).items() if key not in NOT_IN_FILES}
+    data = {key: value for key, value in msgspec.to_builtins(host).items() if key not in NOT_IN_FILES}
     seen = set()
     for place, value in _all(data, hunk):
         mark = (place, repr(value))
@@ -53,7 +54,7 @@ def candidates(host: Host, hunk: Hunk) -> Iterator[Candidate]:
 
 def value_at(host: Host, place: Place) -> Any:
     """What the inventory has there; GONE where it has nothing."""
-    here: Any = host.model_dump(by_alias=True)
+    here: Any = msgspec.to_builtins(host)
     for part in place:
         if isinstance(here, dict) and part not in here:
             return GONE
@@ -64,7 +65,7 @@ def value_at(host: Host, place: Place) -> Any:
 def with_value(host: Host, candidate: Candidate) -> Host | None:
     """`host` with that value; None where it may not have it."""
     place, value = candidate
-    data = copy.deepcopy(host.model_dump(by_alias=True, exclude={"secrets"}))
+    data = msgspec.to_builtins(replace(host, secrets={}))
     here: Any = data
     for part in place[:-1]:
         here = here[part]
@@ -73,12 +74,12 @@ def with_value(host: Host, candidate: Candidate) -> Host | None:
     else:
         here[place[-1]] = value
     try:
-        made = Host.model_validate(data)
-    except ValidationError:
+        made = host_from(data)
+    except msgspec.ValidationError:
         return None
     if any(True for _ in contradictions(made)):
         return None
-    return made.model_copy(update={"secrets": host.secrets})
+    return replace(made, secrets=host.secrets)
 
 
 def _all(data: dict[str, Any], hunk: Hunk) -> Iterator[Candidate]:

@@ -1,65 +1,77 @@
-"""pydantic's complaints about the inventory, in the operator's words."""
+"""What is wrong with the inventory, all of it at once and in the operator's words.
+
+msgspec says whether a value is right, and stops at the first that is not; here every value is looked at by itself.
+"""
 
 import difflib
-from typing import Any
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
+import msgspec
+from msgspec.structs import fields
 
 from ops.schema import Table
 
 Location = tuple[str, ...]
+Complaint = tuple[Location, str]
+WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a table"}
 
 
-def _leads_on(here: Any, part: int | str) -> bool:
-    return part in here if isinstance(here, dict) else isinstance(here, list) and isinstance(part, int)
+def complaints(data: Any, kind: Any) -> Iterator[Complaint]:
+    """Every value in `data` that does not fit where it stands, if `data` is to be a `kind`: (path of keys, rule)."""
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        inside = list(_inside(data, kind))
+        yield from inside or [((), str(error.__cause__ or _rule(data, kind)))]
 
 
-def plain(error: ValidationError, data: Any, model: type[Table]) -> list[tuple[Location, str]]:
-    """pydantic's errors as (path of keys, rule); the branches of a union become one rule."""
-    rules: dict[Location, list[str]] = {}
-    for item in error.errors():
-        loc: list[str] = []
-        here = data
-        for part in item["loc"]:
-            if _leads_on(here, part):
-                here = here[part]
-            elif item["type"] != "missing" or part != item["loc"][-1]:
-                continue  # the name of a union's branch
-            loc.append(str(part))
-        if item["type"] == "extra_forbidden":
-            rule = unknown_key(loc[-1], _known_keys(model, item["loc"][:-1]))
-        elif item["type"] == "missing":
-            rule = "is missing"
-        else:
-            rule = _in_plain_words(item["type"], item["msg"])
-        rules.setdefault(tuple(loc), []).append(rule)
-    # What is wrong with an item of a list says more than what else could stand there instead of the list.
-    outer = {loc[:-1] for loc in rules if isinstance(value_at(data, loc[:-1]), list)}
-    told = {loc: " or ".join(dict.fromkeys(found)) for loc, found in rules.items() if loc not in outer}
-    return [(loc, rule.replace(" or must be ", " or ")) for loc, rule in told.items()]
+def _inside(data: Any, kind: Any) -> Iterator[Complaint]:
+    """The complaints about what stands in `data`, if that is a list or a table and `kind` is one too."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        yield from _inside(data, arguments[0])
+    elif origin in (Union, types.UnionType):
+        for one in arguments:
+            yield from _inside(data, one)
+    elif isinstance(data, list) and origin is list:
+        for number, value in enumerate(data):
+            yield from _at(str(number), complaints(value, arguments[0]))
+    elif isinstance(data, dict) and origin is dict:
+        for key, value in data.items():
+            yield from _at(key, complaints(key, arguments[0]))
+            yield from _at(key, complaints(value, arguments[1]))
+    elif isinstance(data, dict) and isinstance(kind, type) and issubclass(kind, Table):
+        known = {field.encode_name: field for field in fields(kind)}
+        for key, value in data.items():
+            if key in known:
+                yield from _at(key, complaints(value, known[key].type))
+            else:
+                yield (key,), unknown_key(key, [*known])
+        yield from (((key,), "is missing") for key, field in known.items() if field.required and key not in data)
 
 
-def _in_plain_words(kind: str, message: str) -> str:
-    if kind in ("model_type", "dict_type"):
-        return "must be a table"
-    if kind == "too_short":
-        return "must not be empty"
-    rule = message.removeprefix("Value error, ").replace("Input should be", "must be")
-    rule = rule.replace("a valid string", "text").replace("a valid integer", "a whole number")
-    return (
-        rule.replace("a valid boolean", "true or false").replace("a valid list", "a list").replace("False", "false")
-    )
+def _at(key: str, found: Iterator[Complaint]) -> Iterator[Complaint]:
+    return (((key, *loc), rule) for loc, rule in found)
 
 
-def _known_keys(model: type[Table], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the table at `loc`, as the file spells them."""
-    for part in loc:
-        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-        annotation = fields.get(str(part))
-        inner = [annotation, *getattr(annotation, "__args__", ())]
-        tables = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, Table)]
-        model = tables[0] if tables else model
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _rule(data: Any, kind: Any) -> str:
+    """What `data` must be to be a `kind`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        inner, meta = arguments
+        if meta.description and (inner is not str or isinstance(data, str)):
+            return str(meta.description)
+        if data == [] and meta.min_length:
+            return "must not be empty"
+        return _rule(data, inner) + (f" from {meta.ge} to {meta.le}" if inner is int else "")
+    if origin in (Union, types.UnionType):
+        rules = [_rule(data, one) for one in arguments if one is not types.NoneType]
+        return " or ".join(dict.fromkeys(rules)).replace(" or must be ", " or ")
+    if origin is Literal:
+        return f"must be {' or '.join(repr(word) for word in arguments)}"
+    return f"must be {WORDS.get(origin or kind, 'a table')}"
 
 
 def unknown_key(key: str, known: list[str]) -> str:

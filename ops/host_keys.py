@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fabric
 import paramiko
+from msgspec.structs import replace
 
 from ops.errors import HostError, OperatorError
 from ops.login import Hop, log_in, way_to
@@ -40,7 +41,7 @@ def ask_key(host: Host, config: fabric.Config) -> Shown:
     """
     file = Path(host.ssh.known_hosts) if host.ssh.known_hosts else None
     if file and not file.exists():  # it is made when the first key is recorded
-        host = host.model_copy(update={"ssh": host.ssh.model_copy(update={"known_hosts": None})})
+        host = replace(host, ssh=replace(host.ssh, known_hosts=None))
     hops = way_to(host, config)
     log_in(hops[:-1])
     key = _key_of(hops[-1])

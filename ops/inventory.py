@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+import msgspec
+from msgspec.structs import replace
 
 from ops import capacity
-from ops.complaints import Location, has, plain, unknown_key, unknown_name, value_at, without
+from ops.complaints import Complaint, complaints, has, unknown_key, unknown_name, value_at, without
+from ops.defaults import completed, host_from
 from ops.errors import BadInput, Problem
 from ops.rules import contradictions, values_no_file_holds
 from ops.schema import Fleet, Host, Secret
@@ -138,16 +140,16 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
     return found, problems
 
 
-def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[tuple[Location, str]]]:
+def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[Complaint]]:
     """A host and what is wrong with it. The contradictions are looked for in what has no problem of its own."""
-    errors = []
+    errors: list[Complaint] = []
     try:
-        host = Host.model_validate(merged)
-    except ValidationError as error:
-        errors = plain(error, merged, Host)
+        host = host_from(merged)
+    except msgspec.ValidationError:
+        errors = list(complaints(completed(merged), Host))
         try:
-            host = Host.model_validate(without(merged, [loc for loc, _ in errors]))
-        except ValidationError:
+            host = host_from(without(merged, [loc for loc, _ in errors]))
+        except msgspec.ValidationError:
             return None, errors
     wrong = [loc for loc, _ in errors]
     errors += [(loc, rule) for loc, rule in contradictions(host) if loc not in wrong]
@@ -157,11 +159,11 @@ def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[tuple[Location,
 def _read_fleet(file: str, data: dict[str, Any], hosts: list[str]) -> tuple[Fleet | None, list[Problem]]:
     table = data.get("fleet", {})
     try:
-        fleet = Fleet.model_validate(table)
-    except ValidationError as error:
+        fleet = msgspec.convert(table, Fleet)
+    except msgspec.ValidationError:
         return None, [
             Problem(file, ".".join(["fleet", *loc]), value_at(table, loc), rule)
-            for loc, rule in plain(error, table, Fleet)
+            for loc, rule in complaints(table, Fleet)
         ]
     problems = []
     if fleet.default not in hosts:
@@ -207,23 +209,18 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
     def named(value: str | None) -> str | None:
         return None if value is None else str(folder / _expanded(value))
 
-    ssh = host.ssh.model_copy(
-        update={"known_hosts": named(host.ssh.known_hosts), "identity_file": named(host.ssh.identity_file)}
-    )
-    checks = [
-        check.model_copy(update={"certificate": named(check.certificate), "key": named(check.key)})
-        for check in host.checks
-    ]
+    ssh = replace(host.ssh, known_hosts=named(host.ssh.known_hosts), identity_file=named(host.ssh.identity_file))
+    checks = [replace(check, certificate=named(check.certificate), key=named(check.key)) for check in host.checks]
     secrets = {name: _secret_from(folder, secret) for name, secret in host.secrets.items()}
-    return host.model_copy(update={"ssh": ssh, "checks": checks, "secrets": secrets})
+    return replace(host, ssh=ssh, checks=checks, secrets=secrets)
 
 
 def _secret_from(folder: Path, secret: Secret) -> Secret:
     """Its file, and a command that is a path and not a name, from the inventory's folder."""
     if secret.command and ("/" in secret.command[0]):
         command = [str(folder / _expanded(secret.command[0])), *secret.command[1:]]
-        return secret.model_copy(update={"command": command})
-    return secret.model_copy(update={"file": str(folder / _expanded(secret.file))}) if secret.file else secret
+        return replace(secret, command=command)
+    return replace(secret, file=str(folder / _expanded(secret.file))) if secret.file else secret
 
 
 def _expanded(path: str) -> str:

@@ -67,11 +67,10 @@ def way_to(host: Host, config: fabric.Config) -> list[Hop]:
     for key, path in (("known_hosts", host.ssh.known_hosts), ("identity_file", host.ssh.identity_file)):
         if path is not None and not Path(path).is_file():
             raise BadInput(f"{host.name}: ssh.{key}: the file {path} does not exist. Nothing was connected to.")
-    port = host.port if "port" in host.model_fields_set else None  # else ssh_config's, or 22
     # Never empty: Fabric would work on its settings' own dict instead, which all hosts share.
     given = {"key_filename": [], **config.connect_kwargs}
     last = fabric.Connection(
-        host.address, user=host.account, port=port, config=config, gateway=False, connect_kwargs=given
+        host.address, user=host.account, port=host.port, config=config, gateway=False, connect_kwargs=given
     )
     shares = (host.ssh.known_hosts, host.ssh.connect_timeout)  # a jump host is shared by hosts that agree on these
     last.gateway = gateway_of(last, config, lambda made: _complete(Hop(host, made, jump=True)), shares)

@@ -1,5 +1,6 @@
 """What must hold between the values of one host, beyond the type of each."""
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from ops.errors import Problem
 from ops.schema import Host
 
 Location = tuple[str, ...]
+SSH_PORT = 22
 
 
 def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Problem]:
@@ -39,8 +41,7 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
     yield from _files(host)
     yield from _places(host)
     yield from _socket_folder(host)
-    if not host.apache.server_name:
-        yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
+    yield from _names(host)
     if "all" in host.programs:
         yield ("programs", "all"), "must have another name: supervisorctl takes 'all' for every program"
     for loc, rule in apache.unwritable(host):
@@ -59,6 +60,17 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
             yield ("programs", name, *key.split(".", 1)), rule
 
 
+def _names(host: Host) -> Iterator[tuple[Location, str]]:
+    if ":" in host.address:
+        try:
+            ipaddress.IPv6Address(host.address)
+        except ValueError:
+            yield ("address",), "must be a name or IP address"
+            return
+    if not host.apache.server_name:
+        yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
+
+
 def _uwsgi_numbers(host: Host) -> Iterator[tuple[Location, str]]:
     numbers = host.uwsgi
     if numbers.cheaper >= numbers.workers:
@@ -75,7 +87,7 @@ def _uwsgi_numbers(host: Host) -> Iterator[tuple[Location, str]]:
 def _ports(host: Host) -> Iterator[tuple[Location, str]]:
     used: dict[int, str] = {}
     ports: list[tuple[Location, int]] = [
-        (("port",), host.port),
+        (("port",), host.port or SSH_PORT),
         (("apache", "port"), host.apache.port),
         (("apache", "cert_port"), host.apache.cert_port),
     ]

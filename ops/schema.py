@@ -4,26 +4,14 @@
 Source of the defaults: the production document of POMS, except where a comment says otherwise.
 """
 
-import ipaddress
-import re
-from collections.abc import Callable
-from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from msgspec import Meta, Struct, field
 
 
-def _matching(pattern: str, rule: str) -> AfterValidator:
+def _matching(pattern: str, rule: str) -> Meta:
     """Text that must match `pattern` as a whole; `rule` says so in the operator's words."""
-    compiled = re.compile(pattern)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise ValueError(rule)
-        return text
-
-    function: Callable[[str], str] = check
-    return AfterValidator(function)
+    return Meta(pattern=rf"^(?:{pattern})\Z", description=rule)
 
 
 _PATH = r"(?!.*/\.\.?(/|$))(/[^/]+)+"
@@ -40,17 +28,9 @@ SecretName = Annotated[
 Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
 
 
-def _address(text: str) -> str:
-    """A name or IP address; of IPv6 also with a zone."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
-        try:
-            ipaddress.IPv6Address(text)
-        except ValueError:
-            raise ValueError("must be a name or IP address") from None
-    return text
-
-
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[  # of IPv6 also with a zone; ops/rules.py looks at those once more
+    str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?", "must be a name or IP address")
+]
 Attribute = Annotated[
     str,
     _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be an attribute's name, and not begin with HTTP_"),
@@ -79,7 +59,7 @@ EmailRule = Annotated[
         "must be 'extension' or an address with {user} in it, such as {user}@example.org",
     ),
 ]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
 AbsolutePath = Annotated[str, _matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
 UrlPath = Annotated[
     str,
@@ -92,48 +72,34 @@ Listen = Annotated[
         "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket",
     ),
 ]
-Command = Annotated[list[Text], Field(min_length=1)]
-Count = Annotated[int, Field(ge=0, le=1000)]
-PositiveCount = Annotated[int, Field(ge=1, le=1000)]
-Megabytes = Annotated[int, Field(ge=1, le=1_048_576)]
-Seconds = Annotated[int, Field(ge=0, le=86_400)]
+Command = Annotated[list[Text], Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=0, le=1000)]
+PositiveCount = Annotated[int, Meta(ge=1, le=1000)]
+Megabytes = Annotated[int, Meta(ge=1, le=1_048_576)]
+Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 Size = Annotated[str, _matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
+Status = Annotated[int, Meta(ge=0, le=599)]
 Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
 UwsgiOption = Annotated[str, _matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
 UwsgiValue = bool | int | str | list[bool | int | str]
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-def _if_valid(kind: Any, value: Any, otherwise: Any) -> Any:
-    """`value` where it is of `kind`, `otherwise` where it is not or there is none."""
-    try:
-        return _adapter(kind).validate_python(value, strict=True)
-    except ValidationError:
-        return otherwise
-
-
-class Table(BaseModel):
+class Table(Struct, forbid_unknown_fields=True, frozen=True):
     """One table of the inventory: unknown keys are refused, nothing is converted, nothing changes later."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False, defer_build=True)
 
-
-class Ssh(Table):
+class Ssh(Table, frozen=True, kw_only=True):
     """How the operator's side gets in; `~/.ssh/config` and fab's own flags go before."""
 
     known_hosts: str | None = None
     identity_file: str | None = None
-    connect_timeout: Annotated[int, Field(ge=1, le=600)] = 10
+    connect_timeout: Annotated[int, Meta(ge=1, le=600)] = 10
     host_keys: list[HostKey] = []  # where there are any, the host may show no other
     kerberos: bool | None = None  # None: as ssh_config's GSSAPIAuthentication has it
     kerberos_host: Name | None = None  # whose ticket to ask for; None: the address
 
 
-class ServiceCertificate(Table):
+class ServiceCertificate(Table, frozen=True, kw_only=True):
     """A certificate without a user id, and whom it stands for. Names are in RFC 2253 form."""
 
     issuer: Text
@@ -141,38 +107,37 @@ class ServiceCertificate(Table):
     user: Account
 
 
-class Deploy(Table):
+class Deploy(Table, frozen=True, kw_only=True):
     """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep."""
 
-    limit: Annotated[int, Field(ge=5, le=3600)] = 60
-    keep: Annotated[int, Field(ge=1, le=1000)] = 20
+    limit: Annotated[int, Meta(ge=5, le=3600)] = 60
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 20
 
 
-class Certificates(Table):
+class Certificates(Table, frozen=True, kw_only=True):
     """Which ends of certificates and revocation lists are warned of: `warn_days` before; the SP's lie in a folder."""
 
-    warn_days: Annotated[int, Field(ge=1, le=3650)] = 21
+    warn_days: Annotated[int, Meta(ge=1, le=3650)] = 21
     shibboleth_dir: AbsolutePath = "/etc/shibboleth"
 
 
-class Secret(Table):
+class Secret(Table, frozen=True, kw_only=True):
     """Where a value comes from that templates use and no file of this project holds: one of the three."""
 
     command: Command | None = None
     file: Text | None = None
     env: Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable")] | None = None
-    seconds: Annotated[int, Field(ge=1, le=3600)] = 60  # for the command, which may have to ask somebody
+    seconds: Annotated[int, Meta(ge=1, le=3600)] | None = None  # for the command; None: ops/secrets.py's own limit
 
-    @model_validator(mode="after")
-    def _from_one_place(self) -> "Secret":
+    def __post_init__(self) -> None:
+        """Refuse what does not say where the value comes from."""
         if (self.command, self.file, self.env).count(None) != 2:
             raise ValueError("must have one of command, file and env")
-        if self.command is None and "seconds" in self.model_fields_set:
+        if self.command is None and self.seconds is not None:
             raise ValueError("must have seconds only with a command")
-        return self
 
 
-class Identity(Table):
+class Identity(Table, frozen=True, kw_only=True):
     """Who a visitor is: the allowed form of a user id, and what a client certificate says of it."""
 
     user_id: Text = "[a-z][a-z0-9._-]{0,31}"
@@ -184,40 +149,47 @@ class Identity(Table):
     certificate_email: EmailRule = ""  # no e-mail header
     service_certificates: list[ServiceCertificate] = []
     # Besides the identity headers. POMS's own code believes the first two; the others are what such apps ask for.
-    dropped_headers: list[HeaderName] = [
-        *("X-Scitoken-Sub", "X-Forwarded-For", "Forwarded", "X-Forwarded-User", "X-Remote-User", "Remote-User")
-    ]
+    dropped_headers: list[HeaderName] = field(
+        default_factory=lambda: [
+            *("X-Scitoken-Sub", "X-Forwarded-For", "Forwarded", "X-Forwarded-User", "X-Remote-User", "Remote-User")
+        ]
+    )
 
 
-class Apache(Table):
+class Apache(Table, frozen=True, kw_only=True):
     """The system's Apache: its places, what may be asked of it, and the two ways in."""
 
     account: Account = "apache"
     server_root: AbsolutePath = "/etc/httpd"
     conf_d: AbsolutePath = "/etc/httpd/conf.d"
     log_dir: AbsolutePath = "/var/log/httpd"
-    restart: Command = ["sudo", "service", "httpd", "restart"]
-    reload: Command | Literal[False] = False  # a site whose sudo rules grant no reload restarts instead
-    configtest: Command = ["/usr/sbin/httpd", "-t"]
+    restart: Command = field(default_factory=lambda: ["sudo", "service", "httpd", "restart"])
+    # None, which is false in the file: a site whose sudo rules grant no reload restarts instead.
+    reload: Annotated[Command | None, Meta(description="must be a command, or false")] = None
+    configtest: Command = field(default_factory=lambda: ["/usr/sbin/httpd", "-t"])
     certificate: AbsolutePath = "/etc/grid-security/hostcert.pem"
     key: AbsolutePath = "/etc/grid-security/hostkey.pem"
     ca_dir: AbsolutePath = "/etc/httpd/TrustedCAs"
-    verify_depth: Annotated[int, Field(ge=1, le=100)] = 1  # not the document's 10: docs/decisions/front-door.md
+    verify_depth: Annotated[int, Meta(ge=1, le=100)] = 1  # not the document's 10: docs/decisions/front-door.md
     revocation: Literal["off", "where-listed", "required"] = "where-listed"
     revocation_dir: AbsolutePath = ""
     server_name: Name = ""
     port: Port = 443
     cert_port: Port = 8443
     http2: bool = True
-    upload_limit: Annotated[int, Field(ge=1, le=102_400)] = 100  # MB
-    client_timeout: Annotated[int, Field(ge=1, le=3600)] = 60
-    hsts: Annotated[int, Field(ge=0, le=63_072_000)] = 0  # seconds; two years is what browsers' lists ask for
-    response_headers: dict[HeaderName, HeaderValue] = {
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "SAMEORIGIN",
-        "Referrer-Policy": "same-origin",
-    }
-    protocols: Annotated[list[Literal["TLSv1.2", "TLSv1.3"]], Field(min_length=1)] = ["TLSv1.2", "TLSv1.3"]
+    upload_limit: Annotated[int, Meta(ge=1, le=102_400)] = 100  # MB
+    client_timeout: Annotated[int, Meta(ge=1, le=3600)] = 60
+    hsts: Annotated[int, Meta(ge=0, le=63_072_000)] = 0  # seconds; two years is what browsers' lists ask for
+    response_headers: dict[HeaderName, HeaderValue] = field(
+        default_factory=lambda: {
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "SAMEORIGIN",
+            "Referrer-Policy": "same-origin",
+        }
+    )
+    protocols: Annotated[list[Literal["TLSv1.2", "TLSv1.3"]], Meta(min_length=1)] = field(
+        default_factory=lambda: ["TLSv1.2", "TLSv1.3"]
+    )
     ciphers: Annotated[str, _matching(r"[A-Za-z0-9:+!@_-]+", "must be an OpenSSL cipher list")] = (
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
         "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
@@ -227,75 +199,65 @@ class Apache(Table):
     ] = "X25519:prime256v1:secp384r1"  # of the same set
 
 
-class App(Table):
+class App(Table, frozen=True, kw_only=True):
     """The web application behind Apache: under which path, and where it listens for Apache (uwsgi protocol)."""
 
     path: UrlPath = "/poms"
     check_path: UrlPath | None = None  # asked of the app itself, on trial and after a deploy; None: `path`
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
     cron_listen: Listen | None = None  # HTTP, for the host's own jobs
-    timeout: Annotated[int, Field(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
+    timeout: Annotated[int, Meta(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
 
 
-class Check(Table):
+class Check(Table, frozen=True, kw_only=True):
     """One question to the service from outside; status 0 means that the TLS handshake is refused."""
 
     name: Text
     port: Port
     path: Annotated[str, _matching(r"/[!-~]*", "must be a path of printable characters")]
-    status: Annotated[list[Annotated[int, Field(ge=0, le=599)]], Field(min_length=1)] = [200]
+    status: Annotated[list[Status], Meta(min_length=1)] = field(default_factory=lambda: [200])
     text: str = ""
-    seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    seconds: Annotated[int, Meta(ge=1, le=60)] = 5
     certificate: str | None = None
     key: str | None = None
 
 
-class Uwsgi(Table):
+class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
     """The numbers of `uwsgi-service.ini`, and any further option of uWSGI by its own name."""
 
     workers: PositiveCount = 6
     threads: PositiveCount = 10
     cheaper: Count = 2
-    cheaper_initial: Annotated[Count, Field(alias="cheaper-initial")] = 4
-    reload_on_as: Annotated[Megabytes, Field(alias="reload-on-as")] = 1400
-    evil_reload_on_as: Annotated[Megabytes, Field(alias="evil-reload-on-as")] = 1800
+    cheaper_initial: Count = 4
+    reload_on_as: Megabytes = 1400
+    evil_reload_on_as: Megabytes = 1800
     options: dict[UwsgiOption, UwsgiValue] = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_that_follow(cls, data: Any) -> Any:
-        """Where `workers` is small or `cheaper` large, the numbers that nobody wrote give way."""
-        if not isinstance(data, dict):
-            return data
-        workers = _if_valid(PositiveCount, data.get("workers"), 6)
-        cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
-        return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
 
-
-class Supervisor(Table):
+class Supervisor(Table, frozen=True, kw_only=True):
     """supervisord itself: `[supervisord]` and `[unix_http_server]` of its configuration."""
 
     socket: AbsolutePath = ""
     pidfile: AbsolutePath = ""
     logfile: AbsolutePath = ""
     logfile_maxbytes: Size = "50MB"
-    logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
+    logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
     loglevel: Literal["critical", "error", "warn", "info", "debug", "trace", "blather"] = "info"
-    minfds: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
+    minfds: Annotated[int, Meta(ge=1, le=1_048_576)] = 1024
     environment: dict[str, str] = {}
 
 
-class Program(Table):
+class Program(Table, frozen=True, kw_only=True):
     """One program that supervisord runs. Keys are supervisord's own, but for `reload_signal`, which is ours."""
 
     command: Text
     directory: AbsolutePath | None = None
-    priority: Annotated[int, Field(ge=0, le=100_000)] = 999
+    priority: Annotated[int, Meta(ge=0, le=100_000)] = 999
     autostart: bool = True
     autorestart: bool | Literal["unexpected"] = "unexpected"
     startsecs: Seconds = 1
-    startretries: Annotated[int, Field(ge=0, le=1000)] = 3
-    exitcodes: list[Annotated[int, Field(ge=0, le=255)]] = [0]
+    startretries: Annotated[int, Meta(ge=0, le=1000)] = 3
+    exitcodes: list[Annotated[int, Meta(ge=0, le=255)]] = field(default_factory=lambda: [0])
     stopsignal: Signal = "TERM"
     stopwaitsecs: Seconds = 10
     stopasgroup: bool = False
@@ -305,27 +267,19 @@ class Program(Table):
     redirect_stderr: bool = True
     stdout_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.log
     stdout_logfile_maxbytes: Size = "50MB"
-    stdout_logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
+    stdout_logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
     stderr_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.err, where stderr is not merged
     stderr_logfile_maxbytes: Size = "50MB"
-    stderr_logfile_backups: Annotated[int, Field(ge=0, le=1000)] = 10
-    reload_signal: Signal | Literal[False] = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_that_follow(cls, data: Any) -> Any:
-        """`killasgroup` follows `stopasgroup`, as in supervisord itself."""
-        if not isinstance(data, dict):
-            return data
-        return {"killasgroup": data.get("stopasgroup") is True} | data
+    stderr_logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
+    reload_signal: Annotated[Signal | None, Meta(description="must be the name of a signal, or false")] = None
 
 
-class Host(Table):
+class Host(Table, frozen=True, kw_only=True):
     """One host, complete: what is not in the inventory has its default here."""
 
     name: Name
     address: Address
-    port: Port = 22
+    port: Port | None = None  # None: ssh_config's, or 22
     account: Account = "poms"
     home: AbsolutePath
     activate: Text = '. "$HOME/products/setup" && setup poms'
@@ -344,50 +298,10 @@ class Host(Table):
     secrets: dict[SecretName, Secret] = {}
     programs: dict[Name, Program] = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_that_follow(cls, data: Any) -> Any:
-        """Fill in what follows from other values: places from the home, names from the host's name."""
-        if not isinstance(data, dict):
-            return data
-        # Only from valid values: what is wrong is told of the key that stands in the file, and of no other.
-        name = _if_valid(Name, data.get("name"), "unknown")
-        account = _if_valid(Account, data.get("account"), "poms")
-        home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
-        log_dir = _if_valid(AbsolutePath, data.get("log_dir"), f"{home}/private/logs/poms")
-        address = data.get("address", name)
-        follows = {
-            "address": name,
-            "home": home,
-            "config_dir": f"{home}/private/config/poms",
-            "log_dir": log_dir,
-            "state_dir": f"{home}/private/poms-ops",
-        }
-        data = follows | data
-        tables: dict[str, dict[str, object]] = {
-            # an IPv6 address is no name for Apache: the rules ask for one
-            "apache": {"server_name": _if_valid(Name, address, "" if _if_valid(Address, address, "") else "unknown")},
-            "supervisor": {
-                "socket": f"{home}/supervisor.sock",
-                "pidfile": f"{home}/supervisord.pid",
-                "logfile": f"{log_dir}/supervisord.log",
-            },
-        }
-        tables["apache"] = {key: value for key, value in tables["apache"].items() if value}
-        for table, values in tables.items():
-            given = data.get(table, {})
-            if isinstance(given, dict):
-                data[table] = values | given
-        apache = data.get("apache")
-        if isinstance(apache, dict):
-            lists = _if_valid(AbsolutePath, apache.get("ca_dir"), Apache.model_fields["ca_dir"].default)
-            data["apache"] = {"revocation_dir": lists} | apache
-        return data
 
-
-class Fleet(Table):
+class Fleet(Table, frozen=True, kw_only=True):
     """Which hosts there are, which one is meant when none is named, groups of them, and what they share."""
 
     default: Name
     groups: dict[Name, list[Name]] = {}
-    database_connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    database_connections: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None

@@ -22,6 +22,7 @@ from ops.hiding import placeholder
 from ops.schema import Host, Secret
 
 LONGEST = 65_536  # bytes
+PATIENCE = 60  # seconds for a command, which may have to ask somebody
 
 
 class Secrets:
@@ -80,7 +81,7 @@ class _UnusableError(Exception):
 
 def _source(secret: Secret) -> tuple[str, tuple[str, ...], int]:
     if secret.command:
-        return "command", tuple(secret.command), secret.seconds
+        return "command", tuple(secret.command), secret.seconds or PATIENCE
     return ("file", (str(secret.file),), 0) if secret.file else ("env", (str(secret.env),), 0)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import jinja2
 import jinja2.bccache
+from msgspec import structs
 
 from ops import apache, hiding, masking, supervisor, uwsgi
 from ops.errors import BadInput
@@ -124,7 +125,7 @@ class TemplateFailure(BadInput):
 def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     managed = f"Managed by poms-ops from templates/{template}: edit there, a change made here is found."
     # Without the table that says where the secrets come from, which a template could take for their values.
-    known = host.model_copy(update={"secrets": {}})
+    known = structs.replace(host, secrets={})
     try:
         return _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
     except jinja2.TemplateSyntaxError as error:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ops import capacity, console
+from ops.rules import SSH_PORT
 from tasks._verb import inventory, print_json, verb
 
 
@@ -18,7 +19,7 @@ def hosts(context: Any, json: bool = False) -> None:  # noqa: ARG001 - fab's sig
             {
                 name: {
                     "address": host.address,
-                    "port": host.port,
+                    "port": host.port or SSH_PORT,
                     "account": host.account,
                     "groups": groups[name],
                     "default": name == known.fleet.default,
@@ -31,7 +32,7 @@ def hosts(context: Any, json: bool = False) -> None:  # noqa: ARG001 - fab's sig
     rows = [
         (
             name + (" (default)" if name == known.fleet.default else ""),
-            f"{host.account}@{host.address}" + ("" if host.port == 22 else f" port {host.port}"),
+            f"{host.account}@{host.address}" + (f" port {host.port}" if host.port not in (None, SSH_PORT) else ""),
             f"{host.uwsgi.workers} x {host.uwsgi.threads} = {capacity.at_once(host)}",
             ", ".join(groups[name]),
         )

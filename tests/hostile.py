@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from hypothesis import strategies as st
-from pydantic.fields import FieldInfo
+from msgspec.structs import FieldInfo
+from msgspec.structs import fields as fields_of
 
 from ops.inventory import Inventory, _validate, read_inventory
 from ops.schema import Host, Table
@@ -86,7 +87,7 @@ def values(*more: str) -> st.SearchStrategy[str]:
 def filled(kind: Any, text: st.SearchStrategy[str]) -> st.SearchStrategy[Any] | None:
     """Values of `kind` with `text` in the place of each string, keys of tables too; None where none has a place."""
     if isinstance(kind, type) and issubclass(kind, Table):
-        fields = {field.alias or name: _of_field(field, text) for name, field in kind.model_fields.items()}
+        fields = {field.encode_name: _of_field(field, text) for field in fields_of(kind)}
         return st.fixed_dictionaries({name: inner for name, inner in fields.items() if inner is not None})
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -104,8 +105,8 @@ def filled(kind: Any, text: st.SearchStrategy[str]) -> st.SearchStrategy[Any] | 
 
 
 def _of_field(field: FieldInfo, text: st.SearchStrategy[str]) -> st.SearchStrategy[Any] | None:
-    found = filled(field.annotation, text)
-    return st.just(1) if found is None and field.is_required() else found
+    found = filled(field.type, text)
+    return st.just(1) if found is None and field.required else found
 
 
 def hosts(*more: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from lab.certificates import PEOPLE
 from ops.inventory import read_inventory
@@ -52,7 +53,7 @@ def naive(front: Front) -> Iterator[None]:
     """A second Apache on the same host with the document's own rules, before the same app."""
     site = front.site
     host = read_inventory(site.lab.inventory).hosts[HOST]
-    host = host.model_copy(update={"apache": host.apache.model_copy(update=NAIVE_PORTS)})
+    host = structs.replace(host, apache=structs.replace(host.apache, **NAIVE_PORTS))
     folder = "/tmp/naive"
     main = (
         "ServerRoot /etc/httpd\nInclude conf.modules.d/*.conf\nLoadModule mod_shib modules/mod_shib.so\n"

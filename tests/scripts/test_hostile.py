@@ -18,6 +18,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ops import doctor, transaction
 from ops.apache_control import control
@@ -119,19 +120,15 @@ def test_commands_get_their_words_as_they_are(
     with line(shell) as here:
         httpd = str(here.place("bin") / "httpd")
         host = host_of(here, table, configtest=[httpd, *asked], restart=["sudo", *asked, "end"])
-        host = host.model_copy(update={"apache": host.apache.model_copy(update={"port": 1, "cert_port": 1})})
+        host = structs.replace(host, apache=structs.replace(host.apache, port=1, cert_port=1))
         with pytest.raises(HostError, match="refuses its configuration"):
             control(
-                here.remote(
-                    host.model_copy(
-                        update={"apache": host.apache.model_copy(update={"configtest": [refused, *asked]})}
-                    )
-                ),
+                here.remote(structs.replace(host, apache=structs.replace(host.apache, configtest=[refused, *asked]))),
                 "",
             )
         with socket.create_server(("127.0.0.1", 0)) as door:
             ports = {"port": door.getsockname()[1], "cert_port": door.getsockname()[1]}
-            open_host = host.model_copy(update={"apache": host.apache.model_copy(update=ports)})
+            open_host = structs.replace(host, apache=structs.replace(host.apache, **ports))
             control(here.remote(open_host, password="'$(touch CANARY)' \\c"), "restart")
         assert [httpd.rpartition("/")[2], *asked] in here.commands()
         assert ["sudo", "-n", "--", *asked, "end"] in here.commands()
@@ -187,7 +184,7 @@ def test_a_deploy_writes_what_is_named_and_nothing_else(
         }
         host = host_of(here, table, **commands)
         port = door.getsockname()[1]
-        host = host.model_copy(update={"apache": host.apache.model_copy(update={"port": port, "cert_port": port})})
+        host = structs.replace(host, apache=structs.replace(host.apache, port=port, cert_port=port))
         main = Path(host.apache.server_root) / "conf/httpd.conf"
         main.parent.mkdir(parents=True)
         main.write_text(f'ServerRoot "{host.apache.server_root}"\nInclude {host.apache.server_root}/x\n')

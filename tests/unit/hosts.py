@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ops.defaults import host_from
 from ops.schema import Host
 
 
 def host(**values: Any) -> Host:
     """A host with the documented defaults, but for `values`."""
-    return Host.model_validate({"name": "web1"} | values)
+    return host_from({"name": "web1"} | values)

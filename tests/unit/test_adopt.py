@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from ops.adopt import Advice, advise
@@ -350,7 +351,7 @@ def test_each_value_of_the_shipped_inventory_is_found_again() -> None:
     """Whatever number is changed by hand as the inventory would change it, the advice leads there."""
     one = read_inventory(PROJECT / "hosts.toml").hosts["pomsgpvm01"]
     for place in [("uwsgi", "workers"), ("uwsgi", "cheaper"), ("apache", "verify_depth"), ("supervisor", "minfds")]:
-        data = one.model_dump(by_alias=True)
+        data = msgspec.to_builtins(one)
         changed = with_value(one, (place, data[place[0]][place[1]] + 1))
         assert changed
         for made, goal in zip(render(one), render(changed), strict=True):

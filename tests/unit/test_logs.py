@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from ops import following
 from ops.connection import Remote
@@ -66,7 +67,7 @@ class Fleet:
     opened: list[Silent] = field(default_factory=list)
 
     def following(self, *, forever: bool = True) -> Following:
-        hosts = [HOST.model_copy(update={"name": f"h{number}"}) for number in range(self.count)]
+        hosts = [replace(HOST, name=f"h{number}") for number in range(self.count)]
         wanted = LogRequest(follow=forever)
         return Following(
             [HostLogs(host, chosen_logs(host, None), wanted) for host in hosts], self.connect, forever=forever

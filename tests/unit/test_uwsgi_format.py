@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def run(path: Path) -> list[tuple[str, str]]:
 
 
 def refused(options: dict[str, Any]) -> list[tuple[str, str]]:
-    return list(unwritable(Uwsgi.model_validate({"options": options})))
+    return list(unwritable(msgspec.convert({"options": options}, Uwsgi)))
 
 
 @pytest.fixture(scope="module")
