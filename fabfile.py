@@ -6,11 +6,12 @@ import sys
 
 import fabric.main
 
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # as Python has it; fab would compile us every time
 gc.disable()  # until a verb runs: what is loaded stays, and looking through it takes a tenth of the time
 
-from tasks._index import collection  # noqa: E402 - after gc.disable
-from tasks._pipe import end_with_the_reader  # noqa: E402 - after gc.disable
-from tasks._verb import take_over  # noqa: E402 - after gc.disable
+from tasks._index import collection  # noqa: E402 - after those two
+from tasks._pipe import end_with_the_reader  # noqa: E402 - after those two
+from tasks._verb import take_over  # noqa: E402 - after those two
 
 take_over(fabric.main.program)
 end_with_the_reader()
