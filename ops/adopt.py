@@ -13,10 +13,11 @@ from typing import Any
 from ops.adopt_templates import Sources, edits, origin, sources_of, tree_with
 from ops.adopt_values import Place, candidates, value_at, with_value
 from ops.errors import BadInput
+from ops.files import RenderedFile
 from ops.lines import Hunk, carry_over, hunks, lines_of
 from ops.schema import Host
 from ops.secrets import described
-from ops.templates import TREE, RenderedFile, render, render_one
+from ops.templates import TREE, render, render_one
 
 TRIES = 400  # of values or of lines, for one difference; most have under ten
 TOO_MUCH = "more than half of the file is another one there"

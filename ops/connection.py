@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
 
 import fabric
@@ -12,14 +12,18 @@ import paramiko
 
 from ops.console import harmless
 from ops.errors import HostError, Unreachable
-from ops.login import NOTHING_TOUCHED, Hop, log_in, way_to
+from ops.login import NOTHING_TOUCHED, log_in, way_to
 from ops.masking import masked
 from ops.schema import Host
 from ops.scripts import script
 from ops.who import who
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
+PATIENCE = 30.0  # seconds until a host has opened a session
 ANSWER_LIMIT = 600.0  # seconds without a line from the host before it is given up
+
+
+_Begun = tuple[fabric.Connection, list[paramiko.Channel]]
 
 
 class Dialogue:
@@ -113,19 +117,23 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Remote:
-    """An open connection to a host of the inventory; `who` is at work on it (`ops/who.py`)."""
+    """An open connection to a host of the inventory; `who` is at work on it (`ops/who.py`).
+
+    `opened` are sessions that were opened ahead.
+    """
 
     host: Host
     connection: fabric.Connection
     sudo_password: str | None
     who: str
+    opened: list[paramiko.Channel] = field(default_factory=list)
 
     def start(self, name: str, request: Iterable[str], *others: str) -> Dialogue:
         """Start script `name`, and `others` behind it, with the lines of `request` as the first input."""
         text = script(name, *others).encode()
         transport = self.connection.transport
         try:
-            channel = transport.open_session(timeout=30)
+            channel = self.opened.pop() if self.opened else transport.open_session(timeout=PATIENCE)
             channel.settimeout(ANSWER_LIMIT)
             # No quote and no value in it, so any login shell understands it; head reads not a byte too many.
             transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(head -c {len(text)})\"'")
@@ -201,10 +209,9 @@ class Lines:
         Raises BadInput where a file that the inventory names for the login is not there.
         """
         begun = self._begun.pop(host.name, None)
-        hops = begun.result() if begun else _log_in(host, self._config)
-        last = hops[-1].connection
+        last, opened = begun.result() if begun else (_log_in(host, self._config), [])
         try:
-            yield Remote(host, last, self._config.sudo.password, who(last))
+            yield Remote(host, last, self._config.sudo.password, who(last), opened)
         finally:
             _leave(last)
 
@@ -216,12 +223,16 @@ def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
         yield remote
 
 
-def _begin(host: Host, config: fabric.Config) -> "Future[list[Hop]]":
-    begun: Future[list[Hop]] = Future()
+def _begin(host: Host, config: fabric.Config) -> "Future[_Begun]":
+    """Log in and open a session, which takes a host as long as the login."""
+    begun: Future[_Begun] = Future()
 
     def log_in_and_tell() -> None:
         try:
-            begun.set_result(_log_in(host, config))
+            last, opened = _log_in(host, config), []
+            with contextlib.suppress(paramiko.SSHException, OSError, EOFError):  # it is told when one is wanted
+                opened.append(last.transport.open_session(timeout=PATIENCE))
+            begun.set_result((last, opened))
         except BaseException as error:  # noqa: BLE001 - it is raised where the line is taken up
             begun.set_exception(error)
 
@@ -229,19 +240,19 @@ def _begin(host: Host, config: fabric.Config) -> "Future[list[Hop]]":
     return begun
 
 
-def _log_in(host: Host, config: fabric.Config) -> list[Hop]:
+def _log_in(host: Host, config: fabric.Config) -> fabric.Connection:
     hops = way_to(host, config)
     try:
         log_in(hops)
     except BaseException:
         _leave(hops[-1].connection)
         raise
-    return hops
+    return hops[-1].connection
 
 
-def _leave_begun(begun: "Future[list[Hop]]") -> None:
+def _leave_begun(begun: "Future[_Begun]") -> None:
     if not begun.exception():
-        _leave(begun.result()[-1].connection)
+        _leave(begun.result()[0])
 
 
 def _leave(connection: fabric.Connection) -> None:

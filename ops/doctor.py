@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ops.certs import KINDS, Ending
+from ops.files import RenderedFile, supervisord_conf
 from ops.schema import Host
 from ops.snapshot import place_lines
-from ops.templates import RenderedFile, supervisord_conf
 
 WELL, MIND, WRONG = "well", "mind", "wrong"
 APACHE_NEEDED = (2, 4, 37)  # TLSv1.3 in SSLProtocol; expressions in RequestHeader and mod_proxy_uwsgi came before

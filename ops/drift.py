@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from ops.files import RenderedFile
 from ops.plan import mode_is_well
 from ops.schema import Host
 from ops.snapshot import Snapshot
-from ops.templates import RenderedFile
 
 SAME, NOT_DEPLOYED, TEMPLATE, EDITED, BOTH, MISSING, MODE, UNREADABLE, GONE = (
     "same",

@@ -9,11 +9,11 @@ from ops.certs import Ending
 from ops.connection import Remote
 from ops.drift import Drift, find_drift
 from ops.errors import HostError, read_answer
+from ops.files import RenderedFile
 from ops.programs import Report
 from ops.releases import PastRelease
 from ops.schema import Host
 from ops.snapshot import Snapshot
-from ops.templates import RenderedFile
 from ops.workers import Crew
 
 ANSWER_LIMIT = 20.0  # seconds without a word from the host

@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass, field
 
 from ops import hiding, uwsgi
+from ops.files import SECRET_MODE, RenderedFile, file_at, supervisord_conf
 from ops.hiding import Hiding
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import SECRET_MODE, RenderedFile, file_at, supervisord_conf
 
 CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "create",

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from ops import hiding
 from ops.connection import Remote
 from ops.errors import HostError, read_answer
+from ops.files import RenderedFile, file_at
 from ops.hiding import Hiding
 from ops.inventory import PROJECT
 from ops.masking import conceal
 from ops.schema import Host
-from ops.templates import RenderedFile, file_at
 from ops.who import local_user
 
 

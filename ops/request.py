@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from ops import uwsgi
+from ops.files import RenderedFile
 from ops.hiding import recorded
 from ops.plan import Plan, reload_ways
 from ops.programs import app_lines
@@ -13,7 +14,6 @@ from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
-from ops.templates import RenderedFile
 
 
 def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterator[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from ops import hiding
 from ops.connection import Remote
 from ops.errors import read_answer
+from ops.files import RenderedFile, supervisord_conf
 from ops.hiding import Hiding
 from ops.masking import masked
 from ops.schema import Host
-from ops.templates import RenderedFile, supervisord_conf
 from ops.uwsgi import ini_path
 
 

@@ -6,9 +6,8 @@ server root; a file or folder whose name begins with `_` is a part of others and
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 import jinja2
@@ -17,37 +16,14 @@ from msgspec import structs
 
 from ops import apache, hiding, masking, supervisor, uwsgi
 from ops.errors import BadInput
-from ops.hiding import Hiding
+from ops.files import APACHE_MODE, HOME_MODE, SECRET_MODE, RenderedFile, file_at, service_of
 from ops.inventory import PROJECT
 from ops.schema import Host
 from ops.secrets import Secrets, names_used
 
 TREE = PROJECT / "templates"
 SUFFIX = ".j2"
-HOME_MODE, APACHE_MODE, SECRET_MODE = "0640", "0644", "0600"
 NOT_SHOWN = "(not shown: the template takes its secrets apart)\n"
-
-
-@dataclass(frozen=True)
-class RenderedFile:
-    """One file as it should be on the host.
-
-    `service` is what has to take it in when it changes: "apache", "supervisord" or "programs". `secrets` has the
-    names of those that the template used, `hiding` where they stand.
-    """
-
-    template: str
-    path: str
-    content: bytes = field(repr=False)
-    mode: str
-    service: str
-    secrets: tuple[str, ...] = ()
-    hiding: Hiding = ()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content, in hex."""
-        return sha256(self.content).hexdigest()
 
 
 def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[RenderedFile]:
@@ -74,9 +50,9 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
         shown, failure = NOT_SHOWN, error
     used = names_used(public)
     if not used:
-        mode = APACHE_MODE if _service(host, path) == "apache" else HOME_MODE
+        mode = APACHE_MODE if service_of(host, path) == "apache" else HOME_MODE
         return file_at(host, path, shown.encode(), mode, template)
-    made = RenderedFile(template, path, shown.encode(), SECRET_MODE, _service(host, path), used)
+    made = RenderedFile(template, path, shown.encode(), SECRET_MODE, service_of(host, path), used)
     if not values:
         return made
     secrets = Secrets(host, values=True)
@@ -89,16 +65,6 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
     for part in [] if failure else hiding.values(text, hidden):
         masking.conceal_words(part, shown)
     return replace(made, content=text.encode(), secrets=used, hiding=hidden)
-
-
-def supervisord_conf(host: Host) -> str:
-    """Where supervisord's configuration lands, as in the production document."""
-    return f"{host.home}/supervisord.conf"
-
-
-def file_at(host: Host, path: str, content: bytes, mode: str, template: str = "") -> RenderedFile:
-    """A file with the service that follows from where it lands; `template` is empty for one from an old release."""
-    return RenderedFile(template, path, content, mode, _service(host, path))
 
 
 def _templates(tree: Path) -> list[str]:
@@ -157,12 +123,6 @@ def _destination(host: Host, template: str) -> str:
         if path.is_relative_to(root) and path != PurePosixPath(root):
             return f"{place}/{path.relative_to(root)}"
     raise BadInput(f"templates/{template}: the first folder must be one of {', '.join(roots)}. Nothing was touched.")
-
-
-def _service(host: Host, path: str) -> str:
-    if path.startswith((host.apache.conf_d + "/", host.apache.server_root + "/")):
-        return "apache"
-    return "supervisord" if path == supervisord_conf(host) else "programs"
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ops import console
 from ops.connection import Remote
 from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
+from ops.files import RenderedFile
 from ops.fleet import Answer, roll_out
 from ops.hiding import shown_lines, values
 from ops.masking import MARK, conceal_words
@@ -17,7 +18,6 @@ from ops.programs import need_socket
 from ops.releases import Release, new_release
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
-from ops.templates import RenderedFile
 from tasks._verb import show_error
 
 if TYPE_CHECKING:

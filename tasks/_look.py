@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from ops.connection import Lines, Remote
 from ops.errors import BadInput
+from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer, ask_all
 from ops.schema import Host
 from tasks._verb import NEEDS_ATTENTION, chosen, show_error
@@ -34,6 +35,13 @@ def ask_hosts(
                 return ask(remote)
 
         return ask_all(hosts, one, parallel)
+
+
+def rendered(hosts: list[Host], *, values: bool = True) -> dict[str, list[RenderedFile]]:
+    """The managed files of each host, by its name; `values` as in `render`. Raises BadInput."""
+    from ops.templates import render  # jinja2 takes as long as the login that is under way meanwhile
+
+    return {host.name: render(host, values=values) for host in hosts}
 
 
 def code_of(answers: list[Answer[Any]], *, attention: bool = False) -> int:

@@ -11,6 +11,7 @@ from ops.advice import assignment, origin_of, patch, table_of
 from ops.connection import Remote, connect
 from ops.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
 from ops.errors import BadInput, HostError
+from ops.files import RenderedFile
 from ops.fleet import Answer, ask_all
 from ops.hiding import shown_lines, values
 from ops.inventory import Inventory
@@ -20,7 +21,7 @@ from ops.plan import hiding_there
 from ops.releases import read_files
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
-from ops.templates import TREE, RenderedFile, render
+from ops.templates import TREE, render
 from tasks._verb import NEEDS_ATTENTION, chosen, inventory, print_json, show_error, verb
 
 NOTHING = {

@@ -5,14 +5,14 @@ from typing import Any
 from ops import console
 from ops.connection import Lines, Remote
 from ops.errors import HostError
+from ops.files import RenderedFile
 from ops.fleet import AT_ONCE
 from ops.plan import UNCHANGED, Plan, make_plan
 from ops.releases import is_behind, new_release
 from ops.schema import Host
 from ops.snapshot import probe
-from ops.templates import RenderedFile, render
 from tasks._change import ROLLING_HELP, carry_out_plan, change_rolling, look_and_mend, show_plan
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
 from tasks._verb import chosen, print_json, verb
 
 
@@ -26,10 +26,10 @@ def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int =
     """
     hosts = chosen(everywhere=False)
     with Lines(context.config, ahead=hosts[:1]) as lines:
-        rendered = {host.name: render(host) for host in hosts}
+        files = rendered(hosts)
 
         def change(host: Host) -> str:
-            return _deploy_one(lines, host, rendered[host.name], yes, force)
+            return _deploy_one(lines, host, files[host.name], yes, force)
 
         return change_rolling(hosts, change, yes=yes, parallel=parallel)
 
@@ -64,20 +64,20 @@ def diff(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 
     Without -H: all hosts of the inventory.
     """
-    rendered: dict[str, list[RenderedFile]] = {}
+    files: dict[str, list[RenderedFile]] = {}
 
     def prepare(hosts: list[Host]) -> None:
-        rendered.update({host.name: render(host) for host in hosts})
+        files.update(rendered(hosts))
 
     def ask(remote: Remote) -> Plan:
         host = remote.host
-        snapshot = probe(remote, rendered[host.name])
+        snapshot = probe(remote, files[host.name])
         if snapshot.lock:
             console.say(f"{host.name}: a deploy is at work: {snapshot.lock}", "yellow", err=True)
         if snapshot.unfinished:
             said = f"a deploy died half-way ({snapshot.unfinished}); the next one, or fab recover, puts it back first"
             console.say(f"{host.name}: {said}", "yellow", err=True)
-        return make_plan(host, rendered[host.name], snapshot)
+        return make_plan(host, files[host.name], snapshot)
 
     answers = ask_hosts(context, parallel, ask, prepare)
     if json:

@@ -5,11 +5,11 @@ from typing import Any
 from ops import console
 from ops.connection import Remote
 from ops.drift import SAME, find_drift, places, unmanaged
+from ops.files import RenderedFile
 from ops.fleet import AT_ONCE
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
-from ops.templates import RenderedFile, render
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
 from tasks._verb import print_json, verb
 
 
@@ -25,13 +25,13 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     Exit code 0: as wanted; 2: something differs; 1: a host could not be asked. Files in our places that nobody
     manages are listed and change no exit code. Without -H: all hosts of the inventory.
     """
-    rendered: dict[str, list[RenderedFile]] = {}
+    wanted: dict[str, list[RenderedFile]] = {}
 
     def prepare(hosts: list[Host]) -> None:
-        rendered.update({host.name: render(host) for host in hosts})
+        wanted.update(rendered(hosts))
 
     def ask(remote: Remote) -> Snapshot:
-        return probe(remote, rendered[remote.host.name], places(remote.host))
+        return probe(remote, wanted[remote.host.name], places(remote.host))
 
     report: dict[str, Any] = {}
     answers = ask_hosts(context, parallel, ask, prepare)
@@ -40,8 +40,8 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         if answer.result is None:
             report[name] = {"error": str(answer.error)}
             continue
-        files = {found.path: found.state for found in find_drift(rendered[name], answer.result)}
-        report[name] = {"files": files, "unmanaged": unmanaged(answer.host, rendered[name], answer.result)}
+        files = {found.path: found.state for found in find_drift(wanted[name], answer.result)}
+        report[name] = {"files": files, "unmanaged": unmanaged(answer.host, wanted[name], answer.result)}
     if json:
         print_json(report)
     else:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ops import console
 from ops.errors import BadInput, OperatorError
-from ops.templates import RenderedFile, render
+from ops.files import RenderedFile
+from ops.templates import render
 from tasks._verb import chosen, verb
 
 

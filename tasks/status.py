@@ -9,12 +9,12 @@ from rich.text import Text
 from ops import capacity, console, live, overview, workers
 from ops.connection import Remote
 from ops.doctor import WRONG
+from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer
 from ops.health import Health, look
 from ops.schema import Host
-from ops.templates import RenderedFile, render
 from ops.verdict import judge
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
 from tasks._verb import chosen, inventory, print_json, verb
 
 
@@ -35,7 +35,7 @@ def status(
     wanted: dict[str, list[RenderedFile]] = {}
 
     def prepare(hosts: list[Host]) -> None:
-        wanted.update({host.name: render(host, values=False) for host in hosts})
+        wanted.update(rendered(hosts, values=False))
 
     def ask(remote: Remote, last: Health | None = None) -> Health:
         return look(remote, wanted[remote.host.name], last)

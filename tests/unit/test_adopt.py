@@ -12,11 +12,12 @@ import pytest
 from ops.adopt import Advice, advise
 from ops.adopt_values import GONE, with_value
 from ops.advice import assignment, origin_of, patch, table_of
+from ops.files import RenderedFile
 from ops.fleet import Answer
 from ops.inventory import PROJECT, Inventory, read_inventory
 from ops.schema import Fleet, Host
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import TREE, RenderedFile, render, render_one
+from ops.templates import TREE, render, render_one
 from tasks.adopt import _facts, _found, _show
 from tests.unit.hosts import host
 

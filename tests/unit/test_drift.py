@@ -17,8 +17,8 @@ from ops.drift import (
     find_drift,
     unmanaged,
 )
+from ops.files import RenderedFile
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import RenderedFile
 from tests.unit.hosts import host
 
 PATH = "/etc/httpd/conf.d/ssl.conf"

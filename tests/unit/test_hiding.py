@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ops import console, masking, transaction
 from ops.errors import HostError
+from ops.files import RenderedFile
 from ops.hiding import (
     Hidden,
     Hiding,
@@ -25,7 +26,6 @@ from ops.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import RenderedFile
 from tasks._change import carry_out_plan, show_plan
 from tasks._verb import show_error
 from tests.unit.hosts import host

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.files import RenderedFile
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot
-from ops.templates import RenderedFile
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"

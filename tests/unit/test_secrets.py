@@ -11,10 +11,11 @@ import pytest
 
 from ops import masking
 from ops.errors import BadInput
+from ops.files import RenderedFile
 from ops.inventory import read_inventory
 from ops.masking import Masker
 from ops.secrets import LONGEST, value_of
-from ops.templates import RenderedFile, render
+from ops.templates import render
 from tests.unit.hosts import host
 
 
