@@ -21,7 +21,7 @@ def literal(value: str) -> str:
     The first `#` ends it, whatever stands before it, so that one goes by its code. Apache's PCRE compares bytes: what
     is not ASCII stands for itself.
     """
-    return re.sub(r"([^A-Za-z0-9 ,=:@_\u0080-\U0010ffff])", r"\\\1", value).replace(r"\#", r"\x23")
+    return re.sub(r"((?![A-Za-z0-9 ,=:@_])[\x00-\x7f])", r"\\\1", value).replace(r"\#", r"\x23")
 
 
 def proxy_target(host: Host) -> str:

@@ -21,7 +21,7 @@ look_at() { # $1: the digest that is wanted, $2: the path
         digest=$(sha256sum <"$2")
         digest=${digest%% *}
         # In a folder that is not ours a file can be written and keeps its mode.
-        if [ -w "$(dirname "$2")" ]; then place=ours; else place=theirs; fi
+        if [ -w "${2%/*}/" ]; then place=ours; else place=theirs; fi
         say "file $digest $(stat -L -c %a -- "$2") $place $2"
         if [ "$digest" != "$1" ] && [ -n "$contents" ]; then
             say "content $(base64 <"$2" | tr -d '\n')"
