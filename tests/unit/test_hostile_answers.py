@@ -113,7 +113,7 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
         transport=transport, connect_kwargs={}, close=lambda: None, client=SimpleNamespace(close=lambda: None)
     )
     with (
-        patch.object(connection, "_log_in", lambda *_: [SimpleNamespace(connection=line)]),
+        patch.object(connection, "_log_in", lambda *_: line),
         patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []),
     ):
         yield
