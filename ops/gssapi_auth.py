@@ -12,7 +12,7 @@ from paramiko.common import cMSG_USERAUTH_REQUEST
 from paramiko.message import Message
 
 from ops.kerberos import Initiator, Refused
-from ops.who import Transport
+from ops.transport import Transport
 
 METHOD = "gssapi-with-mic"
 KERBEROS_5 = bytes.fromhex("06092a864886f712010202")  # its object identifier, in DER

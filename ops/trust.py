@@ -19,7 +19,7 @@ from typing import Any
 import fabric
 import paramiko
 
-from ops.who import Transport
+from ops.transport import Transport
 
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 USER_FILE = "~/.ssh/known_hosts"

@@ -5,38 +5,11 @@ import getpass
 import os
 import socket
 from pathlib import Path
-from threading import Event
 
 import fabric
 import paramiko
 
 USUAL_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
-
-
-class Transport(paramiko.Transport):
-    """A connection that remembers whom the host let in."""
-
-    accepted: paramiko.PKey | None = None
-    principal = ""  # or the Kerberos principal that it let in (ops/gssapi_auth.py)
-
-    def auth_publickey(self, username: str, key: paramiko.PKey, event: Event | None = None) -> list[str]:
-        """Offer `key`; remembered where that does not raise."""
-        further = super().auth_publickey(username, key, event)
-        self.accepted = key
-        return further
-
-    def start_command(self, channel: paramiko.Channel, command: str) -> None:
-        """Run `command` without waiting to hear that it was begun, as RFC 4254, 6.5 allows: a round trip less.
-
-        A host that refuses ends the channel without an answer.
-        """
-        message = paramiko.Message()
-        message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
-        message.add_int(channel.remote_chanid)
-        message.add_string("exec")
-        message.add_boolean(False)
-        message.add_string(command)
-        self._send_user_message(message)  # type: ignore[attr-defined] # the stubs leave it out
 
 
 def who(connection: fabric.Connection) -> str:
