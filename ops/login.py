@@ -15,7 +15,6 @@ import paramiko
 
 from ops.errors import BadInput, Unreachable
 from ops.gateways import gateway_of, jump_of
-from ops.gssapi_auth import Strategy, with_ticket
 from ops.kerberos import Refused, begin, wish_of
 from ops.schema import Host
 from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
@@ -139,6 +138,8 @@ def _log_in(hop: Hop, *, first: bool) -> None:
     if wish is None:
         _open(hop, first)
         return
+    from ops.gssapi_auth import Strategy, with_ticket  # by a key one gets in without
+
     given = connection.connect_kwargs
     try:
         initiator = begin(wish, float(hop.timeout))

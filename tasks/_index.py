@@ -10,7 +10,8 @@ from invoke.collection import Collection
 from invoke.tasks import Task
 
 MODULES = {
-    "deploy": ("deploy", "diff"),
+    "deploy": ("deploy",),
+    "diff": ("diff",),
     "drift": ("drift",),
     "adopt": ("adopt",),
     "releases": ("releases", "rollback", "recover"),

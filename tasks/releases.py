@@ -11,8 +11,9 @@ from ops.fleet import AT_ONCE, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
-from tasks._change import ROLLING_HELP, carry_out_plan, change_rolling, look, look_and_mend, mend_unfinished
+from tasks._change import carry_out_plan, look, look_and_mend, mend_unfinished
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, print_json, verb
 
 

@@ -9,7 +9,7 @@ from ops import console
 from ops.errors import BadInput, HostError
 from ops.fleet import Answer, roll_out
 from ops.schema import Host
-from tasks._change import change_rolling
+from tasks._rolling import change_rolling
 from tests.unit.hosts import host
 
 HOSTS = [host(name=f"h{number}") for number in range(1, 7)]

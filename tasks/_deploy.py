@@ -1,0 +1,30 @@
+"""The deploy of one host."""
+
+from ops import console
+from ops.connection import Lines
+from ops.errors import HostError
+from ops.files import RenderedFile
+from ops.plan import make_plan
+from ops.releases import is_behind, new_release
+from ops.schema import Host
+from tasks._change import carry_out_plan, look_and_mend
+
+
+def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool, force: bool) -> str:
+    """Bring `host` to the `wanted` files; how it went, in a word or two. Raises HostError and Unreachable."""
+    with lines.connect(host) as remote:
+        snapshot = look_and_mend(remote, wanted)
+        plan = make_plan(host, wanted, snapshot)
+        if plan.is_empty:
+            console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
+            return "nothing to do"
+        if is_behind(snapshot.commit) and not force:
+            raise HostError(
+                host.name,
+                f"it runs release {snapshot.release} from commit {str(snapshot.commit)[:12]}, which is not in this "
+                "checkout: a deploy would undo a colleague's work",
+                left="everything",
+                outcome="runs what this checkout lacks",
+                next_step="fetch and merge that commit, or overwrite it with --force",
+            )
+        return carry_out_plan(remote, plan, new_release(remote.who), yes=yes, force=force)

@@ -1,0 +1,59 @@
+"""`diff`: what a deploy would change."""
+
+from typing import Any
+
+from ops import console
+from ops.connection import Remote
+from ops.files import RenderedFile
+from ops.fleet import AT_ONCE
+from ops.plan import UNCHANGED, Plan, make_plan
+from ops.schema import Host
+from ops.snapshot import probe
+from tasks._change import show_plan
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
+from tasks._verb import print_json, verb
+
+
+@verb(
+    help={
+        "json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded.",
+        **PARALLEL_HELP,
+    }
+)
+def diff(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
+    """Show what a deploy would change, and touch nothing. Exit code 2 if there is a difference.
+
+    Without -H: all hosts of the inventory.
+    """
+    files: dict[str, list[RenderedFile]] = {}
+
+    def prepare(hosts: list[Host]) -> None:
+        files.update(rendered(hosts))
+
+    def ask(remote: Remote) -> Plan:
+        host = remote.host
+        snapshot = probe(remote, files[host.name])
+        if snapshot.lock:
+            console.say(f"{host.name}: a deploy is at work: {snapshot.lock}", "yellow", err=True)
+        if snapshot.unfinished:
+            said = f"a deploy died half-way ({snapshot.unfinished}); the next one, or fab recover, puts it back first"
+            console.say(f"{host.name}: {said}", "yellow", err=True)
+        return make_plan(host, files[host.name], snapshot)
+
+    answers = ask_hosts(context, parallel, ask, prepare)
+    if json:
+        print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in answers})
+    for answer in answers:
+        if answer.result and not json:
+            show_plan(answer.result)
+    return code_of(answers, attention=any(a.result and not a.result.is_empty for a in answers))
+
+
+def _facts(plan: Plan) -> dict[str, object]:
+    files = [{"path": c.wanted.path, "change": c.kind, "template": c.wanted.template} for c in plan.changes]
+    return {
+        "differs": not plan.is_empty,
+        "files": files,
+        "unchanged": sum(change.kind == UNCHANGED for change in plan.changes),
+        "then": plan.services(),
+    }
