@@ -61,7 +61,9 @@ if [ -n "$running" ]; then
 $path
 "*) ;; *) look_at '' "$path" ;; esac
     done <"$running/manifest"
-    sed -n -e '/^commit /p' -e '/^secret /p' "$running/meta" >&3
+    while IFS= read -r line; do
+        case $line in "commit "* | "secret "*) say "$line" ;; esac
+    done <"$running/meta"
     say "release ${running##*/}"
 fi
 if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then
@@ -72,5 +74,9 @@ fi
 if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
 say "supervisord $(supervisord_state)"
 if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
-say "free $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"
+df -Pk "$HOME" | {
+    read -r _
+    read -r _ _ _ free _
+    say "free $free"
+}
 say end

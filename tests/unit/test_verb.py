@@ -164,7 +164,8 @@ def test_the_index_of_verbs_is_what_the_modules_have(module: str) -> None:
 @pytest.mark.parametrize(
     ("words", "some"),
     [
-        (["-H", "web1", "deploy", "--yes"], {"deploy", "diff"}),
+        (["-H", "web1", "deploy", "--yes"], {"deploy"}),
+        (["releases"], {"releases", "rollback", "recover"}),
         (["drift", "lab.up"], {"drift", "lab.up", "lab.down", "lab.status"}),
         (["--list"], set(itertools.chain(*MODULES.values()))),
         (["--complete", "--", "fab", "deploy"], set(itertools.chain(*MODULES.values()))),
