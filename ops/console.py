@@ -63,12 +63,19 @@ def log_line(label: str, text: str, style: str) -> None:
 @contextlib.contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, nothing elsewhere, while it is entered; to be told bytes done and bytes in all."""
-    from ops.terminal import transfer_bar
+    from ops.progress import transfer_bar
 
     bar = transfer_bar(_stream(err=True))
     with bar:
         task = bar.add_task(harmless(label), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def get_ready() -> None:
+    """Load what a table is drawn with: for a moment in which hosts are waited for."""
+    import rich.table  # noqa: F401 - to be there
+
+    import ops.terminal  # noqa: F401 - to be there
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

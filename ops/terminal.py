@@ -3,7 +3,6 @@
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 
 class _Console(Console):
@@ -15,17 +14,3 @@ class _Console(Console):
 def console_on(stream: TextIO) -> Console:
     """A console that writes what it is given; piped output keeps its lines whole."""
     return _Console(file=stream, highlight=False, markup=False, emoji=False, width=None if stream.isatty() else 200)
-
-
-def transfer_bar(stream: TextIO) -> Progress:
-    """A bar for bytes that come, on a terminal; nothing elsewhere."""
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console_on(stream),
-        transient=True,
-        disable=not stream.isatty(),
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ops import console
 from ops.connection import Lines, Remote
 from ops.errors import BadInput
 from ops.files import RenderedFile
@@ -29,6 +30,7 @@ def ask_hosts(
     hosts = chosen(everywhere=True)
     with Lines(context.config, ahead=hosts[:parallel]) as lines:
         prepare(hosts)
+        console.get_ready()
 
         def one(host: Host) -> Result:
             with lines.connect(host) as remote:

@@ -18,7 +18,7 @@ say() { printf '%s\n' "$*" >&3 || :; }
 running_release() {
     for link in "$state_dir/current.new" "$state_dir/current"; do
         if [ -r "$link/manifest" ]; then
-            printf '%s\n' "$state_dir/$(readlink "$link")"
+            (cd -P "$link" && printf '%s\n' "$state_dir/releases/${PWD##*/}")
             return
         fi
     done
