@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from ops import console
-from ops.certs import read_endings
+from ops import certs, console
 from ops.connection import Remote
 from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
 from ops.errors import read_answer
+from ops.files import RenderedFile
 from ops.fleet import AT_ONCE
 from ops.schema import Host
-from ops.templates import render
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
 from tasks._verb import print_json, verb
 
 
@@ -21,14 +20,20 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     Exit code 2 if something is wrong. Without -H: all hosts of the inventory.
     """
 
+    files: dict[str, list[RenderedFile]] = {}
+
+    def prepare(hosts: list[Host]) -> None:
+        files.update(rendered(hosts))
+
     def ask(remote: Remote) -> list[Finding]:
         host = remote.host
-        asked = [*remote.password_lines(), *request(host, render(host))]
-        answer, endings = remote.ask("doctor", asked), read_endings(remote)
+        asked = [*remote.password_lines(), *request(host, files[host.name])]
+        told = remote.ask_together({"doctor": asked, "certs": certs.request(host)})
         with read_answer(host.name, "doctor"):
-            return diagnose(host, parse([*answer, f"fact who {remote.who}"]), endings)
+            facts = parse([*told["doctor"], f"fact who {remote.who}"])
+            return diagnose(host, facts, certs.parse_endings(told["certs"]))
 
-    answers = ask_hosts(context, parallel, ask)
+    answers = ask_hosts(context, parallel, ask, prepare)
     if json:
         print_json({a.host.name: [vars(one) for one in a.result or []] for a in answers if not a.error})
     else:
