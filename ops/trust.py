@@ -39,6 +39,7 @@ class Believed(paramiko.MissingHostKeyPolicy):
 
     keys: list[paramiko.PKey] = field(default_factory=list)
     revoked: set[bytes] = field(default_factory=set)
+    authority: Path | None = None  # where a CA for the host is named, if one is
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 - paramiko's signature
         """Judge `key`; paramiko asks here for every host, since its own list stays empty."""
@@ -47,7 +48,8 @@ class Believed(paramiko.MissingHostKeyPolicy):
         if key not in self.keys:
             if self.keys:
                 raise paramiko.BadHostKeyException(hostname, key, self.keys[0])
-            raise UnknownHostKey(f"{hostname} is not in known_hosts")
+            only = f"; {self.authority} names a CA for it, and certificates cannot be checked here"
+            raise UnknownHostKey(f"{hostname} is not in known_hosts{only if self.authority else ''}")
 
     def transport(self, sock: socket.socket, **options: Any) -> paramiko.Transport:
         """A transport that asks the host first for a key of the types that are known."""
@@ -107,9 +109,11 @@ def names_of(connection: fabric.Connection) -> set[str]:
 
 def _believed(files: list[Path], names: set[str]) -> Believed:
     believed = Believed()
-    for words in (line.split() for file in files for line in _lines(file)):
+    for file, words in ((file, line.split()) for file in files for line in _lines(file)):
         if len(words) > 3 and words[0] == "@revoked":
             believed.revoked.update(_blobs(*words[2:4]))  # for whichever name: it has leaked
+        elif len(words) > 3 and words[0] == "@cert-authority" and _matches(words[1], names):
+            believed.authority = file
         elif len(words) > 2 and words[0][0] not in "#@" and _matches(words[0], names):
             believed.keys += filter(None, [_key(words[1], words[2])])
     believed.keys = [key for key in believed.keys if key.asbytes() not in believed.revoked]

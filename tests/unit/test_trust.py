@@ -109,6 +109,13 @@ def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path, known:
         judge(connection(tmp_path, known), KEY)
 
 
+def test_a_host_that_only_a_ca_vouches_for_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UnknownHostKey, match=r"known_hosts names a CA for it, and certificates cannot be checked"):
+        judge(connection(tmp_path, f"@cert-authority *.org,web1 {text(KEY)}\n"), KEY)
+    with pytest.raises(UnknownHostKey, match="is not in known_hosts$"):
+        judge(connection(tmp_path, f"@cert-authority *.org {text(KEY)}\n"), KEY)
+
+
 def test_gateways_believe_no_more_than_the_host_itself(tmp_path: Path) -> None:
     made = connection(tmp_path, f"jump1 {text(KEY)}\njump2 {text(OTHER)}\n", "behind")
     keys = {"jump1": (KEY, OTHER), "jump2": (OTHER, KEY)}
