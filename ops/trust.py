@@ -109,11 +109,11 @@ def names_of(connection: fabric.Connection) -> set[str]:
 
 def _believed(files: list[Path], names: set[str]) -> Believed:
     believed = Believed()
-    for file, words in ((file, line.split()) for file in files for line in _lines(file)):
+    for source, words in ((file, line.split()) for file in files for line in _lines(file)):
         if len(words) > 3 and words[0] == "@revoked":
             believed.revoked.update(_blobs(*words[2:4]))  # for whichever name: it has leaked
         elif len(words) > 3 and words[0] == "@cert-authority" and _matches(words[1], names):
-            believed.authority = file
+            believed.authority = source
         elif len(words) > 2 and words[0][0] not in "#@" and _matches(words[0], names):
             believed.keys += filter(None, [_key(words[1], words[2])])
     believed.keys = [key for key in believed.keys if key.asbytes() not in believed.revoked]
