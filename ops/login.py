@@ -13,6 +13,7 @@ from typing import Any
 import fabric
 import paramiko
 
+from ops.agent import AgentInOrder, key_files
 from ops.errors import BadInput, Unreachable
 from ops.gateways import gateway_of, jump_of
 from ops.kerberos import Refused, begin, wish_of
@@ -113,6 +114,8 @@ def _complete(hop: Hop) -> None:
         keys.append(ssh.identity_file)
     options["key_filename"] = list(dict.fromkeys(keys))  # Fabric doubles those of -i
     connection.connect_kwargs = options
+    only = str(connection.ssh_config.get("identitiesonly", "no")).lower() == "yes"
+    connection.client._agent = AgentInOrder(key_files(connection), only=only)  # else paramiko makes one itself
     if not hop.timeout:
         connection.connect_timeout = ssh.connect_timeout
     if hop.jump:

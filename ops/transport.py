@@ -14,6 +14,7 @@ class Transport(paramiko.Transport):
     """A connection that remembers whom the host let in."""
 
     accepted: paramiko.PKey | None = None
+    refused = 0  # keys that were offered in vain
     principal = ""  # or the Kerberos principal that it let in (ops/gssapi_auth.py)
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: Event | None = None) -> list[str]:
@@ -22,8 +23,14 @@ class Transport(paramiko.Transport):
         Raises paramiko.SSHException where the line is lost, AuthenticationException, one of those, for a refusal.
         """
         if not self.active or not self.initial_kex_done:  # type: ignore[attr-defined] # the stubs leave it out
+            if self.refused:
+                raise paramiko.AuthenticationException(
+                    f"the host hung up after {self.refused} keys that it does not let in (name yours with -i or "
+                    "IdentityFile: it is offered first, from the agent too)"
+                )
             raise paramiko.SSHException("the line was lost before the login")
         self.auth_handler = _Hasty(self)
+        self.refused += 1  # until it is not
         decided = event or Event()
         self.auth_handler.auth_publickey(username, key, decided)
         further = [] if event else self.auth_handler.wait_for_response(decided)

@@ -43,6 +43,18 @@ def test_a_key_comes_from_the_command_line_from_ssh_config_or_from_the_agent(
     try:
         subprocess.run(["ssh-add", "-q", key], env=os.environ | agent, check=True)
         assert deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path, extra=agent).code == 0
+        subprocess.run(["ssh-add", "-q", "-d", key], env=os.environ | agent, check=True)
+        for number in range(6):  # as many as sshd lets one try
+            other = tmp_path / f"other{number}"
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+            subprocess.run(["ssh-add", "-q", other], env=os.environ | agent, check=True)
+        subprocess.run(["ssh-add", "-q", key], env=os.environ | agent, check=True)
+        said = deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path, extra=agent)
+        assert said.code == 1
+        assert "the host hung up after 6 keys that it does not let in" in said.err
+        (tmp_path / "mine.pub").write_text(Path(f"{key}.pub").read_text())
+        (tmp_path / ".ssh/config").write_text(f"Host {deployed.address()}\n  IdentityFile {tmp_path}/mine.pub\n")
+        assert deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path, extra=agent).code == 0
     finally:
         subprocess.run(["ssh-agent", "-k"], env=os.environ | agent, check=True, capture_output=True)
 
