@@ -37,8 +37,8 @@ class Snapshot:
     `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
     "up", "down" or "deaf"; `lock` tells of a deploy at work, `unfinished` of one that died half-way; `owed` are the
     lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for;
-    `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
-    stand in the files of the last release.
+    `free_kilobytes` is told where something may be written; `memory` is what a worker of uWSGI has and what is free,
+    in kB, where a file differs; `hiding` where the secrets stand in the files of the last release.
     """
 
     files: dict[str, FoundFile]
@@ -47,7 +47,7 @@ class Snapshot:
     lock: str | None
     supervisord: str
     supervisord_pid: int | None
-    free_kilobytes: int
+    free_kilobytes: int | None
     owed: list[str] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
     unfinished: str | None = None
@@ -127,7 +127,7 @@ def parse(answer: list[str]) -> Snapshot:
         lock=words["lock"] or None,
         supervisord=state,
         supervisord_pid=int(pid) if pid else None,
-        free_kilobytes=int(words["free"]),
+        free_kilobytes=int(words["free"]) if words["free"] else None,
         owed=owed,
         present=present,
         unfinished=words["unfinished"] or None,

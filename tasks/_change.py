@@ -66,7 +66,7 @@ def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
     host = remote.host
     if snapshot.lock:
         raise LockHeld(host.name, f"another deploy is at work: {snapshot.lock}", left="everything", next_step=WAIT)
-    if snapshot.free_kilobytes < LEAST_FREE:
+    if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < LEAST_FREE:
         raise HostError(
             host.name,
             f"only {snapshot.free_kilobytes} kB are free in {host.home}",

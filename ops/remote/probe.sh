@@ -6,11 +6,11 @@
 #           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
 #           and "secret LINES PATH" where secrets stand in its files;
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
-#           one that died half-way; "supervisord STATE"; "free KILOBYTES"; end
+#           one that died half-way; "supervisord STATE"; "free KILOBYTES" where something may be written; end
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline uwsgi='' differs='' contents=yes
+asked='' paths=$newline uwsgi='' differs='' changes='' contents=yes
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -21,6 +21,7 @@ look_at_files() {
         path=${line#* }
         if [ ! -e "$path" ]; then
             say "absent $path"
+            changes=yes
         elif [ ! -r "$path" ] || [ ! -f "$path" ]; then
             say "unreadable $path"
         else
@@ -40,6 +41,7 @@ END
         if [ -w "${path%/*}/" ]; then place=ours; else place=theirs; fi
         say "file $digest ${modes%%"$newline"*} $place $path"
         if [ "$digest" != "${wanted%%"$newline"*}" ] && [ -n "$contents" ]; then
+            changes=yes
             say "content $(base64 <"$path" | tr -d '\n')"
             differs=yes
         fi
@@ -88,9 +90,11 @@ fi
 if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
 say "supervisord $(supervisord_state)"
 if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
-df -Pk "$HOME" | {
-    read -r _
-    read -r _ _ _ free _
-    say "free $free"
-}
+if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then
+    df -Pk "$HOME" | {
+        read -r _
+        read -r _ _ _ free _
+        say "free $free"
+    }
+fi
 say end
