@@ -100,9 +100,10 @@ def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
     folders = [tmp_path / str(number) for number in range(len(texts))]
     for folder in folders:
         folder.mkdir()
+    commands = list(map(command, folders, texts))  # written before another thread forks: else "Text file busy"
     started = time.monotonic()
     with ThreadPoolExecutor() as pool:
-        said = pool.map(lambda folder, text: refusal(command=command(folder, text), seconds=1), folders, texts)
+        said = pool.map(lambda words: refusal(command=words, seconds=1), commands)
         assert all("did not end within 1 s" in text for text in said)
     assert time.monotonic() - started < 10
 
