@@ -80,7 +80,11 @@ class Handler(paramiko.auth_handler.AuthHandler):
             signed.add_string(self.transport.session_id)
             signed.add_bytes(self._request().asbytes())
             self.stage = PROVEN
-            self._send(MIC, self._initiator.sign(signed.asbytes()))
+            try:
+                self._send(MIC, self._initiator.sign(signed.asbytes()))
+            except Refused as refusal:
+                self.refusal = refusal
+                self.abort()
 
     def _read_error(self, message: Message) -> None:
         """Kerberos's own words on why the host takes no ticket; its refusal follows."""

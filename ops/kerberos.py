@@ -116,7 +116,10 @@ class Initiator:
     @property
     def principal(self) -> str:
         """Who the ticket says the operator is."""
-        return str(self._context.initiator_name)
+        try:
+            return str(self._context.initiator_name)
+        except self._error as error:  # a ticket may expire at any moment
+            raise explained(error, self.target) from None
 
     def step(self, token: bytes) -> bytes:
         """The answer to the host's token; empty where none is due."""
@@ -127,7 +130,10 @@ class Initiator:
 
     def sign(self, content: bytes) -> bytes:
         """The proof that `content` comes from who holds the ticket."""
-        return bytes(self._context.get_signature(content))
+        try:
+            return bytes(self._context.get_signature(content))
+        except self._error as error:
+            raise explained(error, self.target) from None
 
 
 def begin(wish: Wish, limit: float) -> Initiator:
@@ -165,7 +171,7 @@ def explained(error: Any, target: str) -> Refused:
     kind = type(error).__name__
     words = error.get_all_statuses(error.min_code, False) or error.get_all_statuses(error.maj_code, True)
     said = "; ".join(str(text) for text in words)
-    if kind == "ExpiredCredentialsError" or number == EXPIRED:
+    if kind in ("ExpiredCredentialsError", "ExpiredContextError") or number == EXPIRED:
         return Refused("your Kerberos ticket has expired", _KINIT)
     if kind == "MissingCredentialsError":
         return Refused(f"you have no Kerberos ticket ({said})", _KINIT)

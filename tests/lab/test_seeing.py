@@ -100,7 +100,8 @@ def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served
 
     until(lambda: all(one["age"] > 10 for one in workers(served) if one["pid"]), 60, "uWSGI minds the soft limit")
     assert re.fullmatch(r"reload-on-as, at 144\d MB", leak_until_replaced(700))
-    assert leak_until_replaced(1200) == "evil-reload-on-as, killed"
+    killed = "evil-reload-on-as, killed"  # where the worker does not see it first, at the end of its request
+    assert any(leak_until_replaced(1200) == killed for _ in range(3))
     assert "was replaced last: evil-reload-on-as, killed" in served.fab("-H", "pomsgpvm01", "workers").out
 
 

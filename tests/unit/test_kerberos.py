@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import fabric
+import gssapi
 import pytest
 
-from ops.kerberos import Wish, wish_of
+from ops.kerberos import Initiator, Refused, Wish, wish_of
 from ops.login import way_to
 from ops.releases import new_release
 from ops.who import local_user
@@ -31,6 +32,26 @@ Host alias
   GSSAPIAuthentication yes
   GSSAPITrustDns yes
 """
+
+
+class Expired:
+    """A security context whose ticket ends just now."""
+
+    @property
+    def initiator_name(self) -> str:
+        raise gssapi.exceptions.ExpiredContextError(786432, 100001)
+
+    def get_signature(self, _content: bytes) -> bytes:
+        raise gssapi.exceptions.ExpiredContextError(786432, 100001)
+
+
+def test_a_ticket_that_expires_in_the_middle_of_a_login_is_told_as_expired() -> None:
+    initiator = Initiator.__new__(Initiator)
+    initiator.target, initiator._context, initiator._error = "web1", Expired(), gssapi.exceptions.GSSError
+    with pytest.raises(Refused, match="your Kerberos ticket has expired"):
+        _ = initiator.principal
+    with pytest.raises(Refused, match="your Kerberos ticket has expired"):
+        initiator.sign(b"")
 
 
 def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[Wish | None]:
