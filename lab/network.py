@@ -6,6 +6,7 @@ it: the one that its name's hash points at, or the next that no interface of thi
 
 import ipaddress
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,12 +50,13 @@ def plug_in(lab: Lab, address: ipaddress.IPv4Address, pid: int) -> None:
 
 
 def remove_network(lab: Lab) -> None:
-    """Take away the bridge and every cable."""
-    for link in _of(lab):
-        attempt(["ip", "link", "delete", link])  # a cable may go by itself, with its host
-    left = _of(lab)
-    if left:
-        raise OperatorError(f"Cannot remove the lab's network: {', '.join(left)} is still there.")
+    """Take away the bridge and every cable, also those that an `up` which was killed has only just asked for."""
+    end = time.monotonic() + 5
+    while left := _of(lab):
+        if time.monotonic() > end:
+            raise OperatorError(f"Cannot remove the lab's network: {', '.join(left)} is still there.")
+        for link in left:
+            attempt(["ip", "link", "delete", link])  # a cable may go by itself, with its host
 
 
 def _of(lab: Lab) -> list[str]:

@@ -120,7 +120,7 @@ COMPARED: list[Action] = [restart_apache, supervisorctl_restart]
 def service(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """With an app that takes its time to import, which the workers that serve have done."""
     made = Service(site, tmp_path_factory.mktemp("service"))
-    made.well("deploy", "--yes")
+    made.well("deploy", "--yes", "--force")  # whatever other tests have edited
     made.begin_app_with(f"import time; time.sleep({IMPORT})", "quick")
     made.well("restart-programs", "--programs=poms_webservice")
     yield made
