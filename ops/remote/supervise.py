@@ -231,11 +231,22 @@ def restart_running(server, names):
     restart(server, alive)
 
 
+def started_state(server, name):
+    """A program's state, "" where there is none; of one that is starting once it has: it may have read its old file."""
+    end = time.time() + SETTLE + start_settings(server).get(name.split(":")[-1], {}).get("startsecs", 10)
+    while True:
+        there = programs(server).get(name)
+        state = there["statename"] if there else ""
+        if state != "STARTING" or time.time() > end:
+            return state
+        time.sleep(0.2)
+
+
 def send_signal(server, signal, names):
     """Let programs reload; one that has died, of its last reload perhaps, is started."""
     known(server, names)
     for name in names:
-        state = programs(server)[name]["statename"]
+        state = started_state(server, name)
         if state == "RUNNING":
             server.supervisor.signalProcess(name, signal)
             took(name)
@@ -317,8 +328,7 @@ def is_open(_server, names):
 
 def is_running(server, names):
     """Whether all of `names` run, as the exit code."""
-    there = programs(server)
-    sys.exit(any(name not in there or there[name]["statename"] != "RUNNING" for name in names))
+    sys.exit(any(started_state(server, name) != "RUNNING" for name in names))
 
 
 def shutdown(server, _names):

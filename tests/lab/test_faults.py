@@ -29,6 +29,7 @@ CHOSEN = [
     ("remote shell killed -9", "swap-half", "folder"),
     ("remote shell killed -9", "reload-apache", "files"),
     ("power cut", "swap-half", "files"),
+    ("power cut", "check", "folder"),  # the app is only just starting when the next command comes
 ]
 
 
