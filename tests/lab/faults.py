@@ -206,6 +206,7 @@ class Bench:
         """
         os.kill(self.site.record().pid, signal.SIGKILL)
         self.operator_killed(running)
+        until(lambda: not self.site.record().running, 20, "the host is off")  # else it is taken for one that is up
         lab.up(lab=self.site.lab)
         self.let_go()
         self.site.poms("supervisord -c $HOME/supervisord.conf </dev/null >/dev/null 2>&1")
