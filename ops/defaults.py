@@ -41,13 +41,13 @@ def completed(data: Data) -> Data:
         if not isinstance(table, dict):
             continue
         if key == "apache":
-            whole[key] = _server_name(address) | completed_apache(table)
+            whole[key] = _server_name(address) | _completed_apache(table)
         elif key == "supervisor":
             whole[key] = {"socket": socket, "pidfile": pidfile, "logfile": logfile} | table
         elif key == "uwsgi":
-            whole[key] = completed_uwsgi(table)
+            whole[key] = _completed_uwsgi(table)
         elif key == "programs":
-            whole[key] = {program: completed_program(values) for program, values in table.items()}
+            whole[key] = {program: _completed_program(values) for program, values in table.items()}
     return whole
 
 
@@ -57,21 +57,21 @@ def _server_name(address: Any) -> Data:
     return {"server_name": name} if name else {}
 
 
-def completed_apache(data: Data) -> Data:
+def _completed_apache(data: Data) -> Data:
     """Revocation lists lie beside the certificates that they belong to."""
     default = next(field.default for field in msgspec.structs.fields(Apache) if field.name == "ca_dir")
     lists = _if_valid(AbsolutePath, data.get("ca_dir"), default)
     return _none_for_false({"revocation_dir": lists} | data, "reload")
 
 
-def completed_uwsgi(data: Data) -> Data:
+def _completed_uwsgi(data: Data) -> Data:
     """Where `workers` is small or `cheaper` large, the numbers that nobody wrote give way."""
     workers = _if_valid(PositiveCount, data.get("workers"), 6)
     cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
     return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
 
 
-def completed_program(data: Any) -> Any:
+def _completed_program(data: Any) -> Any:
     """`killasgroup` follows `stopasgroup`, as in supervisord itself."""
     if not isinstance(data, dict):
         return data

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import fabric
-import gssapi
 import pytest
 
 from ops.kerberos import Initiator, Refused, Wish, wish_of
@@ -34,20 +33,29 @@ Host alias
 """
 
 
+class ExpiredContextError(Exception):
+    """As gssapi has it, which `make unit` does without."""
+
+    maj_code, min_code = 786432, 100001
+
+    def get_all_statuses(self, _code: int, _major: bool) -> list[str]:
+        return ["The referenced context has expired"]
+
+
 class Expired:
     """A security context whose ticket ends just now."""
 
     @property
     def initiator_name(self) -> str:
-        raise gssapi.exceptions.ExpiredContextError(786432, 100001)
+        raise ExpiredContextError
 
     def get_signature(self, _content: bytes) -> bytes:
-        raise gssapi.exceptions.ExpiredContextError(786432, 100001)
+        raise ExpiredContextError
 
 
 def test_a_ticket_that_expires_in_the_middle_of_a_login_is_told_as_expired() -> None:
     initiator = Initiator.__new__(Initiator)
-    initiator.target, initiator._context, initiator._error = "web1", Expired(), gssapi.exceptions.GSSError
+    initiator.target, initiator._context, initiator._error = "web1", Expired(), ExpiredContextError
     with pytest.raises(Refused, match="your Kerberos ticket has expired"):
         _ = initiator.principal
     with pytest.raises(Refused, match="your Kerberos ticket has expired"):
