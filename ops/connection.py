@@ -136,7 +136,7 @@ class Remote:
             channel = self.opened.pop() if self.opened else transport.open_session(timeout=PATIENCE)
             channel.settimeout(ANSWER_LIMIT)
             # No quote and no value in it, so any login shell understands it; head reads not a byte too many.
-            transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(head -c {len(text)})\"'")
+            transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(command head -c {len(text)})\"'")
             channel.sendall(text)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"no command can be started: {error}") from None

@@ -3,7 +3,6 @@
 #           "sudo NAME" followed by "word TEXT" for each word behind sudo, "listens PORT"; "password" followed by a line with sudo's password; end
 # Answers:  "fact NAME VALUE", one for each thing looked at; end
 say poms-ops doctor
-PATH=$PATH:/usr/sbin:/sbin
 
 fact() { say "fact $*"; }
 

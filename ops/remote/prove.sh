@@ -35,7 +35,7 @@ while read -r port; do
     answered=
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         kill -0 "$httpd" 2>/dev/null || { echo "the trial start of Apache ended"; cat "$(cat apache_logs)"/*error* || :; exit 1; }
-        done_tls=$(curl -sk -m 5 -o /dev/null -w "%{time_appconnect}" "https://127.0.0.1:$port/" || :)
+        done_tls=$(curl -q -sk --noproxy "*" -m 5 -o /dev/null -w "%{time_appconnect}" "https://127.0.0.1:$port/" || :)
         case $done_tls in *[1-9]*) answered=yes; break ;; esac
         sleep 0.25
     done
