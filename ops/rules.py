@@ -10,6 +10,7 @@ from typing import Any
 from ops import apache, supervisor, uwsgi
 from ops.errors import Problem
 from ops.schema import Host
+from ops.validation import LEVELS
 
 Location = tuple[str, ...]
 SSH_PORT = 22
@@ -36,6 +37,7 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
 
 def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
     """Values that are each well-formed and cannot hold together: (path of keys, rule)."""
+    yield from _validation(host)
     yield from _uwsgi_numbers(host)
     yield from _ports(host)
     yield from _files(host)
@@ -69,6 +71,15 @@ def _names(host: Host) -> Iterator[tuple[Location, str]]:
             return
     if not host.apache.server_name:
         yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
+
+
+def _validation(host: Host) -> Iterator[tuple[Location, str]]:
+    lower = host.deploy.validation != LEVELS[-1]
+    if lower and not host.deploy.validation_reason:
+        rule = "must have deploy.validation_reason beside it: why this host cannot be validated further"
+        yield ("deploy", "validation"), rule
+    if not lower and host.deploy.validation_reason:
+        yield ("deploy", "validation_reason"), f"must only be given where deploy.validation is below {LEVELS[-1]}"
 
 
 def _uwsgi_numbers(host: Host) -> Iterator[tuple[Location, str]]:

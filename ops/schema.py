@@ -108,10 +108,16 @@ class ServiceCertificate(Table, frozen=True, kw_only=True):
 
 
 class Deploy(Table, frozen=True, kw_only=True):
-    """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep."""
+    """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep.
+
+    `validation` is the least that a deploy of Apache's files must reach (ops/validation.py); less than the most needs
+    a reason.
+    """
 
     limit: Annotated[int, Meta(ge=5, le=3600)] = 60
     keep: Annotated[int, Meta(ge=1, le=1000)] = 20
+    validation: Literal["none", "configtest", "trial-start", "identity-probe"] = "identity-probe"
+    validation_reason: Text | None = None
 
 
 class Certificates(Table, frozen=True, kw_only=True):

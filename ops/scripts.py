@@ -7,8 +7,10 @@ FOLDER = Path(__file__).parent / "remote"
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
     "transaction": (
         *("supervise.py", "ask_app.py", "door.py"),
-        *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
+        *("lock.sh", "files.sh", "apache_facts.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
+    "apache": ("apache_facts.sh",),
+    "health": ("apache_facts.sh",),
     "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
@@ -23,7 +24,7 @@ STEPS = {
     "stage": "sending the new files",
     "directories": "making folders",
     "keep": "saving the files that are there",
-    "prove": "proving the new files before they are live",
+    "prove": "validating the new files before they are live",
     "look": "looking at what is well now",
     "swap": "putting the new files in place",
     "configtest": "Apache's configuration test",
@@ -48,6 +49,7 @@ class Outcome:
     release: str
     programs: list[tuple[str, str, str]]
     proofs: list[str]
+    unvalidated: list[str]
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
@@ -89,7 +91,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
         account.still = worse()
     if account.ended != "committed":
         raise _failed(account, dialogue.stderr())
-    return Outcome(release.name, account.programs, account.proofs)
+    return Outcome(release.name, account.programs, account.proofs, account.unvalidated)
 
 
 def _trial_of_doors(plan: Plan, release: Release, tell: Callable[[str], None]) -> list[str]:
@@ -97,9 +99,7 @@ def _trial_of_doors(plan: Plan, release: Release, tell: Callable[[str], None]) -
     if not plan.apache or release.purpose != "deploy":
         return []
     trial = door.trial(plan.host)
-    if trial.why_not:
-        tell(f"Apache's doors are not tried before they are live: {trial.why_not}")
-    return trial.lines
+    return [f"no_probe no identity probe: {trial.why_not}"] if trial.why_not else trial.lines
 
 
 def interrupt() -> None:
@@ -122,6 +122,8 @@ class _Account:
     tell: Callable[[str], None]
     programs: list[tuple[str, str, str]] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
+    unvalidated: list[str] = field(default_factory=list)
+    insufficient: str = ""
     failure: str = ""
     evidence: str = ""
     step: str = ""
@@ -147,8 +149,15 @@ class _Account:
             self.tell(value)
         elif kind == "proof":
             level, _, what = value.partition(" ")
-            self.proofs.append(f"proven ({level}): {what}")
+            self.proofs.append(f"validated ({level}): {what}")
             self.tell(self.proofs[-1])
+        elif kind == "unvalidated":
+            self.unvalidated.append(value)
+            self.tell(f"not validated: {value}")
+        elif kind == "probed":
+            self.tell(f"identity probe passed: {value} requests, nobody was taken for somebody else")
+        elif kind == "insufficient":
+            self.insufficient = value
         elif kind in ("failed", "unwanted"):
             self.failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":
@@ -209,6 +218,8 @@ def _failed(account: _Account, stderr: str) -> HostError:
     )
     if account.still:
         left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
+    if account.insufficient:
+        return _not_validated(account)
     failure = account.failure or stderr or "the host ended the transaction without a word"
     said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if account.evidence else ""
     return HostError(
@@ -217,6 +228,20 @@ def _failed(account: _Account, stderr: str) -> HostError:
         left=left,
         next_step="mend what it names, then deploy again",
         outcome=outcome,
+    )
+
+
+def _not_validated(account: _Account) -> HostError:
+    host, minimum = account.host, account.host.deploy.validation
+    reasons = re.findall(r"^in the way: (.*)$", account.evidence, re.MULTILINE)
+    return HostError(
+        host.name,
+        f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks for "
+        f"{minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
+        left="everything: nothing had been changed",
+        next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
+        "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",
+        outcome="not validated",
     )
 
 

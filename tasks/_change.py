@@ -157,6 +157,8 @@ def _report(plan: Plan, outcome: "Outcome") -> None:
     for name, did, state in outcome.programs:
         done[name] = ", ".join(word for word in (done.get(name, ""), did, state) if word)
     done |= {proof.partition(": ")[2]: proof.partition(":")[0] for proof in outcome.proofs}
+    for what in outcome.unvalidated:
+        console.say(f"{plan.host.name}: not validated: {what}", "yellow")
     if done:
         console.table(("what", "done"), list(done.items()))
     console.say(f"{plan.host.name}: release {outcome.release} deployed", "green")

@@ -10,7 +10,9 @@ from ops.schema import Host
 from tasks._change import carry_out_plan, look_and_mend
 
 
-def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool, force: bool) -> str:
+def deploy_to(
+    lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool, force: bool, unvalidated: bool
+) -> str:
     """Bring `host` to the `wanted` files; how it went, in a word or two. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
         snapshot = look_and_mend(remote, wanted)
@@ -27,4 +29,5 @@ def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool
                 outcome="runs what this checkout lacks",
                 next_step="fetch and merge that commit, or overwrite it with --force",
             )
-        return carry_out_plan(remote, plan, new_release(remote.who), yes=yes, force=force)
+        release = new_release(remote.who, unvalidated=unvalidated)
+        return carry_out_plan(remote, plan, release, yes=yes, force=force)

@@ -9,11 +9,18 @@ from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, verb
 
 
-@verb(help=ROLLING_HELP)
-def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int = 1) -> int:
+@verb(
+    help={
+        "unvalidated": "Deploy although the host validates less than deploy.validation asks for; the release records it.",
+        **ROLLING_HELP,
+    }
+)
+def deploy(
+    context: Any, yes: bool = False, force: bool = False, parallel: int = 1, unvalidated: bool = False
+) -> int:
     """Bring a host to what the inventory and the templates say; a second run changes nothing.
 
-    Shows the changes and asks, proves the new files as a whole, puts them in place, and reloads or restarts only what
+    Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only what
     changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure stops
     the rest. Without -H: the default host of the inventory.
     """
@@ -23,6 +30,6 @@ def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int =
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
 
         def change(host: Host) -> str:
-            return deploy_to(lines, host, files[host.name], yes=yes, force=force)
+            return deploy_to(lines, host, files[host.name], yes=yes, force=force, unvalidated=unvalidated)
 
         return change_rolling(hosts, change, yes=yes, parallel=parallel)

@@ -227,13 +227,3 @@ accepts() {
     # shellcheck disable=SC2016 # expanded by that bash
     bash -c 'exec 4<>"/dev/tcp/127.0.0.1/$1"' poms-ops "$1" 2>/dev/null
 }
-
-# The same, within 10 seconds.
-answers() {
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        if accepts "$1"; then return 0; fi
-        sleep 0.5
-    done
-    echo "nothing accepts connections on port $1"
-    return 1
-}

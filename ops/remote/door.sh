@@ -53,18 +53,23 @@ cover() { # what directive $2 of file $conf names, with $1 of $pending
 try_door() {
     lay_out_door
     tried=0
-    try_apache "$proof_as_account$door_as_account" || tried=$?
+    try_apache "$trial_as_account$door_as_account" || tried=$?
     rm -f "$pending/door.covers"
     return "$tried"
 }
 
-prove_door() {
-    [ -e "$pending/door" ] || return 0
+probe_identity() { # fails where the new files are at fault; else it sets $reached
+    if [ ! -e "$pending/door" ]; then
+        obstacle=$(cat "$pending/no_probe" 2>/dev/null) || obstacle="no identity probe was asked for"
+        return 0
+    fi
     tried=0
     try_door || tried=$?
     case $tried in
-    0) tell_proof "attacked Apache's doors as they would be: $(cat "$pending/door.asked") requests, nobody got in as" \
-        "somebody else" ;;
+    0)
+        reached=identity-probe
+        say "probed $(cat "$pending/door.asked")"
+        ;;
     3)
         echo "The new files would open the door (GOT IN, above)."
         return 1
@@ -80,7 +85,7 @@ prove_door() {
             ;;
         esac
         # As it is, the trial lets them in no more: this host's Apache cannot be asked so.
-        tell_proof "untried Apache's doors cannot be tried on this host: $(tail -n 1 "$pending/door.live")"
+        obstacle="no identity probe: it fails with the files as they are now, too: $(tail -n 1 "$pending/door.live")"
         ;;
     esac
 }

@@ -9,7 +9,8 @@
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "app WORD" five times (uwsgi.sh); "app_access ACCOUNT", which
+#   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
+#   "no_probe WHY" in place of the questions for the identity probe; "app WORD" five times (uwsgi.sh); "app_access ACCOUNT", which
 #   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
@@ -73,7 +74,8 @@ read_request() {
         activate) activate=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs)
+        meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs | minimum | \
+            no_probe | waived)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$incoming/directories" ;;
@@ -220,7 +222,8 @@ file_away() { # how it went, and what was there before, as a release
     rm -rf "$folder"
     mv "$pending" "$folder" # from here on nothing is half-done
     finish_link
-    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.* "$folder"/door*
+    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/trial.* "$folder"/door*
+    rm -f "$folder"/listen.* "$folder"/obstacle "$folder"/mapped "$folder"/minimum "$folder"/waived "$folder"/no_probe
     rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
 }
 

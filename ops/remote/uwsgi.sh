@@ -11,6 +11,19 @@ fit_for_start_beside() { # uWSGI's file $1, with nothing in it that another one 
     awk -v barred="^($NOT_BESIDE)$" '/^\[uwsgi\]/ || (/^[a-zA-Z0-9]/ && ($1 == "log-format" || $1 !~ barred))' "$1"
 }
 
+# What of uWSGI's file $1 such a start leaves out and that reaches beyond the process: "OPTION PATH", or "OPTION -" where
+# its value is no path. Numbers and switches are left to the inventory's rules, addresses to find_taken_ports.
+left_out_of() {
+    awk -v barred="^($NOT_BESIDE)$" '
+        /^[a-zA-Z0-9]/ && $1 != "log-format" && $1 !~ /^(touch-.*|hook-accepting1-once|uid|gid)$/ && $1 ~ barred {
+            value = $0
+            sub(/^[^=]*=[ \t]*/, "", value)
+            sub(/^[a-z]+:\//, "/", value)
+            if (value ~ /^\//) print $1, value
+            else if (value !~ /^(true|false|[0-9]*)$/ && $1 !~ /socket$/) print $1, "-"
+        }' "$1"
+}
+
 number_in() { # the number that option $1 has in uWSGI's file $2
     awk -v option="$1" '$1 == option { found = $3 } END { print found + 0 }' "$2"
 }

@@ -1,0 +1,101 @@
+# Facts of the Apache that serves: its processes, what its ports answer, and whether that is newer than a moment.
+# A connection that is accepted says nothing: the kernel accepts it. An answer is a TLS handshake that shows a certificate,
+# and HTTP, or TLS's own word that a client certificate is missing.
+
+# Text, for the trial start runs it in a shell of its own.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+TLS_ANSWERS='
+ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it
+    printf "HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" |
+        timeout 5 openssl s_client -connect "127.0.0.1:$1" -servername localhost -ign_eof 2>&1
+}
+tls_answers() {
+    told=$(ask_tls "$1") || :
+    case $told in *"BEGIN CERTIFICATE"*) ;; *) return 1 ;; esac
+    case $told in *HTTP/1.*| *"alert certificate required"* | *"alert handshake failure"*) return 0 ;; esac
+    return 1
+}
+'
+eval "$TLS_ANSWERS"
+
+answers() { # port $1, within 10 seconds
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        if tls_answers "$1"; then return 0; fi
+        sleep 0.5
+    done
+    echo "port $1 does not answer: no TLS handshake with an HTTP answer"
+    return 1
+}
+
+sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' processes?
+
+apache_parent() { pgrep -o -u root -x 'httpd|apache2'; } # a trial start of ours is not root's
+
+# The start of each of Apache's children in clock ticks since boot, the oldest first.
+child_starts() {
+    parent=$(apache_parent) || return 0
+    for child in $(pgrep -P "$parent"); do
+        cut -d ' ' -f 22 "/proc/$child/stat" 2>/dev/null || :
+    done | sort -n
+}
+
+now_in_ticks() { awk -v hertz="$(getconf CLK_TCK)" '{ print int($1 * hertz) }' /proc/uptime; }
+
+# When files that changed at $1 (seconds since 1970) were surely read by Apache ("read"), surely not ("unread"), or ("").
+# Each child has read what its parent read before it began. After a reload one or two may live on with a long request,
+# and one may begin at any time, so it is the most of them that tell.
+apache_has_read() {
+    child_starts | awk -v changed="$1" -v now="$(date +%s)" -v ticks="$(now_in_ticks)" -v hertz="$(getconf CLK_TCK)" '
+        { started = now - (ticks - $1) / hertz; if (started > changed) newer++; else older++ }
+        END { if (newer > older) print "read"; else if (older) print "unread" }'
+}
+
+# Wait until the ports named behind $1 are answered by an Apache that began a process after $1, in clock ticks, and stays.
+await_apache() {
+    since=$1
+    shift
+    [ $# -gt 0 ] || return 0
+    tries=0
+    until is_renewed "$@"; do
+        tries=$((tries + 1))
+        if sees_others && [ "$tries" -gt 8 ] && ! apache_parent >/dev/null; then
+            echo "Apache has ended: none of its processes is left"
+            return 1
+        elif [ "$tries" -gt 60 ]; then
+            echo "after 30 seconds ${missing:-Apache} does not answer with a process that began after the reload"
+            return 1
+        fi
+        sleep 0.5
+    done
+}
+
+is_renewed() { # and once more a second later: one that could not use its files ends soon after it began
+    is_new && ports_answer "$@" && sleep 1 && is_new && ports_answer "$@"
+}
+
+is_new() { # where this account sees no process of Apache's, the ports have to do
+    missing=
+    sees_others || return 0
+    newest=$(child_starts | tail -n 1)
+    [ "${newest:-0}" -ge "$since" ]
+}
+
+ports_answer() {
+    for port; do
+        if ! tls_answers "$port"; then
+            missing="port $port"
+            return 1
+        fi
+    done
+}
+
+# Which account listens on TCP port $1: its number, a line each; nothing where nobody does.
+listeners() {
+    awk -v port="$(printf '%04X' "$1")" '$4 == "0A" && $2 ~ ":" port "$" { print $8 }' \
+        /proc/net/tcp /proc/net/tcp6 2>/dev/null | sort -u
+}
+
+# The ports that the Listen directives of these files of Apache's name.
+listen_ports() {
+    awk 'tolower($1) == "listen" { gsub(/"/, ""); sub(/.*:/, "", $2); print $2 }' "$@" /dev/null 2>/dev/null | sort -u
+}
