@@ -97,7 +97,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=parse(answers["health"]),
             crew=workers.parse(host, answers["workers"]) if workers.program(host) else Crew(),
-            ending=last.ending if last else certs.parse_endings(answers["certs"]),
+            ending=last.ending if last else certs.parse_endings(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
         )
 

@@ -117,7 +117,7 @@ class HostLogs:
         request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
         for number, log in enumerate(self._logs, 1):
             positions = self._positions.get(number, {}).values()
-            request += [f"log {log.path}", *(f"from {position}" for position in positions)]
+            request += [*log.request_lines(), *(f"from {position}" for position in positions)]
         return request
 
     def understand(self, fact: str) -> Iterator[LogLine | Remark | Live]:

@@ -9,6 +9,8 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
         *("supervise.py", "ask_app.py", "door.py"),
         *("lock.sh", "files.sh", "apache_facts.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
+    "doctor": ("door.py", "apache_facts.sh", "prove.sh", "door.sh"),
+    "certs": ("apache_facts.sh",),
     "apache": ("apache_facts.sh",),
     "health": ("apache_facts.sh",),
     "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
@@ -17,7 +19,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
 RUN_BY = {"log_reader.py": "host_python -"}  # all else is the products' Python's
-JOINED = {"log_reader.py": ("log_times.py", "log_files.py", "log_bundle.py")}  # before it, as one program
+JOINED = {"log_reader.py": ("log_zones.py", "log_times.py", "log_files.py", "log_bundle.py"), "workers.py": ("log_zones.py",)}  # before it, as one program
 
 
 @cache

@@ -31,7 +31,7 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         told = remote.ask_together({"doctor": asked, "certs": certs.request(host)})
         with read_answer(host.name, "doctor"):
             facts = parse([*told["doctor"], f"fact who {remote.who}"])
-            return diagnose(host, facts, certs.parse_endings(told["certs"]))
+            return diagnose(host, facts, certs.parse_endings(told["certs"], host.apache.certificate))
 
     answers = ask_hosts(context, parallel, ask, prepare)
     if json:

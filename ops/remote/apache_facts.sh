@@ -29,7 +29,17 @@ answers() { # port $1, within 10 seconds
 
 sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' processes?
 
-apache_parent() { pgrep -o -u root -x 'httpd|apache2'; } # a trial start of ours is not root's
+# The first process of Apache. A trial start of ours is not root's, and one in a container of this host has a number in
+# there, too.
+apache_parent() {
+    for process in $(pgrep -u root -x 'httpd|apache2'); do
+        if awk '/^NSpid:/ { exit NF != 2 }' "/proc/$process/status" 2>/dev/null; then
+            echo "$process"
+            return 0
+        fi
+    done
+    return 1
+}
 
 # The start of each of Apache's children in clock ticks since boot, the oldest first.
 child_starts() {
@@ -41,14 +51,21 @@ child_starts() {
 
 now_in_ticks() { awk -v hertz="$(getconf CLK_TCK)" '{ print int($1 * hertz) }' /proc/uptime; }
 
-# When files that changed at $1 (seconds since 1970) were surely read by Apache ("read"), surely not ("unread"), or ("").
-# Each child has read what its parent read before it began. After a reload one or two may live on with a long request,
-# and one may begin at any time, so it is the most of them that tell.
-apache_has_read() {
-    child_starts | awk -v changed="$1" -v now="$(date +%s)" -v ticks="$(now_in_ticks)" -v hertz="$(getconf CLK_TCK)" '
-        { started = now - (ticks - $1) / hertz; if (started > changed) newer++; else older++ }
-        END { if (newer > older) print "read"; else if (older) print "unread" }'
+# When Apache has read its files last, in seconds since 1970; nothing where this account cannot see that. Each child has
+# read what its parent read before it began. After a reload one or two may live on with a long request, and one may begin
+# at any time, so the one in the middle tells.
+apache_read_at() {
+    child_starts | awk -v now="$(date +%s.%N)" -v uptime="$(cut -d ' ' -f 1 /proc/uptime)" -v hertz="$(getconf CLK_TCK)" '
+        { start[NR] = $1 }
+        END { if (NR) printf "%.2f\n", now - uptime + start[int((NR + 1) / 2)] / hertz }'
 }
+
+# Whether Apache has read what changed at $1, in seconds since 1970: "read", "unread" or, not known, "".
+apache_has_read() {
+    apache_read_at | awk -v changed="$1" '{ print ($1 > changed ? "read" : "unread") }'
+}
+
+changed_at() { stat -L -c %.2Y "$1" 2>/dev/null; } # file $1, in seconds since 1970
 
 # Wait until the ports named behind $1 are answered by an Apache that began a process after $1, in clock ticks, and stays.
 await_apache() {

@@ -243,7 +243,7 @@ check_closed_pairs() {
                 [ "$served" != "$wanted_key" ] || break
             fi
         done <"$pending/listens"
-        changed=$(stat -L -c %Y "$key" 2>/dev/null) || changed=
+        changed=$(changed_at "$key") || changed=
         since=$(apache_has_read "${changed:-0}")
         if [ -n "$wanted_key" ] && [ "$wanted_key" = "$served_key" ] && [ "$since" != unread ]; then
             continue # the pair that is in use
