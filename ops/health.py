@@ -61,6 +61,7 @@ class Health:
     crew: Crew
     ending: list[Ending]
     ending_seen: float
+    validated: PastRelease | None = None  # the last deploy that changed Apache's files, whose validation still holds
 
     @property
     def release_age(self) -> int | None:
@@ -99,6 +100,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             crew=workers.parse(host, answers["workers"]) if workers.program(host) else Crew(),
             ending=last.ending if last else certs.parse_endings(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
+            validated=releases.last_validated(past),
         )
 
 

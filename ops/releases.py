@@ -113,6 +113,13 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
     return [replace(release, current=release.name == current) for release in found]
 
 
+def last_validated(past: list[PastRelease]) -> PastRelease | None:
+    """The newest kept release, up to the running one, in which Apache's files were validated."""
+    current = next((number for number, release in enumerate(past) if release.current), -1)
+    kept = [release for release in past[: current + 1] if release.committed and release.facts.get("validation")]
+    return kept[-1] if kept else None
+
+
 def read_files(remote: Remote, name: str) -> list[RenderedFile]:
     """The files of release `name`, as they were. Raises HostError where the host has them no more."""
     host = remote.host
