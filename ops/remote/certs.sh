@@ -24,6 +24,9 @@ $real
     elif answer=$(openssl "$2" -in "$5" -noout "-$3" "-$4" -nameopt RFC2253 2>/dev/null); then
         say "ends $1 $5"
         printf '%s\n' "$answer" | sed -n -e 's/^notAfter=/date /p' -e 's/^nextUpdate=/date /p' -e "s/^$4= */name /p" >&3
+    elif [ "$2" = x509 ] && openssl crl -in "$5" -noout 2>/dev/null; then
+        told=${told%"$real
+"} # a list in a folder of certificates: it is looked at as one
     else
         say "broken $1 $5"
     fi
