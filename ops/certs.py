@@ -24,8 +24,8 @@ DAY = 86400
 class Ending:
     """One certificate or list: `days` left by the host's own clock, negative once it is over.
 
-    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told. `problem` is also what
-    is wrong although it holds: Apache serves, or goes by, another than the file holds.
+    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told. `problem` is also
+    what is wrong although it holds: Apache serves, or goes by, another than the file holds.
     """
 
     kind: str

@@ -85,6 +85,8 @@ def parse(answer: list[str]) -> Facts:
         if word == "fact":
             name, _, value = rest.partition(" ")
             values.setdefault(name, []).append(value)
+        elif word == "unvalidated":
+            values.setdefault(word, []).append(rest)
     return Facts(values)
 
 
@@ -127,8 +129,8 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
             yield Finding("sudo", WELL, f"{name}: {words}")
         elif granted == "password":
             advice = (
-                f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}. Where it is "
-                f"there already, root adds 'Defaults:{host.account} listpw=any': else sudo asks for a password to list it"
+                f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}. Where it "
+                f"is there, root adds 'Defaults:{host.account} listpw=any': sudo asks for a password to list it"
             )
             yield Finding("sudo", WRONG, f"{name} is not granted without a password: {words}{quoted}", advice)
         else:
@@ -159,9 +161,10 @@ def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
-    made, _, why = facts.one("temporary").partition(" ")
+    made, _space, why = facts.one("temporary").partition(" ")
     if made == "no":
-        yield Finding("temporary files", WRONG, f"none can be made: {why}", "root makes room in /tmp, or mends its mode")
+        advice = "root makes room in /tmp, or mends its mode"
+        yield Finding("temporary files", WRONG, f"none can be made: {why}", advice)
     elif made:
         yield Finding("temporary files", WELL, "one was made and removed")
 
@@ -246,16 +249,20 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
         advice = "a deploy of these files stops there, before anything changes; correct what it names"
         yield Finding("trial start", WRONG, f"Apache cannot use the wanted files: {said}", advice)
     elif not reached:
-        yield Finding("trial start", MIND, "not tried: there is no Apache here, or no file of it is wanted", "see above")
+        yield Finding(
+            "trial start", MIND, "not tried: there is no Apache here, or no file of it is wanted", "see above"
+        )
     elif not is_less(reached, minimum):
         reason = f"; deploy.validation is {minimum}: {host.deploy.validation_reason}" if minimum != LEVELS[-1] else ""
         yield Finding("trial start", WELL, f"{reached}: {MEANING[reached]}{reason}")
     else:
-        found = f"{reached}, and deploy.validation asks for {minimum}; in the way: {facts.one('obstacle') or 'unknown'}"
+        found = (
+            f"{reached}, and deploy.validation asks for {minimum}; in the way: {facts.one('obstacle') or 'unknown'}"
+        )
         advice = (
             "a deploy of Apache's files stops before anything changes. Where namespaces are off, root: sysctl -w "
-            "user.max_user_namespaces=15000 (Debian also kernel.unprivileged_userns_clone=1); where it cannot be had, set "
-            "deploy.validation and deploy.validation_reason"
+            "user.max_user_namespaces=15000 (Debian also kernel.unprivileged_userns_clone=1); where it cannot be "
+            "had, set deploy.validation and deploy.validation_reason"
         )
         yield Finding("trial start", WRONG, found, advice)
     for what in facts.values.get("unvalidated", []):
@@ -269,7 +276,9 @@ def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
         words = shlex.join(host.apache.reload or host.apache.restart)
         line = f"17 */6 * * * {words}"
         found = f"nobody has Apache read the lists in {host.apache.revocation_dir} again once they have changed"
-        yield Finding("revocation lists", MIND, found, f"a line of the account's crontab: {line} (docs/guide/certs.md)")
+        yield Finding(
+            "revocation lists", MIND, found, f"a line of the account's crontab: {line} (docs/guide/certs.md)"
+        )
     elif reloaded:
         yield Finding("revocation lists", WELL, f"Apache reads them again: {reloaded}")
 

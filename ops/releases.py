@@ -48,8 +48,8 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970; `validation`, the
-    level that Apache's files reached, where it had any. `proofs` says what was validated before it was live:
+    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970; `validation`,
+    the level that Apache's files reached, where it had any. `proofs` says what was validated before it was live:
     "trial-start Apache's new files"; `unvalidated` what was not.
     """
 

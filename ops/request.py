@@ -57,7 +57,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
 
 
 def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
-    """What a trial start of Apache needs to know, for one without a deploy; `files` are all that the host shall have."""
+    """What a trial start of Apache needs to know, without a deploy; `files` are all that the host shall have."""
     for file in files:
         if file.service == "apache":
             yield f"file {file.mode} - {file.digest} {file.path}"

@@ -19,7 +19,10 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
 RUN_BY = {"log_reader.py": "host_python -"}  # all else is the products' Python's
-JOINED = {"log_reader.py": ("log_zones.py", "log_times.py", "log_files.py", "log_bundle.py"), "workers.py": ("log_zones.py",)}  # before it, as one program
+JOINED = {
+    "log_reader.py": ("log_zones.py", "log_times.py", "log_files.py", "log_bundle.py"),
+    "workers.py": ("log_zones.py",),
+}  # before it, as one program
 
 
 @cache

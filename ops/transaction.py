@@ -69,7 +69,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
     if _interrupted.is_set():
         raise HostError(host.name, "not begun: you interrupted", left="everything", outcome="not tried")
     account = _Account(host, tell)
-    doors = _trial_of_doors(plan, release, tell)
+    doors = _trial_of_doors(plan, release)
     dialogue = remote.start("transaction", [*request_lines(plan, release, doors), *remote.password_lines(), "end"])
     _under_way.add(dialogue)
     try:
@@ -94,7 +94,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
     return Outcome(release.name, account.programs, account.proofs, account.unvalidated)
 
 
-def _trial_of_doors(plan: Plan, release: Release, tell: Callable[[str], None]) -> list[str]:
+def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
     """The request's lines for it. The way back is not barred by questions that its own deploy has answered."""
     if not plan.apache or release.purpose != "deploy":
         return []
@@ -236,8 +236,8 @@ def _not_validated(account: _Account) -> HostError:
     reasons = re.findall(r"^in the way: (.*)$", account.evidence, re.MULTILINE)
     return HostError(
         host.name,
-        f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks for "
-        f"{minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
+        f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks "
+        f"for {minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
         left="everything: nothing had been changed",
         next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
         "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",

@@ -1,7 +1,7 @@
 """How far Apache's files are validated before they are live: the levels, in their order.
 
-How far a host allows is found by trying it (`ops/remote/prove.sh`); `deploy.validation` is the least that a deploy must
-reach there.
+How far a host allows is found by trying it (`ops/remote/prove.sh`); `deploy.validation` is the least that a deploy
+must reach there.
 """
 
 LEVELS = ("none", "configtest", "trial-start", "identity-probe")  # ops/remote/prove.sh has the same order

@@ -11,18 +11,16 @@ from tasks._verb import chosen, verb
 
 @verb(
     help={
-        "unvalidated": "Deploy although the host validates less than deploy.validation asks for; the release records it.",
+        "unvalidated": "Deploy although the host validates less than deploy.validation; the release records it.",
         **ROLLING_HELP,
     }
 )
-def deploy(
-    context: Any, yes: bool = False, force: bool = False, parallel: int = 1, unvalidated: bool = False
-) -> int:
+def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int = 1, unvalidated: bool = False) -> int:
     """Bring a host to what the inventory and the templates say; a second run changes nothing.
 
-    Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only what
-    changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure stops
-    the rest. Without -H: the default host of the inventory.
+    Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only
+    what changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure
+    stops the rest. Without -H: the default host of the inventory.
     """
     hosts = chosen(everywhere=False)
     with Lines(context.config, ahead=hosts[:1]) as lines:

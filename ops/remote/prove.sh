@@ -205,7 +205,7 @@ validate_apache() {
         -keyout "$pending/trial.key" -out "$pending/trial.pem" 2>/dev/null
     lay_out staged
     if try_apache "$trial_as_account"; then
-        reached=trial-start
+        reached='trial-start'
         check_closed_pairs
         probe_identity
         return

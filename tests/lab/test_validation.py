@@ -130,7 +130,9 @@ def test_an_old_unshare_is_no_hindrance(deployed: Site, tmp_path: Path) -> None:
     """util-linux before 2.36, as on EL8, knows no --map-user; newer ones write it otherwise in their help."""
     shim = """mv /usr/bin/unshare /usr/bin/unshare.real; cat >/usr/bin/unshare <<'END_OF_FILE'
 #!/bin/sh
-for word; do case $word in --map-user* | --map-group* | --help) echo "unshare: unrecognized option '$word'" >&2; exit 1 ;; esac; done
+for word; do
+    case $word in --map-user* | --map-group* | --help) echo "unshare: unrecognized option" >&2; exit 1 ;; esac
+done
 exec /usr/bin/unshare.real "$@"
 END_OF_FILE
 chmod 755 /usr/bin/unshare"""
@@ -160,7 +162,7 @@ def test_what_the_trial_leaves_out_is_named_in_the_record(deployed: Site, tmp_pa
 def test_a_port_of_another_daemon_is_found_before_anything_changes(deployed: Site, tmp_path: Path) -> None:
     before = state(deployed)
     listens = "import socket, time; server = socket.create_server(('', 9443)); time.sleep(300)"
-    deployed.root(f"setsid runuser -u apache -- python3 -c \"{listens}\" >/dev/null 2>&1 &")
+    deployed.root(f'setsid runuser -u apache -- python3 -c "{listens}" >/dev/null 2>&1 &')
     until(lambda: ":9443 " in deployed.root("ss -ltn"), 10, "somebody listens")
     try:
         inventory = changed(deployed, tmp_path, ("[defaults.apache]", "[defaults.apache]\ncert_port = 9443"), depth=8)
@@ -177,7 +179,8 @@ def another_certificate(deployed: Site) -> Iterator[Site]:
     """The host's certificate replaced by one that has another key; the key, which root alone reads, stays."""
     place = "/etc/grid-security"
     does = f"""cp -p {place}/hostcert.pem /root/hostcert.pem; sleep 1
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 99 -subj /CN=other -keyout /root/other.key -out {place}/hostcert.pem 2>/dev/null"""
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 99 -subj /CN=other \
+    -keyout /root/other.key -out {place}/hostcert.pem 2>/dev/null"""
     with on_host(deployed, does, f"cp -p /root/hostcert.pem {place}/hostcert.pem; service httpd graceful; sleep 1"):
         yield deployed
 
