@@ -10,13 +10,14 @@ from ops.connection import Remote
 from ops.drift import Drift, find_drift
 from ops.errors import HostError, read_answer
 from ops.files import RenderedFile
+from ops.line_reader import Limits
 from ops.programs import Report
 from ops.releases import PastRelease
 from ops.schema import Host
 from ops.snapshot import Snapshot
 from ops.workers import Crew
 
-ANSWER_LIMIT = 20.0  # seconds without a word from the host
+ANSWER = Limits(silence=20.0, seconds=60.0)  # one slow host must not keep the others from the screen for long
 CERTIFICATES_EVERY = 600.0  # seconds
 
 
@@ -87,7 +88,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
     if last is None:
         asked["certs"] = certs.request(host)
     asked["programs"] = programs.request(host, "states")
-    answers = remote.ask_together(asked, ANSWER_LIMIT)
+    answers = remote.ask_together(asked, ANSWER)
     with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
         past = releases.parse_releases(answers["releases"])

@@ -65,7 +65,10 @@ def test_the_deploy_says_how_far_it_validated(deployed: Site, tmp_path: Path) ->
 
 def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chmod 700 /usr/bin/unshare")
-    lower = "[defaults.ssh]", '[defaults.deploy]\nvalidation = "configtest"\nvalidation_reason = "x"\n\n[defaults.ssh]'
+    lower = (
+        "[defaults.ssh]",
+        '[defaults.deploy]\nvalidation = "configtest"\nvalidation_reason = "x"\n\n[defaults.ssh]',
+    )
     try:
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, lower))
         assert (said.code, "validated (configtest)" in said.out) == (0, True), said.all

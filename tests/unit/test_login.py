@@ -15,6 +15,7 @@ import pytest
 from ops import login
 from ops.connection import Dialogue, connect
 from ops.errors import BadInput, Unreachable
+from ops.line_reader import Limits
 from ops.login import log_in, way_to
 from ops.trust import UnknownHostKey
 from tests.unit.hosts import host
@@ -216,7 +217,7 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
         with connect(one, config) as remote:
             assert remote.connection.transport.is_authenticated()
             with pytest.raises(Unreachable, match=r"it said nothing for 0\.2 seconds"):
-                remote.ask_together({"probe": []}, 0.2)
+                remote.ask_together({"probe": []}, Limits(silence=0.2))
         known.write_text(f"[{address}]:{port} {key.get_name()} {key.get_base64()}\n")
         with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
             pass
@@ -232,6 +233,11 @@ class Channel:
 
     def recv(self, _: int) -> bytes:
         return self.sent.pop(0)
+
+    def recv_stderr_ready(self) -> bool:
+        return False
+
+    def settimeout(self, _: float) -> None: ...
 
 
 def test_a_login_shell_may_greet_without_ending_its_line() -> None:
