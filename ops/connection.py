@@ -151,7 +151,10 @@ class Remote:
         return self.ask_together({name: request})[name]
 
     def ask_together(self, requests: Mapping[str, Iterable[str]], limits: Limits = ANSWER) -> dict[str, list[str]]:
-        """The same for several scripts in one command: name to request, name to answer, empty where one said nothing."""
+        """The same for several scripts in one command: name to request, name to answer.
+
+        The answer of one that said nothing is empty.
+        """
         name, *others = requests
         dialogue = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
         dialogue.limit(limits)

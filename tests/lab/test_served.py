@@ -1,6 +1,9 @@
 """What is served counts, and not what lies on disk or what the kernel accepts."""
 
 import json
+import socket
+import ssl
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -92,3 +95,23 @@ def test_a_host_where_no_temporary_file_can_be_made_is_said_so(deployed: Site) -
         assert [one["level"] for one in findings(deployed, "temporary files")] == ["wrong"]
     finally:
         deployed.root("chmod 1777 /tmp")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_session_is_resumed_for_it_would_outlive_its_certificate(deployed: Site, version: ssl.TLSVersion) -> None:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    made.minimum_version = made.maximum_version = version
+    folder = deployed.lab.certificates
+    made.load_cert_chain(folder / "jdoe.pem", folder / "jdoe.key")
+    session = None
+    for _ in range(3):
+        time.sleep(2.1 if version == ssl.TLSVersion.TLSv1_2 else 0)  # there a second is allowed
+        with socket.create_connection((deployed.address(), 8443), 10) as plain:
+            with made.wrap_socket(plain, session=session) as tls:
+                tls.sendall(b"GET /poms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert tls.recv(12) == b"HTTP/1.1 200"
+                while tls.recv(65536):
+                    pass
+                assert not tls.session_reused
+                session = tls.session

@@ -1,4 +1,4 @@
-"""A deploy cannot leave a real host half-done: it is validated first, and put back whatever happens to the operator."""
+"""A deploy cannot leave a real host half-done: it is validated first, and undone whatever happens to the operator."""
 
 import json
 import os
