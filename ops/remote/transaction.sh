@@ -224,7 +224,7 @@ file_away() { # how it went, and what was there before, as a release
     finish_link
     rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/trial.* "$folder"/door*
     rm -f "$folder"/listen.* "$folder"/obstacle "$folder"/mapped "$folder"/minimum "$folder"/waived "$folder"/no_probe
-    rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
+    rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/swapped" "$folder/word" "$folder/heard" "$folder/said"
 }
 
 finish_link() { # the release that was recorded last is the running one
@@ -346,6 +346,7 @@ note_what_is_owed() { # on disk before the first file changes
     cp "$state_dir/owed" "$pending/owed.before"
     cp "$pending/reloads" "$pending/owed"
     mv "$pending/owed" "$state_dir/owed"
+    : >"$pending/swapped"
     : >"$pending/swapping"
     sync
 }
