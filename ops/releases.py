@@ -61,6 +61,12 @@ class PastRelease:
     unvalidated: list[str] = field(default_factory=list)
 
     @property
+    def sequence(self) -> int:
+        """Its number on the host: which came after which, whatever the clocks said; 0 where there is none."""
+        number = self.facts.get("sequence", "")
+        return int(number) if number.isdecimal() and len(number) < 10 else 0
+
+    @property
     def committed(self) -> bool:
         """Whether it was kept."""
         return self.facts.get("ended") == "committed"
@@ -110,7 +116,8 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
                 found[-1].facts[key] = text
         elif kind == "current":
             current = value
-    return [replace(release, current=release.name == current) for release in found]
+    named = [replace(release, current=release.name == current) for release in found]
+    return sorted(named, key=lambda release: release.sequence)  # those of an older version, by name, come first
 
 
 def last_validated(past: list[PastRelease]) -> PastRelease | None:

@@ -124,6 +124,7 @@ class _Account:
     proofs: list[str] = field(default_factory=list)
     unvalidated: list[str] = field(default_factory=list)
     insufficient: str = ""
+    not_back: str = ""
     failure: str = ""
     evidence: str = ""
     step: str = ""
@@ -147,6 +148,8 @@ class _Account:
             self.tell(_step(value))
         elif kind == "note":
             self.tell(value)
+            if value.startswith("could not be put back"):
+                self.not_back = value
         elif kind == "proof":
             level, _, what = value.partition(" ")
             self.proofs.append(f"validated ({level}): {what}")
@@ -212,6 +215,10 @@ def _failed(account: _Account, stderr: str) -> HostError:
             "the files that were there are back, but not all is as it was (see above): see fab status",
             "rolled back, but not all is as it was",
         ),
+        "broken": (
+            f"NOT everything: {account.not_back or 'a file could not be restored'}",
+            "NOT rolled back: a file could not be restored",
+        ),
     }.get(
         account.ended,
         ("UNKNOWN: the next deploy puts back what this one kept, before it does anything else", "UNKNOWN"),
@@ -220,13 +227,17 @@ def _failed(account: _Account, stderr: str) -> HostError:
         left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
     if account.insufficient:
         return _not_validated(account)
-    failure = account.failure or stderr or "the host ended the transaction without a word"
+    next_step = "mend what it names, then deploy again"
+    if account.ended == "broken":
+        host = account.host
+        next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
+    failure = account.failure or account.not_back or stderr or "the host ended the transaction without a word"
     said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if account.evidence else ""
     return HostError(
         account.host.name,
         f"{failure}{said}",
         left=left,
-        next_step="mend what it names, then deploy again",
+        next_step=next_step,
         outcome=outcome,
     )
 

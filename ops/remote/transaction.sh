@@ -213,7 +213,11 @@ give_up() { # the same once something has changed
     exit 1
 }
 
-note_end() { printf 'ended %s\nat %s\n' "$1" "$(date +%s)" >>"$pending/meta"; }
+# The number says which release came after which, whatever the clocks of operators and host said.
+note_end() {
+    last=$(cat "$state_dir"/releases/*/meta 2>/dev/null | sed -n 's/^sequence //p' | sort -n | tail -n 1)
+    printf 'ended %s\nat %s\nsequence %s\n' "$1" "$(date +%s)" "$((${last:-0} + 1))" >>"$pending/meta"
+}
 
 file_away() { # how it went, and what was there before, as a release
     mkdir -p "$state_dir/releases"
@@ -270,8 +274,11 @@ keep_content() { # of $path, as it was deployed with $digest
 
 prune() { # the oldest releases beyond $keep, but never the running one, and contents that no release names
     running=$(basename "$(readlink "$state_dir/current")")
-    find "$state_dir/releases" -mindepth 1 -maxdepth 1 -type d | sed 's|.*/||' | sort -r | tail -n "+$((keep + 1))" |
-        while IFS= read -r name; do
+    for folder in "$state_dir"/releases/*/; do
+        number=$(sed -n 's/^sequence //p' "$folder/meta" 2>/dev/null | tail -n 1)
+        printf '%s %s\n' "${number:-0}" "$(basename "$folder")"
+    done | sort -k 1,1nr -k 2r | tail -n "+$((keep + 1))" |
+        while read -r _ name; do
             [ "$name" = "$running" ] || rm -rf "$state_dir/releases/$name"
         done
     cat "$state_dir"/releases/*/manifest | cut -d ' ' -f 1 | sort -u >"$state_dir/objects.named"
