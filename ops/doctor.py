@@ -266,7 +266,9 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
         )
         yield Finding("trial start", WRONG, found, advice)
     for what in facts.values.get("unvalidated", []):
-        yield Finding("trial start", MIND, f"cannot be validated: {what}", "compare the two yourself, as root")
+        yield Finding(
+            "trial start", MIND, f"cannot be validated: {what}", "docs/guide/validation.md says what that means"
+        )
 
 
 def _lists(host: Host, facts: Facts) -> Iterator[Finding]:

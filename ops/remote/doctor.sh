@@ -182,7 +182,8 @@ while IFS= read -r line; do
         ;;
     "lists "*) lists=$value ;;
     "reload_words "*) reload_words=$value ;;
-    "configtest "* | "apache_root "* | "apache_run "* | "apache_logs "* | "no_probe "*)
+    "configtest "* | "apache_root "* | "apache_run "* | "apache_logs "* | "no_probe "* | \
+        "door_issuer "*)
         printf '%s\n' "$value" >>"$pending/${line%% *}"
         ;;
     "file "*)

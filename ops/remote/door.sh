@@ -12,6 +12,29 @@ echo "this host has no Python of its own to ask with"
 exit 4
 '
 
+# Does the host trust a CA that is none of those in $pending/door_issuer, nor stands above one? What it issues under
+# their names is believed where certificates may come from below a CA. Source: openssl's names of files, HASH.N.
+trusts_another_ca() {
+    for conf in "$pending"/folder.*/*.conf; do
+        named sslcacertificatepath "$conf"
+    done | sort -u | while IFS= read -r folder; do
+        case $folder in /*) ;; *) folder=$apache_root/$folder ;; esac
+        for file in "$folder"/*.[0-9]; do
+            openssl x509 -in "$file" -noout -subject -issuer -nameopt RFC2253 2>/dev/null | sed 's/^[a-z]*= *//' | paste - - || :
+        done
+    done | awk -F '\t' '
+        FILENAME != "-" { good[$0] = 1; next }
+        { above[$1] = $2 }
+        END {
+            do {
+                more = 0
+                for (name in above) if (good[name] && !good[above[name]]) { good[above[name]] = 1; more = 1 }
+            } while (more)
+            for (name in above) if (!good[name]) other = 1
+            exit !other
+        }' "$pending/door_issuer" -
+}
+
 # The folder of CAs for the trial, and what it covers: wherever the configuration looks for CAs and lists, it finds these.
 lay_out_door() {
     rm -rf "$pending/door.cas"
@@ -28,6 +51,8 @@ lay_out_door() {
         printf 'door %s\n' "$apache_root/conf.d" >>"$pending/folders"
         cp -RL "$apache_root/conf.d" "$pending/folder.door"
     fi
+    rm -f "$pending/door.others"
+    if trusts_another_ca; then : >"$pending/door.others"; fi
     : >"$pending/door.covers"
     for conf in "$pending"/folder.*/*.conf; do
         cover door.cas sslcacertificatepath
@@ -69,6 +94,9 @@ probe_identity() { # fails where the new files are at fault; else it sets $reach
     0)
         reached=identity-probe
         say "probed $(cat "$pending/door.asked")"
+        while IFS= read -r question; do
+            unvalidated "identity: not asked: $question. This host trusts no other CA; with one more, it would let in as anybody"
+        done <"$pending/door.left_out"
         ;;
     3)
         echo "The new files would open the door (GOT IN, above)."

@@ -75,7 +75,7 @@ read_request() {
         limit) limit=$value ;;
         keep) keep=$value ;;
         meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs | minimum | \
-            no_probe | waived)
+            no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$incoming/directories" ;;

@@ -107,11 +107,11 @@ def test_no_session_is_resumed_for_it_would_outlive_its_certificate(deployed: Si
     session = None
     for _ in range(3):
         time.sleep(2.1 if version == ssl.TLSVersion.TLSv1_2 else 0)  # there a second is allowed
-        with socket.create_connection((deployed.address(), 8443), 10) as plain:
-            with made.wrap_socket(plain, session=session) as tls:
-                tls.sendall(b"GET /poms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                assert tls.recv(12) == b"HTTP/1.1 200"
-                while tls.recv(65536):
-                    pass
-                assert not tls.session_reused
-                session = tls.session
+        plain = socket.create_connection((deployed.address(), 8443), 10)
+        with made.wrap_socket(plain, session=session) as tls:
+            tls.sendall(b"GET /poms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert tls.recv(12) == b"HTTP/1.1 200"
+            while tls.recv(65536):
+                pass
+            assert not tls.session_reused
+            session = tls.session

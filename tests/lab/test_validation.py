@@ -207,3 +207,18 @@ def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) ->
             pass
         seen = json.loads(deployed.fab("-H", HOST, "status", "--json").out)[HOST]
         assert seen["ports"] == {"443": False, "8443": False}
+
+
+def test_a_depth_at_which_another_ca_would_let_in_as_anybody_is_refused(deployed: Site, tmp_path: Path) -> None:
+    """The other CA may issue one of the users' CA's name; where it is not there, the question is said to be left out."""
+    said = deployed.fab("deploy", "--yes", inventory=changed(deployed, tmp_path, depth=2))
+    assert said.code == 0, said.all
+    assert any("CA below another" in what for what in last_release(deployed)["unvalidated"])
+    cas = "/etc/httpd/TrustedCAs"
+    does = f"""openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 9 -subj /CN=Second \\
+    -keyout /dev/null -out {cas}/second.pem 2>/dev/null; openssl rehash {cas}"""
+    with on_host(deployed, does, f"rm {cas}/second.pem; openssl rehash {cas}"):
+        before = state(deployed)
+        said = deployed.fab("deploy", "--yes", inventory=changed(deployed, tmp_path, depth=3))
+        assert refused(said, before, state(deployed)), said.all
+        assert "GOT IN" in said.err

@@ -1,4 +1,4 @@
-"""No hand edit is lost: neither while files are validated, nor once they are in place, nor after a deploy that died."""
+"""No hand edit is lost: not while files are validated, not once they are in place, not by a recovery."""
 
 from pathlib import Path
 
