@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ops.connection import Lines
 from ops.schema import Host
+from ops.ssh_query import ask_ahead
 from tasks._look import rendered
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, verb
@@ -23,6 +23,9 @@ def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int =
     stops the rest. Without -H: the default host of the inventory.
     """
     hosts = chosen(everywhere=False)
+    ask_ahead(context.config, hosts)
+    from ops.connection import Lines  # takes as long to load as ssh to answer
+
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened

@@ -110,7 +110,12 @@ def _row(release: PastRelease) -> tuple[str, ...]:
 
 
 def _short(who: str) -> str:
-    """`who` for a table: the comment of a key says who it is, the beginning of its fingerprint which one."""
+    """`who` for a table: the comment of a key says who it is, the beginning of its fingerprint which one.
+
+    A certificate's key id says it all.
+    """
     kind, _, rest = who.partition(" ")
+    if kind == "certificate":
+        return who.rpartition(" (")[0] or who
     fingerprint, _, comment = rest.partition(" ")
     return f"key {fingerprint[:19]}… {comment}".rstrip() if kind == "key" else who
