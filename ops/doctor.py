@@ -266,9 +266,7 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
         )
         yield Finding("trial start", WRONG, found, advice)
     for what in facts.values.get("unvalidated", []):
-        yield Finding(
-            "trial start", MIND, f"cannot be validated: {what}", "docs/guide/validation.md says what that means"
-        )
+        yield Finding("trial start", MIND, f"cannot be validated: {what}", "see docs/guide/validation.md")
 
 
 def _lists(host: Host, facts: Facts) -> Iterator[Finding]:

@@ -210,7 +210,7 @@ def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) ->
 
 
 def test_a_depth_at_which_another_ca_would_let_in_as_anybody_is_refused(deployed: Site, tmp_path: Path) -> None:
-    """The other CA may issue one of the users' CA's name; where it is not there, the question is said to be left out."""
+    """The other CA may issue one of the users' CA's name; where there is none, the question is named as left out."""
     said = deployed.fab("deploy", "--yes", inventory=changed(deployed, tmp_path, depth=2))
     assert said.code == 0, said.all
     assert any("CA below another" in what for what in last_release(deployed)["unvalidated"])
