@@ -207,7 +207,7 @@ prove_uwsgi() {
         --workers 1 --threads 2 --need-app --die-on-term --pidfile "$pending/trial.pid" </dev/null &
     trial=$!
     answered=yes
-    ask_app "$pending/trial.sock" "$(sed -n 2p "$pending/app")" 60 "$trial" || answered=
+    ask_app "$app" "$pending/trial.sock" 60 "$trial" || answered=
     if [ -s "$pending/trial.pid" ]; then kill -TERM "$(cat "$pending/trial.pid")" 2>/dev/null || :; fi
     wait "$trial" || :
     rm -f "$pending"/trial.*

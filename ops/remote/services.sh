@@ -33,7 +33,6 @@ reload_one() {
     program-*)
         journal "reload-$name"
         if [ "$how" = graceful ]; then
-            app=$pending/app
             reload_gracefully "$name"
         else
             ask_supervisord "$how" "$name"
@@ -82,10 +81,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
     esac
 }
 
-app_answers() { # within $1 seconds
-    { IFS= read -r listen && IFS= read -r path; } <"$pending/app"
-    ask_app "$listen" "$path" "$1"
-}
+app_answers() { ask_app "$app" "$(app_value listen)" "$1"; } # within $1 seconds
 
 look_after() {
     first=

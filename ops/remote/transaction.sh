@@ -9,7 +9,7 @@
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "app WORD" five times (uwsgi.sh); "app_access ACCOUNT", which
+#   "apache_root PATH", "apache_run", "apache_logs"; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
 #   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
@@ -139,7 +139,9 @@ recover() { # from a deploy that was killed after its first file changed
     end_beside # it serves what is put back now
     find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
-        pending=$state_dir/pending
+        pending=$state_dir/pending app=$state_dir/pending/app
+        # An earlier version of this gave the values no names: then what is asked for now is what is meant.
+        if [ -e "$app" ] && ! grep -q '^listen ' "$app"; then app=$incoming/app; fi
         exec 2>>"$pending/log" >&2
         rm -f "$pending/reserve"
         journal recover || :
@@ -363,14 +365,14 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
-incoming='' pending='' by='' limit=60 keep=20 sudo_password='' listener=''
+incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
 read_request
 exec 4<&0 </dev/null
 take_lock "$by"
 trap ended EXIT
 recover
 mv "$incoming" "$state_dir/pending"
-pending=$state_dir/pending
+pending=$state_dir/pending app=$state_dir/pending/app
 exec 2>>"$pending/log" >&2
 listen
 
