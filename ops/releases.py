@@ -48,7 +48,8 @@ class PastRelease:
     """One deploy as the host remembers it.
 
     `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says
-    how far what was proven before it was live: "started Apache as it would be".
+    how far what was proven before it was live: "started Apache as it would be". `removed` is what it took away that
+    nobody had in a file any more: "program NAME", "port NUMBER", "virtual host NAME:PORT".
     """
 
     name: str
@@ -56,6 +57,7 @@ class PastRelease:
     facts: dict[str, str]
     changed: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
 
     @property
     def committed(self) -> bool:
@@ -100,8 +102,9 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
             found.append(PastRelease(value, False, {}))
         elif kind == "meta":
             key, _, text = value.partition(" ")
-            if key in ("changed", "proof"):
-                (found[-1].changed if key == "changed" else found[-1].proofs).append(text)
+            listed = {"changed": found[-1].changed, "proof": found[-1].proofs, "removed": found[-1].removed}
+            if key in listed:
+                listed[key].append(text)
             elif key != "secret":
                 found[-1].facts[key] = text
         elif kind == "current":

@@ -10,6 +10,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
         *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
     "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
+    "probe": ("ask_programs.py",),
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }

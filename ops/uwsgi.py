@@ -72,10 +72,14 @@ def reload_in_words(workers: int, memory: tuple[int, int] | None) -> str:
     return f"{words} ({room} workers, up to {room * each // 1024} MB for it; {free // 1024} MB are free)"
 
 
-def _sockets(ini: str) -> list[tuple[str, str]]:
+def pairs_of(ini: str) -> list[tuple[str, str]]:
+    """The options of a uWSGI file as they stand there: key and text."""
     lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
-    pairs = [(key.strip(), value.strip()) for key, _, value in lines]
-    return [pair for pair in pairs if SOCKETS.fullmatch(pair[0])]
+    return [(key.strip(), value.strip()) for key, equals, value in lines if equals]
+
+
+def _sockets(ini: str) -> list[tuple[str, str]]:
+    return [pair for pair in pairs_of(ini) if SOCKETS.fullmatch(pair[0])]
 
 
 def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:

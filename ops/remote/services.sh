@@ -15,7 +15,11 @@ reload_one() {
         ;;
     supervisord-apply)
         journal apply-programs
-        ask_supervisord apply
+        set --
+        if [ -e "$pending/apply" ]; then
+            while IFS= read -r group; do set -- "$@" "$group"; done <"$pending/apply"
+        fi
+        ask_supervisord apply "$@"
         ;;
     supervisord-restart)
         journal restart-supervisord

@@ -8,7 +8,7 @@
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
-#   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
+#   "reload program HOW NAME"; "apply GROUP" ... of programs, those alone that "supervisord apply" takes up; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
 #   "apache_root PATH", "apache_run", "apache_logs"; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
 #   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
@@ -73,7 +73,7 @@ read_request() {
         activate) activate=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs)
+        meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$incoming/directories" ;;

@@ -1,4 +1,4 @@
-"""The question to the app, as it is asked by deploys: POMS answers 500 to nobody, and 200 to a user that it is told."""
+"""The question to the app, as deploys ask it: POMS answers 500 to nobody, and 200 to a user that it is told."""
 
 from collections.abc import Iterator
 from pathlib import Path
