@@ -117,7 +117,7 @@ class Plan:
         }
         listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
-        listed += [f"removed: {removal.describe()}" for removal in self.removals]
+        listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
 

@@ -17,6 +17,7 @@ from ops.schema import Host
 
 Settings = dict[str, Any]
 Reader = Callable[[str], object]
+MOST_PROCESSES = 10_000  # of one section; a file that says more is not read as one
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 _SIZES = {"kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _SIGNALS = {"1": "HUP", "2": "INT", "3": "QUIT", "9": "KILL", "10": "USR1", "12": "USR2", "15": "TERM"}  # Linux
@@ -125,6 +126,8 @@ def _program(section: str, values: Mapping[str, str], group: str, host: Host) ->
 def _processes(section: str, values: Mapping[str, str], group: str, host: Host) -> set[str]:
     """The names of the processes of one section, as supervisord tells them."""
     first, count = int(values.get("numprocs_start", "0")), int(values.get("numprocs", "1"))
+    if count > MOST_PROCESSES:
+        raise ValueError("more processes than any host has")
     known = _known(host) | {"program_name": section.partition(":")[2].strip(), "group_name": group}
     template = values.get("process_name", "%(program_name)s")
     names = [_expand(template, known | {"process_num": first + n, "numprocs": count}) for n in range(count)]
@@ -140,6 +143,8 @@ def _known(host: Host) -> dict[str, object]:
 
 def _expand(text: str, known: Mapping[str, object], times: int = 1) -> str:
     """As supervisord does; a text that cannot be expanded here stays as it is."""
+    if re.search(r"%\([^)]*\)[^a-zA-Z%]*[0-9]{4}", text):
+        return text  # a width that nobody means, and that would take much memory
     for _ in range(times):
         try:
             text = text % _Known(known)

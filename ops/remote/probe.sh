@@ -46,7 +46,7 @@ END
             changes=yes
             say "content $(base64 <"$path" | tr -d '\n')"
             differs=yes
-            note_conf
+            case $wanted in -*) ;; *) note_conf ;; esac
         fi
         digests=${digests#*"$newline"} modes=${modes#*"$newline"} wanted=${wanted#*"$newline"}
     done
