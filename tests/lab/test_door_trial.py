@@ -23,7 +23,7 @@ OPENED = {
         "a certificate of its own and false headers: GOT IN, and the app was told X-Shib-Email: intruder",
     ),
     "a header of the server's own name is let through": (
-        (VHOST, "in host.identity.dropped_headers %}", 'in host.identity.dropped_headers if name != "Remote-Addr" %}'),
+        (VHOST, "identity.dropped_headers %}", 'identity.dropped_headers if name != "Remote-Addr" %}'),
         "a certificate of its own and false headers: GOT IN, and the app was told Remote-Addr: intruder",
     ),
     "any CA will do": (
