@@ -249,9 +249,15 @@ def _variable_rules(name: str) -> Iterator[str]:
 
 
 # uWSGI's short options: what each stands for, where that matters here, and which ones take a value.
-_SHORT = {"s": "http-socket", "S": "set", "d": "daemonize", "x": "xml", "y": "yaml", "j": "json", "C": "chmod-socket"}
-_SHORT_SWITCHES = {"a": "abstract-socket", "h": "help"}
-_SHORT_WITH_VALUE = "ACHJOQRSbdjlpstvwxyz"
+_SHORT = {"s": "http-socket", "S": "set", "d": "daemonize", "x": "xml", "y": "yaml", "j": "json"}
+_SHORT_SWITCHES = {"a": "abstract-socket", "h": "help", "C": "chmod-socket"}
+_SHORT_WITH_VALUE = "AHJOQRSbdjlpstvwxyz"
+# Long ones whose value stands behind a "=" or nowhere (optional_argument in uWSGI's tables); the next word is none.
+_VALUE_OPTIONAL = re.compile(
+    r"chmod(-socket)?|snmp|exit|ksm|mule(-msg-size)?|need-app|check-cache|end-?(if|for)|log-?date|log-prefix|log-syslog"
+    r"|(fastrouter|http|rawrouter|sslrouter)-use-(cache|socket)|http-(enable-proxy-protocol|keepalive|manage-expect)"
+    r"|(pl|py|rb)shell(-oneshot)?|ssl-sessions?-use-cache|ssl-verify-depth|tuntap-use-credentials|zabbix-template"
+)
 
 
 def _on_command_line(command: str) -> Iterator[tuple[str, UwsgiValue]]:
@@ -260,13 +266,32 @@ def _on_command_line(command: str) -> Iterator[tuple[str, UwsgiValue]]:
         words = shlex.split(command)[1:]
     except ValueError:  # of which its own rule tells
         return
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    while words:
+        word = words.pop(0)
         if word.startswith("--"):
             given, equals, value = word[2:].partition("=")
-            for option in _meant(given):
-                yield option, value if equals else following
+            options = _meant(given)
+            if not equals and words and any(_takes_next(option) for option in options):
+                value = words.pop(0)
+            yield from ((option, value) for option in options)
         elif word.startswith("-"):
-            yield from _short(word[1:], following)
+            letters, value = _cluster(word[1:])
+            if letters and letters[-1] in _SHORT_WITH_VALUE and not value and words:
+                value = words.pop(0)
+            yield from ((_SHORT[letter], value) for letter in letters if letter in _SHORT)
+            yield from ((_SHORT_SWITCHES[letter], value) for letter in letters if letter in _SHORT_SWITCHES)
+
+
+def _takes_next(option: str) -> bool:
+    return not known_options().get(option) and not _VALUE_OPTIONAL.fullmatch(option)
+
+
+def _cluster(letters: str) -> tuple[str, str]:
+    """Short options in one word up to the first that takes a value, and the value that follows it there."""
+    for at, letter in enumerate(letters):
+        if letter in _SHORT_WITH_VALUE or letter == "C":
+            return letters[: at + 1], letters[at + 1 :]
+    return letters, ""
 
 
 def _meant(given: str) -> list[str]:
@@ -275,13 +300,3 @@ def _meant(given: str) -> list[str]:
     if given in known or not given:
         return [given]
     return list(dict.fromkeys(name for name in known if name.startswith(given))) or [given]
-
-
-def _short(letters: str, following: str) -> Iterator[tuple[str, UwsgiValue]]:
-    for at, letter in enumerate(letters):
-        if letter in _SHORT_WITH_VALUE:
-            if letter in _SHORT:
-                yield _SHORT[letter], letters[at + 1 :] or following
-            return
-        if letter in _SHORT_SWITCHES:
-            yield _SHORT_SWITCHES[letter], True
