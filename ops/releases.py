@@ -50,7 +50,8 @@ class PastRelease:
 
     `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970; `validation`,
     the level that Apache's files reached, where it had any. `proofs` says what was validated before it was live:
-    "trial-start Apache's new files"; `unvalidated` what was not.
+    "trial-start Apache's new files"; `unvalidated` what was not. `removed` is what it took away that nobody had in a
+    file any more: "program NAME", "port NUMBER", "virtual host NAME:PORT".
     """
 
     name: str
@@ -59,6 +60,7 @@ class PastRelease:
     changed: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     unvalidated: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
 
     @property
     def sequence(self) -> int:
@@ -109,7 +111,9 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
             found.append(PastRelease(value, False, {}))
         elif kind == "meta":
             key, _, text = value.partition(" ")
-            lists = {"changed": found[-1].changed, "proof": found[-1].proofs, "unvalidated": found[-1].unvalidated}
+            last = found[-1]
+            lists = {"changed": last.changed, "proof": last.proofs, "removed": last.removed}
+            lists["unvalidated"] = last.unvalidated
             if key in lists:
                 lists[key].append(text)
             elif key != "secret":

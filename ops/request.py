@@ -42,6 +42,8 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
         if change.wanted.hiding:  # where, and not what
             yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
+    yield from (f"apply {group}" for group in plan.applied)
+    yield from (f"meta removed {removal.kind} {removal.name}" for removal in plan.removals)
     yield from (f"log_file {path}" for path in _log_files(host))
     yield from apache_lines(host, plan.apache)
     yield f"listens {host.apache.port}"

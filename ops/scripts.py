@@ -14,6 +14,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     "apache": ("apache_facts.sh",),
     "health": ("apache_facts.sh",),
     "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
+    "probe": ("ask_programs.py",),
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }

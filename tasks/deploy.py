@@ -15,7 +15,14 @@ from tasks._verb import chosen, verb
         **ROLLING_HELP,
     }
 )
-def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int = 1, unvalidated: bool = False) -> int:
+def deploy(
+    context: Any,
+    yes: bool = False,
+    force: bool = False,
+    remove: bool = False,
+    parallel: int = 1,
+    unvalidated: bool = False,
+) -> int:
     """Bring a host to what the inventory and the templates say; a second run changes nothing.
 
     Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only
@@ -28,9 +35,10 @@ def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int =
 
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
+        from tasks._change import Consent
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
 
         def change(host: Host) -> str:
-            return deploy_to(lines, host, files[host.name], yes=yes, force=force, unvalidated=unvalidated)
+            return deploy_to(lines, host, files[host.name], Consent(yes, force, remove), unvalidated=unvalidated)
 
         return change_rolling(hosts, change, yes=yes, parallel=parallel)

@@ -26,7 +26,7 @@ make_directories() {
 let_apache_in() {
     [ -e "$pending/app_access" ] || return 0
     visitor=$(cat "$pending/app_access")
-    folder=$(dirname "$(head -n 1 "$pending/app")")
+    folder=$(dirname "$(app_value listen)")
     if ! groups=$(id -nG "$visitor"); then
         echo "this host has no account $visitor for Apache: say in apache.account which it is"
         return 1

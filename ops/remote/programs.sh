@@ -1,6 +1,6 @@
 # programs.sh: see, start, stop and reload what supervisord runs.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app WORD" five
-#           times (uwsgi.sh), "graceful NAME" (a uWSGI that is reloaded so, where its file changed), end
+# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app NAME VALUE"
+#           ... (uwsgi.sh), "graceful NAME" (a uWSGI that is reloaded so, where its file changed), end
 # Answers:  "supervisord up PID", "supervisord down" or "supervisord deaf PID"; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
@@ -42,7 +42,7 @@ act() {
         ;;
     *)
         ask_supervisord "$asked" "$@"
-        if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(sed -n 3p "$app")"; then
+        if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(app_value ini)"; then
             trap end_beside EXIT
             reload_gracefully "$graceful"
         fi

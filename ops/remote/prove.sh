@@ -277,7 +277,7 @@ find_taken_ports() {
         done <"$pending/listen.wanted"
     fi
     if grep -q -e '^supervisord' -e '^program' "$pending/reloads" && [ -e "$pending/app" ]; then
-        port=$(sed -n '1s/^[^/]*:\([0-9]*\)$/\1/p' "$pending/app")
+        port=$(app_value listen | sed -n 's/^[^/]*:\([0-9]*\)$/\1/p')
         [ -n "$port" ] || return 0
         for owner in $(listeners "$port"); do
             if [ "$owner" != "$(id -u)" ]; then
@@ -327,7 +327,7 @@ prove_uwsgi() {
         --workers 1 --threads 2 --need-app --die-on-term --pidfile "$pending/trial.pid" </dev/null &
     trial=$!
     answered=yes
-    ask_app "$pending/trial.sock" "$(sed -n 2p "$pending/app")" 60 "$trial" || answered=
+    ask_app "$app" "$pending/trial.sock" 60 "$trial" || answered=
     if [ -s "$pending/trial.pid" ]; then kill -TERM "$(cat "$pending/trial.pid")" 2>/dev/null || :; fi
     wait "$trial" || :
     rm -f "$pending"/trial.*

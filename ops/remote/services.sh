@@ -18,7 +18,11 @@ reload_one() {
         ;;
     supervisord-apply)
         journal apply-programs
-        ask_supervisord apply
+        set --
+        if [ -e "$pending/apply" ]; then
+            while IFS= read -r group; do set -- "$@" "$group"; done <"$pending/apply"
+        fi
+        ask_supervisord apply "$@"
         ;;
     supervisord-restart)
         journal restart-supervisord
@@ -36,7 +40,6 @@ reload_one() {
     program-*)
         journal "reload-$name"
         if [ "$how" = graceful ]; then
-            app=$pending/app
             reload_gracefully "$name"
         else
             ask_supervisord "$how" "$name"
@@ -93,10 +96,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
     esac
 }
 
-app_answers() { # within $1 seconds
-    { IFS= read -r listen && IFS= read -r path; } <"$pending/app"
-    ask_app "$listen" "$path" "$1"
-}
+app_answers() { ask_app "$app" "$(app_value listen)" "$1"; } # within $1 seconds
 
 look_after() {
     first=

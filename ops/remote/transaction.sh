@@ -8,9 +8,11 @@
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
-#   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
+#   "reload program HOW NAME"; "apply GROUP" ... of programs, those alone that "supervisord apply" takes up; the words of
+#   commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
 #   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
-#   "no_probe WHY" in place of the questions for the identity probe; "app WORD" five times (uwsgi.sh); "app_access ACCOUNT", which
+#   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
+#   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
 #   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
@@ -74,8 +76,8 @@ read_request() {
         activate) activate=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs | minimum | \
-            no_probe | waived | door_issuer)
+        meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
+            apache_logs | minimum | no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$incoming/directories" ;;
@@ -141,7 +143,9 @@ recover() { # from a deploy that was killed after its first file changed
     end_beside # it serves what is put back now
     find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
-        pending=$state_dir/pending
+        pending=$state_dir/pending app=$state_dir/pending/app
+        # An earlier version of this gave the values no names: then what is asked for now is what is meant.
+        if [ -e "$app" ] && ! grep -q '^listen ' "$app"; then app=$incoming/app; fi
         exec 2>>"$pending/log" >&2
         rm -f "$pending/reserve"
         journal recover || :
@@ -374,14 +378,14 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
-incoming='' pending='' by='' limit=60 keep=20 sudo_password='' listener=''
+incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
 read_request
 exec 4<&0 </dev/null
 take_lock "$by"
 trap ended EXIT
 recover
 mv "$incoming" "$state_dir/pending"
-pending=$state_dir/pending
+pending=$state_dir/pending app=$state_dir/pending/app
 exec 2>>"$pending/log" >&2
 listen
 

@@ -24,6 +24,11 @@ left_out_of() {
         }' "$1"
 }
 
+# What the request says of the app is in the file $app, a line each: "listen ADDRESS", the "path" that is asked for, with
+# each "header NAME VALUE", and each "status" that is an answer (none: any under 500); "ini", uWSGI's own file;
+# "timeout", the seconds that a request may take; "log", the program's.
+app_value() { sed -n "s/^$1 //p" "$app"; } # the value of $1, of which there is one
+
 number_in() { # the number that option $1 has in uWSGI's file $2
     awk -v option="$1" '$1 == option { found = $3 } END { print found + 0 }' "$2"
 }
@@ -37,11 +42,10 @@ number_in() { # the number that option $1 has in uWSGI's file $2
 
 BEGIN_LIMIT=120 # seconds in which an app starts
 
-# Reload program $1, a uWSGI; $app is a file of five lines: where its app listens, a path that it answers, uWSGI's own
-# file, the seconds that a request may take, and the program's log.
+# Reload program $1, a uWSGI.
 reload_gracefully() {
     end_beside # one whose script was killed
-    { read -r _ && IFS= read -r path && IFS= read -r ini && read -r mercy && IFS= read -r log; } <"$app"
+    ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log)
     if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
         ask_supervisord signal-HUP "$1" # which starts it, unless it was stopped on purpose
         return
@@ -103,7 +107,7 @@ start_beside() { # fails where it does not answer
         --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
         --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@" </dev/null >>"$log" 2>&1) 3>&- 4<&- 5>&- 9>&- &
     second=$!
-    if ask_app "$state_dir/beside.sock" "$path" "$BEGIN_LIMIT" "$second"; then return 0; fi
+    if ask_app "$app" "$state_dir/beside.sock" "$BEGIN_LIMIT" "$second"; then return 0; fi
     end_beside
     echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
     tail -n 20 "$log"

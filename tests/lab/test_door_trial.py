@@ -22,6 +22,10 @@ OPENED = {
         (VHOST, "    RequestHeader unset X-Shib-Email early\n", ""),
         "a certificate of its own and false headers: GOT IN, and the app was told X-Shib-Email: intruder",
     ),
+    "a header of the server's own name is let through": (
+        (VHOST, "identity.dropped_headers %}", 'identity.dropped_headers if name != "Remote-Addr" %}'),
+        "a certificate of its own and false headers: GOT IN, and the app was told Remote-Addr: intruder",
+    ),
     "any CA will do": (
         (CERTIFICATE, '%{SSL_CLIENT_I_DN} =~ m#^" ~ host.identity.certificate_issuer | literal ~ "$#', "true"),
         "port 8443, /poms, a certificate (a user's name, by another CA): GOT IN as p",

@@ -88,3 +88,9 @@ def test_where_the_doors_cannot_be_tried_it_says_why(identity: dict[str, Any], s
 def test_names_as_openssl_prints_them_fit() -> None:
     row = ROW | {"subject": "emailAddress=r@x.org,SN=A\\, B,CN=\\C3\\BC+serialNumber=7,C=DE"}
     assert trial(host(identity={"service_certificates": [row]})).lines
+
+
+def test_what_poms_and_its_frameworks_believe_is_dropped_by_default() -> None:
+    believed = {"X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"}
+    believed |= {"X-Poms-Agent", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL"}
+    assert believed | {"X-Rewrite-URL"} <= set(host().identity.dropped_headers)
