@@ -185,20 +185,11 @@ def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
     elif state == "down":
         found = f"nobody answers on {host.supervisor.socket}"
         yield Finding("supervisord", MIND, found, "before the first deploy, which starts it, that is so")
-    if names := facts.one("supervisord_has").strip():
-        found = f"supervisord was started with {names}, which uWSGI takes for an option and does not start with"
-        yield Finding("supervisord", WRONG, found, f"start it without: {_without_uwsgi(facts, 'supervisord_has')}")
-
-
-def _without_uwsgi(facts: Facts, name: str = "activate_leaves") -> str:
-    """The beginning of a command that is to get no variable which uWSGI would take for an option."""
-    names = facts.one(name).split()
-    return f"env {' '.join(f'-u {each}' for each in names)} supervisord" if names else "supervisord"
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
     if facts.one("boot") == "nobody":
-        line = f"@reboot {host.activate} && {_without_uwsgi(facts)} -c {supervisord_conf(host)}"
+        line = f"@reboot {host.activate} && supervisord -c {supervisord_conf(host)}"
         yield Finding(
             "boot", MIND, "nobody starts supervisord after a boot", f"a line of the account's crontab: {line}"
         )

@@ -13,12 +13,18 @@ import shlex
 from collections.abc import Iterator
 
 from ops.schema import Program, Supervisor, Table
+from ops.uwsgi import is_uwsgi
 
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
 _NOTHING = "%(here).0s"  # expands to no characters, and so parts a blank from its ; or # until comments are gone
 _WORD = re.compile(r"[A-Za-z0-9_/.+():-]+")  # what that shlex takes as one word without quotes
 _WORD_WITH_QUOTES = re.compile(r"""[A-Za-z0-9_/.+():'"-]+""")
 _SOCKET_BYTES = 107 - len(".4194304")  # supervisord binds FILE.PID first, and then renames it
+
+
+# uWSGI takes each variable UWSGI_* for an option, and the products export some (UPS: UWSGI_DIR of a product uwsgi). A
+# supervisord that was started by hand or by cron has them, so a program that runs uWSGI is started without them.
+WITHOUT_UWSGI_VARIABLES = """/bin/bash -c 'unset -v "${!UWSGI_@}"; exec "$@"' uwsgi """
 
 
 def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
@@ -31,7 +37,8 @@ def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
 
 def program_options(name: str, program: Program, log_dir: str) -> list[tuple[str, str]]:
     """`[program:NAME]` as (key, text in the file), complete but for what is not set; see `unwritable_program`."""
-    options = {"command": _text(program.command)}
+    prefix = WITHOUT_UWSGI_VARIABLES if is_uwsgi(program) else ""
+    options = {"command": prefix + _text(program.command)}
     if program.directory is not None:
         options["directory"] = _text(program.directory)
     options |= _scalars(program, "priority", "autostart", "autorestart", "startsecs", "startretries")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.schema import Host
+from ops.supervisor import WITHOUT_UWSGI_VARIABLES
 
 Settings = dict[str, Any]
 Reader = Callable[[str], object]
@@ -113,6 +114,8 @@ def _program(section: str, values: Mapping[str, str], group: str, host: Host) ->
         defaults |= {"priority": "-1", "buffer_size": "10"}
     names = {"program_name": section.partition(":")[2].strip(), "group_name": group}
     settings = _settings(values, _READERS, defaults, host, names)
+    if "command" in settings:  # how uWSGI is started is no difference to what runs
+        settings["command"] = str(settings["command"]).removeprefix(WITHOUT_UWSGI_VARIABLES)
     settings["kind"] = section.partition(":")[0]
     for stream in ("stdout", "stderr"):
         if stream == "stderr" and settings["redirect_stderr"] is True:

@@ -19,7 +19,7 @@ from ops.schema import Host, Program, Uwsgi, UwsgiValue
 
 # What the file holds already, and how else to set it.
 WRITTEN_BY_TEMPLATE = {
-    "strict": "it is always true",
+    "strict": "every file is validated with --strict; at run time a variable UWSGI_… of the host would end the start",
     "socket": "set app.listen",
     "uwsgi-socket": "set app.listen",
     "workers": "set uwsgi.workers",
@@ -83,7 +83,7 @@ def _sockets(ini: str) -> list[tuple[str, str]]:
 
 
 def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
-    """`[uwsgi]` but for `strict` and the socket, as (key, text in the file); a list repeats its key.
+    """`[uwsgi]` but for the socket, as (key, text in the file); a list repeats its key.
 
     Holds what the inventory says only where `unwritable` has nothing to say.
     """

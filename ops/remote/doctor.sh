@@ -92,16 +92,6 @@ look_at_lists() { # who has Apache read revocation lists again once they have ch
     fact "lists_reloaded nobody"
 }
 
-# UWSGI_* variables are options to uWSGI: those that activate leaves, and those that supervisord was started with.
-look_at_uwsgi_variables() {
-    # shellcheck disable=SC2016 # expanded by that bash
-    left=$(bash --norc --noprofile -c 'eval "$1" >/dev/null 2>&1; compgen -e UWSGI_' poms-ops "$activate" </dev/null | tr '\n' ' ') || :
-    [ -z "$left" ] || fact "activate_leaves $left"
-    case $1 in up*) ;; *) return 0 ;; esac
-    begun=$(tr '\0' '\n' <"/proc/${1#up }/environ" 2>/dev/null | sed -n 's/^\(UWSGI_[A-Za-z0-9_]*\)=.*/\1/p' | tr '\n' ' ') || :
-    [ -z "$begun" ] || fact "supervisord_has $begun"
-}
-
 look_at_temporary_files() {
     if said=$(mktemp 2>&1); then
         rm -f "$said"
@@ -208,7 +198,6 @@ for tool in setfacl openssl flock base64 sha256sum unshare ip; do
 done
 supervisord=$(supervisord_state)
 fact "supervisord $supervisord"
-look_at_uwsgi_variables "$supervisord"
 look_at_lists
 try_validation
 look_at_shibd

@@ -287,7 +287,7 @@ def shown(
 def test_of_a_file_with_secrets_the_verb_shows_none_and_no_line_that_may_be_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (TREE / INI).read_text().replace("strict = true", "strict = true\nenv = DB={{ secrets.db }}\nfixed = 1")
+    text = (TREE / INI).read_text().replace("[uwsgi]\n", "[uwsgi]\nenv = DB={{ secrets.db }}\nfixed = 1\n")
     (tmp_path / "templates" / INI).parent.mkdir(parents=True)
     (tmp_path / "templates" / INI).write_text(text)
     monkeypatch.setenv("POMS_TEST_ADOPT", "hunter2-adopt")
