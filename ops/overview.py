@@ -118,7 +118,10 @@ def _programs(health: Health) -> Iterator[tuple[str, str]]:
     words = {
         "up": f"up, process {report.pid}",
         "down": "!not running",
-        "deaf": "!cannot be asked",
+        "deaf": "!its socket's file is missing",
+        "silent": "!does not answer",
+        "elsewhere": "!on another socket",
+        "refuses": "!cannot be asked",
         "unknown": "!tells nothing",
     }
     yield "supervisord", "!killed" if report.orphans else words[report.supervisord]

@@ -4,18 +4,31 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
+SUPERVISORD = ("supervisord_ask.py", "supervisord_facts.py", "supervisord.sh")
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
     "transaction": (
+        *SUPERVISORD,
         *("supervise.py", "ask_app.py", "door.py"),
         *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
-    "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
+    "programs": (*SUPERVISORD, "supervise.py", "ask_app.py", "uwsgi.sh"),
+    "probe": SUPERVISORD,
+    "doctor": SUPERVISORD,
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
-RUN_BY = {"log_reader.py": "host_python"}  # all else is the products' Python's
-JOINED = {"log_reader.py": ("log_times.py", "log_files.py", "log_bundle.py")}  # before it, as one program
+RUN_BY = {  # all else is the products' Python's
+    "log_reader.py": "host_python",
+    "supervise.py": "supervise_python",
+    "supervisord_ask.py": "any_python",
+    "supervisord_facts.py": "any_python",
+}
+JOINED = {  # before it, as one program
+    "log_reader.py": ("log_times.py", "log_files.py", "log_bundle.py"),
+    "supervise.py": ("supervisord_login.py",),
+    "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
+}
 
 
 @cache

@@ -11,6 +11,7 @@ from ops.files import RenderedFile, supervisord_conf
 from ops.hiding import Hiding
 from ops.masking import masked
 from ops.schema import Host
+from ops.supervisord import parse as parse_supervisord
 from ops.uwsgi import ini_path
 
 
@@ -35,10 +36,11 @@ class Snapshot:
     """One host at one moment.
 
     `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
-    "up", "down" or "deaf"; `lock` tells of a deploy at work, `unfinished` of one that died half-way; `owed` are the
-    lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for;
-    `free_kilobytes` is told where something may be written; `memory` is what a worker of uWSGI has and what is free,
-    in kB, where a file differs; `hiding` where the secrets stand in the files of the last release.
+    its state (ops/supervisord.py), `supervisord_detail` what goes with that; `lock` tells of a deploy at work,
+    `unfinished` of one that died half-way; `owed` are the lines of reloads that an earlier deploy did not come to;
+    `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
+    `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
+    stand in the files of the last release.
     """
 
     files: dict[str, FoundFile]
@@ -54,6 +56,7 @@ class Snapshot:
     commit: str | None = None
     hiding: dict[str, Hiding] = field(default_factory=dict)
     memory: tuple[int, int] | None = None
+    supervisord_detail: str = ""
 
 
 def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
@@ -118,15 +121,15 @@ def parse(answer: list[str]) -> Snapshot:
             raise ValueError(f"unexpected line {masked(line)[:80]!r}")
     if not answer or answer[-1] != "end":
         raise ValueError("it ends before its end")
-    state, _, pid = words["supervisord"].partition(" ")
+    supervisord = parse_supervisord(words["supervisord"])
     each, _, free = words["memory"].partition(" ")
     return Snapshot(
         files=files,
         deployed=deployed,
         release=words["release"] or None,
         lock=words["lock"] or None,
-        supervisord=state,
-        supervisord_pid=int(pid) if pid else None,
+        supervisord=supervisord.state,
+        supervisord_pid=supervisord.pid,
         free_kilobytes=int(words["free"]) if words["free"] else None,
         owed=owed,
         present=present,
@@ -134,4 +137,5 @@ def parse(answer: list[str]) -> Snapshot:
         commit=words["commit"] or None,
         hiding=hidden,
         memory=(int(each), int(free)) if free else None,
+        supervisord_detail=supervisord.detail,
     )

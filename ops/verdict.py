@@ -8,6 +8,7 @@ from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
 from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.health import Health
 from ops.schema import Host
+from ops.supervisord import Supervisord, trouble
 from ops.worker_record import MEGABYTE
 
 FULL_DISK = 95  # percent
@@ -24,16 +25,9 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     report, fab = health.report, f"fab -H {host.name}"
     if report.trouble:
         yield Finding("supervisord", WRONG, report.trouble, f"{fab} doctor looks at the products")
-    if report.supervisord == "down" and report.orphans:
-        advice = f"'kill {report.orphans}' on the host, then {fab} start-supervisord"
-        yield Finding("supervisord", WRONG, f"killed, and its programs still run: process {report.orphans}", advice)
-    elif report.supervisord == "down":
-        yield Finding(
-            "supervisord", WRONG, "not running, and so no program is", f"{fab} start-supervisord (or deploy)"
-        )
-    elif report.supervisord == "deaf":
-        advice = f"if the socket was deleted, 'kill -HUP {report.pid}' on the host makes it again"
-        yield Finding("supervisord", WRONG, f"cannot be asked: process {report.pid} has no socket", advice)
+    wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
+    if wrong:
+        yield Finding("supervisord", WRONG, *wrong)
     for program in report.programs:
         if program.needs_attention:
             said = f"{program.state}{': ' if program.detail else ''}{program.detail}"

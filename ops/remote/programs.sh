@@ -1,7 +1,7 @@
 # programs.sh: see, start, stop and reload what supervisord runs.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app WORD" five
 #           times (uwsgi.sh), "graceful NAME" (a uWSGI that is reloaded so, where its file changed), end
-# Answers:  "supervisord up PID", "supervisord down" or "supervisord deaf PID"; supervise.py's lines of JSON;
+# Answers:  "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)
@@ -52,12 +52,13 @@ act() {
 
 before=$(supervisord_state)
 say "supervisord $before"
+orphans=
 if [ "$before" = down ]; then
-    orphans=$(orphaned_programs | tr '\n' ' ')
-    [ -z "$orphans" ] || say "orphans ${orphans% }"
+    orphans=$(orphaned_programs)
+    [ -z "$orphans" ] || say "orphans $orphans"
 fi
-case $before-$asked in
-up*-* | *-start-supervisord)
+case $before-$asked-$orphans in
+up*-*-* | down-start-supervisord-)
     set +e
     (
         set -e

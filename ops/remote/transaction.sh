@@ -33,7 +33,7 @@ tell_full_disk() { # on which nothing else can be noted
 
 gather_evidence() { # before the old files are back, and with them the old state
     echo "== supervisord's programs"
-    with_products supervisorctl -s "unix://$supervisor_socket" status </dev/null || :
+    supervise describe "$supervisor_socket" "$state_dir/taken" || :
     while IFS= read -r path; do
         if [ -r "$path" ] && [ -n "$(find "$path" -newer "$pending/reloading")" ]; then
             echo "== the end of $path, after what sounds like an error before it"

@@ -107,9 +107,9 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "program agent: FATAL: Exited too quickly",
             "tail-logs",
         ),
-        (well(report=Report("down", None, [], [])), WRONG, "supervisord: not running", "start-supervisord"),
+        (well(report=Report("down", None, [], [])), WRONG, "supervisord: is not running", "start-supervisord"),
         (well(report=Report("down", None, [], [], "41 42")), WRONG, "its programs still run", "'kill 41 42'"),
-        (well(report=Report("deaf", 40, [], [])), WRONG, "supervisord: cannot be asked", "kill -HUP 40"),
+        (well(report=Report("deaf", 40, [], [])), WRONG, "supervisor.sock is missing", "kill -HUP 40"),
         (
             well(report=Report("unknown", None, [], [], trouble="no supervisorctl")),
             WRONG,
