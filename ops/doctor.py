@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ops import standby, supervisord
 from ops.certs import KINDS, Ending
 from ops.files import RenderedFile, supervisord_conf
 from ops.schema import Host
@@ -80,7 +81,19 @@ def parse(answer: list[str]) -> Facts:
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _places, _tools, _products, _boot, _apache, _shibboleth, _namespaces),
+        *(
+            _account,
+            _sudo,
+            _places,
+            _tools,
+            _products,
+            _supervisord,
+            _standbys,
+            _boot,
+            _apache,
+            _shibboleth,
+            _namespaces,
+        ),
         *(_authorities, _ports, _app, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
@@ -191,10 +204,30 @@ def _shibboleth(_: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("shibd", WRONG, "it is not installed", "root installs shibboleth 3 with its Apache module")
     elif _numbers(found[0]) < SHIB_NEEDED:
         yield Finding("shibd", WRONG, f"{found[0]} is too old", "the templates need 3.0, and were never tried on 2")
-    elif facts.one("shibd") != "runs":
+    elif facts.one("shibd") == "hidden":
+        said = f"{found[0]}; this account cannot see other accounts' processes, nor a socket of it"
+        yield Finding("shibd", MIND, said, "root: service shibd status")
+    elif facts.one("shibd") not in ("runs", "listens"):
         yield Finding("shibd", WRONG, "it does not run: nobody can log in on 443", "root: service shibd start")
     else:
-        yield Finding("shibd", WELL, f"{found[0]}, runs")
+        yield Finding("shibd", WELL, f"{found[0]}, {facts.one('shibd')}")
+
+
+def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
+    found = supervisord.parse(facts.one("supervisord"))
+    wrong = supervisord.trouble(host, found, facts.one("orphans"))
+    if wrong is None:
+        yield Finding("supervisord", WELL, f"answers on {host.supervisor.socket}, process {found.pid}")
+    elif found.state == supervisord.DOWN and not facts.one("orphans"):
+        yield Finding("supervisord", MIND, "is not running: before the first deploy that is so", wrong[1])
+    else:
+        yield Finding("supervisord", WRONG, *wrong)
+
+
+def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
+    for text in facts.values.get("standby", []):
+        words = standby.parse(text.split()).in_words()
+        yield Finding("standby", MIND, words, "nothing to do: it ends by itself")
 
 
 def _namespaces(_: Host, facts: Facts) -> Iterator[Finding]:

@@ -80,7 +80,8 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
 def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
     """What remote/programs.sh is asked."""
-    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host), f"action {action}"]
+    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host)]
+    asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
     return asked + [f"name {name}" for name in names or []]
 
 

@@ -4,16 +4,19 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
-SUPERVISORD = ("supervisord_ask.py", "supervisord_facts.py", "supervisord.sh")
+SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "supervisord.sh")
+STANDBY = ("standby_requests.py", "standby.sh")
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
     "transaction": (
         *SUPERVISORD,
+        *STANDBY,
         *("supervise.py", "ask_app.py", "door.py"),
         *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
-    "programs": (*SUPERVISORD, "supervise.py", "ask_app.py", "uwsgi.sh"),
+    "programs": (*SUPERVISORD, *STANDBY, "supervise.py", "ask_app.py", "uwsgi.sh"),
     "probe": SUPERVISORD,
-    "doctor": SUPERVISORD,
+    "doctor": (*SUPERVISORD, *STANDBY),
+    "health": ("python.sh", *STANDBY),
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }
@@ -21,6 +24,7 @@ ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: g
 RUN_BY = {  # all else is the products' Python's
     "log_reader.py": "host_python",
     "supervise.py": "supervise_python",
+    "standby_requests.py": "any_python",
     "supervisord_ask.py": "any_python",
     "supervisord_facts.py": "any_python",
 }

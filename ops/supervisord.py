@@ -1,6 +1,5 @@
 """How supervisord is on a host, as remote/supervisord.sh tells it, and what to do where it cannot be used. Pure."""
 
-import shlex
 from dataclasses import dataclass
 
 from ops.files import supervisord_conf
@@ -46,22 +45,22 @@ def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str
     if found.state == DOWN:
         return "is not running, and so no program is", f"{fab} start-supervisord; on a new host: {fab} deploy"
     if found.state == DEAF:
+        restarts = "makes the socket again, and restarts all programs: requests in progress are lost"
         return (
             f"runs as {process}, and its socket {socket} is missing: its programs go on, it cannot be asked",
-            f"'kill -HUP {found.pid}' on the host makes the socket again, and restarts all programs: requests in "
-            "progress are lost",
+            f"'kill -HUP {found.pid}' on the host {restarts}" if found.pid else f"whoever runs it there {restarts}",
         )
     if found.state == SILENT:
-        look = shlex.join(["ps", "-o", "pid,stat,wchan:20,etime,args", "-p", str(found.pid)])
+        look = f"'ps -o pid,stat,wchan:20,etime,args -p {found.pid}'" if found.pid else "ps"
         return (
             f"runs as {process}: it listens on {socket}, and does not answer",
-            f"see what it is at: '{look}' on the host (T: somebody has suspended it), "
+            f"see with {look} on the host what it is at (T: somebody suspended it); "
             f"{fab} tail-logs --programs=supervisord",
         )
     if found.state == ELSEWHERE:
         return (
-            f"runs as {process} with {supervisord_conf(host)} on the socket {found.detail}; the inventory's "
-            f"supervisor.socket is {socket}",
+            f"runs as {process} with {supervisord_conf(host)} on the socket {found.detail}; the "
+            f"inventory has {socket}",
             f'set supervisor.socket to "{found.detail}" in the inventory',
         )
     if found.state == REFUSES:

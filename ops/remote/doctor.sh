@@ -43,7 +43,15 @@ look_at_httpd() {
 
 look_at_shibd() {
     fact "shibd_version $(first_line shibd -v)"
-    if pgrep -x shibd >/dev/null 2>&1; then fact "shibd runs"; else fact "shibd down"; fi
+    if pgrep -x shibd >/dev/null 2>&1; then
+        fact "shibd runs"
+    elif grep -q ' 00010000 .*/shibd\.sock$' /proc/net/unix 2>/dev/null; then
+        fact "shibd listens"
+    elif command -v pgrep >/dev/null && IFS= read -r _ 2>/dev/null </proc/1/stat; then
+        fact "shibd down"
+    else
+        fact "shibd hidden"
+    fi
 }
 
 look_at_products() {
@@ -116,7 +124,10 @@ fi
 for tool in curl setfacl openssl flock base64 sha256sum; do
     if command -v "$tool" >/dev/null; then fact "tool yes $tool"; else fact "tool no $tool"; fi
 done
-fact "supervisord $(supervisord_state)"
+supervisord=$(supervisord_state)
+fact "supervisord $supervisord"
+if [ "$supervisord" = down ]; then fact "orphans $(orphaned_programs)"; fi
+tell_standbys 'fact standby'
 look_at_shibd
 look_at_products
 look_at_boot

@@ -340,6 +340,12 @@ def is_due(_server, names):
     sys.exit(not (os.path.exists(names[1]) and is_newer(names[1], names[0])))
 
 
+def is_changed(server, names):
+    """Whether group `names[0]` is to be started with other settings than it has, as the exit code."""
+    added, changed, _removed = changed_groups(server)
+    sys.exit(names[0] not in list(added) + list(changed))
+
+
 def is_open(_server, names):
     """Whether somebody listens on the unix socket that is named, as the exit code."""
     line = socket.socket(socket.AF_UNIX)
@@ -404,7 +410,7 @@ def describe(server, _names):
 ACTIONS = {
     "describe": describe,
     "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
-    "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+    "is-changed": is_changed, "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
 }
 
 

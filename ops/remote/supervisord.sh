@@ -1,17 +1,5 @@
 # Part of the scripts that ask for supervisord: which one is ours, and whether it can be asked.
 
-# The system's own Python, which starts fast and is there when the products are broken; else theirs. The program is on
-# the standard input, and finds its words behind one that is none of its own.
-any_python() {
-    for python in python3 /usr/libexec/platform-python python2 python; do
-        if command -v "$python" >/dev/null; then
-            "$python" -E -s -S - - "$@"
-            return
-        fi
-    done
-    supervisor_python "$@"
-}
-
 # Ours is the one that answers on our socket; or else a process of this account that is bound to it, or that was given
 # our file. Never one that only looks like it: another supervisord of the account is left alone.
 # "up PID"; "down"; or it runs and cannot be used, PID being 0 where the kernel does not say which process it is:

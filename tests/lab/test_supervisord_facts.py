@@ -14,13 +14,15 @@ OTHER = f"{HOME}/private/other.sock"
 HOST = ("-H", "pomsgpvm01")
 PASSWORD = "s3cret-of-the-socket"
 
+LIBRARY = f"{HOME}/products/supervisor/v4_3_0/lib"
+
 STARTS = {
     "a name in its folder": "cd $HOME; supervisord -c supervisord.conf",
     "a path from its folder": "cd $HOME/private; supervisord -c ../supervisord.conf",
     "an option's long form": "cd $HOME; supervisord --configuration=./supervisord.conf",
     "a home behind a link": "supervisord -c /srv/poms/supervisord.conf",
     "no file named": "cd $HOME; supervisord",
-    "a module": "cd $HOME; PYTHONPATH=$(echo $HOME/products/supervisor/*/lib) python -m supervisor.supervisord -c supervisord.conf",
+    "a module": f"cd $HOME; PYTHONPATH={LIBRARY} python -m supervisor.supervisord -c supervisord.conf",
 }
 
 
