@@ -234,7 +234,10 @@ def _namespaces(_: Host, facts: Facts) -> Iterator[Finding]:
     if facts.one("namespaces") == "yes":
         yield Finding("trial start", WELL, "the account may make namespaces")
     else:
-        advice = "root: sysctl -w user.max_user_namespaces=15000 (and kernel.unprivileged_userns_clone=1 on Debian)"
+        advice = (
+            "root: where sysctl shows user.max_user_namespaces = 0, set it to 15000; where it shows "
+            "kernel.unprivileged_userns_clone = 0, set that to 1"
+        )
         yield Finding("trial start", MIND, "no user namespaces: Apache is tested in a copy, not started", advice)
 
 
@@ -269,12 +272,22 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
         yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
 
 
-def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
-    if "Enforcing" in facts.one("selinux") and not facts.one("selinux").endswith("on"):
+def _selinux(host: Host, facts: Facts) -> Iterator[Finding]:
+    told = facts.one("selinux")
+    if "Enforcing" not in told or told.endswith("on"):
+        yield Finding("SELinux", WELL, told)
+    elif host.app.listen.startswith("/"):
+        advice = "root's policy has to allow it, no boolean does; or set app.listen to a loopback port"
+        yield Finding(
+            "SELinux", MIND, f"enforcing: Apache may be kept from the app's socket {host.app.listen}", advice
+        )
+    elif told.endswith("off"):
         advice = "root: setsebool -P httpd_can_network_connect 1"
         yield Finding("SELinux", WRONG, "Apache may not connect to the app", advice)
     else:
-        yield Finding("SELinux", WELL, facts.one("selinux"))
+        yield Finding(
+            "SELinux", MIND, "not known: may Apache connect to the app?", "getsebool httpd_can_network_connect"
+        )
 
 
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:

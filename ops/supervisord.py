@@ -37,32 +37,30 @@ def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str
     `orphans` are process ids of programs that a killed one left behind.
     """
     fab, socket, process = f"fab -H {host.name}", host.supervisor.socket, f"process {found.pid or 'unknown'}"
+    wrong = advice = ""
     if found.state == DOWN and orphans:
-        return (
-            f"was killed, and its programs still run, without supervision: process {orphans}",
-            f"'kill {orphans}' on the host ends them, and the service with them; then {fab} start-supervisord",
+        wrong = f"was killed, and its programs still run, without supervision: process {orphans}"
+        advice = f"'kill {orphans}' on the host ends them, and the service with them; then {fab} start-supervisord"
+    elif found.state == DOWN:
+        wrong = "is not running, and so no program is"
+        advice = f"{fab} start-supervisord; on a new host: {fab} deploy"
+    elif found.state == DEAF:
+        wrong = f"runs as {process}, and its socket {socket} is missing: its programs go on, it cannot be asked"
+        advice = (
+            f"'kill -HUP {found.pid}' on the host makes the socket again, and restarts all programs: requests in "
+            "progress are lost"
+            if found.pid
+            else "it is another account's: ask whose it is"
         )
-    if found.state == DOWN:
-        return "is not running, and so no program is", f"{fab} start-supervisord; on a new host: {fab} deploy"
-    if found.state == DEAF:
-        restarts = "makes the socket again, and restarts all programs: requests in progress are lost"
-        return (
-            f"runs as {process}, and its socket {socket} is missing: its programs go on, it cannot be asked",
-            f"'kill -HUP {found.pid}' on the host {restarts}" if found.pid else f"whoever runs it there {restarts}",
-        )
-    if found.state == SILENT:
+    elif found.state == SILENT:
+        wrong = f"runs as {process}: it listens on {socket}, and does not answer"
         look = f"'ps -o pid,stat,wchan:20,etime,args -p {found.pid}'" if found.pid else "ps"
-        return (
-            f"runs as {process}: it listens on {socket}, and does not answer",
-            f"see with {look} on the host what it is at (T: somebody suspended it); "
-            f"{fab} tail-logs --programs=supervisord",
-        )
-    if found.state == ELSEWHERE:
-        return (
-            f"runs as {process} with {supervisord_conf(host)} on the socket {found.detail}; the "
-            f"inventory has {socket}",
-            f'set supervisor.socket to "{found.detail}" in the inventory',
-        )
-    if found.state == REFUSES:
-        return f"cannot be asked ({process}): {found.detail}", f"see to that on the host, then {fab} doctor"
-    return None
+        advice = f"see with {look} on the host what it is at (T: suspended); {fab} tail-logs --programs=supervisord"
+    elif found.state == ELSEWHERE:
+        wrong = f"runs as {process} with {supervisord_conf(host)} on the socket {found.detail}"
+        wrong += f"; the inventory has {socket}"
+        advice = f'set supervisor.socket to "{found.detail}" in the inventory'
+    elif found.state == REFUSES:
+        wrong = f"cannot be asked ({process}): {found.detail}"
+        advice = f"see to that on the host, then {fab} doctor"
+    return (wrong, advice) if wrong else None

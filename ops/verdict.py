@@ -31,7 +31,8 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     for program in report.programs:
         if program.needs_attention:
             said = f"{program.state}{': ' if program.detail else ''}{program.detail}"
-            advice = f"{fab} tail-logs --programs={program.name} says why; then restart-programs"
+            one = f"--programs={program.name}"
+            advice = f"{fab} tail-logs {one} says why; then {fab} restart-programs {one}"
             yield Finding(f"program {program.name}", WRONG, said, advice)
 
 
@@ -101,7 +102,12 @@ def _disk(_: Host, health: Health) -> Iterator[Finding]:
             said = f"{disk.mount}: {disk.free // 1024} MB are free, {disk.used} % are used"
             yield Finding("disk", WRONG, said, "make room: old logs, core files")
         elif disk.inodes is not None and disk.inodes < LEAST_INODES:
-            yield Finding("disk", WRONG, f"{disk.mount}: only {disk.inodes} more files fit", "remove files")
+            yield Finding(
+                "disk",
+                WRONG,
+                f"{disk.mount}: only {disk.inodes} more files fit",
+                "make room: files that nobody needs",
+            )
 
 
 def _release(host: Host, health: Health) -> Iterator[Finding]:

@@ -106,9 +106,13 @@ def where(path):
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
+def is_ours(path):
+    """Whether it is our socket, bound in the way that only supervisord does."""
+    return path != as_named(path) and same(as_named(path), SOCKET)
+
+
 def bound_as_ours(pid):
-    """Whether the process listens on our socket, in the way that only supervisord binds it."""
-    return any(path != as_named(path) and same(as_named(path), SOCKET) for path in listens_on(pid))
+    return any(is_ours(path) for path in listens_on(pid))
 
 
 def files_of(pid):
@@ -161,8 +165,8 @@ def has_our_file(pid):
 
 
 def holder():
-    """The process of ours that listens on our socket; 0 where none does."""
-    found = [pid for pid in own_processes() if any(same(as_named(path), SOCKET) for path in listens_on(pid))]
+    """The supervisord of this account that listens on our socket; 0 where none does."""
+    found = [pid for pid in own_processes() if bound_as_ours(pid)]
     return ([pid for pid in found if stat_of(pid)[0] not in found] or [0])[0]
 
 
@@ -211,7 +215,7 @@ def without_socket():
             if bound:
                 return "elsewhere %d %s" % (pid, bound[0])
         if not ours:
-            return "down"
+            return "deaf 0" if any(is_ours(path) for path in sockets().values()) else "down"
         if time.time() > end:
             return "refuses %d it listens on no unix socket: %s names none" % (ours[0], CONF)
         time.sleep(0.2)  # it is only starting, or was only ending

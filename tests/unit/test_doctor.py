@@ -52,6 +52,7 @@ def judged(what: str, **told: str) -> Finding:
         ("standby", {"standby": "50 60 3 600"}, MIND, "answers 3 requests"),
         ("SELinux", {"selinux": "Enforcing httpd_can_network_connect --> off"}, WRONG, "setsebool"),
         ("SELinux", {"selinux": "Enforcing httpd_can_network_connect --> on"}, WELL, "on"),
+        ("SELinux", {"selinux": "Enforcing "}, MIND, "getsebool"),
         ("SELinux", {"selinux": "Permissive httpd_can_network_connect --> off"}, WELL, ""),
         ("disk", {"disk": "1000"}, WRONG, "1000 kB"),
         ("disk", {"inodes": "12"}, WRONG, "12 more files"),

@@ -144,7 +144,7 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (vitals(processes={"apache": (1, 1), "shibd": None}), WRONG, "shibd: does not run", "service shibd start"),
         (vitals(queue=(80, 100)), WRONG, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
         (vitals(disks=(Disk(5000, 99, None, "/var"),)), WRONG, "disk: /var: 4 MB are free", "make room"),
-        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), WRONG, "disk: /var: only 3 more files fit", "remove files"),
+        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), WRONG, "disk: /var: only 3 more files fit", "nobody needs"),
         (
             well(crew=Crew((worker(3, 1500),))),
             WRONG,
