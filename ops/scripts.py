@@ -10,10 +10,11 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     "transaction": (
         *SUPERVISORD,
         *STANDBY,
+        "standby_run.sh",
         *("supervise.py", "ask_app.py", "door.py"),
         *("lock.sh", "files.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
-    "programs": (*SUPERVISORD, *STANDBY, "supervise.py", "ask_app.py", "uwsgi.sh"),
+    "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "uwsgi.sh"),
     "probe": SUPERVISORD,
     "doctor": (*SUPERVISORD, *STANDBY),
     "health": ("python.sh", *STANDBY),

@@ -10,7 +10,7 @@ export SHLVL=2 # a bash that takes itself for the first of an SSH login reads .b
 COMMAND_LIMIT=300 # seconds for a command of the inventory's
 
 # What the scripts are told and the functions below use.
-state_dir='' activate='' supervisord_conf='' supervisor_socket='' sudo_password=''
+state_dir='' activate='' supervisor_socket='' sudo_password=''
 
 say() { printf '%s\n' "$*" >&3 || :; }
 

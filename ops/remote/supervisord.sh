@@ -1,5 +1,7 @@
 # Part of the scripts that ask for supervisord: which one is ours, and whether it can be asked.
 
+supervisord_conf='' # what the scripts are told
+
 # Ours is the one that answers on our socket; or else a process of this account that is bound to it, or that was given
 # our file. Never one that only looks like it: another supervisord of the account is left alone.
 # "up PID"; "down"; or it runs and cannot be used, PID being 0 where the kernel does not say which process it is:

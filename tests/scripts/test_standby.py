@@ -11,7 +11,7 @@ import pytest
 from ops.scripts import FOLDER
 from tests.scripts.remote import SHELLS
 
-PARTS = ("common.sh", "python.sh", "standby.sh")
+PARTS = ("common.sh", "python.sh", "standby.sh", "standby_run.sh")
 COUNTING = "standby_requests() { echo 7; }\nBEGIN_LIMIT=1 log=/dev/null\n"
 Shell = Callable[[str], list[str]]
 
