@@ -1,20 +1,17 @@
-"""The keys of the operator's SSH agent, in the order in which OpenSSH offers them."""
+"""The keys of the operator's SSH agent, and the public halves of key files."""
 
 import base64
 import os
-from collections.abc import Sequence
+import socket
 from pathlib import Path
+from typing import Any
 
-import fabric
 import paramiko
+from paramiko.agent import AgentSSH
+
+from ops.key_certificate import read_certificate
 
 USUAL_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
-
-
-def key_files(connection: fabric.Connection) -> list[str]:
-    """The files that -i, ssh_config and the inventory name for this login, then those that are tried anyway."""
-    named = connection.connect_kwargs.get("key_filename") or []
-    return [*([named] if isinstance(named, str) else named), *USUAL_KEYS]
 
 
 def public_half(file: str) -> tuple[bytes, str]:
@@ -27,26 +24,30 @@ def public_half(file: str) -> tuple[bytes, str]:
         return b"", ""
 
 
-class AgentInOrder:
-    """What paramiko's client asks an agent: first come the keys that `files` name, and with `only` no others.
+class Agent:
+    """An open connection to the agent that listens on `path`; without keys where nothing listens there.
 
-    A host hangs up after a few keys that it does not know (MaxAuthTries, six by default).
+    Of paramiko's own agent the socket is always SSH_AUTH_SOCK's, and certificates are signed for with the wrong name.
     """
 
-    def __init__(self, files: Sequence[str], *, only: bool) -> None:
-        self._files = files
-        self._only = only
-        self._agent: paramiko.Agent | None = None
-
-    def get_keys(self) -> tuple[paramiko.AgentKey, ...]:
-        """Those to offer; the agent is asked now, and not for a login that needs none of them."""
-        self._agent = self._agent or paramiko.Agent()
-        keys = self._agent.get_keys()
-        named = [blob for blob, _ in map(public_half, self._files) if blob]
-        first = sorted((key for key in keys if key.asbytes() in named), key=lambda key: named.index(key.asbytes()))
-        return (*first, *(key for key in keys if key not in first and not self._only))
+    def __init__(self, path: str) -> None:
+        agent: Any = AgentSSH()  # not all of it is in paramiko's stubs
+        self._agent = agent
+        self.keys: tuple[Any, ...] = ()  # paramiko's AgentKey
+        if not path:
+            return
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(path)
+            agent._connect(sock)
+        except (OSError, paramiko.SSHException):  # it is not there, or no agent
+            sock.close()
+            return
+        self.keys = agent.get_keys()
+        for key in self.keys:
+            if read_certificate(key.blob):
+                key.inner_key = None  # then it is known, and signs, by the whole certificate
 
     def close(self) -> None:
-        """Leave the agent."""
-        if self._agent:
-            self._agent.close()
+        """Leave it."""
+        self._agent._close()

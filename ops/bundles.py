@@ -73,7 +73,11 @@ def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
 def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:
     """The archive as it comes."""
     total = 0
-    request = ["mode bundle", *filter(None, [wanted.since]), *(f"log {log.path}" for log in wanted.logs)]
+    request = [
+        "mode bundle",
+        *filter(None, [wanted.since]),
+        *(line for log in wanted.logs for line in log.request_lines()),
+    ]
     with read_answer(remote.host.name, "logs"):
         for fact in ask_reader(remote, request, SILENCE):
             kind, _, value = fact.partition(" ")

@@ -1,13 +1,16 @@
 """How long certificates and revocation lists hold: the host's, the CAs', the service provider's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ops.connection import Remote
 from ops.errors import read_answer
 from ops.schema import Host
 
+NOT_READ = "Apache has not read it since it changed: reload Apache"
+NOT_SERVED = "is not the one in {}: reload Apache"
 KINDS = {
+    "served": "certificate that is served",
     "host": "host certificate",
     "ca": "trusted CA",
     "revocations": "revocation list",
@@ -21,7 +24,8 @@ DAY = 86400
 class Ending:
     """One certificate or list: `days` left by the host's own clock, negative once it is over.
 
-    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told.
+    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told. `problem` is also
+    what is wrong although it holds: Apache serves, or goes by, another than the file holds.
     """
 
     kind: str
@@ -48,7 +52,7 @@ def read_endings(remote: Remote) -> list[Ending]:
     """What the host trusts and shows, the soonest end first."""
     answer = remote.ask("certs", request(remote.host))
     with read_answer(remote.host.name, "certs"):
-        return parse_endings(answer)
+        return parse_endings(answer, remote.host.apache.certificate)
 
 
 def request(host: Host) -> list[str]:
@@ -57,13 +61,15 @@ def request(host: Host) -> list[str]:
         f"certificate host {host.apache.certificate}",
         f"folder ca {host.apache.ca_dir}",
         f"folder sp {host.certificates.shibboleth_dir}",
-        f"lists {host.apache.revocation_dir}",
+        *([f"lists {host.apache.revocation_dir}"] if host.apache.revocation != "off" else []),
+        *(f"served {port} {host.apache.certificate}" for port in (host.apache.port, host.apache.cert_port)),
     ]
 
 
-def parse_endings(answer: list[str]) -> list[Ending]:
-    """Read the answer of certs.sh. Raises ValueError for an odd one."""
+def parse_endings(answer: list[str], certificate: str = "its file") -> list[Ending]:
+    """Read the answer of certs.sh; `certificate` is the host's own. Raises ValueError for an odd one."""
     now, found = 0, []
+    stale: dict[tuple[str, str], str] = {}
     kind = path = date = ""
     for line in answer:
         word, _, value = line.partition(" ")
@@ -74,6 +80,10 @@ def parse_endings(answer: list[str]) -> list[Ending]:
             if word != "ends":
                 problem = {"unreadable": "cannot be read", "broken": "is none", "absent": "is not there"}[word]
                 found.append(Ending(kind, path, problem=problem))
+        elif word == "unread":
+            stale["revocations", value] = NOT_READ
+        elif word == "differs":
+            stale["served", value] = NOT_SERVED.format(certificate)
         elif word == "date":
             date = value
         elif word == "name":
@@ -81,6 +91,7 @@ def parse_endings(answer: list[str]) -> list[Ending]:
     for one in found:
         if one.kind not in KINDS:
             raise ValueError(f"no kind of certificate: {one.kind!r}")
+    found = [replace(one, problem=stale.get((one.kind, one.path), one.problem)) for one in found]
     return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
 
 

@@ -12,6 +12,7 @@ import paramiko
 
 from ops.console import harmless
 from ops.errors import HostError, Unreachable
+from ops.line_reader import Limits, LineReader, OverLimit
 from ops.login import NOTHING_TOUCHED, log_in, way_to
 from ops.masking import masked
 from ops.schema import Host
@@ -20,7 +21,8 @@ from ops.who import who
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
 PATIENCE = 30.0  # seconds until a host has opened a session
-ANSWER_LIMIT = 600.0  # seconds without a line from the host before it is given up
+ANSWER_LIMIT = 600.0  # seconds without a byte from the host before it is given up
+ANSWER = Limits(ANSWER_LIMIT, seconds=1800.0)  # of a script that runs to its end: it may reload services
 
 
 _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
@@ -37,7 +39,11 @@ class Dialogue:
         self.channel = channel
         self.greeted = False
         self._greeting = f"poms-ops {name}"
-        self._received = b""
+        self._reader = LineReader(channel, Limits(ANSWER_LIMIT, total=None))
+
+    def limit(self, limits: Limits) -> None:
+        """Set what its answer may take; without this it is silence alone that ends it."""
+        self._reader.limits = limits
 
     def send(self, lines: Iterable[str]) -> None:
         """Send `lines`. Raises HostError for one that holds a line break: what follows it would be another line."""
@@ -55,7 +61,10 @@ class Dialogue:
             self.channel.shutdown_write()
 
     def lines(self) -> Iterator[str]:
-        """The lines of the answer as they come, until the script ends. Raises Unreachable if the line is lost."""
+        """The lines of the answer as they come, until the script ends.
+
+        Raises Unreachable if the connection is lost or the answer passes a limit.
+        """
         for line in self._raw_lines():
             if self.greeted:
                 yield line
@@ -63,30 +72,20 @@ class Dialogue:
             self.greeted = self.greeted or line.endswith(self._greeting)
 
     def _raw_lines(self) -> Iterator[str]:
-        while True:
-            whole, newline, rest = self._received.partition(b"\n")
-            if newline:
-                self._received = rest
-                yield whole.decode(errors="replace")
-                continue
-            try:
-                data = self.channel.recv(65536)
-            except (OSError, EOFError) as error:
-                raise self._lost(error) from None
-            if not data:
-                return
-            self._received += data
+        try:
+            for line in self._reader.lines():
+                yield line.decode(errors="replace")
+        except OverLimit as limit:
+            raise Unreachable(self.host, str(limit)) from None
+        except (OSError, EOFError) as error:
+            raise self._lost(error) from None
 
     def stderr(self) -> str:
         """What the login shell and the tools printed, at the most its last 4000 characters."""
-        collected = b""
-        while self.channel.recv_stderr_ready():
-            collected += self.channel.recv_stderr(65536)
-        return harmless(masked(collected.decode(errors="replace")))[-4000:].strip()
+        self._reader.drain_stderr()
+        return harmless(masked(self._reader.stderr.decode(errors="replace")))[-4000:].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
-        if isinstance(error, TimeoutError):
-            return Unreachable(self.host, f"it said nothing for {self.channel.gettimeout():g} seconds")
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
 
 
@@ -136,7 +135,7 @@ class Remote:
             channel = self.opened.pop() if self.opened else transport.open_session(timeout=PATIENCE)
             channel.settimeout(ANSWER_LIMIT)
             # No quote and no value in it, so any login shell understands it; head reads not a byte too many.
-            transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(head -c {len(text)})\"'")
+            transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(command head -c {len(text)})\"'")
             channel.sendall(text)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"no command can be started: {error}") from None
@@ -151,16 +150,14 @@ class Remote:
         """
         return self.ask_together({name: request})[name]
 
-    def ask_together(
-        self, requests: Mapping[str, Iterable[str]], limit: float = ANSWER_LIMIT
-    ) -> dict[str, list[str]]:
-        """The same for several scripts in one command: name to request, name to answer, empty where one said nothing.
+    def ask_together(self, requests: Mapping[str, Iterable[str]], limits: Limits = ANSWER) -> dict[str, list[str]]:
+        """The same for several scripts in one command: name to request, name to answer.
 
-        The line is given up after `limit` seconds without a word.
+        The answer of one that said nothing is empty.
         """
         name, *others = requests
         dialogue = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
-        dialogue.channel.settimeout(limit)
+        dialogue.limit(limits)
         dialogue.close_input()
         answers: dict[str, list[str]] = {other: [] for other in requests}
         greetings = {f"poms-ops {other}": other for other in others}

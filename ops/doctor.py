@@ -1,22 +1,25 @@
 """Everything that must hold on a host before its first deploy, and what to do about what does not."""
 
+import base64
 import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops import standby, supervisord
+from ops import door, standby, supervisord
 from ops.certs import KINDS, Ending
 from ops.files import RenderedFile, supervisord_conf
+from ops.request import trial_lines
 from ops.schema import Host
 from ops.snapshot import place_lines
+from ops.validation import LEVELS, MEANING, is_less
 
 WELL, MIND, WRONG = "well", "mind", "wrong"
 APACHE_NEEDED = (2, 4, 37)  # TLSv1.3 in SSLProtocol; expressions in RequestHeader and mod_proxy_uwsgi came before
 SHIB_NEEDED = (3, 0)
 MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
-TOOLS = ("openssl", "flock", "base64", "sha256sum")
+TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
 LEAST_DISK, LEAST_INODES = 102_400, 1000  # kB; files
 SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds; Kerberos refuses beyond the second
 
@@ -59,6 +62,13 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
         yield from (f"word {word}" for word in words)
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
+    if host.apache.revocation != "off":
+        yield f"lists {host.apache.revocation_dir}"
+    if host.apache.reload:
+        yield f"reload_words {shlex.join(host.apache.reload)}"
+    yield from trial_lines(host, files)
+    probe = door.trial(host)
+    yield from [f"no_probe no identity probe: {probe.why_not}"] if probe.why_not else probe.lines
 
 
 def sudo_commands(host: Host) -> dict[str, list[str]]:
@@ -75,32 +85,23 @@ def parse(answer: list[str]) -> Facts:
         if word == "fact":
             name, _, value = rest.partition(" ")
             values.setdefault(name, []).append(value)
+        elif word == "unvalidated":
+            values.setdefault(word, []).append(rest)
     return Facts(values)
 
 
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(
-            _account,
-            _sudo,
-            _places,
-            _tools,
-            _products,
-            _supervisord,
-            _standbys,
-            _boot,
-            _apache,
-            _shibboleth,
-            _namespaces,
-        ),
-        *(_authorities, _ports, _app, _selinux, _disk, _clock),
+        *(_account, _sudo, _places, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
+        *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
     for one in endings:
         if one.is_due(host.certificates.warn_days):
             level = WRONG if one.problem or (one.days or 0) < 0 else MIND
-            advice = "renew it; a host certificate needs root"
+            stale = one.kind == "served" or (one.kind == "revocations" and one.problem)
+            advice = f"fab -H {host.name} reload-apache" if stale else "renew it; a host certificate needs root"
             found.append(Finding("certificates", level, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", advice))
     if not any(finding.what == "certificates" for finding in found):
         found.append(
@@ -119,17 +120,22 @@ def _account(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
+    said = {name: words for name, words in facts.pairs("sudo_said") if words}
     for granted, name in facts.pairs("sudo"):
         words = shlex.join(sudo_commands(host)[name])
+        quoted = f"; sudo says: {said[name]}" if name in said else ""
         rule = f"{host.account} ALL=(root) NOPASSWD: {words} (with the full path)"
         if granted == "yes":
             yield Finding("sudo", WELL, f"{name}: {words}")
         elif granted == "password":
-            advice = f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}"
-            yield Finding("sudo", WRONG, f"{name} is not granted without a password: {words}", advice)
+            advice = (
+                f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}. Where it "
+                f"is there, root adds 'Defaults:{host.account} listpw=any': sudo asks for a password to list it"
+            )
+            yield Finding("sudo", WRONG, f"{name} is not granted without a password: {words}{quoted}", advice)
         else:
             advice = f"root adds to /etc/sudoers.d: {rule}"
-            yield Finding("sudo", WRONG, f"{name} is not granted: {words}", advice)
+            yield Finding("sudo", WRONG, f"{name} is not granted: {words}{quoted}", advice)
     if not host.apache.reload:
         advice = "have root grant 'service httpd graceful' too, and name it as apache.reload"
         yield Finding("sudo", MIND, "only a restart: each change of Apache's files drops requests", advice)
@@ -150,12 +156,17 @@ def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
     for name in missing:
         if name in TOOLS:
             yield Finding("tools", WRONG, f"there is no {name}", "root installs it")
-        elif name == "curl":
-            yield Finding(
-                "tools", MIND, "there is no curl: Apache is tested on trial, not started", "root installs it"
-            )
-    if not set(missing) & {*TOOLS, "curl"}:
-        yield Finding("tools", WELL, f"{', '.join(TOOLS)}, curl")
+    if not set(missing) & {*TOOLS}:
+        yield Finding("tools", WELL, ", ".join(TOOLS))
+
+
+def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
+    made, _space, why = facts.one("temporary").partition(" ")
+    if made == "no":
+        advice = "root makes room in /tmp, or mends its mode"
+        yield Finding("temporary files", WRONG, f"none can be made: {why}", advice)
+    elif made:
+        yield Finding("temporary files", WELL, "one was made and removed")
 
 
 def _products(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -167,9 +178,15 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("products", WELL, "supervisord, supervisorctl, uwsgi")
 
 
+def _without_uwsgi(facts: Facts, name: str = "activate_leaves") -> str:
+    """The beginning of a command that is to get no variable which uWSGI would take for an option."""
+    names = facts.one(name).split()
+    return f"env {' '.join(f'-u {each}' for each in names)} supervisord" if names else "supervisord"
+
+
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
     if facts.one("boot") == "nobody":
-        line = f"@reboot {host.activate} && supervisord -c {supervisord_conf(host)}"
+        line = f"@reboot {host.activate} && {_without_uwsgi(facts)} -c {supervisord_conf(host)}"
         yield Finding(
             "boot", MIND, "nobody starts supervisord after a boot", f"a line of the account's crontab: {line}"
         )
@@ -222,6 +239,9 @@ def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("supervisord", MIND, "is not running: before the first deploy that is so", wrong[1])
     else:
         yield Finding("supervisord", WRONG, *wrong)
+    if names := facts.one("supervisord_has").strip():
+        said = f"supervisord was started with {names}, which uWSGI takes for an option and does not start with"
+        yield Finding("supervisord", WRONG, said, f"start it without: {_without_uwsgi(facts, 'supervisord_has')}")
 
 
 def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
@@ -230,15 +250,48 @@ def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("standby", MIND, words, "nothing to do: it ends by itself")
 
 
-def _namespaces(_: Host, facts: Facts) -> Iterator[Finding]:
-    if facts.one("namespaces") == "yes":
-        yield Finding("trial start", WELL, "the account may make namespaces")
-    else:
-        advice = (
-            "root: where sysctl shows user.max_user_namespaces = 0, set it to 15000; where it shows "
-            "kernel.unprivileged_userns_clone = 0, set that to 1"
+def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
+    """How far a deploy's validation gets here, found by going through it with the files that are wanted."""
+    minimum, reached = host.deploy.validation, facts.one("validation")
+    if taken := facts.one("taken"):
+        yield Finding("ports", WRONG, taken, "a deploy of Apache's files stops there, before anything changes")
+    if facts.one("fault"):
+        said = base64.b64decode(facts.one("fault")).decode(errors="replace").strip()
+        advice = "a deploy of these files stops there, before anything changes; correct what it names"
+        yield Finding("trial start", WRONG, f"Apache cannot use the wanted files: {said}", advice)
+    elif not reached:
+        yield Finding(
+            "trial start", MIND, "not tried: there is no Apache here, or no file of it is wanted", "see above"
         )
-        yield Finding("trial start", MIND, "no user namespaces: Apache is tested in a copy, not started", advice)
+    elif not is_less(reached, minimum):
+        reason = f"; deploy.validation is {minimum}: {host.deploy.validation_reason}" if minimum != LEVELS[-1] else ""
+        yield Finding("trial start", WELL, f"{reached}: {MEANING[reached]}{reason}")
+    else:
+        found = (
+            f"{reached}, and deploy.validation asks for {minimum}; in the way: {facts.one('obstacle') or 'unknown'}"
+        )
+        advice = (
+            "a deploy of Apache's files stops before anything changes. Where sysctl shows "
+            "user.max_user_namespaces = 0, root sets it to 15000 (Debian: kernel.unprivileged_userns_clone to 1); "
+            "where it cannot be had, set deploy.validation and deploy.validation_reason"
+        )
+        yield Finding("trial start", WRONG, found, advice)
+    for what in facts.values.get("unvalidated", []):
+        yield Finding("trial start", MIND, f"cannot be validated: {what}", "see docs/guide/validation.md")
+
+
+def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
+    """Who has Apache read revocation lists again after they have changed."""
+    reloaded = facts.one("lists_reloaded")
+    if reloaded == "nobody":
+        words = shlex.join(host.apache.reload or host.apache.restart)
+        line = f"17 */6 * * * {words}"
+        found = f"nobody has Apache read the lists in {host.apache.revocation_dir} again once they have changed"
+        yield Finding(
+            "revocation lists", MIND, found, f"a line of the account's crontab: {line} (docs/guide/certs.md)"
+        )
+    elif reloaded:
+        yield Finding("revocation lists", WELL, f"Apache reads them again: {reloaded}")
 
 
 def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
@@ -251,14 +304,17 @@ def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("trusted CAs", WELL, f"{count} in {path}")
 
 
-def _ports(_host: Host, facts: Facts) -> Iterator[Finding]:
-    closed = [port for state, port in facts.pairs("port") if state == "closed"]
-    if closed:
+def _ports(host: Host, facts: Facts) -> Iterator[Finding]:
+    ports = {state: [port for found, port in facts.pairs("port") if found == state] for state in ("silent", "closed")}
+    if ports["silent"]:
+        found = f"{', '.join(ports['silent'])}: somebody listens, and no TLS handshake gets an HTTP answer"
+        yield Finding("ports", WRONG, found, f"fab -H {host.name} check-apache; its error log says more")
+    if ports["closed"]:
         advice = "before the first deploy that is so; afterwards see fab check-apache"
-        yield Finding("ports", MIND, f"nothing listens on {', '.join(closed)}", advice)
-    else:
-        ports = ", ".join(port for _state, port in facts.pairs("port"))
-        yield Finding("ports", WELL, f"something listens on {ports}")
+        yield Finding("ports", MIND, f"nothing listens on {', '.join(ports['closed'])}", advice)
+    if not ports["silent"] and not ports["closed"]:
+        listed = ", ".join(port for _state, port in facts.pairs("port"))
+        yield Finding("ports", WELL, f"TLS answers on {listed}")
 
 
 def _app(host: Host, _: Facts) -> Iterator[Finding]:

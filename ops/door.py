@@ -44,12 +44,16 @@ SHORT_NAMES = {
     "GN": NameOID.GIVEN_NAME,
     "title": NameOID.TITLE,
 }
+BELOW = "a CA below another, under the name of the users'"
 YEARS = dt.timedelta(days=3650)  # the host's clock may be another
 
 
 @dataclass(frozen=True)
 class Question:
-    """One request, and whom the app must see: `user`, or nobody at all (None). `bearer` names the certificate."""
+    """One request, and whom the app must see: `user`, or nobody at all (None). `bearer` names the certificate.
+
+    Where it `needs` another CA, it is asked on hosts that trust one besides the users' and those above them.
+    """
 
     name: str
     port: int
@@ -57,6 +61,7 @@ class Question:
     user: str | None = None
     bearer: str | None = None
     lines: list[str] = field(default_factory=list)
+    needs_another_ca: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def trial(host: Host) -> Trial:
         trusted, bearers = _certificates(host)
     except ValueError as error:
         return Trial([], f"a name of identity does not fit into a certificate: {error}")
-    lines = []
+    lines = [f"door_issuer {name}" for name in _issuers(host)]
     for ca in trusted.values():
         lines.append(f"door_ca {_packed(ca.pem)}")
         lines.append(f"door_list {_packed(_taking_back(ca, bearers.get('revoked', [])))}")
@@ -123,7 +128,9 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
     yield Question("no certificate", port, path, None, None, spoofs)
     for bearer in bearers:
         if bearer not in {"user", *services}:
-            yield Question(f"a certificate ({bearer})", port, path, None, bearer, spoofs)
+            # Deeper, the CA above must be one that is trusted, too.
+            needs = bearer == BELOW and host.apache.verify_depth > 1
+            yield Question(f"a certificate ({bearer})", port, path, None, bearer, spoofs, needs)
     last, first = path.rpartition("/")[2], f"/%{ord(path[1]):02x}{path[2:]}"
     for way in (
         path,
@@ -154,7 +161,7 @@ def _disguised(spoofs: list[str]) -> dict[str, list[str]]:
 def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]:
     """The trusted CAs by name, and what each bearer sends. Raises ValueError."""
     identity = host.identity
-    names = [identity.certificate_issuer, *(row.issuer for row in identity.service_certificates), "CN=Another CA"]
+    names = [*_issuers(host), "CN=Another CA"]
     trusted = {name: _authority(name) for name in names}
     people, other = trusted[identity.certificate_issuer], trusted["CN=Another CA"]
     users = user_ids(host)
@@ -181,11 +188,15 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
     bearers["a user's name, by another CA"] = [_issue(named, other)]
     bearers["a CA that nobody trusts, under the name of the users'"] = [_issue(named, unknown), unknown]
     bearers["out of date"] = [_issue(user, people, over=True)]
-    if host.apache.verify_depth == 1:
-        bearers["a CA below another, under the name of the users'"] = [_issue(named, below), below]
+    bearers[BELOW] = [_issue(named, below), below]
     if host.apache.revocation != "off":
         bearers["revoked"] = [_issue(user, people)]
     return trusted, bearers
+
+
+def _issuers(host: Host) -> list[str]:
+    """The names of the CAs whose certificates say who somebody is."""
+    return [host.identity.certificate_issuer, *(row.issuer for row in host.identity.service_certificates)]
 
 
 def _name(text: str) -> x509.Name:

@@ -1,5 +1,7 @@
 """Jump hosts: ssh_config's ProxyJump as OpenSSH reads it, and one connection to each for all hosts behind it.
 
+Each has settings of its own (`ops/ssh_query.py`), asked for as ssh asks for them when it logs in there.
+
 Source: ssh_config(5), ProxyJump. Fabric goes through several in the opposite order, and takes "none" for a host.
 """
 
@@ -15,11 +17,13 @@ import fabric
 import paramiko
 
 from ops.errors import BadInput, Unreachable
+from ops.ssh_query import settings_of
+from ops.ssh_settings import Connection
 
 ALIVE = 10  # seconds in which a jump host that lives opens a channel
 MOST = 8  # jump hosts one behind the other, before it is taken for a circle
 WORD = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?/?")
-Prepare = Callable[[fabric.Connection], None]
+Prepare = Callable[[Connection], None]
 Key = tuple[object, ...]
 
 
@@ -27,7 +31,7 @@ Key = tuple[object, ...]
 class Jump:
     """A connection that several hosts share: the first one logs in, and what it met with is true for the others."""
 
-    connection: fabric.Connection
+    connection: Connection
     lock: Lock = field(default_factory=Lock)
     error: Unreachable | None = None
 
@@ -36,17 +40,15 @@ _jumps: dict[Key, Jump] = {}  # of this run of fab
 _making = Lock()
 
 
-def gateway_of(connection: fabric.Connection, config: fabric.Config, prepare: Prepare, key: Key) -> Any:
+def gateway_of(connection: Connection, config: fabric.Config, prepare: Prepare, key: Key) -> Any:
     """The way to `connection`'s machine: a connection to the last jump host, a ProxyCommand, or None.
 
     `key` tells settings apart under which a connection cannot be shared; `prepare` gets each new one.
     Raises BadInput for a ProxyJump that leads in a circle or cannot be read.
     """
-    jumps = str(connection.ssh_config.get("proxyjump", ""))
-    if jumps.lower() == "none":
-        return None
+    jumps = connection.settings.proxy_jump
     if not jumps:
-        return connection.ssh_config.get("proxycommand") or config.gateway
+        return connection.settings.proxy_command or config.gateway
     if len(key) > MOST:
         raise BadInput(f"ssh_config's ProxyJump for {connection.host} leads in a circle: {jumps}")
     gateway = None
@@ -65,7 +67,7 @@ def jump_of(connection: fabric.Connection) -> Jump | None:
     return next((jump for jump in [*_jumps.values()] if jump.connection is connection), None)
 
 
-def _made(word: str, other: fabric.Connection, config: fabric.Config, prepare: Prepare, key: Key) -> Any:
+def _made(word: str, other: Connection, config: fabric.Config, prepare: Prepare, key: Key) -> Any:
     """A connection to the jump host `word`; `other` is the one before it, or the machine whose first jump it is.
 
     None where it is that machine itself: "Host *" names its own jump host too.
@@ -75,11 +77,11 @@ def _made(word: str, other: fabric.Connection, config: fabric.Config, prepare: P
         raise BadInput(f"ssh_config: ProxyJump {word}: must be [USER@]HOST[:PORT]")
     port = int(found["port"]) if found["port"] else None
     name = found["v6"] or found["host"]
-    made = fabric.Connection(name, user=found["user"], port=port, config=config, gateway=False, connect_kwargs={})
-    if (made.host, int(made.port)) == (other.host, int(other.port)):
-        return None
     # Only the first one goes on by its own settings; the others are reached through the one before.
     is_first = jump_of(other) is None
+    made = Connection(settings_of(config, name, found["user"], port, reached=not is_first), config)
+    if (made.host, int(made.port)) == (other.host, int(other.port)):
+        return None
     made.gateway = gateway_of(made, config, prepare, key) if is_first else other
     prepare(made)
     with _making:

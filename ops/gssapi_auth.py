@@ -19,7 +19,6 @@ KERBEROS_5 = bytes.fromhex("06092a864886f712010202")  # its object identifier, i
 SERVICE_ACCEPT, RESPONSE, TOKEN, ERROR_TOKEN, MIC = 6, 60, 61, 65, 66
 _KEYTAB = "root there finds why in the log of sshd; is /etc/krb5.keytab the host's own (klist -k)?"
 _NOT_BOTH = "poms-ops does one or the other: use a key alone, or have the host content with the ticket"
-BY_KEY = ("allow_agent", "key_filename", "look_for_keys", "passphrase", "password", "pkey")
 ASKED, ANSWERED, PROVEN = "asked", "answered", "proven"
 
 
@@ -152,8 +151,3 @@ class Strategy:
                 f"root there installs one for host/{target} in /etc/krb5.keytab",
             )
         return Refused(f"the host refuses your ticket for host/{target} and does not say why", _KEYTAB)
-
-
-def with_ticket(given: dict[str, Any], strategy: Strategy) -> dict[str, Any]:
-    """paramiko's arguments for a connection, those for a login by key exchanged for the ticket."""
-    return {key: value for key, value in given.items() if key not in BY_KEY} | {"auth_strategy": strategy}

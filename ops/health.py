@@ -10,6 +10,7 @@ from ops.connection import Remote
 from ops.drift import Drift, find_drift
 from ops.errors import HostError, read_answer
 from ops.files import RenderedFile
+from ops.line_reader import Limits
 from ops.programs import Report
 from ops.releases import PastRelease
 from ops.schema import Host
@@ -18,7 +19,7 @@ from ops.standby import Standby
 from ops.standby import parse as parse_standby
 from ops.workers import Crew
 
-ANSWER_LIMIT = 20.0  # seconds without a word from the host
+ANSWER = Limits(silence=20.0, seconds=60.0)  # one slow host must not keep the others from the screen for long
 CANNOT_SEE = "this account cannot see other accounts' processes"
 CERTIFICATES_EVERY = 600.0  # seconds
 
@@ -67,6 +68,7 @@ class Health:
     crew: Crew
     ending: list[Ending]
     ending_seen: float
+    validated: PastRelease | None = None  # the last deploy that changed Apache's files, whose validation still holds
 
     @property
     def release_age(self) -> int | None:
@@ -92,7 +94,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
     if last is None:
         asked["certs"] = certs.request(host)
     asked["programs"] = programs.request(host, "states")
-    answers = remote.ask_together(asked, ANSWER_LIMIT)
+    answers = remote.ask_together(asked, ANSWER)
     with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
         past = releases.parse_releases(answers["releases"])
@@ -103,8 +105,9 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=parse(answers["health"]),
             crew=workers.parse(host, answers["workers"]) if workers.program(host) else Crew(),
-            ending=last.ending if last else certs.parse_endings(answers["certs"]),
+            ending=last.ending if last else certs.parse_endings(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
+            validated=releases.last_validated(past),
         )
 
 

@@ -8,10 +8,10 @@ import fabric
 import paramiko
 from msgspec.structs import replace
 
-from ops.errors import HostError, OperatorError
+from ops.errors import BadInput, HostError, OperatorError
 from ops.login import Hop, log_in, way_to
 from ops.schema import Host
-from ops.trust import Believed, believed_of, names_of, user_files
+from ops.trust import Believed, believed_of, names_of
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,32 @@ class Shown:
     @property
     def is_known(self) -> bool:
         """Whether it is believed already."""
-        return self.key in self.believed.keys and self.key.asbytes() not in self.believed.revoked
+        return self.believed.believes(self.key) and not self.believed.revocation(self.key)
 
 
 def ask_key(host: Host, config: fabric.Config) -> Shown:
     """The key that `host` shows now; nobody logs in to it, only to the jump hosts before it.
 
-    Raises Unreachable where it cannot be asked, HostError where another key of it is known, or this one is revoked.
+    Raises Unreachable where it cannot be asked, HostError where another key of it is known, or this one is revoked,
+    BadInput where there is no file to record it in.
     """
     file = Path(host.ssh.known_hosts) if host.ssh.known_hosts else None
     if file and not file.exists():  # it is made when the first key is recorded
         host = replace(host, ssh=replace(host.ssh, known_hosts=None))
     hops = way_to(host, config)
+    if not file and not hops[-1].connection.settings.user_known_hosts:
+        raise BadInput(
+            f"{host.name}: there is no file for its key: UserKnownHostsFile of ssh_config is none, and the inventory "
+            "has no ssh.known_hosts. Nothing was connected to."
+        )
     log_in(hops[:-1])
     key = _key_of(hops[-1])
     connection = hops[-1].connection
     believed = believed_of(connection, host.ssh.known_hosts, host.ssh.host_keys)
-    shown = Shown(key, believed, ",".join(sorted(names_of(connection))), file or user_files(connection)[0])
-    if key.asbytes() in believed.revoked:
-        raise HostError(host.name, f"known_hosts marks the key that it shows as revoked: {shown.fingerprint}")
+    names = ",".join(sorted(names_of(connection)))
+    shown = Shown(key, believed, names, file or connection.settings.user_known_hosts[0])
+    if why := believed.revocation(key):
+        raise HostError(host.name, f"the key that it shows must not be believed, {shown.fingerprint}: {why}")
     if believed.keys and not shown.is_known:
         known = ", ".join(str(one.fingerprint) for one in believed.keys)
         raise HostError(

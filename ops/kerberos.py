@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
-import fabric
-
 from ops.schema import Ssh
+from ops.ssh_settings import Connection
 from ops.tickets import missing_cache
 
 FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et): RFC 4120's own numbers come first
@@ -59,23 +58,23 @@ class Wish:
         return self.host
 
 
-def wish_of(connection: fabric.Connection, ssh: Ssh | None) -> Wish | None:
+def wish_of(connection: Connection, ssh: Ssh | None) -> Wish | None:
     """What the inventory and ssh_config say for this login; None where it is not to use Kerberos.
 
     `ssh` is the inventory's word on the host, None for a jump host, of which only ssh_config knows.
     """
-    config = connection.ssh_config
+    settings = connection.settings
     wanted = ssh.kerberos if ssh else None
     if wanted is None:
-        wanted = _is_yes(config, "gssapiauthentication")
+        wanted = settings.kerberos
     if not wanted:
         return None
-    named = str(config.get("gssapiserveridentity", "")) or (ssh.kerberos_host if ssh else None)
+    named = settings.kerberos_host or (ssh.kerberos_host if ssh else None)
     return Wish(
         named or str(connection.host),
-        str(config.get("gssapiclientidentity", "")),
-        _is_yes(config, "gssapidelegatecredentials"),
-        _is_yes(config, "gssapitrustdns") and not named,
+        settings.kerberos_principal,
+        settings.kerberos_delegate,
+        settings.kerberos_ask_dns and not named,
     )
 
 
@@ -187,7 +186,3 @@ def explained(error: Any, target: str) -> Refused:
     if number in NO_KDC:
         return Refused(f"no KDC can be reached: {said}", _NETWORK)
     return Refused(said, _KINIT)
-
-
-def _is_yes(config: Any, key: str) -> bool:
-    return str(config.get(key, "no")).lower() == "yes"

@@ -19,11 +19,19 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True)
 class Log:
-    """One log: `label` names it to the operator; whether it was `asked` for, or comes along where it can be read."""
+    """One log: `label` names it to the operator; whether it was `asked` for, or comes along where it can be read.
+
+    `writer` is the program of supervisord's, or supervisord, in whose time zone its lines are.
+    """
 
     label: str
     path: str
     asked: bool
+    writer: str = ""
+
+    def request_lines(self) -> list[str]:
+        """How remote/log_reader.py is asked for it."""
+        return [f"log {self.path}", *([f"writer {self.writer}"] if self.writer else [])]
 
 
 def names_of(host: Host) -> list[str]:
@@ -47,7 +55,7 @@ def chosen_logs(host: Host, given: str | None) -> list[Log]:
     for name in names:
         for label, path in _logs(host, name):
             asked = given is not None or name in host.programs or name == "supervisord"
-            found.setdefault(path, Log(label, path, asked))
+            found.setdefault(path, Log(label, path, asked, "" if name in ("apache", "shibd") else name))
     return list(found.values())
 
 

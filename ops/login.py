@@ -5,6 +5,7 @@ every command waits 40 ms for a delayed acknowledgement.
 """
 
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import Any
 import fabric
 import paramiko
 
-from ops.agent import AgentInOrder, key_files
 from ops.errors import BadInput, Unreachable
 from ops.gateways import gateway_of, jump_of
 from ops.kerberos import Refused, begin, wish_of
+from ops.login_keys import BY_KEY, key_login
 from ops.schema import Host
+from ops.ssh_query import settings_of
+from ops.ssh_settings import NOTHING_TOUCHED as NOTHING_CONNECTED
+from ops.ssh_settings import Connection
 from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
@@ -36,7 +40,7 @@ class Hop:
     """One login on the way to `host`: to the host itself, or to a jump host of ssh_config before it."""
 
     host: Host
-    connection: fabric.Connection
+    connection: Connection
     jump: bool
 
     @property
@@ -63,20 +67,22 @@ class Hop:
 
 
 def way_to(host: Host, config: fabric.Config) -> list[Hop]:
-    """The logins that lead to `host`, in their order, none of them done. Raises BadInput for a missing file."""
+    """The logins that lead to `host`, in their order, none of them done.
+
+    Raises BadInput for a missing file, and for an ssh_config that cannot be read.
+    """
     for key, path in (("known_hosts", host.ssh.known_hosts), ("identity_file", host.ssh.identity_file)):
         if path is not None and not Path(path).is_file():
-            raise BadInput(f"{host.name}: ssh.{key}: the file {path} does not exist. Nothing was connected to.")
-    # Never empty: Fabric would work on its settings' own dict instead, which all hosts share.
-    given = {"key_filename": [], **config.connect_kwargs}
-    last = fabric.Connection(
-        host.address, user=host.account, port=host.port, config=config, gateway=False, connect_kwargs=given
-    )
+            raise BadInput(f"{host.name}: ssh.{key}: the file {path} does not exist. {NOTHING_CONNECTED}")
+    last = Connection(settings_of(config, host.address, host.account, host.port), config)
+    named = [file for file in last.connect_kwargs["key_filename"] if file not in last.settings.identity_files]
+    if missing := [file for file in named if not Path(os.path.expanduser(file)).exists()]:  # noqa: PTH111 - Path's raises
+        raise BadInput(f"-i: the file {missing[0]} does not exist. {NOTHING_CONNECTED}")
     shares = (host.ssh.known_hosts, host.ssh.connect_timeout)  # a jump host is shared by hosts that agree on these
     last.gateway = gateway_of(last, config, lambda made: _complete(Hop(host, made, jump=True)), shares)
     hops: list[Hop] = []
     connection: object = last
-    while isinstance(connection, fabric.Connection):
+    while isinstance(connection, Connection):
         hops.insert(0, Hop(host, connection, jump=connection is not last))
         connection = connection.gateway
     _complete(hops[-1])
@@ -107,15 +113,10 @@ def log_in(hops: list[Hop]) -> None:
 def _complete(hop: Hop) -> None:
     """Add what the inventory says to what the operator's flags and ssh_config say."""
     connection, ssh = hop.connection, hop.host.ssh
-    options = dict(connection.connect_kwargs)
-    keys = options.get("key_filename") or []
-    keys = [keys] if isinstance(keys, str) else [*keys]
-    if ssh.identity_file and not hop.jump:
-        keys.append(ssh.identity_file)
-    options["key_filename"] = list(dict.fromkeys(keys))  # Fabric doubles those of -i
+    keys = key_login(connection, None if hop.jump else ssh.identity_file)
+    options = {key: value for key, value in connection.connect_kwargs.items() if key not in BY_KEY}
+    options["auth_strategy"] = keys
     connection.connect_kwargs = options
-    only = str(connection.ssh_config.get("identitiesonly", "no")).lower() == "yes"
-    connection.client._agent = AgentInOrder(key_files(connection), only=only)  # else paramiko makes one itself
     if not hop.timeout:
         connection.connect_timeout = ssh.connect_timeout
     if hop.jump:
@@ -141,12 +142,12 @@ def _log_in(hop: Hop, *, first: bool) -> None:
     if wish is None:
         _open(hop, first)
         return
-    from ops.gssapi_auth import Strategy, with_ticket  # by a key one gets in without
-
     given = connection.connect_kwargs
     try:
         initiator = begin(wish, float(hop.timeout))
-        connection.connect_kwargs = with_ticket(given, Strategy(connection.user, initiator))
+        from ops.gssapi_auth import Strategy  # without a ticket one gets in without it
+
+        connection.connect_kwargs = given | {"auth_strategy": Strategy(connection.user, initiator)}
         _open(hop, first)
     except Refused as refusal:
         connection.client.close()
@@ -171,8 +172,6 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
     except paramiko.AuthenticationException as error:
         raise _not_let_in(hop, str(error), refusal) from None
     except paramiko.SSHException as error:
-        if "No authentication methods" in str(error):
-            raise _not_let_in(hop, "you offer no key", refusal) from None
         if isinstance(connection.gateway, fabric.Connection) and connection.client.get_transport() is None:
             message = f"jump host {connection.gateway.host} cannot connect to {hop.where}: {error}"
             raise hop.refused(message, _IS_IT_UP) from None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ops.connection import Heartbeat, Remote
 from ops.errors import BadInput, HostError, Unreachable, read_answer
+from ops.line_reader import Limits
 from ops.log_names import Log
 from ops.schema import Host
 
@@ -64,7 +65,7 @@ def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[s
     Raises Unreachable where the line is lost, HostError where the host cannot read its logs.
     """
     dialogue = remote.start("logs", [*request, "end"])
-    dialogue.channel.settimeout(silence)
+    dialogue.limit(Limits(silence, total=None))
     with Heartbeat(dialogue):
         for fact in dialogue.lines():
             if fact == "end":
@@ -117,7 +118,7 @@ class HostLogs:
         request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
         for number, log in enumerate(self._logs, 1):
             positions = self._positions.get(number, {}).values()
-            request += [f"log {log.path}", *(f"from {position}" for position in positions)]
+            request += [*log.request_lines(), *(f"from {position}" for position in positions)]
         return request
 
     def understand(self, fact: str) -> Iterator[LogLine | Remark | Live]:

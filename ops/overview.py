@@ -70,6 +70,7 @@ def _needed(host: tuple[str, dict[str, str]]) -> int:
 def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     """A label and what stands in the host's column; '!' before what is wrong, as in `console.cell`."""
     yield from _release(health)
+    yield from _validation(host, health)
     yield from _services(health)
     yield from _programs(health)
     if workers.program(host):
@@ -99,6 +100,14 @@ def _release(health: Health) -> Iterator[tuple[str, str]]:
     else:
         edited = [one for one in health.drift if is_edited(one)]
         yield "drift", _mark(edited, f"yes, in {len(health.drift)} of the files" if health.drift else "no")
+
+
+def _validation(host: Host, health: Health) -> Iterator[tuple[str, str]]:
+    """How far Apache's files were validated, and why no further is asked for."""
+    if health.validated:
+        yield "validation", health.validated.facts["validation"]
+    if host.deploy.validation_reason:
+        yield "at least", f"{host.deploy.validation}: {host.deploy.validation_reason}"
 
 
 def _services(health: Health) -> Iterator[tuple[str, str]]:

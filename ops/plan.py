@@ -1,14 +1,15 @@
 """What a deploy would do to one host: pure, from what is wanted, what was last deployed and what is there."""
 
-import configparser
 import re
 from dataclasses import dataclass, field
 
-from ops import hiding, uwsgi
+from ops import hiding, removals, uwsgi
 from ops.files import SECRET_MODE, RenderedFile, file_at, supervisord_conf
 from ops.hiding import Hiding
+from ops.removals import Removal, Replaced
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
+from ops.supervisor_effect import read_effect
 
 CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "create",
@@ -61,7 +62,8 @@ class Plan:
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
     file in; `unread` has files that no program's command names; `replaced` the programs with new settings;
-    `memory` is the snapshot's.
+    `memory` is the snapshot's; `removals` is what is there now and will not be; `applied` the groups of programs that
+    supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
     """
 
     host: Host
@@ -72,6 +74,8 @@ class Plan:
     unread: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     memory: tuple[int, int] | None = None
+    removals: list[Removal] = field(default_factory=list)
+    applied: list[str] = field(default_factory=list)
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -90,6 +94,11 @@ class Plan:
         return [change for change in self.changes if change.kind in REFUSED]
 
     @property
+    def unplanned(self) -> list[Removal]:
+        """What only `--remove` takes away: the last release did not have it."""
+        return [removal for removal in self.removals if not removal.planned]
+
+    @property
     def exposed(self) -> list[FileChange]:
         """The files whose secrets others could read."""
         return [change for change in self.changes if change.exposes]
@@ -103,13 +112,17 @@ class Plan:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
         words = {
             "start": "supervisord: start, with its programs",
-            "apply": f"supervisord: programs with new settings: {', '.join(self.replaced) or 'those it finds'}",
+            "apply": f"supervisord: programs with new settings: {', '.join(self.replaced) or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
         listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
+        listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+
+    def _without_new(self) -> str:
+        return "none" if self.applied else "those it finds"
 
 
 APACHE_WORDS = {
@@ -136,7 +149,8 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         line for line in snapshot.owed if line == "apache"
     }
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
-    supervisord, replaced = _supervisord(host, changed, snapshot)
+    taken = _supervisord(host, changed, snapshot)
+    supervisord, replaced = taken.does, taken.replaced
     programs = []
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
     ways = reload_ways(host, paths)
@@ -154,6 +168,8 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         unread,
         sorted(replaced),
         snapshot.memory,
+        [*taken.removals, *_removals(host, changes)],
+        taken.applied,
     )
 
 
@@ -245,32 +261,50 @@ def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> 
     return hiding.find_in_unknown(there, like, wanted.hiding)
 
 
-def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> tuple[str, set[str]]:
-    """What supervisord has to do, and the programs that are started anew by it."""
-    own = [change for change in changed if change.wanted.path == supervisord_conf(host)]
-    if snapshot.supervisord == "down":
-        return "start", set()
+@dataclass(frozen=True)
+class _Supervisord:
+    """What supervisord has to do, and what comes of it for its programs; see Plan."""
+
+    does: str = ""
+    replaced: frozenset[str] = frozenset()
+    removals: tuple[Removal, ...] = ()
+    applied: list[str] = field(default_factory=list)
+
+
+def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> _Supervisord:
+    own = next((one for one in changed if one.wanted.path == supervisord_conf(host) and _differs(one)), None)
     owed = [line.removeprefix("supervisord ") for line in snapshot.owed if line.startswith("supervisord ")]
-    if "restart" in owed:
-        return "restart", set()
-    if not own or own[0].found.digest == own[0].wanted.digest:
-        return ("apply" if owed else ""), set()
-    before, after = _sections(own[0].found.content or b""), _sections(own[0].wanted.content)
-    if before is None or after is None:
-        return "restart", set()
-    differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    programs = {name.removeprefix("program:") for name in differing if name.startswith("program:")}
-    own_settings = {name for name in differing if not name.startswith(("program:", "supervisorctl"))}
-    if own_settings:
-        return "restart", set()
-    return ("apply" if programs else ""), programs
+    otherwise = "start" if snapshot.supervisord == "down" else "restart" if "restart" in owed else ""
+    if own is None:
+        return _Supervisord(otherwise or ("apply" if owed else ""))
+    before, after = read_effect(own.found.content or b"", host), read_effect(own.wanted.content, host)
+    conf = _replaced(own)
+    gone = [*removals.removed_programs(before, after, snapshot.programs, conf)]
+    if snapshot.untold:
+        gone.append(Removal(removals.PROGRAM, "?", f"supervisord does not say what runs: {snapshot.untold}"))
+    gone += removals.removed_ports(before, after, conf)
+    if otherwise or before is None or after is None or before.daemon != after.daemon:
+        return _Supervisord(otherwise or "restart", removals=tuple(gone))
+    names = before.groups.keys() | after.groups.keys()
+    differing = {name for name in names if before.groups.get(name) != after.groups.get(name)}
+    ended = {removal.name.partition(":")[0] for removal in gone if removal.kind == removals.PROGRAM}
+    if not differing and not ended and not owed:
+        return _Supervisord()
+    applied = [] if owed or snapshot.untold else sorted(differing | ended)
+    return _Supervisord("apply", frozenset(differing & after.groups.keys()), tuple(gone), applied)
 
 
-def _sections(content: bytes) -> dict[str, dict[str, str]] | None:
-    """The sections of a supervisord.conf without its comments; None if it is not one."""
-    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
-    try:
-        parser.read_string(content.decode())
-    except (configparser.Error, UnicodeDecodeError):
-        return None
-    return {name: dict(parser[name]) for name in parser.sections()}
+def _replaced(change: FileChange) -> Replaced:
+    return Replaced(change.wanted.path, change.before, change.after, change.kind in (UPDATE, REMOVE))
+
+
+def _removals(host: Host, changes: list[FileChange]) -> list[Removal]:
+    """What the files that are replaced or removed have and no file will, but for supervisord's."""
+    written = [one for one in changes if one.kind != UNCHANGED and _differs(one)]
+    apache = [_replaced(one) for one in written if one.wanted.service == "apache"]
+    kept = [one.after for one in changes if one.wanted.service == "apache" and one not in written]
+    found = [*removals.removed_from_apache(apache, kept)]
+    for change in written:
+        if change.wanted.path == uwsgi.ini_path(host):
+            found += removals.removed_uwsgi_ports(_replaced(change))
+    return found

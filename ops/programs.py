@@ -54,14 +54,16 @@ class Report:
 
 
 def app_lines(host: Host) -> Iterator[str]:
-    """What a request says of the app and its uWSGI (remote/uwsgi.sh)."""
+    """What a request says of the app and its uWSGI: `app NAME VALUE` (remote/uwsgi.sh)."""
     name = uwsgi_program(host)
     logs = log_files(name, host.programs[name], host.log_dir) if name else {}
-    yield f"app {host.app.listen}"
-    yield f"app {host.app.check_path or host.app.path}"
-    yield f"app {uwsgi.ini_path(host)}"
-    yield f"app {host.app.timeout}"
-    yield f"app {next(iter(logs.values()), '/dev/null')}"
+    yield f"app listen {host.app.listen}"
+    yield f"app path {host.app.check_path or host.app.path}"
+    yield from (f"app header {header} {value}" for header, value in host.app.check_headers.items())
+    yield from (f"app status {status}" for status in host.app.check_status)
+    yield f"app ini {uwsgi.ini_path(host)}"
+    yield f"app timeout {host.app.timeout}"
+    yield f"app log {next(iter(logs.values()), '/dev/null')}"
 
 
 def uwsgi_program(host: Host) -> str:

@@ -30,6 +30,7 @@ class Release:
     clean: bool
     purpose: str = "deploy"
     operator: str = ""
+    unvalidated: bool = False  # it goes out although the host validates less than `deploy.validation`
 
     @property
     def holder(self) -> str:
@@ -47,8 +48,10 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970. `proofs` says
-    how far what was proven before it was live: "started Apache as it would be".
+    `facts` has for, by, operator, commit, tree, ended; begun and at (its end) in seconds since 1970; `validation`,
+    the level that Apache's files reached, where it had any. `proofs` says what was validated before it was live:
+    "trial-start Apache's new files"; `unvalidated` what was not. `removed` is what it took away that nobody had in a
+    file any more: "program NAME", "port NUMBER", "virtual host NAME:PORT".
     """
 
     name: str
@@ -56,6 +59,14 @@ class PastRelease:
     facts: dict[str, str]
     changed: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
+    unvalidated: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+    @property
+    def sequence(self) -> int:
+        """Its number on the host: which came after which, whatever the clocks said; 0 where there is none."""
+        number = self.facts.get("sequence", "")
+        return int(number) if number.isdecimal() and len(number) < 10 else 0
 
     @property
     def committed(self) -> bool:
@@ -63,12 +74,12 @@ class PastRelease:
         return self.facts.get("ended") == "committed"
 
 
-def new_release(who: str, purpose: str = "deploy") -> Release:
+def new_release(who: str, purpose: str = "deploy", *, unvalidated: bool = False) -> Release:
     """A name that sorts by time, who is at work, and git's HEAD ("none" outside a checkout)."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     commit = _git("rev-parse", "HEAD") or "none"
     clean = commit != "none" and not _git("status", "--porcelain")
-    return Release(f"{stamp}-{secrets.token_hex(2)}", who, commit, clean, purpose, local_user())
+    return Release(f"{stamp}-{secrets.token_hex(2)}", who, commit, clean, purpose, local_user(), unvalidated)
 
 
 def is_behind(commit: str | None) -> bool:
@@ -100,13 +111,24 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
             found.append(PastRelease(value, False, {}))
         elif kind == "meta":
             key, _, text = value.partition(" ")
-            if key in ("changed", "proof"):
-                (found[-1].changed if key == "changed" else found[-1].proofs).append(text)
+            last = found[-1]
+            lists = {"changed": last.changed, "proof": last.proofs, "removed": last.removed}
+            lists["unvalidated"] = last.unvalidated
+            if key in lists:
+                lists[key].append(text)
             elif key != "secret":
                 found[-1].facts[key] = text
         elif kind == "current":
             current = value
-    return [replace(release, current=release.name == current) for release in found]
+    named = [replace(release, current=release.name == current) for release in found]
+    return sorted(named, key=lambda release: release.sequence)  # those of an older version, by name, come first
+
+
+def last_validated(past: list[PastRelease]) -> PastRelease | None:
+    """The newest kept release, up to the running one, in which Apache's files were validated."""
+    current = next((number for number, release in enumerate(past) if release.current), -1)
+    kept = [release for release in past[: current + 1] if release.committed and release.facts.get("validation")]
+    return kept[-1] if kept else None
 
 
 def read_files(remote: Remote, name: str) -> list[RenderedFile]:

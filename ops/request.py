@@ -42,18 +42,38 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
         if change.wanted.hiding:  # where, and not what
             yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
+    yield from (f"apply {group}" for group in plan.applied)
+    yield from (f"meta removed {removal.kind} {removal.name}" for removal in plan.removals)
     yield from (f"log_file {path}" for path in _log_files(host))
     yield from apache_lines(host, plan.apache)
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
-    yield f"apache_root {host.apache.server_root}"
-    yield f"apache_run {host.apache.server_root}/run"
-    yield f"apache_logs {host.apache.log_dir}"
+    yield from apache_place_lines(host)
+    if plan.apache and release.purpose == "deploy":  # the way back is not barred
+        yield f"minimum {host.deploy.validation}"
+        yield from ["waived yes"] * release.unvalidated
     yield from doors
     if host.app.listen.startswith("/"):
         yield f"app_access {host.apache.account}"
     yield f"uwsgi_program {uwsgi_program(host)}"
     yield from app_lines(host)
+
+
+def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
+    """What a trial start of Apache needs to know, without a deploy; `files` are all that the host shall have."""
+    for file in files:
+        if file.service == "apache":
+            yield f"file {file.mode} - {file.digest} {file.path}"
+            yield f"content {base64.b64encode(file.content).decode()}".rstrip()
+    yield from (f"configtest {word}" for word in host.apache.configtest)
+    yield from apache_place_lines(host)
+
+
+def apache_place_lines(host: Host) -> Iterator[str]:
+    """Where Apache has its things."""
+    yield f"apache_root {host.apache.server_root}"
+    yield f"apache_run {host.apache.server_root}/run"
+    yield f"apache_logs {host.apache.log_dir}"
 
 
 def _log_files(host: Host) -> list[str]:

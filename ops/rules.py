@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ops import apache, supervisor, uwsgi
+from ops import apache, supervisor, uwsgi, uwsgi_options
 from ops.errors import Problem
 from ops.schema import Host
+from ops.validation import LEVELS
 
 Location = tuple[str, ...]
 SSH_PORT = 22
+SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run")  # noqa: S108 - named to be refused
 
 
 def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Problem]:
@@ -36,6 +38,7 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
 
 def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
     """Values that are each well-formed and cannot hold together: (path of keys, rule)."""
+    yield from _validation(host)
     yield from _uwsgi_numbers(host)
     yield from _ports(host)
     yield from _files(host)
@@ -53,6 +56,7 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
         yield ("state_dir",), rule
     for key, rule in uwsgi.unwritable(host.uwsgi):
         yield ("uwsgi", *key.split(".", 1)), rule
+    yield from uwsgi_options.unsafe_options(host)
     for key, rule in supervisor.unwritable_supervisor(host.supervisor):
         yield ("supervisor", *key.split(".", 1)), rule
     for name, program in host.programs.items():
@@ -69,6 +73,15 @@ def _names(host: Host) -> Iterator[tuple[Location, str]]:
             return
     if not host.apache.server_name:
         yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
+
+
+def _validation(host: Host) -> Iterator[tuple[Location, str]]:
+    lower = host.deploy.validation != LEVELS[-1]
+    if lower and not host.deploy.validation_reason:
+        rule = "must have deploy.validation_reason beside it: why this host cannot be validated further"
+        yield ("deploy", "validation"), rule
+    if not lower and host.deploy.validation_reason:
+        yield ("deploy", "validation_reason"), f"must only be given where deploy.validation is below {LEVELS[-1]}"
 
 
 def _uwsgi_numbers(host: Host) -> Iterator[tuple[Location, str]]:
@@ -105,16 +118,12 @@ def _ports(host: Host) -> Iterator[tuple[Location, str]]:
 
 
 def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
-    """The ports that further options of uWSGI listen on: HOST:PORT or :PORT, with more behind a comma."""
+    """The ports that further options of uWSGI listen on."""
     for name, value in host.uwsgi.options.items():
-        if name in _LISTENERS or re.fullmatch(r"(?!map-|chmod-|chown-).*-socket|.*stats(-server)?", name):
-            for item in value if isinstance(value, list) else [value]:
-                address = re.fullmatch(r"[^/,]*:([0-9]{1,5})(,.*)?", str(item))
-                if address:
-                    yield ("uwsgi", "options", name), int(address[1])
-
-
-_LISTENERS = ("http", "https", "http2", "fastrouter", "rawrouter", "sslrouter", "forkptyrouter", "socket", "s")
+        for address in uwsgi_options.listening(name, value):
+            port = re.fullmatch(r"[^/]*:([0-9]{1,5})", address)
+            if port:
+                yield ("uwsgi", "options", name), int(port[1])
 
 
 def _files(host: Host) -> Iterator[tuple[Location, str]]:
@@ -165,6 +174,7 @@ def _socket_folder(host: Host) -> Iterator[tuple[Location, str]]:
     """What is made in the folder of Apache's socket, Apache may read and write."""
     socket = PurePosixPath(host.app.listen)
     kept = [
+        *SHARED_FOLDERS,
         host.home,
         host.config_dir,
         host.log_dir,
@@ -173,6 +183,8 @@ def _socket_folder(host: Host) -> Iterator[tuple[Location, str]]:
     ]
     if socket.is_absolute() and str(socket.parent) in kept:
         yield ("app", "listen"), "must be in a folder of its own: Apache gets access to what is made in it"
+    if str(PurePosixPath(host.app.cron_listen or "x").parent) in SHARED_FOLDERS:
+        yield ("app", "cron_listen"), "must be in a folder that other accounts cannot write"
 
 
 def _within(path: str, folder: str) -> bool:

@@ -108,10 +108,16 @@ class ServiceCertificate(Table, frozen=True, kw_only=True):
 
 
 class Deploy(Table, frozen=True, kw_only=True):
-    """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep."""
+    """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep.
+
+    `validation` is the least that a deploy of Apache's files must reach (ops/validation.py); less than the most needs
+    a reason.
+    """
 
     limit: Annotated[int, Meta(ge=5, le=3600)] = 60
     keep: Annotated[int, Meta(ge=1, le=1000)] = 20
+    validation: Literal["none", "configtest", "trial-start", "identity-probe"] = "identity-probe"
+    validation_reason: Text | None = None
 
 
 class Certificates(Table, frozen=True, kw_only=True):
@@ -148,10 +154,13 @@ class Identity(Table, frozen=True, kw_only=True):
     certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
     certificate_email: EmailRule = ""  # no e-mail header
     service_certificates: list[ServiceCertificate] = []
-    # Besides the identity headers. POMS's own code believes the first two; the others are what such apps ask for.
+    # Besides the identity headers. POMS's own code believes the first six; the others are what such apps and
+    # their frameworks ask for.
     dropped_headers: list[HeaderName] = field(
         default_factory=lambda: [
-            *("X-Scitoken-Sub", "X-Forwarded-For", "Forwarded", "X-Forwarded-User", "X-Remote-User", "Remote-User")
+            *("X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"),
+            *("X-Poms-Agent", "Forwarded", "X-Forwarded-User", "X-Remote-User", "Remote-User"),
+            *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL"),
         ]
     )
 
@@ -204,6 +213,9 @@ class App(Table, frozen=True, kw_only=True):
 
     path: UrlPath = "/poms"
     check_path: UrlPath | None = None  # asked of the app itself, on trial and after a deploy; None: `path`
+    # What that question holds besides, for an app that answers 500 to nobody; and what is an answer to it.
+    check_headers: dict[HeaderName, HeaderValue] = {}
+    check_status: list[Annotated[int, Meta(ge=100, le=599)]] = []  # none: whatever is under 500
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
     cron_listen: Listen | None = None  # HTTP, for the host's own jobs
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes

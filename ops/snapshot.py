@@ -40,7 +40,8 @@ class Snapshot:
     `unfinished` of one that died half-way; `owed` are the lines of reloads that an earlier deploy did not come to;
     `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
     `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
-    stand in the files of the last release.
+    stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
+    its file differs, and `untold` why it does not.
     """
 
     files: dict[str, FoundFile]
@@ -56,6 +57,8 @@ class Snapshot:
     commit: str | None = None
     hiding: dict[str, Hiding] = field(default_factory=dict)
     memory: tuple[int, int] | None = None
+    programs: dict[str, str] | None = None
+    untold: str = ""
     supervisord_detail: str = ""
 
 
@@ -90,6 +93,8 @@ def parse(answer: list[str]) -> Snapshot:
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
+    words |= {"untold": ""}
+    programs: dict[str, str] | None = None
     owed: list[str] = []
     present: list[str] = []
     hidden: dict[str, Hiding] = {}
@@ -111,6 +116,11 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind == "secret":
             where, path = value.split(" ", 1)
             hidden[path] = hiding.from_record(where)
+        elif kind == "programs":
+            programs = {}
+        elif kind == "program" and programs is not None:
+            state, group, name = value.split(" ", 2)
+            programs[name if name == group else f"{group}:{name}"] = state
         elif kind == "present":
             present.append(value)
         elif kind == "owed":
@@ -137,5 +147,7 @@ def parse(answer: list[str]) -> Snapshot:
         commit=words["commit"] or None,
         hiding=hidden,
         memory=(int(each), int(free)) if free else None,
+        programs=programs,
+        untold=masked(words["untold"]),
         supervisord_detail=supervisord.detail,
     )

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
@@ -23,7 +24,7 @@ STEPS = {
     "stage": "sending the new files",
     "directories": "making folders",
     "keep": "saving the files that are there",
-    "prove": "proving the new files before they are live",
+    "prove": "validating the new files before they are live",
     "look": "looking at what is well now",
     "swap": "putting the new files in place",
     "configtest": "Apache's configuration test",
@@ -48,6 +49,7 @@ class Outcome:
     release: str
     programs: list[tuple[str, str, str]]
     proofs: list[str]
+    unvalidated: list[str]
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
@@ -67,7 +69,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
     if _interrupted.is_set():
         raise HostError(host.name, "not begun: you interrupted", left="everything", outcome="not tried")
     account = _Account(host, tell)
-    doors = _trial_of_doors(plan, release, tell)
+    doors = _trial_of_doors(plan, release)
     dialogue = remote.start("transaction", [*request_lines(plan, release, doors), *remote.password_lines(), "end"])
     _under_way.add(dialogue)
     try:
@@ -89,17 +91,15 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
         account.still = worse()
     if account.ended != "committed":
         raise _failed(account, dialogue.stderr())
-    return Outcome(release.name, account.programs, account.proofs)
+    return Outcome(release.name, account.programs, account.proofs, account.unvalidated)
 
 
-def _trial_of_doors(plan: Plan, release: Release, tell: Callable[[str], None]) -> list[str]:
+def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
     """The request's lines for it. The way back is not barred by questions that its own deploy has answered."""
     if not plan.apache or release.purpose != "deploy":
         return []
     trial = door.trial(plan.host)
-    if trial.why_not:
-        tell(f"Apache's doors are not tried before they are live: {trial.why_not}")
-    return trial.lines
+    return [f"no_probe no identity probe: {trial.why_not}"] if trial.why_not else trial.lines
 
 
 def interrupt() -> None:
@@ -122,6 +122,9 @@ class _Account:
     tell: Callable[[str], None]
     programs: list[tuple[str, str, str]] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
+    unvalidated: list[str] = field(default_factory=list)
+    insufficient: str = ""
+    not_back: str = ""
     failure: str = ""
     evidence: str = ""
     step: str = ""
@@ -145,10 +148,19 @@ class _Account:
             self.tell(_step(value))
         elif kind == "note":
             self.tell(value)
+            if value.startswith("could not be put back"):
+                self.not_back = value
         elif kind == "proof":
             level, _, what = value.partition(" ")
-            self.proofs.append(f"proven ({level}): {what}")
+            self.proofs.append(f"validated ({level}): {what}")
             self.tell(self.proofs[-1])
+        elif kind == "unvalidated":
+            self.unvalidated.append(value)
+            self.tell(f"not validated: {value}")
+        elif kind == "probed":
+            self.tell(f"identity probe passed: {value} requests, nobody was taken for somebody else")
+        elif kind == "insufficient":
+            self.insufficient = value
         elif kind in ("failed", "unwanted"):
             self.failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":
@@ -203,20 +215,44 @@ def _failed(account: _Account, stderr: str) -> HostError:
             "the files that were there are back, but not all is as it was (see above): see fab status",
             "rolled back, but not all is as it was",
         ),
+        "broken": (
+            f"NOT everything: {account.not_back or 'a file could not be restored'}",
+            "NOT rolled back: a file could not be restored",
+        ),
     }.get(
         account.ended,
         ("UNKNOWN: the next deploy puts back what this one kept, before it does anything else", "UNKNOWN"),
     )
     if account.still:
         left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
-    failure = account.failure or stderr or "the host ended the transaction without a word"
+    if account.insufficient:
+        return _not_validated(account)
+    next_step = "mend what it names, then deploy again"
+    if account.ended == "broken":
+        host = account.host
+        next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
+    failure = account.failure or account.not_back or stderr or "the host ended the transaction without a word"
     said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if account.evidence else ""
     return HostError(
         account.host.name,
         f"{failure}{said}",
         left=left,
-        next_step="mend what it names, then deploy again",
+        next_step=next_step,
         outcome=outcome,
+    )
+
+
+def _not_validated(account: _Account) -> HostError:
+    host, minimum = account.host, account.host.deploy.validation
+    reasons = re.findall(r"^in the way: (.*)$", account.evidence, re.MULTILINE)
+    return HostError(
+        host.name,
+        f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks "
+        f"for {minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
+        left="everything: nothing had been changed",
+        next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
+        "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",
+        outcome="not validated",
     )
 
 

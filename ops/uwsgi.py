@@ -72,10 +72,14 @@ def reload_in_words(workers: int, memory: tuple[int, int] | None) -> str:
     return f"{words} ({room} workers, up to {room * each // 1024} MB for it; {free // 1024} MB are free)"
 
 
-def _sockets(ini: str) -> list[tuple[str, str]]:
+def pairs_of(ini: str) -> list[tuple[str, str]]:
+    """The options of a uWSGI file as they stand there: key and text."""
     lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
-    pairs = [(key.strip(), value.strip()) for key, _, value in lines]
-    return [pair for pair in pairs if SOCKETS.fullmatch(pair[0])]
+    return [(key.strip(), value.strip()) for key, equals, value in lines if equals]
+
+
+def _sockets(ini: str) -> list[tuple[str, str]]:
+    return [pair for pair in pairs_of(ini) if SOCKETS.fullmatch(pair[0])]
 
 
 def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
@@ -88,7 +92,7 @@ def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
         numbers |= {"cheaper": uwsgi.cheaper, "cheaper-initial": uwsgi.cheaper_initial}
     numbers |= {"reload-on-as": uwsgi.reload_on_as, "evil-reload-on-as": uwsgi.evil_reload_on_as}
     lines = [(key, str(number)) for key, number in numbers.items()]
-    return lines + [(name, _text(item)) for name, value in uwsgi.options.items() for item in _items(value)]
+    return lines + [(name, _text(item)) for name, value in uwsgi.options.items() for item in items_of(value)]
 
 
 def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
@@ -106,9 +110,7 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
     }
     for name, value in uwsgi.options.items():
         rules = list(_name_rules(name))
-        if name in ("stats", "stats-server") and not str(value).startswith("/"):
-            rules.append("must be the path of a unix socket: it shows the headers of requests to whoever asks")
-        for item in _items(value):
+        for item in items_of(value):
             rules += _switch_rules(name, item) if isinstance(item, bool) else _text_rules(str(item), present)
         yield from ((f"options.{name}", rule) for rule in dict.fromkeys(rules))
 
@@ -183,7 +185,8 @@ def _tags(text: str, symbol: str) -> Iterator[str]:
                 break
 
 
-def _items(value: UwsgiValue) -> list[bool | int | str]:
+def items_of(value: UwsgiValue) -> list[bool | int | str]:
+    """The values of an option that may be repeated."""
     return value if isinstance(value, list) else [value]
 
 

@@ -9,6 +9,7 @@ from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.health import CANNOT_SEE, Health
 from ops.schema import Host
 from ops.supervisord import Supervisord, trouble
+from ops.validation import is_less
 from ops.worker_record import MEGABYTE
 
 FULL_DISK = 95  # percent
@@ -17,7 +18,10 @@ FULL_QUEUE = 0.5  # of the listen queue
 
 def judge(host: Host, health: Health) -> list[Finding]:
     """What needs attention: WRONG, or MIND, which changes no exit code."""
-    checks = (_programs, _standbys, _apache, _shibd, _workers, _queue, _disk, _release, _certificates)
+    checks = (
+        *(_programs, _standbys, _apache, _shibd, _workers, _queue),
+        *(_disk, _release, _validation, _certificates),
+    )
     return [finding for check in checks for finding in check(host, health)]
 
 
@@ -129,6 +133,15 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
         count = len(health.drift) - len(theirs)
         said = f"{count} file{' is' if count == 1 else 's are'} not as the inventory and the templates say now"
         yield Finding("drift", MIND, said, f"{fab} diff shows it, deploy brings it")
+
+
+def _validation(host: Host, health: Health) -> Iterator[Finding]:
+    """Apache's files that went out with less than the minimum."""
+    validated, minimum = health.validated, host.deploy.validation
+    reached = validated.facts["validation"] if validated else minimum
+    if validated and is_less(reached, minimum):
+        said = f"Apache's files of {validated.name} reached {reached} only; deploy.validation asks for {minimum}"
+        yield Finding("validation", MIND, said, f"fab -H {host.name} doctor says what is in the way")
 
 
 def is_edited(drift: Drift) -> bool:

@@ -6,17 +6,21 @@ import socket
 import fabric
 import paramiko
 
-from ops.agent import key_files, public_half
+from ops.agent import public_half
+from ops.key_certificate import read_certificate
 
 
 def who(connection: fabric.Connection) -> str:
-    """`principal NAME@REALM` or `key SHA256:… COMMENT` of an open connection; else `local USER@MACHINE`."""
+    """`principal NAME@REALM`, `certificate KEY-ID …` or `key SHA256:… COMMENT` of an open connection.
+
+    Where the host let in none of these, `local USER@MACHINE`.
+    """
     principal = getattr(connection.transport, "principal", "")
     if principal:
         return f"principal {_one_line(principal)}"
     key = getattr(connection.transport, "accepted", None)
     if isinstance(key, paramiko.PKey):
-        return f"key {key.fingerprint} {_comment(key, connection)}".rstrip()
+        return _certificate(key) or f"key {key.fingerprint} {_comment(key, connection)}".rstrip()
     return f"local {local_user()}"
 
 
@@ -25,11 +29,22 @@ def local_user() -> str:
     return _one_line(f"{getpass.getuser()}@{socket.gethostname()}")  # the first may be LOGNAME
 
 
+def _certificate(key: paramiko.PKey) -> str:
+    """What the authority that signed the key says; its key changes with each certificate, and says nothing."""
+    blob = key.public_blob.key_blob if key.public_blob else getattr(key, "blob", b"")
+    certificate = read_certificate(blob)
+    if certificate is None:
+        return ""
+    serial = f"serial {certificate.serial}, " if certificate.serial else ""
+    return f"certificate {_one_line(certificate.key_id)} ({serial}CA {certificate.authority})"
+
+
 def _comment(key: paramiko.PKey, connection: fabric.Connection) -> str:
     """What the agent, or the public half beside the key's file, says of the key; empty where neither does."""
     if isinstance(key, paramiko.AgentKey):
         return _one_line(key.comment)
-    halves = map(public_half, key_files(connection))
+    login = connection.connect_kwargs.get("auth_strategy")
+    halves = map(public_half, (*getattr(login, "files", ()), *getattr(login, "usual", ())))
     return _one_line(next((comment for blob, comment in halves if blob == key.asbytes()), ""))
 
 

@@ -1,7 +1,7 @@
 """What every verb that changes files does with its plan: show it, ask, carry it out, report."""
 
 import functools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -32,19 +32,29 @@ DONE = {
 _one_at_a_time = Lock()  # hosts that are changed side by side still show their plans one after the other
 
 
-def carry_out_plan(remote: Remote, plan: Plan, release: Release, *, yes: bool, force: bool) -> str:
+@dataclass(frozen=True)
+class Consent:
+    """What the operator has agreed to on the command line: no question, hand edits overwritten, things removed."""
+
+    yes: bool = False
+    force: bool = False
+    remove: bool = False
+
+
+def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consent) -> str:
     """Show the plan and, once it is confirmed, change the host; how it went.
 
     Raises HostError if it was not wanted or failed.
     """
     with _one_at_a_time:
         show_plan(plan)
-    _refuse_hand_edits(plan, force)
+    _refuse_hand_edits(plan, consent.force)
+    _refuse_removals(plan, consent.remove)
     _refuse_open_secrets(plan)
     for change in plan.changed:  # old secrets may turn up in what the host's tools say
         for part in values(change.before, change.hiding):
             conceal_words(part, change.after)
-    if not yes and not console.confirm(f"Do this to {plan.host.name}?"):
+    if not consent.yes and not console.confirm(f"Do this to {plan.host.name}?"):
         raise HostError(plan.host.name, "not done: you said no", left="everything", outcome="not done")
     outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
@@ -130,6 +140,18 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
         )
 
 
+def _refuse_removals(plan: Plan, remove: bool) -> None:
+    if plan.unplanned and not remove:
+        raise HostError(
+            plan.host.name,
+            "this would take away what is there now and was not deployed from here: "
+            + ", ".join(removal.describe() for removal in plan.unplanned),
+            left="everything",
+            outcome="would remove what runs",
+            next_step="add what is to stay to the inventory or the templates, or take it away with --remove",
+        )
+
+
 def _refuse_open_secrets(plan: Plan) -> None:
     if plan.exposed:
         raise HostError(
@@ -157,7 +179,10 @@ def _report(plan: Plan, outcome: "Outcome") -> None:
         done["Apache"] = f"{plan.apache} done, answering"
     for name, did, state in outcome.programs:
         done[name] = ", ".join(word for word in (done.get(name, ""), did, state) if word)
+    done |= {f"{removal.kind} {removal.name}": "removed" for removal in plan.removals}
     done |= {proof.partition(": ")[2]: proof.partition(":")[0] for proof in outcome.proofs}
+    for what in outcome.unvalidated:
+        console.say(f"{plan.host.name}: not validated: {what}", "yellow")
     if done:
         console.table(("what", "done"), list(done.items()))
     console.say(f"{plan.host.name}: release {outcome.release} deployed", "green")

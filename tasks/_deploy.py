@@ -7,10 +7,10 @@ from ops.files import RenderedFile
 from ops.plan import make_plan
 from ops.releases import is_behind, new_release
 from ops.schema import Host
-from tasks._change import carry_out_plan, look_and_mend
+from tasks._change import Consent, carry_out_plan, look_and_mend
 
 
-def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool, force: bool) -> str:
+def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Consent, *, unvalidated: bool) -> str:
     """Bring `host` to the `wanted` files; how it went, in a word or two. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
         snapshot = look_and_mend(remote, wanted)
@@ -18,7 +18,7 @@ def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
             return "nothing to do"
-        if is_behind(snapshot.commit) and not force:
+        if is_behind(snapshot.commit) and not consent.force:
             raise HostError(
                 host.name,
                 f"it runs release {snapshot.release} from commit {str(snapshot.commit)[:12]}, which is not in this "
@@ -27,4 +27,4 @@ def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], *, yes: bool
                 outcome="runs what this checkout lacks",
                 next_step="fetch and merge that commit, or overwrite it with --force",
             )
-        return carry_out_plan(remote, plan, new_release(remote.who), yes=yes, force=force)
+        return carry_out_plan(remote, plan, new_release(remote.who, unvalidated=unvalidated), consent)

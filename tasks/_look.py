@@ -1,15 +1,18 @@
 """What every verb that only looks does: ask its hosts side by side, and end with what came of it."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ops import console
-from ops.connection import Lines, Remote
 from ops.errors import BadInput
 from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer, ask_all
 from ops.schema import Host
+from ops.ssh_query import ask_ahead
 from tasks._verb import NEEDS_ATTENTION, chosen, show_error
+
+if TYPE_CHECKING:
+    from ops.connection import Remote
 
 Result = TypeVar("Result")
 PARALLEL_HELP = {"parallel": f"How many hosts are asked at once (default {AT_ONCE})."}
@@ -18,7 +21,7 @@ PARALLEL_HELP = {"parallel": f"How many hosts are asked at once (default {AT_ONC
 def ask_hosts(
     context: Any,
     parallel: int,
-    ask: Callable[[Remote], Result],
+    ask: "Callable[[Remote], Result]",
     prepare: Callable[[list[Host]], None] = lambda _: None,
 ) -> list[Answer[Result]]:
     """`ask` the hosts of this run, `parallel` at once; the answers are in the inventory's order.
@@ -28,6 +31,9 @@ def ask_hosts(
     if not 1 <= parallel <= 200:
         raise BadInput(f"--parallel={parallel}: must be from 1 to 200. Nothing was connected to.")
     hosts = chosen(everywhere=True)
+    ask_ahead(context.config, hosts)
+    from ops.connection import Lines  # takes as long to load as ssh to answer
+
     with Lines(context.config, ahead=hosts[:parallel]) as lines:
         prepare(hosts)
         console.get_ready()

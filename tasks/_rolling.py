@@ -11,6 +11,7 @@ from tasks._verb import show_error
 ROLLING_HELP = {
     "yes": "Do not ask for confirmation; without a terminal this is required.",
     "force": "Overwrite files that were edited on the host since the last deploy (they are kept in the release).",
+    "remove": "Take away what runs now and no file will have: programs, ports, virtual hosts that the plan names.",
     "parallel": "How many hosts are changed at once, after the first one alone (default 1); more need --yes.",
 }
 

@@ -2,27 +2,43 @@
 
 from typing import Any
 
-from ops.connection import Lines
 from ops.schema import Host
+from ops.ssh_query import ask_ahead
 from tasks._look import rendered
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, verb
 
 
-@verb(help=ROLLING_HELP)
-def deploy(context: Any, yes: bool = False, force: bool = False, parallel: int = 1) -> int:
+@verb(
+    help={
+        "unvalidated": "Deploy although the host validates less than deploy.validation; the release records it.",
+        **ROLLING_HELP,
+    }
+)
+def deploy(
+    context: Any,
+    yes: bool = False,
+    force: bool = False,
+    remove: bool = False,
+    parallel: int = 1,
+    unvalidated: bool = False,
+) -> int:
     """Bring a host to what the inventory and the templates say; a second run changes nothing.
 
-    Shows the changes and asks, proves the new files as a whole, puts them in place, and reloads or restarts only what
-    changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure stops
-    the rest. Without -H: the default host of the inventory.
+    Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only
+    what changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure
+    stops the rest. Without -H: the default host of the inventory.
     """
     hosts = chosen(everywhere=False)
+    ask_ahead(context.config, hosts)
+    from ops.connection import Lines  # takes as long to load as ssh to answer
+
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
+        from tasks._change import Consent
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
 
         def change(host: Host) -> str:
-            return deploy_to(lines, host, files[host.name], yes=yes, force=force)
+            return deploy_to(lines, host, files[host.name], Consent(yes, force, remove), unvalidated=unvalidated)
 
         return change_rolling(hosts, change, yes=yes, parallel=parallel)

@@ -56,4 +56,7 @@ def _facts(plan: Plan) -> dict[str, object]:
         "files": files,
         "unchanged": sum(change.kind == UNCHANGED for change in plan.changes),
         "then": plan.services(),
+        "removes": [
+            {"kind": one.kind, "name": one.name, "where": one.where, "planned": one.planned} for one in plan.removals
+        ],
     }

@@ -8,9 +8,12 @@ from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
 from ops.errors import read_answer
 from ops.files import RenderedFile
 from ops.fleet import AT_ONCE
+from ops.line_reader import Limits
 from ops.schema import Host
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
 from tasks._verb import print_json, verb
+
+ANSWER = Limits(silence=120.0, seconds=300.0)  # a trial start, and each of the products' tools
 
 
 @verb(help={"json": "Print one JSON document: per host, a list of what was looked at.", **PARALLEL_HELP})
@@ -28,10 +31,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     def ask(remote: Remote) -> list[Finding]:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, files[host.name])]
-        told = remote.ask_together({"doctor": asked, "certs": certs.request(host)})
+        told = remote.ask_together({"doctor": asked, "certs": certs.request(host)}, ANSWER)
         with read_answer(host.name, "doctor"):
             facts = parse([*told["doctor"], f"fact who {remote.who}"])
-            return diagnose(host, facts, certs.parse_endings(told["certs"]))
+            return diagnose(host, facts, certs.parse_endings(told["certs"], host.apache.certificate))
 
     answers = ask_hosts(context, parallel, ask, prepare)
     if json:

@@ -11,7 +11,7 @@ from ops.fleet import AT_ONCE, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
-from tasks._change import carry_out_plan, look, look_and_mend, mend_unfinished
+from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, print_json, verb
@@ -38,18 +38,20 @@ def releases(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         **ROLLING_HELP,
     }
 )
-def rollback(context: Any, to: str = "", yes: bool = False, force: bool = False, parallel: int = 1) -> int:
+def rollback(
+    context: Any, to: str = "", yes: bool = False, force: bool = False, remove: bool = False, parallel: int = 1
+) -> int:
     """Bring a host back to an earlier release, with the same proof and checks as a deploy.
 
     Without -H: the default host of the inventory.
     """
     if to and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", to):
         raise BadInput(f"--to={to!r} is no name of a release; fab releases lists them. Nothing was connected to.")
-    change = functools.partial(_roll_back, context.config, to, yes, force)
+    change = functools.partial(_roll_back, context.config, to, Consent(yes, force, remove))
     return change_rolling(chosen(everywhere=False), change, yes=yes, parallel=parallel)
 
 
-def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> str:
+def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
     with connect(host, config) as remote:
         name = to or _one_before(remote)
         files = read_files(remote, name)
@@ -58,7 +60,7 @@ def _roll_back(config: Any, to: str, yes: bool, force: bool, host: Host) -> str:
         if plan.is_empty:
             console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
             return "nothing to do"
-        return carry_out_plan(remote, plan, new_release(remote.who, f"rollback to {name},"), yes=yes, force=force)
+        return carry_out_plan(remote, plan, new_release(remote.who, f"rollback to {name},"), consent)
 
 
 def _one_before(remote: Remote) -> str:
@@ -110,7 +112,12 @@ def _row(release: PastRelease) -> tuple[str, ...]:
 
 
 def _short(who: str) -> str:
-    """`who` for a table: the comment of a key says who it is, the beginning of its fingerprint which one."""
+    """`who` for a table: the comment of a key says who it is, the beginning of its fingerprint which one.
+
+    A certificate's key id says it all.
+    """
     kind, _, rest = who.partition(" ")
+    if kind == "certificate":
+        return who.rpartition(" (")[0] or who
     fingerprint, _, comment = rest.partition(" ")
     return f"key {fingerprint[:19]}… {comment}".rstrip() if kind == "key" else who

@@ -77,6 +77,12 @@ def _facts(answer: Answer[Health]) -> dict[str, object]:
         },
         "ending": [vars(one) for one in health.ending if one.is_due(host.certificates.warn_days)],
         "release": release and {"name": release.name, "age": health.release_age, **release.facts},
+        "validation": {
+            "reached": health.validated and health.validated.facts["validation"],
+            "minimum": host.deploy.validation,
+            "reason": host.deploy.validation_reason,
+            "unvalidated": health.validated.unvalidated if health.validated else [],
+        },
         "drift": {one.path: one.state for one in health.drift},
         "processes": {name: found and {"pid": found[0], "age": found[1]} for name, found in vitals.processes.items()},
         "ports": vitals.ports,

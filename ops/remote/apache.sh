@@ -26,7 +26,9 @@ while IFS= read -r line; do
 done
 attempt configtest run_command "$work/configtest"
 if [ -e "$work/apache" ]; then
+    since=$(now_in_ticks)
     attempt apache run_command "$work/apache"
-    while read -r port; do attempt answers answers "$port"; done <"$work/listens"
+    # shellcheck disable=SC2046 # a list of ports
+    attempt answers await_apache "$since" $(cat "$work/listens")
 fi
 say end

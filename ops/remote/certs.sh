@@ -1,9 +1,10 @@
 # certs.sh: until when certificates and revocation lists hold. Changes nothing.
 # Asked:    "certificate KIND PATH", "folder KIND PATH" for the certificates in it, "lists PATH" for a folder of
-#           revocation lists; end
+#           revocation lists; "served PORT PATH", the certificate's file for what a port of Apache's shows; end
 # Answers:  "now SECONDS" since 1970 by the host's clock; for each file, links to one and the same told once,
 #           "ends KIND PATH", then "date TEXT" as openssl writes it and "name TEXT" in RFC 2253 form; or "unreadable KIND PATH",
-#           "broken KIND PATH" and "absent KIND PATH"; end
+#           "broken KIND PATH" and "absent KIND PATH"; "ends served port PORT" of what a port shows, and "differs port PORT" where that
+#           is not what the file holds; "unread PATH" of a list that Apache has not read since it changed; end
 # Source: openssl-x509(1), openssl-crl(1). A file with several certificates is told of by its first.
 say poms-ops certs
 told='
@@ -23,9 +24,21 @@ $real
     elif answer=$(openssl "$2" -in "$5" -noout "-$3" "-$4" -nameopt RFC2253 2>/dev/null); then
         say "ends $1 $5"
         printf '%s\n' "$answer" | sed -n -e 's/^notAfter=/date /p' -e 's/^nextUpdate=/date /p' -e "s/^$4= */name /p" >&3
+    elif [ "$2" = x509 ] && openssl crl -in "$5" -noout 2>/dev/null; then
+        told=${told%"$real
+"} # a list in a folder of certificates: it is looked at as one
     else
         say "broken $1 $5"
     fi
+}
+
+look_at_served() { # port $1, whose certificate is to be that of file $2
+    shown=$(ask_tls "$1" | openssl x509 2>/dev/null) || return 0 # whether it answers at all is another question
+    say "ends served port $1"
+    printf '%s\n' "$shown" | openssl x509 -noout -enddate -subject -nameopt RFC2253 |
+        sed -n -e 's/^notAfter=/date /p' -e 's/^subject= */name /p' >&3
+    filed=$(openssl x509 -in "$2" -noout -fingerprint -sha256 2>/dev/null) || return 0
+    if [ "$filed" != "$(printf '%s\n' "$shown" | openssl x509 -noout -fingerprint -sha256)" ]; then say "differs port $1"; fi
 }
 
 say "now $(date +%s)"
@@ -42,10 +55,16 @@ while IFS= read -r line; do
         done
         ;;
     "lists "*)
+        read_at=$(apache_read_at)
         for file in "$value"/*.r[0-9]* "$value"/*.crl "$value"/*.crl.pem; do
-            if [ -f "$file" ]; then look_at revocations crl nextupdate issuer "$file"; fi
+            [ -f "$file" ] || continue
+            look_at revocations crl nextupdate issuer "$file"
+            if [ -n "$read_at" ] && awk -v changed="$(changed_at "$file")" -v at="$read_at" 'BEGIN { exit changed <= at }'; then
+                say "unread $file"
+            fi
         done
         ;;
+    "served "*) look_at_served "$kind" "$path" ;;
     end) break ;;
     esac
 done

@@ -5,7 +5,30 @@ set -eu
 umask 077
 exec 3>&1 1>&2
 trap '' PIPE
-export SHLVL=2 # a bash that takes itself for the first of an SSH login reads .bashrc, greeting and all
+
+# Tools run in an environment of ours: nothing that the account's profile exports (a proxy, TZ, OPENSSL_CONF, TMPDIR,
+# LD_LIBRARY_PATH, BASH_ENV, a function named curl) changes what they do or say. PATH has the sbin folders, which Red Hat
+# leaves out for an SSH command. The account's own environment is read once more for `activate`, from the kernel.
+# HOME stays: it says where the account's things are. "command" keeps a shell from ending where a name is read-only.
+# In bash, functions come along with the environment, and they go before the commands of their names.
+account_environment=/proc/$$/environ
+# shellcheck disable=SC3044 # bash's alone
+if [ -n "${BASH_VERSION-}" ]; then
+    for name in $(declare -F); do unset -f "$name" 2>/dev/null || :; done
+fi
+while IFS= read -r line; do
+    name=${line#export }
+    name=${name#declare -x }
+    name=${name%%=*}
+    case $name in HOME | *[!A-Za-z0-9_]* | '') ;; *) command unset "$name" 2>/dev/null || : ;; esac
+done <<END
+$(export -p)
+END
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+LC_ALL=C
+SHLVL=2 # a bash that takes itself for the first of an SSH login reads .bashrc, greeting and all
+export PATH LC_ALL SHLVL
+unset name line
 
 COMMAND_LIMIT=300 # seconds for a command of the inventory's
 
@@ -66,21 +89,57 @@ is_alive() { # child $1: a dead one that nobody has waited for is still listed, 
     read -r _ _ process_state _ 2>/dev/null <"/proc/$1/stat" && [ "$process_state" != Z ]
 }
 
-# Run a command with the products set up. `activate` is the operator's own shell text and may be rude: it runs in a
-# bash without -e or -u, which keeps what is ours out of its reach, and what it prints is shown only when it gave nothing.
+# Run a command with the products set up. `activate` is the operator's own shell text and may be rude: it redefines
+# variables and functions, calls exit, prints. So it runs in a bash of its own, in the account's environment, and only the
+# environment that it leaves is taken over, by another bash in which nothing of it has run. What it prints is shown
+# where it gave nothing.
+# UWSGI_* goes no further: uWSGI takes each such variable for an option, and UPS exports UWSGI_DIR for a product uwsgi.
+# Usage: bash -c TEXT poms-ops ENVIRONMENT ACTIVATE COMMAND [WORD ...]; ENVIRONMENT is a file with a NUL behind each NAME=VALUE.
 # shellcheck disable=SC2016 # expanded by that bash
 WITH_PRODUCTS='
-    products=("$@")
-    set --
-    eval "${products[0]}" </dev/null >/dev/null 2>&1
-    if ! command -v "${products[1]}" >/dev/null; then
-        eval "${products[0]}" </dev/null >&2
-        echo "the products give no ${products[1]} after: ${products[0]}" >&2
+    take_over() { # the environment on standard input in place of ours, but for functions
+        entries=()
+        while IFS= read -r -d "" entry; do entries+=("$entry"); done
+        for name in $(compgen -e); do unset -v "$name"; done
+        for entry in "${entries[@]}"; do
+            case ${entry%%=*} in
+            UWSGI_* | SHLVL | _ | [0-9]* | *[!A-Za-z0-9_]* | "") ;;
+            *) export "$entry" ;;
+            esac
+        done
+        export SHLVL=3 # as above, with what exec takes off
+    }
+    activate() ( # and tell of the environment that it leaves, on descriptor 8
+        exec 7>&8 8>&-
+        eval "$1" </dev/null 7>&-
+        /usr/bin/env -0 >&7
+    )
+    account=$1 text=$2
+    shift 2
+    take_over <"$account" 2>/dev/null
+    take_over < <({ activate "$text" >/dev/null 2>&1; } 8>&1) 2>/dev/null
+    if ! command -v "$1" >/dev/null; then
+        take_over <"$account" 2>/dev/null
+        activate "$text" 8>/dev/null >&2
+        echo "the products give no $1 after: $text" >&2
         exit 127
     fi
-    exec "${products[@]:1}"
+    exec "$@"
 '
-with_products() { bash -c "$WITH_PRODUCTS" poms-ops "$activate" "$@" 3>&- 4<&- 5>&- 9>&-; }
+with_products() { bash --norc --noprofile -c "$WITH_PRODUCTS" poms-ops "$account_environment" "$activate" "$@" 3>&- 4<&- 5>&- 9>&-; }
+
+# The system's own Python: it is there when the products are broken, and needs nothing of the account's. It runs in /, for
+# Python looks for modules in the folder that it runs in.
+host_python() {
+    for python in python3 /usr/libexec/platform-python python2 python; do
+        if command -v "$python" >/dev/null; then
+            (cd / && exec "$python" -E -s "$@")
+            return
+        fi
+    done
+    echo "this host has no Python of its own: none of python3, platform-python, python2"
+    return 127
+}
 
 # The interpreter that runs supervisorctl has supervisor's own library, so it can ask supervisord as a program does.
 # The program is on the standard input.
@@ -88,6 +147,7 @@ with_products() { bash -c "$WITH_PRODUCTS" poms-ops "$activate" "$@" 3>&- 4<&- 5
 SUPERVISOR_PYTHON='
     tool=$(command -v supervisorctl) || { echo "the products give no supervisorctl" >&2; exit 127; }
     IFS= read -r first <"$tool"
+    cd /
     case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
     exec python - "$tool" "$@"
 '
@@ -113,14 +173,4 @@ memory_of() {
 accepts() {
     # shellcheck disable=SC2016 # expanded by that bash
     bash -c 'exec 4<>"/dev/tcp/127.0.0.1/$1"' poms-ops "$1" 2>/dev/null
-}
-
-# The same, within 10 seconds.
-answers() {
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        if accepts "$1"; then return 0; fi
-        sleep 0.5
-    done
-    echo "nothing accepts connections on port $1"
-    return 1
 }

@@ -1,9 +1,11 @@
-# doctor.sh: everything that must hold before the first deploy. Changes nothing.
+# doctor.sh: everything that must hold before the first deploy, found by trying it. Changes nothing.
 # Asked:    as the others: state_dir, supervisord_conf, supervisor_socket, activate; "httpd PATH", "ca_dir PATH", "write PATH",
-#           "sudo NAME" followed by "word TEXT" for each word behind sudo, "listens PORT"; "password" followed by a line with sudo's password; end
+#           "sudo NAME" followed by "word TEXT" for each word behind sudo, "listens PORT"; "lists PATH", "reload_words TEXT",
+#           Apache's reload without sudo; for the trial start what transaction.sh is asked: file, content, configtest,
+#           apache_root, apache_run, apache_logs, door, door_ca, door_list, no_probe;
+#           "password" followed by a line with sudo's password; end
 # Answers:  "fact NAME VALUE", one for each thing looked at; end
 say poms-ops doctor
-PATH=$PATH:/usr/sbin:/sbin
 
 fact() { say "fact $*"; }
 
@@ -15,16 +17,19 @@ look_at_place() { # may the account have a file at $1?
     if [ -w "$1" ] || [ -w "$folder" ]; then fact "write yes $1"; else fact "write no $1"; fi
 }
 
-ask_sudo() { # whether sudo grants the words, without running them
-    if sudo -n -l -- "$@" >/dev/null 2>&1; then
+ask_sudo() { # whether sudo grants the words, without running them; what it says where it does not
+    if said=$(sudo -n -l -- "$@" 2>&1); then
         fact "sudo yes $sudo_name"
-    elif [ -z "$sudo_password" ]; then
-        fact "sudo password $sudo_name" # or none at all: sudo does not say which
-    elif printf '%s\n' "$sudo_password" | sudo -S -p '' -l -- "$@" >/dev/null 2>&1; then
-        fact "sudo yes $sudo_name"
-    else
-        fact "sudo no $sudo_name"
+        return
     fi
+    granted=no
+    if [ -n "$sudo_password" ]; then
+        if said=$(printf '%s\n' "$sudo_password" | sudo -S -p '' -l -- "$@" 2>&1); then granted=yes; fi
+    else
+        case $said in *password*) granted=password ;; esac # or none at all: sudo does not say which
+    fi
+    fact "sudo $granted $sudo_name"
+    [ "$granted" = yes ] || fact "sudo_said $sudo_name $(printf '%s' "$said" | tail -n 1)"
 }
 
 look_at_httpd() {
@@ -79,6 +84,65 @@ look_at_boot() { # who starts supervisord then?
     fact "boot nobody"
 }
 
+look_at_lists() { # who has Apache read revocation lists again once they have changed?
+    [ -n "$lists" ] && [ -n "$(find -L "$lists" -name '*.r[0-9]*' 2>/dev/null | head -n 1)" ] || return 0
+    if [ -n "$reload_words" ] && crontab -l 2>/dev/null | grep -v '^[[:space:]]*#' | grep -qF -e "$reload_words"; then
+        fact "lists_reloaded the account's crontab"
+        return
+    fi
+    for file in /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/crontab /etc/fetch-crl.conf /etc/fetch-crl.d/* \
+        /etc/systemd/system/*.service; do
+        if [ -r "$file" ] && [ -f "$file" ] && grep -v '^[[:space:]]*#' "$file" | grep -Eq '(httpd|apache2).*(graceful|reload|restart)|(graceful|reload|restart).*(httpd|apache2)'; then
+            fact "lists_reloaded $file"
+            return
+        fi
+    done
+    fact "lists_reloaded nobody"
+}
+
+# UWSGI_* variables are options to uWSGI: those that activate leaves, and those that supervisord was started with.
+look_at_uwsgi_variables() {
+    # shellcheck disable=SC2016 # expanded by that bash
+    left=$(bash --norc --noprofile -c 'eval "$1" >/dev/null 2>&1; compgen -e UWSGI_' poms-ops "$activate" </dev/null | tr '\n' ' ') || :
+    [ -z "$left" ] || fact "activate_leaves $left"
+    case $1 in up*) ;; *) return 0 ;; esac
+    begun=$(tr '\0' '\n' <"/proc/${1#up }/environ" 2>/dev/null | sed -n 's/^\(UWSGI_[A-Za-z0-9_]*\)=.*/\1/p' | tr '\n' ' ') || :
+    [ -z "$begun" ] || fact "supervisord_has $begun"
+}
+
+look_at_temporary_files() {
+    if said=$(mktemp 2>&1); then
+        rm -f "$said"
+        fact "temporary yes"
+    else
+        fact "temporary no $said"
+    fi
+}
+
+# Go through all that a deploy of Apache's files does before they are live, with the files that the inventory wants.
+try_validation() {
+    if [ ! -s "$pending/files" ] || [ ! -x "$(head -n 1 "$pending/configtest")" ]; then return 0; fi
+    echo apache >"$pending/reloads"
+    (
+        exec >"$pending/log" 2>&1
+        set +e
+        (
+            set -e
+            find_taken_ports
+        )
+        status=$?
+        [ "$status" = 0 ] || fact "taken $(tail -n 1 "$pending/log")"
+        (
+            set -e
+            validate_apache
+            fact "validation $reached"
+            [ -z "$obstacle" ] || fact "obstacle $obstacle"
+        )
+        status=$?
+        [ "$status" = 0 ] || fact "fault $(encoded_tail 20 "$pending/log")"
+    )
+}
+
 look_at_selinux() {
     if command -v getenforce >/dev/null; then
         fact "selinux $(getenforce) $(getsebool httpd_can_network_connect 2>/dev/null)"
@@ -87,7 +151,12 @@ look_at_selinux() {
     fi
 }
 
-sudo_name=
+sudo_name='' lists='' reload_words='' number=0 doors=0
+look_at_temporary_files
+pending=$(mktemp -d 2>/dev/null || mktemp -d "$HOME/.poms-ops.XXXXXX")
+trap 'rm -rf "$pending"' EXIT
+: >"$pending/files"
+: >"$pending/listens"
 set --
 while IFS= read -r line; do
     value=${line#* }
@@ -109,25 +178,49 @@ while IFS= read -r line; do
     "sudo "*) sudo_name=$value ;;
     "word "*) set -- "$@" "$value" ;;
     password) IFS= read -r sudo_password ;;
-    "listens "*) if accepts "$value"; then fact "port open $value"; else fact "port closed $value"; fi ;;
+    "listens "*)
+        printf '%s\n' "$value" >>"$pending/listens"
+        if tls_answers "$value"; then
+            fact "port open $value"
+        elif [ -n "$(listeners "$value")" ]; then
+            fact "port silent $value"
+        else
+            fact "port closed $value"
+        fi
+        ;;
+    "lists "*) lists=$value ;;
+    "reload_words "*) reload_words=$value ;;
+    "configtest "* | "apache_root "* | "apache_run "* | "apache_logs "* | "no_probe "* | \
+        "door_issuer "*)
+        printf '%s\n' "$value" >>"$pending/${line%% *}"
+        ;;
+    "file "*)
+        number=$((number + 1))
+        printf '%s %s\n' "$number" "$value" >>"$pending/files"
+        ;;
+    content) : >"$pending/new.$number" ;;
+    "content "*) printf '%s\n' "$value" | base64 -d >"$pending/new.$number" ;;
+    "door "*) printf '%s\n' "$value" | base64 -d >"$pending/door" ;;
+    "door_ca "* | "door_list "*)
+        doors=$((doors + 1))
+        printf '%s\n' "$value" | base64 -d >"$pending/${line%% *}.$doors"
+        ;;
     end) break ;;
     esac
 done
 fact "now $(date +%s)"
 fact "account $(id -un)"
 fact "shell $(getent passwd "$(id -un)" | cut -d : -f 7)"
-if unshare --user --map-root-user --mount --net --pid --fork --kill-child true 2>/dev/null; then
-    fact "namespaces yes"
-else
-    fact "namespaces no"
-fi
-for tool in curl setfacl openssl flock base64 sha256sum; do
+for tool in setfacl openssl flock base64 sha256sum unshare ip; do
     if command -v "$tool" >/dev/null; then fact "tool yes $tool"; else fact "tool no $tool"; fi
 done
 supervisord=$(supervisord_state)
 fact "supervisord $supervisord"
 if [ "$supervisord" = down ]; then fact "orphans $(orphaned_programs)"; fi
 tell_standbys 'fact standby'
+look_at_uwsgi_variables "$supervisord"
+look_at_lists
+try_validation
 look_at_shibd
 look_at_products
 look_at_boot

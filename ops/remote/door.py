@@ -1,7 +1,8 @@
 # door.py: try the doors of an Apache on trial, in a network of its own: nobody may get in as somebody else. Stands in
 # for the app behind it and notes whom it is told. Runs under Python 2.7 or 3.
-# Usage: door.py SUPERVISORCTL FOLDER SOCKET; FOLDER/door has the questions (ops/door.py), SOCKET is where Apache looks for
-# an app that listens on one. How many questions there were goes to FOLDER/door.asked.
+# Usage: door.py FOLDER SOCKET; FOLDER/door has the questions (ops/door.py), SOCKET is where Apache looks for
+# an app that listens on one. How many questions there were goes to FOLDER/door.asked,
+# those that this host gives no occasion for to FOLDER/door.left_out.
 # Prints a sentence for each that ended wrong. Exits 3 if somebody got in, 4 if only somebody did not who must.
 import json
 import os
@@ -11,7 +12,7 @@ import struct
 import sys
 import threading
 
-FOLDER, SOCKET = sys.argv[2:4]
+FOLDER, SOCKET = sys.argv[1:3]
 SHIBD = ("/run/shibboleth/shibd.sock", "/var/run/shibboleth/shibd.sock")
 NUMBER = "HTTP_X_POMS_OPS_QUESTION"
 told = {}  # number of a question: what the app was told
@@ -140,7 +141,11 @@ def main():
     server.daemon = True
     server.start()
     contexts, strangers, seconds = {}, [], patience()
-    for number, question in enumerate(asked["questions"]):
+    others = os.path.exists(os.path.join(FOLDER, "door.others"))
+    questions = [each for each in asked["questions"] if others or not each["needs_another_ca"]]
+    with open(os.path.join(FOLDER, "door.left_out"), "w") as file:
+        file.write("".join(each["name"] + "\n" for each in asked["questions"] if each not in questions))
+    for number, question in enumerate(questions):
         bearer = question["bearer"]
         if bearer not in contexts:
             contexts[bearer] = context(bearer, asked["bearers"])
@@ -151,7 +156,7 @@ def main():
             ask(number, question, contexts[bearer], 10.0)
     for thread in strangers:
         thread.join()
-    ends = [judge(number, each, asked["believed"], asked["intruder"]) for number, each in enumerate(asked["questions"])]
+    ends = [judge(number, each, asked["believed"], asked["intruder"]) for number, each in enumerate(questions)]
     if 3 in ends:
         sys.exit(3)
     if 4 in ends:

@@ -26,7 +26,7 @@ make_directories() {
 let_apache_in() {
     [ -e "$pending/app_access" ] || return 0
     visitor=$(cat "$pending/app_access")
-    folder=$(dirname "$(head -n 1 "$pending/app")")
+    folder=$(dirname "$(app_value listen)")
     if ! groups=$(id -nG "$visitor"); then
         echo "this host has no account $visitor for Apache: say in apache.account which it is"
         return 1
@@ -107,6 +107,11 @@ put_aside() {
 
 swap_one() {
     swapping=yes
+    if [ "$(digest_of "$path")" != "$seen" ]; then
+        echo "$path was changed by somebody else while the new files were validated"
+        return 1
+    fi
+    echo "$number" >>"$pending/swapped" || return 1
     if [ "$wanted" != absent ]; then
         place "$pending/new.$number" "$mode"
     else
@@ -116,12 +121,34 @@ swap_one() {
     fi
 }
 
-swap_all() { each_file swap_one; }
+swap_all() {
+    each_file swap_one
+    each_file find_late_edit
+}
+
+find_late_edit() { # one that was made in the moment before the new file took the place of the old one
+    find_places
+    if [ -e "$aside" ] && [ "$(digest_of "$aside")" != "$seen" ]; then
+        echo "$path was changed by somebody else while it was replaced"
+        return 1
+    fi
+}
 
 put_back_one() { # goes on behind a failure: every other file shall still be put back
     swapping=
     find_places
     rm -f "$fresh" || not_back="$not_back $fresh"
+    is=$(digest_of "$path")
+    if [ "$is" != "$wanted" ] && [ "$is" != "$seen" ]; then
+        if ! was_swapped; then # an edit of the file that was there: this deploy has not touched it
+            say "note $path was changed by somebody else and is left as it is"
+            return 0
+        fi
+        keep_edit || {
+            not_back="$not_back $path"
+            return 0
+        }
+    fi
     if [ -e "$aside" ] && [ "$(stat -c %d:%i "$aside")" = "$(stat -c %d:%i "$target" 2>/dev/null)" ]; then
         rm -f "$aside" || not_back="$not_back $aside"
     elif [ -e "$aside" ]; then
@@ -131,6 +158,27 @@ put_back_one() { # goes on behind a failure: every other file shall still be put
     elif ! is_back && ! place "$pending/old.$number" "$(stat -c %a "$pending/old.$number")"; then
         not_back="$not_back $path"
     fi
+}
+
+was_swapped() { # where nothing was noted, it is a deploy of the version before, which did not note it
+    [ ! -e "$pending/swapped" ] || grep -qx "$number" "$pending/swapped"
+}
+
+# Somebody has edited the file that this deploy had put there: the edit is kept, where there is space in the release, else
+# beside the file, and named.
+keep_edit() {
+    [ "$is" != absent ] || return 0 # it was removed
+    kept=$pending/edited.$number
+    if cp -p "$target" "$kept" 2>/dev/null; then
+        name=$(sed -n 's/^release //p' "$pending/meta" 2>/dev/null)
+        kept=$state_dir/releases/${name:-unknown}/edited.$number
+    else
+        rm -f "$kept"
+        kept=$folder/.$(basename "$target").poms-ops-edited
+        mv -f "$target" "$kept" || return 1
+    fi
+    say "note $path was edited after it was deployed; the edit is kept as $kept"
+    printf 'edited %s %s\n' "$kept" "$path" >>"$pending/meta" || :
 }
 
 is_back() { # a file that was never touched needs no space on a full disk

@@ -1,6 +1,6 @@
 # health.sh: whether what serves here runs, how long its queue is, and the room that is left. Changes nothing.
 # Asked:    state_dir, "listens PORT" ..., "app LISTEN" where the app listens for Apache, "disk PATH" ...; end
-# Answers:  "now SECONDS" since 1970 by the host's clock; "port open|closed PORT"; "process NAME PID SECONDS", or "process NAME"
+# Answers:  "now SECONDS" since 1970 by the host's clock; "port open|silent|closed PORT": it answers, somebody only listens, nobody does; "process NAME PID SECONDS", or "process NAME"
 #           where it does not run, "process NAME hidden" where this account cannot tell; "shibd listens" where the kernel
 #           knows of its socket; "standby PID SECONDS REQUESTS LEFT" (standby.sh); "queue WAITING ROOM" of connections that the app has not taken yet, where the host
 #           tells; "disk KILOBYTES PERCENT INODES MOUNT": free, used, free; end
@@ -35,7 +35,15 @@ while IFS= read -r line; do
     value=${line#* }
     case $line in
     "state_dir "*) state_dir=$value ;;
-    "listens "*) if accepts "$value"; then say "port open $value"; else say "port closed $value"; fi ;;
+    "listens "*)
+        if tls_answers "$value"; then
+            say "port open $value"
+        elif [ -n "$(listeners "$value")" ]; then
+            say "port silent $value"
+        else
+            say "port closed $value"
+        fi
+        ;;
     "app "*) look_at_queue "$value" ;;
     "disk "*) look_at_disk "$value" ;;
     end) break ;;

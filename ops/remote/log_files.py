@@ -20,8 +20,8 @@ ROTATED = re.compile(br"[.-][0-9][0-9.-]*(\.gz)?$")
 class File(object):
     """One file of a log, read from `offset` on, in bytes of its text where it is compressed."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, zone):
+        self.path, self.zone = path, zone
         self.compressed = path.endswith(b".gz")
         raw = io.open(path, "rb", buffering=0)
         status = os.fstat(raw.fileno())
@@ -29,6 +29,9 @@ class File(object):
         self.raw, self.status = raw, status
         self.inode, self.modified = status.st_ino, status.st_mtime
         self.offset, self.last_read = 0, time.time()
+
+    def time_of(self, line):
+        return time_of(line, self.zone)
 
     def size(self):
         if not self.compressed:
@@ -87,7 +90,7 @@ class File(object):
         while high - low > NEAR:
             middle = (low + high) // 2
             behind = self.read(middle, NEAR).split(b"\n")[1:]
-            times = [each for each in map(time_of, behind) if each is not None]
+            times = [each for each in map(self.time_of, behind) if each is not None]
             if times and times[0] < since - DISORDER:
                 low = middle
             else:
@@ -96,7 +99,7 @@ class File(object):
             low += self.read(low, LONGEST).find(b"\n") + 1
         for start, data in self.blocks(low, last=True):
             for line in data.split(b"\n"):
-                if (time_of(line) or 0) >= since:
+                if (self.time_of(line) or 0) >= since:
                     self.offset = start
                     return True
                 start += len(line) + 1
@@ -105,7 +108,7 @@ class File(object):
     def time_before(self, offset):
         """The time of the last line that has one, shortly before `offset`; else None."""
         start = max(0, offset - NEAR)
-        times = map(time_of, reversed(self.read(start, offset - start).split(b"\n")))
+        times = map(self.time_of, reversed(self.read(start, offset - start).split(b"\n")))
         return next((each for each in times if each is not None), None)
 
     def position(self, offset=None, text=None):
@@ -127,7 +130,7 @@ class Log(object):
     """One log: the files that are read of it, the oldest first; `time` is that of the line read last."""
 
     def __init__(self, number, path):
-        self.number, self.path = number, path
+        self.number, self.path, self.zone = number, path, HOST
         self.positions = []
         self.files, self.state, self.told = [], "", ""
         self.time, self.timed = 0.0, True
@@ -162,7 +165,7 @@ class Log(object):
         """The file at `path`; None, and told, where it cannot be read."""
         try:
             if stat.S_ISREG(os.stat(path).st_mode):
-                return File(path)
+                return File(path, self.zone)
             state = "nofile"
         except (IOError, OSError) as error:
             state = "missing" if error.errno in (errno.ENOENT, errno.ENOTDIR) else "unreadable"
@@ -246,7 +249,7 @@ class Log(object):
                 for place, line in matching(data):
                     end = min(place + len(line) + 1, len(data))
                     self.told = file.position(start + end, data[max(0, end - TAIL) : end])
-                    own = time_of(line)
+                    own = file.time_of(line)
                     if own is None and not self.timed:
                         own = time.time() if live else file.modified
                     self.timed = self.timed or own is not None

@@ -1,7 +1,8 @@
 # log_reader.py: reads a host's logs, rotated files included. Runs on the host's own Python, 2.7 or 3.
 # Asked, an argument each: "alive PID" (ends with that process), "lines N" (the last of each log) or "since SECONDS" ago
 #   or "since_time TIME" (as logs write it), "pattern TEXT" (a basic regular expression, for grep), "mode show", "follow"
-#   or "bundle"; for each log "log PATH", and then "from POSITION" as told before, to go on behind it
+#   or "bundle"; for each log "log PATH", then "writer NAME" where one of
+#   supervisord's programs, or "supervisord", writes it, and "from POSITION" as told before, to go on behind it
 # Answers: "line N POSITION TIME TEXT" of the Nth log (TIME in seconds since the epoch, its own or of a line before it);
 #   "at N POSITION": read as far as that; "missing N", "unreadable N", "nofile N"; "cut N": emptied while it was read;
 #   "gap N": the file of POSITION is gone; "refused MESSAGE" of grep; "live": from here on what is written now; "beat"
@@ -88,12 +89,15 @@ def follow(logs, matching, alive):
 
 def main(arguments):
     asked = {"lines": b"20", "mode": b"show", "pattern": b"", "alive": b"0"}
-    logs = []
+    logs, zones = [], None
     for argument in arguments:
         key, _, value = (argument if isinstance(argument, bytes) else os.fsencode(argument)).partition(b" ")
         key = key.decode()
         if key == "log":
             logs.append(Log(len(logs) + 1, value))
+        elif key == "writer":
+            zones = zones_of_programs() if zones is None else zones
+            logs[-1].zone = zones.get(value.decode(), zones.get("supervisord", HOST))
         elif key == "from":
             logs[-1].positions.append(value.decode())
         else:

@@ -13,8 +13,8 @@ TIMES = re.compile(
 seconds_of = {}  # of dates in text, as far as the seconds
 
 
-def time_of(line):
-    """Seconds since the epoch that the line says it is of; None where it does not. Without a zone it is the host's."""
+def time_of(line, zone=HOST):
+    """Seconds since the epoch that the line says it is of; None where it does not. Where it names no zone it is `zone`'s."""
     found = TIMES.search(line, 0, 300)
     if not found:
         return None
@@ -25,6 +25,7 @@ def time_of(line):
         key, fraction = (got[10], MONTHS.get(got[6], 0), got[7], got[8], None), got[9]
     else:
         key, fraction = (got[13], MONTHS.get(got[12], 0), got[11], got[14], got[15]), None
+    key += (zone,)
     if key not in seconds_of:
         if len(seconds_of) > 10000:
             seconds_of.clear()
@@ -35,12 +36,13 @@ def time_of(line):
     return whole + float(b"0." + fraction if fraction else 0)
 
 
-def seconds(year, month, day, clock, zone):
+def seconds(year, month, day, clock, zone, writers):
     fields = [int(year), month, int(day)] + [int(part) for part in clock.split(b":")]
     if not (1 <= month <= 12 and 1 <= fields[2] <= 31 and fields[3] < 24 and fields[4] < 60 and fields[5] < 61):
         return None
     try:
         if zone is None:
+            use_zone(writers)
             return time.mktime(tuple(fields) + (0, 0, -1))
         digits = re.sub(b"[^0-9]", b"", zone) or b"0000"
         offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60

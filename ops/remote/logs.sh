@@ -8,21 +8,14 @@ while IFS= read -r line; do
     set -- "$@" "$line"
 done
 
-# The system's own, for logs are looked at when the products are broken.
-host_python() {
-    for python in python3 /usr/libexec/platform-python python2 python; do
-        if command -v "$python" >/dev/null; then
-            "$python" -E - "$@"
-            return
-        fi
-    done
-    say no_python
-}
-
 # Everything started here is in this process's group, which sshd made for it; "kill 0" ends them all and this too. Where
 # this is killed before it can do that, the reader notices ("alive"). What the shell says of ended children is noise.
 trap 'exec 2>/dev/null; kill 0' EXIT
-{ log_reader "alive $$" "$@" >&3 || say failed; } &
+{
+    status=0
+    log_reader "alive $$" "$@" >&3 || status=$?
+    case $status in 0) ;; 127) say no_python ;; *) say failed ;; esac
+} &
 
 # Until the operator's side has been silent for 10 seconds, or is gone.
 while [ "$(timeout --foreground 10 head -c 1 | wc -c)" -gt 0 ]; do :; done 2>/dev/null

@@ -1,16 +1,17 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, "digests" where no content is wanted, "uwsgi FILE",
+# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
 #           "file DIGEST PATH" ..., "place FOLDER" ..., end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
 #           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
 #           and "secret LINES PATH" where secrets stand in its files;
+#           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "supervisord STATE"; "free KILOBYTES" where something may be written; end
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline uwsgi='' differs='' changes='' contents=yes
+asked='' paths=$newline uwsgi='' differs='' changes='' contents=yes conf_differs=''
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -22,6 +23,7 @@ look_at_files() {
         if [ ! -e "$path" ]; then
             say "absent $path"
             changes=yes
+            note_conf
         elif [ ! -r "$path" ] || [ ! -f "$path" ]; then
             say "unreadable $path"
         else
@@ -44,9 +46,21 @@ END
             changes=yes
             say "content $(base64 <"$path" | tr -d '\n')"
             differs=yes
+            case $wanted in -*) ;; *) note_conf ;; esac
         fi
         digests=${digests#*"$newline"} modes=${modes#*"$newline"} wanted=${wanted#*"$newline"}
     done
+}
+
+note_conf() { if [ "$path" = "$supervisord_conf" ]; then conf_differs=yes; fi; }
+
+# What runs is asked of supervisord itself: its file may have been edited since, and others may be included.
+tell_programs() {
+    if told=$(ask_programs "$supervisor_socket" "$supervisord_conf" 2>&1); then
+        printf '%s\n' "$told" >&3
+    else
+        say "untold $(printf '%s\n' "$told" | tail -n 1)"
+    fi
 }
 
 while IFS= read -r line; do
@@ -55,6 +69,7 @@ while IFS= read -r line; do
     "state_dir "*) state_dir=$value ;;
     "supervisord_conf "*) supervisord_conf=$value ;;
     "supervisor_socket "*) supervisor_socket=$value ;;
+    "activate "*) activate=$value ;;
     digests) contents='' ;;
     "uwsgi "*) uwsgi=$value ;;
     "file "*)
@@ -92,6 +107,11 @@ supervisord_state </dev/null | {
     if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
     IFS= read -r supervisord || :
     say "supervisord $supervisord"
+    case $conf_differs-$supervisord in
+    yes-up*) tell_programs ;;
+    yes-down) ;;
+    yes-*) say "untold it runs and cannot be asked: fab status says why" ;;
+    esac
     if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
     if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then
         df -Pk "$HOME" | {

@@ -1,6 +1,7 @@
 # programs.sh: see, start, stop and reload what supervisord runs.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app WORD" five
-#           times (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its file changed), end
+# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app NAME VALUE"
+#           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
+#           file changed), end
 # Answers:  "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
@@ -52,7 +53,7 @@ act() {
     reload-changed)
         end_standbys_before_changes
         ask_supervisord reload-changed "$@"
-        if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(sed -n 3p "$app")"; then
+        if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(app_value ini)"; then
             trap 'end_standbys 0 spare' EXIT
             reload_gracefully "$graceful"
         fi

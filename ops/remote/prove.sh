@@ -1,33 +1,50 @@
-# Part of transaction.sh: prove the staged files as a whole before any of them is live.
-# Reads $pending: new.N and files (what is staged); configtest (the first word is httpd); listens (its ports); and
-# apache_root, apache_run and apache_logs, a path each.
+# Part of transaction.sh and doctor.sh: validate the staged files as a whole before any of them is live.
+# Reads $pending: new.N and files (what is staged); configtest (the first word is httpd); listens (its ports); minimum
+# and waived (validation.sh); and apache_root, apache_run and apache_logs, a path each.
 # Source: mount_namespaces(7), user_namespaces(7), unshare(1); Apache 2.4's manual on starting without root.
 
-PROOF_LIMIT=60 # seconds for the whole of Apache's proof
+TRIAL_LIMIT=60 # seconds for the whole of Apache's trial
 
 # What runs as root of a private user namespace: the staged folders over the live ones, a throwaway certificate over
 # one whose key this account cannot read, empty folders over run and logs, and then the account itself again, for
-# httpd refuses to be root of such a namespace.
+# httpd refuses to be root of such a namespace. The account is mapped by hand: unshare --map-user came with
+# util-linux 2.36, and EL8 has an older one.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
-proof_as_root='
+trial_as_root='
 set -eu
 cd "$1"
+httpd=$2 account=$3 group=$4 program=$5
 while read -r number folder; do mount --bind "folder.$number" "$folder"; done <folders
-while IFS= read -r path; do mount --bind proof.pem "$path"; done <closed.certificates
-while IFS= read -r path; do mount --bind proof.key "$path"; done <closed.keys
+while IFS= read -r path; do mount --bind trial.pem "$path"; done <closed.certificates
+while IFS= read -r path; do mount --bind trial.key "$path"; done <closed.keys
 [ ! -e door.covers ] || while read -r cover path; do mount --bind "$cover" "$path"; done <door.covers
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_run)")"
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_logs)")"
 mount -t proc proc /proc
-"$2" -t
+[ -z "$httpd" ] || "$httpd" -t
 ip link set lo up
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
-exec unshare --user --map-user="$3" --map-group="$4" -- /bin/sh -c "$5" poms-ops "$2"
+rm -f mapped
+mkfifo mapped
+unshare --user -- /bin/sh -c "read -r _ <mapped; $program" poms-ops "$httpd" &
+inner=$!
+own=$(readlink /proc/self/ns/user)
+tries=0
+while [ "$(readlink "/proc/$inner/ns/user")" = "$own" ]; do
+    [ "$tries" -lt 500 ] || exit 1
+    tries=$((tries + 1))
+    sleep 0.01
+done
+echo deny >"/proc/$inner/setgroups"
+echo "$account 0 1" >"/proc/$inner/uid_map"
+echo "$group 0 1" >"/proc/$inner/gid_map"
+echo mapped >mapped
+wait "$inner"
 '
 
 # What runs as the account in there: a trial start, which must answer on every port that the inventory names.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
-proof_as_account='
+trial_as_account='
 set -eu
 "$1" -D FOREGROUND -k start &
 httpd=$!
@@ -35,26 +52,27 @@ while read -r port; do
     answered=
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         kill -0 "$httpd" 2>/dev/null || { echo "the trial start of Apache ended"; cat "$(cat apache_logs)"/*error* || :; exit 1; }
-        done_tls=$(curl -sk -m 5 -o /dev/null -w "%{time_appconnect}" "https://127.0.0.1:$port/" || :)
-        case $done_tls in *[1-9]*) answered=yes; break ;; esac
+        if tls_answers "$port"; then answered=yes; break; fi
         sleep 0.25
     done
     [ -n "$answered" ] || { echo "the trial start of Apache does not answer on port $port"; cat "$(cat apache_logs)"/*error* || :; exit 1; }
 done <listens
 '
 
-tell_proof() { # "LEVEL WHAT", and note it in the record
-    say "proof $*"
-    printf 'proof %s\n' "$*" >>"$pending/meta"
+# Run $2 as the account in namespaces of its own, over the tree as lay_out left it; $1 is httpd, whose configuration is
+# tested first, or empty: then nothing of Apache's runs.
+try_in_namespaces() {
+    timeout "$TRIAL_LIMIT" unshare --user --map-root-user --mount --net --pid --fork --kill-child \
+        /bin/sh -c "$trial_as_root" poms-ops "$pending" "$1" "$(id -u)" "$(id -g)" "$2" </dev/null 3>&- 4<&- 9>&-
 }
 
-# Set $proof to how far Apache can be proven here: "started", "tested" or "none".
-proof_level() {
-    proof=none
-    if unshare --user --map-root-user --mount --net --pid --fork --kill-child true 2>/dev/null; then
-        proof=tested
-        if command -v curl >/dev/null && unshare --help 2>&1 | grep -q -e --map-user=; then proof=started; fi
-    fi
+# Whether this host's kernel and tools allow a trial start, by going through all of it without Apache.
+namespaces_work() {
+    : >"$pending/folders"
+    : >"$pending/closed.keys"
+    : >"$pending/closed.certificates"
+    rm -f "$pending/door.covers"
+    try_in_namespaces '' : >"$pending/obstacle" 2>&1
 }
 
 # Lay the folders that hold staged Apache files out in $pending, each whole: as they are, or ($1 = staged) as they would be.
@@ -118,9 +136,7 @@ named() { # the paths that directive $1 names in file $2
 try_apache() { # the tree as lay_out left it; $1: what the account does in there
     apache_root=$(cat "$pending/apache_root")
     find_closed_keys
-    timeout "$PROOF_LIMIT" unshare --user --map-root-user --mount --net --pid --fork --kill-child \
-        /bin/sh -c "$proof_as_root" poms-ops "$pending" "$(head -n 1 "$pending/configtest")" "$(id -u)" "$(id -g)" \
-        "$1" </dev/null 3>&- 4<&- 9>&-
+    try_in_namespaces "$(head -n 1 "$pending/configtest")" "$TLS_ANSWERS$1"
 }
 
 # Where there are no namespaces: -t on a copy of the server root, which says of itself that it is the root. Links in it
@@ -147,7 +163,7 @@ lay_out_copy() { # as it is, or ($1 = staged) as it would be
 
 for_sed() { printf '%s' "$1" | sed 's/[][(){}.*+?^$|\\&,]/\\&/g'; } # $1 itself, in a pattern of -E or in its replacement
 
-# Test the copy; httpd lists what it has read, for a copy whose files nobody reads proves nothing.
+# Test the copy; httpd lists what it has read, for a copy whose files nobody reads shows nothing.
 try_copy() {
     httpd=$(head -n 1 "$pending/configtest")
     main=$("$httpd" -V | sed -n 's/.*SERVER_CONFIG_FILE="\(.*\)".*/\1/p')
@@ -162,52 +178,156 @@ try_copy() {
     done <"$pending/files"
 }
 
-prove_copy() {
+validate_copy() { # fails where the new files are at fault; else it sets $reached
     unread=
     lay_out_copy staged
     if try_copy; then
-        tell_proof "tested Apache as it would be, in a copy: this host gives the account no namespaces for a trial start"
+        reached=configtest
         return 0
     fi
     if [ -z "$unread" ]; then
         lay_out_copy live
         if try_copy >/dev/null 2>&1; then return 1; fi
     fi
-    tell_proof "none this host gives the account no namespaces, and Apache cannot be tested in a copy:" \
-        "it is tested once the files are in place"
+    obstacle="$obstacle; and Apache's own test of a copy fails with the files as they are now, too"
 }
 
-prove_apache() {
-    proof_level
-    if [ "$proof" = none ]; then
-        prove_copy
+# How far Apache's files can be validated is found by trying. Sets $reached, and $obstacle where that is not the most.
+validate_apache() {
+    reached=none obstacle=''
+    if ! namespaces_work; then
+        obstacle="no trial start: $(tail -n 1 "$pending/obstacle")"
+        validate_copy
         return
     fi
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=proof \
-        -keyout "$pending/proof.key" -out "$pending/proof.pem" 2>/dev/null
-    if [ "$proof" = started ]; then inside=$proof_as_account; else inside=:; fi
+    obstacle=''
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=trial \
+        -keyout "$pending/trial.key" -out "$pending/trial.pem" 2>/dev/null
     lay_out staged
-    if try_apache "$inside"; then
-        tell_proof "$proof Apache as it would be"
-        if [ "$proof" = started ]; then prove_door; fi
+    if try_apache "$trial_as_account"; then
+        reached='trial-start'
+        check_closed_pairs
+        probe_identity
         return
     fi
     lay_out live
-    if try_apache "$inside" >/dev/null 2>&1; then return 1; fi
+    if try_apache "$trial_as_account" >"$pending/obstacle" 2>&1; then return 1; fi
     # The live tree fails in there as well: either it is broken already, or this host's Apache cannot be tried so.
-    tell_proof "none Apache as it is now cannot be tried on this host either: it is tested once the files are in place"
+    obstacle="the trial start fails with the files as they are now, too: $(tail -n 1 "$pending/obstacle")"
+    validate_copy
+}
+
+# ---- what a trial start leaves out ------------------------------------------------------------------------------------
+
+tell_proof() { # "LEVEL WHAT", and note it in the record
+    say "proof $*"
+    printf 'proof %s\n' "$*" >>"$pending/meta"
+}
+
+unvalidated() { # say so to the operator, and in the record
+    say "unvalidated $*"
+    printf 'unvalidated %s\n' "$*" >>"$pending/meta"
+}
+
+# A key that this account cannot read was replaced for the trial. Whether it belongs to its certificate shows in what is
+# served: a key file that is older than Apache's processes belongs to the certificate that they show.
+check_closed_pairs() {
+    paste "$pending/closed.certificates" "$pending/closed.keys" 2>/dev/null | sort -u >"$pending/closed.pairs"
+    while IFS='	' read -r certificate key; do
+        [ -n "$key" ] || continue
+        wanted_key=$(openssl x509 -in "$certificate" -noout -pubkey 2>/dev/null) || wanted_key=
+        served_key=
+        while read -r port; do
+            if served=$(ask_tls "$port" | openssl x509 -noout -pubkey 2>/dev/null); then
+                served_key=$served
+                [ "$served" != "$wanted_key" ] || break
+            fi
+        done <"$pending/listens"
+        changed=$(changed_at "$key") || changed=
+        since=$(apache_has_read "${changed:-0}")
+        if [ -n "$wanted_key" ] && [ "$wanted_key" = "$served_key" ] && [ "$since" != unread ]; then
+            continue # the pair that is in use
+        elif [ -n "$wanted_key" ] && [ -n "$served_key" ] && [ "$wanted_key" != "$served_key" ] &&
+            [ -n "$changed" ] && [ "$since" = read ]; then
+            echo "$key does not belong to $certificate: Apache has used this key since before the certificate" \
+                "was replaced, and with both it would not start"
+            return 1
+        fi
+        unvalidated "that $key belongs to $certificate: this account cannot read the key, and Apache does not serve the certificate yet"
+    done <"$pending/closed.pairs"
+}
+
+# Before anything changes: is a port that Apache or the app is to listen on another daemon's?
+find_taken_ports() {
+    apache_root=$(cat "$pending/apache_root" 2>/dev/null) || apache_root=
+    if [ -n "$apache_root" ] && grep -qx apache "$pending/reloads"; then
+        find "$apache_root/" -name '*.conf' -exec cat {} + 2>/dev/null >"$pending/listen.conf" || :
+        listen_ports "$pending/listen.conf" >"$pending/listen.live"
+        while read -r number _ _ wanted path; do
+            case $wanted-$path in absent-*) ;; *-"$apache_root"/*) listen_ports "$pending/new.$number" ;; esac
+        done <"$pending/files" | sort -u - "$pending/listens" >"$pending/listen.wanted"
+        while read -r port; do
+            for owner in $(listeners "$port"); do
+                if [ "$owner" != 0 ] || ! grep -qx "$port" "$pending/listen.live" ||
+                    { sees_others && ! apache_parent >/dev/null; }; then
+                    taken "$port" "$owner" "Apache"
+                    return 1
+                fi
+            done
+        done <"$pending/listen.wanted"
+    fi
+    if grep -q -e '^supervisord' -e '^program' "$pending/reloads" && [ -e "$pending/app" ]; then
+        port=$(app_value listen | sed -n 's/^[^/]*:\([0-9]*\)$/\1/p')
+        [ -n "$port" ] || return 0
+        for owner in $(listeners "$port"); do
+            if [ "$owner" != "$(id -u)" ]; then
+                taken "$port" "$owner" "the app"
+                return 1
+            fi
+        done
+    fi
+}
+
+taken() { # port $1 by the account with number $2, which is in the way of $3
+    account=$(getent passwd "$2" | cut -d : -f 1)
+    echo "port $1 belongs to another program: one of ${account:-account $2} listens on it, so $3 could not." \
+        "End that program, or choose another port in the inventory."
+}
+
+# Options of uWSGI file $1 that its trial start leaves out and that name places: the places are looked at instead.
+check_left_out() {
+    left_out_of "$1" >"$pending/left.out"
+    names=
+    while IFS=' ' read -r option path; do
+        path=$(printf '%s' "$path" | sed 's/%%/%/g')
+        case $path in
+        /*)
+            folder=${path%/*}
+            case $option in spooler* | metrics-dir*) folder=$path ;; esac
+            if [ ! -w "$path" ] && { [ ! -d "${folder:-/}" ] || [ ! -w "${folder:-/}" ]; }; then
+                echo "$option = $path: uWSGI could not write there, and would not start. The folder must exist and be" \
+                    "writable for $(id -un)."
+                return 1
+            fi
+            ;;
+        esac
+        case " $names " in *" $option "*) ;; *) names="$names $option" ;; esac
+    done <"$pending/left.out"
+    rm -f "$pending/left.out"
+    [ -z "$names" ] || unvalidated "uWSGI's$names: a trial start leaves them out; their folders exist and can be written"
 }
 
 # uWSGI's own parser first, in the way that touches nothing live; then a start of the candidate, one worker on a socket
 # of its own, which must answer one request.
 prove_uwsgi() {
     with_products uwsgi --strict --ini "$1" --cflags </dev/null >/dev/null
+    check_left_out "$1"
     fit_for_start_beside "$1" >"$pending/trial.ini"
     with_products timeout 90 uwsgi --strict --ini "$pending/trial.ini" --socket "$pending/trial.sock" --master \
         --workers 1 --threads 2 --need-app --die-on-term --pidfile "$pending/trial.pid" </dev/null &
     trial=$!
     answered=yes
-    ask_app "$pending/trial.sock" "$(sed -n 2p "$pending/app")" 60 "$trial" || answered=
+    ask_app "$app" "$pending/trial.sock" 60 "$trial" || answered=
     if [ -s "$pending/trial.pid" ]; then kill -TERM "$(cat "$pending/trial.pid")" 2>/dev/null || :; fi
     wait "$trial" || :
     rm -f "$pending"/trial.*
@@ -215,7 +335,7 @@ prove_uwsgi() {
         echo "the trial start of uWSGI with $(basename "$1") does not answer one request"
         return 1
     fi
-    tell_proof "answered uWSGI with the new file and the app as it is"
+    tell_proof trial-start "uWSGI with the new file and the app as it is"
 }
 
 may_run() { # the command whose words file $1 holds; sudo is asked without running it
@@ -230,10 +350,32 @@ may_run() { # the command whose words file $1 holds; sudo is asked without runni
     fi
 }
 
+# The level that was reached goes into the record. Where it is less than the inventory asks for, this fails, unless the
+# operator has said that it has to go out all the same.
+require_level() {
+    tell_proof "$reached" "Apache's new files"
+    printf 'validation %s\n' "$reached" >>"$pending/meta"
+    minimum=$(cat "$pending/minimum" 2>/dev/null) || minimum=none
+    if [ "$(rank_of "$reached")" -ge "$(rank_of "$minimum")" ]; then return 0; fi
+    echo "in the way: $obstacle"
+    if [ -e "$pending/waived" ]; then
+        unvalidated "Apache's files beyond $reached, though $minimum is asked for (--unvalidated): $obstacle"
+        return 0
+    fi
+    say "insufficient $reached"
+    return 1
+}
+
+rank_of() { # ops/validation.py has the same order
+    case $1 in identity-probe) echo 3 ;; trial-start) echo 2 ;; configtest) echo 1 ;; *) echo 0 ;; esac
+}
+
 prove_all() {
+    find_taken_ports
     if grep -qx apache "$pending/reloads"; then
         may_run "$pending/apache"
-        prove_apache
+        validate_apache
+        require_level
     fi
     if grep -q -e '^supervisord' -e '^program' "$pending/reloads"; then
         with_products supervisord --version </dev/null

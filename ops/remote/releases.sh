@@ -1,6 +1,6 @@
 # releases.sh: what was deployed here. Changes nothing.
 # Asked:    state_dir; "contents RELEASE" for its files too; end
-# Answers:  for each release, oldest first: "release NAME" and its record, "meta TEXT" a line; "current NAME";
+# Answers:  for each release, by name: "release NAME" and its record, "meta TEXT" a line; "current NAME";
 #           for the one that was asked: "manifest DIGEST MODE PATH", each with "content BASE64" or "lost PATH"; end
 say poms-ops releases
 asked=''

@@ -11,7 +11,10 @@ reload_one() {
     case $what-$how in
     apache-)
         journal reload-apache
+        since=$(now_in_ticks)
         run_command "$pending/apache"
+        # shellcheck disable=SC2046 # a list of ports
+        await_apache "$since" $(ports_that_must_answer)
         ;;
     supervisord-start)
         journal start-supervisord
@@ -20,7 +23,11 @@ reload_one() {
         ;;
     supervisord-apply)
         journal apply-programs
-        ask_supervisord apply
+        set --
+        if [ -e "$pending/apply" ]; then
+            while IFS= read -r group; do set -- "$@" "$group"; done <"$pending/apply"
+        fi
+        ask_supervisord apply "$@"
         ;;
     supervisord-restart)
         journal restart-supervisord
@@ -38,7 +45,6 @@ reload_one() {
     program-*)
         journal "reload-$name"
         if [ "$how" = graceful ]; then
-            app=$pending/app
             reload_gracefully "$name"
         else
             ask_supervisord "$how" "$name"
@@ -73,11 +79,19 @@ undo_reloads() {
 
 # ---- checks -----------------------------------------------------------------------------------------------------------
 
+ports_that_must_answer() { # those that did before; all of them on a host's first deploy, until it is rolled back
+    if [ -e "$pending/first" ] && [ -n "$listener" ]; then
+        cat "$pending/listens"
+    else
+        sed -n 's/^port //p' "$pending/well"
+    fi
+}
+
 look_before() { # what is well now: the ports that answer, the programs that run, the app
     : >"$pending/well"
     [ -e "$state_dir/current" ] || : >"$pending/first"
     while read -r port; do
-        if accepts "$port"; then echo "port $port" >>"$pending/well"; fi
+        if tls_answers "$port"; then echo "port $port" >>"$pending/well"; fi
     done <"$pending/listens"
     case $(supervisord_state) in
     up*)
@@ -87,10 +101,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
     esac
 }
 
-app_answers() { # within $1 seconds
-    { IFS= read -r listen && IFS= read -r path; } <"$pending/app"
-    ask_app "$listen" "$path" "$1"
-}
+app_answers() { ask_app "$app" "$(app_value listen)" "$1"; } # within $1 seconds
 
 look_after() {
     first=
@@ -102,7 +113,7 @@ look_now() {
     worse=
     while read -r port; do
         if answers "$port"; then continue; fi
-        compare "port $port" "nothing accepts connections on port $port"
+        compare "port $port" "port $port does not answer"
     done <"$pending/listens"
     if [ -e "$pending/running" ] && ! supervise compare "$supervisor_socket" "$state_dir/taken" "$pending/running"; then
         worse=yes

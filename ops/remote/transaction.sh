@@ -8,8 +8,11 @@
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
-#   "reload program HOW NAME"; the words of commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "app WORD" five times (uwsgi.sh); "app_access ACCOUNT", which
+#   "reload program HOW NAME"; "apply GROUP" ... of programs, those alone that "supervisord apply" takes up; the words of
+#   commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
+#   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
+#   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
+#   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
 #   is to reach that socket; "uwsgi_program NAME", the app's; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
@@ -74,7 +77,8 @@ read_request() {
         uwsgi_program) uwsgi_program=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | configtest | apache | listens | app | app_access | apache_root | apache_run | apache_logs)
+        meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
+            apache_logs | minimum | no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
         directory) printf '%s\n' "$value" >>"$incoming/directories" ;;
@@ -140,7 +144,9 @@ recover() { # from a deploy that was killed after its first file changed
     end_standbys 0 leave # it serves what is put back now
     find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
-        pending=$state_dir/pending
+        pending=$state_dir/pending app=$state_dir/pending/app
+        # An earlier version of this gave the values no names: then what is asked for now is what is meant.
+        if [ -e "$app" ] && ! grep -q '^listen ' "$app"; then app=$incoming/app; fi
         exec 2>>"$pending/log" >&2
         rm -f "$pending/reserve"
         journal recover || :
@@ -212,7 +218,11 @@ give_up() { # the same once something has changed
     exit 1
 }
 
-note_end() { printf 'ended %s\nat %s\n' "$1" "$(date +%s)" >>"$pending/meta"; }
+# The number says which release came after which, whatever the clocks of operators and host said.
+note_end() {
+    last=$(cat "$state_dir"/releases/*/meta 2>/dev/null | sed -n 's/^sequence //p' | sort -n | tail -n 1)
+    printf 'ended %s\nat %s\nsequence %s\n' "$1" "$(date +%s)" "$((${last:-0} + 1))" >>"$pending/meta"
+}
 
 file_away() { # how it went, and what was there before, as a release
     mkdir -p "$state_dir/releases"
@@ -221,8 +231,9 @@ file_away() { # how it went, and what was there before, as a release
     rm -rf "$folder"
     mv "$pending" "$folder" # from here on nothing is half-done
     finish_link
-    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/proof.* "$folder"/door*
-    rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/word" "$folder/heard" "$folder/said"
+    rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/trial.* "$folder"/door*
+    rm -f "$folder"/listen.* "$folder"/obstacle "$folder"/mapped "$folder"/minimum "$folder"/waived "$folder"/no_probe
+    rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/swapped" "$folder/word" "$folder/heard" "$folder/said"
 }
 
 finish_link() { # the release that was recorded last is the running one
@@ -268,8 +279,11 @@ keep_content() { # of $path, as it was deployed with $digest
 
 prune() { # the oldest releases beyond $keep, but never the running one, and contents that no release names
     running=$(basename "$(readlink "$state_dir/current")")
-    find "$state_dir/releases" -mindepth 1 -maxdepth 1 -type d | sed 's|.*/||' | sort -r | tail -n "+$((keep + 1))" |
-        while IFS= read -r name; do
+    for folder in "$state_dir"/releases/*/; do
+        number=$(sed -n 's/^sequence //p' "$folder/meta" 2>/dev/null | tail -n 1)
+        printf '%s %s\n' "${number:-0}" "$(basename "$folder")"
+    done | sort -k 1,1nr -k 2r | tail -n "+$((keep + 1))" |
+        while read -r _ name; do
             [ "$name" = "$running" ] || rm -rf "$state_dir/releases/$name"
         done
     cat "$state_dir"/releases/*/manifest | cut -d ' ' -f 1 | sort -u >"$state_dir/objects.named"
@@ -344,6 +358,7 @@ note_what_is_owed() { # on disk before the first file changes
     cp "$state_dir/owed" "$pending/owed.before"
     cp "$pending/reloads" "$pending/owed"
     mv "$pending/owed" "$state_dir/owed"
+    : >"$pending/swapped"
     : >"$pending/swapping"
     sync
 }
@@ -364,14 +379,14 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
-incoming='' pending='' by='' limit=60 keep=20 sudo_password='' listener=''
+incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
 read_request
 exec 4<&0 </dev/null
 take_lock "$by"
 trap ended EXIT
 recover
 mv "$incoming" "$state_dir/pending"
-pending=$state_dir/pending
+pending=$state_dir/pending app=$state_dir/pending/app
 exec 2>>"$pending/log" >&2
 listen
 

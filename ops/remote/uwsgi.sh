@@ -11,6 +11,24 @@ fit_for_start_beside() { # uWSGI's file $1, with nothing in it that another one 
     awk -v barred="^($NOT_BESIDE)$" '/^\[uwsgi\]/ || (/^[a-zA-Z0-9]/ && ($1 == "log-format" || $1 !~ barred))' "$1"
 }
 
+# What of uWSGI's file $1 such a start leaves out and that reaches beyond the process: "OPTION PATH", or "OPTION -" where
+# its value is no path. Numbers and switches are left to the inventory's rules, addresses to find_taken_ports.
+left_out_of() {
+    awk -v barred="^($NOT_BESIDE)$" '
+        /^[a-zA-Z0-9]/ && $1 != "log-format" && $1 !~ /^(touch-.*|hook-accepting1-once|uid|gid)$/ && $1 ~ barred {
+            value = $0
+            sub(/^[^=]*=[ \t]*/, "", value)
+            sub(/^[a-z]+:\//, "/", value)
+            if (value ~ /^\//) print $1, value
+            else if (value !~ /^(true|false|[0-9]*)$/ && $1 !~ /socket$/) print $1, "-"
+        }' "$1"
+}
+
+# What the request says of the app is in the file $app, a line each: "listen ADDRESS", the "path" that is asked for, with
+# each "header NAME VALUE", and each "status" that is an answer (none: any under 500); "ini", uWSGI's own file;
+# "timeout", the seconds that a request may take; "log", the program's.
+app_value() { sed -n "s/^$1 //p" "$app"; } # the value of $1, of which there is one
+
 number_in() { # the number that option $1 has in uWSGI's file $2
     awk -v option="$1" '$1 == option { found = $3 } END { print found + 0 }' "$2"
 }
@@ -24,11 +42,10 @@ number_in() { # the number that option $1 has in uWSGI's file $2
 
 BEGIN_LIMIT=120 # seconds in which an app starts
 
-# Reload program $1, a uWSGI; $app is a file of five lines: where its app listens, a path that it answers, uWSGI's own
-# file, the seconds that a request may take, and the program's log.
+# Reload program $1, a uWSGI.
 reload_gracefully() {
     end_standbys 0 leave # of an earlier reload
-    { read -r _ && IFS= read -r path && IFS= read -r ini && read -r mercy && IFS= read -r log; } <"$app"
+    ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log)
     if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
         end_standbys "$RESTART_MERCY" kill
         ask_supervisord signal-HUP "$1" # which starts it, unless it was stopped on purpose
@@ -90,7 +107,7 @@ start_standby() { # fails where it does not answer
     run_standby "$mercy" uwsgi --ini "$state_dir/standby.ini" $handover --socket "$state_dir/standby.sock" --master \
         --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
         --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@"
-    if ask_app "$state_dir/standby.sock" "$path" "$BEGIN_LIMIT" "$second"; then return 0; fi
+    if ask_app "$app" "$state_dir/standby.sock" "$BEGIN_LIMIT" "$second"; then return 0; fi
     end_standbys 5 leave
     echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
     tail -n 20 "$log"

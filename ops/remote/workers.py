@@ -58,7 +58,7 @@ def pieces(path):
 
 
 def seconds(field, text):
-    """A time of the log, in seconds since 1970: "1767225600", "Thu Jan  1 00:00:00 2026" of the host's zone, or
+    """A time of the log, in seconds since 1970: "1767225600", "Thu Jan  1 00:00:00 2026" of uWSGI's zone, or
     "01/Jan/2026:00:00:00 +0000"."""
     if field == "epoch":
         return int(text)
@@ -169,6 +169,7 @@ def main(words):
     try:
         stats = read_stats(given["stats"])
         answer["workers"] = [worker(number, said) for number, said in enumerate(stats["workers"], 1)]
+        use_zone(zone_of(stats.get("pid", 0)))
         answer["queue_errors"] = int(stats.get("listen_queue_errors", 0))
     except (OSError, IOError) as error:
         answer["problem"] = error.strerror or str(error)

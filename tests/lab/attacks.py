@@ -104,6 +104,8 @@ NO_TOKEN_MARKS = [
 ]
 BELIEVED = b"""
     X-Shib-Userid Remote-User X-Remote-User X-Forwarded-User X-Forwarded-For Forwarded X-Scitoken-Sub Auth-User
+    X-Scitoken-Scope X-Scitoken-Iss X-Poms-Agent X-Forwarded-Host X-Forwarded-Proto X-Forwarded-Server X-Original-URL
+    X-Rewrite-URL
     Shib-Session-ID Shib-Identity-Provider Shib-Application-ID Shib-Handler uid eppn mail givenName sn id_user id-user
     REDIRECT_REMOTE_USER SSL_CLIENT_S_DN SSL-Client-S-DN SSL_CLIENT_VERIFY SSL-Client-Cert X-SSL-Client-S-DN Proxy
     Proxy-User Script-Name Path-Info Remote-Addr UWSGI_SCHEME wsgi.url_scheme X-HTTP-Method-Override

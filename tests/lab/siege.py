@@ -12,7 +12,11 @@ from tests.lab.wire import Answer, Door, Http1, Http2
 Protocol = Literal["HTTP/1.1", "HTTP/2"]
 CONTROL_EVERY = 20  # attacks, between two requests of somebody who must get in as themselves
 USER, FIRST, LAST_NAME = "X-Shib-Userid", "X-Shib-Name-First", "X-Shib-Name-Last"
-BELIEVED = (USER, FIRST, LAST_NAME, "X-Shib-Email", "X-Forwarded-For", "X-Scitoken-Sub")
+BELIEVED = (
+    *(USER, FIRST, LAST_NAME, "X-Shib-Email", "X-Forwarded-For", "X-Scitoken-Sub", "X-Scitoken-Scope"),
+    *("X-Scitoken-Iss", "Remote-Addr", "X-Poms-Agent", "X-Forwarded-Host", "X-Forwarded-Proto"),
+    *("X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL"),
+)
 REACHED = b"\nremote-addr: "  # every page of the lab's app says so
 LOGIN = "https://idp.poms.example/"
 

@@ -41,7 +41,7 @@ def test_apache_reaches_the_app_and_other_accounts_do_not(deployed: Site, tmp_pa
     deployed.root(f": > {LOG}")
     inventory = deployed.changed(tmp_path, APP)
     said = deployed.fab("deploy", "--yes", inventory=inventory)
-    assert (said.code, "proven (attacked)" in said.out) == (0, True), said.all
+    assert (said.code, "validated (identity-probe)" in said.out) == (0, True), said.all
     # What the trial asked went to its stand-in: the app was asked by the deploy's own checks alone, in HTTP/1.0.
     assert "HTTP/1.1" not in deployed.read(LOG)
 

@@ -76,7 +76,7 @@ def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None
         deployed.root(made.mends)
     bad = [one for one in found[made.what] if one["level"] != "well"]
     assert any(made.words in f"{one['found']} {one['advice']}" for one in bad), found[made.what]
-    assert code == (0 if fault == "namespaces" else 2)
+    assert code == 2
     assert all(one["level"] == "well" for one in findings(deployed)[1][made.what])
 
 

@@ -112,7 +112,7 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
         next_one = ["recover"] if kind == "folder" else ["-H", "pomsgpvm01", "deploy", "--yes"]
         mended = bench.site.fab(*next_one, inventory=bench.inventories[before])
         assert (mended.code, "mending that first" in mended.out) == (0, True), mended.all
-        assert "proven (none)" not in mended.out, mended.all
+        assert "validated (none)" not in mended.out, mended.all
     bench.assert_well(expected)
     row(fault, step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", expected == before)
 

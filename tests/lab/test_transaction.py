@@ -1,4 +1,4 @@
-"""A deploy cannot leave a real host half-done: it is proven first, and put back whatever happens to the operator."""
+"""A deploy cannot leave a real host half-done: it is validated first, and undone whatever happens to the operator."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_pat
     key = "[defaults.apache]\n", '[defaults.apache]\nkey = "/etc/grid-security/garbage.pem"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, key))
     assert said.code == 1
-    assert "proving the new files before they are live failed" in said.err
+    assert "validating the new files before they are live failed" in said.err
     assert "nothing had been changed" in said.err
     assert deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}") == before
     assert deployed.apache() == apache
@@ -57,18 +57,21 @@ def test_uwsgis_own_parser_judges_before_anything_is_live(
         serves(deployed)
 
 
-def test_the_deploy_says_how_far_it_proved(deployed: Site, tmp_path: Path) -> None:
+def test_the_deploy_says_how_far_it_validated(deployed: Site, tmp_path: Path) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
-    assert "proven (started): Apache as it would be" in said.out
-    assert "proven (attacked): Apache's doors as they would be" in said.out
-    assert [proof.split()[0] for proof in releases(deployed)[-1]["proofs"]] == ["started", "attacked"]
+    assert "validated (identity-probe)" in said.out
+    assert [proof.split()[0] for proof in releases(deployed)[-1]["proofs"]] == ["identity-probe"]
 
 
 def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chmod 700 /usr/bin/unshare")
+    lower = (
+        "[defaults.ssh]",
+        '[defaults.deploy]\nvalidation = "configtest"\nvalidation_reason = "x"\n\n[defaults.ssh]',
+    )
     try:
-        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
-        assert (said.code, "proven (tested): Apache as it would be, in a copy" in said.out) == (0, True), said.all
+        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, lower))
+        assert (said.code, "validated (configtest)" in said.out) == (0, True), said.all
         broken = "[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/such.pem"\n'
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, broken))
         assert (said.code, "/no/such.pem" in said.err) == (1, True), said.all

@@ -11,11 +11,11 @@ from typing import Any
 
 from ops.connection import Remote
 from ops.schema import Host
-from tests.scripts.remote import SHELLS, executable
+from tests.scripts.remote import OWN_PATH, SHELLS, as_here, executable
 
-# Each notes its words in $NOTES, a NUL behind each, and stands in for one of the host's commands.
+# Each notes its words in a file, a NUL behind each, and stands in for one of the host's commands.
 NOTES = r"""#!/bin/sh
-{ printf '%s\0' "${0##*/}" "$@"; printf '\0'; } >>"$NOTES"
+{ printf '%s\0' "${0##*/}" "$@"; printf '\0'; } >>'@FILE@'
 """
 STAND_INS = {
     "sudo": "",
@@ -24,6 +24,11 @@ STAND_INS = {
     "supervisord": "",
     "python-of-the-host": "cat >/dev/null\n",
     "unshare": "exit 1\n",  # no trial start: that one is the lab's
+    # An Apache with a process that has just begun, and that answers every visitor.
+    "pgrep": "sleep 2 >/dev/null 2>&1 </dev/null 3>&- 4>&- 5>&- 9>&- &\necho $!\n",
+    "openssl": """[ "$1" != s_client ] || { cat >/dev/null; echo "BEGIN CERTIFICATE HTTP/1.1"; exit; }
+PATH=/usr/bin:/bin exec openssl "$@"
+""",
 }
 
 
@@ -34,15 +39,20 @@ class Channel:
 
     def __init__(self, line: "Line") -> None:
         self._line = line
+        self._script_size = 0
         self._ours, self._theirs = socket.socketpair()
 
     def start(self, command: str) -> None:
         """Run it as sshd does, but for the shell."""
-        found = re.fullmatch(r"exec /bin/sh -c '(.*)'", command)
+        found = re.fullmatch(r"exec /bin/sh -c '(.*head -c )(\d+)(.*)'", command)
         assert found, command
+        self._script_size = int(found[2])
+        path = self._line.environment()["PATH"]
+        longer = len(as_here(OWN_PATH, path)) - len(OWN_PATH)
+        text = f"{found[1]}{self._script_size + longer}{found[3]}"
         with self._line.root.joinpath("stderr").open("ab") as noise:
             self._running = subprocess.Popen(
-                [*SHELLS[self._line.shell], "-c", found[1]],
+                [*SHELLS[self._line.shell], "-c", text],
                 stdin=self._theirs.fileno(),
                 stdout=self._theirs.fileno(),
                 stderr=noise,
@@ -53,7 +63,10 @@ class Channel:
         self._theirs.close()
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of it; the script comes first, and finds the stand-ins."""
+        if self._script_size == len(data):
+            data = as_here(data.decode(), self._line.environment()["PATH"]).encode()
+            self._script_size = 0
         self._ours.sendall(data)
 
     def recv(self, most: int) -> bytes:
@@ -90,7 +103,7 @@ class Line:
         for name in ("cwd", "home", "tmp", "bin"):
             self.place(name).mkdir(parents=True)
         for name, text in STAND_INS.items():
-            executable(self.place("bin") / name, NOTES + text)
+            executable(self.place("bin") / name, NOTES.replace("@FILE@", str(self.place("notes"))) + text)
         interpreter = self.place("bin") / "python-of-the-host"
         executable(self.place("bin") / "supervisorctl", f"#!{interpreter}\n")
 
@@ -101,8 +114,7 @@ class Line:
     def environment(self) -> dict[str, str]:
         """What the script's environment is."""
         path = f"{self.place('bin')}:{os.environ['PATH']}"
-        home, tmp, notes = (str(self.place(name)) for name in ("home", "tmp", "notes"))
-        return {"PATH": path, "HOME": home, "TMPDIR": tmp, "NOTES": notes, "LANG": "C.UTF-8"}
+        return {"PATH": path, "HOME": str(self.place("home")), "TMPDIR": str(self.place("tmp")), "LANG": "C.UTF-8"}
 
     def open_session(self, **_: Any) -> Channel:
         """As paramiko's transport does."""

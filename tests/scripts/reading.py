@@ -14,15 +14,14 @@ from ops.errors import BadInput
 from ops.inventory import PROJECT, read_inventory
 from ops.log_names import Log
 from ops.logs import HostLogs, LogLine, LogRequest
-from ops.scripts import script
-from tests.scripts.remote import SHELLS
+from tests.scripts.remote import SHELLS, sent
 
 
 class Reading:
     """A script that reads logs, its operator's side held open; `source` is that side, which may read on later."""
 
     def __init__(self, shell: str, source: HostLogs, **environment: str) -> None:
-        text = script("logs").encode()
+        text = sent("logs", environment.get("PATH", ""))
         self.source = source
         self.running = subprocess.Popen(
             [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],

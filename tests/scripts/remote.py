@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ops.scripts import script
 
+OWN_PATH = next(line for line in script("probe").splitlines() if line.startswith("PATH="))  # of every script
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 
 
@@ -30,18 +31,30 @@ class Ran:
         return [line.removeprefix(kind + " ") for line in self.facts if line.startswith(kind + " ")]
 
 
+def sent(name: str, path: str = "") -> bytes:
+    """Script `name` as a host gets it, with PATH as it is here, or `path`, in place of the script's own."""
+    return as_here(script(name), path or os.environ["PATH"]).encode()
+
+
+def as_here(text: str, path: str) -> str:
+    """The text of a script with another PATH."""
+    assert text.count(OWN_PATH) == 1
+    return text.replace(OWN_PATH, f"PATH='{path}'")
+
+
 def start(shell: str, name: str, request: list[str], path: str = "") -> "subprocess.Popen[bytes]":
     """Start script `name` under `shell`, sent as ops.connection sends it, with `request` behind it.
 
     `path` is a folder whose commands come before the system's.
     """
-    text = script(name).encode()
+    path = ":".join(filter(None, [path, os.environ["PATH"]]))
+    text = sent(name, path)
     started = subprocess.Popen(
         [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={"PATH": ":".join(filter(None, [path, os.environ["PATH"]])), "HOME": os.environ["HOME"]},
+        env={"PATH": path, "HOME": os.environ["HOME"]},
         start_new_session=True,
     )
     assert started.stdin

@@ -303,7 +303,7 @@ def test_nothing_lives_on_when_the_script_is_killed(log: Path) -> None:
 def test_a_reader_that_is_ended_is_not_silent(shell: str, log: Path) -> None:
     with Reading(shell, logs_of(log, follow=True)) as reading:
         until(reading.is_live)
-        subprocess.run(["pkill", "-s", str(reading.running.pid), "-f", "^[^ ]*python.* -E -"], check=True)
+        subprocess.run(["pkill", "-s", str(reading.running.pid), "-f", "^[^ ]*python.* -E -s -"], check=True)
         until(lambda: "failed" in reading.facts)
 
 

@@ -1,6 +1,10 @@
-"""Hosts for tests."""
+"""Hosts for tests, and fab's settings."""
 
+from pathlib import Path
 from typing import Any
+
+import fabric
+import paramiko
 
 from ops.defaults import host_from
 from ops.schema import Host
@@ -9,3 +13,13 @@ from ops.schema import Host
 def host(**values: Any) -> Host:
     """A host with the documented defaults, but for `values`."""
     return host_from({"name": "web1"} | values)
+
+
+def settings(ssh_config: Path, text: str, **connect_kwargs: Any) -> fabric.Config:
+    """fab's settings as in a run with -S `ssh_config`, which gets `text`, and `connect_kwargs` as from its flags."""
+    ssh_config.write_text(text)
+    return fabric.Config(
+        ssh_config=paramiko.SSHConfig(),  # Fabric reads none, as in fab
+        runtime_ssh_path=str(ssh_config),
+        overrides={"connect_kwargs": connect_kwargs},
+    )

@@ -62,8 +62,11 @@ def judged(what: str, **told: str) -> Finding:
         ("login", {"account": "root"}, WRONG, "root"),
         ("sudo", {"sudo": "password apache.reload"}, WRONG, "--prompt-for-sudo-password"),
         ("sudo", {"sudo": "no apache.reload"}, WRONG, "NOPASSWD: service httpd graceful"),
-        ("tools", {"tool": "no curl"}, MIND, "curl"),
         ("tools", {"tool": "no flock"}, WRONG, "flock"),
+        ("temporary files", {"temporary": "no space"}, WRONG, "space"),
+        ("trial start", {"validation": "configtest"}, WRONG, "deploy.validation"),
+        ("revocation lists", {"lists_reloaded": "nobody"}, MIND, "crontab"),
+        ("ports", {"port": "silent 443"}, WRONG, "443"),
     ],
 )
 def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(

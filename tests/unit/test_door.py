@@ -59,13 +59,16 @@ def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
 
 
 def test_what_a_site_allows_is_not_asked() -> None:
-    names = [question["bearer"] for question in asked(host())["questions"]]
+    def needs(**apache: Any) -> dict[str, bool]:
+        """Whether another CA must be trusted for the question, by who asks it."""
+        return {
+            question["bearer"]: question["needs_another_ca"] for question in asked(host(apache=apache))["questions"]
+        }
+
     below = "a CA below another, under the name of the users'"
-    assert {"revoked", below} <= set(names)
-    names = [
-        question["bearer"] for question in asked(host(apache={"verify_depth": 2, "revocation": "off"}))["questions"]
-    ]
-    assert not {"revoked", below} & set(names)
+    assert (needs()["revoked"], needs()[below]) == (False, False)
+    assert "revoked" not in needs(revocation="off")
+    assert needs(verify_depth=2)[below]
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,9 @@ def test_where_the_doors_cannot_be_tried_it_says_why(identity: dict[str, Any], s
 def test_names_as_openssl_prints_them_fit() -> None:
     row = ROW | {"subject": "emailAddress=r@x.org,SN=A\\, B,CN=\\C3\\BC+serialNumber=7,C=DE"}
     assert trial(host(identity={"service_certificates": [row]})).lines
+
+
+def test_what_poms_and_its_frameworks_believe_is_dropped_by_default() -> None:
+    believed = {"X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"}
+    believed |= {"X-Poms-Agent", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL"}
+    assert believed | {"X-Rewrite-URL"} <= set(host().identity.dropped_headers)

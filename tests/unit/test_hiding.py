@@ -27,7 +27,7 @@ from ops.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.snapshot import FoundFile, Snapshot
-from tasks._change import carry_out_plan, show_plan
+from tasks._change import Consent, carry_out_plan, show_plan
 from tasks._verb import show_error
 from tests.unit.hosts import host
 
@@ -189,7 +189,7 @@ def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFix
     remote: Any = None  # it is not come to
     plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
     with pytest.raises(HostError, match=rf"others could read the secrets in {PATH}"):
-        carry_out_plan(remote, plan, Release("r", "me", "none", False), yes=True, force=True)
+        carry_out_plan(remote, plan, Release("r", "me", "none", False), Consent(yes=True, force=True))
 
 
 def test_an_old_secret_in_what_the_host_says_is_crossed_out(
@@ -204,7 +204,7 @@ def test_an_old_secret_in_what_the_host_says_is_crossed_out(
     plan = make_plan(host(), [wanted()], snapshot(old, old, HIDING))
     remote: Any = None
     with pytest.raises(HostError) as caught:
-        carry_out_plan(remote, plan, Release("r", "me", "none", False), yes=True, force=False)
+        carry_out_plan(remote, plan, Release("r", "me", "none", False), Consent(yes=True))
     show_error(caught.value)
     assert f"login with {MARK} failed" in capsys.readouterr().err
 

@@ -181,12 +181,31 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.uwsgi.options]\nstats = '127.0.0.1:1717'\n",
-            "options.stats = '127.0.0.1:1717': must be the path of a unix socket: it shows the headers of requests",
+            "options.stats = '127.0.0.1:1717': must be the path of a unix socket in one of the account's places",
         ),
-        ("[hosts.web1.uwsgi.options]\nhttp = ':443'\n", "options.http = ':443': port 443 is used by apache.port"),
         (
-            "[hosts.web1.uwsgi.options]\nhttps-socket = [':8080', ':8443,/c,/k']\n",
-            "options.https-socket = [':8080', ':8443,/c,/k']: port 8443 is used by apache.cert_port",
+            "[hosts.web1.uwsgi.options]\nhttp-socket = ':8082'\n",
+            "options.http-socket = ':8082': must listen on a loopback address and port (127.0.0.1:8082, [::1]:8082)",
+        ),
+        (
+            "[hosts.web1.uwsgi.options]\ndaemonize = '/home/poms/log'\n",
+            "options.daemonize = '/home/poms/log': leaves the foreground: supervisord takes the program for ended",
+        ),
+        (
+            "[hosts.web1.app]\nlisten = '/tmp/app.sock'\n",
+            "app.listen = '/tmp/app.sock': must be in a folder of its own",
+        ),
+        (
+            "[hosts.web1.app]\ncron_listen = '/tmp/cron.sock'\n",
+            "app.cron_listen = '/tmp/cron.sock': must be in a folder that other accounts cannot write",
+        ),
+        (
+            "[hosts.web1.uwsgi.options]\nhttp = '127.0.0.1:443'\n",
+            "options.http = '127.0.0.1:443': port 443 is used by apache.port",
+        ),
+        (
+            "[hosts.web1.uwsgi.options]\nhttps-socket = ['[::1]:8080,/c,/k', '[::1]:8443,/c,/k']\n",
+            "options.https-socket = ['[::1]:8080,/c,/k', '[::1]:8443,/c,/k']: port 8443 is used by apache.cert_port",
         ),
         (
             "[hosts.web1.app]\nlisten = '/run/a/x'\n[hosts.web1.supervisor]\npidfile = '/run/a/x'\n",

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import fabric
 import pytest
 
 from ops.kerberos import Initiator, Refused, Wish, wish_of
 from ops.login import way_to
 from ops.releases import new_release
 from ops.who import local_user
-from tests.unit.hosts import host
+from tests.unit.hosts import host, settings
 
 SSH_CONFIG = """
 Host behind
@@ -64,8 +63,7 @@ def test_a_ticket_that_expires_in_the_middle_of_a_login_is_told_as_expired() -> 
 
 def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[Wish | None]:
     """Of every hop on the way to the host."""
-    (tmp_path / "ssh_config").write_text(SSH_CONFIG)
-    config = fabric.Config(runtime_ssh_path=str(tmp_path / "ssh_config"))
+    config = settings(tmp_path / "ssh_config", SSH_CONFIG)
     one = host(name=name, ssh=ssh)
     return [wish_of(hop.connection, None if hop.jump else one.ssh) for hop in way_to(one, config)]
 

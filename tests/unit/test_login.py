@@ -15,8 +15,10 @@ import pytest
 from ops import login
 from ops.connection import Dialogue, connect
 from ops.errors import BadInput, Unreachable
+from ops.line_reader import Limits
 from ops.login import log_in, way_to
 from ops.trust import UnknownHostKey
+from tests.unit import hosts
 from tests.unit.hosts import host
 
 SSH_CONFIG = """
@@ -35,7 +37,12 @@ Host round
 Host other
   ProxyJump round
 Host own
+  User poms
   ProxyJump own
+Host keyed
+  ProxyJump gate
+Host gate
+  IdentityFile /jumps-key
 Host web1
   Port 2222
   User someone
@@ -49,10 +56,7 @@ def settings(tmp_path: Path) -> Settings:
     """fab's settings with the ssh_config above, and `connect_kwargs` as from fab's flags."""
 
     def make(**connect_kwargs: Any) -> fabric.Config:
-        (tmp_path / "ssh_config").write_text(SSH_CONFIG)
-        return fabric.Config(
-            runtime_ssh_path=str(tmp_path / "ssh_config"), overrides={"connect_kwargs": connect_kwargs}
-        )
+        return hosts.settings(tmp_path / "ssh_config", SSH_CONFIG, **connect_kwargs)
 
     return make
 
@@ -64,16 +68,21 @@ def test_the_inventorys_port_goes_before_ssh_configs_and_only_where_it_is_writte
 
 
 def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Settings, tmp_path: Path) -> None:
-    key = tmp_path / "inventorys"
-    key.touch()
-    config = settings(key_filename=["/k1"])
-    first = way_to(host(ssh={"identity_file": str(key)}), config)[-1].connection
-    assert first.connect_kwargs["key_filename"] == ["/k1", "/ssh-config-key", str(key)]
-    assert way_to(host(name="web9"), config)[-1].connection.connect_kwargs["key_filename"] == ["/k1"]
+    flags, inventorys = str(tmp_path / "flags"), str(tmp_path / "inventorys")
+    for file in (flags, inventorys):
+        Path(file).touch()
+
+    def files(config: fabric.Config, name: str, **ssh: str) -> list[tuple[str, ...]]:
+        hops = way_to(host(name=name, ssh=ssh), config)
+        return [hop.connection.connect_kwargs["auth_strategy"].files for hop in hops]
+
+    config = settings(key_filename=[flags])
+    assert files(config, "web1", identity_file=inventorys) == [(flags, "/ssh-config-key", inventorys)]
+    assert files(config, "web9") == [(flags,)]
     config = settings()
-    first, second = (way_to(host(name=name), config)[-1].connection for name in ("web1", "web9"))
-    assert second.connect_kwargs["key_filename"] == []
-    assert first.connect_kwargs is not second.connect_kwargs
+    assert files(config, "web1") == [("/ssh-config-key",)]
+    assert files(config, "keyed", identity_file=inventorys) == [("/jumps-key",), (inventorys,)]
+    assert files(config, "web9") == [()]
 
 
 def test_the_time_limit_is_for_jump_hosts_too(settings: Settings) -> None:
@@ -90,7 +99,6 @@ def test_the_time_limit_is_for_jump_hosts_too(settings: Settings) -> None:
         ("far", ["me@jump1 port 2200", "jump2 port 22", "poms@far port 22"]),
         ("far2", ["2001:db8::1 port 22", "inner port 22", "poms@far2 port 22"]),
         ("alone", ["poms@alone port 22"]),
-        ("own", ["poms@own port 22"]),
     ],
 )
 def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, name: str, way: list[str]) -> None:
@@ -99,9 +107,10 @@ def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, na
     assert [hop.where.removeprefix(mine) for hop in hops] == way
 
 
-def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings) -> None:
-    with pytest.raises(BadInput, match="circle"):
-        way_to(host(name="round"), settings())
+@pytest.mark.parametrize(("name", "said"), [("round", "circle"), ("own", "jumphost loop via own")])
+def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings, name: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        way_to(host(name=name), settings())
 
 
 def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
@@ -124,6 +133,11 @@ def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
 def test_a_file_that_is_not_there_is_said_so(settings: Settings, key: str) -> None:
     with pytest.raises(BadInput, match=rf"web1: ssh\.{key}: the file /nosuch/file does not exist"):
         way_to(host(ssh={key: "/nosuch/file"}), settings())
+
+
+def test_a_file_of_the_flag_i_that_is_not_there_is_said_so(settings: Settings) -> None:
+    with pytest.raises(BadInput, match=r"-i: the file /nosuch/file does not exist"):
+        way_to(host(), settings(key_filename=["/nosuch/file"]))
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -216,7 +230,7 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
         with connect(one, config) as remote:
             assert remote.connection.transport.is_authenticated()
             with pytest.raises(Unreachable, match=r"it said nothing for 0\.2 seconds"):
-                remote.ask_together({"probe": []}, 0.2)
+                remote.ask_together({"probe": []}, Limits(silence=0.2))
         known.write_text(f"[{address}]:{port} {key.get_name()} {key.get_base64()}\n")
         with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
             pass
@@ -232,6 +246,11 @@ class Channel:
 
     def recv(self, _: int) -> bytes:
         return self.sent.pop(0)
+
+    def recv_stderr_ready(self) -> bool:
+        return False
+
+    def settimeout(self, _: float) -> None: ...
 
 
 def test_a_login_shell_may_greet_without_ending_its_line() -> None:

@@ -50,7 +50,7 @@ class Silent:
     def stderr(self) -> str:
         return ""
 
-    def settimeout(self, *_: object) -> None: ...
+    def limit(self, *_: object) -> None: ...
 
     def close_input(self) -> None: ...
 
@@ -122,7 +122,7 @@ def test_a_lost_host_is_tried_again_and_asked_to_go_on_behind_what_was_read(monk
     assert lost.text == "the stream of log lines ended. It is tried again in 0 s."
     first, second = (silent.asked for silent in fleet.opened)
     assert "from 7:5:5:1" not in first
-    assert second.index("from 7:5:5:1") == second.index(f"log {HOST.log_dir}/poms_webservice.log") + 1
+    assert second.index("from 7:5:5:1") == second.index(f"log {HOST.log_dir}/poms_webservice.log") + 2
 
 
 def test_logs_that_end_are_put_in_the_order_of_time_whoever_is_first() -> None:

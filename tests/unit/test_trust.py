@@ -1,19 +1,39 @@
 """Which host keys are believed."""
 
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
 
-import fabric
 import paramiko
 import pytest
 from paramiko.hostkeys import HostKeys
 
+from ops.errors import BadInput
+from ops.gateways import gateway_of
+from ops.host_keys import ask_key
+from ops.ssh_query import settings_of
+from ops.ssh_settings import Connection
 from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
+from tests.unit.hosts import host, settings
 
 KEY, OTHER, THIRD = (paramiko.ECDSAKey.generate() for _ in range(3))
 RSA = paramiko.RSAKey.generate(2048)
+SSH_CONFIG = """
+Host behind
+  ProxyJump jump1,jump2
+Host alias
+  HostKeyAlias Another-Name
+Host files
+  UserKnownHostsFile "{folder}/one file" {folder}/two
+  GlobalKnownHostsFile {folder}/three "{folder}/four files"
+Host strict
+  RevokedHostKeys "{folder}/revoked keys"
+Match all
+  UserKnownHostsFile none
+  GlobalKnownHostsFile none
+"""
 
 
 def text(key: paramiko.PKey) -> str:
@@ -22,18 +42,16 @@ def text(key: paramiko.PKey) -> str:
 
 def connection(
     tmp_path: Path, known: str, host: str = "web1", port: int = 22, pinned: list[str] | None = None
-) -> fabric.Connection:
-    config = tmp_path / "ssh_config"
-    config.write_text("UserKnownHostsFile none\nHost behind\n  ProxyJump jump1,jump2\n")
+) -> Connection:
+    config = settings(tmp_path / "ssh_config", SSH_CONFIG.format(folder=tmp_path))
     (tmp_path / "known_hosts").write_text(known)
-    made = fabric.Connection(
-        host, port=port, config=fabric.Config(runtime_ssh_path=str(config)), connect_kwargs={"x": 1}
-    )
+    made = Connection(settings_of(config, host, port=port), config)
+    made.gateway = gateway_of(made, config, lambda _: None, ())
     believe_known_hosts_only(made, str(tmp_path / "known_hosts"), pinned or [])
     return made
 
 
-def judge(hop: fabric.Connection, key: paramiko.PKey) -> None:
+def judge(hop: Connection, key: paramiko.PKey) -> None:
     hop.client._policy.missing_host_key(hop.client, hop.host, key)
 
 
@@ -172,8 +190,62 @@ def test_where_the_inventory_pins_keys_known_hosts_is_not_asked(tmp_path: Path) 
 
 
 def test_pinned_keys_are_of_the_host_and_not_of_jump_hosts(tmp_path: Path) -> None:
-    made = connection(tmp_path, f"jump1 {text(OTHER)}\n", host="behind", pinned=[text(KEY)])
+    made = connection(tmp_path, f"jump2 {text(OTHER)}\n", host="behind", pinned=[text(KEY)])
     judge(made, KEY)
     with pytest.raises(paramiko.BadHostKeyException):
         judge(made.gateway, KEY)
     judge(made.gateway, OTHER)
+
+
+@pytest.mark.parametrize("plain", ["web1", "web?", HostKeys.hash_host("web1")], ids=["name", "pattern", "hash"])
+def test_the_key_of_the_plain_name_holds_for_another_port_where_none_is_known_for_it(
+    tmp_path: Path, plain: str
+) -> None:
+    """As OpenSSH 9.2 does, tried against its sshd."""
+    judge(connection(tmp_path, f"{plain} {text(KEY)}\n", port=2222), KEY)
+    with pytest.raises(UnknownHostKey):
+        judge(connection(tmp_path, f"{plain} {text(OTHER)}\n", port=2222), KEY)
+    for other in (OTHER, RSA):  # of the same type or not
+        known = f"{plain} {text(KEY)}\n[web1]:2222 {text(other)}\n"
+        with pytest.raises(paramiko.BadHostKeyException):
+            judge(connection(tmp_path, known, port=2222), KEY)
+    with pytest.raises(RevokedHostKey):
+        judge(connection(tmp_path, f"{plain} {text(KEY)}\n@revoked web1 {text(KEY)}\n", port=2222), KEY)
+    with pytest.raises(paramiko.BadHostKeyException):
+        judge(connection(tmp_path, f"{plain} {text(KEY)}\n", port=2222, pinned=[text(OTHER)]), KEY)
+
+
+def test_a_host_key_alias_is_the_only_name_and_has_no_port(tmp_path: Path) -> None:
+    for port in (22, 2222):
+        judge(connection(tmp_path, f"another-name {text(KEY)}\n", "alias", port), KEY)
+        for name in ("alias", "[alias]:2222", "[another-name]:2222"):
+            with pytest.raises(UnknownHostKey):
+                judge(connection(tmp_path, f"{name} {text(KEY)}\n", "alias", port), KEY)
+
+
+@pytest.mark.parametrize("name", ["one file", "two", "three", "four files"])
+def test_all_files_of_ssh_config_are_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(f"files {text(KEY)}\n")
+    judge(connection(tmp_path, "", "files"), KEY)
+
+
+def test_a_key_cannot_be_recorded_where_there_is_no_file_for_it(tmp_path: Path) -> None:
+    config = settings(tmp_path / "ssh_config", SSH_CONFIG.format(folder=tmp_path))
+    with pytest.raises(BadInput, match="UserKnownHostsFile"):
+        ask_key(host(), config)
+
+
+@pytest.mark.parametrize("kind", ["text", "KRL"])
+def test_a_file_of_revoked_keys_is_heeded(tmp_path: Path, kind: str) -> None:
+    revoked = tmp_path / "revoked keys"
+    (tmp_path / "key.pub").write_text(f"{text(KEY)}\n")
+    revoked.write_text(f"# leaked\n{text(KEY)} of web1\n")
+    if kind == "KRL":
+        subprocess.run(["ssh-keygen", "-q", "-k", "-f", revoked, tmp_path / "key.pub"], check=True)
+    known = f"strict {text(KEY)}\nstrict {text(OTHER)}\n"
+    with pytest.raises(RevokedHostKey):
+        judge(connection(tmp_path, known, "strict"), KEY)
+    judge(connection(tmp_path, known, "strict"), OTHER)
+    revoked.unlink()
+    with pytest.raises(RevokedHostKey):
+        judge(connection(tmp_path, known, "strict"), OTHER)

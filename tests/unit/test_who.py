@@ -106,6 +106,8 @@ def test_the_record_and_the_lock_say_which() -> None:
     [
         ("key SHA256:0123456789abcdefghij jdoe of x", "key SHA256:0123456789ab… jdoe of x"),
         ("key SHA256:0123456789abcdefghij", "key SHA256:0123456789ab…"),
+        ("certificate jdoe (site) (serial 17, CA SHA256:0123)", "certificate jdoe (site)"),
+        ("certificate jdoe", "certificate jdoe"),
         ("local me@here", "local me@here"),
         ("me@here", "me@here"),
     ],

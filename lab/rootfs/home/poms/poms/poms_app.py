@@ -10,7 +10,11 @@ from urllib.parse import parse_qs
 
 # What POMS takes for Apache's word on who is there, and from where.
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
-ALSO_BELIEVED = ("X-Forwarded-For", "X-Scitoken-Sub")
+ALSO_BELIEVED = (
+    *("X-Forwarded-For", "X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "Remote-Addr", "X-Poms-Agent"),
+    # What frameworks build links and redirects from.
+    *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL"),
+)
 leaked: list[mmap.mmap] = []
 
 

@@ -1,0 +1,118 @@
+# Facts of the Apache that serves: its processes, what its ports answer, and whether that is newer than a moment.
+# A connection that is accepted says nothing: the kernel accepts it. An answer is a TLS handshake that shows a certificate,
+# and HTTP, or TLS's own word that a client certificate is missing.
+
+# Text, for the trial start runs it in a shell of its own.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+TLS_ANSWERS='
+ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it
+    printf "HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" |
+        timeout 5 openssl s_client -connect "127.0.0.1:$1" -servername localhost -ign_eof 2>&1
+}
+tls_answers() {
+    told=$(ask_tls "$1") || :
+    case $told in *"BEGIN CERTIFICATE"*) ;; *) return 1 ;; esac
+    case $told in *HTTP/1.*| *"alert certificate required"* | *"alert handshake failure"*) return 0 ;; esac
+    return 1
+}
+'
+eval "$TLS_ANSWERS"
+
+answers() { # port $1, within 10 seconds
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        if tls_answers "$1"; then return 0; fi
+        sleep 0.5
+    done
+    echo "port $1 does not answer: no TLS handshake with an HTTP answer"
+    return 1
+}
+
+sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' processes?
+
+# The first process of Apache. A trial start of ours is not root's, and one in a container of this host has a number in
+# there, too.
+apache_parent() {
+    for process in $(pgrep -u root -x 'httpd|apache2'); do
+        if awk '/^NSpid:/ { exit NF != 2 }' "/proc/$process/status" 2>/dev/null; then
+            echo "$process"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# The start of each of Apache's children in clock ticks since boot, the oldest first.
+child_starts() {
+    parent=$(apache_parent) || return 0
+    for child in $(pgrep -P "$parent"); do
+        cut -d ' ' -f 22 "/proc/$child/stat" 2>/dev/null || :
+    done | sort -n
+}
+
+now_in_ticks() { awk -v hertz="$(getconf CLK_TCK)" '{ print int($1 * hertz) }' /proc/uptime; }
+
+# When Apache has read its files last, in seconds since 1970; nothing where this account cannot see that. Each child has
+# read what its parent read before it began. After a reload one or two may live on with a long request, and one may begin
+# at any time, so the one in the middle tells.
+apache_read_at() {
+    child_starts | awk -v now="$(date +%s.%N)" -v uptime="$(cut -d ' ' -f 1 /proc/uptime)" -v hertz="$(getconf CLK_TCK)" '
+        { start[NR] = $1 }
+        END { if (NR) printf "%.2f\n", now - uptime + start[int((NR + 1) / 2)] / hertz }'
+}
+
+# Whether Apache has read what changed at $1, in seconds since 1970: "read", "unread" or, not known, "".
+apache_has_read() {
+    apache_read_at | awk -v changed="$1" '{ print ($1 > changed ? "read" : "unread") }'
+}
+
+changed_at() { stat -L -c %.2Y "$1" 2>/dev/null; } # file $1, in seconds since 1970
+
+# Wait until the ports named behind $1 are answered by an Apache that began a process after $1, in clock ticks, and stays.
+await_apache() {
+    since=$1
+    shift
+    [ $# -gt 0 ] || return 0
+    tries=0
+    until is_renewed "$@"; do
+        tries=$((tries + 1))
+        if sees_others && [ "$tries" -gt 8 ] && ! apache_parent >/dev/null; then
+            echo "Apache has ended: none of its processes is left"
+            return 1
+        elif [ "$tries" -gt 60 ]; then
+            echo "after 30 seconds ${missing:-Apache} does not answer with a process that began after the reload"
+            return 1
+        fi
+        sleep 0.5
+    done
+}
+
+is_renewed() { # and once more a second later: one that could not use its files ends soon after it began
+    is_new && ports_answer "$@" && sleep 1 && is_new && ports_answer "$@"
+}
+
+is_new() { # where this account sees no process of Apache's, the ports have to do
+    missing=
+    sees_others || return 0
+    newest=$(child_starts | tail -n 1)
+    [ "${newest:-0}" -ge "$since" ]
+}
+
+ports_answer() {
+    for port; do
+        if ! tls_answers "$port"; then
+            missing="port $port"
+            return 1
+        fi
+    done
+}
+
+# Which account listens on TCP port $1: its number, a line each; nothing where nobody does.
+listeners() {
+    awk -v port="$(printf '%04X' "$1")" '$4 == "0A" && $2 ~ ":" port "$" { print $8 }' \
+        /proc/net/tcp /proc/net/tcp6 2>/dev/null | sort -u
+}
+
+# The ports that the Listen directives of these files of Apache's name.
+listen_ports() {
+    awk 'tolower($1) == "listen" { gsub(/"/, ""); sub(/.*:/, "", $2); print $2 }' "$@" /dev/null 2>/dev/null | sort -u
+}

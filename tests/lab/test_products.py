@@ -1,0 +1,40 @@
+"""The products' own habits, which the lab's stand-in for UPS has: no task fails of them."""
+
+import json
+
+from tests.lab.site import Site, until
+
+HOST = "fermicloud045"
+
+
+def environment_of(site: Site, process: str) -> dict[str, str]:
+    text = site.root(f"tr '\\0' '\\n' </proc/$(pgrep -o -u poms -f '{process}')/environ", HOST)
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def test_a_variable_of_the_products_is_no_option_to_uwsgi(site: Site) -> None:
+    said = site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
+    site.fab("-H", HOST, "start-programs", check=True)
+    site.fab("-H", HOST, "reload-uwsgi", check=True)
+    site.fab("-H", HOST, "restart-programs", check=True)
+    assert "UWSGI_DIR" in site.poms("env", HOST)
+    started = environment_of(site, "bin/supervisord")
+    assert "SETUP_UWSGI" in started, said.all
+    assert [name for name in started if name.startswith("UWSGI_")] == []
+
+
+def test_a_supervisord_that_was_started_with_such_a_variable_is_named(site: Site) -> None:
+    site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
+    site.poms("supervisorctl -s unix:///home/poms/supervisor.sock shutdown", HOST)
+    until(lambda: not site.processes("supervisord", HOST), 60, "supervisord ends")
+    site.poms("supervisord -c /home/poms/supervisord.conf", HOST)
+    try:
+        found = json.loads(site.fab("-H", HOST, "doctor", "--json").out)[HOST]
+        named = [one for one in found if one["what"] == "supervisord" and "UWSGI_DIR" in one["found"]]
+        assert named
+        assert named[0]["level"] == "wrong"
+        assert any("-u UWSGI_DIR" in one["advice"] for one in found if one["what"] == "boot")
+    finally:
+        site.poms("supervisorctl -s unix:///home/poms/supervisor.sock shutdown", HOST)
+        until(lambda: not site.processes("supervisord", HOST), 60, "supervisord ends")
+        site.fab("-H", HOST, "start-supervisord", check=True)
