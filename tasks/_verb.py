@@ -49,7 +49,8 @@ def take_over(program: fabric.main.Fab) -> None:
     """
     program.executor_class = OncePerVerb
     # Fabric reads no ssh_config: ssh does (ops/ssh_query.py), and only where something is connected to.
-    program.config._set(_given_explicit_object=True)
+    if hasattr(program, "config"):  # not where the fabfile is only imported, for its list of tasks
+        program.config._set(_given_explicit_object=True)
     sys.excepthook = _show_fault
     for step in ("parse_tasks", "parse_cleanup"):
         setattr(program, step, functools.partial(_parse, program, getattr(program, step)))

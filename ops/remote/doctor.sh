@@ -151,7 +151,7 @@ look_at_selinux() {
     fi
 }
 
-sudo_name='' lists='' reload_words='' number=0 doors=0
+sudo_name='' lists='' reload_words='' app='' number=0 doors=0
 look_at_temporary_files
 pending=$(mktemp -d 2>/dev/null || mktemp -d "$HOME/.poms-ops.XXXXXX")
 trap 'rm -rf "$pending"' EXIT

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ops import connection, transaction
+from ops import connection, ssh_query, transaction
 from ops.console import harmless
 from ops.inventory import PROJECT, read_inventory
 from ops.scripts import names, script
@@ -114,6 +114,7 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
     )
     with (
         patch.object(connection, "_log_in", lambda *_: line),
+        patch.object(ssh_query, "_program", lambda: None),  # nobody would hear its answer
         patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []),
     ):
         yield
