@@ -13,8 +13,8 @@ def need_reload(hosts: list[Host]) -> None:
     for host in hosts:
         if not host.apache.reload:
             raise BadInput(
-                f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart: "
-                f"fab -H {host.name} restart-apache. Nothing was touched."
+                f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart, "
+                f"which loses requests in progress: fab -H {host.name} restart-apache. Nothing was touched."
             )
 
 

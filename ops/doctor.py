@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops import door
+from ops import door, standby, supervisord
 from ops.certs import KINDS, Ending
 from ops.files import RenderedFile, supervisord_conf
 from ops.request import trial_lines
@@ -93,8 +93,8 @@ def parse(answer: list[str]) -> Facts:
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _places, _temporary, _tools, _products, _supervisord, _boot, _apache, _shibboleth),
-        *(_validation, _authorities, _lists, _ports, _app, _selinux, _disk, _clock),
+        *(_account, _sudo, _places, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
+        *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
     for one in endings:
@@ -178,15 +178,6 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("products", WELL, "supervisord, supervisorctl, uwsgi")
 
 
-def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
-    state, _, pid = facts.one("supervisord").partition(" ")
-    if state == "up":
-        yield Finding("supervisord", WELL, f"process {pid} answers on {host.supervisor.socket}")
-    elif state == "down":
-        found = f"nobody answers on {host.supervisor.socket}"
-        yield Finding("supervisord", MIND, found, "before the first deploy, which starts it, that is so")
-
-
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
     if facts.one("boot") == "nobody":
         line = f"@reboot {host.activate} && supervisord -c {supervisord_conf(host)}"
@@ -224,10 +215,30 @@ def _shibboleth(_: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("shibd", WRONG, "it is not installed", "root installs shibboleth 3 with its Apache module")
     elif _numbers(found[0]) < SHIB_NEEDED:
         yield Finding("shibd", WRONG, f"{found[0]} is too old", "the templates need 3.0, and were never tried on 2")
-    elif facts.one("shibd") != "runs":
+    elif facts.one("shibd") == "hidden":
+        said = f"{found[0]}; this account cannot see other accounts' processes, nor a socket of it"
+        yield Finding("shibd", MIND, said, "root: service shibd status")
+    elif facts.one("shibd") not in ("runs", "listens"):
         yield Finding("shibd", WRONG, "it does not run: nobody can log in on 443", "root: service shibd start")
     else:
-        yield Finding("shibd", WELL, f"{found[0]}, runs")
+        yield Finding("shibd", WELL, f"{found[0]}, {facts.one('shibd')}")
+
+
+def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
+    found = supervisord.parse(facts.one("supervisord"))
+    wrong = supervisord.trouble(host, found, facts.one("orphans"))
+    if wrong is None:
+        yield Finding("supervisord", WELL, f"answers on {host.supervisor.socket}, process {found.pid}")
+    elif found.state == supervisord.DOWN and not facts.one("orphans"):
+        yield Finding("supervisord", MIND, "is not running: before the first deploy that is so", wrong[1])
+    else:
+        yield Finding("supervisord", WRONG, *wrong)
+
+
+def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
+    for text in facts.values.get("standby", []):
+        words = standby.parse(text.split()).in_words()
+        yield Finding("standby", MIND, words, "nothing to do: it ends by itself")
 
 
 def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -251,9 +262,9 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
             f"{reached}, and deploy.validation asks for {minimum}; in the way: {facts.one('obstacle') or 'unknown'}"
         )
         advice = (
-            "a deploy of Apache's files stops before anything changes. Where namespaces are off, root: sysctl -w "
-            "user.max_user_namespaces=15000 (Debian also kernel.unprivileged_userns_clone=1); where it cannot be "
-            "had, set deploy.validation and deploy.validation_reason"
+            "a deploy of Apache's files stops before anything changes. Where sysctl shows "
+            "user.max_user_namespaces = 0, root sets it to 15000 (Debian: kernel.unprivileged_userns_clone to 1); "
+            "where it cannot be had, set deploy.validation and deploy.validation_reason"
         )
         yield Finding("trial start", WRONG, found, advice)
     for what in facts.values.get("unvalidated", []):
@@ -308,12 +319,22 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
         yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
 
 
-def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
-    if "Enforcing" in facts.one("selinux") and not facts.one("selinux").endswith("on"):
+def _selinux(host: Host, facts: Facts) -> Iterator[Finding]:
+    told = facts.one("selinux")
+    if "Enforcing" not in told or told.endswith("on"):
+        yield Finding("SELinux", WELL, told)
+    elif host.app.listen.startswith("/"):
+        advice = "root's policy has to allow it, no boolean does; or set app.listen to a loopback port"
+        yield Finding(
+            "SELinux", MIND, f"enforcing: Apache may be kept from the app's socket {host.app.listen}", advice
+        )
+    elif told.endswith("off"):
         advice = "root: setsebool -P httpd_can_network_connect 1"
         yield Finding("SELinux", WRONG, "Apache may not connect to the app", advice)
     else:
-        yield Finding("SELinux", WELL, facts.one("selinux"))
+        yield Finding(
+            "SELinux", MIND, "not known: may Apache connect to the app?", "getsebool httpd_can_network_connect"
+        )
 
 
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:

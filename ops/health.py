@@ -15,9 +15,12 @@ from ops.programs import Report
 from ops.releases import PastRelease
 from ops.schema import Host
 from ops.snapshot import Snapshot
+from ops.standby import Standby
+from ops.standby import parse as parse_standby
 from ops.workers import Crew
 
 ANSWER = Limits(silence=20.0, seconds=60.0)  # one slow host must not keep the others from the screen for long
+CANNOT_SEE = "this account cannot see other accounts' processes"
 CERTIFICATES_EVERY = 600.0  # seconds
 
 
@@ -36,7 +39,8 @@ class Vitals:
     """What remote/health.sh told.
 
     `ports` is port to whether something accepts connections there; `processes` name to (process id, seconds), None
-    where it does not run; `queue` (connections that wait for the app, room for them), None where the host does not
+    where it does not run, and without a name that this account may not see; `shibd_listens`: the kernel knows of its
+    socket; `queue` (connections that wait for the app, room for them), None where the host does not
     tell.
     """
 
@@ -45,6 +49,8 @@ class Vitals:
     processes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     queue: tuple[int, int] | None = None
     disks: tuple[Disk, ...] = ()
+    shibd_listens: bool = False
+    standbys: tuple[Standby, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,7 @@ def _report(host: Host, answer: list[str]) -> Report:
 
 def request(host: Host) -> Iterator[str]:
     """What remote/health.sh is asked."""
+    yield f"state_dir {host.state_dir}"
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
     yield f"app {host.app.listen}"
@@ -129,7 +136,11 @@ def parse(answer: list[str]) -> Vitals:
             found = replace(found, now=int(words[0]))
         elif kind == "port":
             found.ports[int(words[1])] = words[0] == "open"
-        elif kind == "process":
+        elif kind == "shibd":
+            found = replace(found, shibd_listens=True)
+        elif kind == "standby":
+            found = replace(found, standbys=(*found.standbys, parse_standby(words)))
+        elif kind == "process" and words[1:] != ["hidden"]:
             numbers = [int(word) for word in words[1:]]
             found.processes[words[0]] = (numbers[0], numbers[1] if numbers[1:] else 0) if numbers else None
         elif kind == "queue":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ops.masking import MARK
 
 OPEN, CLOSE = "⟦", "⟧"  # round a placeholder; seldom in a configuration file
+_PASSWORD = re.compile(r"\s*password\s*[=:]\s*")
 _KEY = re.compile(r".*[\s=:]")  # as much of a line as may be told of one that is not known
 
 
@@ -95,6 +96,12 @@ def find_in_unknown(text: str, like: str, hiding: Hiding) -> Hiding:
         fitting = _fitting(number, line, [edge for edge in edges if edge[0].strip()])
         found.append(fitting if fitting.before else Hidden(number, _shared_key(line, public)))
     return tuple(found)
+
+
+def socket_passwords(text: str) -> Hiding:
+    """Where a supervisord.conf holds the password of its socket: a site's own may, of which no inventory tells."""
+    found = ((number, _PASSWORD.match(line)) for number, line in enumerate(split(text), 1))
+    return tuple(Hidden(number, len(key[0])) for number, key in found if key)
 
 
 def recorded(hiding: Hiding) -> str:

@@ -11,7 +11,7 @@ from ops import workers
 from ops.certs import KINDS
 from ops.console import age, cell
 from ops.doctor import WRONG, Finding
-from ops.health import Health
+from ops.health import CANNOT_SEE, Health
 from ops.schema import Host
 from ops.verdict import is_edited, judge
 from ops.worker_record import MEGABYTE
@@ -111,15 +111,21 @@ def _validation(host: Host, health: Health) -> Iterator[tuple[str, str]]:
 
 
 def _services(health: Health) -> Iterator[tuple[str, str]]:
+    vitals = health.vitals
     for label, name in (("Apache", "apache"), ("shibd", "shibd")):
-        found = health.vitals.processes.get(name)
-        closed = [str(port) for port, accepts in health.vitals.ports.items() if not accepts and name == "apache"]
-        if found is None:
-            yield label, "!does not run"
-        elif closed:
+        found = vitals.processes.get(name)
+        closed = [str(port) for port, accepts in vitals.ports.items() if not accepts and name == "apache"]
+        serves = vitals.shibd_listens if name == "shibd" else vitals.ports and not closed
+        if closed and (found or len(closed) < len(vitals.ports) or name not in vitals.processes):
             yield label, f"!accepts nothing on {', '.join(closed)}"
-        else:
+        elif found:
             yield label, f"up {age(found[1])}"
+        elif name not in vitals.processes:
+            yield label, f"{'answers' if serves else 'not known'}: {CANNOT_SEE}"
+        else:
+            yield label, "something answers for it" if serves else "!does not run"
+    for standby in vitals.standbys:
+        yield "standby", f"since {age(standby.age)}, ends by itself within {age(standby.ends_within)}"
 
 
 def _programs(health: Health) -> Iterator[tuple[str, str]]:
@@ -127,7 +133,10 @@ def _programs(health: Health) -> Iterator[tuple[str, str]]:
     words = {
         "up": f"up, process {report.pid}",
         "down": "!not running",
-        "deaf": "!cannot be asked",
+        "deaf": "!its socket's file is missing",
+        "silent": "!does not answer",
+        "elsewhere": "!on another socket",
+        "refuses": "!cannot be asked",
         "unknown": "!tells nothing",
     }
     yield "supervisord", "!killed" if report.orphans else words[report.supervisord]

@@ -252,6 +252,8 @@ def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> 
     """Where the file that was found may hold secrets, known to anybody here or not."""
     recorded = snapshot.hiding.get(wanted.path, ())
     if found.content is None or not (wanted.hiding or recorded):
+        if found.content is not None and wanted.service == "supervisord":
+            return hiding.socket_passwords(found.content.decode(errors="replace"))
         return wanted.hiding
     if recorded and found.digest == snapshot.deployed.get(wanted.path):
         return recorded

@@ -13,6 +13,8 @@ from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
+from ops.supervisord import DOWN, Supervisord, trouble
+from ops.supervisord import parse as parse_supervisord
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
 
@@ -35,7 +37,7 @@ class ProgramState:
 
 @dataclass(frozen=True)
 class Report:
-    """supervisord ("up", "down" or "deaf", with its pid) and what it said of the programs.
+    """supervisord's state (ops/supervisord.py) with its pid and `detail`, and what it said of the programs.
 
     `orphans` are process ids of programs that a killed supervisord left behind; `trouble` says why it told nothing,
     and then it is "unknown".
@@ -48,6 +50,7 @@ class Report:
     orphans: str = ""
     notes: tuple[str, ...] = ()
     trouble: str = ""
+    detail: str = ""
 
 
 def app_lines(host: Host) -> Iterator[str]:
@@ -79,7 +82,8 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
 def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
     """What remote/programs.sh is asked."""
-    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host), f"action {action}"]
+    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host)]
+    asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
     return asked + [f"name {name}" for name in names or []]
 
 
@@ -99,11 +103,11 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
 
 def _parse(answer: list[str]) -> tuple[Report, str | None]:
     """The report, and what the host's tools said of a failure. Raises ValueError for an odd answer."""
-    state, pid, facts, failed, evidence, orphans, notes = "", "", [], False, "", "", []
+    state, facts, failed, evidence, orphans, notes = "", [], False, "", "", []
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "supervisord":
-            state, _, pid = value.partition(" ")
+            state = value
         elif kind == "note":
             notes.append(value)
         elif kind == "orphans":
@@ -114,44 +118,34 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
             evidence = base64.b64decode(value).decode(errors="replace").strip()
         elif line.startswith("{"):
             facts.append(json.loads(line))
-    if state not in ("up", "down", "deaf"):
-        raise ValueError("it does not say whether supervisord runs")
+    supervisord = parse_supervisord(state)
     report = Report(
-        state,
-        int(pid) if pid else None,
+        supervisord.state,
+        supervisord.pid,
         [_state(fact) for fact in facts if "since" in fact],
         facts,
         orphans,
         tuple(notes),
+        detail=supervisord.detail,
     )
     return report, evidence if failed else None
 
 
 def need_supervisord(host: Host, report: Report) -> None:
     """Raise HostError, which says what to do, unless supervisord can be asked."""
-    if report.supervisord == "down":
-        raise HostError(
-            host.name,
-            "supervisord is not running"
-            + (f", but programs of it still are: {report.orphans}" if report.orphans else ""),
-            left="everything",
-            next_step=f"'kill {report.orphans}' on the host, then fab -H {host.name} start-supervisord"
-            if report.orphans
-            else f"fab -H {host.name} start-supervisord; on a new host: fab -H {host.name} deploy",
-        )
-    need_socket(host, report.supervisord, report.pid)
+    _need(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
 
 
-def need_socket(host: Host, state: str, pid: int | None) -> None:
-    """Raise HostError where supervisord runs and cannot be reached."""
-    if state == "deaf":
-        raise HostError(
-            host.name,
-            f"supervisord runs as process {pid}, but not on the socket {host.supervisor.socket}",
-            left="everything",
-            next_step=f"if the socket was deleted, 'kill -HUP {pid}' on the host makes it again and restarts the "
-            "programs; if the inventory's supervisor.socket is new, end supervisord by its old one first",
-        )
+def need_socket(host: Host, found: Supervisord) -> None:
+    """Raise HostError where supervisord runs and cannot be asked."""
+    if found.state != DOWN:
+        _need(host, found)
+
+
+def _need(host: Host, found: Supervisord, orphans: str = "") -> None:
+    wrong = trouble(host, found, orphans)
+    if wrong:
+        raise HostError(host.name, f"supervisord {wrong[0]}", left="everything", next_step=wrong[1])
 
 
 def chosen_programs(host: Host, given: str | None) -> list[str]:

@@ -9,7 +9,7 @@ from ops import uwsgi
 from ops.files import RenderedFile
 from ops.hiding import recorded
 from ops.plan import Plan, reload_ways
-from ops.programs import app_lines
+from ops.programs import app_lines, uwsgi_program
 from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import place_lines
@@ -55,6 +55,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     yield from doors
     if host.app.listen.startswith("/"):
         yield f"app_access {host.apache.account}"
+    yield f"uwsgi_program {uwsgi_program(host)}"
     yield from app_lines(host)
 
 

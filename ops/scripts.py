@@ -4,26 +4,39 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
+SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "supervisord.sh")
+STANDBY = ("standby_requests.py", "standby.sh")
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
     "transaction": (
+        *SUPERVISORD,
+        *STANDBY,
+        "standby_run.sh",
         *("supervise.py", "ask_app.py", "door.py"),
         *("lock.sh", "files.sh", "apache_facts.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
-    "doctor": ("door.py", "apache_facts.sh", "prove.sh", "door.sh"),
+    "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "uwsgi.sh"),
+    "probe": (*SUPERVISORD, "ask_programs.py"),
+    "doctor": (*SUPERVISORD, *STANDBY, "door.py", "apache_facts.sh", "prove.sh", "door.sh"),
     "certs": ("apache_facts.sh",),
     "apache": ("apache_facts.sh",),
-    "health": ("apache_facts.sh",),
-    "programs": ("supervise.py", "ask_app.py", "uwsgi.sh"),
-    "probe": ("ask_programs.py",),
+    "health": ("python.sh", *STANDBY, "apache_facts.sh"),
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }
 ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
-RUN_BY = {"log_reader.py": "host_python -"}  # all else is the products' Python's
-JOINED = {
+RUN_BY = {  # all else is the products' Python's
+    "log_reader.py": "host_python -",
+    "supervise.py": "supervise_python",
+    "standby_requests.py": "any_python",
+    "supervisord_ask.py": "any_python",
+    "supervisord_facts.py": "any_python",
+}
+JOINED = {  # before it, as one program
     "log_reader.py": ("log_zones.py", "log_times.py", "log_files.py", "log_bundle.py"),
     "workers.py": ("log_zones.py",),
-}  # before it, as one program
+    "supervise.py": ("supervisord_login.py",),
+    "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
+}
 
 
 @cache

@@ -11,6 +11,7 @@ from ops.files import RenderedFile, supervisord_conf
 from ops.hiding import Hiding
 from ops.masking import masked
 from ops.schema import Host
+from ops.supervisord import parse as parse_supervisord
 from ops.uwsgi import ini_path
 
 
@@ -35,11 +36,12 @@ class Snapshot:
     """One host at one moment.
 
     `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
-    "up", "down" or "deaf"; `lock` tells of a deploy at work, `unfinished` of one that died half-way; `owed` are the
-    lines of reloads that an earlier deploy did not come to; `present` the files in the places that were asked for;
-    `free_kilobytes` is told where something may be written; `memory` is what a worker of uWSGI has and what is free,
-    in kB, where a file differs; `hiding` where the secrets stand in the files of the last release; `programs` is what
-    supervisord says of its processes, name to state, where its file differs, and `untold` why it does not.
+    its state (ops/supervisord.py), `supervisord_detail` what goes with that; `lock` tells of a deploy at work,
+    `unfinished` of one that died half-way; `owed` are the lines of reloads that an earlier deploy did not come to;
+    `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
+    `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
+    stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
+    its file differs, and `untold` why it does not.
     """
 
     files: dict[str, FoundFile]
@@ -57,6 +59,7 @@ class Snapshot:
     memory: tuple[int, int] | None = None
     programs: dict[str, str] | None = None
     untold: str = ""
+    supervisord_detail: str = ""
 
 
 def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
@@ -128,15 +131,15 @@ def parse(answer: list[str]) -> Snapshot:
             raise ValueError(f"unexpected line {masked(line)[:80]!r}")
     if not answer or answer[-1] != "end":
         raise ValueError("it ends before its end")
-    state, _, pid = words["supervisord"].partition(" ")
+    supervisord = parse_supervisord(words["supervisord"])
     each, _, free = words["memory"].partition(" ")
     return Snapshot(
         files=files,
         deployed=deployed,
         release=words["release"] or None,
         lock=words["lock"] or None,
-        supervisord=state,
-        supervisord_pid=int(pid) if pid else None,
+        supervisord=supervisord.state,
+        supervisord_pid=supervisord.pid,
         free_kilobytes=int(words["free"]) if words["free"] else None,
         owed=owed,
         present=present,
@@ -146,4 +149,5 @@ def parse(answer: list[str]) -> Snapshot:
         memory=(int(each), int(free)) if free else None,
         programs=programs,
         untold=masked(words["untold"]),
+        supervisord_detail=supervisord.detail,
     )

@@ -127,7 +127,7 @@ def unwritable_listen(listen: str) -> Iterator[str]:
 def unwritable_handover(host: Host) -> Iterator[str]:
     """The rules that `state_dir` breaks as the folder of what uWSGI needs for a reload."""
     if ":" not in host.home:  # of which its own rule tells
-        yield from unwritable_listen(handover_socket(host))
+        yield from unwritable_listen(f"{host.state_dir}/standby.sock")  # the longest of them: remote/uwsgi.sh
     if " " in host.state_dir:
         yield "must not hold a blank: uWSGI's hook takes what follows it for the text to write"
 

@@ -6,8 +6,9 @@ from ops import workers
 from ops.certs import KINDS
 from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
 from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
-from ops.health import Health
+from ops.health import CANNOT_SEE, Health
 from ops.schema import Host
+from ops.supervisord import Supervisord, trouble
 from ops.validation import is_less
 from ops.worker_record import MEGABYTE
 
@@ -17,7 +18,10 @@ FULL_QUEUE = 0.5  # of the listen queue
 
 def judge(host: Host, health: Health) -> list[Finding]:
     """What needs attention: WRONG, or MIND, which changes no exit code."""
-    checks = (_programs, _apache, _shibd, _workers, _queue, _disk, _release, _validation, _certificates)
+    checks = (
+        *(_programs, _standbys, _apache, _shibd, _workers, _queue),
+        *(_disk, _release, _validation, _certificates),
+    )
     return [finding for check in checks for finding in check(host, health)]
 
 
@@ -25,34 +29,42 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     report, fab = health.report, f"fab -H {host.name}"
     if report.trouble:
         yield Finding("supervisord", WRONG, report.trouble, f"{fab} doctor looks at the products")
-    if report.supervisord == "down" and report.orphans:
-        advice = f"'kill {report.orphans}' on the host, then {fab} start-supervisord"
-        yield Finding("supervisord", WRONG, f"killed, and its programs still run: process {report.orphans}", advice)
-    elif report.supervisord == "down":
-        yield Finding(
-            "supervisord", WRONG, "not running, and so no program is", f"{fab} start-supervisord (or deploy)"
-        )
-    elif report.supervisord == "deaf":
-        advice = f"if the socket was deleted, 'kill -HUP {report.pid}' on the host makes it again"
-        yield Finding("supervisord", WRONG, f"cannot be asked: process {report.pid} has no socket", advice)
+    wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
+    if wrong:
+        yield Finding("supervisord", WRONG, *wrong)
     for program in report.programs:
         if program.needs_attention:
             said = f"{program.state}{': ' if program.detail else ''}{program.detail}"
-            advice = f"{fab} tail-logs --programs={program.name} says why; then restart-programs"
+            one = f"--programs={program.name}"
+            advice = f"{fab} tail-logs {one} says why; then {fab} restart-programs {one}"
             yield Finding(f"program {program.name}", WRONG, said, advice)
 
 
 def _apache(host: Host, health: Health) -> Iterator[Finding]:
-    closed = [str(port) for port, accepts in health.vitals.ports.items() if not accepts]
-    if health.vitals.processes.get("apache") is None:
-        yield Finding("Apache", WRONG, "does not run", f"fab -H {host.name} check-apache, then restart-apache")
+    ports, processes, fab = health.vitals.ports, health.vitals.processes, f"fab -H {host.name}"
+    closed = [str(port) for port, accepts in ports.items() if not accepts]
+    missing = "apache" in processes and processes["apache"] is None
+    if missing and len(closed) == len(ports):
+        yield Finding("Apache", WRONG, "does not run", f"{fab} check-apache, then restart-apache")
     elif closed:
-        yield Finding("Apache", WRONG, f"accepts nothing on {', '.join(closed)}", f"fab -H {host.name} check-apache")
+        yield Finding("Apache", WRONG, f"accepts nothing on {', '.join(closed)}", f"{fab} check-apache")
+    elif missing:
+        said = f"no httpd or apache2 runs, and something accepts on {', '.join(map(str, ports))}"
+        yield Finding("Apache", MIND, said, "'ss -ltnp' as root says what it is")
 
 
 def _shibd(_: Host, health: Health) -> Iterator[Finding]:
-    if health.vitals.processes.get("shibd") is None:
+    if health.vitals.shibd_listens:
+        return
+    if "shibd" not in health.vitals.processes:
+        yield Finding("shibd", MIND, f"not known: {CANNOT_SEE}, nor a socket of it", "root: service shibd status")
+    elif health.vitals.processes["shibd"] is None:
         yield Finding("shibd", WRONG, "does not run: nobody can log in on 443", "root: service shibd start")
+
+
+def _standbys(_: Host, health: Health) -> Iterator[Finding]:
+    for one in health.vitals.standbys:
+        yield Finding("standby", MIND, one.in_words(), "nothing to do: it ends by itself")
 
 
 def _workers(host: Host, health: Health) -> Iterator[Finding]:
@@ -94,7 +106,12 @@ def _disk(_: Host, health: Health) -> Iterator[Finding]:
             said = f"{disk.mount}: {disk.free // 1024} MB are free, {disk.used} % are used"
             yield Finding("disk", WRONG, said, "make room: old logs, core files")
         elif disk.inodes is not None and disk.inodes < LEAST_INODES:
-            yield Finding("disk", WRONG, f"{disk.mount}: only {disk.inodes} more files fit", "remove files")
+            yield Finding(
+                "disk",
+                WRONG,
+                f"{disk.mount}: only {disk.inodes} more files fit",
+                "make room: files that nobody needs",
+            )
 
 
 def _release(host: Host, health: Health) -> Iterator[Finding]:

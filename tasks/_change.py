@@ -16,6 +16,7 @@ from ops.programs import need_socket
 from ops.releases import Release, new_release
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
+from ops.supervisord import Supervisord
 
 if TYPE_CHECKING:
     from ops.transaction import Outcome
@@ -83,7 +84,7 @@ def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
             left="everything",
             next_step="make room: what is there is kept before it is changed",
         )
-    need_socket(host, snapshot.supervisord, snapshot.supervisord_pid)
+    need_socket(host, Supervisord(snapshot.supervisord, snapshot.supervisord_pid, snapshot.supervisord_detail))
     return snapshot
 
 

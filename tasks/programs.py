@@ -10,6 +10,7 @@ from ops.fleet import change_in_turn
 from ops.plan import GRACEFUL, reload_ways
 from ops.programs import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
 from ops.schema import Host
+from ops.supervisord import DOWN
 from ops.templates import render
 from ops.uwsgi import ini_path
 from tasks._verb import chosen, verb
@@ -86,6 +87,8 @@ def start_supervisord(context: Any) -> None:
     def start(host: Host) -> None:
         with connect(host, context.config) as remote:
             report = ask_supervisord(remote, "start-supervisord")
+        if report.supervisord != DOWN or report.orphans:
+            need_supervisord(host, report)
         if report.supervisord == "up":
             console.say(f"{host.name}: supervisord runs already, process {report.pid}", "green")
             return

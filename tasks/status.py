@@ -86,6 +86,7 @@ def _facts(answer: Answer[Health]) -> dict[str, object]:
         "drift": {one.path: one.state for one in health.drift},
         "processes": {name: found and {"pid": found[0], "age": found[1]} for name, found in vitals.processes.items()},
         "ports": vitals.ports,
+        "standbys": [vars(one) for one in vitals.standbys],
         "workers": workers.facts(host, health.crew),
         "queue": vitals.queue and {"waiting": vitals.queue[0], "room": vitals.queue[1]},
         "disks": [vars(disk) for disk in vitals.disks],

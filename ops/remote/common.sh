@@ -33,7 +33,7 @@ unset name line
 COMMAND_LIMIT=300 # seconds for a command of the inventory's
 
 # What the scripts are told and the functions below use.
-state_dir='' activate='' supervisord_conf='' supervisor_socket='' sudo_password=''
+state_dir='' activate='' supervisor_socket='' sudo_password=''
 
 say() { printf '%s\n' "$*" >&3 || :; }
 
@@ -159,59 +159,6 @@ ask_supervisord() {
     shift
     mkdir -p "$state_dir/taken"
     supervise "$action" "$supervisor_socket" "$state_dir/taken" "$@" >&3
-}
-
-# "up PID", "down", or "deaf PID": alive, but nothing can reach it by its socket.
-supervisord_state() {
-    found=
-    # shellcheck disable=SC2013 # no blank in these paths
-    for file in $(grep -lz '/supervisord$' /proc/[0-9]*/cmdline 2>/dev/null); do
-        # One without -c reads the file in its folder, which is this one: an account has one supervisord.
-        if [ -O "$file" ] && { grep -qzxF -e "$supervisord_conf" "$file" || ! grep -qzx -e -c "$file"; } 2>/dev/null; then
-            found=${file#/proc/}
-            found=${found%/cmdline}
-        fi
-    done
-    if [ -z "$found" ]; then
-        echo down
-    elif [ -S "$supervisor_socket" ]; then
-        echo "up $found"
-    else
-        echo "deaf $found"
-    fi
-}
-
-# Process ids of programs that an earlier supervisord left behind when it was killed.
-orphaned_programs() {
-    # shellcheck disable=SC2013 # no blank in these paths
-    for file in $(grep -lzxF -e "SUPERVISOR_SERVER_URL=unix://$supervisor_socket" /proc/[0-9]*/environ 2>/dev/null); do
-        file=${file#/proc/}
-        echo "${file%/environ}"
-    done
-}
-
-# Start supervisord, unless that would run every program twice.
-start_supervisord() {
-    if [ ! -e "$supervisord_conf" ]; then
-        echo "there is no $supervisord_conf: this host has not been deployed to"
-        return 1
-    fi
-    state=$(supervisord_state)
-    case $state in
-    up*) return 0 ;;
-    deaf*)
-        echo "supervisord runs as process ${state#deaf } without its socket $supervisor_socket; a second one would" \
-            "run every program twice. 'kill -HUP ${state#deaf }' makes the socket again and restarts the programs."
-        return 1
-        ;;
-    esac
-    orphans=$(orphaned_programs | tr '\n' ' ')
-    if [ -n "$orphans" ]; then
-        echo "an earlier supervisord was killed and left its programs running: process ${orphans% }." \
-            "A new one would run them twice; end them first ('kill ${orphans% }')."
-        return 1
-    fi
-    (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null)
 }
 
 # The memory that a process with file $1 in its command has at the most, and what is free, both in kB.

@@ -48,7 +48,15 @@ look_at_httpd() {
 
 look_at_shibd() {
     fact "shibd_version $(first_line shibd -v)"
-    if pgrep -x shibd >/dev/null 2>&1; then fact "shibd runs"; else fact "shibd down"; fi
+    if pgrep -x shibd >/dev/null 2>&1; then
+        fact "shibd runs"
+    elif grep -q ' 00010000 .*/shibd\.sock$' /proc/net/unix 2>/dev/null; then
+        fact "shibd listens"
+    elif command -v pgrep >/dev/null && IFS= read -r _ 2>/dev/null </proc/1/stat; then
+        fact "shibd down"
+    else
+        fact "shibd hidden"
+    fi
 }
 
 look_at_products() {
@@ -198,6 +206,8 @@ for tool in setfacl openssl flock base64 sha256sum unshare ip; do
 done
 supervisord=$(supervisord_state)
 fact "supervisord $supervisord"
+if [ "$supervisord" = down ]; then fact "orphans $(orphaned_programs)"; fi
+tell_standbys 'fact standby'
 look_at_lists
 try_validation
 look_at_shibd

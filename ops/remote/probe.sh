@@ -85,33 +85,40 @@ while IFS= read -r line; do
     esac
 done
 running=$(running_release)
-if [ -n "$running" ]; then
-    while IFS= read -r line; do
-        say "deployed $line"
-        path=${line#* * }
-        case $paths in *"$newline$path$newline"*) ;; *) asked="$asked- $path$newline" ;; esac
-    done <"$running/manifest"
-    while IFS= read -r line; do
-        case $line in "commit "* | "secret "*) say "$line" ;; esac
-    done <"$running/meta"
-    say "release ${running##*/}"
-fi
-if [ -n "$asked" ]; then look_at_files; fi
-if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then
-    say "lock $(cat "$state_dir/lock")"
-elif [ -e "$state_dir/pending" ]; then
-    say "unfinished $(head -n 1 "$state_dir/pending/meta")"
-fi
-if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
-state=$(supervisord_state)
-say "supervisord $state"
-case $conf_differs-$state in yes-up*) tell_programs ;; esac
-if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
-if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then
-    df -Pk "$HOME" | {
-        read -r _
-        read -r _ _ _ free _
-        say "free $free"
-    }
-fi
+# supervisord is asked while files are looked at: a Python's start takes as long as all of that.
+supervisord_state </dev/null | {
+    if [ -n "$running" ]; then
+        while IFS= read -r line; do
+            say "deployed $line"
+            path=${line#* * }
+            case $paths in *"$newline$path$newline"*) ;; *) asked="$asked- $path$newline" ;; esac
+        done <"$running/manifest"
+        while IFS= read -r line; do
+            case $line in "commit "* | "secret "*) say "$line" ;; esac
+        done <"$running/meta"
+        say "release ${running##*/}"
+    fi
+    if [ -n "$asked" ]; then look_at_files; fi
+    if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then
+        say "lock $(cat "$state_dir/lock")"
+    elif [ -e "$state_dir/pending" ]; then
+        say "unfinished $(head -n 1 "$state_dir/pending/meta")"
+    fi
+    if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
+    IFS= read -r supervisord || :
+    say "supervisord $supervisord"
+    case $conf_differs-$supervisord in
+    yes-up*) tell_programs ;;
+    yes-down) ;;
+    yes-*) say "untold it runs and cannot be asked: fab status says why" ;;
+    esac
+    if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
+    if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then
+        df -Pk "$HOME" | {
+            read -r _
+            read -r _ _ _ free _
+            say "free $free"
+        }
+    fi
+}
 say end

@@ -1,12 +1,13 @@
 # programs.sh: see, start, stop and reload what supervisord runs.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app NAME VALUE"
-#           ... (uwsgi.sh), "graceful NAME" (a uWSGI that is reloaded so, where its file changed), end
-# Answers:  "supervisord up PID", "supervisord down" or "supervisord deaf PID"; supervise.py's lines of JSON;
+#           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
+#           file changed), end
+# Answers:  "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)
 app=$(mktemp)
-graceful=
+graceful='' uwsgi_program=''
 trap 'rm -f "$log" "$app"' EXIT
 set --
 while IFS= read -r line; do
@@ -20,10 +21,17 @@ while IFS= read -r line; do
     "name "*) set -- "$@" "$value" ;;
     "app "*) printf '%s\n' "$value" >>"$app" ;;
     "graceful "*) graceful=$value ;;
+    "uwsgi_program "*) uwsgi_program=$value ;;
     end) break ;;
     esac
 done
 exec 2>"$log" >&2
+
+end_standbys_before() { # the programs named are stopped or started: a standby may hold their port, or serve for them
+    for program; do
+        if [ "$program" = "$uwsgi_program" ]; then end_standbys "$RESTART_MERCY" kill; fi
+    done
+}
 
 act() {
     case $asked in
@@ -31,33 +39,41 @@ act() {
         case $before in
         up*) ;;
         *)
+            end_standbys "$RESTART_MERCY" kill
             start_supervisord
             ask_supervisord await
             ;;
         esac
         ;;
+    states) ask_supervisord states ;;
     reload-uwsgi)
-        trap end_beside EXIT
+        trap 'end_standbys 0 spare' EXIT
         reload_gracefully "$1"
         ;;
-    *)
-        ask_supervisord "$asked" "$@"
+    reload-changed)
+        end_standbys_before_changes
+        ask_supervisord reload-changed "$@"
         if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(app_value ini)"; then
-            trap end_beside EXIT
+            trap 'end_standbys 0 spare' EXIT
             reload_gracefully "$graceful"
         fi
+        ;;
+    *)
+        end_standbys_before "$@"
+        ask_supervisord "$asked" "$@"
         ;;
     esac
 }
 
 before=$(supervisord_state)
 say "supervisord $before"
+orphans=
 if [ "$before" = down ]; then
-    orphans=$(orphaned_programs | tr '\n' ' ')
-    [ -z "$orphans" ] || say "orphans ${orphans% }"
+    orphans=$(orphaned_programs)
+    [ -z "$orphans" ] || say "orphans $orphans"
 fi
-case $before-$asked in
-up*-* | *-start-supervisord)
+case $before-$asked-$orphans in
+up*-*-* | down-start-supervisord-)
     set +e
     (
         set -e

@@ -3,6 +3,11 @@
 # $state_dir/owed lists what has not been done yet, so that a rerun knows although no file differs any more.
 
 reload_one() {
+    case $what-$how-$name in
+    program-graceful-*) ;;
+    supervisord-apply-) end_standbys_before_changes ;;
+    supervisord-* | program-*-"$uwsgi_program") end_standbys "$RESTART_MERCY" kill ;; # it may hold the program's port
+    esac
     case $what-$how in
     apache-)
         journal reload-apache

@@ -1,7 +1,8 @@
 # supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
 # supervisor itself runs under (2.7 or 3), so it keeps to what both know.
-# Usage: supervise.py SUPERVISORCTL ACTION SOCKET TAKEN [NAME ...]; TAKEN is a folder that holds, for each program, an empty file as
-# old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
+# Usage: supervise.py SUPERVISORCTL CONF ACTION SOCKET TAKEN [NAME ...]; CONF is supervisord's file, where a user name and password
+# for its socket may stand (supervisord_login.py, joined to this); TAKEN is a folder that holds, for each program, an empty
+# file as old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
 import socket
@@ -9,9 +10,9 @@ import sys
 import time
 
 try:
-    from xmlrpc.client import Fault, ServerProxy
+    from xmlrpc.client import Fault, ProtocolError, ServerProxy
 except ImportError:
-    from xmlrpclib import Fault, ServerProxy
+    from xmlrpclib import Fault, ProtocolError, ServerProxy
 
 try:
     from supervisor.xmlrpc import SupervisorTransport
@@ -31,8 +32,28 @@ SETTLE = 15  # seconds beyond a program's startsecs in which it must have reache
 RESTART = 60  # seconds in which supervisord must be back
 
 
-def connect(socket):
-    return ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, "unix://" + socket))
+UNAUTHORIZED = 401  # of HTTP
+
+
+def connect(socket, login=None):
+    """Its server; with the user name and password that it takes, where it wants some and they can be read."""
+    user, password = login or (None, None)
+    server = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(user, password, "unix://" + socket))
+    if login is None:
+        try:
+            server.supervisor.getAPIVersion()
+        except ProtocolError as refused:
+            for pair in logins(CONF, os.path.dirname(TAKEN)) if refused.errcode == UNAUTHORIZED else []:
+                server = connect(socket, pair)
+                try:
+                    server.supervisor.getAPIVersion()
+                    return server
+                except ProtocolError:
+                    pass
+            raise
+        except (OSError, IOError, Fault):
+            pass  # who asks for more gets to know
+    return server
 
 
 def tell(**facts):
@@ -293,13 +314,13 @@ def await_daemon(before=None):
     """Wait for supervisord, one that is newer than `before`; its server, for a broken connection stays broken."""
     begun = time.time()
     while True:
-        server = connect(SOCKET)
         try:
+            server = connect(SOCKET)
             if server.supervisor.getState()["statename"] == "RUNNING":
                 starts = max([info["start"] for info in programs(server).values()] or [0])
                 if before is None or starts == 0 or (server.supervisor.getPID(), starts) != before:
                     return server
-        except (OSError, IOError, Fault):
+        except (OSError, IOError, Fault, ProtocolError):
             pass
         if time.time() - begun > RESTART:
             raise SystemExit("supervisord did not answer on its socket within %d seconds" % RESTART)
@@ -317,6 +338,12 @@ def await_programs(_server, _names):
 def is_due(_server, names):
     """Whether file `names[1]` changed since program `names[0]` read it, as the exit code."""
     sys.exit(not (os.path.exists(names[1]) and is_newer(names[1], names[0])))
+
+
+def is_changed(server, names):
+    """Whether group `names[0]` is to be started with other settings than it has, as the exit code."""
+    added, changed, _removed = changed_groups(server)
+    sys.exit(names[0] not in list(added) + list(changed))
 
 
 def is_open(_server, names):
@@ -374,9 +401,16 @@ def states(server, _names):
         )
 
 
+def describe(server, _names):
+    """The programs' states for a reader, on standard output."""
+    for info in server.supervisor.getAllProcessInfo():
+        print("%-32s %-9s %s" % (full_name(info), info["statename"], info["spawnerr"] or info["description"]))
+
+
 ACTIONS = {
+    "describe": describe,
     "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
-    "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+    "is-changed": is_changed, "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
 }
 
 
@@ -389,12 +423,18 @@ def act(server, action, names):
 
 def main(action, names):
     try:
-        act(connect(SOCKET), action, names)
+        act(None if action in UNASKED else connect(SOCKET), action, names)
+    except ProtocolError as refused:
+        if refused.errcode != UNAUTHORIZED:
+            raise SystemExit("supervisord answers on %s with %s %s" % (SOCKET, refused.errcode, refused.errmsg))
+        raise SystemExit("supervisord's socket wants a user name and password, and %s holds none that it takes" % CONF)
     except Fault as fault:
         raise SystemExit("supervisord refused '%s': %s" % (action, fault.faultString))
     except (OSError, IOError) as error:
         raise SystemExit("supervisord cannot be reached by %s: %s" % (SOCKET, error))
 
 
-SOCKET, TAKEN = sys.argv[3:5]
-main(sys.argv[2], sys.argv[5:])
+UNASKED = ("await", "is-due", "is-open", "parse")  # it need not be there for these
+
+CONF, SOCKET, TAKEN = sys.argv[2], sys.argv[4], sys.argv[5]
+main(sys.argv[3], sys.argv[6:])

@@ -13,7 +13,7 @@
 #   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
 #   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
 #   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
-#   is to reach that socket; "door_ca BASE64", "door_list BASE64" and
+#   is to reach that socket; "uwsgi_program NAME", the app's; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
@@ -36,7 +36,7 @@ tell_full_disk() { # on which nothing else can be noted
 
 gather_evidence() { # before the old files are back, and with them the old state
     echo "== supervisord's programs"
-    with_products supervisorctl -s "unix://$supervisor_socket" status </dev/null || :
+    supervise describe "$supervisor_socket" "$state_dir/taken" || :
     while IFS= read -r path; do
         if [ -r "$path" ] && [ -n "$(find "$path" -newer "$pending/reloading")" ]; then
             echo "== the end of $path, after what sounds like an error before it"
@@ -56,7 +56,7 @@ journal() { # fails where there is no space to note it
 
 # Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
 read_request() {
-    number=0 doors=0
+    number=0 doors=0 uwsgi_program=
     while IFS= read -r line; do
         kind=${line%% *}
         value=${line#* }
@@ -74,6 +74,7 @@ read_request() {
         supervisord_conf) supervisord_conf=$value ;;
         supervisor_socket) supervisor_socket=$value ;;
         activate) activate=$value ;;
+        uwsgi_program) uwsgi_program=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
         meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
@@ -129,7 +130,7 @@ verify_staged() { # what arrived is what was sent
 
 ended() { # however this process ends, a host that was changed half-way is put back first
     stop_listening
-    end_beside
+    end_standbys 0 spare
     if [ -e "$state_dir/pending/swapping" ]; then
         pending=$state_dir/pending
         put_back_files || :
@@ -140,7 +141,7 @@ ended() { # however this process ends, a host that was changed half-way is put b
 
 recover() { # from a deploy that was killed after its first file changed
     finish_link
-    end_beside # it serves what is put back now
+    end_standbys 0 leave # it serves what is put back now
     find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending app=$state_dir/pending/app

@@ -1,4 +1,4 @@
-# Part of transaction.sh and programs.sh: uWSGI started from a host's file beside the one that serves.
+# Part of transaction.sh and programs.sh: the app's uWSGI, and its reload, during which a standby serves (standby.sh).
 
 # What of a uWSGI file reaches beyond the process itself, or says how many there are: left out of such a start.
 NOT_BESIDE='socket|uwsgi-socket|.*-socket|socket-.*|http.*|https.*|fd|stats.*|.*pidfile.*|daemonize.*|.*log.*|touch-.*'
@@ -44,9 +44,10 @@ BEGIN_LIMIT=120 # seconds in which an app starts
 
 # Reload program $1, a uWSGI.
 reload_gracefully() {
-    end_beside # one whose script was killed
+    end_standbys 0 leave # of an earlier reload
     ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log)
     if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
+        end_standbys "$RESTART_MERCY" kill
         ask_supervisord signal-HUP "$1" # which starts it, unless it was stopped on purpose
         return
     fi
@@ -57,16 +58,19 @@ reload_gracefully() {
         say "note $1: it hands out no sockets (it will, from this reload on): requests wait while it reloads"
     fi
     count_workers
-    if [ "$beside" -lt 1 ]; then
+    if [ "$fitting" -lt 1 ]; then
         say "note $1: no memory is free for a second uWSGI ($free kB, a worker has $each kB): requests wait while it reloads"
         ask_supervisord signal-HUP "$1"
         return
     fi
-    start_beside
+    start_standby
     rm -f "$state_dir/uwsgi.serving"
     ask_supervisord signal-HUP "$1"
-    await_serving "$1"
-    end_beside
+    if ! await_serving "$1"; then
+        end_standbys 5 leave
+        return 1
+    fi
+    end_standbys 5 leave
 }
 
 hands_out() { # a uWSGI that has just been started does so a moment later
@@ -80,38 +84,40 @@ hands_out() { # a uWSGI that has just been started does so a moment later
     return 1
 }
 
-count_workers() { # set $beside: how many of the file's workers the memory has room for, beside those that run
+count_workers() { # set $fitting: how many of the file's workers the memory has room for, beside those that run
     memory=$(memory_of "$ini")
     each=${memory% *} free=${memory#* }
-    beside=$(number_in workers "$ini")
-    [ "$beside" -gt 0 ] || beside=1
+    fitting=$(number_in workers "$ini")
+    [ "$fitting" -gt 0 ] || fitting=1
     room=$((${free:-0} * 8 / 10 / (each + 1)))
-    if [ "$room" -lt "$beside" ]; then beside=$room; fi
+    if [ "$room" -lt "$fitting" ]; then fitting=$room; fi
 }
 
-start_beside() { # fails where it does not answer
-    fit_for_start_beside "$ini" >"$state_dir/beside.ini"
+start_standby() { # fails where it does not answer
+    fit_for_start_beside "$ini" >"$state_dir/standby.ini"
     threads=$(number_in threads "$ini")
-    set -- --workers "$beside"
+    set -- --workers "$fitting"
     if [ -n "$handover" ] && [ "$(number_of_sockets "$ini")" -gt 1 ]; then
         # Its own is socket 0, the app's 1, and 2 speaks HTTP, which a second uWSGI does not know: for a worker that is
         # never started. The host's own jobs wait.
-        set -- --workers "$((beside + 1))" --cheaper "$beside" --cheaper-initial "$beside" \
-            --cheaper-algo manual --map-socket "2:$((beside + 1))"
+        set -- --workers "$((fitting + 1))" --cheaper "$fitting" --cheaper-initial "$fitting" \
+            --cheaper-algo manual --map-socket "2:$((fitting + 1))"
     fi
-    # Whatever becomes of this script, it ends by itself; a request that it has begun it still answers. It outlives this
-    # script, so it must have neither the lock nor the line: in parentheses, for dash keeps copies of them otherwise.
     # shellcheck disable=SC2086 # an option and its value, or nothing: state_dir holds no blank
-    (with_products timeout --foreground "$((2 * BEGIN_LIMIT + mercy))" uwsgi --ini "$state_dir/beside.ini" \
-        $handover --socket "$state_dir/beside.sock" --pidfile "$state_dir/beside.pid" --master \
+    run_standby "$mercy" uwsgi --ini "$state_dir/standby.ini" $handover --socket "$state_dir/standby.sock" --master \
         --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
-        --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@" </dev/null >>"$log" 2>&1) 3>&- 4<&- 5>&- 9>&- &
-    second=$!
-    if ask_app "$app" "$state_dir/beside.sock" "$BEGIN_LIMIT" "$second"; then return 0; fi
-    end_beside
+        --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@"
+    if ask_app "$app" "$state_dir/standby.sock" "$BEGIN_LIMIT" "$second"; then return 0; fi
+    end_standbys 5 leave
     echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
     tail -n 20 "$log"
     return 1
+}
+
+end_standbys_before_changes() { # where uWSGI's own program has other settings on disk, with which it will be restarted
+    if [ -n "$uwsgi_program" ] && supervise is-changed "$supervisor_socket" "$state_dir/taken" "$uwsgi_program"; then
+        end_standbys "$RESTART_MERCY" kill
+    fi
 }
 
 number_of_sockets() { awk '$1 ~ /^(uwsgi-|http-)?socket$/ { n++ } END { print n + 0 }' "$1"; }
@@ -129,12 +135,4 @@ await_serving() { # program $1 has a worker that takes requests, within the time
         sleep 0.2
         waited=$((waited + 1))
     done
-}
-
-end_beside() { # it takes no new request; those that it has begun are answered
-    if [ -s "$state_dir/beside.pid" ]; then
-        pid=$(cat "$state_dir/beside.pid")
-        if grep -qF "$state_dir/beside.ini" "/proc/$pid/cmdline" 2>/dev/null; then kill -TERM "$pid" || :; fi
-    fi
-    rm -f "$state_dir"/beside.*
 }

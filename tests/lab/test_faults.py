@@ -271,7 +271,7 @@ def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kin
     """It passes its trial start, serves beside the live one, and ends as soon as it is that itself."""
     bench.site.root(KINDS[kind])
     before = bench.settled()
-    text = "words = open('/proc/self/cmdline').read()\nif 'trial' not in words and 'beside' not in words:\n"
+    text = "words = open('/proc/self/cmdline').read()\nif 'trial' not in words and 'standby' not in words:\n"
     bench.site.poms(f"printf %s \"{text}    raise ImportError('only on trial')\n\" > $HOME/poms/picky.py")
     bench.site.poms("echo 'from poms_app import application' >> $HOME/poms/picky.py")
     inventory = tmp_path / "hosts.toml"

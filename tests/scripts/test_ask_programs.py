@@ -83,8 +83,9 @@ def test_where_it_cannot_be_asked_that_is_told(tmp_path: Path) -> None:
     try:
         found = begun.probe("dash", digest(b"another"))
         assert found.programs is None
-        assert "401" in found.untold
-        assert "da39" not in found.untold
+        assert (found.supervisord, bool(found.untold)) == ("refuses", True)
+        assert "password" in found.supervisord_detail
+        assert "da39" not in found.supervisord_detail + found.untold
     finally:
         begun.process.send_signal(signal.SIGTERM)
         begun.process.wait(30)

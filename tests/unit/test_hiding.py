@@ -19,6 +19,7 @@ from ops.hiding import (
     placeholder,
     recorded,
     shown_lines,
+    socket_passwords,
     values,
 )
 from ops.masking import MARK
@@ -239,3 +240,9 @@ def test_no_difference_shows_a_character_of_a_secret(
     out = list(console.diff_lines(shown_lines(before, old_hiding), shown_lines(after, hiding)))
     assert not set("".join(out)) & set("XYZ"), out
     assert bool(out) == (before != after)
+
+
+def test_the_password_of_supervisords_socket_is_hidden_where_a_site_had_one() -> None:
+    text = "[unix_http_server]\nfile=/x\nusername = ops\n password : very secret ; said\n"
+    shown = [line.shown for line in shown_lines(text, socket_passwords(text))]
+    assert shown == ["[unix_http_server]", "file=/x", "username = ops", " password : ***"]

@@ -15,6 +15,7 @@ from ops.programs import ProgramState, Report
 from ops.releases import PastRelease
 from ops.schema import Host
 from ops.snapshot import Snapshot
+from ops.standby import Standby
 from ops.verdict import judge
 from ops.worker_record import MEGABYTE
 from ops.workers import Crew, Worker
@@ -107,21 +108,43 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "program agent: FATAL: Exited too quickly",
             "tail-logs",
         ),
-        (well(report=Report("down", None, [], [])), WRONG, "supervisord: not running", "start-supervisord"),
+        (well(report=Report("down", None, [], [])), WRONG, "supervisord: is not running", "start-supervisord"),
         (well(report=Report("down", None, [], [], "41 42")), WRONG, "its programs still run", "'kill 41 42'"),
-        (well(report=Report("deaf", 40, [], [])), WRONG, "supervisord: cannot be asked", "kill -HUP 40"),
+        (well(report=Report("deaf", 40, [], [])), WRONG, "supervisor.sock is missing", "kill -HUP 40"),
+        (well(report=Report("silent", 40, [], [])), WRONG, "process 40: it listens on", "suspended"),
+        (
+            well(report=Report("elsewhere", 40, [], [], detail="/home/poms/x.sock")),
+            WRONG,
+            "runs as process 40 with /home/poms/supervisord.conf on the socket /home/poms/x.sock",
+            'set supervisor.socket to "/home/poms/x.sock"',
+        ),
+        (well(report=Report("refuses", None, [], [], detail="no login")), WRONG, "no login", "doctor"),
         (
             well(report=Report("unknown", None, [], [], trouble="no supervisorctl")),
             WRONG,
             "no supervisorctl",
             "doctor",
         ),
-        (vitals(processes={"apache": None, "shibd": (1, 1)}), WRONG, "Apache: does not run", "check-apache"),
+        (
+            vitals(processes={"apache": None, "shibd": (1, 1)}, ports={443: False, 8443: False}),
+            WRONG,
+            "Apache: does not run",
+            "check-apache",
+        ),
+        (vitals(processes={"apache": None, "shibd": (1, 1)}), MIND, "something accepts on 443, 8443", "ss -ltnp"),
+        (vitals(processes={"apache": (1, 1)}), MIND, "shibd: not known", "service shibd status"),
+        (
+            vitals(processes={}, ports={443: False, 8443: True}, shibd_listens=True),
+            WRONG,
+            "Apache: accepts nothing on 443",
+            "check-apache",
+        ),
+        (vitals(standbys=(Standby(50, 60, 3, 600),)), MIND, "standby: the second uWSGI of a reload", "nothing to do"),
         (vitals(ports={443: True, 8443: False}), WRONG, "Apache: accepts nothing on 8443", "check-apache"),
         (vitals(processes={"apache": (1, 1), "shibd": None}), WRONG, "shibd: does not run", "service shibd start"),
         (vitals(queue=(80, 100)), WRONG, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
         (vitals(disks=(Disk(5000, 99, None, "/var"),)), WRONG, "disk: /var: 4 MB are free", "make room"),
-        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), WRONG, "disk: /var: only 3 more files fit", "remove files"),
+        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), WRONG, "disk: /var: only 3 more files fit", "nobody needs"),
         (
             well(crew=Crew((worker(3, 1500),))),
             WRONG,
@@ -172,6 +195,20 @@ def test_hosts_stand_side_by_side_as_far_as_there_is_room() -> None:
 def test_a_programs_words_cannot_steer_the_terminal() -> None:
     evil = ProgramState("web", "FATAL", 0, 0, "\x1b]0;owned\x07")
     assert "\\x1b]0;owned\\x07" in screen(well(report=Report("up", 1, [evil], [])))
+
+
+def test_what_the_account_may_not_see_is_not_down() -> None:
+    hidden = vitals(processes={}, shibd_listens=True)
+    assert judge(shop(), hidden) == []
+    shown = {line.split("  ")[0]: line for line in screen(hidden, width=160).splitlines()}
+    for label in ("Apache", "shibd"):
+        assert "answers: this account cannot see other accounts' processes" in shown[label]
+        assert "!" not in shown[label]
+
+
+def test_what_is_hidden_and_a_standby_are_read() -> None:
+    told = ["now 9", "process apache hidden", "process shibd hidden", "shibd listens", "standby 50 60 ? -3", "end"]
+    assert parse(told) == Vitals(9, shibd_listens=True, standbys=(Standby(50, 60, None, 0),))
 
 
 def test_an_answer_of_the_host_is_read_whole() -> None:

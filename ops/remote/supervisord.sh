@@ -1,0 +1,43 @@
+# Part of the scripts that ask for supervisord: which one is ours, and whether it can be asked.
+
+supervisord_conf='' # what the scripts are told
+
+# Ours is the one that answers on our socket; or else a process of this account that is bound to it, or that was given
+# our file. Never one that only looks like it: another supervisord of the account is left alone.
+# "up PID"; "down"; or it runs and cannot be used, PID being 0 where the kernel does not say which process it is:
+# "deaf PID", its socket's file is gone; "silent PID", it listens and does not answer; "elsewhere PID SOCKET", it has our
+# file, and another socket; "refuses PID WHY".
+supervisord_state() {
+    if [ -S "$supervisor_socket" ] && supervisord_ask "$supervisor_socket" 2>/dev/null; then return 0; fi
+    supervisord_facts state "$supervisord_conf" "$supervisor_socket" "$state_dir" ||
+        echo "refuses 0 it cannot be asked: no Python of this host, nor of the products, does that"
+}
+
+# Process ids, in one line, of programs that an earlier supervisord left when it was killed.
+orphaned_programs() { supervisord_facts orphans "$supervisord_conf" "$supervisor_socket" "$state_dir"; }
+
+supervise_python() { supervisor_python "$supervisord_conf" "$@"; } # supervise.py reads the socket's password there
+
+# Start supervisord, unless that would run every program twice.
+start_supervisord() {
+    if [ ! -e "$supervisord_conf" ]; then
+        echo "there is no $supervisord_conf: this host has not been deployed to"
+        return 1
+    fi
+    state=$(supervisord_state)
+    case $state in
+    up*) return 0 ;;
+    down) ;;
+    *)
+        echo "supervisord runs and cannot be used ($state); a second one would run every program twice"
+        return 1
+        ;;
+    esac
+    orphans=$(orphaned_programs)
+    if [ -n "$orphans" ]; then
+        echo "an earlier supervisord was killed and left its programs running: process $orphans." \
+            "A new one would run them twice."
+        return 1
+    fi
+    (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null)
+}

@@ -1,0 +1,63 @@
+"""Where an account may not see the processes of others, what it cannot see is not taken for down."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.site import Site, until
+
+HOST = ("-H", "pomsgpvm01")
+SHIBD = "/usr/sbin/shibd -f -u _shibd -g _shibd -p /run/shibboleth/shibd.pid -w 30"  # as the lab's init has it
+
+
+def findings(site: Site, task: str) -> dict[str, dict[str, Any]]:
+    """What a task finds of Apache, shibd and supervisord."""
+    told = json.loads(site.fab(*HOST, task, "--json").out)["pomsgpvm01"]
+    found = told["findings"] if task == "status" else told
+    return {one["what"]: one for one in found if one["what"] in ("Apache", "shibd", "supervisord")}
+
+
+@pytest.fixture
+def hidden(deployed: Site) -> Iterator[Site]:
+    """A host whose /proc shows an account its own processes only."""
+    deployed.root("mount -o remount,hidepid=2 /proc")
+    try:
+        assert deployed.root("runuser -u poms -- pgrep -x shibd || :") == ""
+        yield deployed
+    finally:
+        deployed.root("mount -o remount,hidepid=0 /proc")
+
+
+def test_what_answers_is_up_although_its_process_is_hidden(hidden: Site) -> None:
+    assert findings(hidden, "status") == {}
+    doctor = findings(hidden, "doctor")
+    assert {what: one["level"] for what, one in doctor.items()} == {
+        "Apache": "well",
+        "shibd": "well",
+        "supervisord": "well",
+    }
+    shown = hidden.fab(*HOST, "status")
+    assert (shown.code, shown.out.count("cannot see other accounts' processes")) == (0, 2), shown.all
+
+
+def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
+    hidden.root("pkill -x shibd; rm -f /run/shibboleth/shibd.sock")
+    until(lambda: hidden.root("pgrep -x shibd || :") == "", 20, "shibd has ended")
+    try:
+        assert findings(hidden, "status")["shibd"]["level"] == "mind"
+        assert findings(hidden, "doctor")["shibd"]["level"] == "mind"
+        hidden.root("mount -o remount,hidepid=0 /proc")
+        assert findings(hidden, "status")["shibd"]["level"] == "wrong"
+        assert findings(hidden, "doctor")["shibd"]["level"] == "wrong"
+    finally:
+        hidden.root(f"({SHIBD} </dev/null >/dev/null 2>&1 &)")
+
+
+def test_closed_ports_are_wrong_whoever_is_hidden(hidden: Site) -> None:
+    hidden.root("service httpd stop")
+    try:
+        assert findings(hidden, "status")["Apache"]["level"] == "wrong"
+    finally:
+        hidden.root("service httpd start")

@@ -1,0 +1,41 @@
+"""What is told of supervisord, and advised, follows from facts: nothing that runs is to be killed for a guess."""
+
+import pytest
+
+from ops.supervisord import DEAF, DOWN, STATES, Supervisord, parse, trouble
+from tests.unit.hosts import host
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("up 40", Supervisord("up", 40)),
+        ("down", Supervisord("down")),
+        ("deaf 0", Supervisord("deaf")),
+        ("elsewhere 7 /home/poms/a b.sock", Supervisord("elsewhere", 7, "/home/poms/a b.sock")),
+        ("refuses 0 it wants a password", Supervisord("refuses", None, "it wants a password")),
+    ],
+)
+def test_the_hosts_word_is_read(text: str, found: Supervisord) -> None:
+    assert parse(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "UP 40", "up x", "perhaps"])
+def test_another_word_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse(text)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("pid", [40, None])
+@pytest.mark.parametrize("orphans", ["", "41 42"])
+def test_a_signal_is_advised_only_for_a_process_that_is_known_and_cannot_be_used_otherwise(
+    state: str, pid: int | None, orphans: str
+) -> None:
+    wrong = trouble(host(), Supervisord(state, pid, "detail"), orphans)
+    assert (wrong is None) == (state == "up")
+    _, advice = wrong or ("", "")
+    assert ("kill -HUP 40" in advice) == (state == DEAF and pid == 40), advice
+    assert ("kill 41 42" in advice) == (state == DOWN and bool(orphans)), advice
+    assert ("kill" in advice) == ("kill -HUP 40" in advice or "kill 41 42" in advice)
+    assert "None" not in advice
