@@ -4,8 +4,10 @@ import base64
 
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
+from ops.programs import need_lock
 from ops.request import apache_lines
 from ops.schema import Host
+from ops.who import holder
 
 
 def need_reload(hosts: list[Host]) -> None:
@@ -25,7 +27,9 @@ def control(remote: Remote, action: str) -> None:
     """
     host = remote.host
     ports = [f"listens {port}" for port in (host.apache.port, host.apache.cert_port)]
-    answer = remote.ask("apache", [*apache_lines(host, action), *ports, *remote.password_lines()])
+    lock = [f"state_dir {host.state_dir}", f"by {holder(remote.who)}, {action}-apache"] if action else []
+    answer = remote.ask("apache", [*lock, *apache_lines(host, action), *ports, *remote.password_lines()])
+    need_lock(host, answer)
     evidence = ""
     failed = [line.removesuffix(" failed") for line in answer if line.endswith(" failed")]
     for line in answer:

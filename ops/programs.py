@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from ops import uwsgi
 from ops.connection import Remote
-from ops.errors import BadInput, HostError, read_answer
+from ops.errors import WAIT, BadInput, HostError, LockHeld, read_answer
 from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.supervisord import DOWN, Supervisord, trouble
 from ops.supervisord import parse as parse_supervisord
+from ops.who import holder
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
 
@@ -63,6 +64,7 @@ def app_lines(host: Host) -> Iterator[str]:
     yield from (f"app status {status}" for status in host.app.check_status)
     yield f"app ini {uwsgi.ini_path(host)}"
     yield f"app timeout {host.app.timeout}"
+    yield f"app start {host.app.start_seconds}"
     yield f"app log {next(iter(logs.values()), '/dev/null')}"
 
 
@@ -76,7 +78,8 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
     `graceful` is a uWSGI that is reloaded without losing a request, where its file changed.
     """
-    asked = [*([f"graceful {graceful}"] if graceful else []), *request(remote.host, action, names)]
+    asked = [f"by {holder(remote.who)}, {action}", *([f"graceful {graceful}"] if graceful else [])]
+    asked += request(remote.host, action, names)
     return parse(remote.host, action, remote.ask("programs", asked))
 
 
@@ -89,6 +92,7 @@ def request(host: Host, action: str, names: list[str] | None = None) -> list[str
 
 def parse(host: Host, action: str, answer: list[str]) -> Report:
     """Read the answer of programs.sh. Raises HostError if the action failed, or for an odd answer."""
+    need_lock(host, answer)
     with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
         report, failure = _parse(answer)
     if failure is not None or answer[-1:] != ["end"]:
@@ -99,6 +103,13 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
             next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs",
         )
     return report
+
+
+def need_lock(host: Host, answer: list[str]) -> None:
+    """Raise LockHeld where another task holds the host's lock."""
+    held = [line.removeprefix("locked ") for line in answer if line.startswith("locked ")]
+    if held:
+        raise LockHeld(host.name, f"another task is at work: {held[0]}", left="everything", next_step=WAIT)
 
 
 def _parse(answer: list[str]) -> tuple[Report, str | None]:

@@ -219,6 +219,7 @@ class App(Table, frozen=True, kw_only=True):
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
     cron_listen: Listen | None = None  # HTTP, for the host's own jobs
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
+    start_seconds: Annotated[int, Meta(ge=1, le=540)] = 120  # to import, on trial and at a reload
 
 
 class Check(Table, frozen=True, kw_only=True):

@@ -24,6 +24,11 @@ def who(connection: fabric.Connection) -> str:
     return f"local {local_user()}"
 
 
+def holder(who: str) -> str:
+    """Who holds a host's lock, as the next operator reads it: whom the host let in, and who that is here."""
+    return who if who.startswith("local ") else f"{who} ({local_user()})"
+
+
 def local_user() -> str:
     """User and machine of the operator's own side, as other operators know them."""
     return _one_line(f"{getpass.getuser()}@{socket.gethostname()}")  # the first may be LOGNAME

@@ -1,6 +1,6 @@
 # apache.sh: test Apache's configuration and, where a command is given, restart or reload it.
-# Asked:    the words of the commands, "configtest WORD", "apache WORD"; "listens PORT"; "password" and a line; end
-# Answers:  "configtest ok" or "configtest failed" with "evidence BASE64"; then the same for "apache"; end
+# Asked:    "state_dir PATH" and "by WHO, FOR WHAT" where a command is given, for which the host's lock is taken; the words of the commands, "configtest WORD", "apache WORD"; "listens PORT"; "password" and a line; end
+# Answers:  "locked TEXT", where another task holds the lock; "configtest ok" or "configtest failed" with "evidence BASE64"; then the same for "apache"; end
 say poms-ops apache
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -20,6 +20,11 @@ attempt() { # do what $1 says, keep what it prints, and tell how it ended
 while IFS= read -r line; do
     case $line in
     "configtest "* | "apache "* | "listens "*) printf '%s\n' "${line#* }" >>"$work/${line%% *}" ;;
+    "state_dir "*) state_dir=${line#* } ;;
+    "by "*)
+        take_lock "${line#* }"
+        trap 'rm -rf "$work"; release_lock' EXIT
+        ;;
     password) IFS= read -r sudo_password ;;
     end) break ;;
     esac

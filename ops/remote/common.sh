@@ -94,7 +94,8 @@ is_alive() { # child $1: a dead one that nobody has waited for is still listed, 
 # environment that it leaves is taken over, by another bash in which nothing of it has run. What it prints is shown
 # where it gave nothing.
 # UWSGI_* goes no further: uWSGI takes each such variable for an option, and UPS exports UWSGI_DIR for a product uwsgi.
-# Usage: bash -c TEXT poms-ops ENVIRONMENT ACTIVATE COMMAND [WORD ...]; ENVIRONMENT is a file with a NUL behind each NAME=VALUE.
+# Usage: bash -c TEXT poms-ops ENVIRONMENT ACTIVATE RUN SECONDS COMMAND [WORD ...]; ENVIRONMENT is a file with a NUL behind
+# each NAME=VALUE, RUN is ACTIVATED; the command may take so many seconds, 0 for any.
 # shellcheck disable=SC2016 # expanded by that bash
 WITH_PRODUCTS='
     take_over() { # the environment on standard input in place of ours, but for functions
@@ -109,24 +110,36 @@ WITH_PRODUCTS='
         done
         export SHLVL=3 # as above, with what exec takes off
     }
-    activate() ( # and tell of the environment that it leaves, on descriptor 8
-        exec 7>&8 8>&-
-        eval "$1" </dev/null 7>&-
-        /usr/bin/env -0 >&7
-    )
-    account=$1 text=$2
-    shift 2
+    activate() { BASH_ENV= exec /usr/bin/timeout -k 2 60 "$BASH" --norc --noprofile -c "$run" activate "$text"; }
+    account=$1 text=$2 run=$3 limit=$4
+    shift 4
     take_over <"$account" 2>/dev/null
-    take_over < <({ activate "$text" >/dev/null 2>&1; } 8>&1) 2>/dev/null
+    take_over < <({ activate >/dev/null 2>&1; } 8>&1) 2>/dev/null
     if ! command -v "$1" >/dev/null; then
         take_over <"$account" 2>/dev/null
-        activate "$text" 8>/dev/null >&2
+        (activate 8>/dev/null >&2)
+        [ $? != 124 ] || echo "activate did not end within 60 seconds" >&2
         echo "the products give no $1 after: $text" >&2
         exit 127
     fi
+    [ "$limit" = 0 ] || exec /usr/bin/timeout -k 5 "$limit" "$@"
     exec "$@"
 '
-with_products() { bash --norc --noprofile -c "$WITH_PRODUCTS" poms-ops "$account_environment" "$activate" "$@" 3>&- 4<&- 5>&- 9>&-; }
+# Run `activate` in a bash of its own, and tell of the environment that it leaves, on descriptor 8.
+# shellcheck disable=SC2016 # expanded by that bash
+ACTIVATED='
+    exec 7>&8 8>&-
+    eval "$1" </dev/null 7>&-
+    unset -v BASH_ENV
+    /usr/bin/env -0 >&7
+'
+with_products() { with_products_within 0 "$@"; }
+with_products_within() { # $1 seconds, then the command is ended
+    seconds=$1
+    shift
+    bash --norc --noprofile -c "$WITH_PRODUCTS" poms-ops "$account_environment" "$activate" "$ACTIVATED" "$seconds" "$@" \
+        3>&- 4<&- 5>&- 9>&-
+}
 
 # The system's own Python: it is there when the products are broken, and needs nothing of the account's. It runs in /, for
 # Python looks for modules in the folder that it runs in.
@@ -151,7 +164,7 @@ SUPERVISOR_PYTHON='
     case $first in "#!"*python*) exec ${first#??} - "$tool" "$@" ;; esac
     exec python - "$tool" "$@"
 '
-supervisor_python() { with_products sh -c "$SUPERVISOR_PYTHON" poms-ops "$@"; }
+supervisor_python() { with_products_within 1800 sh -c "$SUPERVISOR_PYTHON" poms-ops "$@"; }
 
 # Ask supervisord to do $1 with the programs named after it; supervise.py notes under "taken" what took in its files.
 ask_supervisord() {

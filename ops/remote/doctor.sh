@@ -61,7 +61,7 @@ look_at_shibd() {
 
 look_at_products() {
     for tool in supervisord supervisorctl uwsgi; do
-        if with_products "$tool" --version >/dev/null 2>&1 </dev/null || with_products "$tool" --help >/dev/null 2>&1 </dev/null; then
+        if with_products_within 30 "$tool" --version >/dev/null 2>&1 </dev/null || with_products_within 30 "$tool" --help >/dev/null 2>&1 </dev/null; then
             fact "product yes $tool"
         else
             fact "product no $tool"

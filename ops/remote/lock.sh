@@ -9,7 +9,7 @@ take_lock() { # $1: who, and for what
         exit 4
     fi
     if [ -s "$state_dir/lock" ]; then
-        say "note the lock of a deploy that died was taken over: $(cat "$state_dir/lock")"
+        say "note the lock of a task that died was taken over: $(cat "$state_dir/lock")"
     fi
     printf '%s since %s\n' "$1" "$(date '+%Y-%m-%d %H:%M:%S %z')" >"$state_dir/lock"
 }

@@ -1,13 +1,14 @@
 # programs.sh: see, start, stop and reload what supervisord runs.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "action ACTION", "name WORD" ..., "app NAME VALUE"
+# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "by WHO, FOR WHAT" of an action that changes
+#           something, for which the host's lock is taken; "action ACTION", "name WORD" ..., "app NAME VALUE"
 #           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
 #           file changed), end
-# Answers:  "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
+# Answers:  "locked TEXT", where another task holds the lock; "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)
 app=$(mktemp)
-graceful='' uwsgi_program=''
+graceful='' uwsgi_program='' by=''
 trap 'rm -f "$log" "$app"' EXIT
 set --
 while IFS= read -r line; do
@@ -17,6 +18,7 @@ while IFS= read -r line; do
     "supervisord_conf "*) supervisord_conf=$value ;;
     "supervisor_socket "*) supervisor_socket=$value ;;
     "activate "*) activate=$value ;;
+    "by "*) by=$value ;;
     "action "*) asked=$value ;;
     "name "*) set -- "$@" "$value" ;;
     "app "*) printf '%s\n' "$value" >>"$app" ;;
@@ -26,6 +28,10 @@ while IFS= read -r line; do
     esac
 done
 exec 2>"$log" >&2
+if [ -n "$by" ]; then
+    take_lock "$by"
+    trap 'rm -f "$log" "$app"; release_lock' EXIT
+fi
 
 end_standbys_before() { # the programs named are stopped or started: a standby may hold their port, or serve for them
     for program; do

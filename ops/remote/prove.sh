@@ -320,22 +320,51 @@ check_left_out() {
 # uWSGI's own parser first, in the way that touches nothing live; then a start of the candidate, one worker on a socket
 # of its own, which must answer one request.
 prove_uwsgi() {
-    with_products uwsgi --strict --ini "$1" --cflags </dev/null >/dev/null
+    with_products_within 60 uwsgi --strict --ini "$1" --cflags </dev/null >/dev/null
     check_left_out "$1"
     fit_for_start_beside "$1" >"$pending/trial.ini"
-    with_products timeout 90 uwsgi --strict --ini "$pending/trial.ini" --socket "$pending/trial.sock" --master \
-        --workers 1 --threads 2 --need-app --die-on-term --pidfile "$pending/trial.pid" </dev/null &
-    trial=$!
-    answered=yes
-    ask_app "$app" "$pending/trial.sock" 60 "$trial" || answered=
-    if [ -s "$pending/trial.pid" ]; then kill -TERM "$(cat "$pending/trial.pid")" 2>/dev/null || :; fi
-    wait "$trial" || :
-    rm -f "$pending"/trial.*
+    start_trial
+    answered=
+    if trial_answers; then answered=yes; fi
+    end_trial
     if [ -z "$answered" ]; then
-        echo "the trial start of uWSGI with $(basename "$1") does not answer one request"
+        echo "the trial start of uWSGI with $(basename "$1") does not answer one request within $(app_value start) seconds"
         return 1
     fi
     tell_proof trial-start "uWSGI with the new file and the app as it is"
+}
+
+# It leads a process group of its own, trial.group, and ends by itself if this script is gone. In parentheses, for dash
+# keeps copies of the descriptors otherwise: a trial must hold neither the lock nor the connection.
+start_trial() {
+    # shellcheck disable=SC2016 # expanded by that shell
+    (with_products sh -c 'echo $$ >"$1"; shift; exec timeout -k 5 "$@"' poms-ops "$pending/trial.group" \
+        "$(($(app_value start) + 15))" uwsgi --strict --ini "$pending/trial.ini" --socket "$pending/trial.sock" --master \
+        --workers 1 --threads 2 --need-app --die-on-term --pidfile "$pending/trial.pid" </dev/null) 3>&- 4<&- 5>&- 9>&- &
+    trial=$!
+}
+
+trial_answers() { # within the time that the app may take to start, and for as long as the operator wants it
+    (ask_app "$app" "$pending/trial.sock" "$(app_value start)" "$trial") 3>&- 4<&- 5>&- 9>&- &
+    asking=$!
+    while is_alive "$asking"; do
+        if unwanted; then return 1; fi
+        sleep 0.1
+    done
+    wait "$asking"
+}
+
+end_trial() { # an app that hangs in its import obeys no other signal than the last one
+    if [ -s "$pending/trial.pid" ]; then kill -TERM "$(cat "$pending/trial.pid")" 2>/dev/null || :; fi
+    tries=0
+    while is_alive "$trial" && [ "$tries" -lt 50 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    if [ -s "$pending/trial.group" ]; then kill -KILL -- "-$(cat "$pending/trial.group")" 2>/dev/null || :; fi
+    kill -KILL "$trial" 2>/dev/null || :
+    wait "$trial" || :
+    rm -f "$pending"/trial.*
 }
 
 may_run() { # the command whose words file $1 holds; sudo is asked without running it
@@ -378,8 +407,8 @@ prove_all() {
         require_level
     fi
     if grep -q -e '^supervisord' -e '^program' "$pending/reloads"; then
-        with_products supervisord --version </dev/null
-        with_products supervisorctl --help </dev/null >/dev/null
+        with_products_within 60 supervisord --version </dev/null
+        with_products_within 60 supervisorctl --help </dev/null >/dev/null
     fi
     while read -r parser number; do
         case $parser in

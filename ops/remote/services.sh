@@ -19,6 +19,7 @@ reload_one() {
     supervisord-start)
         journal start-supervisord
         start_supervisord
+        note_started
         ask_supervisord await
         ;;
     supervisord-apply)
@@ -40,7 +41,9 @@ reload_one() {
         esac
         ;;
     supervisord-shutdown)
-        case $(supervisord_state) in up*) ask_supervisord shutdown ;; esac
+        journal stop-supervisord
+        ask_supervisord shutdown
+        await_no_supervisord
         ;;
     program-*)
         journal "reload-$name"
@@ -51,6 +54,28 @@ reload_one() {
         fi
         ;;
     esac
+}
+
+# Which supervisord this deploy has started: it alone is ended by a rollback.
+note_started() {
+    state=$(supervisord_state)
+    case $state in up*) echo "${state#up } $(start_time "${state#up }")" >"$pending/started" ;; esac
+}
+
+runs_as_started() { # the one that this deploy has started is there still, and no other
+    [ -s "$pending/started" ] && read -r started started_at <"$pending/started" && is_process "$started" "$started_at"
+}
+
+await_no_supervisord() { # its programs may take their time to end
+    tries=0
+    while runs_as_started; do
+        if [ "$tries" -gt 600 ]; then
+            echo "supervisord, process $started, has not ended after 120 seconds"
+            return 1
+        fi
+        sleep 0.2
+        tries=$((tries + 1))
+    done
 }
 
 reload_all() {
@@ -64,10 +89,24 @@ reload_all() {
     done <"$pending/reloads"
 }
 
-# The old files are back: the same services take them in. A supervisord that we started ends; one that ran before and
-# has ended since, of a boot perhaps, starts, and its programs read the old files by that.
+# The old files are back: the same services take them in. A supervisord that this deploy has started ends. One that
+# somebody else has started since, cron at a boot perhaps, serves: it is left, and takes the old files in. One that ran
+# before and has ended since starts, and its programs read the old files by that.
 undo_reloads() {
-    sed -i 's/^supervisord start$/supervisord shutdown/' "$pending/reloads"
+    if grep -qx 'supervisord start' "$pending/reloads"; then
+        sed -i '/^supervisord start$/d' "$pending/reloads"
+        if runs_as_started; then
+            echo 'supervisord shutdown' >>"$pending/reloads"
+        elif [ ! -e "$pending/running" ] && [ -e "$supervisord_conf" ]; then
+            case $(supervisord_state) in
+            up*)
+                say "note supervisord was started by somebody else since; it goes on, with the old files"
+                echo 'supervisord apply' >>"$pending/reloads"
+                [ -z "$uwsgi_program" ] || echo "program graceful $uwsgi_program" >>"$pending/reloads"
+                ;;
+            esac
+        fi
+    fi
     if [ -e "$pending/running" ] && [ "$(supervisord_state)" = down ]; then
         sed -i -e '/^supervisord /d' -e '/^program /d' "$pending/reloads"
         echo 'supervisord start' >>"$pending/reloads"

@@ -44,7 +44,7 @@ run_standby() {
     shift
     rm -f "$state_dir/standby.keeper" # an earlier one may still be reading it
     printf '%s' "$STANDBY_KEEPER" >"$state_dir/standby.keeper"
-    (with_products setsid sh "$state_dir/standby.keeper" "$state_dir" "$((2 * BEGIN_LIMIT + mercy))" "$mercy" \
+    (with_products setsid sh "$state_dir/standby.keeper" "$state_dir" "$((2 * start + mercy))" "$mercy" \
         "$@" </dev/null >>"$log" 2>&1) 3>&- 4<&- 5>&- 9>&- &
     second=$!
 }

@@ -26,7 +26,7 @@ left_out_of() {
 
 # What the request says of the app is in the file $app, a line each: "listen ADDRESS", the "path" that is asked for, with
 # each "header NAME VALUE", and each "status" that is an answer (none: any under 500); "ini", uWSGI's own file;
-# "timeout", the seconds that a request may take; "log", the program's.
+# "timeout", the seconds that a request may take, "start" those that the app may take to start; "log", the program's.
 app_value() { sed -n "s/^$1 //p" "$app"; } # the value of $1, of which there is one
 
 number_in() { # the number that option $1 has in uWSGI's file $2
@@ -40,12 +40,10 @@ number_in() { # the number that option $1 has in uWSGI's file $2
 # Measured with other ways in docs/decisions/reload.md. Source: uWSGI's documentation, "Zerg mode" and "The Art of
 # Graceful Reloading".
 
-BEGIN_LIMIT=120 # seconds in which an app starts
-
 # Reload program $1, a uWSGI.
 reload_gracefully() {
     end_standbys 0 leave # of an earlier reload
-    ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log)
+    ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log) start=$(app_value start)
     if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then
         end_standbys "$RESTART_MERCY" kill
         ask_supervisord signal-HUP "$1" # which starts it, unless it was stopped on purpose
@@ -64,7 +62,7 @@ reload_gracefully() {
         return
     fi
     start_standby
-    rm -f "$state_dir/uwsgi.serving"
+    mark_serving
     ask_supervisord signal-HUP "$1"
     if ! await_serving "$1"; then
         end_standbys 5 leave
@@ -107,7 +105,7 @@ start_standby() { # fails where it does not answer
     run_standby "$mercy" uwsgi --ini "$state_dir/standby.ini" $handover --socket "$state_dir/standby.sock" --master \
         --threads "$((threads > 0 ? threads : 1))" --need-app --hook-master-start "unix_signal:15 gracefully_kill_them_all" \
         --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@"
-    if ask_app "$app" "$state_dir/standby.sock" "$BEGIN_LIMIT" "$second"; then return 0; fi
+    if ask_app "$app" "$state_dir/standby.sock" "$start" "$second"; then return 0; fi
     end_standbys 5 leave
     echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
     tail -n 20 "$log"
@@ -122,17 +120,28 @@ end_standbys_before_changes() { # where uWSGI's own program has other settings o
 
 number_of_sockets() { awk '$1 ~ /^(uwsgi-|http-)?socket$/ { n++ } END { print n + 0 }' "$1"; }
 
+# uWSGI writes a file, uwsgi.serving, once it takes requests. A full disk takes no word more, but the time of a file that is
+# there changes all the same, so it is there before and its time is what counts.
+mark_serving() {
+    [ -e "$state_dir/uwsgi.serving" ] || : >"$state_dir/uwsgi.serving"
+    serving_since=$(stat -c %z "$state_dir/uwsgi.serving")
+}
+
 await_serving() { # program $1 has a worker that takes requests, within the time of a request and of a start
     waited=0
-    until [ -e "$state_dir/uwsgi.serving" ]; do
+    while [ "$(stat -c %z "$state_dir/uwsgi.serving" 2>/dev/null)" = "$serving_since" ]; do
         if [ "$waited" -eq 75 ]; then
             say "note $1: its old workers still have requests to answer, or the app is slow to import; a second uWSGI serves"
         fi
-        if [ "$waited" -gt $((5 * (mercy + BEGIN_LIMIT))) ] || { [ -n "${listener:-}" ] && unwanted; }; then
+        if [ "$waited" -gt $((5 * (mercy + start))) ] || { [ -n "${listener:-}" ] && unwanted; } || has_fallen "$1"; then
             echo "$1 does not serve again"
             return 1
         fi
         sleep 0.2
         waited=$((waited + 1))
     done
+}
+
+has_fallen() { # program $1 runs no more, so there is nothing to wait for; looked at every 5 seconds
+    [ $((waited % 25)) -eq 24 ] && ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"
 }

@@ -12,7 +12,7 @@ from ops.scripts import FOLDER
 from tests.scripts.remote import SHELLS
 
 PARTS = ("common.sh", "python.sh", "standby.sh", "standby_run.sh")
-COUNTING = "standby_requests() { echo 7; }\nBEGIN_LIMIT=1 log=/dev/null\n"
+COUNTING = "standby_requests() { echo 7; }\nstart=1 log=/dev/null\n"
 Shell = Callable[[str], list[str]]
 
 
