@@ -24,7 +24,7 @@ while IFS= read -r line; do
 done <<END
 $(export -p)
 END
-PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 SHLVL=2 # a bash that takes itself for the first of an SSH login reads .bashrc, greeting and all
 export PATH LC_ALL SHLVL

@@ -1,0 +1,152 @@
+"""Nothing waits for ever and nothing is left: an app that hangs, tasks at the same time, a full disk, a boot in the middle."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.faults import Bench
+from tests.lab.site import Site, until
+
+HOST = "pomsgpvm01"
+APP = "/home/poms/poms/poms_app.py"
+STATE = "/home/poms/private/poms-ops"
+SOCKET = "unix:///home/poms/supervisor.sock"
+THREADS = ("threads = 10", "threads = 12")
+START = ("[defaults.uwsgi]\n", "[defaults.app]\nstart_seconds = 4\n\n[defaults.uwsgi]\n")
+
+
+def ours(site: Site) -> list[str]:
+    """Processes of the account that are neither supervisord's nor supervisord."""
+    daemon = site.read("/home/poms/supervisord.pid").strip()
+    lines = site.root("ps -u poms -o pid=,sid=,stat=,args=").splitlines()
+    return [line for line in lines if line.split()[1] != daemon and line.split()[2][0] != "Z"]
+
+
+def lock_is_free(site: Site) -> bool:
+    return site.root(f"flock -n {STATE}/lock echo free || echo held").strip() == "free"
+
+
+@pytest.fixture
+def hanging(deployed: Site) -> Iterator[Site]:
+    """An app whose next import waits for a database that does not answer, and heeds no signal while it does."""
+    deployed.root(
+        f"cp -p {APP} /root/app.py; (echo 'import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [15])';"
+        f" echo 'time.sleep(600)'; cat /root/app.py) >{APP}"
+    )
+    try:
+        yield deployed
+    finally:
+        deployed.root(f"cp -p /root/app.py {APP}")
+
+
+def test_an_app_that_hangs_in_its_import_is_ended_and_holds_nothing(hanging: Site, tmp_path: Path) -> None:
+    master = hanging.workers()["pid"]
+    said = hanging.fab("deploy", "--yes", inventory=hanging.changed(tmp_path, THREADS, START))
+    assert said.code == 1, said.all
+    assert "nothing had been changed" in said.err
+    assert lock_is_free(hanging)
+    until(lambda: not ours(hanging), 10, "no process is left")
+    assert hanging.workers()["pid"] == master
+
+
+def test_ctrl_c_ends_the_trial_of_such_an_app_at_once(hanging: Site, tmp_path: Path) -> None:
+    running = hanging.start("deploy", "--yes", inventory=hanging.changed(tmp_path, THREADS))
+    until(lambda: any("trial.ini" in line for line in ours(hanging)), 30, "the trial has begun")
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)  # the app may take 120 seconds
+    assert running.returncode != 0, out + err
+    until(lambda: lock_is_free(hanging), 20, "the lock is free")
+    until(lambda: not ours(hanging), 20, "no process is left")
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["restart-programs", "stop-programs", "start-programs", "reload-programs", "reload-uwsgi", "reload-apache"],
+)
+def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str) -> None:
+    before, apache = deployed.program_states(), deployed.apache()
+    deployed.root(f"echo 'jane, deploy r0 since today' >{STATE}/lock")
+    deployed.root(f"setsid runuser -u poms -- flock {STATE}/lock sleep 60 >/dev/null 2>&1 &")
+    until(lambda: not lock_is_free(deployed), 10, "somebody holds the lock")
+    try:
+        said = deployed.fab(task)
+        assert (said.code, "jane, deploy r0" in said.err) == (4, True), said.all
+        assert (deployed.program_states(), deployed.apache()) == (before, apache)
+    finally:
+        deployed.root("pkill -u poms -x sleep")
+    assert deployed.fab(task).code == 0
+    deployed.fab("start-programs", check=True)
+
+
+def test_an_activate_that_hangs_is_ended(deployed: Site, tmp_path: Path) -> None:
+    hangs = ("[defaults.ssh]\n", "[defaults]\nactivate = 'sleep 1000'\n\n[defaults.ssh]\n")
+    begun = time.monotonic()
+    said = deployed.fab("restart-programs", inventory=deployed.changed(tmp_path, hangs))
+    assert said.code == 1, said.all
+    assert time.monotonic() - begun < 180
+    assert lock_is_free(deployed)
+    until(lambda: not any("sleep 1000" in line for line in ours(deployed)), 20, "nothing is left")
+
+
+@pytest.fixture(scope="module")
+def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
+    made = Bench.made(site, tmp_path_factory.mktemp("limits"))
+    yield made
+    made.end()
+
+
+def test_a_supervisord_that_was_started_at_the_boot_goes_on_at_the_recovery(bench: Bench) -> None:
+    """The deploy was to start it, and died with the host; cron was quicker than the recovery."""
+    site, before = bench.site, bench.settled()
+    site.poms(f"supervisorctl -s {SOCKET} shutdown")
+    until(lambda: not site.processes("supervisord"), 60, "supervisord has ended")
+    other = "new" if before == "old" else "old"
+    with bench.held("check", other) as running:
+        bench.power_cut(running)  # and what the account's crontab starts then
+    until(lambda: site.ask("https://HOST:8443/poms", *site.certificate("jdoe"))[0] == 200, 60, "it serves")
+    pid = site.read("/home/poms/supervisord.pid")
+    assert site.fab("recover", inventory=bench.inventories[before]).code == 0
+    assert site.read("/home/poms/supervisord.pid") == pid
+    assert site.ask("https://HOST:8443/poms", *site.certificate("jdoe"))[0] == 200
+    bench.assert_well(before)
+
+
+def test_a_supervisord_that_a_rolled_back_deploy_has_started_has_ended_when_the_deploy_has(bench: Bench) -> None:
+    site, before = bench.site, bench.settled()
+    site.poms(f"supervisorctl -s {SOCKET} shutdown")
+    until(lambda: not site.processes("supervisord"), 60, "supervisord has ended")
+    other = "new" if before == "old" else "old"
+    with bench.held("check", other) as running:
+        bench.ctrl_c(running)
+        bench.let_go()
+        running.communicate(timeout=120)
+    assert running.returncode != 0
+    assert not site.processes("supervisord")
+    assert site.fab("deploy", "--yes", inventory=bench.inventories[other]).code == 0
+    bench.assert_well(other)
+
+
+def test_a_disk_that_fills_while_uwsgi_reloads_holds_nobody_up_once_it_is_freed(bench: Bench) -> None:
+    site, before = bench.site, bench.settled()
+    other = "new" if before == "old" else "old"
+    site.root(
+        "mkdir -p /root/state && cp -a /home/poms/private/poms-ops/. /root/state/; "
+        f"mount -t tmpfs -o size=4m,mode=700,uid=1000,gid=1000 tmpfs {STATE}; cp -a /root/state/. {STATE}/"
+    )
+    try:
+        with bench.held("reload-poms_webservice", other) as running:
+            site.root(f"head -c 8m /dev/zero >{STATE}/filler 2>/dev/null || :")
+        out, err = running.communicate(timeout=90)  # 736 s before
+        site.root(f"rm -f {STATE}/filler")
+        assert "Traceback" not in out + err
+        assert site.fab("deploy", "--yes", inventory=bench.inventories[other]).code == 0
+        bench.assert_well(other)
+    finally:
+        site.root(
+            f"rm -f {STATE}/filler; rm -rf /root/state; mkdir /root/state; cp -a {STATE}/. /root/state/; "
+            f"umount {STATE}; rm -rf {STATE}/*; cp -a /root/state/. {STATE}/; rm -rf /root/state"
+        )
