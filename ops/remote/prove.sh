@@ -361,7 +361,7 @@ end_trial() { # an app that hangs in its import obeys no other signal than the l
         sleep 0.1
         tries=$((tries + 1))
     done
-    if [ -s "$pending/trial.group" ]; then kill -KILL -- "-$(cat "$pending/trial.group")" 2>/dev/null || :; fi
+    if [ -s "$pending/trial.group" ]; then kill -s KILL -- "-$(cat "$pending/trial.group")" 2>/dev/null || :; fi
     kill -KILL "$trial" 2>/dev/null || :
     wait "$trial" || :
     rm -f "$pending"/trial.*

@@ -1,4 +1,4 @@
-"""Nothing waits for ever and nothing is left: an app that hangs, tasks at the same time, a full disk, a boot in the middle."""
+"""Nothing waits for ever, and nothing is left: an app that hangs, two tasks, a full disk, a boot in the middle."""
 
 import signal
 import time
