@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.faults import Bench
+from tests.lab.faults import Bench, ended
 from tests.lab.site import Site, until
 
 HOST = "pomsgpvm01"
@@ -107,6 +107,7 @@ def test_a_supervisord_that_was_started_at_the_boot_goes_on_at_the_recovery(benc
     other = "new" if before == "old" else "old"
     with bench.held("check", other) as running:
         bench.power_cut(running)  # and what the account's crontab starts then
+    ended(running)
     until(lambda: site.ask("https://HOST:8443/poms", *site.certificate("jdoe"))[0] == 200, 60, "it serves")
     pid = site.read("/home/poms/supervisord.pid")
     assert site.fab("recover", inventory=bench.inventories[before]).code == 0
