@@ -95,7 +95,8 @@ probe_identity() { # fails where the new files are at fault; else it sets $reach
         reached=identity-probe
         say "probed $(cat "$pending/door.asked")"
         while IFS= read -r question; do
-            unvalidated "identity: not asked: $question. This host trusts no other CA; with one more, it would let in as anybody"
+            unvalidated "left out of the identity probe: $question. This host trusts no other CA; with one more, it" \
+                "would let in as anybody"
         done <"$pending/door.left_out"
         ;;
     3)

@@ -244,13 +244,13 @@ def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
     )
     bench.site.root("chmod 700 /usr/bin/unshare")
     try:
-        said = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=inventory)
+        said = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--unvalidated", inventory=inventory)
     finally:
         bench.site.root("chmod 755 /usr/bin/unshare; rm /etc/grid-security/garbage.pem")
-    assert (said.code, "nothing accepts connections on port" in said.err) == (1, True), said.all
+    assert (said.code, "Apache has ended" in said.err) == (1, True), said.all
     assert "left as it was: everything" in said.err
     bench.assert_well(before)
-    row("a key that is none, Apache dies", "check", kind, "yes", "", True)
+    row("a key that is none, Apache dies", "reload-apache", kind, "yes", "", True)
 
 
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])

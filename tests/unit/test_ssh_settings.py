@@ -279,3 +279,12 @@ def test_what_paramikos_reader_cannot_read_is_told_with_file_and_line(tmp_path: 
 def test_values_that_cannot_be_read_are_told(ask: Ask, text: str) -> None:
     with pytest.raises(BadInput):
         ask(text)
+
+
+def test_a_connection_leaves_the_config_alone_that_threads_share(tmp_path: Path) -> None:
+    """Fabric would write into it, and it is empty for a moment then: another thread's login ended in a traceback."""
+    shared = config(tmp_path, "")
+    merged: list[bool] = []
+    shared._set(merge=lambda: merged.append(True))
+    way_to(host(), shared)
+    assert not merged
