@@ -63,8 +63,8 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric is untyped
     """Fabric's connection with the settings that ssh would use, and none that Fabric read from ssh_config."""
 
     settings = Settings("", "", "")
-    # A real attribute: else Fabric's __init__ writes it into the config, which all threads share, and which is empty for
-    # a moment then.
+    # A real attribute: else Fabric's __init__ writes it into the config, which all threads share, and which is empty
+    # for a moment then.
     inline_ssh_env: bool | None = None
 
     def __init__(self, settings: Settings, config: fabric.Config) -> None:
