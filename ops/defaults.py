@@ -4,10 +4,32 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ops.complaints import has
 from ops.schema import AbsolutePath, Account, Address, Apache, Count, Host, Name, PositiveCount
 
 Kind = TypeVar("Kind")
 Data = dict[str, Any]
+Location = tuple[str, ...]
+
+# What each value follows from where nobody wrote it; a program's logs follow from its name.
+FOLLOWS_FROM: dict[Location, Location] = {
+    ("home",): ("account",),
+    ("config_dir",): ("home",),
+    ("log_dir",): ("home",),
+    ("state_dir",): ("home",),
+    ("supervisor", "socket"): ("home",),
+    ("supervisor", "pidfile"): ("home",),
+    ("supervisor", "logfile"): ("log_dir",),
+    ("apache", "revocation_dir"): ("apache", "ca_dir"),
+}
+
+
+def follows_from(loc: Location, data: Data) -> Location:
+    """The key of `data` that the value at `loc` follows from: `loc` itself where it stands there, or from none."""
+    source: Location | None = loc
+    while source and not has(data, source):
+        source = source[:2] if source[0] == "programs" and len(source) > 2 else FOLLOWS_FROM.get(source)
+    return source or loc
 
 
 def host_from(data: Data) -> Host:

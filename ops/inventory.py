@@ -152,7 +152,7 @@ def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[Complaint]]:
         except msgspec.ValidationError:
             return None, errors
     wrong = [loc for loc, _ in errors]
-    errors += [(loc, rule) for loc, rule in contradictions(host) if loc not in wrong]
+    errors += [(loc, rule) for loc, rule in contradictions(host, merged) if loc not in wrong]
     return host, errors
 
 

@@ -3,16 +3,20 @@
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from ops import apache, supervisor, uwsgi, uwsgi_options
+from ops.complaints import has
+from ops.defaults import follows_from
 from ops.errors import Problem
 from ops.schema import Host
 from ops.validation import LEVELS
 
 Location = tuple[str, ...]
+Rule = tuple[Location, str]
+Written = Callable[[Location], bool]  # whether somebody has written a value there
 SSH_PORT = 22
 SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run")  # noqa: S108 - named to be refused
 
@@ -36,13 +40,30 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
         yield Problem(file, key, None, "must have at most 18 digits")
 
 
-def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
-    """Values that are each well-formed and cannot hold together: (path of keys, rule)."""
+def contradictions(host: Host, data: Any = None) -> Iterator[Rule]:
+    """Values that are each well-formed and cannot hold together: (path of keys, rule).
+
+    `data` is the host's table as it was written. Where it is given, each rule is told of a key that stands in it: of
+    two that clash, of the one that was written; of a value that follows from another, of that one.
+    """
+    if data is None:
+        yield from _contradictions(host, lambda _: True)
+        return
+    found = list(_contradictions(host, lambda loc: has(data, loc)))
+    for loc, rule in found:
+        source = follows_from(loc, data)
+        if source == loc:
+            yield loc, rule
+        elif (source, rule) not in found:
+            yield source, f"{'.'.join(loc)}, which follows from it, {rule}"
+
+
+def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _validation(host)
-    yield from _uwsgi_numbers(host)
-    yield from _ports(host)
-    yield from _files(host)
-    yield from _places(host)
+    yield from _uwsgi_numbers(host, written)
+    yield from _ports(host, written)
+    yield from _files(host, written)
+    yield from _places(host, written)
     yield from _socket_folder(host)
     yield from _names(host)
     if "all" in host.programs:
@@ -64,7 +85,7 @@ def contradictions(host: Host) -> Iterator[tuple[Location, str]]:
             yield ("programs", name, *key.split(".", 1)), rule
 
 
-def _names(host: Host) -> Iterator[tuple[Location, str]]:
+def _names(host: Host) -> Iterator[Rule]:
     if ":" in host.address:
         try:
             ipaddress.IPv6Address(host.address)
@@ -75,7 +96,7 @@ def _names(host: Host) -> Iterator[tuple[Location, str]]:
         yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
 
 
-def _validation(host: Host) -> Iterator[tuple[Location, str]]:
+def _validation(host: Host) -> Iterator[Rule]:
     lower = host.deploy.validation != LEVELS[-1]
     if lower and not host.deploy.validation_reason:
         rule = "must have deploy.validation_reason beside it: why this host cannot be validated further"
@@ -84,21 +105,28 @@ def _validation(host: Host) -> Iterator[tuple[Location, str]]:
         yield ("deploy", "validation_reason"), f"must only be given where deploy.validation is below {LEVELS[-1]}"
 
 
-def _uwsgi_numbers(host: Host) -> Iterator[tuple[Location, str]]:
+def _either(written: Written, one: Rule, other: Rule) -> Rule:
+    """Of two keys that clash, what to say of the first one that somebody wrote."""
+    return other if written(other[0]) and not written(one[0]) else one
+
+
+def _uwsgi_numbers(host: Host, written: Written) -> Iterator[Rule]:
     numbers = host.uwsgi
     if numbers.cheaper >= numbers.workers:
         yield ("uwsgi", "cheaper"), f"must be under workers ({numbers.workers})"
-    if numbers.cheaper and numbers.cheaper_initial > numbers.workers:
-        yield ("uwsgi", "cheaper-initial"), f"must not be over workers ({numbers.workers})"
-    if numbers.cheaper_initial < numbers.cheaper:
-        yield ("uwsgi", "cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
+    if written(("uwsgi", "cheaper-initial")):  # else it follows from the two
+        if numbers.cheaper and numbers.cheaper_initial > numbers.workers:
+            yield ("uwsgi", "cheaper-initial"), f"must not be over workers ({numbers.workers})"
+        if numbers.cheaper_initial < numbers.cheaper:
+            yield ("uwsgi", "cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
     if numbers.reload_on_as >= numbers.evil_reload_on_as:
-        rule = f"must be under evil-reload-on-as ({numbers.evil_reload_on_as}), the hard limit"
-        yield ("uwsgi", "reload-on-as"), rule
+        soft = f"must be under evil-reload-on-as ({numbers.evil_reload_on_as}), the hard limit"
+        hard = f"must be over reload-on-as ({numbers.reload_on_as}), the soft limit"
+        yield _either(written, (("uwsgi", "reload-on-as"), soft), (("uwsgi", "evil-reload-on-as"), hard))
 
 
-def _ports(host: Host) -> Iterator[tuple[Location, str]]:
-    used: dict[int, str] = {}
+def _ports(host: Host, written: Written) -> Iterator[Rule]:
+    used: dict[int, Location] = {}
     ports: list[tuple[Location, int]] = [
         (("port",), host.port or SSH_PORT),
         (("apache", "port"), host.apache.port),
@@ -113,8 +141,10 @@ def _ports(host: Host) -> Iterator[tuple[Location, str]]:
     ports += _uwsgi_ports(host)
     for loc, port in ports:
         if port in used:
-            yield loc, f"port {port} is used by {used[port]} as well"
-        used.setdefault(port, ".".join(loc))
+            first = used[port]
+            one, other = (f"port {port} is used by {'.'.join(by)} as well" for by in (first, loc))
+            yield _either(written, (loc, one), (first, other))
+        used.setdefault(port, loc)
 
 
 def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
@@ -126,12 +156,13 @@ def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
                 yield ("uwsgi", "options", name), int(port[1])
 
 
-def _files(host: Host) -> Iterator[tuple[Location, str]]:
+def _files(host: Host, written: Written) -> Iterator[Rule]:
     """No two of what lies on the host may have one path."""
-    used = {
+    ours = {
         f"{host.home}/supervisord.conf": "supervisord's configuration",
         f"{host.config_dir}/uwsgi-service.ini": "uWSGI's configuration",
     }
+    used: dict[str, Location] = {}
     files: list[tuple[Location, str]] = [
         (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
     ]
@@ -140,28 +171,37 @@ def _files(host: Host) -> Iterator[tuple[Location, str]]:
         logs = supervisor.log_files(name, program, host.log_dir)
         files += [(("programs", name, key), path) for key, path in logs.items()]
     for loc, path in files:
-        if path in used:
-            yield loc, f"{path} is {used[path]} as well"
-        used.setdefault(path, ".".join(loc))
+        if path in ours:
+            yield loc, f"{path} is {ours[path]} as well"
+        elif path in used:
+            first = used[path]
+            one, other = (f"{path} is {'.'.join(by)} as well" for by in (first, loc))
+            yield _either(written, (loc, one), (first, other))
+        used.setdefault(path, loc)
 
 
-def _places(host: Host) -> Iterator[tuple[Location, str]]:
+def _places(host: Host, written: Written) -> Iterator[Rule]:
     """What a file belongs to follows from where it lies, so the places of Apache and of the account must be apart."""
-    roots = (host.apache.server_root, host.apache.conf_d)
-    apache_has = f"must not be in a folder of Apache ({' or '.join(roots)})"
+    server_root, conf_d = ("apache", "server_root"), ("apache", "conf_d")
+    roots: dict[Location, str] = {server_root: host.apache.server_root, conf_d: host.apache.conf_d}
+    apache_has = f"must not be in a folder of Apache ({' or '.join(roots.values())})"
+    home_in = f"must not hold the account's home ({host.home})"
     colon = "must not hold a colon: uWSGI takes what follows it for a section of its file"
     if ":" in host.home:
         yield ("home",), colon
-    elif _within(host.home, roots[0]):
-        yield ("home",), apache_has
+    elif _within(host.home, host.apache.server_root):
+        yield _either(written, (("home",), apache_has), (server_root, home_in))
     elif _within(host.apache.conf_d, host.home):
-        yield ("apache", "conf_d"), f"must not be the account's home ({host.home}) or in it"
-    elif _within(host.home, roots[1]):
-        yield ("home",), apache_has
+        rule = f"must not be the account's home ({host.home}) or in it"
+        around = f"must not hold apache.conf_d ({host.apache.conf_d})"
+        yield _either(written, (conf_d, rule), (("home",), around))
+    elif _within(host.home, host.apache.conf_d):
+        yield _either(written, (("home",), apache_has), (conf_d, home_in))
     elif ":" in host.config_dir:
         yield ("config_dir",), colon
-    elif any(_within(host.config_dir, root) for root in roots):
-        yield ("config_dir",), apache_has
+    elif inside := [loc for loc, root in roots.items() if _within(host.config_dir, root)]:
+        rule = f"must not hold config_dir ({host.config_dir})"
+        yield _either(written, (("config_dir",), apache_has), (inside[0], rule))
 
 
 def _app_sockets(host: Host) -> dict[str, str]:
@@ -170,7 +210,7 @@ def _app_sockets(host: Host) -> dict[str, str]:
     return {key: path for key, path in found.items() if path.startswith("/")}
 
 
-def _socket_folder(host: Host) -> Iterator[tuple[Location, str]]:
+def _socket_folder(host: Host) -> Iterator[Rule]:
     """What is made in the folder of Apache's socket, Apache may read and write."""
     socket = PurePosixPath(host.app.listen)
     kept = [

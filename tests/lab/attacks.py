@@ -203,7 +203,9 @@ def hop_by_hop() -> Iterator[Attack]:
 # ---- where to --------------------------------------------------------------------------------------------------
 
 _SSO = Outcome(403, 200, session=200)  # mod_shib's own pages, on 443 only
-_SSO_ASTRAY = Outcome(200, 500, app=True, session=500)  # mod_shib takes it by its beginning, and knows no such page
+_SSO_ASTRAY = Outcome(200, 403, app=True, session=403)  # mod_shib would take it for a page of its own
+_NO_PAGE_ASTRAY = Outcome(404, 403, app=True, session=403)
+_SSO_UNKNOWN = Outcome(403, 500, session=500)  # mod_shib's own answer
 PATHS: Sequence[tuple[Outcome, bytes]] = (
     (
         ONESELF,
@@ -227,9 +229,19 @@ PATHS: Sequence[tuple[Outcome, bytes]] = (
     (_SSO, b"/Shibboleth.sso/Session /Shibboleth.sso/Metadata"),
     (Outcome(403, 404, session=404), b"//Shibboleth.sso/Session"),
     (_SSO_ASTRAY, b"/Shibboleth.sso/../poms /Shibboleth.sso/%2e%2e/poms /Shibboleth.sso/x/../../poms"),
+    (_SSO_ASTRAY, b"/Shibboleth.sso/Session/../../poms /Shibboleth.sso/.%2E//poms /Shibboleth.sso/../poms?x"),
+    (_SSO_ASTRAY, b"/Shibboleth.ssox/../poms /Shibboleth.sso/./../poms /Shibboleth.sso/;/../../poms"),
+    (ONESELF, b"//Shibboleth.sso/../poms /%53hibboleth.sso/../poms /poms?/Shibboleth.sso/../x"),
+    (ONESELF, b"/Shibboleth%2esso/../poms /x/../Shibboleth.sso/../poms"),
+    (DENIED, b"/Shibboleth.sso /Shibboleth.sso/ /Shibboleth.sso?/../poms /Shibboleth.sso/../Shibboleth.sso/Session"),
+    (DENIED, b"/Shibboleth.sso/.. /Shibboleth.sso/../server-status"),
+    (DENIED, b"/Shibboleth.sso/Session/. /Shibboleth.sso/Session/.."),
+    (_NO_PAGE_ASTRAY, b"/Shibboleth.sso/../poms/x"),
+    (_SSO_UNKNOWN, b"/Shibboleth.sso/Nothing /Shibboleth.sso/Session/x /Shibboleth.sso/.../poms"),
 )
 URIS: Sequence[tuple[Outcome, bytes]] = (
     (ONESELF, b"https://HOST/poms http://HOST/poms HTTPS://HOST/poms https://other.example/poms https:///poms"),
+    (ONESELF, b"https://HOST/Shibboleth.sso/../poms https:///Shibboleth.sso/Session/../../poms"),
     (ONESELF, b"http://127.0.0.1:8888/poms https://HOST:8443/poms https://HOST:443/poms http://[::1]/poms"),
     (BAD, b"uwsgi://127.0.0.1:8888/poms unix:/poms https://root@HOST/poms https://HOST\\@x/poms ftp://HOST/poms"),
 )

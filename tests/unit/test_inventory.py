@@ -313,6 +313,33 @@ def test_numbers_that_nobody_wrote_give_way(tmp_path: Path, written: str, cheape
     assert (numbers.cheaper, numbers.cheaper_initial) == (cheaper, initial)
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("uwsgi = { cheaper = 9 }", "uwsgi.cheaper = 9", "workers (6)"),
+        ("uwsgi = { evil-reload-on-as = 1000 }", "uwsgi.evil-reload-on-as = 1000", "over reload-on-as (1400)"),
+        ("apache = { port = 8443 }", "apache.port = 8443", "apache.cert_port"),
+        ("apache = { port = 8888 }", "apache.port = 8888", "app.listen"),
+        ("port = 443", "port = 443", "apache.port"),
+        ("uwsgi = { options = { http = '127.0.0.1:8888' } }", "uwsgi.options.http", "app.listen"),
+        ("supervisor = { socket = '/home/poms/supervisord.pid' }", "supervisor.socket", "supervisor.pidfile"),
+        ("programs = { supervisord = { command = 'x' } }", "programs.supervisord: ", "supervisor.logfile"),
+        ("home = '/etc'", "home = '/etc'", "/etc/httpd/conf.d"),
+        ("apache = { server_root = '/home' }", "apache.server_root = '/home'", "/home/poms"),
+        ("apache = { server_root = '/home/poms/private/config' }", "apache.server_root", "/home/poms/private/config"),
+        ("apache = { conf_d = '/home' }", "apache.conf_d = '/home'", "/home/poms"),
+        ("apache = { ca_dir = '/etc/${x}' }", "apache.ca_dir = '/etc/${x}'", ""),
+        ("home = '/home/a b'", "home = '/home/a b'", "state_dir"),
+        ("home = '/h ;'", "home = '/h ;'", "supervisor.socket"),
+        (f"home = '/{'h' * 100}'", "home = ", "supervisor.socket"),
+    ],
+)
+def test_a_problem_is_told_of_a_key_that_somebody_wrote(tmp_path: Path, text: str, key: str, said: str) -> None:
+    lines = problems(tmp_path, SMALL.replace("[hosts.web1]\n", f"[hosts.web1]\n{text}\n"))
+    assert all(line.startswith(f"hosts.toml: hosts.web1.{key}") for line in lines), lines
+    assert sum(said in line for line in lines) == 1, lines
+
+
 def test_killasgroup_follows_stopasgroup(tmp_path: Path) -> None:
     text = f"{SMALL}[hosts.web2.programs]\na = {{command = 'x', stopasgroup = true}}\nb = {{command = 'x'}}\n"
     programs = read(tmp_path, text).hosts["web2"].programs

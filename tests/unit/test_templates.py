@@ -67,7 +67,8 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
     allowed = r"Listen|<VirtualHost|ServerName|ErrorLog|TransferLog|CustomLog|RequestHeader set|Require |"
     whole_server = r"SSLSessionCache|ServerTokens|ServerSignature|TraceEnable|"
     for line in only_ssl:
-        assert re.match(allowed + whole_server + r"AuthType|ShibRequestSetting|SetHandler|<Location", line), line
+        shibboleth = r"AuthType|ShibRequestSetting|SetHandler|</?LocationMatch|</?If"
+        assert re.match(allowed + whole_server + shibboleth, line), line
     for line in only_cert:
         assert re.match(
             allowed + r"SSLVerify|SSLCA|SSLOpenSSLConfCmd NumTickets|SSLSessionCacheTimeout|SetEnvIfExpr|id_user=",
