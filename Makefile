@@ -1,6 +1,6 @@
 # make demo   the main job on a lab of real hosts: sets up what is missing, deploys, shows status and logs
 # make test   every test but the exhaustive ones, the lab included; what CI runs
-# make soak   random operations on a lab host, disturbed; OPERATIONS=300, SEED=1, HOSTS=1 (docs/soak.md)
+# make soak   random operations on a lab host, disturbed; OPERATIONS=300, SEED=1, HOSTS=2 (docs/soak.md)
 # make bench  how long it takes beside its peers; what it can be told is in docs/benchmarks.md
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,7 +20,7 @@ test-all: setup packages
 
 OPERATIONS ?= 300
 SEED ?= 1
-HOSTS ?= 1
+HOSTS ?= 2
 
 soak: setup
 	python -m tests.soak --seed $(SEED) --operations $(OPERATIONS) --hosts $(HOSTS)

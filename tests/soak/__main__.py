@@ -18,9 +18,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which operations (1)")
     parser.add_argument("--operations", type=int, default=300, help="how many (300)")
     parser.add_argument("--first", type=int, default=1, help="the number of the first (1)")
-    parser.add_argument(
-        "--hosts", type=int, default=1, help="lab hosts, each of a lab of its own, that share them (1)"
-    )
+    parser.add_argument("--hosts", type=int, default=2, help="lab hosts, each in a lab of its own (2)")
     parser.add_argument("--log", type=Path, help="where every trace goes (a file in the system's temporary folder)")
     parser.add_argument("--stop", action="store_true", help="end at the first violation and leave the labs up")
     options = parser.parse_args()

@@ -20,7 +20,7 @@ class Command:
 
     def __init__(self, site: Site, task: Task, inventory: Path, note: Note) -> None:
         self.task = task
-        self.killed = False
+        self.killed = self._noted = False
         self.lines: list[str] = []
         self._note = note
         note(f"$ fab {' '.join(task.words)}   # inventory {task.inventory}")
@@ -63,5 +63,7 @@ class Command:
             return False
         for reader in self._readers:
             reader.join(timeout=5)
-        self._note(f"    {self.task.name}| exit code {self.code}")
+        if not self._noted:
+            self._note(f"    {self.task.name}| exit code {self.code}")
+        self._noted = True
         return True

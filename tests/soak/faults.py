@@ -10,6 +10,7 @@ from tests.soak import disks
 from tests.soak.command import Command
 from tests.soak.edits import Edit, line_for, make_edit
 from tests.soak.host import CONF_D, CONFIG, HOME, STATE, SoakHost
+from tests.soak.invariants import task_processes
 from tests.soak.plan import FROM_THE_BEGIN, Fault, Operation
 from tests.soak.versions import IMPORT_SECONDS
 
@@ -58,7 +59,7 @@ class Faults:
     def __init__(self, host: SoakHost, operation: Operation, scale: float, note: Callable[[str], None]) -> None:
         self.happened = Happened()
         self._host, self._operation, self._note = host, operation, note
-        self._scale = scale
+        self.scale = scale
         self._threads: list[Thread] = []
         self._failed: list[BaseException] = []
 
@@ -91,26 +92,38 @@ class Faults:
         self._host.run(f"echo 0 >{IMPORT_SECONDS}")
 
     def _run(self, fault: Fault, place: int, begun: float, commands: Callable[[], list[Command]]) -> None:
+        task = commands()[0]
+        while task.code is None and not self._is_due(fault, task, begun):
+            time.sleep(0.02)
         if fault.step:
-            task = commands()[0]
-            while task.code is None and STEPS[fault.step] not in task.text:
-                time.sleep(0.02)
             time.sleep(fault.at)
-        else:
-            time.sleep(max(0.0, begun + fault.at * self._scale - time.monotonic()))
         try:
-            self._happen(fault, place, commands())
+            self._happen(fault, place, commands)
         except BaseException as error:  # noqa: BLE001 - for the thread that waits
             self._failed.append(error)
+
+    def _is_due(self, fault: Fault, task: Command, begun: float) -> bool:
+        """Whether its moment has come, while the task runs; else it comes with the task's end."""
+        if fault.step:
+            return STEPS[fault.step] in task.text
+        return time.monotonic() >= begun + fault.at * self.scale
+
+    def _last(self, seconds: float, commands: Callable[[], list[Command]]) -> None:
+        """Wait so long, or until nothing is left that the fault could disturb."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            if all(command.code is not None for command in commands()) and not task_processes(self._host):
+                return
 
     def _strike(self, fault: Fault) -> None:
         self._note(f"! {fault}")
         self.happened.struck += [fault.kind, fault.how]
 
-    def _happen(self, fault: Fault, place: int, commands: list[Command]) -> None:
+    def _happen(self, fault: Fault, place: int, commands: Callable[[], list[Command]]) -> None:
         host = self._host
         if fault.kind == "kill-fab":
-            for command in [command for command in commands if command.code is None][-1:]:
+            for command in [command for command in commands() if command.code is None][-1:]:
                 self._strike(fault)
                 command.kill()
         elif fault.kind == "edit":
@@ -125,7 +138,7 @@ class Faults:
         elif fault.kind == "cut-line":
             self._strike(fault)
             with host.line_down():
-                time.sleep(fault.lasts)
+                self._last(fault.lasts, commands)
             self._note("  the line is mended")
         elif fault.kind == "kill-script":
             self._strike(fault)
@@ -135,12 +148,12 @@ class Faults:
             host.run("service httpd restart || :")
         elif fault.kind == "fill-disk":
             self._strike(fault)
-            self._fill(fault)
+            self._fill(fault, commands)
         elif fault.kind == "permission":
             self._strike(fault)
             folder, flip, back = FLIPPED[fault.where]
             host.run(f"F={folder}; {flip}")
-            time.sleep(fault.lasts)
+            self._last(fault.lasts, commands)
             host.run(f"F={folder}; {back}")
             self._note("  the permission is as before")
 
@@ -151,11 +164,11 @@ class Faults:
             self._strike(fault)
             self.happened.edits.append(edit)
 
-    def _fill(self, fault: Fault) -> None:
+    def _fill(self, fault: Fault, commands: Callable[[], list[Command]]) -> None:
         folder = disks.FOLDERS[fault.where]
         with self._host.power:
             disks.fill(self._host.at(folder))
-        time.sleep(fault.lasts)
+        self._last(fault.lasts, commands)
         with self._host.power:
             disks.free(self._host.at(folder))
         self._note("  the disk has space again")

@@ -129,7 +129,7 @@ class Lane:
         self._commands = [self._start(operation.task, trace)]
         faults.start(lambda: self._commands)
         if operation.second:
-            time.sleep(max(0.0, begun + operation.second_at * self.deploy_seconds - time.monotonic()))
+            self._commands[0].wait(begun + operation.second_at * faults.scale - time.monotonic())
             self._commands.append(self._start(operation.second, trace))
         violations: list[Violation] = []
         for command in self._commands:
@@ -186,7 +186,7 @@ class Lane:
         return check_answers(self._burst(), allowed, "after the operation")
 
     def _burst(self) -> list[Answer]:
-        return Witness(self.host.site).burst(12)
+        return Witness(self.host.site).burst(8)
 
     def _edits_in_files(self) -> bool:
         return any(b"# soak-edit " in (self.host.content(path) or b"") for path in self.catalog.paths)

@@ -37,6 +37,7 @@ FROM_THE_BEGIN = ("slow-import", "hang-import")
 # The steps of a deploy at which something may go wrong, as ops/transaction.py names them.
 STEPS = ("stage", "keep", "prove", "look", "swap", "configtest", "reload-apache", "check", "verdict", "commit")
 AT_A_STEP = 0.5  # how often it happens at a step, and else at any moment
+SELDOM = 0.4  # of the one Apache value beside the other: changes of Apache take longest
 RECOVERS = 0.3  # how often somebody types recover before the next deploy
 ON_DISKS = ("fill-disk",)  # what needs a disk of the host's own
 HOW_MANY = {0: 3, 1: 12, 2: 5}
@@ -118,16 +119,20 @@ def draw(seed: int, number: int, *, disks: bool = True) -> Operation:
     faults = [_fault(random, _weighted(random, known)) for _ in range(_weighted(random, HOW_MANY))]
     if task.name in ("deploy", "rollback"):
         faults = [_at_a_step(random, fault) if random.random() < AT_A_STEP else fault for fault in faults]
-    then, recovers = random.choice(VERSIONS), random.random() < RECOVERS
+    then, recovers = _version(random), random.random() < RECOVERS
     return Operation(number, task, second, second_at, tuple(faults), then, recovers)
 
 
 def _task(random: Random, weights: Mapping[str, float]) -> Task:
     name = _weighted(random, weights)
-    inventory = str(random.choice(VERSIONS))
+    inventory = str(_version(random))
     if name == "deploy-broken":
         inventory = random.choice(sorted(BROKEN))
     return Task(name, inventory, name in ("deploy", "rollback") and random.random() < 0.4)
+
+
+def _version(random: Random) -> Version:
+    return random.choices(VERSIONS, [SELDOM if version.apache == 2 else 1 for version in VERSIONS])[0]
 
 
 def _fault(random: Random, kind: str) -> Fault:
