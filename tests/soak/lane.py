@@ -47,10 +47,6 @@ class Ran:
     unanswered: int
 
 
-class Unusable(Exception):
-    """The host cannot be brought back to a known state, not even by hand."""
-
-
 @dataclass
 class Lane:
     """A host and what is known of it: the version that it runs, and the edits that no release keeps yet."""
@@ -62,6 +58,7 @@ class Lane:
     deploy_seconds: float
     edits: Edits = field(default_factory=Edits)
     printed: str = ""
+    unusable: bool = False  # not even by hand it came back to a known state
 
     @classmethod
     def made(cls, folder: Path, log: Path) -> "Lane":
@@ -89,7 +86,7 @@ class Lane:
     # ---- one operation -------------------------------------------------------------------------------------------
 
     def run(self, operation: Operation) -> Ran:
-        """Carry the operation out, ask what must hold, deploy undisturbed, ask again. Raises Unusable."""
+        """Carry the operation out, ask what must hold, deploy undisturbed, ask again."""
         trace = Trace(self.log, f"{operation.number:4}")
         trace(f"operation {operation.number} on {self.now}: {operation}")
         watch = Watch(Witness(self.host.site), trace)
@@ -276,7 +273,7 @@ class Lane:
             trace(f"    pending/log: {line}")
 
     def _repair(self, version: Version, trace: Trace) -> None:
-        """Bring the host to a known state by hand, so that later operations say something. Raises Unusable."""
+        """Bring the host to a known state by hand, so that later operations say something."""
         trace("  repaired by hand")
         self.edits.open.clear()
         shells = r"pkill -9 -u poms -f 'eval .*head -c|standby|trial'"
@@ -291,7 +288,8 @@ class Lane:
                 self.now = version
                 return
             command.kill()
-        raise Unusable("the host cannot be repaired by hand")
+        trace("  which failed")
+        self.unusable = True
 
 
 def _within(seconds: float, holds: Callable[[], bool]) -> bool:
