@@ -28,9 +28,9 @@ FLIPPED = {
 }
 SCRIPTS = "-u poms -f 'eval .*head -c'"  # the shells of a task that runs on the host
 KILLED = {
-    "all": f"pkill -9 {SCRIPTS} || :",
-    "oldest": f"pkill -9 -o {SCRIPTS} || :",
-    "newest": f"pkill -9 -n {SCRIPTS} || :",
+    "all": f"pkill -e -9 {SCRIPTS} || :",
+    "oldest": f"pkill -e -9 -o {SCRIPTS} || :",
+    "newest": f"pkill -e -9 -n {SCRIPTS} || :",
 }
 
 
@@ -141,8 +141,9 @@ class Faults:
                 self._last(fault.lasts, commands)
             self._note("  the line is mended")
         elif fault.kind == "kill-script":
-            self._strike(fault)
-            host.run(KILLED[fault.how])
+            if killed := host.run(KILLED[fault.how]):
+                self._strike(fault)
+                self._note("  " + ", ".join(killed.splitlines()))
         elif fault.kind == "restart-apache":
             self._strike(fault)
             host.run("service httpd restart || :")

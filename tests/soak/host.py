@@ -141,10 +141,10 @@ class SoakHost:
 
     # ---- what happens to it --------------------------------------------------------------------------------------
 
-    def run(self, command: str) -> None:
-        """Run shell text as root on the host, once it is on."""
+    def run(self, command: str) -> str:
+        """Run shell text as root on the host, once it is on; what it printed."""
         with self.power:
-            self.site.root(command, HOST)
+            return self.site.root(command, HOST)
 
     def power_cut(self) -> bool:
         """End every process at once, and what was not synced with them; whether the disks lost anything.
