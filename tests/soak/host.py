@@ -24,10 +24,13 @@ OURS = ("/supervisord ", "uwsgi --ini /home/poms/private/config/poms/uwsgi-servi
 
 @dataclass(frozen=True)
 class Process:
-    """A process of the account: its number and its parent's on the host, its command line, its environment."""
+    """A process of the account: its number, its parent's and its session's on the host, its command line, its
+    environment.
+    """
 
     pid: int
     parent: int
+    session: int
     command: str
     environment: dict[str, str]
 
@@ -37,11 +40,6 @@ class Process:
         if "/standby." in self.command or "/trial." in self.command:
             return False
         return any(part in f"{self.command} " for part in OURS)
-
-    @property
-    def is_standby(self) -> bool:
-        """Whether it belongs to a reload's standby, which may outlive a killed task."""
-        return "/standby." in self.command or "standby.keeper" in self.command
 
 
 @dataclass
@@ -128,11 +126,11 @@ class SoakHost:
                 if folder.stat().st_uid != ACCOUNT:
                     continue
                 words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                parent = int((folder / "stat").read_text().rpartition(") ")[2].split()[1])
+                _, parent, _, session, *_ = (folder / "stat").read_text().rpartition(") ")[2].split()
                 pairs = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
                 environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
                 if words:  # else it is dead, and not waited for yet
-                    yield Process(int(folder.name), parent, words, environment)
+                    yield Process(int(folder.name), int(parent), int(session), words, environment)
 
     def files_below(self, folder: str) -> Iterator[Path]:
         """Every file below a folder; what goes away meanwhile is passed over."""

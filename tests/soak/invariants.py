@@ -94,12 +94,16 @@ def is_of(answer: Answer, allowed: set[Version]) -> bool:
 
 def task_processes(host: SoakHost) -> list[Process]:
     """Those that a task has started and that have to end with it; a standby is not among them."""
-    return [process for process in host.processes() if not process.is_service and not process.is_standby]
+    return _task_processes(host)[0]
 
 
-def standbys(host: SoakHost) -> list[Process]:
-    """Those of a standby."""
-    return [process for process in host.processes() if process.is_standby]
+def _task_processes(host: SoakHost) -> tuple[list[Process], list[Process]]:
+    """Those, and those of a standby: each is a session of its own."""
+    processes = host.processes()
+    sessions = {process.session for process in processes if "/standby." in process.command}
+    ours = [process for process in processes if not process.is_service]
+    standby = [process for process in ours if process.session in sessions]
+    return [process for process in ours if process not in standby], standby
 
 
 def check_services(host: SoakHost, version: Version) -> list[Violation]:
@@ -126,7 +130,7 @@ def check_left(host: SoakHost) -> list[Violation]:
     found: list[Violation] = []
     if host.is_locked():
         found.append(Violation("lock", f"is held: {(host.content(f'{STATE}/lock') or b'').decode()}"))
-    left = [*task_processes(host), *standbys(host)]
+    left = [process for found_of in _task_processes(host) for process in found_of]
     if left:
         found.append(Violation("process", f"is left: {_shown(left)}"))
     if names := host.leftovers():
