@@ -1,10 +1,11 @@
 # make demo   the main job on a lab of real hosts: sets up what is missing, deploys, shows status and logs
 # make test   every test but the exhaustive ones, the lab included; what CI runs
+# make soak   random operations on a lab host, disturbed; OPERATIONS=300, SEED=1, HOSTS=2 (docs/soak.md)
 # make bench  how long it takes beside its peers; what it can be told is in docs/benchmarks.md
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test test-all bench unit lint setup kerberos packages lock expected clean
+.PHONY: demo test test-all soak bench unit lint setup kerberos packages lock expected clean
 
 demo: setup
 	lab/demo.sh
@@ -16,6 +17,13 @@ test: setup packages
 test-all: setup packages
 	$(MAKE) --no-print-directory kerberos
 	POMS_TEST_ALL=1 tests/run lint unit scripts lab
+
+OPERATIONS ?= 300
+SEED ?= 1
+HOSTS ?= 2
+
+soak: setup
+	python -m tests.soak --seed $(SEED) --operations $(OPERATIONS) --hosts $(HOSTS)
 
 bench: setup $(patsubst %,benchmarks/.venvs/%/installed,pyinfra ansible mitogen)
 	python -m benchmarks

@@ -42,7 +42,7 @@ def say(text: str = "", style: str = "", *, err: bool = False) -> None:
     """Print `text` as it is, harmless and without secrets, on standard output or (`err`) standard error."""
     words, stream = harmless(masked(text)), _stream(err)
     if not stream.isatty():
-        print(words, file=stream)
+        print(words, file=stream, flush=True)
         return
     from rich.text import Text
 

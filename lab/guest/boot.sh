@@ -2,7 +2,8 @@
 # Become a lab host: the first process of its namespaces prepares its root and hands over to its init.
 #
 # usage: boot.sh DIR NAME ADDRESS/LENGTH   (root, in new mount, uts, ipc, pid and network namespaces)
-# DIR holds base (a link), upper, work and files. Prints its pid as the machine sees it, then waits for a line on
+# DIR holds base (a link), upper, work and files; and where a folder of the host has a disk of its own, its image,
+# home.img or conf.d.img, with the mount options in disks. Prints its pid as the machine sees it, then waits for a line on
 # stdin: should who started it die before the host is recorded, that line never comes and nothing is left.
 set -eu
 umask 022
@@ -17,7 +18,16 @@ ip link set lo up
 ip address add "$3" dev eth0
 ip link set eth0 up
 
+disk() { # image $1, where there is one, at $2
+    [ -e "$1" ] || return 0
+    mkdir -p "$2"
+    mount -o "loop,$(cat disks)" "$1" "$2"
+    [ ! -e "$2/lost+found" ] || rmdir "$2/lost+found"
+}
+
 mount -t overlay overlay -o lowerdir=base,upperdir=upper,workdir=work root
+disk conf.d.img root/etc/httpd/conf.d
+disk home.img home
 # Homes are on a file system of their own, as on real hosts: on an overlay tail does not use inotify.
 [ -e furnished ] || cp -a base/home/. home/
 mount --bind home root/home

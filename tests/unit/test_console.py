@@ -44,3 +44,12 @@ def test_what_the_terminal_cannot_show_is_written_out(monkeypatch: pytest.Monkey
     console.say("pl\u00ebin")
     console.table(["x"], [["\u00eb"]])
     assert stream.buffer.getvalue().decode().split() == ["pl\\xebin", "x", "\\xeb"]
+
+
+@pytest.mark.parametrize("err", [False, True])
+def test_what_is_said_is_in_a_pipe_at_once(monkeypatch: pytest.MonkeyPatch, err: bool) -> None:
+    """A log of a deploy shows the step that it is at; and where fab is killed, none is missing."""
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stderr" if err else "sys.stdout", io.TextIOWrapper(io.BufferedWriter(raw)))
+    console.say("reloading Apache", err=err)
+    assert raw.getvalue() == b"reloading Apache\n"
