@@ -1,5 +1,6 @@
 """The front door under attack: the deployed templates let nobody be anybody else; the document's own rules do."""
 
+import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def sessions(front: Front) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def naive(front: Front) -> Iterator[None]:
+def naive(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A second Apache on the same host with the document's own rules, before the same app."""
     site = front.site
     host = read_inventory(site.lab.inventory).hosts[HOST]
@@ -61,7 +62,9 @@ def naive(front: Front) -> Iterator[None]:
         f"ServerName {host.apache.server_name}\nTypesConfig /etc/mime.types\nInclude {folder}/*.conf\n"
     )
     site.root(f"mkdir -p {folder}; cat >{folder}/main <<'END'\n{main}END")
-    for file in render(host, NAIVE):
+    tree = tmp_path_factory.mktemp("rules") / "naive"  # compiled templates are kept beside their tree
+    shutil.copytree(NAIVE, tree)
+    for file in render(host, tree):
         site.root(f"cat >{folder}/{Path(file.path).name} <<'END'\n{file.content.decode()}END")
     httpd = f"/usr/libexec/lab/httpd -f {folder}/main"
     site.root(f"{httpd} -k start && while [ ! -s {folder}/httpd.pid ]; do sleep 0.05; done")
