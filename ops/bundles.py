@@ -2,7 +2,9 @@
 
 import base64
 import contextlib
+import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from ops.logs import STATES, ask_reader
 
 SILENCE = 60.0  # seconds without a word from the host after which the line is dead
 MEGABYTE = 1_000_000
+_PART = re.compile(r"\.[A-Za-z0-9._-]+-logs-[0-9]{8}T[0-9]{6}Z\.tar\.gz\.part")
 Progress = Callable[[int, int], None]
 
 
@@ -50,7 +53,8 @@ def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
     bundle = Bundle(wanted.folder / name)
     part = wanted.folder / f".{name}.part"
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _remove_left_over(wanted.folder)
+        descriptor = _begin(part)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 for data in _pieces(remote, wanted, bundle, progress):
@@ -68,6 +72,27 @@ def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
     except OSError as error:
         raise HostError(remote.host.name, f"cannot write {bundle.path}: {error.strerror}; nothing was kept") from None
     return bundle
+
+
+def _begin(part: Path) -> int:
+    """Make the file, locked for as long as this process lives; the descriptor. Raises OSError."""
+    while True:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # another process removed it before it was locked
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove parts of bundles that no process writes any more: one that was killed has lost its lock."""
+    for path in folder.iterdir():
+        if not _PART.fullmatch(path.name):
+            continue
+        with contextlib.suppress(OSError), path.open("rb") as file:  # another's, or one that is locked
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:

@@ -37,7 +37,8 @@ class Snapshot:
 
     `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
     its state (ops/supervisord.py), `supervisord_detail` what goes with that; `lock` tells of a deploy at work,
-    `unfinished` of one that died half-way; `owed` are the lines of reloads that an earlier deploy did not come to;
+    `unfinished` of one that died half-way, `staged` of those that are being sent, or died meanwhile; `owed` are the
+    lines of reloads that an earlier deploy did not come to;
     `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
     `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
     stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
@@ -54,6 +55,7 @@ class Snapshot:
     owed: list[str] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
     unfinished: str | None = None
+    staged: list[str] = field(default_factory=list)
     commit: str | None = None
     hiding: dict[str, Hiding] = field(default_factory=dict)
     memory: tuple[int, int] | None = None
@@ -96,6 +98,7 @@ def parse(answer: list[str]) -> Snapshot:
     words |= {"untold": ""}
     programs: dict[str, str] | None = None
     owed: list[str] = []
+    staged: list[str] = []
     present: list[str] = []
     hidden: dict[str, Hiding] = {}
     last = ""
@@ -125,6 +128,8 @@ def parse(answer: list[str]) -> Snapshot:
             present.append(value)
         elif kind == "owed":
             owed.append(value)
+        elif kind == "staged":
+            staged.append(value)
         elif kind in words:
             words[kind] = value
         elif kind != "end":
@@ -144,6 +149,7 @@ def parse(answer: list[str]) -> Snapshot:
         owed=owed,
         present=present,
         unfinished=words["unfinished"] or None,
+        staged=staged,
         commit=words["commit"] or None,
         hiding=hidden,
         memory=(int(each), int(free)) if free else None,

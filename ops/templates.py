@@ -129,7 +129,7 @@ def _destination(host: Host, template: str) -> str:
 def _environment(tree: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(tree),
-        bytecode_cache=_Compiled(tree),
+        bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

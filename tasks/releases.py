@@ -82,7 +82,7 @@ def recover(context: Any) -> None:
     def mend(host: Host) -> None:
         with connect(host, context.config) as remote:
             snapshot = look(remote, [])
-            if not snapshot.unfinished and not snapshot.owed:
+            if not snapshot.unfinished and not snapshot.owed and not snapshot.staged:
                 console.say(f"{host.name}: nothing is half-done.", "green")
                 return
             mend_unfinished(remote, snapshot)

@@ -7,7 +7,7 @@
 #           and "secret LINES PATH" where secrets stand in its files;
 #           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
-#           one that died half-way; "supervisord STATE"; "free KILOBYTES" where something may be written; end
+#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "free KILOBYTES" where something may be written; end
 say poms-ops probe
 newline='
 '
@@ -102,8 +102,12 @@ supervisord_state </dev/null | {
     if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then
         say "lock $(cat "$state_dir/lock")"
     elif [ -e "$state_dir/pending" ]; then
-        say "unfinished $(head -n 1 "$state_dir/pending/meta")"
+        dead=$(head -n 1 "$state_dir/pending/meta" 2>/dev/null) || :
+        say "unfinished ${dead:-a deploy whose record a power cut has taken}"
     fi
+    for staged in "$state_dir"/incoming.*; do
+        if [ -e "$staged" ]; then say "staged ${staged##*/}"; fi
+    done
     if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
     IFS= read -r supervisord || :
     say "supervisord $supervisord"

@@ -64,7 +64,8 @@ read_request() {
         state_dir)
             state_dir=$value
             mkdir -p "$state_dir"
-            incoming=$(mktemp -d "$state_dir/incoming.XXXXXX")
+            read -r boot </proc/sys/kernel/random/boot_id
+            incoming=$(mktemp -d "$state_dir/incoming.$$-$(start_time $$)-$boot.XXXXXX")
             trap 'tell_full_disk; rm -rf "$incoming"' EXIT
             trap 'exit 1' INT TERM HUP
             (be_impatient) >/dev/null 2>&1 3>&- & # in parentheses: dash keeps copies of the descriptors otherwise
@@ -139,10 +140,28 @@ ended() { # however this process ends, a host that was changed half-way is put b
     release_lock
 }
 
+# What was sent to a deploy that died before it was whole. Whose a folder is stands in its name, so that no power cut
+# parts the two; what an earlier version made has no such name, and ten minutes.
+remove_staged_by_the_dead() {
+    read -r this_boot </proc/sys/kernel/random/boot_id
+    for staged in "$state_dir"/incoming.*; do
+        whose=${staged#"$state_dir/incoming."}
+        case $whose in
+        *-*-*.*)
+            began=${whose#*-}
+            if [ "${began#*-}" != "$this_boot.${whose##*.}" ] || ! is_process "${whose%%-*}" "${began%%-*}"; then
+                rm -rf "$staged"
+            fi
+            ;;
+        *) find "$state_dir" -maxdepth 1 -name "incoming.$whose" -mmin +10 -exec rm -rf {} + ;;
+        esac
+    done
+}
+
 recover() { # from a deploy that was killed after its first file changed
     finish_link
     end_standbys 0 leave # it serves what is put back now
-    find "$state_dir" -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
+    remove_staged_by_the_dead
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending app=$state_dir/pending/app
         # An earlier version of this gave the values no names: then what is asked for now is what is meant.

@@ -85,6 +85,16 @@ def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, t
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(timeout=30) == 130
     assert list(tmp_path.iterdir()) == []
+    with rotated.start(*words) as killed:
+        until(lambda: any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()), 20, "it is on its way")
+        killed.kill()
+    with rotated.start(*words) as living:
+        until(lambda: len(list(tmp_path.iterdir())) == 1, 20, "what the killed one left is gone")
+        until(lambda: any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()), 20, "it is on its way")
+        rotated.fab("-H", "fermicloud045", "fetch-logs", f"--to={tmp_path}", "--programs=apache", check=True)
+        assert sum(file.name.endswith(".part") for file in tmp_path.iterdir()) == 1, "a living one's is left alone"
+        os.killpg(living.pid, signal.SIGINT)
+    assert [file.name[-7:] for file in tmp_path.iterdir()] == [".tar.gz"]
     until(lambda: rotated.processes("timeout") == 0, 10, "nothing runs on there")
     rotated.poms(f"rm {big}")
 

@@ -295,6 +295,25 @@ def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: P
     serves(deployed)
 
 
+def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> None:
+    """And nothing that a living deploy is being sent; no service is touched."""
+    spawned, apache = deployed.last_spawn(), deployed.apache()
+    deployed.poms(f"""
+        mkdir -p {STATE}/incoming.77-88-before-the-boot.aaaaaa
+        sleep 100 >/dev/null 2>&1 &
+        start=$(cut -d ' ' -f 22 /proc/$!/stat)
+        mkdir {STATE}/incoming.$!-$start-$(cat /proc/sys/kernel/random/boot_id).bbbbbb; echo $! >{STATE}/sleeper
+    """)
+    deployed.fab("recover", check=True)
+    left = deployed.poms(f"cd {STATE} && ls -d incoming.*").split()
+    assert [name.rpartition(".")[2] for name in left] == ["bbbbbb"]
+    deployed.poms(f"kill $(cat {STATE}/sleeper); rm {STATE}/sleeper")
+    deployed.fab("recover", check=True)
+    assert "incoming" not in deployed.poms(f"ls {STATE}")
+    assert "nothing is half-done" in deployed.fab("recover", check=True).out
+    assert (deployed.last_spawn(), deployed.apache()) == (spawned, apache)
+
+
 def test_hosts_are_changed_in_rolling_order_and_the_report_says_how_each_ended(
     deployed: Site, tmp_path: Path
 ) -> None:

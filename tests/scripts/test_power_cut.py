@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.snapshot import parse
 from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run
 
 OLD, NEW, THIRD = b"# old\n", b"# new\n", b"# third\n"
@@ -39,6 +40,15 @@ def deploy(shell: str, fake: FakeHost, content: bytes, name: str, path: str = ""
     """One deploy of three files: one that differs, one that is new, and one of supervisord's programs."""
     files = [(file, content, digest(file.read_bytes()) if file.exists() else "absent") for file in places(fake)]
     return run(shell, "transaction", [*fake.request(*files, name=name), "commit"], path=path)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_deploy_whose_record_was_lost_with_the_power_is_unfinished_all_the_same(shell: str, tmp_path: Path) -> None:
+    pending = tmp_path / "state/pending"
+    pending.mkdir(parents=True)
+    (pending / "meta").touch()  # its content was not written yet
+    lines = [f"state_dir {tmp_path}/state", f"supervisor_socket {tmp_path}/s", "activate :", "end"]
+    assert parse(run(shell, "probe", lines).facts).unfinished
 
 
 def places(fake: FakeHost) -> list[Path]:

@@ -172,6 +172,50 @@ def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fa
     assert ((fake.root / "state/current") / "old.1").read_bytes() == OLD
 
 
+def staged(fake: FakeHost) -> set[str]:
+    return {path.name for path in (fake.root / "state").glob("incoming.*")}
+
+
+def test_what_a_dead_deploy_was_sent_is_removed_and_a_living_ones_never(shell: str, fake: FakeHost) -> None:
+    """However old it is: a request that is on its way for an hour is not half of one that nobody sends any more."""
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    with start(shell, "transaction", request[:-1]) as dead, start(shell, "transaction", request[:-1]) as living:
+        until_staged(fake, 2)
+        os.killpg(dead.pid, 9)
+        (left,) = [name for name in staged(fake) if f".{dead.pid}-" in name]
+        (kept,) = staged(fake) - {left}
+        an_hour_ago = time.time() - 3600
+        os.utime(fake.root / "state" / kept, (an_hour_ago, an_hour_ago))
+        ran = run(shell, "transaction", [*fake.request(name="r2"), "commit"])
+        assert ran.values("ended") == ["committed"], ran
+        assert staged(fake) == {kept}
+        os.killpg(living.pid, 9)
+    run(shell, "transaction", [*fake.request(name="r3"), "commit"])
+    assert left_over(fake) == []
+
+
+def test_what_was_sent_before_a_boot_or_to_an_earlier_process_is_removed(shell: str, fake: FakeHost) -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    start_time = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
+    own = f"incoming.{os.getpid()}-{start_time}-{boot}.aaaaaa"
+    for name in (own, own.replace(boot, "another"), own.replace(f"-{start_time}-", "-1-"), "incoming.before"):
+        (fake.root / "state" / name).mkdir()
+        (fake.root / "state" / name / "files").touch()
+    run(shell, "transaction", [*fake.request(name="r2"), "commit"])
+    assert staged(fake) == {own, "incoming.before"}, "the last has no name of a process: an earlier version made it"
+    an_hour_ago = time.time() - 3600
+    os.utime(fake.root / "state/incoming.before", (an_hour_ago, an_hour_ago))
+    run(shell, "transaction", [*fake.request(name="r3"), "commit"])
+    assert staged(fake) == {own}
+
+
+def until_staged(fake: FakeHost, count: int) -> None:
+    end = time.monotonic() + 20
+    while len([name for name in staged(fake) if (fake.root / "state" / name / "files").exists()]) < count:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_a_folder_where_only_the_file_is_writable_is_written_in_place(shell: str, open_folder: Path) -> None:
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     command = as_nobody if os.geteuid() == 0 else []

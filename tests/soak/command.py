@@ -35,9 +35,10 @@ class Command:
             reader.start()
 
     def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            self.lines.append(line.rstrip("\n"))
-            self._note(f"    {self.task.name}| {line.rstrip()}")
+        with stream:
+            for line in stream:
+                self.lines.append(line.rstrip("\n"))
+                self._note(f"    {self.task.name}| {line.rstrip()}")
 
     @property
     def code(self) -> int | None:

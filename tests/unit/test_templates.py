@@ -76,6 +76,14 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
         ), line
 
 
+def test_nothing_is_left_beside_a_tree_that_is_not_the_projects_own(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "home").mkdir(parents=True)
+    (tree / "home/a.j2").write_text("x")
+    assert [file.content for file in render(host(), tree)] == [b"x"]
+    assert [path.name for path in tmp_path.iterdir()] == ["tree"]
+
+
 def test_an_apache_folder_with_quotes_and_blanks_stays_one_argument() -> None:
     one = host(apache={"ca_dir": '/etc/my "own" CAs'})
     text = next(f.content.decode() for f in render(one) if f.path.endswith("cert_ssl.conf"))
