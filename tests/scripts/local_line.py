@@ -25,7 +25,7 @@ STAND_INS = {
     "python-of-the-host": "cat >/dev/null\n",
     "unshare": "exit 1\n",  # no trial start: that one is the lab's
     # An Apache with a process that has just begun, and that answers every visitor.
-    "pgrep": "sleep 2 >/dev/null 2>&1 </dev/null 3>&- 4>&- 5>&- 9>&- &\necho $!\n",
+    "pgrep": "sleep 9 >/dev/null 2>&1 </dev/null 3>&- 4>&- 5>&- 9>&- &\necho $!\n",
     "openssl": """[ "$1" != s_client ] || { cat >/dev/null; echo "BEGIN CERTIFICATE HTTP/1.1"; exit; }
 PATH=/usr/bin:/bin exec openssl "$@"
 """,
