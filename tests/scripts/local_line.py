@@ -40,7 +40,10 @@ class Channel:
     def __init__(self, line: "Line") -> None:
         self._line = line
         self._script_size = 0
-        self._ours, self._theirs = socket.socketpair()
+        # One for each direction, as SSH has it: what the script has not read when it ends must not reset its answer.
+        self._ours, theirs_out = socket.socketpair()
+        self._input, theirs_in = socket.socketpair()
+        self._theirs = theirs_in, theirs_out
 
     def start(self, command: str) -> None:
         """Run it as sshd does, but for the shell."""
@@ -53,21 +56,22 @@ class Channel:
         with self._line.root.joinpath("stderr").open("ab") as noise:
             self._running = subprocess.Popen(
                 [*SHELLS[self._line.shell], "-c", text],
-                stdin=self._theirs.fileno(),
-                stdout=self._theirs.fileno(),
+                stdin=self._theirs[0].fileno(),
+                stdout=self._theirs[1].fileno(),
                 stderr=noise,
                 cwd=self._line.place("cwd"),
                 env=self._line.environment(),
                 start_new_session=True,
             )
-        self._theirs.close()
+        for end in self._theirs:
+            end.close()
 
     def sendall(self, data: bytes) -> None:
         """Send all of it; the script comes first, and finds the stand-ins."""
         if self._script_size == len(data):
             data = as_here(data.decode(), self._line.environment()["PATH"]).encode()
             self._script_size = 0
-        self._ours.sendall(data)
+        self._input.sendall(data)
 
     def recv(self, most: int) -> bytes:
         """What has come."""
@@ -79,7 +83,7 @@ class Channel:
 
     def shutdown_write(self) -> None:
         """The end of the script's input."""
-        self._ours.shutdown(socket.SHUT_WR)
+        self._input.shutdown(socket.SHUT_WR)
 
     def recv_stderr_ready(self) -> bool:
         """It is in a file."""
@@ -88,6 +92,7 @@ class Channel:
     def close(self) -> None:
         """Wait for the script's end."""
         self._ours.close()
+        self._input.close()
         self._running.wait(60)
 
 
