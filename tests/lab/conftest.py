@@ -1,5 +1,6 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 import lab
 from tests.lab.front import Front, furnished
 from tests.lab.site import Site
+
+# The soak takes minutes: `make test-all` and `make soak`.
+collect_ignore = [] if os.environ.get("POMS_TEST_ALL") else ["test_soak.py"]
 
 
 @pytest.fixture(scope="session")
