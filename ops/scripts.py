@@ -34,7 +34,8 @@ RUN_BY = {  # all else is the products' Python's
 JOINED = {  # before it, as one program
     "log_reader.py": ("log_zones.py", "log_times.py", "log_files.py", "log_bundle.py"),
     "workers.py": ("log_zones.py",),
-    "supervise.py": ("supervisord_login.py",),
+    "supervise.py": ("supervisord_login.py", "supervise_checks.py"),
+    "ask_programs.py": ("supervisord_login.py",),
     "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
 }
 

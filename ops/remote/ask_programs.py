@@ -1,8 +1,8 @@
 # ask_programs.py: which programs supervisord has, asked on its own socket, in few lines: the probe carries them always.
 # Runs on the host, under Python 2.7 or 3.
-# Usage: ask_programs.py SUPERVISORCTL SOCKET CONF, the file for the user name and password that the socket may want.
+# Usage: ask_programs.py SUPERVISORCTL SOCKET CONF STATE_DIR, the files for the user name and password that the socket may
+# want (supervisord_login.py, joined to this).
 import base64
-import re
 import socket
 import sys
 
@@ -11,22 +11,28 @@ try:
 except ImportError:
     from xmlrpclib import dumps, loads
 
-line, head, body = socket.socket(socket.AF_UNIX), "", dumps((), "supervisor.getAllProcessInfo")
+BODY = dumps((), "supervisor.getAllProcessInfo")
+
+
+def answer(path, login):
+    """What supervisord says, head and all; `login` is its user name and password, or None."""
+    word = "Authorization: Basic %s\r\n" % base64.b64encode((":".join(login)).encode()).decode() if login else ""
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(20)
+    line.connect(path)
+    line.sendall(("POST /RPC2 HTTP/1.0\r\n%sContent-Length: %d\r\n\r\n%s" % (word, len(BODY), BODY)).encode())
+    return b"".join(iter(lambda: line.recv(65536), b""))
+
+
+data = b""
 try:
-    text = open(sys.argv[3]).read().partition("[unix_http_server")[2].partition("\n[")[0]
-    name, secret = (re.search(r"(?m)^%s\s*[=:]\s*(.*?)(\s+[;#].*|\s*)$" % key, text).group(1) for key in ("username", "password"))
-    head = "Authorization: Basic %s\r\n" % base64.b64encode((name + ":" + secret).encode()).decode()
-except (AttributeError, IOError, OSError, ValueError):
-    pass  # it wants none
-line.settimeout(20)
-try:
-    line.connect(sys.argv[2])
-    line.sendall(("POST /RPC2 HTTP/1.0\r\n%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)).encode())
-    data = b"".join(iter(lambda: line.recv(65536), b""))
-    answer = loads(data.partition(b"\r\n\r\n")[2])[0][0]
-except Exception as error:
-    status = data.partition(b"\r\n")[0].decode("ascii", "replace") if "data" in dir() else ""
-    sys.exit(" ".join(("%s %s" % (status, error)).split()))
+    for login in [None] + logins(*sys.argv[3:5]):
+        data = answer(sys.argv[2], login)
+        if data.split(b" ")[1:2] != [b"401"]:
+            break
+    found = loads(data.partition(b"\r\n\r\n")[2])[0][0]
+except Exception as error:  # whatever it is, nothing is known of its programs, and the plan says so with these words
+    sys.exit(" ".join(("%s %s" % (data.partition(b"\r\n")[0].decode("ascii", "replace"), error)).split()))
 print("programs")
-for one in answer:
+for one in found:
     print("program %s %s %s" % (one["statename"], one["group"], one["name"]))

@@ -56,7 +56,7 @@ note_conf() { if [ "$path" = "$supervisord_conf" ]; then conf_differs=yes; fi; }
 
 # What runs is asked of supervisord itself: its file may have been edited since, and others may be included.
 tell_programs() {
-    if told=$(ask_programs "$supervisor_socket" "$supervisord_conf" 2>&1); then
+    if told=$(ask_programs "$supervisor_socket" "$supervisord_conf" "$state_dir" 2>&1); then
         printf '%s\n' "$told" >&3
     else
         say "untold $(printf '%s\n' "$told" | tail -n 1)"

@@ -1,11 +1,10 @@
 # supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
 # supervisor itself runs under (2.7 or 3), so it keeps to what both know.
 # Usage: supervise.py SUPERVISORCTL CONF ACTION SOCKET TAKEN [NAME ...]; CONF is supervisord's file, where a user name and password
-# for its socket may stand (supervisord_login.py, joined to this); TAKEN is a folder that holds, for each program, an empty
+# for its socket may stand (supervisord_login.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
 # file as old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
-import socket
 import sys
 import time
 
@@ -335,76 +334,8 @@ def await_programs(_server, _names):
     settle(server, running(server, list(programs(server))))
 
 
-def is_due(_server, names):
-    """Whether file `names[1]` changed since program `names[0]` read it, as the exit code."""
-    sys.exit(not (os.path.exists(names[1]) and is_newer(names[1], names[0])))
-
-
-def is_changed(server, names):
-    """Whether group `names[0]` is to be started with other settings than it has, as the exit code."""
-    added, changed, _removed = changed_groups(server)
-    sys.exit(names[0] not in list(added) + list(changed))
-
-
-def is_open(_server, names):
-    """Whether somebody listens on the unix socket that is named, as the exit code."""
-    line = socket.socket(socket.AF_UNIX)
-    line.settimeout(5)
-    sys.exit(line.connect_ex(names[0]) != 0)
-
-
-def is_running(server, names):
-    """Whether all of `names` run, as the exit code."""
-    sys.exit(any(started_state(server, name) != "RUNNING" for name in names))
-
-
 def shutdown(server, _names):
     server.supervisor.shutdown()
-
-
-def baseline(server, names):
-    """Write down, in the file that is named, which programs run."""
-    with open(names[0], "w") as noted:
-        for name, info in programs(server).items():
-            if info["statename"] == "RUNNING":
-                noted.write(name + "\n")
-
-
-def compare(server, names):
-    """Every program that ran at the baseline, and is still there, runs."""
-    with open(names[0]) as noted:
-        before = noted.read().split("\n")
-    now = programs(server)
-    settle(server, [name for name in before if name in now])
-    fallen = [name for name in before if name in now and programs(server)[name]["statename"] != "RUNNING"]
-    if fallen:
-        raise SystemExit("ran before and does not now: " + ", ".join(fallen))
-
-
-def parse(_server, names):
-    """Let supervisor's own parser read a candidate for its configuration."""
-    from supervisor.options import ServerOptions
-
-    options = ServerOptions()
-    options.realize(["-c", names[0]])
-    if not options.process_group_configs:
-        raise SystemExit("supervisor finds no program in %s" % names[0])
-
-
-def states(server, _names):
-    settings = start_settings(server)
-    for item in server.supervisor.getAllProcessInfo():
-        tell(
-            expected=ended_well(item, settings),
-            program=full_name(item), state=item["statename"], pid=item["pid"], since=item["start"], now=item["now"],
-            stopped=item["stop"], exitstatus=item["exitstatus"], error=item["spawnerr"],
-        )
-
-
-def describe(server, _names):
-    """The programs' states for a reader, on standard output."""
-    for info in server.supervisor.getAllProcessInfo():
-        print("%-32s %-9s %s" % (full_name(info), info["statename"], info["spawnerr"] or info["description"]))
 
 
 ACTIONS = {

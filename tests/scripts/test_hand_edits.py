@@ -65,16 +65,21 @@ def test_an_edit_of_a_deployed_file_is_kept_and_named_at_a_rollback(shell: str, 
     assert fake.conf.read_bytes() == OLD
 
 
-def test_an_edit_after_a_deploy_that_died_is_kept_and_named_at_the_recovery(shell: str, fake: FakeHost) -> None:
+def died(fake: FakeHost, swapped: str) -> None:
+    """A deploy has died that was to replace the file, and had noted `swapped`; somebody has edited the file since."""
     pending = fake.root / "state/pending"
     pending.mkdir()
     (pending / "files").write_text(f"1 0644 {digest(OLD)} {digest(NEW)} {fake.conf}\n")
     (pending / "old.1").write_bytes(OLD)
-    (pending / "swapped").write_text("1\n")
+    (pending / "swapped").write_text(swapped)
     (pending / "meta").write_text("release r0\n")
     for name in ("swapping", "reloads", "listens", "well"):
         (pending / name).touch()
     fake.conf.write_bytes(EDIT)
+
+
+def test_an_edit_after_a_deploy_that_died_is_kept_and_named_at_the_recovery(shell: str, fake: FakeHost) -> None:
+    died(fake, swapped="1\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD)), name="r1"), "commit"])
     assert ran.values("ended") == ["committed"], ran
     assert kept(fake, ran) == [EDIT]
@@ -82,14 +87,7 @@ def test_an_edit_after_a_deploy_that_died_is_kept_and_named_at_the_recovery(shel
 
 
 def test_an_edit_of_a_file_that_a_dead_deploy_never_reached_is_left_in_place(shell: str, fake: FakeHost) -> None:
-    pending = fake.root / "state/pending"
-    pending.mkdir()
-    (pending / "files").write_text(f"1 0644 {digest(OLD)} {digest(NEW)} {fake.conf}\n")
-    (pending / "old.1").write_bytes(OLD)
-    (pending / "meta").write_text("release r0\n")
-    for name in ("swapping", "swapped", "reloads", "listens", "well"):
-        (pending / name).touch()
-    fake.conf.write_bytes(EDIT)
+    died(fake, swapped="")
     other = fake.conf.with_name("a_new.conf")
     ran = run(shell, "transaction", [*fake.request((other, NEW, "absent"), name="r1"), "commit"])
     assert ran.values("ended") == ["committed"], ran
