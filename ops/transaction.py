@@ -155,8 +155,7 @@ class _Account:
             self.proofs.append(f"validated ({level}): {what}")
             self.tell(self.proofs[-1])
         elif kind == "unvalidated":
-            self.unvalidated.append(value)
-            self.tell(f"not validated: {value}")
+            self.unvalidated.append(value)  # the result names it
         elif kind == "probed":
             self.tell(f"identity probe passed: {value} requests, nobody was taken for somebody else")
         elif kind == "insufficient":

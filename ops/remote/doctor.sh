@@ -143,6 +143,7 @@ look_at_selinux() {
 
 sudo_name='' lists='' reload_words='' app='' number=0 doors=0
 look_at_temporary_files
+# Where /tmp takes no file, which is a finding of its own, the rest is looked at all the same.
 pending=$(mktemp -d 2>/dev/null || mktemp -d "$HOME/.poms-ops.XXXXXX")
 trap 'rm -rf "$pending"' EXIT
 : >"$pending/files"

@@ -311,10 +311,11 @@ check_left_out() {
             fi
             ;;
         esac
-        case " $names " in *" $option "*) ;; *) names="$names $option" ;; esac
+        case $option in zerg-server | socket) continue ;; esac # the template's own, in folders that a deploy makes
+        case ", $names, " in *", $option, "*) ;; *) names="${names:+$names, }$option" ;; esac
     done <"$pending/left.out"
     rm -f "$pending/left.out"
-    [ -z "$names" ] || unvalidated "uWSGI's$names: a trial start leaves them out; their folders exist and can be written"
+    [ -z "$names" ] || unvalidated "uWSGI options left out of the trial start: $names; the folders that they name can be written"
 }
 
 # uWSGI's own parser first, in the way that touches nothing live; then a start of the candidate, one worker on a socket

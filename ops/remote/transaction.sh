@@ -335,7 +335,7 @@ listen() {
                 hear "nothing was heard from the operator for $limit seconds"
                 break
             fi
-            kill -0 $$ # this process outlives none that it works for
+            kill -0 $$ # it asks whether that lives, and ends with it: this process outlives none that it works for
         done
     ) 3>&- 4<&- 9>&- &
     watchdog=$!
