@@ -143,14 +143,15 @@ with_products_within() { # $1 seconds, then the command is ended
 
 # The system's own Python: it is there when the products are broken, and needs nothing of the account's. It runs in /, for
 # Python looks for modules in the folder that it runs in.
+HOST_PYTHONS='python3 /usr/libexec/platform-python python2 python'
 host_python() {
-    for python in python3 /usr/libexec/platform-python python2 python; do
+    for python in $HOST_PYTHONS; do
         if command -v "$python" >/dev/null; then
             (cd / && exec "$python" -E -s "$@")
             return
         fi
     done
-    echo "this host has no Python of its own: none of python3, platform-python, python2"
+    echo "this host has no Python of its own: none of $HOST_PYTHONS"
     return 127
 }
 

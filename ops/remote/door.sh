@@ -5,7 +5,7 @@
 # What the account does in the trial behind the start (see prove.sh): the app's place is taken by a stand-in.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 door_as_account='
-for python in python3 /usr/libexec/platform-python python2 python; do
+for python in '"$HOST_PYTHONS"'; do
     if command -v "$python" >/dev/null; then exec "$python" -E -s door.py "$PWD" "$(cat door.socket)"; fi
 done
 echo "this host has no Python of its own to ask with"
