@@ -104,6 +104,7 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
         "chmod-socket",
         "buffer-size",
         "socket-timeout",
+        "no-orphans",
         "zerg-server",
         "reload-mercy",
         "worker-reload-mercy",

@@ -112,3 +112,30 @@ def test_a_second_supervisord_is_never_started(deployed: Site) -> None:
     assert re.search(rf"\b{master}\b", said.err), (master, said.err)
     deployed.root("pkill -u poms -f poms_agent.py; pkill -9 -u poms -f 'uwsgi --ini'; sleep 1")
     assert deployed.fab("start-supervisord").code == 0
+
+
+def test_workers_end_with_their_master_and_the_next_one_gets_the_port(deployed: Site) -> None:
+    """Else one that is left holds the port, each start fails for that, and nothing that fab does ends it."""
+    old = deployed.workers()
+    numbers = " ".join(str(worker["pid"]) for worker in old["workers"] if worker["pid"])
+    deployed.root(f"kill -9 {old['pid']}")
+    until(
+        lambda: deployed.root(f"ps -o stat= -p {numbers.replace(' ', ',')} || :").strip(" Z\n") == "", 20, "they end"
+    )
+    until(lambda: deployed.program_states()["poms_webservice"] == "RUNNING", 30, "it runs again")
+    assert deployed.workers()["pid"] != old["pid"]
+    code, _ = deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))
+    assert code == 200
+
+
+def test_a_start_that_fails_late_leaves_no_worker_behind(deployed: Site) -> None:
+    """uWSGI spawns its workers and ends then, for the folder of its handover socket cannot be written for a while."""
+    state = "/home/poms/private/poms-ops"
+    deployed.root(f"chmod 500 {state}")
+    try:
+        deployed.poms("supervisorctl -s unix:///home/poms/supervisor.sock restart poms_webservice || :")
+    finally:
+        deployed.root(f"chmod 700 {state}")
+    deployed.fab("-H", "pomsgpvm01", "restart-programs", "--programs=poms_webservice", check=True)
+    code, _ = deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))
+    assert code == 200

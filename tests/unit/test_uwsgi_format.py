@@ -65,7 +65,7 @@ def test_the_numbers_and_the_options_arrive_in_the_order_of_the_inventory(ini: P
         "buffer-size": 8192,
         "static-map": ["/a=/b", "/c=/d"],
     }
-    expected = [("socket", "127.0.0.1:0"), ("socket-timeout", "60"), ("workers", "6")]
+    expected = [("socket", "127.0.0.1:0"), ("socket-timeout", "60"), ("no-orphans", "true"), ("workers", "6")]
     expected += [("threads", "10"), ("cheaper", "2")]
     expected += [("cheaper-initial", "4"), ("reload-on-as", "1400"), ("evil-reload-on-as", "1800")]
     expected += [("log-format", options["log-format"]), ("vacuum", "true"), ("log-5xx", "false")]
@@ -208,7 +208,7 @@ def test_what_is_not_refused_is_read_as_it_was_meant(
     prefix = kept[0] if kept else "x"
     given_numbers = {"workers": workers, "cheaper": cheaper, "cheaper-initial": initial}
     found = read(ini, given_numbers | {"options": switches | {"python-path": kept, "procname-prefix": prefix}})
-    assert found[3:] == [
+    assert found[4:] == [
         *((key, str(value)) for key, value in (DEFAULTS | given_numbers).items()),
         *((key, str(value).lower()) for key, value in switches.items()),
         *(("python-path", value) for value in kept),
