@@ -81,13 +81,13 @@ def _user_id_rules(pattern: str) -> Iterator[str]:
     if compiled.groups:
         yield "must not hold a group of its own; write (?:…)"
     if any(compiled.fullmatch(text) for text in _no_user_ids()):
-        yield "must not match nothing, nor a blank, a comma, '/' or '=', which part the names in a certificate"
+        yield "must not match nothing, nor a blank, a comma, '/', '=' or '\\', which part the names in a certificate"
 
 
 def _no_user_ids() -> Iterator[str]:
     """Texts that are no user id, to be tried on a pattern; short, for a pattern may take its time over long ones."""
     yield ""
-    for char in " ,/=":
+    for char in " ,/=\\":
         for length in range(1, 11):
             yield char * length
             for other in "aA0":

@@ -168,8 +168,10 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
     end, false = f"CN=Proof User,{identity.certificate_subject_end}", users[-1]
     user, named = f"CN=UID:{users[0]},{end}", f"CN=UID:{false},{end}"
     unknown, below = _authority(identity.certificate_issuer), _authority(identity.certificate_issuer, other)
+    comma = rf"CN=Proof\, CN\=UID:{false},{identity.certificate_subject_end}"
     subjects = {
         "a second name in the name": rf"CN=Proof User/CN\=UID:{false},{identity.certificate_subject_end}",
+        "a second name behind a comma": f"CN=UID:{users[0]},{comma}",
         "more behind the user id": f"CN=UID:{false}/x,{end}",
         "a name in the user id": rf"CN=UID:{false}\,CN\=Proof User,{identity.certificate_subject_end}",
         "two values in one part": f"CN=UID:{false}+CN=Proof User,{identity.certificate_subject_end}",

@@ -123,6 +123,17 @@ PEOPLES: Sequence[tuple[str, Names]] = (
     (f"CN=UID:jdoe,CN=\u5c71\u7530 \u592a\u90ce,{PEOPLE}", ("jdoe", "\u5c71\u7530", "\u592a\u90ce")),
     (f"CN=UID:jdoe,CN=Jane (Root) Doe,{PEOPLE}", ("jdoe", "Jane", "(Root) Doe")),
     (f"CN=UID:jdoe,CN=Jane UID:root,{PEOPLE}", ("jdoe", "Jane", "UID:root")),
+    (f"CN=UID:jdoe,CN=Jane Doe #2,{PEOPLE}", ("jdoe", "Jane", "Doe #2")),
+    # With escapes in RFC 2253 form: they get in, and the app is not told the name.
+    (f'CN=UID:jdoe,CN=Jane \\"JJ\\" Doe,{PEOPLE}', ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=Jane Doe\\, Jr.,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=Doe\\, Jane,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=\\ Jane Doe,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=Jane Doe\\ ,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=\\#Jane Doe,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=Jane \\<Root\\>\\; Doe,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=Jane\\, UID:root,{PEOPLE}", ("jdoe", "", "")),
+    (f"CN=UID:jdoe,CN=\\,,{PEOPLE}", ("jdoe", "", "")),
 )
 
 # What nobody may become anybody with: the pattern is matched from end to end, and these are not of it.
@@ -174,6 +185,25 @@ NOBODYS: Sequence[str] = (
     f"CN=UID:ro\u200bot,CN=Jane Doe,{PEOPLE}",
     f"CN=UID:root\u0301,CN=Jane Doe,{PEOPLE}",
     f"CN=UID:root,CN=Jane Doe,OU=People\u200b,{DOMAIN}",
+    f'CN=UID:root\\",CN=Jane Doe,{PEOPLE}',
+    f'CN=UID:\\"root\\",CN=Jane Doe,{PEOPLE}',
+    f"CN=UID:root\\,,CN=Jane Doe,{PEOPLE}",
+    f"CN=\\#UID:root,CN=Jane Doe,{PEOPLE}",
+    f"CN=UID:\\#root,CN=Jane Doe,{PEOPLE}",
+    f"CN=UID:root,CN=Jane\\, Doe,OU=x,{PEOPLE}",
+    f"CN=UID:root,CN=Jane\\, Doe,CN=UID:jdoe,{PEOPLE}",
+    f"CN=UID:root,CN=Jane\\, Doe,{PEOPLE},DC=evil",
+    f"CN=x,CN=UID:root,CN=Jane\\, Doe,{PEOPLE}",
+    f"CN=UID:root,CN=Jane\\, Doe+OU=x,{PEOPLE}",
+    f"CN=UID:root,CN=Jane\\, Doe\\+OU\\=x,{PEOPLE}",
+    f"CN=UID:root,CN=Jane\\, Doe\\,{_escaped(PEOPLE)}",
+    f"CN=UID:jdoe,CN=Jane\\\\,{PEOPLE}",
+    f"CN=UID:jdoe,CN=Jane\\\\\\, Doe,{PEOPLE}",
+    f'CN=UID:jdoe,CN=Jane\\\\\\"\\, CN\\=UID:root,{PEOPLE}',
+    f"CN=UID:jdoe,CN=Jane\\, Doe\\0a,{PEOPLE}",
+    f"CN=UID:jdoe,CN=Jane\\, Doe\\00,{PEOPLE}",
+    f"CN=UID:jdoe,CN=Jane\\, Doe/CN\\=UID:root,{PEOPLE}",
+    f"CN=UID:jdoe,CN=Doe\\, Jane/x,{PEOPLE}",
     f"CN=x{SERVICE_NAME.removeprefix('CN=')}",
     f"{SERVICE_NAME},DC=evil",
     f"CN=x,{SERVICE_NAME}",
@@ -214,7 +244,7 @@ JANE, ROOT = PEOPLES[0][0], f"CN=UID:root,CN=Jane Doe,{PEOPLE}"
 
 def _others() -> Iterator[Crafted]:
     for name in ("other", "longer", "quoted"):
-        for subject in (JANE, ROOT, SERVICE_NAME):
+        for subject in (JANE, ROOT, ROOT.replace("Jane ", "Jane\\, "), SERVICE_NAME):
             yield Crafted(f"{subject} by {name}", partial(_by, name, subject))
     refused: dict[str, Callable[[Authorities], Sequence[Pair]]] = {
         "expired": lambda by: [signed(JANE, by.people, days=(-30, -1))],

@@ -253,6 +253,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ("[hosts.web1]\nconfig_dir = '/home/a:b'\n", "config_dir = '/home/a:b': must not hold a colon"),
         ("[hosts.web1.programs.all]\ncommand = 'x'\n", "programs.all: must have another name"),
         ("[hosts.web1.identity]\nuser_id = '.+'\n", "user_id = '.+': must not match nothing, nor a blank"),
+        ("[hosts.web1.identity]\nuser_id = '[^,/=\\x20]+'\n", "must not match nothing"),
         ("[hosts.web1.identity]\nuser_id = '[a-z]*'\n", "user_id = '[a-z]*': must not match nothing"),
         ("[hosts.web1.identity]\nuser_id = '[a-z/]{8}'\n", "user_id = '[a-z/]{8}': must not match nothing"),
         ("[hosts.web1.identity]\nuser_id = '[[:alpha:]]+'\n", "must not hold a class in a class"),
