@@ -69,14 +69,25 @@ look_at_products() {
     done
 }
 
+in_force() { # the text of a crontab, unit or script without what is commented out
+    sed -e 's/^[[:space:]]*[#;].*//' -e 's/[[:space:]]#.*//'
+}
+
 look_at_boot() { # who starts supervisord then?
-    if crontab -l 2>/dev/null | grep -q '^@reboot.*supervisord'; then
+    if crontab -l 2>/dev/null | in_force | grep -q '^[[:space:]]*@reboot.*supervisord'; then
         fact "boot the account's crontab"
         return
     fi
     for file in "$HOME"/.config/systemd/user/*.service /etc/systemd/system/*.service /etc/rc.local /etc/rc.d/rc.local \
-        /etc/init.d/* /etc/cron.d/*; do
-        if [ -r "$file" ] && grep -q supervisord "$file" && grep -q -F -e "$(id -un)" -e "$supervisord_conf" "$file"; then
+        /etc/init.d/* /etc/crontab /etc/cron.d/*; do
+        if [ ! -r "$file" ] || [ ! -f "$file" ]; then continue; fi
+        said=$(in_force <"$file")
+        case $file in
+        *~ | *.rpmsave | *.rpmorig | *.rpmnew | *.dpkg-*) continue ;; # left by a package; nobody reads them
+        /etc/cron*) said=$(printf '%s\n' "$said" | sed -n '/^[[:space:]]*[A-Za-z_]*[[:space:]]*=/d; /supervisord/p') ;;
+        esac
+        if printf '%s\n' "$said" | grep -q supervisord &&
+            printf '%s\n' "$said" | grep -q -F -e "$(id -un)" -e "$supervisord_conf"; then
             fact "boot $file"
             return
         fi
@@ -86,13 +97,13 @@ look_at_boot() { # who starts supervisord then?
 
 look_at_lists() { # who has Apache read revocation lists again once they have changed?
     [ -n "$lists" ] && [ -n "$(find -L "$lists" -name '*.r[0-9]*' 2>/dev/null | head -n 1)" ] || return 0
-    if [ -n "$reload_words" ] && crontab -l 2>/dev/null | grep -v '^[[:space:]]*#' | grep -qF -e "$reload_words"; then
+    if [ -n "$reload_words" ] && crontab -l 2>/dev/null | in_force | grep -qF -e "$reload_words"; then
         fact "lists_reloaded the account's crontab"
         return
     fi
     for file in /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/crontab /etc/fetch-crl.conf /etc/fetch-crl.d/* \
         /etc/systemd/system/*.service; do
-        if [ -r "$file" ] && [ -f "$file" ] && grep -v '^[[:space:]]*#' "$file" | grep -Eq '(httpd|apache2).*(graceful|reload|restart)|(graceful|reload|restart).*(httpd|apache2)'; then
+        if [ -r "$file" ] && [ -f "$file" ] && in_force <"$file" | grep -Eq '(httpd|apache2).*(graceful|reload|restart)|(graceful|reload|restart).*(httpd|apache2)'; then
             fact "lists_reloaded $file"
             return
         fi
