@@ -3,7 +3,8 @@
     OperatorError            1  failed; the text says what was left as it was
     ├── HostError            1  the same, on one named host
     │   ├── Unreachable      1  no connection, or it was lost
-    │   └── LockHeld         4  another deploy holds the host
+    │   ├── LockHeld         4  another deploy holds the host
+    │   └── Interrupted    130  Ctrl-C came before the host had answered
     └── BadInput             3  nothing was touched
 
 The number is fab's exit code. Code 2, "found a difference", is a result and not an error.
@@ -80,6 +81,16 @@ class LockHeld(HostError):
 
     code = 4
     ended = "another deploy holds it"
+
+
+class Interrupted(HostError):
+    """The operator did not wait for the host's answer."""
+
+    code = 130
+    ended = "interrupted"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host, "had not answered when Ctrl-C came", left="everything: it was only looked at")
 
 
 @dataclass(frozen=True)

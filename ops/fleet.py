@@ -1,15 +1,19 @@
 """Several hosts: looked at side by side, changed in rolling order."""
 
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from threading import Event
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Generic, TypeVar
 
-from ops.errors import OperatorError
+from ops.errors import Interrupted, OperatorError
 from ops.schema import Host
 
 AT_ONCE = 20  # docs/decisions/speed.md has what was measured
+HELD_SECONDS = 2.0  # that an answer waits for the others, so that they are shown together and in their order
 Result = TypeVar("Result")
 
 
@@ -22,19 +26,78 @@ class Answer(Generic[Result]):
     error: OperatorError | None = None
 
 
-def ask_all(hosts: list[Host], ask: Callable[[Host], Result], parallel: int = AT_ONCE) -> list[Answer[Result]]:
-    """`ask` every host, `parallel` at once; the answers come in the order of `hosts`, and an error stops no other."""
+Show = Callable[[list[Answer[Result]], list[Host]], None]
 
-    def one(host: Host) -> Answer[Result]:
+
+def ask_all(
+    hosts: list[Host],
+    ask: Callable[[Host], Result],
+    parallel: int = AT_ONCE,
+    show: Show[Result] = lambda _answers, _waiting: None,
+) -> list[Answer[Result]]:
+    """`ask` every host, `parallel` at once; the answers come in the order of `hosts`, and an error stops no other.
+
+    `show` gets each answer once, those at hand together and in the order of `hosts`: when all hosts have answered, or
+    when one of the answers has waited for HELD_SECONDS. It also gets the hosts that are being asked still.
+    Ctrl-C ends the wait: a host that has not answered has the error Interrupted then.
+    """
+    todo, came = deque(hosts), SimpleQueue[Answer[Result] | BaseException]()
+    begun: set[str] = set()
+
+    def work() -> None:
+        while todo:
+            try:
+                host = todo.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            begun.add(host.name)
+            try:
+                came.put(Answer(host, result=ask(host)))
+            except OperatorError as error:
+                came.put(Answer(host, error=error))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the answers are collected
+                came.put(error)
+
+    answers: dict[str, Answer[Result]] = {}
+    shown: set[str] = set()
+
+    def show_new() -> None:
+        new = [answers[host.name] for host in hosts if host.name in answers and host.name not in shown]
+        shown.update(answer.host.name for answer in new)
+        show(new, [host for host in hosts if host.name in begun - answers.keys()])
+
+    try:
+        # Daemons, since nobody waits at Ctrl-C for a host that does not answer: its line ends with this process.
+        for _ in range(min(parallel, len(hosts))):
+            Thread(target=work, daemon=True).start()
+        _collect(len(hosts), came, answers, show_new)
+    except KeyboardInterrupt:
+        todo.clear()
+        for host in hosts:
+            answers.setdefault(host.name, Answer(host, error=Interrupted(host.name)))
+    show_new()
+    return [answers[host.name] for host in hosts]
+
+
+def _collect(
+    count: int,
+    came: "SimpleQueue[Answer[Result] | BaseException]",
+    answers: dict[str, Answer[Result]],
+    show_new: Callable[[], None],
+) -> None:
+    """Put what comes into `answers` until there are `count`; `show_new` when the first has waited long enough."""
+    due = None
+    while len(answers) < count:
         try:
-            return Answer(host, result=ask(host))
-        except OperatorError as error:
-            return Answer(host, error=error)
-
-    if len(hosts) == 1:
-        return [one(hosts[0])]
-    with ThreadPoolExecutor(parallel) as pool:
-        return list(pool.map(one, hosts))
+            got = came.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
+        except Empty:
+            show_new()
+            due = None
+            continue
+        if isinstance(got, BaseException):
+            raise got
+        answers[got.host.name] = got
+        due = due or time.monotonic() + HELD_SECONDS
 
 
 def change_in_turn(hosts: list[Host], change: Callable[[Host], object]) -> None:

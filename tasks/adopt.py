@@ -8,11 +8,11 @@ from typing import Any
 from ops import console
 from ops.adopt import Advice, Untold, advise
 from ops.advice import assignment, origin_of, patch, table_of
-from ops.connection import Remote, connect
+from ops.connection import Remote
 from ops.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
 from ops.errors import BadInput, HostError
 from ops.files import RenderedFile
-from ops.fleet import Answer, ask_all
+from ops.fleet import AT_ONCE, Answer
 from ops.hiding import shown_lines, values
 from ops.inventory import Inventory
 from ops.lines import carry_over, lines_of
@@ -22,7 +22,8 @@ from ops.releases import read_files
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
 from ops.templates import TREE, render
-from tasks._verb import NEEDS_ATTENTION, chosen, inventory, print_json, show_error, verb
+from tasks._look import ask_hosts, code_of, nothing
+from tasks._verb import chosen, inventory, print_json, verb
 
 NOTHING = {
     SAME: "it is as wanted; there is nothing to adopt",
@@ -53,24 +54,22 @@ def adopt(context: Any, file: str, json: bool = False) -> int:
 
     Changes nothing, here or there. Exit code 2 if something of the edit cannot be told. Without -H: all hosts.
     """
-    known, hosts = inventory(), chosen(everywhere=True)
-    wanted = {host.name: _wanted(host, file) for host in hosts}
+    known = inventory()
+    wanted = {host.name: _wanted(host, file) for host in chosen(everywhere=True)}
 
-    def ask(host: Host) -> Found:
-        with connect(host, context.config) as remote:
-            return _found(remote, wanted[host.name], probe(remote, [wanted[host.name]]))
+    def ask(remote: Remote) -> Found:
+        one = wanted[remote.host.name]
+        return _found(remote, one, probe(remote, [one]))
 
-    answers = ask_all(hosts, ask)
+    def show(answers: list[Answer[Found]]) -> None:
+        for answer in answers:
+            if answer.result:
+                _show(answer.host, answer.result, known)
+
+    answers = ask_hosts(context, AT_ONCE, ask, nothing if json else show)
     if json:
         print_json({answer.host.name: _facts(answer, known) for answer in answers})
-    for answer in answers:
-        if answer.error:
-            show_error(answer.error)
-        elif answer.result and not json:
-            _show(answer.host, answer.result, known)
-    if any(answer.error for answer in answers):
-        return 1
-    return NEEDS_ATTENTION if any(answer.result and answer.result.advice.untold for answer in answers) else 0
+    return code_of(answers, attention=any(answer.result and answer.result.advice.untold for answer in answers))
 
 
 def _wanted(host: Host, path: str) -> RenderedFile:

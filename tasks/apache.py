@@ -6,9 +6,9 @@ from typing import Any
 from ops import console
 from ops.apache_control import control, need_reload
 from ops.connection import connect
-from ops.fleet import AT_ONCE, change_in_turn
+from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.schema import Host
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
 from tasks._verb import chosen, print_json, verb
 
 
@@ -20,13 +20,16 @@ from tasks._verb import chosen, print_json, verb
 )
 def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Test Apache's configuration as it is on the host. Without -H: all hosts of the inventory."""
-    answers = ask_hosts(context, parallel, lambda remote: control(remote, ""))
+    answers = ask_hosts(context, parallel, lambda remote: control(remote, ""), nothing if json else _show)
     if json:
         print_json({a.host.name: {"error": str(a.error)} if a.error else {"ok": True} for a in answers})
-    for answer in [] if json else answers:
+    return code_of(answers)
+
+
+def _show(answers: list[Answer[None]]) -> None:
+    for answer in answers:
         if not answer.error:
             console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
-    return code_of(answers)
 
 
 @verb()

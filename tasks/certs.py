@@ -7,7 +7,7 @@ from ops.certs import KINDS, Ending, read_endings
 from ops.errors import BadInput
 from ops.fleet import AT_ONCE, Answer
 from ops.schema import Host
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
 from tasks._verb import print_json, verb
 
 
@@ -26,13 +26,15 @@ def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, pa
     """
     if not 0 <= days <= 3650:
         raise BadInput(f"--days={days}: must be from 0 to 3650. Nothing was touched.")
-    answers = ask_hosts(context, parallel, read_endings)
-    if json:
-        print_json({a.host.name: _facts(a, days) for a in answers})
-    else:
+
+    def show(answers: list[Answer[list[Ending]]]) -> None:
         rows = [row for answer in answers for row in _rows(answer, days, everything=all)]
         if rows:
             console.table(("host", "holds for", "what", "name", "file"), rows)
+
+    answers = ask_hosts(context, parallel, read_endings, nothing if json else show)
+    if json:
+        print_json({a.host.name: _facts(a, days) for a in answers})
     due = any(one.is_due(_limit(answer.host, days)) for answer in answers for one in answer.result or [])
     return code_of(answers, attention=due)
 

@@ -5,12 +5,12 @@ from typing import Any
 from ops import console
 from ops.connection import Remote
 from ops.files import RenderedFile
-from ops.fleet import AT_ONCE
+from ops.fleet import AT_ONCE, Answer
 from ops.plan import UNCHANGED, Plan, make_plan
 from ops.schema import Host
 from ops.snapshot import probe
 from tasks._change import show_plan
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
 from tasks._verb import print_json, verb
 
 
@@ -40,12 +40,14 @@ def diff(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
             console.say(f"{host.name}: {said}", "yellow", err=True)
         return make_plan(host, files[host.name], snapshot)
 
-    answers = ask_hosts(context, parallel, ask, prepare)
+    def show(answers: list[Answer[Plan]]) -> None:
+        for answer in answers:
+            if answer.result:
+                show_plan(answer.result)
+
+    answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
         print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in answers})
-    for answer in answers:
-        if answer.result and not json:
-            show_plan(answer.result)
     return code_of(answers, attention=any(a.result and not a.result.is_empty for a in answers))
 
 

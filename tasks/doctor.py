@@ -7,10 +7,10 @@ from ops.connection import Remote
 from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
 from ops.errors import read_answer
 from ops.files import RenderedFile
-from ops.fleet import AT_ONCE
+from ops.fleet import AT_ONCE, Answer
 from ops.line_reader import Limits
 from ops.schema import Host
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
 from tasks._verb import print_json, verb
 
 ANSWER = Limits(silence=120.0, seconds=300.0)  # a trial start, and each of the products' tools
@@ -36,13 +36,14 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
             facts = parse([*told["doctor"], f"fact who {remote.who}"])
             return diagnose(host, facts, certs.parse_endings(told["certs"], host.apache.certificate))
 
-    answers = ask_hosts(context, parallel, ask, prepare)
-    if json:
-        print_json({a.host.name: [vars(one) for one in a.result or []] for a in answers if not a.error})
-    else:
+    def show(answers: list[Answer[list[Finding]]]) -> None:
         for answer in answers:
             if answer.result:
                 _show(answer.host, answer.result)
+
+    answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
+    if json:
+        print_json({a.host.name: [vars(one) for one in a.result or []] for a in answers if not a.error})
     wrong = any(one.level == WRONG for answer in answers for one in answer.result or [])
     return code_of(answers, attention=wrong)
 

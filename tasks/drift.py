@@ -6,10 +6,10 @@ from ops import console
 from ops.connection import Remote
 from ops.drift import SAME, find_drift, places, unmanaged
 from ops.files import RenderedFile
-from ops.fleet import AT_ONCE
+from ops.fleet import AT_ONCE, Answer
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
 from tasks._verb import print_json, verb
 
 
@@ -33,19 +33,22 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     def ask(remote: Remote) -> Snapshot:
         return probe(remote, wanted[remote.host.name], places(remote.host))
 
-    report: dict[str, Any] = {}
-    answers = ask_hosts(context, parallel, ask, prepare)
-    for answer in answers:
-        name = answer.host.name
+    def facts(answer: Answer[Snapshot]) -> dict[str, Any]:
         if answer.result is None:
-            report[name] = {"error": str(answer.error)}
-            continue
-        files = {found.path: found.state for found in find_drift(wanted[name], answer.result)}
-        report[name] = {"files": files, "unmanaged": unmanaged(answer.host, wanted[name], answer.result)}
+            return {"error": str(answer.error)}
+        files = wanted[answer.host.name]
+        states = {found.path: found.state for found in find_drift(files, answer.result)}
+        return {"files": states, "unmanaged": unmanaged(answer.host, files, answer.result)}
+
+    def show(answers: list[Answer[Snapshot]]) -> None:
+        rows = [row for answer in answers for row in _rows(answer.host.name, facts(answer))]
+        if rows:
+            console.table(("host", "file", "state"), rows)
+
+    answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
+    report = {answer.host.name: facts(answer) for answer in answers}
     if json:
         print_json(report)
-    else:
-        console.table(("host", "file", "state"), [row for name in report for row in _rows(name, report[name])])
     differs = any(state != SAME for facts in report.values() for state in facts.get("files", {}).values())
     return code_of(answers, attention=differs)
 

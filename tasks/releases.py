@@ -7,12 +7,12 @@ from typing import Any
 from ops import console
 from ops.connection import Remote, connect
 from ops.errors import BadInput, HostError
-from ops.fleet import AT_ONCE, change_in_turn
+from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.plan import make_plan
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, print_json, verb
 
@@ -23,13 +23,16 @@ def releases(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 
     Without -H: all hosts of the inventory.
     """
-    answers = ask_hosts(context, parallel, read_releases)
+    answers = ask_hosts(context, parallel, read_releases, nothing if json else _show)
     if json:
         print_json({a.host.name: [vars(r) for r in a.result or []] for a in answers if not a.error})
-    else:
-        rows = [(answer.host.name, *_row(release)) for answer in answers for release in answer.result or []]
-        console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
     return code_of(answers)
+
+
+def _show(answers: list[Answer[list[PastRelease]]]) -> None:
+    rows = [(answer.host.name, *_row(release)) for answer in answers for release in answer.result or []]
+    if any(answer.error is None for answer in answers):
+        console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
 
 
 @verb(

@@ -14,7 +14,7 @@ from ops.fleet import AT_ONCE, Answer
 from ops.health import Health, look
 from ops.schema import Host
 from ops.verdict import judge
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, rendered
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
 from tasks._verb import chosen, inventory, print_json, verb
 
 
@@ -45,6 +45,11 @@ def status(
         yield from overview.draw(seen, width, {one.host.name: note for one in watched if (note := one.note(every))})
         yield Text(f"capacity: {room}", style="dim")
 
+    def show(answers: list[Answer[Health]]) -> None:
+        seen = [(one.host, one.result) for one in answers if one.result]
+        if seen:
+            console.show(*overview.draw(seen, console.width()))
+
     known = inventory()
     room = capacity.in_words(known.hosts.values(), known.fleet)
     if watch:
@@ -53,11 +58,10 @@ def status(
         prepare(hosts)
         live.keep(hosts, context.config, ask, draw, every)
         return 0
-    answers = ask_hosts(context, parallel, ask, prepare)
+    answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
         print_json({answer.host.name: _facts(answer) for answer in answers})
     else:
-        console.show(*overview.draw([(one.host, one.result) for one in answers if one.result], console.width()))
         console.say(f"capacity: {room}")
     found = [finding for one in answers if one.result for finding in judge(one.host, one.result)]
     return code_of(answers, attention=any(finding.level == WRONG for finding in found))

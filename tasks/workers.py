@@ -7,9 +7,9 @@ from rich.console import RenderableType
 
 from ops import console, crew, live
 from ops import workers as nouns
-from ops.fleet import AT_ONCE
+from ops.fleet import AT_ONCE, Answer
 from ops.workers import Crew
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of
+from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
 from tasks._verb import chosen, print_json, verb
 
 LOG_EVERY = 30  # seconds between two looks of --watch at the log; it costs more than the rest
@@ -40,7 +40,7 @@ def workers(
 
         live.keep(hosts, context.config, lambda remote, _last: trends[remote.host.name].look(remote), draw, every)
         return 0
-    answers = ask_hosts(context, parallel, nouns.look)
+    answers = ask_hosts(context, parallel, nouns.look, nothing if json else _show)
     if json:
         print_json(
             {
@@ -48,7 +48,11 @@ def workers(
                 for one in answers
             }
         )
-    else:
-        console.show(*crew.draw([(one.host, one.result) for one in answers if one.result], console.width()))
     full = any(one.result and nouns.needs_attention(one.host, one.result) for one in answers)
     return code_of(answers, attention=full)
+
+
+def _show(answers: list[Answer[Crew]]) -> None:
+    seen = [(one.host, one.result) for one in answers if one.result]
+    if seen:
+        console.show(*crew.draw(seen, console.width()))
