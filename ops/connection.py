@@ -20,6 +20,7 @@ from ops.scripts import script
 from ops.who import who
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
+SAID_BYTES = 4000  # shown of what the login shell and the tools print
 PATIENCE = 30.0  # seconds until a host has opened a session
 ANSWER_LIMIT = 600.0  # seconds without a byte from the host before it is given up
 ANSWER = Limits(ANSWER_LIMIT, seconds=1800.0)  # of a script that runs to its end: it may reload services
@@ -31,13 +32,14 @@ _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
 class Dialogue:
     """One script running on the host: lines go in, lines come out; what is not a fact goes to `stderr`.
 
-    What comes before the script's greeting, "poms-ops NAME", is a login shell's own and is dropped.
+    What comes before the script's greeting, "poms-ops NAME", is a login shell's own and is no part of the answer.
     """
 
     def __init__(self, host: str, name: str, channel: paramiko.Channel) -> None:
         self.host = host
         self.channel = channel
         self.greeted = False
+        self._before = b""  # the greeting, the last of it
         self._greeting = f"poms-ops {name}"
         self._reader = LineReader(channel, Limits(ANSWER_LIMIT, total=None))
 
@@ -50,10 +52,19 @@ class Dialogue:
         sent = list(lines)
         if any("\n" in line or "\0" in line for line in sent):
             raise HostError(self.host, "a value with a line break was not sent", left=NOTHING_TOUCHED)
+        self.send_text("".join(f"{line}\n" for line in sent).encode())
+
+    def send_text(self, text: bytes) -> None:
+        """Send `text`. Raises Unreachable where the line is lost.
+
+        Not where the host has ended what it ran without a greeting (/sbin/nologin): its words are still to be read.
+        """
         try:
-            self.channel.sendall("".join(f"{line}\n" for line in sent).encode())
+            self.channel.sendall(text)
         except (OSError, EOFError) as error:
-            raise self._lost(error) from None
+            transport = self.channel.transport
+            if self.greeted or transport is None or not transport.is_active():
+                raise self._lost(error) from None
 
     def close_input(self) -> None:
         """Tell the script that nothing more will come."""
@@ -68,6 +79,8 @@ class Dialogue:
         for line in self._raw_lines():
             if self.greeted:
                 yield line
+            else:
+                self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
             # The login shell's last line may have had no end of its own.
             self.greeted = self.greeted or line.endswith(self._greeting)
 
@@ -81,9 +94,13 @@ class Dialogue:
             raise self._lost(error) from None
 
     def stderr(self) -> str:
-        """What the login shell and the tools printed, at the most its last 4000 characters."""
+        """What the login shell and the tools printed, at the most its last 4000 characters.
+
+        Of a host that did not greet its standard output, too: that is where /sbin/nologin says why.
+        """
         self._reader.drain_stderr()
-        return harmless(masked(self._reader.stderr.decode(errors="replace")))[-4000:].strip()
+        before = b"" if self.greeted else (self._before + self._reader.rest)[-SAID_BYTES:].rstrip() + b"\n"
+        return harmless(masked((before + self._reader.stderr).decode(errors="replace")))[-SAID_BYTES:].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
@@ -136,10 +153,10 @@ class Remote:
             channel.settimeout(ANSWER_LIMIT)
             # No quote and no value in it, so any login shell understands it; head reads not a byte too many.
             transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(command head -c {len(text)})\"'")
-            channel.sendall(text)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"no command can be started: {error}") from None
         dialogue = Dialogue(self.host.name, name, channel)
+        dialogue.send_text(text)
         dialogue.send(request)
         return dialogue
 

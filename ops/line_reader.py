@@ -36,7 +36,7 @@ class LineReader:
         self._received = bytearray()
 
     def lines(self) -> Iterator[bytes]:
-        """Each line without its end, until the host closes; one without an end is left out.
+        """Each line without its end, until the host closes; one without an end is left in `rest`.
 
         Raises OverLimit, and what the channel raises where the connection is lost.
         """
@@ -77,6 +77,11 @@ class LineReader:
             except TimeoutError:
                 continue
             return data
+
+    @property
+    def rest(self) -> bytes:
+        """What came behind the last line, without an end."""
+        return bytes(self._received)
 
     def drain_stderr(self) -> None:
         """Read what the tools have printed, and keep the last of it."""

@@ -14,10 +14,12 @@ from typing import Any
 import fabric
 import paramiko
 
+from ops.console import harmless
 from ops.errors import BadInput, Unreachable
 from ops.gateways import gateway_of, jump_of
 from ops.kerberos import Refused, begin, wish_of
 from ops.login_keys import BY_KEY, key_login
+from ops.masking import masked
 from ops.schema import Host
 from ops.ssh_query import settings_of
 from ops.ssh_settings import NOTHING_TOUCHED as NOTHING_CONNECTED
@@ -53,6 +55,11 @@ class Hop:
         """Seconds for the network connection; those of `-t` are among what paramiko gets."""
         return self.connection.connect_timeout or self.connection.connect_kwargs.get("timeout")
 
+    def _said(self) -> str:
+        """What the host said at the login, where it came to one: a banner, or the text of /etc/nologin."""
+        said = getattr(self.connection.client.get_transport(), "said", b"")
+        return harmless(masked(said.decode(errors="replace"))).strip()
+
     def get_to_know(self) -> str:
         """What to type so that its key is believed from then on."""
         if not self.jump:
@@ -63,6 +70,8 @@ class Hop:
     def refused(self, message: str, next_step: str = "") -> Unreachable:
         """The error that says what went wrong here: it bears the host's name, so a jump host is named in it."""
         named = f"on the way there, jump host {self.connection.host}: {message}" if self.jump else message
+        said = self._said()
+        named += f"; the host said:\n{said}" if said else ""
         return Unreachable(self.host.name, named, left=NOTHING_TOUCHED, next_step=next_step)
 
 

@@ -5,17 +5,27 @@ from typing import Any
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
-from paramiko.common import MSG_SERVICE_ACCEPT
+from paramiko.common import MSG_SERVICE_ACCEPT, MSG_USERAUTH_BANNER
 
 USERAUTH = "ssh-userauth"
+SAID_BYTES = 1000  # kept of what a host says at the login
 
 
 class Transport(paramiko.Transport):
-    """A connection that remembers whom the host let in."""
+    """A connection that remembers whom the host let in, and what it said at the login."""
 
+    said = b""  # the last of it: a banner, and why nobody may log in (/etc/nologin)
     accepted: paramiko.PKey | None = None
     refused = 0  # keys that were offered in vain
     principal = ""  # or the Kerberos principal that it let in (ops/gssapi_auth.py)
+
+    def __init__(self, *settings: Any, **named: Any) -> None:
+        super().__init__(*settings, **named)
+        # paramiko forgets it with each try, and when the host hangs up.
+        self._handler_table[MSG_USERAUTH_BANNER] = self._hear  # type: ignore[attr-defined] # the stubs leave it out
+
+    def _hear(self, message: paramiko.Message) -> None:
+        self.said = (self.said + message.get_string())[-SAID_BYTES:]
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: Event | None = None) -> list[str]:
         """Offer `key`; remembered where that does not raise.

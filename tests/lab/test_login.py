@@ -29,6 +29,23 @@ def test_without_any_key_the_login_is_refused_with_advice(site: Site, keyless: P
     assert "-i" in said.err
 
 
+def test_a_host_that_is_closed_shows_its_own_words(site: Site) -> None:
+    """/etc/nologin, which sshd shows before it hangs up, and /sbin/nologin in place of the account's shell."""
+    site.root("printf 'Closed for the \\033[31mpower work until 17:00\\n' >/etc/nologin")
+    try:
+        closed = site.fab("-H", "pomsgpvm01", "status")
+    finally:
+        site.root("rm /etc/nologin")
+    assert (closed.code, "Closed for the \\x1b[31mpower work until 17:00" in closed.all) == (1, True), closed.all
+    shell = site.root("getent passwd poms | cut -d : -f 7").strip()
+    site.root("usermod -s /usr/sbin/nologin poms")
+    try:
+        shut = site.fab("-H", "pomsgpvm01", "status")
+    finally:
+        site.root(f"usermod -s {shell} poms")
+    assert (shut.code, "This account is currently not available." in shut.all) == (1, True), shut.all
+
+
 def test_a_key_comes_from_the_command_line_from_ssh_config_or_from_the_agent(
     deployed: Site, keyless: Path, tmp_path: Path
 ) -> None:

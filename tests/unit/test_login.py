@@ -14,7 +14,7 @@ import pytest
 
 from ops import login
 from ops.connection import Dialogue, connect
-from ops.errors import BadInput, Unreachable
+from ops.errors import BadInput, HostError, Unreachable
 from ops.line_reader import Limits
 from ops.login import log_in, way_to
 from ops.trust import UnknownHostKey
@@ -202,6 +202,66 @@ class Host(paramiko.ServerInterface):
     def check_channel_exec_request(self, *_: object) -> bool:
         """Take it."""
         return True
+
+
+class Closed(Host):
+    """Says why it lets nobody in, as sshd does with /etc/nologin."""
+
+    def get_banner(self) -> tuple[str, str]:
+        """What comes before its word on a login."""
+        return "x" * 9000 + "\nSystem going down\x1b[2J at 17:00\n", "en-US"
+
+    def check_auth_publickey(self, *_: object) -> int:
+        """Refuse it."""
+        return paramiko.common.AUTH_FAILED
+
+
+class Nologin(Host):
+    """Lets every key in, and runs /sbin/nologin for a command."""
+
+    def check_channel_exec_request(self, *asked: object) -> bool:
+        """Print what it prints, the last words without an end."""
+        Thread(target=self.print, args=asked[:1], daemon=True).start()
+        return True
+
+    def print(self, channel: paramiko.Channel) -> None:
+        """As /sbin/nologin: on standard output."""
+        channel.sendall(b"y" * 9000 + b"\nThis account is currently\x1b[2J not available.\nAsk 4357")
+        channel.send_exit_status(1)
+        channel.close()
+
+
+@pytest.mark.parametrize(
+    ("interface", "said"),
+    [(Closed, "System going down\\x1b[2J at 17:00"), (Nologin, "currently\\x1b[2J not available.\nAsk 4357")],
+)
+def test_what_a_host_says_that_lets_nobody_in_is_shown(
+    settings: Settings, tmp_path: Path, interface: type[Host], said: str
+) -> None:
+    key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+    key.write_private_key_file(str(tmp_path / "id"))
+    servers = []
+
+    def answer(listening: socket.socket) -> None:
+        server = paramiko.Transport(listening.accept()[0])
+        server.add_server_key(theirs)
+        server.start_server(event=Event(), server=interface())
+        servers.append(server)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        Thread(target=answer, args=(listening,), daemon=True).start()
+        (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
+        files = {"identity_file": str(tmp_path / "id"), "known_hosts": str(tmp_path / "known")}
+        one = host(address="127.0.0.1", port=port, ssh=files, apache={"server_name": "web1"})
+        config = settings(allow_agent=False, look_for_keys=False)
+        with pytest.raises(HostError) as caught, connect(one, config) as remote:
+            remote.ask("probe", [])
+    assert said in caught.value.message
+    assert len(caught.value.message) < 5000
+    assert "\x1b" not in caught.value.message
+    for server in servers:
+        server.close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
