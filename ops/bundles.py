@@ -13,7 +13,7 @@ from pathlib import Path
 from ops.connection import Remote
 from ops.errors import HostError, read_answer
 from ops.log_names import Log
-from ops.logs import STATES, ask_reader
+from ops.logs import STATES, ask_reader, spoiled
 
 SILENCE = 60.0  # seconds without a word from the host after which the line is dead
 MEGABYTE = 1_000_000
@@ -36,11 +36,15 @@ class Wanted:
 
 @dataclass
 class Bundle:
-    """What was fetched: `path`, its size in bytes, and what the host could not give of what was asked for."""
+    """What was fetched: `path`, its size in bytes, what the host could not give of what was asked for.
+
+    `spoiled` says which compressed files in it are damaged.
+    """
 
     path: Path
     size: int = 0
     missing: list[str] = field(default_factory=list)
+    spoiled: list[str] = field(default_factory=list)
 
 
 def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
@@ -112,6 +116,9 @@ def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) 
                 total = int(value)
             elif kind == "done":
                 progress(int(value), total)
+            elif kind == "spoiled":
+                number, _, rest = value.partition(" ")
+                bundle.spoiled.append(spoiled(wanted.logs[int(number) - 1], rest))
             elif kind in STATES:
                 log = wanted.logs[int(value) - 1]
                 if log.asked or kind == "unreadable":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from ops.connection import Heartbeat, Remote
 from ops.errors import BadInput, HostError, Unreachable, read_answer
@@ -18,6 +19,12 @@ STATES = {
     "nofile": "{} is not a file",
     "cut": "{} was emptied; what was written just before may be missing",
     "gap": "the file that was read of {} is gone; what was written meanwhile may be missing",
+}
+
+SPOILED = {  # of one file of a log
+    "torn": "{} ends in the middle: it was cut off, or is still being compressed",
+    "broken": "{} is damaged from some place on",
+    "unknown": "{} is left out, for nothing on the host can read it; fab fetch-logs brings it as it is",
 }
 
 
@@ -59,6 +66,14 @@ class Live:
     host: str
 
 
+def spoiled(log: Log, fact: str) -> str:
+    """What is wrong with one of the log's files, of what the host said (WHY NAME); empty where that is nothing."""
+    why, _, name = fact.partition(" ")
+    if why not in SPOILED or not name or "/" in name:
+        return ""
+    return SPOILED[why].format(PurePosixPath(log.path).with_name(name))
+
+
 def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[str]:
     """What remote/log_reader.py answers, up to its end, with no pause of more than `silence` seconds.
 
@@ -94,6 +109,7 @@ class HostLogs:
         self._positions: dict[int, dict[str, str]] = {}  # of each log's files, by what the host knows them by
         self._states: dict[int, str] = {}
         self._unreadable: list[str] = []
+        self._spoiled: set[str] = set()  # that were told
 
     @property
     def begun(self) -> bool:
@@ -147,6 +163,10 @@ class HostLogs:
             if kind == "line":
                 time, _, text = rest.partition(" ")
                 yield LogLine(self.host.name, log.label, text, float(time))
+        elif kind == "spoiled" and (text := spoiled(log, rest)):
+            if text not in self._spoiled:
+                self._spoiled.add(text)
+                yield LogLine(self.host.name, log.label, f"({text})")
         elif kind in STATES:
             yield from self._state(int(number), log, kind)
         else:

@@ -92,6 +92,8 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
         console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", "green")
         if bundle.missing:
             console.say(f"{host.name}: not in it: {', '.join(bundle.missing)}", "yellow", err=True)
+        if bundle.spoiled:
+            console.say(f"{host.name}: in it as it is: {'; '.join(bundle.spoiled)}", "yellow", err=True)
     return errors.code
 
 

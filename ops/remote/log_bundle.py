@@ -35,6 +35,8 @@ def bundle(logs, since):
     archive = tarfile.open(fileobj=packed, mode="w|", bufsize=BLOCK, format=tarfile.GNU_FORMAT)
     done = 0
     for file, size in chosen:
+        if file.packed:
+            file.size()  # says what is wrong with it; it is packed as it is
         name = file.path.lstrip(b"/")
         entry = tarfile.TarInfo(name if str is bytes else os.fsdecode(name))
         entry.size, entry.mtime, entry.mode = size, int(file.modified), stat.S_IMODE(file.status.st_mode)

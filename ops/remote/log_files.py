@@ -1,6 +1,5 @@
 # log_files.py: the files of one log, rotated ones included, and the lines in them. A part of log_reader.py.
 import errno
-import gzip
 import io
 import os
 import re
@@ -14,18 +13,21 @@ NEAR = 64 * 1024  # bytes in which a line with a time is looked for
 DISORDER = 1000  # seconds that a line may stand behind a later one: requests are logged when they end
 LINGER = 60  # seconds without a new line before a rotated file is left: Apache's old processes write on in it
 TAIL = 64  # bytes before a position by which its file is known again
-ROTATED = re.compile(br"[.-][0-9][0-9.-]*(\.gz)?$")
+ROTATED = re.compile(br"[.-][0-9][0-9.-]*$")
 
 
 class File(object):
-    """One file of a log, read from `offset` on, in bytes of its text where it is compressed."""
+    """One file of log `number`, read from `offset` on, in bytes of its text where it is compressed."""
 
-    def __init__(self, path, zone):
-        self.path, self.zone = path, zone
-        self.compressed = path.endswith(b".gz")
+    def __init__(self, path, zone, number):
+        self.path, self.zone, self.number = path, zone, number
+        kind = PACKED.search(path)
+        self.compressed = kind is not None
         raw = io.open(path, "rb", buffering=0)
         status = os.fstat(raw.fileno())
-        self.handle = gzip.GzipFile(fileobj=raw) if self.compressed else raw
+        unpack = unpacking(kind.group(1)) if kind else None
+        self.packed = Packed(raw, unpack, self.tell_spoiled) if unpack else None
+        self.known = self.packed is not None or not kind  # what it is compressed by
         self.raw, self.status = raw, status
         self.inode, self.modified = status.st_ino, status.st_mtime
         self.offset, self.last_read = 0, time.time()
@@ -36,12 +38,21 @@ class File(object):
     def size(self):
         if not self.compressed:
             return os.fstat(self.raw.fileno()).st_size
-        self.handle.seek(0)
-        return sum(len(block) for block in iter(lambda: self.handle.read(BLOCK), b""))
+        size = 0
+        while True:
+            block = self.read(size, BLOCK)
+            if not block:
+                return size
+            size += len(block)
 
     def read(self, offset, size):
-        self.handle.seek(offset)
-        return self.handle.read(size)
+        if self.packed:
+            return self.packed.read(offset, size)
+        self.raw.seek(offset)
+        return self.raw.read(size)
+
+    def tell_spoiled(self, why):
+        say("spoiled", self.number, why, os.path.basename(self.path))
 
     def blocks(self, offset, last=False):
         """(offset, text) of whole lines from `offset` on; `last`: also of one without its end."""
@@ -155,8 +166,9 @@ class Log(object):
         folder, name = os.path.split(self.path)
         found = []
         for each in os.listdir(folder) if os.access(folder, os.R_OK) else []:
-            if each.startswith(name) and ROTATED.match(each[len(name) :]):
-                digits = re.sub(b"[^0-9]", b"", each[len(name) :])
+            ending = PACKED.sub(b"", each[len(name) :])
+            if each.startswith(name) and ROTATED.match(ending):
+                digits = re.sub(b"[^0-9]", b"", ending)
                 age = int(digits) if len(digits) > 5 else -int(digits)  # a date, or how often it was rotated since
                 found.append((age, os.path.join(folder, each)))
         return [path for _, path in sorted(found)]
@@ -165,7 +177,7 @@ class Log(object):
         """The file at `path`; None, and told, where it cannot be read."""
         try:
             if stat.S_ISREG(os.stat(path).st_mode):
-                return File(path, self.zone)
+                return File(path, self.zone, self.number)
             state = "nofile"
         except (IOError, OSError) as error:
             state = "missing" if error.errno in (errno.ENOENT, errno.ENOTDIR) else "unreadable"
@@ -182,7 +194,10 @@ class Log(object):
                 self.files = [current]
         else:
             for file in self.chain():
-                if self.files:
+                if not file.known:
+                    if file.modified >= since:
+                        file.tell_spoiled("unknown")
+                elif self.files:
                     self.files.append(file)
                 elif file.modified >= since:
                     if file.compressed or file.time_before(file.size()) is not None:
@@ -198,7 +213,7 @@ class Log(object):
 
     def resume(self):
         """Go on behind the positions that were told before."""
-        files = self.chain()
+        files = [file for file in self.chain() if file.known]
         last = -1
         known = [position for position in self.positions if position != "none"]
         for position in known:
@@ -232,7 +247,7 @@ class Log(object):
             if current:
                 self.tell("")
             return
-        files = self.chain()
+        files = [file for file in self.chain() if file.known]
         inodes = [file.inode for file in files]
         known = self.files[-1].inode
         self.files += files[inodes.index(known) + 1 :] if known in inodes else files[-1:]

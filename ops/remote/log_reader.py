@@ -5,7 +5,8 @@
 #   supervisord's programs, or "supervisord", writes it, and "from POSITION" as told before, to go on behind it
 # Answers: "line N POSITION TIME TEXT" of the Nth log (TIME in seconds since the epoch, its own or of a line before it);
 #   "at N POSITION": read as far as that; "missing N", "unreadable N", "nofile N"; "cut N": emptied while it was read;
-#   "gap N": the file of POSITION is gone; "refused MESSAGE" of grep; "live": from here on what is written now; "beat"
+#   "spoiled N WHY NAME": of its file NAME not all is read: "torn" (it ends in the midst), "broken", or "unknown" (by what
+#   it is compressed: nothing of it is read); "gap N": the file of POSITION is gone; "refused MESSAGE" of grep; "live": from here on what is written now; "beat"
 #   Of a bundle "total BYTES" before compression, "data BASE64" of a tar.gz, with "done BYTES" between; then end
 import heapq
 import io

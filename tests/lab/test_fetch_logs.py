@@ -52,6 +52,24 @@ def test_a_bundle_has_all_logs_rotated_ones_too_and_is_for_the_operator_alone(ro
     assert "not in it: /var/log/httpd/error_log cannot be read" in said.err
 
 
+def test_compressed_files_are_read_or_named(rotated: Site, tmp_path: Path) -> None:
+    one, torn, other = f"{AGENT}.3.xz", f"{AGENT}.2.gz", f"{AGENT}.4.lz4"
+    made = "import lzma, sys; sys.stdout.buffer.write(lzma.compress(sys.stdin.buffer.read()))"
+    rotated.poms(f"/usr/bin/python3 -c '{made}' < {AGENT}.1 > {one}; touch -d '1 hour ago' {one}")
+    rotated.poms(f"gzip -c {AGENT}.1 | head -c 40 > {torn}; echo x > {other}")
+    words = ("-H", "pomsgpvm01"), "--programs=poms_joblog_agent"
+    try:
+        shown = rotated.fab(*words[0], "tail-logs", "--since=1d", words[1], check=True)
+        said = rotated.fab(*words[0], "fetch-logs", f"--to={tmp_path}", words[1], check=True)
+    finally:
+        rotated.poms(f"rm {one} {torn} {other}")
+    assert [f"({path} " in shown.out for path in (one, torn, other)] == [False, True, True]
+    assert shown.out.count(" an hour ago") == 2, "in the .xz and as it was"
+    (bundle,) = tmp_path.iterdir()
+    assert {one, torn, other} < set(contents(bundle))
+    assert [path in said.err for path in (one, torn, other)] == [False, True, False]
+
+
 def test_since_and_programs_leave_the_rest_on_the_host(rotated: Site, tmp_path: Path) -> None:
     words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_joblog_agent")
     rotated.fab(*words, "--since=90m", check=True)

@@ -1,12 +1,15 @@
 """Logs: the remote half, run here under each shell as a host would run it, and what is made of its answer."""
 
+import bz2
 import gzip
+import lzma
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ import pytest
 from ops.errors import BadInput
 from ops.logs import HostLogs, LogLine, Remark
 from tests.scripts.reading import Reading, append, logs_of, rotate, shown, until
-from tests.scripts.remote import SHELLS
+from tests.scripts.remote import SHELLS, executable
 
 
 @pytest.fixture(params=SHELLS)
@@ -84,6 +87,113 @@ def test_since_leaves_out_what_is_older_in_rotated_files_too(shell: str, tmp_pat
     assert found == ["997", "998", "999", *map(str, range(4000)), "one", "now", "it"]
     assert last_words(since="since 2010", pattern="two 399[0-9]") == [str(n) for n in range(3990, 4000)]
     assert last_words(since="since_time 2035-01-01 00:00:00") == []
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+    ".bz2": partial(bz2.compress, compresslevel=1),  # in small blocks, which are read whole or not at all
+}
+OLD = [f"{stamp(3000 - number / 10, f'old {number} {os.urandom(8).hex()}')}\n" for number in range(10000)]
+TEXT = "".join(OLD).encode()
+
+
+def packed(log: Path, suffix: str, data: bytes) -> Path:
+    """A file of the log that was rotated and compressed 2000 seconds ago; the log has one line of today's."""
+    path = log.with_name(f"{log.name}-20260101{suffix}")
+    path.write_bytes(data)
+    os.utime(path, (NOW - 2000,) * 2)
+    log.write_text(f"{stamp(500, 'now')}\n")
+    return path
+
+
+def bundle_facts(log: Path, **environment: str) -> list[str]:
+    """What the host answers to who asks for a bundle."""
+    source = logs_of(log)
+    source.request = lambda: ["mode bundle", f"log {log}"]  # type: ignore[method-assign]
+    with Reading("dash", source, **environment) as reading:
+        until(lambda: {"end", "failed"} & set(reading.facts[-1:]), 30)
+        return list(reading.facts)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A PATH with few tools, and a Python that was built without bz2 and lzma."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    hidden = "import sys; sys.modules.update(bz2=None, lzma=None); exec(sys.stdin.read())"
+    options = 'while [ "${1#-}" != "$1" ]; do shift; done'
+    executable(tools / "python3", f"#!/bin/sh\n{options}\nexec {sys.executable} -c '{hidden}' \"$@\"\n")
+    for tool in ("dash", "head", "wc", "timeout", "grep"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    return tools
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_since_reads_what_was_rotated_and_compressed_by_the_usual_tools(shell: str, log: Path, suffix: str) -> None:
+    half = len(TEXT) // 2
+    for parts in ((TEXT,), (TEXT[:half], TEXT[half:])):  # such files may be joined
+        packed(log, suffix, b"".join(map(PACKERS[suffix], parts)) + b"\0" * 1024)
+        found = shown(shell, logs_of(log, since="since 4000"))
+        assert [line.partition(" ")[2] + "\n" for line in found[:-1]] == OLD
+        assert found[-1].endswith("now")
+        few = shown(shell, logs_of(log, since=f"since_time {clock(2003)}"))
+        assert few[-2:] == found[-2:]
+        assert 20 <= len(few) <= 42
+        assert shown(shell, logs_of(log, since="since 1000")) == found[-1:]
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+@pytest.mark.parametrize("fault", ["torn", "broken"])
+def test_what_can_be_read_of_a_damaged_file_is_shown_and_the_file_is_named(
+    shell: str, log: Path, suffix: str, fault: str
+) -> None:
+    data = PACKERS[suffix](TEXT)
+    cut = len(data) * 2 // 3
+    path = packed(log, suffix, data[:cut] + (b"" if fault == "torn" else b"\xff" * 400 + data[cut + 400 :]))
+    lines = shown(shell, logs_of(log, since="since 4000"))
+    assert lines[-1].endswith("now")
+    assert sum(path.name in line for line in lines) == 1
+    old = [line.partition(" ")[2] + "\n" for line in lines if path.name not in line]
+    assert old[:5000] == OLD[:5000]
+    assert f"spoiled 1 {fault} {path.name}" in (facts := bundle_facts(log))
+    assert (sum(fact.startswith("spoiled ") for fact in facts), facts[-1]) == (1, "end")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no such format at all" * 99, b"\x1f\x8b\x08\0\0"], ids=["empty", "other", "begun"]
+)
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_a_file_with_nothing_to_read_in_it_is_named(log: Path, suffix: str, data: bytes) -> None:
+    path = packed(log, suffix, data)
+    lines = shown("dash", logs_of(log, since="since 4000"))
+    assert [path.name in line for line in lines] == [True, False]
+
+
+@pytest.mark.parametrize("suffix", [".lz4", ".Z", ".zst", ".xz", ".bz2"])
+def test_what_nothing_on_the_host_can_read_is_said_to_be_left_out(log: Path, bare: Path, suffix: str) -> None:
+    """And only where `--since` asks for it; a bundle has it, and there is nothing to be said."""
+    path = packed(log, suffix, PACKERS.get(suffix, bytes)(TEXT))
+    lines = shown("dash", logs_of(log, since="since 4000"), PATH=str(bare))
+    assert [path.name in line for line in lines] == [True, False]
+    lines = shown("dash", logs_of(log, since="since 1000"), PATH=str(bare))
+    assert [path.name in line for line in lines] == [False]
+    facts = bundle_facts(log, PATH=str(bare))
+    assert not [fact for fact in facts if fact.startswith("spoiled ")]
+    assert int(next(fact.split()[1] for fact in facts if fact.startswith("total "))) > path.stat().st_size
+
+
+@pytest.mark.parametrize(("suffix", "tool"), [(".xz", "xz"), (".bz2", "bzip2"), (".zst", "zstd")])
+def test_what_python_cannot_read_a_tool_of_the_host_does(log: Path, bare: Path, suffix: str, tool: str) -> None:
+    """gzip in its place, for what a tool must do is the same for all of them."""
+    executable(bare / tool, f'#!/bin/sh\nexec {shutil.which("gzip")} "$@"\n')
+    path = packed(log, suffix, gzip.compress(TEXT))
+    lines = shown("dash", logs_of(log, since="since 4000"), PATH=str(bare))
+    assert [line.partition(" ")[2] + "\n" for line in lines[:-1]] == OLD
+    path = packed(log, suffix, gzip.compress(TEXT)[:-1000])
+    lines = shown("dash", logs_of(log, since="since 4000"), PATH=str(bare))
+    assert sum(path.name in line for line in lines) == 1
+    assert len(lines) > 5000
 
 
 def test_since_finds_the_first_line_among_those_of_requests_that_took_long(log: Path) -> None:
@@ -321,7 +431,21 @@ def test_any_python_of_the_host_will_do(shell: str, log: Path, tmp_path: Path, p
     assert reading.facts[-1] == ("no_python" if python == "none" else "end")
 
 
-@pytest.mark.parametrize("fact", ["line", "line x y", "line 0 y", "line 3 y", "line ² y", "missing", "what 1", ""])
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "line",
+        "line x y",
+        "line 0 y",
+        "line 3 y",
+        "line ² y",
+        "missing",
+        "what 1",
+        "",
+        "spoiled 1 torn /",
+        "spoiled 1 x y",
+    ],
+)
 def test_a_malformed_fact_is_shown_as_it_came(fact: str) -> None:
     (line,) = logs_of(Path("/a"), Path("/b")).understand(fact)
     assert isinstance(line, LogLine)
