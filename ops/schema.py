@@ -150,6 +150,7 @@ class Identity(Table, frozen=True, kw_only=True):
     email_attribute: Attribute = "mail"
     first_name_attribute: Attribute = "givenName"
     last_name_attribute: Attribute = "sn"
+    several_values: Literal["first", "join", "omit"] = "first"  # of one of these attributes
     certificate_issuer: Text = "CN=CILogon Basic CA 1,O=CILogon,C=US,DC=cilogon,DC=org"  # see docs/inventory.md
     certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
     certificate_email: EmailRule = ""  # no e-mail header

@@ -161,6 +161,52 @@ def test_a_login_under_what_is_no_user_id_does_not_reach_the_app(front: Site, tm
     assert "X-Shib" not in page.text
 
 
+VALUES: dict[
+    tuple[str, ...], dict[str, str | None]
+] = {  # what the provider says of an attribute, and what the app is told by each choice
+    ("jane@x.org", "root@x.org"): {"first": "jane@x.org", "join": "jane@x.org;root@x.org", "omit": None},
+    ("jane@x.org", "b@x.org", "c@x.org"): {"first": "jane@x.org", "join": "jane@x.org;b@x.org;c@x.org", "omit": None},
+    ("Doe; Jr.",): {"first": "Doe; Jr.", "join": "Doe\\; Jr.", "omit": "Doe; Jr."},
+    ("Doe; Jr.; x", "two"): {"first": "Doe; Jr.; x", "join": "Doe\\; Jr.\\; x;two", "omit": None},
+    ("Do\\\\e", "two"): {"first": "Do\\e", "join": "Do\\e;two", "omit": None},
+    ("$1%{uid}e", "x"): {"first": "$1%{uid}e", "join": "$1%{uid}e;x", "omit": None},
+    ("Jane",): {"first": "Jane", "join": "Jane", "omit": "Jane"},
+}
+TOLD = {"jdoe@poms.example": "X-Shib-Email: ", "Jane": "X-Shib-Name-First: ", "Doe": "X-Shib-Name-Last: "}
+
+
+@pytest.mark.parametrize("choice", ["first", "join", "omit"])
+def test_several_values_of_an_attribute_become_what_the_inventory_says(
+    front: Site, tmp_path: Path, choice: str
+) -> None:
+    inventory = front.changed(
+        tmp_path, ("[defaults.identity]\n", f'[defaults.identity]\nseveral_values = "{choice}"\n')
+    )
+    front.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=inventory, check=True)
+    for values, known in VALUES.items():
+        for of, header in TOLD.items():
+            found = told(front, tmp_path, of, *values)
+            assert found[0] == JDOE[0], "the user is who they were"
+            assert [line.removeprefix(header) for line in found if line.startswith(header)] == [
+                value for value in [known[choice]] if value is not None
+            ], (values, of)
+    assert told(front, tmp_path, "jdoe", "jdoe", "root")[0] == JDOE[0], (
+        "a user id is the first one, as mod_shib has it"
+    )
+
+
+def told(front: Site, folder_: Path, of: str, *values: str) -> list[str]:
+    """What the app is told of jdoe where the provider gives these values in place of the one that is `of`."""
+    visitor = Visitor(front)
+    answer = visitor.answer("jdoe")
+    text = r"</\1:AttributeValue><\1:AttributeValue>".join(values)
+    said = attribute(text, of=of)(base64.b64decode(answer.fields["SAMLResponse"]))
+    said = signed(said, folder(front.lab, PROVIDER) / "signing.key", folder_)
+    page = visitor.send(answer.filled(SAMLResponse=base64.b64encode(said).decode()))
+    assert (page.status, page.url) == (200, PAGE)
+    return [line for line in page.text.splitlines() if line.startswith("X-Shib-")]
+
+
 def test_a_login_without_a_user_id_does_not_reach_the_app(front: Site) -> None:
     visitor = Visitor(front)
     page = visitor.send(visitor.answer("nora"))

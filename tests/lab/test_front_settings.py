@@ -104,6 +104,21 @@ def test_mail_from_the_certificate_limits_and_headers(front: Front, deploy: Depl
         assert endless.result().status == 500
 
 
+def test_several_addresses_of_a_certificate_become_what_several_values_of_an_attribute_do(
+    front: Front, deploy: Deploy
+) -> None:
+    one, two, three = (f"{name}@x.org".encode() for name in ("jane", "root", "x"))
+    for choice, of_two, of_three, of_more in (
+        ("first", one, one, one),
+        ("join", one + b";" + two, one + b";" + two + b";" + three, b";".join([one, *[two] * 7])),
+        ("omit", None, None, None),
+    ):
+        deploy(identity=f'certificate_email = "extension"\nseveral_values = "{choice}"')
+        known = [mail_of(front, *addresses) for addresses in ((one, two), (one, two, three), (one, *[two] * 9))]
+        assert known == [value and value.decode() for value in (of_two, of_three, of_more)], choice
+        assert [mail_of(front), mail_of(front, one)] == [None, one.decode()], choice
+
+
 def test_mail_by_a_pattern_required_lists_no_http2_and_an_upload_that_pauses(front: Front, deploy: Deploy) -> None:
     deploy(
         identity='certificate_email = "{user}@poms.example"\ndropped_headers = ["X-Own"]',

@@ -140,6 +140,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "[hosts.web1.identity]\ndropped_headers = ['X_Y']\n",
             "dropped_headers.0 = 'X_Y': must be the name of a header",
         ),
+        ("[hosts.web1.identity]\nseveral_values = 'last'\n", "identity.several_values = 'last': must be"),
         ("[hosts.web1.apache]\nrevocation = 'on'\n", "apache.revocation = 'on': must be"),
         ("[hosts.web1.apache]\nca_dir = 'x'\n", "apache.ca_dir = 'x': must be an absolute path"),
         ("[hosts.web1.apache]\nrevocation_dir = '/a/${b}'\n", "revocation_dir = '/a/${b}': must not hold '${'"),

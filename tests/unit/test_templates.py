@@ -64,7 +64,7 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
     ]
     only_ssl = [line for line in directives[0] if line not in directives[1]]
     only_cert = [line for line in directives[1] if line not in directives[0]]
-    allowed = r"Listen|<VirtualHost|ServerName|ErrorLog|TransferLog|CustomLog|RequestHeader set|Require |"
+    allowed = r"Listen|<VirtualHost|ServerName|ErrorLog|TransferLog|CustomLog|RequestHeader (set|edit)|Require |"
     whole_server = r"SSLSessionCache|ServerTokens|ServerSignature|TraceEnable|"
     for line in only_ssl:
         shibboleth = r"AuthType|ShibRequestSetting|SetHandler|</?LocationMatch|</?If"
@@ -117,6 +117,24 @@ def test_mail_is_told_only_by_a_rule() -> None:
     assert "RequestHeader set X-Shib-Email" not in cert_ssl()
     assert 'set X-Shib-Email "%{id_user}e@x.org"\n' in cert_ssl(identity={"certificate_email": "{user}@x.org"})
     assert 'set X-Shib-Email "%{id_email}e" env=id_email\n' in cert_ssl(identity={"certificate_email": "extension"})
+
+
+def test_several_values_mean_the_same_on_both_ports() -> None:
+    def told(choice: str, name: str) -> list[str]:
+        identity = {"certificate_email": "extension", "several_values": choice, "email_attribute": "post"}
+        files = {f.path.rpartition("/")[2]: f.content.decode() for f in render(host(identity=identity))}
+        return [line.strip() for line in files[name].splitlines() if "X-Shib-Email" in line or "id_email" in line][1:]
+
+    once = r'"expr=-n %{reqenv:post} && !(%{reqenv:post} =~ m#(?<!\\\\);#)"'
+    plain = r'RequestHeader edit* X-Shib-Email "\\\\;" ";"'
+    cut = r'RequestHeader edit X-Shib-Email "(?s)^(.*?)(?<!\\\\);.*$" "$1"'
+    assert told("join", "ssl.conf") == ['RequestHeader set X-Shib-Email "%{post}e" env=post']
+    assert told("first", "ssl.conf") == ['RequestHeader set X-Shib-Email "%{post}e" env=post', cut, plain]
+    assert told("omit", "ssl.conf") == [f'RequestHeader set X-Shib-Email "%{{post}}e" {once}', plain]
+    first, omit, join = (told(choice, "cert_ssl.conf") for choice in ("first", "omit", "join"))
+    assert "SSL_CLIENT_SAN_Email_1" not in "".join(first)
+    assert "-z %{SSL_CLIENT_SAN_Email_1}" in omit[0]
+    assert "%{reqenv:id_email_1}" in join[-1]
 
 
 def test_revocation_lists_lie_with_the_cas_unless_they_are_elsewhere_or_off() -> None:
