@@ -6,6 +6,7 @@ here; `remote/door.py` sends the requests, on the host, before anything is live.
 
 import base64
 import datetime as dt
+import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -45,6 +46,7 @@ SHORT_NAMES = {
     "title": NameOID.TITLE,
 }
 BELOW = "a CA below another, under the name of the users'"
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 YEARS = dt.timedelta(days=3650)  # the host's clock may be another
 
 
@@ -67,7 +69,7 @@ class Question:
 @dataclass(frozen=True)
 class _Pair:
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: Key
 
     @property
     def pem(self) -> str:
@@ -109,8 +111,10 @@ def trial(host: Host) -> Trial:
 
 
 def user_ids(host: Host) -> list[str]:
-    """Some that the inventory's pattern allows."""
-    return [user for user in USER_IDS if re.fullmatch(host.identity.user_id, user)]
+    """Some that the inventory's pattern allows; where it names them one by one, those that stand in it."""
+    pattern = host.identity.user_id
+    named = re.findall(r"[A-Za-z0-9_.@-]+", pattern.replace("\\.", ".").replace("\\-", "-"))
+    return [user for user in dict.fromkeys([*USER_IDS, *named]) if re.fullmatch(pattern, user)]
 
 
 def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
@@ -164,6 +168,7 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
     names = [*_issuers(host), "CN=Another CA"]
     trusted = {name: _authority(name) for name in names}
     people, other = trusted[identity.certificate_issuer], trusted["CN=Another CA"]
+    issue = functools.partial(_issue, key=_own_key(host))
     users = user_ids(host)
     end, false = f"CN=Proof User,{identity.certificate_subject_end}", users[-1]
     user, named = f"CN=UID:{users[0]},{end}", f"CN=UID:{false},{end}"
@@ -182,17 +187,17 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
         "no user id": end,
         "nothing": "",
     }
-    bearers = {"user": [_issue(user, people)]}
+    bearers = {"user": [issue(user, people)]}
     for number, row in enumerate(identity.service_certificates):
-        bearers[f"service{number}"] = [_issue(row.subject, trusted[row.issuer])]
-        bearers[f"{row.user}'s name, by another CA"] = [_issue(row.subject, other)]
-    bearers |= {name: [_issue(subject, people)] for name, subject in subjects.items()}
-    bearers["a user's name, by another CA"] = [_issue(named, other)]
-    bearers["a CA that nobody trusts, under the name of the users'"] = [_issue(named, unknown), unknown]
-    bearers["out of date"] = [_issue(user, people, over=True)]
-    bearers[BELOW] = [_issue(named, below), below]
+        bearers[f"service{number}"] = [issue(row.subject, trusted[row.issuer])]
+        bearers[f"{row.user}'s name, by another CA"] = [issue(row.subject, other)]
+    bearers |= {name: [issue(subject, people)] for name, subject in subjects.items()}
+    bearers["a user's name, by another CA"] = [issue(named, other)]
+    bearers["a CA that nobody trusts, under the name of the users'"] = [issue(named, unknown), unknown]
+    bearers["out of date"] = [issue(user, people, over=True)]
+    bearers[BELOW] = [issue(named, below), below]
     if host.apache.revocation != "off":
-        bearers["revoked"] = [_issue(user, people)]
+        bearers["revoked"] = [issue(user, people)]
     return trusted, bearers
 
 
@@ -209,12 +214,24 @@ def _authority(name: str, by: _Pair | None = None) -> _Pair:
     return _signed(_name(name), by, x509.BasicConstraints(ca=True, path_length=None))
 
 
-def _issue(subject: str, by: _Pair, *, over: bool = False) -> _Pair:
-    return _signed(_name(subject), by, x509.BasicConstraints(ca=False, path_length=None), over=over)
+def _own_key(host: Host) -> Key:
+    """The key of all who come with a certificate: of a kind that Apache takes with the inventory's curves.
+
+    In TLS 1.2 a certificate must be on one of them. RSA is always taken, and takes a tenth of a second to make.
+    """
+    if {"prime256v1", "P-256"} & set(host.apache.curves.split(":")):
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 2048)
 
 
-def _signed(subject: x509.Name, by: _Pair | None, what: x509.BasicConstraints, *, over: bool = False) -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _issue(subject: str, by: _Pair, key: Key, *, over: bool = False) -> _Pair:
+    return _signed(_name(subject), by, x509.BasicConstraints(ca=False, path_length=None), (key, over))
+
+
+def _signed(
+    subject: x509.Name, by: _Pair | None, what: x509.BasicConstraints, given: tuple[Key | None, bool] = (None, False)
+) -> _Pair:
+    key, over = given[0] or ec.generate_private_key(ec.SECP256R1()), given[1]
     issuer, signer = (by.certificate.subject, by.key) if by else (subject, key)
     now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())

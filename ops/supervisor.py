@@ -19,6 +19,7 @@ _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
 _NOTHING = "%(here).0s"  # expands to no characters, and so parts a blank from its ; or # until comments are gone
 _WORD = re.compile(r"[A-Za-z0-9_/.+():-]+")  # what that shlex takes as one word without quotes
 _WORD_WITH_QUOTES = re.compile(r"""[A-Za-z0-9_/.+():'"-]+""")
+_LARGEST = 2**31 - 1  # that XML-RPC has
 _SOCKET_BYTES = 107 - len(".4194304")  # supervisord binds FILE.PID first, and then renames it
 
 
@@ -70,6 +71,12 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
     """(key, rule) for every value of the program that supervisord's format cannot hold, or supervisord cannot run."""
     for key in ("command", "directory", "stdout_logfile", "stderr_logfile"):
         yield from ((key, rule) for rule in _rules(getattr(program, key) or ""))
+    for key in ("stdout_logfile_maxbytes", "stderr_logfile_maxbytes"):
+        if _bytes(getattr(program, key)) > _LARGEST:
+            yield (
+                key,
+                "must be under 2GB: supervisord cannot tell of larger numbers, and then of nothing",
+            )
     try:
         shlex.split(program.command)
     except ValueError as error:
@@ -90,6 +97,11 @@ def unwritable_supervisor(supervisor: Supervisor) -> Iterator[tuple[str, str]]:
     if len(os.fsencode(supervisor.socket)) > _SOCKET_BYTES:
         yield "socket", f"is too long for a unix socket: supervisord takes {_SOCKET_BYTES} bytes"
     yield from _environment_rules(supervisor.environment)
+
+
+def _bytes(size: str) -> int:
+    units = {"KB": 2**10, "MB": 2**20, "GB": 2**30}
+    return int(size[:-2]) * units[size[-2:]] if size[-2:] in units else int(size)
 
 
 def _rules(value: str) -> Iterator[str]:

@@ -19,7 +19,23 @@ while IFS= read -r path; do mount --bind trial.pem "$path"; done <closed.certifi
 while IFS= read -r path; do mount --bind trial.key "$path"; done <closed.keys
 [ ! -e door.covers ] || while read -r cover path; do mount --bind "$cover" "$path"; done <door.covers
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_run)")"
-mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_logs)")"
+# Apache has its main log where its distribution put it, which may be another folder than that of the inventory.
+logs=$(cat apache_logs) link=$(cat apache_root)/logs
+own=$(readlink -f "$link" || :)
+if [ -d "$own" ]; then
+    mount -t tmpfs -o mode=1777 tmpfs "$own"
+    case $logs in "$own"/* | "$link"/*) mkdir -p -m 1777 "$logs" ;; esac
+fi
+logs=$(readlink -f "$logs")
+if [ "$logs" != "$own" ]; then
+    mount -t tmpfs -o mode=1777 tmpfs "$logs"
+    case $own in "$logs"/*) mkdir -p -m 1777 "$own" ;; esac
+fi
+[ ! -e log.folders ] || while IFS= read -r folder; do # those of the live files are others where the inventory changes
+    if [ -d "$folder" ] && [ "$(readlink -f "$folder")" != "$own" ] && [ "$(readlink -f "$folder")" != "$logs" ]; then
+        mount -t tmpfs -o mode=1777 tmpfs "$folder"
+    fi
+done <log.folders
 mount -t proc proc /proc
 [ -z "$httpd" ] || "$httpd" -t
 ip link set lo up
@@ -130,12 +146,37 @@ there() { # those of the paths on standard input that exist
 }
 
 named() { # the paths that directive $1 names in file $2
-    awk -v directive="$1" 'tolower($1) == directive { sub(/^[ \t]*[^ \t]+[ \t]+/, ""); gsub(/"|[ \t]+$/, ""); print }' "$2"
+    awk -v directive="$1" 'tolower($1) == directive {
+        sub(/^[ \t]*[^ \t]+[ \t]+/, "")
+        if (match($0, /^"([^"\\]|\\.)*"/)) {
+            $0 = substr($0, 2, RLENGTH - 2)
+            gsub(/\\"/, "\"")
+            gsub(/\\\\/, "\\")
+        } else gsub(/"|[ \t]+$/, "")
+        print
+    }' "$2"
+}
+
+# The throwaway pair has a key of the kind of the certificate whose place it takes: the ciphers may fit no other.
+make_trial_pair() {
+    set -- -newkey ec -pkeyopt ec_paramgen_curve:prime256v1
+    first=$(head -n 1 "$pending/closed.certificates")
+    if [ -n "$first" ] && openssl x509 -in "$first" -noout -text 2>/dev/null | grep -q 'Algorithm: rsaEncryption'; then
+        set -- -newkey rsa:2048
+    fi
+    openssl req -x509 "$@" -nodes -days 1 -subj /CN=trial \
+        -keyout "$pending/trial.key" -out "$pending/trial.pem" 2>/dev/null
 }
 
 try_apache() { # the tree as lay_out left it; $1: what the account does in there
     apache_root=$(cat "$pending/apache_root")
     find_closed_keys
+    make_trial_pair
+    for conf in "$pending"/folder.*/*.conf; do
+        for directive in errorlog transferlog customlog; do
+            named "$directive" "$conf" | sed -n 's,^\(/.*\)/[^/]*$,\1,p'
+        done
+    done | sort -u >"$pending/log.folders"
     try_in_namespaces "$(head -n 1 "$pending/configtest")" "$TLS_ANSWERS$1"
 }
 
@@ -201,8 +242,6 @@ validate_apache() {
         return
     fi
     obstacle=''
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=trial \
-        -keyout "$pending/trial.key" -out "$pending/trial.pem" 2>/dev/null
     lay_out staged
     if try_apache "$trial_as_account"; then
         reached='trial-start'
@@ -231,6 +270,12 @@ unvalidated() { # say so to the operator, and in the record
 
 # A key that this account cannot read was replaced for the trial. Whether it belongs to its certificate shows in what is
 # served: a key file that is older than Apache's processes belongs to the certificate that they show.
+is_in_use() { # key $1: Apache's files name it as they are now; of another one it has read nothing, however old it is
+    for conf in "$apache_root"/conf.d/*.conf; do
+        [ ! -f "$conf" ] || named sslcertificatekeyfile "$conf"
+    done | grep -qxF -e "$1"
+}
+
 check_closed_pairs() {
     paste "$pending/closed.certificates" "$pending/closed.keys" 2>/dev/null | sort -u >"$pending/closed.pairs"
     while IFS='	' read -r certificate key; do
@@ -248,7 +293,7 @@ check_closed_pairs() {
         if [ -n "$wanted_key" ] && [ "$wanted_key" = "$served_key" ] && [ "$since" != unread ]; then
             continue # the pair that is in use
         elif [ -n "$wanted_key" ] && [ -n "$served_key" ] && [ "$wanted_key" != "$served_key" ] &&
-            [ -n "$changed" ] && [ "$since" = read ]; then
+            [ -n "$changed" ] && [ "$since" = read ] && is_in_use "$key"; then
             echo "$key does not belong to $certificate: Apache has used this key since before the certificate" \
                 "was replaced, and with both it would not start"
             return 1
