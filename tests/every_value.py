@@ -210,13 +210,6 @@ MORE: dict[int, Table] = {
         **{f"uwsgi.options.{name}": value for name, value in OPTION_VALUES.items()},
     },
     3: {"programs": programs()},
-    "secrets": {
-        "secrets.a": {"command": ["printf", "é b"], "seconds": 1},
-        "secrets.B_1": {"file": "secret file"},
-        "secrets.c": {"env": "LAB_SECRET"},
-        "secrets.d": {"command": ["./command"], "seconds": 3600},
-        "secrets.e": {"command": ["printf", "e"]},
-    },
     5: {
         "address": LAB_HOST,
         "ssh.known_hosts": ABSENT,
