@@ -32,6 +32,7 @@ LAB_HOST = "pomsgpvm01"
 HOME = "/home/poms"
 ODD = """odd one's "100%" 50%s; #1 (é) $HOME &"""  # a name in a path, with what any tool could take for its own
 ODD_HOME = f"{HOME}/private/{ODD}"
+ODD_LISTEN = f"{HOME}/private/run/é-X_1.sock"
 ODD_APACHE = f"/etc/{ODD}"
 ODD_SOCKET = f"{HOME}/private/run/é'&;#$x.sock"
 HOST_KEY = "ssh-ed25519 " + "A" * 68  # the test puts the lab host's in its place
@@ -119,7 +120,7 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     "app.check_status": ([], [100, 200, 404, 599], ABSENT),
     "app.listen": (
         *("127.0.0.1:8888", "localhost:1024", f"{HOME}/private/run/app.sock", "127.255.255.254:65535"),
-        *(ODD_SOCKET, ABSENT, "127.0.0.1:1", "127.0.0.1:8888"),
+        *(ODD_LISTEN, ABSENT, "127.0.0.1:1", "127.0.0.1:8888"),
     ),
     "app.cron_listen": (
         *(ABSENT, "127.0.0.1:8889", "localhost:8890", f"{HOME}/private/cron/app.sock", ABSENT),
