@@ -81,11 +81,11 @@ def test_since_leaves_out_what_is_older_in_rotated_files_too(shell: str, tmp_pat
     def last_words(**wanted: Any) -> list[str]:
         return [line.split()[-1] for line in shown(shell, logs_of(log, **wanted))]
 
-    assert last_words(since="since 600") == ["now", "it"]
+    assert last_words(since=f"since_time {clock(600)}") == ["now", "it"]
     assert last_words(since=f"since_time {clock(900)}") == ["one", "now", "it"]
     found = last_words(since=f"since_time {clock(2003)}")
     assert found == ["997", "998", "999", *map(str, range(4000)), "one", "now", "it"]
-    assert last_words(since="since 2010", pattern="two 399[0-9]") == [str(n) for n in range(3990, 4000)]
+    assert last_words(since=f"since_time {clock(2010)}", pattern="two 399[0-9]") == [str(n) for n in range(3990, 4000)]
     assert last_words(since="since_time 2035-01-01 00:00:00") == []
 
 
