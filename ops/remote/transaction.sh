@@ -250,6 +250,7 @@ file_away() { # how it went, and what was there before, as a release
     rm -rf "$folder"
     mv "$pending" "$folder" # from here on nothing is half-done
     finish_link
+    sync "$state_dir/releases" "$state_dir" 2>/dev/null || sync # before anybody is told
     rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/trial.* "$folder"/door*
     rm -f "$folder"/listen.* "$folder"/obstacle "$folder"/mapped "$folder"/minimum "$folder"/waived "$folder"/no_probe
     rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/swapped" "$folder/word" "$folder/heard" "$folder/said"

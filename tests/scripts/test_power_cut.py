@@ -51,6 +51,21 @@ def test_a_deploy_whose_record_was_lost_with_the_power_is_unfinished_all_the_sam
     assert parse(run(shell, "probe", lines).facts[1:]).unfinished
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_release_is_on_disk_before_it_is_called_deployed(shell: str, tmp_path: Path) -> None:
+    """Else a power cut gives back a deploy that is half-done, and the next one puts the old files back."""
+    fake = made(tmp_path / "host")
+    state, folder = fake.root / "state", tmp_path / "bin"
+    folder.mkdir()
+    text = f"""#!/bin/sh
+if [ -e {state}/pending ]; then echo half-done; else readlink {state}/current; fi >>{tmp_path}/synced
+exec {shutil.which("sync")} "$@"
+"""
+    executable(folder / "sync", text)
+    assert deploy(shell, fake, NEW, "r1", path=str(folder)).values("ended") == ["committed"]
+    assert (tmp_path / "synced").read_text().splitlines()[-1] == "releases/r1"
+
+
 def places(fake: FakeHost) -> list[Path]:
     return [fake.conf, fake.conf.with_name("new.conf"), fake.root / "home/supervisord.conf"]
 
