@@ -17,7 +17,7 @@ start_time() { # of process $1, in the kernel's ticks; nothing where it is gone,
 
 read_standby() { # of record $1 the words; fails where none of its processes lives
     boot='' keeper='' keeper_start='' master='' master_start='' began=0 its_mercy=0 life=0
-    read -r boot keeper keeper_start master master_start began its_mercy life <"$1" || :
+    { read -r boot keeper keeper_start master master_start began its_mercy life <"$1"; } 2>/dev/null || : # it ends now
     read -r this_boot </proc/sys/kernel/random/boot_id
     [ "$boot" = "$this_boot" ] && { is_process "$keeper" "$keeper_start" || is_process "$master" "$master_start"; }
 }

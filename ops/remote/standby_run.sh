@@ -62,7 +62,7 @@ end_standbys() {
             else
                 kill -TERM "$master" || :
             fi
-            if ! has_ended "$1"; then "${2}_standby"; fi
+            if ! has_ended "$1" && ! end_idle_standby; then "${2}_standby"; fi
         fi
         if ! read_standby "$record"; then rm -f "$record" "$record".*; fi
     done
@@ -78,6 +78,18 @@ has_ended() { # within $1 seconds
     done
 }
 
+# One that answers nothing and goes on all the same hangs, as in the import of its app: its end costs nothing.
+end_idle_standby() {
+    [ "$(requests_of)" = 0 ] || return 1
+    if has_ended 5; then return 0; fi
+    [ "$(requests_of)" = 0 ] && kill_session
+}
+
+kill_session() { # of the standby
+    kill -s KILL -- "-$keeper" || :
+    has_ended 10 && session_has_ended
+}
+
 counted() { if [ "$1" = 1 ]; then echo "1 request"; else echo "$1 requests"; fi; }
 
 leave_standby() {
@@ -89,8 +101,7 @@ spare_standby() { :; }
 
 kill_standby() {
     lost=$(requests_of)
-    kill -s KILL -- "-$keeper" || :
-    if has_ended 10 && session_has_ended; then
+    if kill_session; then
         say "note the standby of a reload, process $master, was ended: $(counted "$lost") that it still answered are lost"
     else
         echo "the standby of a reload, process $master, could not be ended"
