@@ -104,7 +104,8 @@ WITH_PRODUCTS='
         for name in $(compgen -e); do unset -v "$name"; done
         for entry in "${entries[@]}"; do
             case ${entry%%=*} in
-            UWSGI_* | SHLVL | _ | [0-9]* | *[!A-Za-z0-9_]* | "") ;;
+            "") activate_ended=${entry#=} ;; # said behind what it leaves
+            UWSGI_* | SHLVL | _ | [0-9]* | *[!A-Za-z0-9_]*) ;;
             *) export "$entry" ;;
             esac
         done
@@ -114,11 +115,11 @@ WITH_PRODUCTS='
     account=$1 text=$2 run=$3 limit=$4
     shift 4
     take_over <"$account" 2>/dev/null
-    take_over < <({ activate >/dev/null 2>&1; } 8>&1) 2>/dev/null
+    activate_ended=
+    take_over < <({ (activate >/dev/null 2>&1); printf "=%s\0" "$?"; } 8>&1) 2>/dev/null
     if ! command -v "$1" >/dev/null; then
         take_over <"$account" 2>/dev/null
-        (activate 8>/dev/null >&2)
-        [ $? != 124 ] || echo "activate did not end within 60 seconds" >&2
+        if [ "$activate_ended" = 124 ]; then echo "activate did not end within 60 seconds" >&2; else (activate 8>/dev/null >&2); fi
         echo "the products give no $1 after: $text" >&2
         exit 127
     fi
