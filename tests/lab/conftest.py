@@ -1,12 +1,13 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import lab
+from tests.lab.faults import KINDS, STATE, Bench, Row
 from tests.lab.front import Front, furnished
 from tests.lab.site import Site
 
@@ -42,6 +43,40 @@ def front(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fron
     """pomsgpvm01 deployed, with more CAs and a revocation list in its folder of CAs while a test file runs."""
     with furnished(site, tmp_path_factory.mktemp("clients")) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A host that is deployed to, whose deploys can be held."""
+    site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
+    made = Bench.made(site, tmp_path_factory.mktemp("faults"))
+    yield made
+    made.site.root(KINDS["folder"])
+    made.end()
+
+
+@pytest.fixture
+def small_disk(bench: Bench) -> Iterator[str]:
+    """Shell text that fills the disk under what is kept on the host, which is small and that folder's own."""
+    copy = "/home/poms/private/copy"
+    used = int(bench.site.root(f"cp -a {STATE} {copy}; du -sk --apparent-size {copy}").split()[0])
+    size = f"size={used + 4 * int(bench.site.root(f'find {copy} | wc -l')) + 512}k"  # a page for each file, and some
+    bench.site.root(f"mount -t tmpfs -o {size},mode=700,uid=1000,gid=1000 tmpfs {STATE}")
+    bench.site.root(f"set -e; cp -a {copy}/. {STATE}; rm -rf {copy}")
+    yield f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null || :"
+    bench.site.root(f"set -e; rm -f {STATE}/filler; cp -a {STATE} {copy}; umount -l {STATE}")
+    bench.site.root(f"set -e; rm -rf {STATE}/*; cp -a {copy}/. {STATE}; rm -rf {copy}")
+
+
+@pytest.fixture
+def row(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Row:
+    """Note a line of the table that is printed at the end, in the tests' order wherever they ran."""
+    place = request.session.items.index(request.node)
+
+    def note(*columns: object) -> None:
+        record_property("fault", (place, *columns))
+
+    return note
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -25,10 +25,26 @@ SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
 FILES = (SSL, CERT_SSL, "/home/poms/private/config/poms/uwsgi-service.ini")
 HELD = "/tmp/held"
 LIMIT = 5  # seconds of silence
+START_SECONDS = 15  # that the app may take to be imported
 WITHIN = LIMIT + 30  # seconds: the limit, and what it takes to put back on a machine that is busy
 
+ALL = bool(os.environ.get("POMS_TEST_ALL"))
+STEPS = [
+    *("stage", "directories", "keep", "prove", "look", "swap", "swap-half", "configtest"),
+    *("reload-apache", "reload-poms_webservice", "check", "verdict", "commit"),
+]
+AFTER_THE_SWAP = STEPS[STEPS.index("swap") : STEPS.index("commit")]
+KINDS = {
+    "folder": "chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d",
+    "files": "chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d",
+}
+Row = Callable[..., None]  # notes a row of the fault matrix
+
 # All three files and both services tell the old from the new one, asked from outside.
-WITH_LIMIT = "[defaults.identity]\n", f"[defaults.deploy]\nlimit = {LIMIT}\n\n[defaults.identity]\n"
+WITH_LIMITS = (
+    "[defaults.identity]\n",
+    f"[defaults.deploy]\nlimit = {LIMIT}\n\n[defaults.app]\nstart_seconds = {START_SECONDS}\n\n[defaults.identity]\n",
+)
 TLS = "[defaults.apache]\n", '[defaults.apache]\nprotocols = ["TLSv1.3"]\n'
 HEADER = "need-app = true\n", 'need-app = true\nadd-header = "X-Lab: new"\n'
 
@@ -70,7 +86,7 @@ class Bench:
     def made(cls, site: Site, folder: Path) -> "Bench":
         """Deploy the new inventory, then the old one, and remember their files."""
         inventories = {}
-        for name, changes in (("new", (WITH_LIMIT, TLS, HEADER)), ("old", (WITH_LIMIT,))):
+        for name, changes in (("new", (WITH_LIMITS, TLS, HEADER)), ("old", (WITH_LIMITS,))):
             (folder / name).mkdir()
             inventories[name] = site.changed(folder / name, *changes)
         bench = cls(site, inventories, {})
@@ -103,6 +119,16 @@ class Bench:
             yield running
         finally:
             self.let_go()
+
+    @contextmanager
+    def held_at(self, step: str, which: str) -> Iterator["subprocess.Popen[str]"]:
+        """As `held`, with "put-back" for a deploy on its way back, after a Ctrl-C at its check."""
+        with self.held("check" if step == "put-back" else step, which) as running:
+            if step == "put-back":
+                self.ctrl_c(running)
+                self.hold("put-back")
+                self.wait_for("put-back", running)
+            yield running
 
     def hold(self, step: str) -> None:
         """Have the next deploy wait at the step; one that waits elsewhere goes on."""

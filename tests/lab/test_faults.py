@@ -1,25 +1,12 @@
 """The fault matrix: what goes wrong at which step, whether Apache's folder or only its files may be written."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.faults import LIMIT, STATE, Bench, Fault, ended, the_other
-from tests.lab.site import Site
+from tests.lab.faults import AFTER_THE_SWAP, ALL, KINDS, LIMIT, STATE, STEPS, Bench, Fault, Row, ended, the_other
 
-ALL = bool(os.environ.get("POMS_TEST_ALL"))
-STEPS = [
-    *("stage", "directories", "keep", "prove", "look", "swap", "swap-half", "configtest"),
-    *("reload-apache", "reload-poms_webservice", "check", "verdict", "commit"),
-]
-AFTER_THE_SWAP = STEPS[STEPS.index("swap") : STEPS.index("commit")]
-KINDS = {
-    "folder": "chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d",
-    "files": "chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d",
-}
 CHOSEN = [
     ("operator killed -9", "prove", "folder"),
     ("operator killed -9", "swap-half", "files"),
@@ -39,27 +26,6 @@ def cells(faults: list[str], steps: list[str]) -> list[tuple[str, str, str]]:
     return found if ALL else [cell for cell in found if cell in CHOSEN]
 
 
-@pytest.fixture(scope="module")
-def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A host that is deployed to, whose deploys can be held."""
-    site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
-    made = Bench.made(site, tmp_path_factory.mktemp("faults"))
-    yield made
-    made.site.root(KINDS["folder"])
-    made.end()
-
-
-@pytest.fixture
-def row(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Note a line of the table that is printed at the end, in the tests' order wherever they ran."""
-    place = request.session.items.index(request.node)
-
-    def note(*columns: object) -> None:
-        record_property("fault", (place, *columns))
-
-    return note
-
-
 FAULTS: dict[str, Fault] = {
     "operator killed -9": Bench.operator_killed,
     "line cut": Bench.line_cut,
@@ -73,7 +39,6 @@ BY_ITSELF = {
     "line cut": f"nothing was heard from the operator for {LIMIT} seconds",
     "Ctrl-C": "interrupted by the operator",
 }
-Row = Callable[..., None]
 
 
 @pytest.mark.parametrize(("fault", "step", "kind"), cells(list(FAULTS), [*STEPS, "put-back"]))
@@ -84,11 +49,7 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
     before = bench.settled()
     # A fault while the release is recorded comes too late for the operator's side, and finds it kept.
     expected = the_other(before) if step == "commit" and fault in BY_ITSELF else before
-    with bench.held("check" if step == "put-back" else step, the_other(before)) as running:
-        if step == "put-back":  # that a deploy is on its way back has a reason of its own
-            bench.ctrl_c(running)
-            bench.hold("put-back")
-            bench.wait_for("put-back", running)
+    with bench.held_at(step, the_other(before)) as running:
         FAULTS[fault](bench, running)
         bench.let_go()
         try:
@@ -115,19 +76,6 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
         assert "validated (none)" not in mended.out, mended.all
     bench.assert_well(expected)
     row(fault, step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", expected == before)
-
-
-@pytest.fixture
-def small_disk(bench: Bench) -> Iterator[str]:
-    """Shell text that fills the disk under what is kept on the host, which is small and that folder's own."""
-    copy = "/home/poms/private/copy"
-    used = int(bench.site.root(f"cp -a {STATE} {copy}; du -sk --apparent-size {copy}").split()[0])
-    size = f"size={used + 4 * int(bench.site.root(f'find {copy} | wc -l')) + 512}k"  # a page for each file, and some
-    bench.site.root(f"mount -t tmpfs -o {size},mode=700,uid=1000,gid=1000 tmpfs {STATE}")
-    bench.site.root(f"set -e; cp -a {copy}/. {STATE}; rm -rf {copy}")
-    yield f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null || :"
-    bench.site.root(f"set -e; rm -f {STATE}/filler; cp -a {STATE} {copy}; umount -l {STATE}")
-    bench.site.root(f"set -e; rm -rf {STATE}/*; cp -a {copy}/. {STATE}; rm -rf {copy}")
 
 
 @pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep"])

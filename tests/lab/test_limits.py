@@ -88,14 +88,6 @@ def test_an_activate_that_hangs_is_ended(deployed: Site, tmp_path: Path) -> None
     until(lambda: not any("sleep 1000" in line for line in ours(deployed)), 20, "nothing is left")
 
 
-@pytest.fixture(scope="module")
-def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
-    made = Bench.made(site, tmp_path_factory.mktemp("limits"))
-    yield made
-    made.end()
-
-
 def without_supervisord(bench: Bench) -> tuple[str, str]:
     """End supervisord on a whole host; which of its two inventories is deployed, and the other one."""
     before = bench.settled()
