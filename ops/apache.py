@@ -55,10 +55,10 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     for loc, text in texts.items():
         if "${" in text:
             yield loc, "must not hold '${', which Apache replaces by a variable"
-    if any(char in host.app.listen for char in '|?"\\ '):
+    if host.app.listen.startswith("/") and not re.fullmatch(r"[\w./-]+", host.app.listen):
         yield (
             ("app", "listen"),
-            "must not hold a blank, '|', '?', '\"' or '\\\\': Apache's ProxyPass cannot name such a socket",
+            "may hold letters, digits and ._-/ only: Apache's ProxyPass reads some others in ways of its own",
         )
     for rule in _user_id_rules(identity.user_id):
         yield ("identity", "user_id"), rule

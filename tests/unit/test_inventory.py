@@ -192,6 +192,10 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "[hosts.web1.uwsgi.options]\ndaemonize = '/home/poms/log'\n",
             "options.daemonize = '/home/poms/log': leaves the foreground: supervisord takes the program for ended",
         ),
+        *(
+            (f'[hosts.web1]\napp.listen = "/run/a/{char}.sock"\n', "may hold letters, digits")
+            for char in ("'", "&", ";", "#", "$x", "|", "?", " ", "%")
+        ),
         (
             "[hosts.web1.app]\nlisten = '/tmp/app.sock'\n",
             "app.listen = '/tmp/app.sock': must be in a folder of its own",
