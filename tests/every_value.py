@@ -93,6 +93,7 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     "identity.last_name_attribute": ("Last-Name_1", ABSENT, "sn"),
     "identity.certificate_email": ("", "extension", "{user}@poms.example", "a.{user}+b_c@poms.example"),
     "identity.service_certificates": (KEEP, [], ABSENT),
+    "identity.several_values": ("first", "join", "omit", ABSENT),
     "identity.dropped_headers": (ABSENT, [], ["Xx", "X-9", "X" * 64]),
     "apache.reload": (ABSENT, ["sudo", "service", "httpd", "graceful"], False),
     "apache.restart": (ABSENT, ["sudo", "/usr/sbin/service", "httpd", "restart"]),

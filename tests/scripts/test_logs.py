@@ -85,7 +85,8 @@ def test_since_leaves_out_what_is_older_in_rotated_files_too(shell: str, tmp_pat
     assert last_words(since=f"since_time {clock(900)}") == ["one", "now", "it"]
     found = last_words(since=f"since_time {clock(2003)}")
     assert found == ["997", "998", "999", *map(str, range(4000)), "one", "now", "it"]
-    assert last_words(since=f"since_time {clock(2010)}", pattern="two 399[0-9]") == [str(n) for n in range(3990, 4000)]
+    pattern = "two 399[0-9]"
+    assert last_words(since=f"since_time {clock(2010)}", pattern=pattern) == [str(n) for n in range(3990, 4000)]
     assert last_words(since="since_time 2035-01-01 00:00:00") == []
 
 
