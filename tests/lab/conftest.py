@@ -1,6 +1,5 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,8 +10,26 @@ from tests.lab.faults import KINDS, STATE, Bench, Row
 from tests.lab.front import Front, furnished
 from tests.lab.site import Site
 
-# The soak takes minutes: `make test-all` and `make soak`.
-collect_ignore = [] if os.environ.get("POMS_TEST_ALL") else ["test_soak.py"]
+# Files that take minutes begin first, so that no worker is left with one at the end.
+LONG = (
+    "test_soak.py",
+    "test_every_value.py",
+    "test_faults.py",
+    "test_fault_windows.py",
+    "test_standby.py",
+    "test_supervisord_facts.py",
+    "test_limits.py",
+    "test_transaction.py",
+    "test_validation.py",
+    "test_doctor.py",
+    "test_deploy.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take minutes in front."""
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
 
 @pytest.fixture(scope="session")
