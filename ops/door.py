@@ -114,7 +114,8 @@ def user_ids(host: Host) -> list[str]:
     """Some that the inventory's pattern allows; where it names them one by one, those that stand in it."""
     pattern = host.identity.user_id
     named = re.findall(r"[A-Za-z0-9_.@-]+", pattern.replace("\\.", ".").replace("\\-", "-"))
-    return [user for user in dict.fromkeys([*USER_IDS, *named]) if re.fullmatch(pattern, user)]
+    known = [user for user in USER_IDS if re.fullmatch(pattern, user)]
+    return known or [user for user in dict.fromkeys(named) if re.fullmatch(pattern, user)]
 
 
 def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
