@@ -196,9 +196,11 @@ put_back_files() {
     rm -f "$pending/swapping"
 }
 
-forget_one() {
+forget_one() { # on disk before the release is, behind which nobody looks for it
     find_places
+    [ -e "$aside" ] || return 0
     rm -f "$aside"
+    sync "$folder" 2>/dev/null || sync
 }
 
 forget_aside() { each_file forget_one; }
