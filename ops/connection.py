@@ -4,26 +4,25 @@ import contextlib
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 
 import fabric
 import paramiko
 
 from ops.console import harmless
-from ops.errors import HostError, Unreachable
+from ops.errors import HostError, ShellUnready, Unreachable
 from ops.line_reader import Limits, LineReader, OverLimit
 from ops.login import NOTHING_TOUCHED, log_in, way_to
 from ops.masking import masked
 from ops.schema import Host
-from ops.scripts import script
+from ops.scripts import running, script
 from ops.who import who
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
 SAID_BYTES = 4000  # shown of what the login shell and the tools print
 PATIENCE = 30.0  # seconds until a host has opened a session
-ANSWER_LIMIT = 600.0  # seconds without a byte from the host before it is given up
-ANSWER = Limits(ANSWER_LIMIT, seconds=1800.0)  # of a script that runs to its end: it may reload services
+ANSWER = Limits(seconds=1800.0)  # of a script that runs to its end: it may reload services
 
 
 _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
@@ -35,17 +34,21 @@ class Dialogue:
     What comes before the script's greeting, "poms-ops NAME", is a login shell's own and is no part of the answer.
     """
 
-    def __init__(self, host: str, name: str, channel: paramiko.Channel) -> None:
-        self.host = host
+    def __init__(self, host: Host, name: str, channel: paramiko.Channel) -> None:
+        self.host = host.name
         self.channel = channel
         self.greeted = False
         self._before = b""  # the greeting, the last of it
         self._greeting = f"poms-ops {name}"
-        self._reader = LineReader(channel, Limits(ANSWER_LIMIT, total=None))
+        self._silence = host.ssh.silence_timeout
+        self._limits = Limits(self._silence, total=None)  # behind the greeting
+        self._reader = LineReader(channel, Limits(silence=host.ssh.answer_timeout, seconds=host.ssh.answer_timeout))
 
     def limit(self, limits: Limits) -> None:
-        """Set what its answer may take; without this it is silence alone that ends it."""
-        self._reader.limits = limits
+        """Set what its answer may take behind the greeting; without this it is silence alone that ends it."""
+        self._limits = replace(limits, silence=min(limits.silence, self._silence))
+        if self.greeted:
+            self._reader.limits = self._limits
 
     def send(self, lines: Iterable[str]) -> None:
         """Send `lines`. Raises HostError for one that holds a line break: what follows it would be another line."""
@@ -81,15 +84,19 @@ class Dialogue:
                 yield line
             else:
                 self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
-            # The login shell's last line may have had no end of its own.
-            self.greeted = self.greeted or line.endswith(self._greeting)
+                # The login shell's last line may have had no end of its own.
+                if line.endswith(self._greeting):
+                    self.greeted = True
+                    self._reader.limits = self._limits
 
     def _raw_lines(self) -> Iterator[str]:
         try:
             for line in self._reader.lines():
                 yield line.decode(errors="replace")
         except OverLimit as limit:
-            raise Unreachable(self.host, str(limit)) from None
+            if self.greeted:
+                raise Unreachable(self.host, str(limit)) from None
+            raise ShellUnready(self.host, self._reader.limits.silence, self.stderr()) from None
         except (OSError, EOFError) as error:
             raise self._lost(error) from None
 
@@ -146,17 +153,17 @@ class Remote:
 
     def start(self, name: str, request: Iterable[str], *others: str) -> Dialogue:
         """Start script `name`, and `others` behind it, with the lines of `request` as the first input."""
-        text = script(name, *others).encode()
+        text = script(name, *others)
         transport = self.connection.transport
         try:
             channel = self.opened.pop() if self.opened else transport.open_session(timeout=PATIENCE)
-            channel.settimeout(ANSWER_LIMIT)
-            # No quote and no value in it, so any login shell understands it; head reads not a byte too many.
-            transport.start_command(channel, f"exec /bin/sh -c 'eval \"$(command head -c {len(text)})\"'")
+            channel.settimeout(self.host.ssh.silence_timeout)
+            # No single quote and no value in it, so any login shell understands it; head reads not a byte too many.
+            transport.start_command(channel, f"exec /bin/sh -c '{running(text)}'")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"no command can be started: {error}") from None
-        dialogue = Dialogue(self.host.name, name, channel)
-        dialogue.send_text(text)
+        dialogue = Dialogue(self.host, name, channel)
+        dialogue.send_text(text.encode())
         dialogue.send(request)
         return dialogue
 

@@ -3,6 +3,7 @@
     OperatorError            1  failed; the text says what was left as it was
     ├── HostError            1  the same, on one named host
     │   ├── Unreachable      1  no connection, or it was lost
+    │   │   └── ShellUnready 1  let in, and no command was started
     │   ├── LockHeld         4  another deploy holds the host
     │   └── Interrupted    130  Ctrl-C came before the host had answered
     └── BadInput             3  nothing was touched
@@ -57,6 +58,20 @@ class Unreachable(HostError):
     """The host cannot be reached or trusted, or the line to it was lost."""
 
     ended = "not reached"
+
+
+class ShellUnready(Unreachable):
+    """The host let the operator in, and its login shell started no command; `said` is what it printed instead."""
+
+    def __init__(self, host: str, seconds: float, said: str) -> None:
+        super().__init__(
+            host,
+            f"it let you in, and its login shell started no command within {seconds:g} seconds"
+            + (f"; it said:\n{said}" if said else ""),
+            left="everything: nothing was run",
+            next_step="look at what the account runs at its login (.bashrc, .profile, .cshrc), and whether its home"
+            " answers; a host that is only slow gets more time by ssh.answer_timeout",
+        )
 
 
 @contextmanager

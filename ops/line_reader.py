@@ -1,5 +1,6 @@
 """Lines of bytes from a host, within limits: no host can take more memory or time than an answer may."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ LOOK_EVERY = 1.0  # seconds between two looks at standard error while nothing el
 class Limits:
     """Of one answer: seconds without a byte, seconds and bytes in all (None: no limit), bytes of one line."""
 
-    silence: float
+    silence: float = math.inf
     seconds: float | None = None
     total: int | None = ANSWER_BYTES
     line: int = LINE_BYTES

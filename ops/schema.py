@@ -94,6 +94,8 @@ class Ssh(Table, frozen=True, kw_only=True):
     known_hosts: str | None = None
     identity_file: str | None = None
     connect_timeout: Annotated[int, Meta(ge=1, le=600)] = 10
+    answer_timeout: Annotated[int, Meta(ge=1, le=600)] = 60  # seconds until the login shell has started a command
+    silence_timeout: Annotated[int, Meta(ge=60, le=3600)] = 600  # seconds without a byte of a command that runs
     host_keys: list[HostKey] = []  # where there are any, the host may show no other
     kerberos: bool | None = None  # None: as ssh_config's GSSAPIAuthentication has it
     kerberos_host: Name | None = None  # whose ticket to ask for; None: the address

@@ -1,6 +1,7 @@
 """The scripts of `ops/remote/`, each as the one text that is sent to a host."""
 
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
@@ -49,6 +50,20 @@ def script(*names: str) -> str:
     if len(names) == 1:
         return _read("common.sh") + _with_parts(names[0])
     return _read("common.sh") + "set +e\n" + "".join(f"(\nset -e\n{_with_parts(name)})\n" for name in names)
+
+
+def running(text: str) -> str:
+    """The command that reads `text` from its standard input and runs it, if that is what has arrived.
+
+    A start file of the account may read what was not meant for it (`read x` in ~/.bashrc): what is left is not run.
+    """
+    digest = sha256(text.rstrip("\n").encode()).hexdigest()
+    return (
+        f"text=$(command head -c {len(text.encode())});"
+        f' case $(printf %s "$text" | command sha256sum) in {digest}*) eval "$text" ;;'
+        ' *) echo "What was sent did not arrive whole, and nothing of it was run.'
+        ' Something that the account runs at its login (.bashrc, .profile, .cshrc) reads standard input." >&2 ;; esac'
+    )
 
 
 def names() -> list[str]:

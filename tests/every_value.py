@@ -82,6 +82,8 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     "certificates.warn_days": (1, 3650, ABSENT),
     "certificates.shibboleth_dir": (ABSENT, "/etc/shibboleth", f"{ODD_APACHE}/sp"),
     "ssh.connect_timeout": (1, 600, ABSENT),
+    "ssh.answer_timeout": (600, ABSENT),
+    "ssh.silence_timeout": (60, 3600, ABSENT),
     "ssh.kerberos": (ABSENT, True, False),
     "ssh.kerberos_host": (ABSENT, "a", "A9.x_y-z"),
     "ssh.host_keys": ([HOST_KEY], [], KEEP, [HOST_KEY], KEEP, [], KEEP, KEEP),  # where it is another port
@@ -274,6 +276,7 @@ NOT_DEPLOYED: dict[tuple[str, object], str] = {
     ("address", "[0-9a-f:]+%.+"): NO_IPV6,
     ("apache.server_root", _ODD_PATH): ONE_APACHE,
     ("apache.conf_d", _ODD_PATH): ONE_APACHE,
+    ("ssh.answer_timeout", 1): "the shell of a busy machine may take longer, and the host is given up then",
     ("app.start_seconds", 1): "an app of a busy machine may take longer, and is refused then",
     ("identity.certificate_issuer", ABSENT): OWN_CA,
     ("identity.certificate_subject_end", ABSENT): OWN_CA,

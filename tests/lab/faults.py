@@ -223,7 +223,7 @@ class Bench:
 
     def remote_shell_killed(self, _running: "subprocess.Popen[str]") -> None:
         """Every shell of the transaction ends without a word."""
-        self.site.root("pkill -9 -u poms -f 'eval .*head -c'")
+        self.site.root("pkill -9 -u poms -f 'head -c .*eval'")
 
     def power_cut(self, running: "subprocess.Popen[str]") -> None:
         """Every process of the host ends at once, and it boots again, with what the account's crontab starts then.

@@ -1,7 +1,6 @@
 """A line to a host that is this machine: the project's own side of it, and its scripts under a shell of choice."""
 
 import os
-import re
 import socket
 import subprocess
 from dataclasses import dataclass, field
@@ -11,7 +10,8 @@ from typing import Any
 
 from ops.connection import Remote
 from ops.schema import Host
-from tests.scripts.remote import OWN_PATH, SHELLS, as_here, executable
+from ops.scripts import running
+from tests.scripts.remote import SHELLS, as_here, executable
 
 # Each notes its words in a file, a NUL behind each, and stands in for one of the host's commands.
 NOTES = r"""#!/bin/sh
@@ -39,23 +39,20 @@ class Channel:
 
     def __init__(self, line: "Line") -> None:
         self._line = line
-        self._script_size = 0
+        self._command = ""
         # One for each direction, as SSH has it: what the script has not read when it ends must not reset its answer.
         self._ours, theirs_out = socket.socketpair()
         self._input, theirs_in = socket.socketpair()
         self._theirs = theirs_in, theirs_out
 
     def start(self, command: str) -> None:
-        """Run it as sshd does, but for the shell."""
-        found = re.fullmatch(r"exec /bin/sh -c '(.*head -c )(\d+)(.*)'", command)
-        assert found, command
-        self._script_size = int(found[2])
-        path = self._line.environment()["PATH"]
-        longer = len(as_here(OWN_PATH, path)) - len(OWN_PATH)
-        text = f"{found[1]}{self._script_size + longer}{found[3]}"
+        """Note the command: it is run as sshd does, but for the shell, once its script has come."""
+        self._command = command
+
+    def _run(self, text: str) -> None:
         with self._line.root.joinpath("stderr").open("ab") as noise:
             self._running = subprocess.Popen(
-                [*SHELLS[self._line.shell], "-c", text],
+                [*SHELLS[self._line.shell], "-c", running(text)],
                 stdin=self._theirs[0].fileno(),
                 stdout=self._theirs[1].fileno(),
                 stderr=noise,
@@ -68,9 +65,12 @@ class Channel:
 
     def sendall(self, data: bytes) -> None:
         """Send all of it; the script comes first, and finds the stand-ins."""
-        if self._script_size == len(data):
-            data = as_here(data.decode(), self._line.environment()["PATH"]).encode()
-            self._script_size = 0
+        if self._command:
+            assert self._command == f"exec /bin/sh -c '{running(data.decode())}'"
+            self._command = ""
+            text = as_here(data.decode(), self._line.environment()["PATH"])
+            self._run(text)
+            data = text.encode()
         self._input.sendall(data)
 
     def recv(self, most: int) -> bytes:

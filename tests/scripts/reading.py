@@ -14,6 +14,7 @@ from ops.errors import BadInput
 from ops.inventory import PROJECT, read_inventory
 from ops.log_names import Log
 from ops.logs import HostLogs, LogLine, LogRequest
+from ops.scripts import running
 from tests.scripts.remote import SHELLS, sent
 
 
@@ -24,7 +25,7 @@ class Reading:
         text = sent("logs", environment.get("PATH", ""))
         self.source = source
         self.running = subprocess.Popen(
-            [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],
+            [*SHELLS[shell], "-c", running(text.decode())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

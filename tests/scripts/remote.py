@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from ops.scripts import script
+from ops.scripts import running, script
 
 OWN_PATH = next(line for line in script("probe").splitlines() if line.startswith("PATH="))  # of every script
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
@@ -50,7 +50,7 @@ def start(shell: str, name: str, request: list[str], path: str = "") -> "subproc
     path = ":".join(filter(None, [path, os.environ["PATH"]]))
     text = sent(name, path)
     started = subprocess.Popen(
-        [*SHELLS[shell], "-c", f'eval "$(head -c {len(text)})"'],
+        [*SHELLS[shell], "-c", running(text.decode())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -125,7 +125,7 @@ def bare(tmp_path: Path) -> Path:
     hidden = "import sys; sys.modules.update(bz2=None, lzma=None); exec(sys.stdin.read())"
     options = 'while [ "${1#-}" != "$1" ]; do shift; done'
     executable(tools / "python3", f"#!/bin/sh\n{options}\nexec {sys.executable} -c '{hidden}' \"$@\"\n")
-    for tool in ("dash", "head", "wc", "timeout", "grep"):
+    for tool in ("dash", "head", "sha256sum", "wc", "timeout", "grep"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     return tools
 
@@ -423,7 +423,7 @@ def test_any_python_of_the_host_will_do(shell: str, log: Path, tmp_path: Path, p
     """Where there is no python3: the older one, and a word where there is none at all."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    for tool in ("head", "timeout", "wc", "grep", "busybox", "bash", "dash"):
+    for tool in ("head", "sha256sum", "timeout", "wc", "grep", "busybox", "bash", "dash"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     if python != "none":
         (tools / python).symlink_to(sys.executable)

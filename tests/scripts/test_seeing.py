@@ -15,7 +15,7 @@ import pytest
 
 from ops import health
 from ops.inventory import PROJECT
-from ops.scripts import script
+from ops.scripts import running, script
 from ops.worker_record import MEGABYTE, patterns
 from ops.workers import Crew, parse
 from tests.scripts.remote import SHELLS, run
@@ -181,7 +181,7 @@ def test_scripts_that_are_sent_together_answer_each_for_itself_and_none_ends_the
         "say poms-ops certs", "say poms-ops certs; read -r _; read -r _; false"
     )
     done = subprocess.run(
-        [*SHELLS[shell], "-c", f'eval "$(head -c {len(text.encode())})"'],
+        [*SHELLS[shell], "-c", running(text)],
         input=text + "".join(f"{line}\n" for line in request),
         capture_output=True,
         text=True,

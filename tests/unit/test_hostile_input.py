@@ -18,6 +18,7 @@ from ops.errors import BadInput, HostError
 from ops.inventory import PROJECT
 from tests.hostile import CONTROLS, hosts, leaves, placed, read, without_refused
 from tests.scale import TIMES
+from tests.unit.hosts import host
 
 many = settings(
     derandomize=True,
@@ -125,7 +126,7 @@ def test_what_the_command_line_may_not_say_reaches_no_host(words: tuple[str, ...
 def test_a_line_break_that_came_so_far_is_not_sent(text: str) -> None:
     channel = Mock()
     with pytest.raises(HostError, match="line break"):
-        Dialogue("web1", "probe", channel).send(["state_dir /x", text])
+        Dialogue(host(name="web1"), "probe", channel).send(["state_dir /x", text])
     assert not channel.sendall.called
 
 

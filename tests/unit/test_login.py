@@ -14,8 +14,7 @@ import pytest
 
 from ops import login
 from ops.connection import Dialogue, connect
-from ops.errors import BadInput, HostError, Unreachable
-from ops.line_reader import Limits
+from ops.errors import BadInput, HostError, ShellUnready, Unreachable
 from ops.login import log_in, way_to
 from ops.trust import UnknownHostKey
 from tests.unit import hosts
@@ -283,14 +282,14 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
     with socket.create_server((address, 0), family=family) as listening:
         port = listening.getsockname()[1]
         Thread(target=answer, args=(listening,), daemon=True).start()
-        files = {"identity_file": str(tmp_path / "id"), "known_hosts": str(known)}
+        files = {"identity_file": str(tmp_path / "id"), "known_hosts": str(known), "answer_timeout": 1}
         one = host(address=address, port=port, ssh=files, apache={"server_name": "web1"})
         config = settings(allow_agent=False, look_for_keys=False)
         known.write_text(f"[{address}]:{port} {theirs.get_name()} {theirs.get_base64()}\n")
         with connect(one, config) as remote:
             assert remote.connection.transport.is_authenticated()
-            with pytest.raises(Unreachable, match=r"it said nothing for 0\.2 seconds"):
-                remote.ask_together({"probe": []}, Limits(silence=0.2))
+            with pytest.raises(ShellUnready, match="within 1 seconds"):
+                remote.ask("probe", [])
         known.write_text(f"[{address}]:{port} {key.get_name()} {key.get_base64()}\n")
         with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
             pass
@@ -315,6 +314,6 @@ class Channel:
 
 def test_a_login_shell_may_greet_without_ending_its_line() -> None:
     channel: Any = Channel(b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n")
-    dialogue = Dialogue("web1", "tail", channel)
+    dialogue = Dialogue(host(name="web1"), "tail", channel)
     assert list(dialogue.lines()) == ["line 1 a"]
     assert dialogue.greeted

@@ -1,0 +1,34 @@
+"""What is sent to a host is run whole or not at all, whatever the account's start files read of it."""
+
+import subprocess
+
+import pytest
+
+from ops.scripts import running
+from tests.scripts.remote import SHELLS
+
+TEXT = 'say() { echo "$1"; }\nsay \'one \\n two\'\nread -r request\nsay "$request"\n'
+
+
+def ran(shell: str, before: str) -> "subprocess.CompletedProcess[str]":
+    """Send the text and a request behind it to a login shell that runs `before` first."""
+    return subprocess.run(
+        [*SHELLS[shell], "-c", f"{before}; exec sh -c '{running(TEXT)}'"],
+        input=f"{TEXT}a request; touch /\n",
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_arrives_whole_is_run_and_gets_its_request(shell: str) -> None:
+    assert ran(shell, ":").stdout.splitlines()[-1] == "a request; touch /"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("before", ["read -r x", "head -c 1", "cat", "cat >/dev/null; echo"])
+def test_nothing_is_run_where_a_start_file_reads_of_it(shell: str, before: str) -> None:
+    done = ran(shell, f"{{ {before}; }} >/dev/null")
+    assert done.stdout == ""
+    assert "reads standard input" in done.stderr
