@@ -1,5 +1,6 @@
 """Nothing waits for ever, and nothing is left: an app that hangs, two tasks, a full disk, a boot in the middle."""
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +142,36 @@ def test_a_disk_that_fills_while_uwsgi_reloads_holds_nobody_up_once_it_is_freed(
             f"rm -f {STATE}/filler; rm -rf /root/state; mkdir /root/state; cp -a {STATE}/. /root/state/; "
             f"umount {STATE}; rm -rf {STATE}/*; cp -a /root/state/. {STATE}/; rm -rf /root/state"
         )
+
+
+TASKS = ("check-apache", "diff", "doctor", "releases", "restart-programs", "status", "workers", "tail-logs")
+
+
+@contextlib.contextmanager
+def login_runs(site: Site, text: str) -> Iterator[None]:
+    """The account's start file does this before all else."""
+    site.poms(f"cp $HOME/.bashrc $HOME/.bashrc.kept; (echo '{text}'; cat $HOME/.bashrc.kept) >$HOME/.bashrc")
+    try:
+        yield
+    finally:
+        site.poms("pkill -x sleep; mv $HOME/.bashrc.kept $HOME/.bashrc")
+
+
+def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, tmp_path: Path) -> None:
+    brief = ("[defaults.ssh]\n", "[defaults.ssh]\nanswer_timeout = 2\n")
+    inventory = deployed.changed(tmp_path, brief, THREADS)
+    for text in ("sleep 1000", "while sleep 0.3; do echo .; done"):  # silent, and not
+        with login_runs(deployed, text):
+            for task in (("deploy", "--yes"), *((task,) for task in TASKS)):
+                said = deployed.fab("-H", HOST, *task, inventory=inventory)
+                assert (said.code, "ssh.answer_timeout" in said.err) == (1, True), (task, said.all)
+    assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
+
+
+def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tmp_path: Path) -> None:
+    inventory = deployed.changed(tmp_path, THREADS)
+    with login_runs(deployed, "read -r x"):
+        for task in (("deploy", "--yes"), *((task,) for task in TASKS)):
+            said = deployed.fab("-H", HOST, *task, inventory=inventory)
+            assert (said.code, "reads standard input" in said.err) == (1, True), (task, said.all)
+    assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
