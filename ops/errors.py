@@ -5,7 +5,8 @@
     │   ├── Unreachable      1  no connection, or it was lost
     │   │   └── ShellUnready 1  let in, and no command was started
     │   ├── LockHeld         4  another deploy holds the host
-    │   └── Interrupted    130  Ctrl-C came before the host had answered
+    │   ├── Interrupted    130  Ctrl-C came before the host had answered
+    │   └── LeftAtWork     130  Ctrl-C came while the host worked, and it goes on
     └── BadInput             3  nothing was touched
 
 The number is fab's exit code. Code 2, "found a difference", is a result and not an error.
@@ -106,6 +107,20 @@ class Interrupted(HostError):
 
     def __init__(self, host: str) -> None:
         super().__init__(host, "had not answered when Ctrl-C came", left="everything: it was only looked at")
+
+
+class LeftAtWork(HostError):
+    """The operator did not wait for the end of what a host was doing."""
+
+    code = 130
+    ended = "interrupted"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host,
+            "you interrupted; what it has begun it brings to its end, and nothing else is begun",
+            next_step=f"fab -H {host} status",
+        )
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
-from ops.errors import Interrupted, OperatorError
+from ops.errors import Interrupted, LeftAtWork, OperatorError
+from ops.interrupts import uninterrupted
 from ops.schema import Host
 
 AT_ONCE = 20  # docs/decisions/speed.md has what was measured
@@ -101,8 +102,18 @@ def _collect(
 
 
 def change_in_turn(hosts: list[Host], change: Callable[[Host], object]) -> None:
-    """`change` one host after the other; the first error ends it, and names the hosts that were not tried."""
-    for number, answer in enumerate(roll_out(hosts, change)):
+    """`change` one host after the other; the first error ends it, and names the hosts that were not tried.
+
+    Ctrl-C raises LeftAtWork.
+    """
+
+    def one(host: Host) -> object:
+        def pressed(_times: int) -> None:
+            raise LeftAtWork(host.name)
+
+        return uninterrupted(lambda: change(host), pressed)
+
+    for number, answer in enumerate(roll_out(hosts, one)):
         if answer.error:
             rest = [host.name for host in hosts[number + 1 :]]
             if rest:
@@ -136,14 +147,17 @@ def roll_out(
     alone = hosts if parallel == 1 else hosts[:1]
     for host in alone:
         one(host)
-    if len(alone) < len(hosts):
+
+    def change_others() -> None:
         with ThreadPoolExecutor(parallel) as pool:
-            begun = [pool.submit(one, host) for host in hosts[1:]]
-            try:
-                wait(begun)
-            except KeyboardInterrupt:
-                stopped.set()
-                interrupt()
-            for future in begun:
+            for future in [pool.submit(one, host) for host in hosts[1:]]:
                 future.result()
+
+    def pressed(times: int) -> None:
+        stopped.set()
+        if times == 1:
+            Thread(target=interrupt, daemon=True).start()
+
+    if len(alone) < len(hosts):
+        uninterrupted(change_others, pressed)
     return [answers[host.name] for host in hosts]

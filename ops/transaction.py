@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Thread
 
 from ops import door
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import WAIT, HostError, LockHeld, Unreachable
+from ops.interrupts import uninterrupted
 from ops.outside import WELL, ask_from_outside, what_got_worse
 from ops.plan import Plan
 from ops.releases import Release
@@ -53,10 +54,22 @@ class Outcome:
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
-    """Change the host as a whole. `tell` gets a line for each step.
+    """Change the host as a whole. `tell` gets a line for each step. Ctrl-C has the host put back what it has changed.
 
     Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
     """
+
+    def pressed(times: int) -> None:
+        if times == 1:
+            tell("interrupted: the host puts back what it has changed")
+            Thread(target=interrupt, daemon=True).start()
+        else:
+            tell("the host is putting back what it has changed, whether this waits for it or not")
+
+    return uninterrupted(lambda: _carry_out(remote, plan, release, tell), pressed)
+
+
+def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
     before = ask_from_outside(remote)
     for finding in before:
         if finding.state != WELL:
@@ -174,23 +187,14 @@ class _Account:
 
 def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], str]) -> None:
     """Read the host's steps to their end, and give the verdict when it is asked for."""
-    lines = dialogue.lines()
     judged = False
-    while True:
-        try:
-            line = next(lines, None)
-            if line is None:
-                return
-            account.take(line)
-            if account.asks and not judged:
-                judged = True
-                word = judge()
-                if not _interrupted.is_set():  # else another word was sent, the last one
-                    dialogue.send([word])
-        except KeyboardInterrupt:
-            account.tell("interrupted: the host puts back what it has changed")
-            interrupt()
-            lines = dialogue.lines()
+    for line in dialogue.lines():
+        account.take(line)
+        if account.asks and not judged:
+            judged = True
+            word = judge()
+            if not _interrupted.is_set():  # else another word was sent, the last one
+                dialogue.send([word])
 
 
 def _step(name: str) -> str:
@@ -231,7 +235,9 @@ def _failed(account: _Account, stderr: str) -> HostError:
         host = account.host
         next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
     failure = account.failure or account.not_back or stderr or "the host ended the transaction without a word"
-    said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if account.evidence else ""
+    is_whole = account.ended in ("unchanged", "rolled-back") and not account.still
+    shows = account.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong
+    said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if shows else ""
     return HostError(
         account.host.name,
         f"{failure}{said}",

@@ -38,6 +38,7 @@ def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: boo
     def interrupt() -> None:
         from ops.transaction import interrupt
 
+        console.say("Interrupted: every host that is being changed puts back what it has changed.", err=True)
         interrupt()
 
     answers = roll_out(hosts, one, parallel, interrupt)

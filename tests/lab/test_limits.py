@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,3 +176,28 @@ def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tm
             said = deployed.fab("-H", HOST, *task, inventory=inventory)
             assert (said.code, "reads standard input" in said.err) == (1, True), (task, said.all)
     assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
+
+
+@pytest.mark.parametrize("step", ["prove", "reload-poms_webservice", "verdict"])
+def test_ctrl_c_pressed_again_and_again_only_has_the_host_put_back(bench: Bench, step: str) -> None:
+    before = bench.settled()
+    with bench.held(step, the_other(before)) as running:
+        for _ in range(4):
+            bench.ctrl_c(running)
+            time.sleep(0.15)
+    out, err = running.communicate(timeout=90)
+    assert (running.returncode, "Traceback" in out + err) == (1, False), out + err
+    assert "left as it was: everything" in err
+    assert len(err.splitlines()) <= 4, err  # a log is for what has failed
+    bench.assert_well(before)
+
+
+def test_ctrl_c_in_a_restart_leaves_it_to_the_host_and_says_so(deployed: Site) -> None:
+    with deployed.start("-H", HOST, "restart-programs") as running:
+        until(lambda: not lock_is_free(deployed) or running.poll() is not None, 20, "it has begun")
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, out + err
+    assert f"fab -H {HOST} status" in err
+    until(lambda: lock_is_free(deployed), 60, "the host has come to the end")
+    until(lambda: set(deployed.program_states().values()) == {"RUNNING"}, 30, "all programs run again")

@@ -1,0 +1,92 @@
+"""Ctrl-C while a host is changed: the work is never hit, the wait goes on or ends as is asked."""
+
+import os
+import signal
+import threading
+from threading import Event
+
+import pytest
+
+from ops.errors import LeftAtWork
+from ops.fleet import change_in_turn, roll_out
+from ops.interrupts import uninterrupted
+from ops.schema import Host
+from tests.unit.hosts import host
+
+
+def press() -> None:
+    """Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_every_ctrl_c_is_counted_and_the_work_ends_as_it_would_have() -> None:
+    seen: list[int] = []
+    third = Event()
+
+    def work() -> str:
+        for number in (1, 2, 3):
+            press()
+            while len(seen) < number:
+                third.wait(0.01)
+        return "done"
+
+    assert uninterrupted(work, seen.append) == "done"
+    assert seen == [1, 2, 3]
+    with pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_what_the_work_raises_is_raised_where_it_is_waited_for() -> None:
+    def work() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        uninterrupted(work, print)
+
+
+def test_in_a_thread_the_work_is_just_done() -> None:
+    names: list[str] = []
+    thread = threading.Thread(
+        target=lambda: uninterrupted(lambda: names.append(threading.current_thread().name), print), name="of a pool"
+    )
+    thread.start()
+    thread.join()
+    assert names == ["of a pool"]
+
+
+def test_ctrl_c_in_a_task_of_one_host_after_the_other_leaves_the_rest_and_says_what_goes_on() -> None:
+    begun: list[str] = []
+    over = Event()
+
+    def change(one: Host) -> None:
+        begun.append(one.name)
+        press()
+        over.wait(10)
+
+    try:
+        with pytest.raises(LeftAtWork, match="h1") as raised:
+            change_in_turn([host(name="h1"), host(name="h2")], change)
+    finally:
+        over.set()
+    assert (raised.value.code, begun) == (130, ["h1"])
+    assert any("h2" in note for note in raised.value.__notes__)
+
+
+def test_ctrl_c_while_hosts_are_changed_at_once_interrupts_them_once_and_waits_for_all() -> None:
+    called: list[str] = []
+    put_back = Event()
+
+    def change(one: Host) -> str:
+        if one.name != "h1":
+            press()
+            press()
+            assert put_back.wait(10)
+        return "rolled back"
+
+    def interrupt() -> None:
+        called.append("interrupt")
+        put_back.set()
+
+    answers = roll_out([host(name=f"h{number}") for number in (1, 2, 3)], change, 2, interrupt)
+    assert called == ["interrupt"]
+    assert answers[1].result == "rolled back"
