@@ -82,11 +82,14 @@ reload_all() {
     while read -r what how name; do
         if [ -n "$listener" ] && unwanted; then return 1; fi
         reload_one
-        # Done: take the line off what is owed.
-        printf '%s\n' "$what${how:+ $how}${name:+ $name}" >"$pending/done"
-        grep -vxF -f "$pending/done" "$state_dir/owed" >"$pending/owed" || :
-        mv "$pending/owed" "$state_dir/owed"
+        note_done || [ -n "$way_back" ] # then a reload too many is owed
     done <"$pending/reloads"
+}
+
+note_done() { # take the line off what is owed; fails where there is no space, and what is owed stays as it was
+    printf '%s\n' "$what${how:+ $how}${name:+ $name}" >"$pending/done" || return 1
+    grep -vxF -f "$pending/done" "$state_dir/owed" >"$pending/owed" || [ $? -eq 1 ] || return 1
+    mv "$pending/owed" "$state_dir/owed"
 }
 
 # The old files are back: the same services take them in. A supervisord that this deploy has started ends. One that
@@ -111,7 +114,7 @@ undo_reloads() {
         sed -i -e '/^supervisord /d' -e '/^program /d' "$pending/reloads"
         echo 'supervisord start' >>"$pending/reloads"
     fi
-    cp "$pending/reloads" "$state_dir/owed"
+    if cp "$pending/reloads" "$pending/owed"; then mv "$pending/owed" "$state_dir/owed"; fi
     sync "$state_dir/owed" 2>/dev/null || sync
     reload_all
 }

@@ -46,12 +46,12 @@ gather_evidence() { # before the old files are back, and with them the old state
     done <"$pending/log_files"
 }
 
-journal() { # fails where there is no space to note it
+journal() { # fails where there is no space to note it, but not on the way back, which needs none
     noted=0
     printf '%s %s\n' "$(date +%s)" "$1" >>"$pending/journal" || noted=1
     sync "$pending/journal" 2>/dev/null || sync
     say "step $1"
-    return "$noted"
+    [ -n "$way_back" ] || return "$noted"
 }
 
 # Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
@@ -168,7 +168,8 @@ recover() { # from a deploy that was killed after its first file changed
         if [ -e "$app" ] && ! grep -q '^listen ' "$app"; then app=$incoming/app; fi
         exec 2>>"$pending/log" >&2
         rm -f "$pending/reserve"
-        journal recover || :
+        way_back=yes
+        journal recover
         if ! put_back_files; then
             say "ended broken"
             exit 1
@@ -178,6 +179,7 @@ recover() { # from a deploy that was killed after its first file changed
         say "note a deploy that was killed before its end was put back first: $(head -n 1 "$pending/meta")"
         note_end "rolled-back killed before its end"
         file_away
+        way_back=''
     elif [ -e "$state_dir/pending" ]; then
         say "note a deploy that was killed before it changed anything was cleared away: $(head -n 1 "$state_dir/pending/meta")"
         rm -rf "$state_dir/pending"
@@ -225,7 +227,8 @@ give_up() { # the same once something has changed
     stop_listening
     tell_failure "$1" "$2"
     rm -f "$pending/reserve"
-    journal put-back || : # a full disk holds up no line of this
+    way_back=yes
+    journal put-back
     if ! put_back_files; then
         say "ended broken"
         exit 1
@@ -399,7 +402,7 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
-incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
+incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener='' way_back=''
 read_request
 exec 4<&0 </dev/null
 take_lock "$by"

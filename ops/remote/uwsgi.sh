@@ -55,6 +55,12 @@ reload_gracefully() {
         handover='' # the second one only shows then that the file and the app are well
         say "note $1: it hands out no sockets (it will, from this reload on): requests wait while it reloads"
     fi
+    if ! fit_for_start_beside "$ini" >"$state_dir/standby.ini"; then
+        rm -f "$state_dir/standby.ini"
+        say "note $1: the disk of $state_dir takes no file for a second uWSGI: requests wait while it reloads"
+        ask_supervisord signal-HUP "$1"
+        return
+    fi
     count_workers
     if [ "$fitting" -lt 1 ]; then
         say "note $1: no memory is free for a second uWSGI ($free kB, a worker has $each kB): requests wait while it reloads"
@@ -92,7 +98,6 @@ count_workers() { # set $fitting: how many of the file's workers the memory has 
 }
 
 start_standby() { # fails where it does not answer
-    fit_for_start_beside "$ini" >"$state_dir/standby.ini"
     threads=$(number_in threads "$ini")
     set -- --workers "$fitting"
     if [ -n "$handover" ] && [ "$(number_of_sockets "$ini")" -gt 1 ]; then
