@@ -268,14 +268,14 @@ unvalidated() { # say so to the operator, and in the record
     printf 'unvalidated %s\n' "$*" >>"$pending/meta"
 }
 
-# A key that this account cannot read was replaced for the trial. Whether it belongs to its certificate shows in what is
-# served: a key file that is older than Apache's processes belongs to the certificate that they show.
 is_in_use() { # key $1: Apache's files name it as they are now; of another one it has read nothing, however old it is
     for conf in "$apache_root"/conf.d/*.conf; do
         [ ! -f "$conf" ] || named sslcertificatekeyfile "$conf"
     done | grep -qxF -e "$1"
 }
 
+# A key that this account cannot read was replaced for the trial. Whether it belongs to its certificate shows in what is
+# served: a key file that is older than Apache's processes belongs to the certificate that they show.
 check_closed_pairs() {
     paste "$pending/closed.certificates" "$pending/closed.keys" 2>/dev/null | sort -u >"$pending/closed.pairs"
     while IFS='	' read -r certificate key; do
