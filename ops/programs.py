@@ -18,22 +18,35 @@ from ops.supervisord import parse as parse_supervisord
 from ops.who import holder
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
+FLAPS = 3  # ends of its own within five minutes (remote/supervise_checks.py)
 
 
 @dataclass(frozen=True)
 class ProgramState:
-    """One program as supervisord sees it; `uptime` in seconds, 0 where it does not run."""
+    """One program as supervisord sees it; `uptime` in seconds, 0 where it does not run.
+
+    `ended`: how often it ended by itself in the last five minutes, since it was last stopped or given up. Of one that
+    was stopped on purpose: `stopped_ago`, in seconds, and `stopped_by`, empty where no task of ours did it.
+    """
 
     name: str
     state: str
     pid: int
     uptime: int
     detail: str
+    ended: int = 0
+    stopped_ago: int | None = None
+    stopped_by: str = ""
 
     @property
     def needs_attention(self) -> bool:
         """Whether it should run and does not."""
         return self.state in ENDED_BADLY or (self.state == "EXITED" and bool(self.detail))
+
+    @property
+    def flaps(self) -> bool:
+        """Whether it is started again and again."""
+        return self.state in ("RUNNING", "STARTING") and self.ended >= FLAPS
 
 
 @dataclass(frozen=True)
@@ -177,15 +190,19 @@ def chosen_programs(host: Host, given: str | None) -> list[str]:
 def _state(fact: dict[str, object]) -> ProgramState:
     runs = fact["state"] in ("RUNNING", "STARTING")
     now, since = int(str(fact["now"])), int(str(fact["since"]))
-    detail = str(fact["error"])
+    detail, stopped_ago = str(fact["error"]), None
     if fact["state"] == "EXITED" and not fact["expected"]:
         detail = f"ended with status {fact['exitstatus']}"
     elif fact["state"] == "STOPPED":
         detail = "stopped on purpose" if since else "not started yet"
+        stopped_ago = max(0, now - int(str(fact.get("stopped", now)))) if since else None
     return ProgramState(
         str(fact["program"]),
         str(fact["state"]),
         int(str(fact["pid"])),
         max(0, now - since) if runs else 0,
         detail,
+        int(str(fact.get("ended", 0))),
+        stopped_ago,
+        str(fact.get("stopped_by", "")),
     )

@@ -19,7 +19,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     "doctor": (*SUPERVISORD, *STANDBY, "door.py", "apache_facts.sh", "prove.sh", "door.sh"),
     "certs": ("apache_facts.sh",),
     "apache": ("lock.sh", "apache_facts.sh"),
-    "health": ("python.sh", *STANDBY, "apache_facts.sh"),
+    "health": ("python.sh", *STANDBY, "apache_facts.sh", "ask_app.py"),
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }
@@ -28,13 +28,14 @@ RUN_BY = {  # all else is the products' Python's
     "log_reader.py": "host_python -",
     "supervise.py": "supervise_python",
     "standby_requests.py": "any_python",
+    "ask_app.py": "any_python",
     "supervisord_ask.py": "any_python",
     "supervisord_facts.py": "any_python",
 }
 JOINED = {  # before it, as one program
     "log_reader.py": ("log_zones.py", "log_times.py", "log_packed.py", "log_files.py", "log_bundle.py"),
     "workers.py": ("log_zones.py",),
-    "supervise.py": ("supervisord_login.py", "supervise_checks.py"),
+    "supervise.py": ("supervisord_login.py", "log_zones.py", "supervise_checks.py"),
     "ask_programs.py": ("supervisord_login.py",),
     "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
 }

@@ -5,9 +5,10 @@
 # Text, for the trial start runs it in a shell of its own.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 TLS_ANSWERS='
-ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it
-    printf "HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" |
-        timeout 5 openssl s_client -connect "127.0.0.1:$1" -servername localhost -ign_eof 2>&1
+ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it; $visited: the name and the page that he wants
+    visited=${visited:-localhost /}
+    printf "HEAD %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" "${visited#* }" "${visited%% *}" |
+        timeout 5 openssl s_client -connect "127.0.0.1:$1" -servername "${visited%% *}" -ign_eof 2>&1
 }
 tls_answers() {
     told=$(ask_tls "$1") || :
