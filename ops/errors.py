@@ -4,6 +4,7 @@
     ├── HostError            1  the same, on one named host
     │   ├── Unreachable      1  no connection, or it was lost
     │   ├── LockHeld         4  another deploy holds the host
+    │   ├── NotServing       2  done, and the web service does not serve
     │   └── Interrupted    130  Ctrl-C came before the host had answered
     └── BadInput             3  nothing was touched
 
@@ -81,6 +82,13 @@ class LockHeld(HostError):
 
     code = 4
     ended = "another deploy holds it"
+
+
+class NotServing(HostError):
+    """What was asked for is done, and the web service does not serve."""
+
+    code = 2
+    ended = "does not serve"
 
 
 class Interrupted(HostError):

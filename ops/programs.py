@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops import uwsgi
+from ops import uwsgi, workers
 from ops.connection import Remote
-from ops.errors import WAIT, BadInput, HostError, LockHeld, read_answer
+from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, read_answer
 from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
+from ops.service import Service
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.supervisord import DOWN, Supervisord, trouble
@@ -153,6 +154,32 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
         detail=supervisord.detail,
     )
     return report, evidence if failed else None
+
+
+def service_lines(host: Host) -> Iterator[str]:
+    """What a script is asked that is to tell of the web service; nothing where no program of the host's is it."""
+    name = workers.program(host)
+    if name:
+        yield from app_lines(host)
+        yield f"web_program {name}"
+
+
+def need_service(host: Host, found: Service | None, done: str) -> None:
+    """Raise NotServing where the web service is known not to serve; `done` says what else became of the host."""
+    name = workers.program(host)
+    if name is None or found is None or not found.problem:
+        return
+    fab, stopped = f"fab -H {host.name}", found.state == "STOPPED"
+    why = f"{name} is {found.state}" if stopped or found.state in (*ENDED_BADLY, "EXITED") else found.problem
+    next_step = f"{fab} tail-logs --programs={name} says why; {fab} status"
+    if stopped:
+        next_step = f"{fab} start-programs --programs={name}, once it may run again"
+    raise NotServing(
+        host.name,
+        f"{done}, and the web service does not serve: {why}",
+        next_step=next_step,
+        outcome=f"{done}; does not serve",
+    )
 
 
 def need_supervisord(host: Host, report: Report) -> None:

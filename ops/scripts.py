@@ -15,7 +15,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
         *("lock.sh", "files.sh", "apache_facts.sh", "uwsgi.sh", "prove.sh", "door.sh", "services.sh"),
     ),
     "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
-    "probe": (*SUPERVISORD, "ask_programs.py"),
+    "probe": (*SUPERVISORD, "ask_programs.py", "ask_app.py"),
     "doctor": (*SUPERVISORD, *STANDBY, "door.py", "apache_facts.sh", "prove.sh", "door.sh"),
     "certs": ("apache_facts.sh",),
     "apache": ("lock.sh", "apache_facts.sh"),

@@ -12,7 +12,7 @@ from ops.files import RenderedFile
 from ops.hiding import shown_lines, values
 from ops.masking import MARK, conceal_words
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
-from ops.programs import need_socket
+from ops.programs import need_service, need_socket, service_lines
 from ops.releases import Release, new_release
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
@@ -59,6 +59,7 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
         _report(plan, outcome)
+    need_service(plan.host, outcome.service, f"release {outcome.release} is deployed")
     return f"committed: release {outcome.release}"
 
 
@@ -73,8 +74,8 @@ def look_and_mend(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
 
 def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
     """Probe a host that is to be changed. Raises HostError where that would not go well; nothing is touched."""
-    snapshot = probe(remote, wanted)
     host = remote.host
+    snapshot = probe(remote, wanted, more=service_lines(host))
     if snapshot.lock:
         raise LockHeld(host.name, f"another deploy is at work: {snapshot.lock}", left="everything", next_step=WAIT)
     if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < LEAST_FREE:

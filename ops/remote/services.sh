@@ -159,11 +159,26 @@ look_now() {
     fi
     if [ -e "$pending/app" ]; then
         case $(supervisord_state) in
-        up*) app_answers 60 || compare app "the app does not answer" ;;
+        up*) look_at_app ;;
+        *) say_not_serving - "supervisord does not run" ;;
         esac
     fi
     [ -z "$worse" ]
 }
+
+look_at_app() {
+    if problem=$(app_answers 60 2>&1); then
+        say "service answers"
+        return
+    fi
+    echo "$problem"
+    state=$(supervise describe "$supervisor_socket" "$state_dir/taken" 2>/dev/null |
+        PROGRAM=${web_program:-} awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }') || :
+    say_not_serving "${state:--}" "$problem"
+    compare app "the app does not answer"
+}
+
+say_not_serving() { say "service fails $1 $(printf '%s\n' "$2" | tail -n 3 | base64 | tr -d '\n')"; }
 
 look_again() { # after the old files were put back: what was well is to be so again, and no more than that
     first=

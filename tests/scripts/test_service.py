@@ -15,6 +15,9 @@ import pytest
 from ops import health, programs, workers
 from ops.health import Vitals
 from ops.programs import ProgramState
+from ops.service import Service
+from ops.snapshot import Snapshot
+from ops.snapshot import parse as parse_snapshot
 from tests.scripts.remote import SHELLS, executable, run
 from tests.scripts.test_ask_app import App
 from tests.unit.hosts import host
@@ -174,3 +177,26 @@ def test_who_stopped_a_program_is_told_until_it_is_started(supervised: Path) -> 
     subprocess.run([*tool, "stop", "web"], check=True, capture_output=True)
     found = ask(supervised, "states")["web"]
     assert (found.stopped_by, found.stopped_ago is None) == ("", False), "by hand, since"
+
+
+def probe(shell: str, root: Path, listen: str) -> Snapshot:
+    """What a deploy is told before it decides."""
+    one = host(
+        app={"listen": listen, "check_headers": {"X-Shib-Userid": "poms"}},
+        programs={"web": {"command": f"uwsgi --ini {INI}"}},
+    )
+    request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
+    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", *programs.service_lines(one)]
+    ran = run(shell, "probe", [*request, "end"], str(TOOLS))
+    assert ran.code == 0, ran
+    return parse_snapshot(ran.facts[1:])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_deploy_is_told_whether_the_service_serves(shell: str, supervised: Path, app: App) -> None:
+    assert probe(shell, supervised, f"{supervised}/app.sock").service == Service()
+    assert len(app.told) == 1
+    ask(supervised, "stop", "web", by="eve")
+    found = probe(shell, supervised, f"{supervised}/none.sock").service
+    assert found
+    assert (found.state, f"{supervised}/none.sock" in found.problem) == ("STOPPED", True)
