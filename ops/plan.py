@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass, field
 
 from ops import hiding, removals, uwsgi
-from ops.files import SECRET_MODE, RenderedFile, file_at, supervisord_conf
+from ops.files import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.hiding import Hiding
 from ops.removals import Removal, Replaced
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
 from ops.supervisor_effect import read_effect
+from ops.unread import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 
 CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "create",
@@ -145,11 +146,12 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     if wanted:  # else only what is owed is made up for
         changes += _gone(host, {file.path for file in wanted}, snapshot)
     changed = [change for change in changes if change.kind != UNCHANGED]
+    behind = pending_reads(host, snapshot) if wanted else []
     touched = {change.wanted.service for change in changed if _differs(change)} | {
-        line for line in snapshot.owed if line == "apache"
+        line for line in (*snapshot.owed, *(service for _, service in behind)) if line == "apache"
     }
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
-    taken = _supervisord(host, changed, snapshot)
+    taken = _supervisord(host, changes, snapshot)
     supervisord, replaced = taken.does, taken.replaced
     programs = []
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
@@ -158,6 +160,8 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         programs = [(way[0], _how_of(way, changed)) for way in ways if way[0] not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
+        late = reload_ways(host, [path for path, _ in behind])
+        programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
     unread = [path for path in paths if path not in [way[2] for way in ways]]
     return Plan(
         host,
@@ -171,6 +175,28 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         [*taken.removals, *_removals(host, changes)],
         taken.applied,
     )
+
+
+def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
+    """(file, what runs and has not read it: "apache", "supervisord" or a program's name).
+
+    Of files that are as wanted and were written by somebody else since the last deploy.
+    """
+    found = []
+    for path in snapshot.rewritten:
+        service = service_of(host, path)
+        if (service == "apache" and is_unread_by_apache(path, snapshot)) or (
+            service == "supervisord" and is_unread_by_supervisord(path, snapshot)
+        ):
+            found.append((path, service))
+        elif service == "programs":
+            ways = reload_ways(host, [path])
+            found += [
+                (path, name)
+                for name, how, _ in ways
+                if is_unread_by_program(path, name, snapshot, graceful=how == GRACEFUL)
+            ]
+    return found
 
 
 def reload_ways(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
@@ -271,10 +297,16 @@ class _Supervisord:
     applied: list[str] = field(default_factory=list)
 
 
-def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> _Supervisord:
-    own = next((one for one in changed if one.wanted.path == supervisord_conf(host) and _differs(one)), None)
+def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _Supervisord:
+    mine = next((one for one in changes if one.wanted.path == supervisord_conf(host)), None)
+    own = mine if mine and mine.kind != UNCHANGED and _differs(mine) else None
     owed = [line.removeprefix("supervisord ") for line in snapshot.owed if line.startswith("supervisord ")]
     otherwise = "start" if snapshot.supervisord == "down" else "restart" if "restart" in owed else ""
+    if own is None and mine and not otherwise and is_unread_by_supervisord(mine.wanted.path, snapshot):
+        effect = read_effect(mine.wanted.content, host)
+        return _Supervisord(
+            "apply", removals=(*removals.removed_programs(effect, effect, snapshot.programs, _replaced(mine)),)
+        )
     if own is None:
         return _Supervisord(otherwise or ("apply" if owed else ""))
     before, after = read_effect(own.found.content or b"", host), read_effect(own.wanted.content, host)

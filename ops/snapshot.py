@@ -45,7 +45,9 @@ class Snapshot:
     `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
     stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
     its file differs, and `untold` why it does not; `service` is whether the web service serves, None where that was
-    not asked.
+    not asked. `rewritten` has the files that are as wanted and not as deployed, with the time at which they were
+    written; where there are some, `read` says when what runs has read its files ("apache", "uwsgi.serving", and
+    programs that we started or reloaded), and `started` when each program began; all by the host's clock.
     """
 
     files: dict[str, FoundFile]
@@ -66,6 +68,9 @@ class Snapshot:
     untold: str = ""
     supervisord_detail: str = ""
     service: Service | None = None
+    rewritten: dict[str, float] = field(default_factory=dict)
+    read: dict[str, float] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
 
 
 def probe(
@@ -107,6 +112,7 @@ def parse(answer: list[str]) -> Snapshot:
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
     words |= {"untold": "", "service": ""}
     programs: dict[str, str] | None = None
+    times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
     owed: list[str] = []
     staged: list[str] = []
     present: list[str] = []
@@ -134,6 +140,9 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind == "program" and programs is not None:
             state, group, name = value.split(" ", 2)
             programs[name if name == group else f"{group}:{name}"] = state
+        elif kind in ("rewritten", "read", "started"):
+            time, _, name = value.partition(" ")
+            times[kind][name] = float(time)
         elif kind == "present":
             present.append(value)
         elif kind == "owed":
@@ -167,4 +176,5 @@ def parse(answer: list[str]) -> Snapshot:
         untold=masked(words["untold"]),
         supervisord_detail=supervisord.detail,
         service=parse_service(words["service"]) if words["service"] else None,
+        **times,
     )

@@ -12,7 +12,7 @@
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program=''
+asked='' paths=$newline deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program=''
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -48,8 +48,32 @@ END
             say "content $(base64 <"$path" | tr -d '\n')"
             differs=yes
             case $wanted in -*) ;; *) note_conf ;; esac
+        elif [ "$digest" = "${wanted%%"$newline"*}" ]; then
+            tell_rewritten
         fi
         digests=${digests#*"$newline"} modes=${modes#*"$newline"} wanted=${wanted#*"$newline"}
+    done
+}
+
+# What is as wanted, and is not what was deployed: somebody wrote it since, and what runs may not have read it.
+tell_rewritten() {
+    case $deployed in
+    *"$newline$digest "????" $path$newline"*) ;;
+    *" $path$newline"*)
+        say "rewritten $(stat -L -c %.2Y "$path") $path"
+        rewritten=yes
+        note_conf
+        ;;
+    esac
+}
+
+# When what runs has read its files: Apache; uWSGI, whoever reloaded it, which writes this as it begins to serve; programs at
+# a start or a reload of ours. That of a start is told with the programs.
+tell_read() {
+    read_at=$(apache_read_at)
+    if [ -n "$read_at" ]; then say "read $read_at apache"; fi
+    for path in "$state_dir/uwsgi.serving" "$state_dir"/taken/*; do
+        if [ -e "$path" ]; then say "read $(stat -c %.2Y "$path") ${path##*/}"; fi
     done
 }
 
@@ -110,6 +134,7 @@ running=$(running_release)
     if [ -n "$running" ]; then
         while IFS= read -r line; do
             say "deployed $line"
+            deployed=$deployed$line$newline
             path=${line#* * }
             case $paths in *"$newline$path$newline"*) ;; *) asked="$asked- $path$newline" ;; esac
         done <"$running/manifest"
@@ -132,10 +157,11 @@ running=$(running_release)
     IFS= read -r supervisord || :
     say "supervisord $supervisord"
     if IFS= read -r service; then say "$service"; fi
-    case $conf_differs-$supervisord in
-    yes-up*) tell_programs ;;
-    yes-down) ;;
-    yes-*) say "untold it runs and cannot be asked: fab status says why" ;;
+    if [ -n "$rewritten" ]; then tell_read; fi
+    case $conf_differs$rewritten-$supervisord in
+    yes*-up*) tell_programs ;;
+    yes*-down) ;;
+    yes*-*) say "untold it runs and cannot be asked: fab status says why" ;;
     esac
     if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
     if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then

@@ -1,5 +1,7 @@
 """The plan: what becomes of each file, and which services that touches."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -7,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.files import RenderedFile
-from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
+from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.schema import Host
-from ops.snapshot import FoundFile, Snapshot
+from ops.snapshot import FoundFile, Snapshot, parse
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"
@@ -177,3 +179,63 @@ def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
         assert bool(plan.refused) == hand_edit
     else:
         assert not plan.refused
+
+
+WRITTEN = 1000.0
+
+
+def rewritten(path: str, service: str, programs: dict[str, str] | None = None, **times: float) -> Plan:
+    """The plan for a file that somebody wrote at WRITTEN as it is wanted; `times`: when what runs read its files."""
+    content = b"[program:web]\ncommand=x\n" if path == CONF else b"new\n"
+    state = replace(
+        snapshot(there(path, content), b"deployed\n"),
+        rewritten={path: WRITTEN},
+        programs={"web": "RUNNING", "agent": "RUNNING"} if programs is None else programs,
+        read={
+            name.removesuffix("_read").replace("__", "."): at for name, at in times.items() if name[-5:] == "_read"
+        },
+        started={name: at for name, at in times.items() if name[-5:] != "_read"},
+    )
+    return make_plan(host(programs=PROGRAMS, apache={"reload": ["x"]}), [wanted(path, content, service)], state)
+
+
+def test_what_runs_and_has_not_read_a_file_that_came_to_be_as_wanted_is_reloaded() -> None:
+    assert rewritten(APACHE, "apache", apache_read=999.0).apache == "reload"
+    assert rewritten(INI, "programs", web=1.0, uwsgi__serving_read=999.0).programs == [("web", "graceful")]
+    agent = "/home/poms/agent.cfg"
+    assert rewritten(agent, "programs", agent=999.0).programs == [("agent", "restart-running")]
+    plan = rewritten(CONF, "supervisord", {"web": "RUNNING", "gone": "RUNNING"}, web=999.0, gone=999.0)
+    assert (plan.supervisord, plan.applied, [one.name for one in plan.removals]) == ("apply", [], ["gone"])
+    assert plan.unplanned, "nobody has deployed that the program ends"
+    assert not plan.changed
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        lambda: rewritten(APACHE, "apache", apache_read=1001.0),
+        lambda: rewritten(APACHE, "apache"),
+        lambda: rewritten(INI, "programs", web=1.0, uwsgi__serving_read=1001.0),
+        lambda: rewritten(INI, "programs", web=1.0),
+        lambda: rewritten(INI, "programs", web=1001.0, uwsgi__serving_read=999.0),
+        lambda: rewritten(INI, "programs", {"web": "STOPPED"}, uwsgi__serving_read=999.0),
+        lambda: rewritten(INI, "programs", {}, uwsgi__serving_read=999.0),
+        lambda: rewritten("/home/poms/agent.cfg", "programs", agent=1.0, agent_read=1001.0),
+        lambda: rewritten("/home/poms/agent.cfg", "programs"),
+        lambda: rewritten(CONF, "supervisord", web=1001.0, agent=1001.0),
+        lambda: rewritten(CONF, "supervisord"),
+    ],
+)
+def test_what_has_read_it_or_is_not_known_is_left_alone(plan: Callable[[], Plan]) -> None:
+    assert plan().is_empty
+
+
+def test_a_recovery_reloads_only_what_is_owed() -> None:
+    state = replace(snapshot(there(APACHE, b"a"), b"b"), rewritten={APACHE: WRITTEN}, read={"apache": 1.0})
+    assert make_plan(host(), [], state).is_empty
+
+
+def test_the_times_are_read_from_the_hosts_answer() -> None:
+    told = ["supervisord up 7", "rewritten 12.34 /a b", "read 5.50 apache", "started 7 agents:one", "end"]
+    found = parse(told)
+    assert (found.rewritten, found.read, found.started) == ({"/a b": 12.34}, {"apache": 5.5}, {"agents:one": 7.0})
