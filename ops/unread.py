@@ -1,6 +1,6 @@
 """Whether what runs has read a file that somebody wrote since the last deploy, and that is as wanted. Pure.
 
-Judged by times of the host's clock: when the file was written, and when what runs has read its files last. What is not
+Judged by the host's own clock: when the file was written, and when what runs has read its files last. What is not
 known is no difference: then nothing is reloaded for it.
 """
 

@@ -8,6 +8,7 @@ from ops.console import age
 from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
 from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.health import CANNOT_SEE, MOST_WAITING, Health
+from ops.plan import pending_reads
 from ops.programs import ProgramState
 from ops.schema import Host
 from ops.supervisord import DOWN, Supervisord, trouble
@@ -194,6 +195,9 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
         count = len(health.drift) - len(theirs)
         said = f"{count} file{' is' if count == 1 else 's are'} not as the inventory and the templates say now"
         yield Finding("drift", MIND, said, f"{fab} diff shows it, deploy brings it")
+    for path, service in pending_reads(host, snapshot):
+        said = f"{path}: as wanted, and {service} has not read it since it was written"
+        yield Finding("drift", MIND, said, f"{fab} diff shows it, deploy reloads it")
 
 
 def _validation(host: Host, health: Health) -> Iterator[Finding]:

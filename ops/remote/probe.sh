@@ -88,18 +88,34 @@ tell_programs() {
     fi
 }
 
-# The app on its own socket, once; supervisord has a word on its program where it does not answer. What is asked is given
-# to it as a file that is none: nothing is written here.
+# The app on its own socket; supervisord has a word on its program where it does not answer. One that is only starting
+# gets the time for that.
 tell_service() {
     [ -n "$web_program" ] || return 0
-    listen=$(printf '%s' "$app" | sed -n 's/^listen //p')
-    if problem=$(printf '%s' "$app" | { exec 8<&0 && ask_app /dev/fd/8 "$listen" 10 none; } 2>&1); then
+    if ask 10 none; then
         echo "service answers"
         return
     fi
     state=$(ask_programs "$supervisor_socket" "$supervisord_conf" "$state_dir" 2>/dev/null |
         PROGRAM=$web_program awk '$1 == "program" && $4 == ENVIRON["PROGRAM"] { print $2; exit }') || :
+    case $state in
+    STARTING | BACKOFF)
+        if ask "$(asked_app start)"; then
+            echo "service answers"
+            return
+        fi
+        ;;
+    esac
     echo "service fails ${state:--} $(printf '%s\n' "$problem" | tail -n 3 | base64 | tr -d '\n')"
+}
+
+asked_app() { printf '%s' "$app" | sed -n "s/^$1 //p"; }
+
+# Within $1 seconds, or, $2 being "none", at once; sets $problem. What is asked is given as a file that is none: nothing is
+# written here.
+ask() {
+    listen=$(asked_app listen)
+    problem=$(printf '%s' "$app" | { exec 8<&0 && ask_app /dev/fd/8 "$listen" "$@"; } 2>&1)
 }
 
 while IFS= read -r line; do

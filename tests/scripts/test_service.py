@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,3 +201,17 @@ def test_a_deploy_is_told_whether_the_service_serves(shell: str, supervised: Pat
     found = probe(shell, supervised, f"{supervised}/none.sock").service
     assert found
     assert (found.state, f"{supervised}/none.sock" in found.problem) == ("STOPPED", True)
+
+
+def test_an_app_that_is_only_starting_gets_the_time_for_that(supervised: Path) -> None:
+    conf = supervised / "supervisord.conf"
+    conf.write_text(conf.read_text().replace("sleep 600\nstartsecs=0", "sleep 600\nstartsecs=60"))
+    tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]
+    subprocess.run([*tool, "update", "web"], check=True, capture_output=True)
+    wait_for(lambda: ask(supervised, "states")["web"].state == "STARTING")
+    made: list[App] = []
+    begun = threading.Timer(2, lambda: made.append(App(supervised / "app.sock")))
+    begun.start()
+    assert probe("dash", supervised, f"{supervised}/app.sock").service == Service()
+    begun.join()
+    made[0].server.close()

@@ -95,6 +95,7 @@ def test_a_host_where_all_is_well_takes_a_column_and_no_word_stands_above_it() -
     }
 
 
+CONF_D = "/etc/httpd/conf.d/ssl.conf"
 FATAL = ProgramState("agent", "FATAL", 0, 0, "Exited too quickly")
 
 
@@ -199,6 +200,12 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (well(drift=[Drift("/x", EDITED)]), WRONG, "drift: /x: edited on the host", "adopt /x keeps it"),
         (well(drift=[Drift("/x", TEMPLATE)]), MIND, "drift: 1 file is not as the inventory", "diff shows it"),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), WRONG, "r9 died half-way", "recover"),
+        (
+            well(snapshot=replace(UNDEPLOYED, release="r", rewritten={CONF_D: 9.0}, read={"apache": 8.0})),
+            MIND,
+            f"drift: {CONF_D}: as wanted, and apache has not read it",
+            "deploy reloads it",
+        ),
         (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), MIND, "under way: by eve", "wait"),
         (well(snapshot=UNDEPLOYED, release=None), MIND, "nothing was deployed here yet", "doctor, then deploy"),
         (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), WRONG, "provider /sp.pem: OVER for 2 days", "fab certs"),
