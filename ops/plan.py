@@ -62,7 +62,8 @@ class Plan:
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
-    file in; `unread` has files that no program's command names; `replaced` the programs with new settings;
+    file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
+    of which `added` are new;
     `memory` is the snapshot's; `removals` is what is there now and will not be; `applied` the groups of programs that
     supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
     """
@@ -77,6 +78,13 @@ class Plan:
     memory: tuple[int, int] | None = None
     removals: list[Removal] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
+    added: frozenset[str] = frozenset()
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """(file, program) where no template makes the file any more, and the program is still to read it."""
+        gone = [change.wanted.path for change in self.changes if change.gone]
+        return [(path, name) for name, _, path in reload_ways(self.host, gone)]
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -113,14 +121,21 @@ class Plan:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
         words = {
             "start": "supervisord: start, with its programs",
-            "apply": f"supervisord: programs with new settings: {', '.join(self.replaced) or self._without_new()}",
+            "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
         listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
+        listed += [f"no deploy: no template makes {path} any more, and {one} reads it" for path, one in self.missing]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+
+    def _with_new(self) -> str:
+        restarted = [name for name in self.replaced if name not in self.added]
+        listed = [f"{', '.join(sorted(self.added))}: start"] if self.added else []
+        listed += [f"{', '.join(restarted)}: restart; requests in progress are lost"] if restarted else []
+        return "; ".join(listed)
 
     def _without_new(self) -> str:
         return "none" if self.applied else "those it finds"
@@ -174,6 +189,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         snapshot.memory,
         [*taken.removals, *_removals(host, changes)],
         taken.applied,
+        taken.added,
     )
 
 
@@ -200,10 +216,12 @@ def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def reload_ways(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
-    """(program, how it reloads, file) for each of `paths` that a program's command names."""
+    """(program, how it reloads, file) for each of `paths` that a program's command or its `reads` names."""
     found = []
     for name, program in host.programs.items():
-        found += [(name, _how(host, program, path), path) for path in paths if _names(program, path)]
+        found += [
+            (name, _how(host, program, path), path) for path in paths if path in program.reads or names(program, path)
+        ]
     return found
 
 
@@ -221,7 +239,7 @@ def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
     return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
 
 
-def _names(program: Program, path: str) -> bool:
+def names(program: Program, path: str) -> bool:
     """Whether the command holds the path as a word or part of one, whole or from its directory on."""
     spellings = [path]
     if program.directory and path.startswith(program.directory + "/"):
@@ -295,6 +313,7 @@ class _Supervisord:
     replaced: frozenset[str] = frozenset()
     removals: tuple[Removal, ...] = ()
     applied: list[str] = field(default_factory=list)
+    added: frozenset[str] = frozenset()
 
 
 def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _Supervisord:
@@ -323,7 +342,8 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
     if not differing and not ended and not owed:
         return _Supervisord()
     applied = [] if owed or snapshot.untold else sorted(differing | ended)
-    return _Supervisord("apply", frozenset(differing & after.groups.keys()), tuple(gone), applied)
+    replaced = frozenset(differing & after.groups.keys())
+    return _Supervisord("apply", replaced, tuple(gone), applied, replaced - before.groups.keys())
 
 
 def _replaced(change: FileChange) -> Replaced:

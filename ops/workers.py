@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.connection import Remote
 from ops.errors import read_answer
-from ops.plan import reload_ways
+from ops.plan import names
 from ops.schema import Host
 from ops.supervisor import log_files
 from ops.uwsgi import ini_path
@@ -73,8 +73,7 @@ class Crew:
 
 def program(host: Host) -> str | None:
     """The program whose command names uWSGI's file; None where no program does."""
-    ways = reload_ways(host, [ini_path(host)])
-    return ways[0][0] if ways else None
+    return next((name for name, program in host.programs.items() if names(program, ini_path(host))), None)
 
 
 def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:

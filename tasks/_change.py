@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import WAIT, HostError, LockHeld
+from ops.errors import WAIT, BadInput, HostError, LockHeld
 from ops.files import RenderedFile
 from ops.hiding import shown_lines, values
 from ops.masking import MARK, conceal_words
@@ -49,6 +49,8 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     with _one_at_a_time:
         show_plan(plan)
     _refuse_hand_edits(plan, consent.force)
+    if release.purpose == "deploy":  # a way back is judged by what was deployed then
+        _refuse_missing(plan)
     _refuse_removals(plan, consent.remove)
     _refuse_open_secrets(plan)
     for change in plan.changed:  # old secrets may turn up in what the host's tools say
@@ -138,6 +140,14 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
             left="everything",
             outcome="edited by hand",
             next_step="keep the edit (fab adopt FILE says how), or overwrite it with --force",
+        )
+
+
+def _refuse_missing(plan: Plan) -> None:
+    for path, name in plan.missing:
+        raise BadInput(
+            f"{plan.host.name}: no template makes {path} any more, and program {name} still reads it (its "
+            "command, or reads). Put the template back, or take the file out of the program. Nothing was touched."
         )
 
 

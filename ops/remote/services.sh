@@ -140,7 +140,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
     esac
 }
 
-app_answers() { ask_app "$app" "$(app_value listen)" "$1"; } # within $1 seconds
+app_answers() { ask_app "$app" "$(app_value listen)" "$@"; } # within $1 seconds; $2: "none" where there is no use in waiting
 
 look_after() {
     first=
@@ -167,15 +167,23 @@ look_now() {
 }
 
 look_at_app() {
-    if problem=$(app_answers 60 2>&1); then
+    set -- 60
+    if [ -z "$first" ] && ! grep -qx app "$pending/well"; then
+        case $(web_state) in STOPPED | FATAL | EXITED) set -- 5 none ;; esac
+    fi
+    if problem=$(app_answers "$@" 2>&1); then
         say "service answers"
         return
     fi
     echo "$problem"
-    state=$(supervise describe "$supervisor_socket" "$state_dir/taken" 2>/dev/null |
-        PROGRAM=${web_program:-} awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }') || :
+    state=$(web_state)
     say_not_serving "${state:--}" "$problem"
     compare app "the app does not answer"
+}
+
+web_state() { # of the app's program, as supervisord has it
+    supervise describe "$supervisor_socket" "$state_dir/taken" 2>/dev/null |
+        PROGRAM=${web_program:-} awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }' || :
 }
 
 say_not_serving() { say "service fails $1 $(printf '%s\n' "$2" | tail -n 3 | base64 | tr -d '\n')"; }

@@ -118,7 +118,7 @@ def test_a_program_that_ends_again_and_again_is_wrong_until_it_was_restarted(ser
 
 def test_workers_that_are_killed_again_and_again_are_wrong_until_a_reload(serving: Site) -> None:
     for _ in range(3):
-        (victim, *_) = [one["pid"] for one in serving.workers()["workers"] if one["pid"]]
+        (victim, *_) = [one["pid"] for one in serving.workers()["workers"] if one["status"] == "idle"]
         serving.root(f"kill -9 {victim}")
         until(
             lambda victim=victim: victim not in [one["pid"] for one in serving.workers()["workers"]],  # type: ignore[misc]

@@ -14,6 +14,7 @@ from ops.releases import Release
 from ops.request import request_lines
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot, parse
+from ops.workers import program
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"
@@ -239,3 +240,28 @@ def test_the_times_are_read_from_the_hosts_answer() -> None:
     told = ["supervisord up 7", "rewritten 12.34 /a b", "read 5.50 apache", "started 7 agents:one", "end"]
     found = parse(told)
     assert (found.rewritten, found.read, found.started) == ({"/a b": 12.34}, {"apache": 5.5}, {"agents:one": 7.0})
+
+
+def test_a_program_whose_section_changed_is_said_to_lose_its_requests() -> None:
+    one = host(programs=PROGRAMS)
+    before = "[program:web]\ncommand=a\n"
+    (said,) = plan_for(one, CONF, before, before.replace("=a", "=b")).services()
+    assert "web: restart; requests in progress are lost" in said
+    (said,) = plan_for(one, CONF, before, before + "[program:new]\ncommand=x\n").services()
+    assert "lost" not in said
+    assert "new" in said
+
+
+def test_a_file_that_no_template_makes_any_more_and_a_command_names_is_told() -> None:
+    state = snapshot(there(INI, b"old\n"), b"old\n")
+    plan = make_plan(host(programs=PROGRAMS), [wanted(APACHE)], state)
+    assert plan.missing == [(INI, "web")]
+    assert make_plan(host(), [wanted(APACHE)], state).missing == []
+
+
+def test_a_file_is_tied_to_a_program_that_reads_it() -> None:
+    programs = PROGRAMS | {"app": {"command": "serve", "reads": ["/home/poms/webservice.ini", INI]}}
+    plan = plan_for(host(programs=programs), "/home/poms/webservice.ini", "a", "b")
+    assert (plan.programs, plan.unread) == ([("app", "restart-running")], [])
+    first = {"app": programs["app"], "web": PROGRAMS["web"]}
+    assert program(host(programs=first)) == "web", "which is the app's uWSGI, whoever reads its file besides"
