@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.errors import BadInput
 from ops.files import RenderedFile
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
 from ops.releases import Release
@@ -15,6 +16,7 @@ from ops.request import request_lines
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot, parse
 from ops.workers import program
+from tasks._change import Consent, carry_out_plan
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"
@@ -256,6 +258,8 @@ def test_a_file_that_no_template_makes_any_more_and_a_command_names_is_told() ->
     state = snapshot(there(INI, b"old\n"), b"old\n")
     plan = make_plan(host(programs=PROGRAMS), [wanted(APACHE)], state)
     assert plan.missing == [(INI, "web")]
+    with pytest.raises(BadInput, match=INI):
+        carry_out_plan(None, plan, Release("r", "me", "none", False), Consent(yes=True))  # type: ignore[arg-type]
     assert make_plan(host(), [wanted(APACHE)], state).missing == []
 
 
