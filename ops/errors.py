@@ -5,6 +5,7 @@
     │   ├── Unreachable      1  no connection, or it was lost
     │   │   └── ShellUnready 1  let in, and no command was started
     │   ├── LockHeld         4  another deploy holds the host
+    │   ├── NotServing       2  done, and the web service does not serve
     │   ├── Interrupted    130  Ctrl-C came before the host had answered
     │   └── LeftAtWork     130  Ctrl-C came while the host worked, and it goes on
     └── BadInput             3  nothing was touched
@@ -97,6 +98,13 @@ class LockHeld(HostError):
 
     code = 4
     ended = "another deploy holds it"
+
+
+class NotServing(HostError):
+    """What was asked for is done, and the web service does not serve."""
+
+    code = 2
+    ended = "does not serve"
 
 
 class Interrupted(HostError):

@@ -1,5 +1,6 @@
 """A host as one look shows it: what runs, what was deployed, what is left; asked by one remote command."""
 
+import base64
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,9 @@ from ops.workers import Crew
 ANSWER = Limits(silence=20.0, seconds=60.0)  # one slow host must not keep the others from the screen for long
 CANNOT_SEE = "this account cannot see other accounts' processes"
 CERTIFICATES_EVERY = 600.0  # seconds
+MOST_WAITING = (
+    10  # connections in the app's queue, from which it is not asked: one that hangs is given no more of them
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Vitals:
     `ports` is port to whether something accepts connections there; `processes` name to (process id, seconds), None
     where it does not run, and without a name that this account may not see; `shibd_listens`: the kernel knows of its
     socket; `queue` (connections that wait for the app, room for them), None where the host does not
-    tell.
+    tell. `pages`: port to the status that a visitor without a login gets for the app's path, where there was one.
+    `app` is why the app does not answer on its own socket, `configtest` why Apache refuses its files: "" where all is
+    well, None where that is not known.
     """
 
     now: int = 0
@@ -51,6 +57,9 @@ class Vitals:
     disks: tuple[Disk, ...] = ()
     shibd_listens: bool = False
     standbys: tuple[Standby, ...] = ()
+    pages: dict[int, int] = field(default_factory=dict)
+    app: str | None = None
+    configtest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,9 @@ class Health:
 
 
 def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None) -> Health:
-    """Look at the host; certificates, which cost the most, are taken from a `last` look that is not old.
+    """Look at the host; what costs the most is taken from a `last` look that is not old.
+
+    That is certificates, and Apache's configuration test where it was well.
 
     `wanted` is rendered without secrets' values. Raises HostError for an odd answer, Unreachable.
     """
@@ -86,11 +97,12 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
     asked = {
         "probe": ["digests", *snapshot.request(host, wanted)],
         "releases": releases.request(host),
-        "workers": workers.request(host, record=False) if workers.program(host) else [],
-        "health": list(request(host)),
+        "workers": workers.request(host, record=False, reasons=True) if workers.program(host) else [],
     }
     if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
         last = None
+    tested = last is not None and last.vitals.configtest == ""
+    asked["health"] = [*request(host, configtest=not tested), *remote.password_lines()]
     if last is None:
         asked["certs"] = certs.request(host)
     asked["programs"] = programs.request(host, "states")
@@ -98,12 +110,13 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
     with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
         past = releases.parse_releases(answers["releases"])
+        vitals = parse(answers["health"])
         return Health(
             report=_report(host, answers["programs"]),
             snapshot=found,
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
-            vitals=parse(answers["health"]),
+            vitals=replace(vitals, configtest="") if tested else vitals,
             crew=workers.parse(host, answers["workers"]) if workers.program(host) else Crew(),
             ending=last.ending if last else certs.parse_endings(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
@@ -118,12 +131,17 @@ def _report(host: Host, answer: list[str]) -> Report:
         return Report("unknown", None, [], [], trouble=error.message)
 
 
-def request(host: Host) -> Iterator[str]:
-    """What remote/health.sh is asked."""
+def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
+    """What remote/health.sh is asked; without `configtest`, Apache's files are not tested."""
     yield f"state_dir {host.state_dir}"
+    if configtest:
+        yield from (f"configtest {word}" for word in host.apache.configtest)
+    yield f"queue {MOST_WAITING} {host.app.listen}"
+    if workers.program(host):
+        yield from programs.app_lines(host)
+    yield f"visit {host.apache.server_name} {host.app.path}"
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
-    yield f"app {host.app.listen}"
     yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - looked at
 
 
@@ -143,9 +161,22 @@ def parse(answer: list[str]) -> Vitals:
         elif kind == "process" and words[1:] != ["hidden"]:
             numbers = [int(word) for word in words[1:]]
             found.processes[words[0]] = (numbers[0], numbers[1] if numbers[1:] else 0) if numbers else None
+        elif kind == "page":
+            found.pages[int(words[1])] = int(words[0])
+        elif kind == "app":
+            found = replace(found, app=_told(words))
+        elif kind == "configtest":
+            found = replace(found, configtest=_told(words))
         elif kind == "queue":
             found = replace(found, queue=(int(words[0]), int(words[1])))
         elif kind == "disk":
             mount = " ".join(words[3:])
             disks[mount] = Disk(int(words[0]), int(words[1]), int(words[2]) if words[2].isdigit() else None, mount)
     return replace(found, disks=tuple(disks.values()))
+
+
+def _told(words: list[str]) -> str | None:
+    """What was wrong with what was tried: nothing, or not known, or as the host's tools said. Raises ValueError."""
+    if words[1:]:
+        return base64.b64decode(words[1], validate=True).decode(errors="replace").strip() or "no word of why"
+    return None if words == ["unknown"] else ""

@@ -142,12 +142,12 @@ def _programs(health: Health) -> Iterator[tuple[str, str]]:
     yield "supervisord", "!killed" if report.orphans else words[report.supervisord]
     for program in report.programs:
         if program.state == "STOPPED":
-            told = program.detail
+            told = program.detail if program.stopped_ago is None else f"stopped {age(program.stopped_ago)} ago"
         elif program.uptime:
             told = f"{program.state} {age(program.uptime)}, process {program.pid}"
         else:
             told = program.state
-        yield program.name, _mark(program.needs_attention, told)
+        yield program.name, _mark(program.needs_attention or program.flaps, told)
 
 
 def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:

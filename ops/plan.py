@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass, field
 
 from ops import hiding, removals, uwsgi
-from ops.files import SECRET_MODE, RenderedFile, file_at, supervisord_conf
+from ops.files import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.hiding import Hiding
 from ops.removals import Removal, Replaced
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
 from ops.supervisor_effect import read_effect
+from ops.unread import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 
 CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "create",
@@ -61,7 +62,8 @@ class Plan:
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
-    file in; `unread` has files that no program's command names; `replaced` the programs with new settings;
+    file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
+    of which `added` are new;
     `memory` is the snapshot's; `removals` is what is there now and will not be; `applied` the groups of programs that
     supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
     """
@@ -76,6 +78,13 @@ class Plan:
     memory: tuple[int, int] | None = None
     removals: list[Removal] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
+    added: frozenset[str] = frozenset()
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """(file, program) where no template makes the file any more, and the program is still to read it."""
+        gone = [change.wanted.path for change in self.changes if change.gone]
+        return [(path, name) for name, _, path in reload_ways(self.host, gone)]
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -112,14 +121,21 @@ class Plan:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
         words = {
             "start": "supervisord: start, with its programs",
-            "apply": f"supervisord: programs with new settings: {', '.join(self.replaced) or self._without_new()}",
+            "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
         listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
+        listed += [f"no deploy: no template makes {path} any more, and {one} reads it" for path, one in self.missing]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+
+    def _with_new(self) -> str:
+        restarted = [name for name in self.replaced if name not in self.added]
+        listed = [f"{', '.join(sorted(self.added))}: start"] if self.added else []
+        listed += [f"{', '.join(restarted)}: restart; requests in progress are lost"] if restarted else []
+        return "; ".join(listed)
 
     def _without_new(self) -> str:
         return "none" if self.applied else "those it finds"
@@ -145,11 +161,12 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     if wanted:  # else only what is owed is made up for
         changes += _gone(host, {file.path for file in wanted}, snapshot)
     changed = [change for change in changes if change.kind != UNCHANGED]
+    behind = pending_reads(host, snapshot) if wanted else []
     touched = {change.wanted.service for change in changed if _differs(change)} | {
-        line for line in snapshot.owed if line == "apache"
+        line for line in (*snapshot.owed, *(service for _, service in behind)) if line == "apache"
     }
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
-    taken = _supervisord(host, changed, snapshot)
+    taken = _supervisord(host, changes, snapshot)
     supervisord, replaced = taken.does, taken.replaced
     programs = []
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
@@ -158,6 +175,8 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         programs = [(way[0], _how_of(way, changed)) for way in ways if way[0] not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
+        late = reload_ways(host, [path for path, _ in behind])
+        programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
     unread = [path for path in paths if path not in [way[2] for way in ways]]
     return Plan(
         host,
@@ -170,14 +189,39 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         snapshot.memory,
         [*taken.removals, *_removals(host, changes)],
         taken.applied,
+        taken.added,
     )
 
 
+def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
+    """(file, what runs and has not read it: "apache", "supervisord" or a program's name).
+
+    Of files that are as wanted and were written by somebody else since the last deploy.
+    """
+    found = []
+    for path in snapshot.rewritten:
+        service = service_of(host, path)
+        if (service == "apache" and is_unread_by_apache(path, snapshot)) or (
+            service == "supervisord" and is_unread_by_supervisord(path, snapshot)
+        ):
+            found.append((path, service))
+        elif service == "programs":
+            ways = reload_ways(host, [path])
+            found += [
+                (path, name)
+                for name, how, _ in ways
+                if is_unread_by_program(path, name, snapshot, graceful=how == GRACEFUL)
+            ]
+    return found
+
+
 def reload_ways(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
-    """(program, how it reloads, file) for each of `paths` that a program's command names."""
+    """(program, how it reloads, file) for each of `paths` that a program's command or its `reads` names."""
     found = []
     for name, program in host.programs.items():
-        found += [(name, _how(host, program, path), path) for path in paths if _names(program, path)]
+        found += [
+            (name, _how(host, program, path), path) for path in paths if path in program.reads or names(program, path)
+        ]
     return found
 
 
@@ -195,7 +239,7 @@ def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
     return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
 
 
-def _names(program: Program, path: str) -> bool:
+def names(program: Program, path: str) -> bool:
     """Whether the command holds the path as a word or part of one, whole or from its directory on."""
     spellings = [path]
     if program.directory and path.startswith(program.directory + "/"):
@@ -269,12 +313,19 @@ class _Supervisord:
     replaced: frozenset[str] = frozenset()
     removals: tuple[Removal, ...] = ()
     applied: list[str] = field(default_factory=list)
+    added: frozenset[str] = frozenset()
 
 
-def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> _Supervisord:
-    own = next((one for one in changed if one.wanted.path == supervisord_conf(host) and _differs(one)), None)
+def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _Supervisord:
+    mine = next((one for one in changes if one.wanted.path == supervisord_conf(host)), None)
+    own = mine if mine and mine.kind != UNCHANGED and _differs(mine) else None
     owed = [line.removeprefix("supervisord ") for line in snapshot.owed if line.startswith("supervisord ")]
     otherwise = "start" if snapshot.supervisord == "down" else "restart" if "restart" in owed else ""
+    if own is None and mine and not otherwise and is_unread_by_supervisord(mine.wanted.path, snapshot):
+        effect = read_effect(mine.wanted.content, host)
+        return _Supervisord(
+            "apply", removals=(*removals.removed_programs(effect, effect, snapshot.programs, _replaced(mine)),)
+        )
     if own is None:
         return _Supervisord(otherwise or ("apply" if owed else ""))
     before, after = read_effect(own.found.content or b"", host), read_effect(own.wanted.content, host)
@@ -291,7 +342,8 @@ def _supervisord(host: Host, changed: list[FileChange], snapshot: Snapshot) -> _
     if not differing and not ended and not owed:
         return _Supervisord()
     applied = [] if owed or snapshot.untold else sorted(differing | ended)
-    return _Supervisord("apply", frozenset(differing & after.groups.keys()), tuple(gone), applied)
+    replaced = frozenset(differing & after.groups.keys())
+    return _Supervisord("apply", replaced, tuple(gone), applied, replaced - before.groups.keys())
 
 
 def _replaced(change: FileChange) -> Replaced:

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops import uwsgi
+from ops import uwsgi, workers
 from ops.connection import Remote
-from ops.errors import WAIT, BadInput, HostError, LockHeld, read_answer
+from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, read_answer
 from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
+from ops.service import Service
 from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.supervisord import DOWN, Supervisord, trouble
@@ -18,22 +19,35 @@ from ops.supervisord import parse as parse_supervisord
 from ops.who import holder
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
+FLAPS = 3  # ends of its own within five minutes (remote/supervise_checks.py)
 
 
 @dataclass(frozen=True)
 class ProgramState:
-    """One program as supervisord sees it; `uptime` in seconds, 0 where it does not run."""
+    """One program as supervisord sees it; `uptime` in seconds, 0 where it does not run.
+
+    `ended`: how often it ended by itself in the last five minutes, since it was last stopped or given up. Of one that
+    was stopped on purpose: `stopped_ago`, in seconds, and `stopped_by`, empty where no task of ours did it.
+    """
 
     name: str
     state: str
     pid: int
     uptime: int
     detail: str
+    ended: int = 0
+    stopped_ago: int | None = None
+    stopped_by: str = ""
 
     @property
     def needs_attention(self) -> bool:
         """Whether it should run and does not."""
         return self.state in ENDED_BADLY or (self.state == "EXITED" and bool(self.detail))
+
+    @property
+    def flaps(self) -> bool:
+        """Whether it is started again and again."""
+        return self.state in ("RUNNING", "STARTING") and self.ended >= FLAPS
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,32 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
     return report, evidence if failed else None
 
 
+def service_lines(host: Host) -> Iterator[str]:
+    """What a script is asked that is to tell of the web service; nothing where no program of the host's is it."""
+    name = workers.program(host)
+    if name:
+        yield from app_lines(host)
+        yield f"web_program {name}"
+
+
+def need_service(host: Host, found: Service | None, done: str) -> None:
+    """Raise NotServing where the web service is known not to serve; `done` says what else became of the host."""
+    name = workers.program(host)
+    if name is None or found is None or not found.problem:
+        return
+    fab, stopped = f"fab -H {host.name}", found.state == "STOPPED"
+    why = f"{name} is {found.state}" if stopped or found.state in (*ENDED_BADLY, "EXITED") else found.problem
+    next_step = f"{fab} tail-logs --programs={name} says why; {fab} status"
+    if stopped:
+        next_step = f"{fab} start-programs --programs={name}, once it may run again"
+    raise NotServing(
+        host.name,
+        f"{done}, and the web service does not serve: {why}",
+        next_step=next_step,
+        outcome=f"{done}; does not serve",
+    )
+
+
 def need_supervisord(host: Host, report: Report) -> None:
     """Raise HostError, which says what to do, unless supervisord can be asked."""
     _need(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
@@ -177,15 +217,19 @@ def chosen_programs(host: Host, given: str | None) -> list[str]:
 def _state(fact: dict[str, object]) -> ProgramState:
     runs = fact["state"] in ("RUNNING", "STARTING")
     now, since = int(str(fact["now"])), int(str(fact["since"]))
-    detail = str(fact["error"])
+    detail, stopped_ago = str(fact["error"]), None
     if fact["state"] == "EXITED" and not fact["expected"]:
         detail = f"ended with status {fact['exitstatus']}"
     elif fact["state"] == "STOPPED":
         detail = "stopped on purpose" if since else "not started yet"
+        stopped_ago = max(0, now - int(str(fact.get("stopped", now)))) if since else None
     return ProgramState(
         str(fact["program"]),
         str(fact["state"]),
         int(str(fact["pid"])),
         max(0, now - since) if runs else 0,
         detail,
+        int(str(fact.get("ended", 0))),
+        stopped_ago,
+        str(fact.get("stopped_by", "")),
     )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ops import uwsgi
+from ops import uwsgi, workers
 from ops.files import RenderedFile
 from ops.hiding import recorded
 from ops.plan import Plan, reload_ways
@@ -57,6 +57,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
         yield f"app_access {host.apache.account}"
     yield f"uwsgi_program {uwsgi_program(host)}"
     yield from app_lines(host)
+    yield f"web_program {workers.program(host) or ''}"
 
 
 def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:

@@ -264,7 +264,7 @@ class Supervisor(Table, frozen=True, kw_only=True):
 
 
 class Program(Table, frozen=True, kw_only=True):
-    """One program that supervisord runs. Keys are supervisord's own, but for `reload_signal`, which is ours."""
+    """One program that supervisord runs. Keys are supervisord's own; `reload_signal` and `reads` are ours."""
 
     command: Text
     directory: AbsolutePath | None = None
@@ -288,6 +288,9 @@ class Program(Table, frozen=True, kw_only=True):
     stderr_logfile_maxbytes: Size = "50MB"
     stderr_logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
     reload_signal: Annotated[Signal | None, Meta(description="must be the name of a signal, or false")] = None
+    reads: list[AbsolutePath] = field(
+        default_factory=list
+    )  # managed files that it takes in besides those of its command
 
 
 class Host(Table, frozen=True, kw_only=True):

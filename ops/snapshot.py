@@ -1,7 +1,7 @@
 """What is on a host: asked by one command (`remote/probe.sh`), read into types by a pure function."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ops import hiding
@@ -11,6 +11,8 @@ from ops.files import RenderedFile, supervisord_conf
 from ops.hiding import Hiding
 from ops.masking import masked
 from ops.schema import Host
+from ops.service import Service
+from ops.service import parse as parse_service
 from ops.supervisord import parse as parse_supervisord
 from ops.uwsgi import ini_path
 
@@ -42,7 +44,10 @@ class Snapshot:
     `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
     `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
     stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
-    its file differs, and `untold` why it does not.
+    its file differs, and `untold` why it does not; `service` is whether the web service serves, None where that was
+    not asked. `rewritten` has the files that are as wanted and not as deployed, with the time at which they were
+    written; where there are some, `read` says when what runs has read its files ("apache", "uwsgi.serving", and
+    programs that we started or reloaded), and `started` when each program began; all by the host's clock.
     """
 
     files: dict[str, FoundFile]
@@ -62,11 +67,21 @@ class Snapshot:
     programs: dict[str, str] | None = None
     untold: str = ""
     supervisord_detail: str = ""
+    service: Service | None = None
+    rewritten: dict[str, float] = field(default_factory=dict)
+    read: dict[str, float] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
 
 
-def probe(remote: Remote, wanted: list[RenderedFile], places: list[str] | None = None) -> Snapshot:
-    """Look at the host with one command; what lies in `places` is listed too. Raises HostError for an odd answer."""
-    answer = remote.ask("probe", [*request(remote.host, wanted), *(f"place {folder}" for folder in places or [])])
+def probe(
+    remote: Remote, wanted: list[RenderedFile], places: Iterable[str] = (), more: Iterable[str] = ()
+) -> Snapshot:
+    """Look at the host with one command; what lies in `places` is listed too, and `more` are lines of the request.
+
+    Raises HostError for an odd answer.
+    """
+    asked = [*request(remote.host, wanted), *(f"place {folder}" for folder in places), *more]
+    answer = remote.ask("probe", asked)
     with read_answer(remote.host.name, "probe"):
         snapshot = parse(answer)
         untold = [file.path for file in wanted if file.path not in snapshot.files]
@@ -95,8 +110,9 @@ def parse(answer: list[str]) -> Snapshot:
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
-    words |= {"untold": ""}
+    words |= {"untold": "", "service": ""}
     programs: dict[str, str] | None = None
+    times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
     owed: list[str] = []
     staged: list[str] = []
     present: list[str] = []
@@ -124,6 +140,9 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind == "program" and programs is not None:
             state, group, name = value.split(" ", 2)
             programs[name if name == group else f"{group}:{name}"] = state
+        elif kind in ("rewritten", "read", "started"):
+            time, _, name = value.partition(" ")
+            times[kind][name] = float(time)
         elif kind == "present":
             present.append(value)
         elif kind == "owed":
@@ -156,4 +175,6 @@ def parse(answer: list[str]) -> Snapshot:
         programs=programs,
         untold=masked(words["untold"]),
         supervisord_detail=supervisord.detail,
+        service=parse_service(words["service"]) if words["service"] else None,
+        **times,
     )

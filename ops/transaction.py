@@ -17,6 +17,8 @@ from ops.plan import Plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.schema import Host
+from ops.service import Service
+from ops.service import parse as parse_service
 
 _under_way: set[Dialogue] = set()
 _interrupted = Event()
@@ -45,12 +47,16 @@ BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a transaction ended, and what supervisord did meanwhile: (program, what was done, state)."""
+    """How a transaction ended, and what supervisord did meanwhile: (program, what was done, state).
+
+    `service` is whether the web service serves after it, where the host has told that.
+    """
 
     release: str
     programs: list[tuple[str, str, str]]
     proofs: list[str]
     unvalidated: list[str]
+    service: Service | None = None
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
@@ -104,7 +110,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
         account.still = worse()
     if account.ended != "committed":
         raise _failed(account, dialogue.stderr())
-    return Outcome(release.name, account.programs, account.proofs, account.unvalidated)
+    return Outcome(release.name, account.programs, account.proofs, account.unvalidated, account.service)
 
 
 def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
@@ -144,6 +150,7 @@ class _Account:
     ended: str = ""
     still: str = ""
     asks: bool = False
+    service: Service | None = None
 
     def take(self, line: str) -> None:
         """Take one line of the host's in; one that cannot be read is told as it came. Raises LockHeld."""
@@ -179,6 +186,8 @@ class _Account:
             self.evidence = base64.b64decode(value).decode(errors="replace").rstrip()
         elif kind == "ended":
             self.ended = value
+        elif kind == "service":
+            self.service = parse_service(value)
         elif kind == "verdict":
             self.asks = True
         elif line.startswith("{"):

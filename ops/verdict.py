@@ -4,22 +4,26 @@ from collections.abc import Iterator
 
 from ops import workers
 from ops.certs import KINDS
+from ops.console import age
 from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
 from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
-from ops.health import CANNOT_SEE, Health
+from ops.health import CANNOT_SEE, MOST_WAITING, Health
+from ops.plan import pending_reads
+from ops.programs import ProgramState
 from ops.schema import Host
-from ops.supervisord import Supervisord, trouble
+from ops.supervisord import DOWN, Supervisord, trouble
 from ops.validation import is_less
-from ops.worker_record import MEGABYTE
+from ops.worker_record import MEGABYTE, why
 
 FULL_DISK = 95  # percent
 FULL_QUEUE = 0.5  # of the listen queue
+SERVER_ERROR = 500  # and above: of HTTP
 
 
 def judge(host: Host, health: Health) -> list[Finding]:
     """What needs attention: WRONG, or MIND, which changes no exit code."""
     checks = (
-        *(_programs, _standbys, _apache, _shibd, _workers, _queue),
+        *(_programs, _app, _standbys, _apache, _configtest, _shibd, _workers, _replaced, _queue),
         *(_disk, _release, _validation, _certificates),
     )
     return [finding for check in checks for finding in check(host, health)]
@@ -38,6 +42,34 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
             one = f"--programs={program.name}"
             advice = f"{fab} tail-logs {one} says why; then {fab} restart-programs {one}"
             yield Finding(f"program {program.name}", WRONG, said, advice)
+        elif program.flaps:
+            said = f"does not stay up: it ended {program.ended} times in the last minutes, and was started again"
+            yield Finding(
+                f"program {program.name}", WRONG, said, f"{fab} tail-logs --programs={program.name} says why"
+            )
+        elif program.stopped_ago is not None:
+            level = WRONG if program.name == workers.program(host) else MIND
+            advice = f"{fab} start-programs --programs={program.name}, once it may run again"
+            yield Finding(f"program {program.name}", level, _stopped(program), advice)
+
+
+def _stopped(program: ProgramState) -> str:
+    by = f"by {program.stopped_by}" if program.stopped_by else "on the host itself"
+    return f"{program.detail} {age(program.stopped_ago or 0)} ago {by}"
+
+
+def _app(host: Host, health: Health) -> Iterator[Finding]:
+    """The app on its own socket, as Apache asks it; where its program does not run, that was told already."""
+    report, name, fab = health.report, workers.program(host), f"fab -H {host.name}"
+    waiting, room = health.vitals.queue or (0, 0)
+    ended = any(program.name == name and not program.uptime for program in report.programs)
+    if name is None or report.supervisord == DOWN or ended:
+        return
+    if health.vitals.app:
+        yield Finding("app", WRONG, health.vitals.app, f"{fab} tail-logs --programs={name} says why")
+    elif health.vitals.app is None and MOST_WAITING <= waiting < room * FULL_QUEUE:
+        said = f"was not asked: {waiting} connections wait for it already"
+        yield Finding("app", MIND, said, f"{fab} workers shows who is busy")
 
 
 def _apache(host: Host, health: Health) -> Iterator[Finding]:
@@ -51,6 +83,18 @@ def _apache(host: Host, health: Health) -> Iterator[Finding]:
     elif missing:
         said = f"no httpd or apache2 runs, and something accepts on {', '.join(map(str, ports))}"
         yield Finding("Apache", MIND, said, "'ss -ltnp' as root says what it is")
+    for port, status in health.vitals.pages.items():
+        if status >= SERVER_ERROR:
+            said = f"answers a visitor with status {status} on {port}"
+            yield Finding("Apache", WRONG, said, f"{fab} check-apache; {fab} tail-logs, and Apache's error log")
+
+
+def _configtest(host: Host, health: Health) -> Iterator[Finding]:
+    """Apache's files as they are now, whosever they are: what runs has read them when they were others."""
+    if health.vitals.configtest:
+        said = f"its configuration test fails: {health.vitals.configtest}"
+        advice = "correct the file that it names: the next reload or restart of Apache, a boot's too, would fail"
+        yield Finding("Apache", WRONG, said, f"{advice}; then fab -H {host.name} check-apache")
 
 
 def _shibd(_: Host, health: Health) -> Iterator[Finding]:
@@ -88,6 +132,24 @@ def _workers(host: Host, health: Health) -> Iterator[Finding]:
         yield Finding(
             "workers", WRONG, said, f"fab -H {host.name} tail-logs shows what takes long; more workers or threads"
         )
+
+
+def _replaced(host: Host, health: Health) -> Iterator[Finding]:
+    """Workers that end again and again in the middle of requests."""
+    late = workers.lost_of_late(health.crew)
+    if late:
+        counts, seconds = late
+        times = [f"{count} time{'' if count == 1 else 's'} by {_killer(one, host)}" for one, count in counts.items()]
+        said = f"were killed {', '.join(times)}, the last {age(seconds)} ago: requests in progress are lost"
+        fab = f"fab -H {host.name}"
+        advice = f"{fab} tail-logs says which requests; {fab} workers, how large they get; a limit may be too low"
+        yield Finding("workers", WRONG, said, advice)
+
+
+def _killer(reason: str, host: Host) -> str:
+    """What ended a worker, for a sentence."""
+    words = "an end of their own" if reason == "died" else why(reason, host)
+    return words.removeprefix("killed by ") if reason.startswith("signal") else words.partition(",")[0]
 
 
 def _queue(host: Host, health: Health) -> Iterator[Finding]:
@@ -133,6 +195,9 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
         count = len(health.drift) - len(theirs)
         said = f"{count} file{' is' if count == 1 else 's are'} not as the inventory and the templates say now"
         yield Finding("drift", MIND, said, f"{fab} diff shows it, deploy brings it")
+    for path, service in pending_reads(host, snapshot):
+        said = f"{path}: as wanted, and {service} has not read it since it was written"
+        yield Finding("drift", MIND, said, f"{fab} diff shows it, deploy reloads it")
 
 
 def _validation(host: Host, health: Health) -> Iterator[Finding]:

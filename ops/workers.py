@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.connection import Remote
 from ops.errors import read_answer
-from ops.plan import reload_ways
+from ops.plan import names
 from ops.schema import Host
 from ops.supervisor import log_files
 from ops.uwsgi import ini_path
@@ -15,6 +15,7 @@ from ops.worker_record import MEGABYTE, Point, growth, hours_left, patterns, spa
 
 MOST_POINTS = 1000  # of a record that is added to
 NEAR = 0.9  # of the soft limit, from which a worker is said to be near it
+LATE, MANY = 300, 3  # seconds; ends of workers that lost requests, and that are too many
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,21 @@ class Crew:
 
 def program(host: Host) -> str | None:
     """The program whose command names uWSGI's file; None where no program does."""
-    ways = reload_ways(host, [ini_path(host)])
-    return ways[0][0] if ways else None
+    return next((name for name, program in host.programs.items() if names(program, ini_path(host))), None)
 
 
-def request(host: Host, *, record: bool = True) -> list[str]:
-    """What remote/workers.sh is asked; without `record`, the log is left alone."""
+def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:
+    """What remote/workers.sh is asked; without `record`, the log is left alone, or its end is read for `reasons`."""
     asked = [f"activate {host.activate}"]
     stats = host.uwsgi.options.get("stats")
     asked += [f"stats {stats}"] if isinstance(stats, str) else []
     name = program(host)
-    if not (record and name):
+    if not ((record or reasons) and name):
         return asked
-    asked += [f"log {log_files(name, host.programs[name], host.log_dir)['stdout_logfile']}"]
+    log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
+    if not record:
+        return [*asked, f"end_of_log {log}"]
+    asked += [f"log {log}"]
     return asked + [f"pattern {part} {pattern}" for part, pattern in patterns(host).items()]
 
 
@@ -195,6 +198,26 @@ def joined(now: Crew, earlier: Crew, *, record: bool) -> Crew:
         kept = tuple(points[-MOST_POINTS:])
         together.append(replace(worker, record=kept, reasons=told.reasons, last=told.last))
     return replace(now, workers=tuple(together), log_problem=now.log_problem if record else earlier.log_problem)
+
+
+def lost_of_late(crew: Crew) -> tuple[dict[str, int], int] | None:
+    """Reason to how often it ended workers in the middle of requests, and the seconds since the last time.
+
+    Of workers whose last end was such a one within `LATE` seconds, as far back as the log was read; None below
+    `MANY` in all.
+    """
+    late = [worker for worker in crew.workers if worker.runs and worker.age <= LATE and _lost(worker.last)]
+    counts: dict[str, int] = {}
+    for worker in late:
+        for reason, count in worker.reasons.items():
+            if _lost(reason):
+                counts[reason] = counts.get(reason, 0) + count
+    return (counts, min(worker.age for worker in late)) if sum(counts.values()) >= MANY else None
+
+
+def _lost(reason: str) -> bool:
+    """Whether a worker that is replaced for it loses its requests."""
+    return reason.partition(" ")[0] in ("evil", "evil-rss", "harakiri", "signal", "died")
 
 
 def needs_attention(host: Host, crew: Crew) -> bool:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import WAIT, HostError, LockHeld
+from ops.errors import WAIT, BadInput, HostError, LockHeld
 from ops.files import RenderedFile
 from ops.hiding import shown_lines, values
 from ops.masking import MARK, conceal_words
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
-from ops.programs import need_socket
+from ops.programs import need_service, need_socket, service_lines
 from ops.releases import Release, new_release
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
@@ -49,6 +49,8 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     with _one_at_a_time:
         show_plan(plan)
     _refuse_hand_edits(plan, consent.force)
+    if release.purpose == "deploy":  # a way back is judged by what was deployed then
+        _refuse_missing(plan)
     _refuse_removals(plan, consent.remove)
     _refuse_open_secrets(plan)
     for change in plan.changed:  # old secrets may turn up in what the host's tools say
@@ -59,6 +61,7 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
         _report(plan, outcome)
+    need_service(plan.host, outcome.service, f"release {outcome.release} is deployed")
     return f"committed: release {outcome.release}"
 
 
@@ -73,8 +76,8 @@ def look_and_mend(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
 
 def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
     """Probe a host that is to be changed. Raises HostError where that would not go well; nothing is touched."""
-    snapshot = probe(remote, wanted)
     host = remote.host
+    snapshot = probe(remote, wanted, more=service_lines(host))
     if snapshot.lock:
         raise LockHeld(host.name, f"another deploy is at work: {snapshot.lock}", left="everything", next_step=WAIT)
     if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < LEAST_FREE:
@@ -137,6 +140,14 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
             left="everything",
             outcome="edited by hand",
             next_step="keep the edit (fab adopt FILE says how), or overwrite it with --force",
+        )
+
+
+def _refuse_missing(plan: Plan) -> None:
+    for path, name in plan.missing:
+        raise BadInput(
+            f"{plan.host.name}: no template makes {path} any more, and program {name} still reads it (its "
+            "command, or reads). Put the template back, or take the file out of the program. Nothing was touched."
         )
 
 

@@ -5,6 +5,7 @@ from ops.connection import Lines
 from ops.errors import HostError
 from ops.files import RenderedFile
 from ops.plan import make_plan
+from ops.programs import need_service
 from ops.releases import is_behind, new_release
 from ops.schema import Host
 from tasks._change import Consent, carry_out_plan, look_and_mend
@@ -16,6 +17,7 @@ def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Con
         snapshot = look_and_mend(remote, wanted)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
+            need_service(host, snapshot.service, f"nothing to do, for all {len(wanted)} files are as wanted")
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
             return "nothing to do"
         if is_behind(snapshot.commit) and not consent.force:

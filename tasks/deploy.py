@@ -27,7 +27,8 @@ def deploy(
 
     Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only
     what changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure
-    stops the rest. Without -H: the default host of the inventory.
+    stops the rest. Exit code 2 where the web service does not serve at the end. Without -H: the default host of the
+    inventory.
     """
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)

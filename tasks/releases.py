@@ -9,6 +9,7 @@ from ops.connection import Remote, connect
 from ops.errors import BadInput, HostError
 from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.plan import make_plan
+from ops.programs import need_service
 from ops.releases import PastRelease, new_release, read_files, read_releases
 from ops.schema import Host
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
@@ -61,6 +62,7 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
         snapshot = look_and_mend(remote, files)
         plan = make_plan(host, files, snapshot)
         if plan.is_empty:
+            need_service(host, snapshot.service, f"nothing to do, for the files are those of release {name}")
             console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
             return "nothing to do"
         return carry_out_plan(remote, plan, new_release(remote.who, f"rollback to {name},"), consent)

@@ -76,7 +76,15 @@ def _facts(answer: Answer[Health]) -> dict[str, object]:
         "supervisord": report.supervisord,
         "pid": report.pid,
         "programs": {
-            p.name: {"state": p.state, "pid": p.pid or None, "uptime": p.uptime, "detail": p.detail}
+            p.name: {
+                "state": p.state,
+                "pid": p.pid or None,
+                "uptime": p.uptime,
+                "detail": p.detail,
+                "ended": p.ended,
+                "stopped_ago": p.stopped_ago,
+                "stopped_by": p.stopped_by or None,
+            }
             for p in report.programs
         },
         "ending": [vars(one) for one in health.ending if one.is_due(host.certificates.warn_days)],
@@ -90,6 +98,9 @@ def _facts(answer: Answer[Health]) -> dict[str, object]:
         "drift": {one.path: one.state for one in health.drift},
         "processes": {name: found and {"pid": found[0], "age": found[1]} for name, found in vitals.processes.items()},
         "ports": vitals.ports,
+        "pages": vitals.pages,
+        "app": vitals.app,
+        "configtest": vitals.configtest,
         "standbys": [vars(one) for one in vitals.standbys],
         "workers": workers.facts(host, health.crew),
         "queue": vitals.queue and {"waiting": vitals.queue[0], "room": vitals.queue[1]},

@@ -186,6 +186,7 @@ _PROGRAM: dict[str, tuple[object, ...]] = {
     "stderr_logfile_maxbytes": (ABSENT, "0", "1KB", "2047MB", "1GB", "999999999", ABSENT),
     "stderr_logfile_backups": (1000, 0, ABSENT),
     "reload_signal": (*SIGNALS, False, ABSENT),
+    "reads": ([], [f"{HOME}/private/plain.ini", f"{ODD_HOME}/odd.ini"], ABSENT),
 }
 APP = {"command": f"uwsgi --ini {HOME}/private/config/poms/uwsgi-service.ini", "reload_signal": "HUP"}
 PROGRAM_NAMES = ("a", "A9.x_y-z", *(f"p{number}" for number in range(8)))

@@ -5,9 +5,10 @@
 # Text, for the trial start runs it in a shell of its own.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 TLS_ANSWERS='
-ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it
-    printf "HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" |
-        timeout 5 openssl s_client -connect "127.0.0.1:$1" -servername localhost -ign_eof 2>&1
+ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it; $visited: the name and the page that he wants
+    visited=${visited:-localhost /}
+    printf "HEAD %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" "${visited#* }" "${visited%% *}" |
+        timeout 5 openssl s_client -connect "127.0.0.1:$1" -servername "${visited%% *}" -ign_eof 2>&1
 }
 tls_answers() {
     told=$(ask_tls "$1") || :
@@ -29,36 +30,7 @@ answers() { # port $1, within 10 seconds
 
 sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' processes?
 
-# The first process of Apache. A trial start of ours is not root's, and one in a container of this host has a number in
-# there, too.
-apache_parent() {
-    for process in $(pgrep -u root -x 'httpd|apache2'); do
-        if awk '/^NSpid:/ { exit NF != 2 }' "/proc/$process/status" 2>/dev/null; then
-            echo "$process"
-            return 0
-        fi
-    done
-    return 1
-}
-
-# The start of each of Apache's children in clock ticks since boot, the oldest first.
-child_starts() {
-    parent=$(apache_parent) || return 0
-    for child in $(pgrep -P "$parent"); do
-        cut -d ' ' -f 22 "/proc/$child/stat" 2>/dev/null || :
-    done | sort -n
-}
-
 now_in_ticks() { awk -v hertz="$(getconf CLK_TCK)" '{ print int($1 * hertz) }' /proc/uptime; }
-
-# When Apache has read its files last, in seconds since 1970; nothing where this account cannot see that. Each child has
-# read what its parent read before it began. After a reload one or two may live on with a long request, and one may begin
-# at any time, so the one in the middle tells.
-apache_read_at() {
-    child_starts | awk -v now="$(date +%s.%N)" -v uptime="$(cut -d ' ' -f 1 /proc/uptime)" -v hertz="$(getconf CLK_TCK)" '
-        { start[NR] = $1 }
-        END { if (NR) printf "%.2f\n", now - uptime + start[int((NR + 1) / 2)] / hertz }'
-}
 
 # Whether Apache has read what changed at $1, in seconds since 1970: "read", "unread" or, not known, "".
 apache_has_read() {

@@ -36,3 +36,5 @@ except Exception as error:  # whatever it is, nothing is known of its programs, 
 print("programs")
 for one in found:
     print("program %s %s %s" % (one["statename"], one["group"], one["name"]))
+    if one["pid"]:
+        print("started %d %s" % (one["start"], one["group"] if one["group"] == one["name"] else one["group"] + ":" + one["name"]))

@@ -1,17 +1,18 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
-#           "file DIGEST PATH" ..., "place FOLDER" ..., end
+#           "file DIGEST PATH" ..., "place FOLDER" ..., "app NAME VALUE" ... (uwsgi.sh) and "web_program NAME" where the web
+#           service is to be told of, end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
 #           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
 #           and "secret LINES PATH" where secrets stand in its files;
 #           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
-#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "free KILOBYTES" where something may be written; end
+#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known; "free KILOBYTES" where something may be written; end
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline uwsgi='' differs='' changes='' contents=yes conf_differs=''
+asked='' paths=$newline deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program=''
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -47,8 +48,32 @@ END
             say "content $(base64 <"$path" | tr -d '\n')"
             differs=yes
             case $wanted in -*) ;; *) note_conf ;; esac
+        elif [ "$digest" = "${wanted%%"$newline"*}" ]; then
+            tell_rewritten
         fi
         digests=${digests#*"$newline"} modes=${modes#*"$newline"} wanted=${wanted#*"$newline"}
+    done
+}
+
+# What is as wanted, and is not what was deployed: somebody wrote it since, and what runs may not have read it.
+tell_rewritten() {
+    case $deployed in
+    *"$newline$digest "????" $path$newline"*) ;;
+    *" $path$newline"*)
+        say "rewritten $(stat -L -c %.2Y "$path") $path"
+        rewritten=yes
+        note_conf
+        ;;
+    esac
+}
+
+# When what runs has read its files: Apache; uWSGI, whoever reloaded it, which writes this as it begins to serve; programs at
+# a start or a reload of ours. That of a start is told with the programs.
+tell_read() {
+    read_at=$(apache_read_at)
+    if [ -n "$read_at" ]; then say "read $read_at apache"; fi
+    for path in "$state_dir/uwsgi.serving" "$state_dir"/taken/*; do
+        if [ -e "$path" ]; then say "read $(stat -c %.2Y "$path") ${path##*/}"; fi
     done
 }
 
@@ -63,6 +88,36 @@ tell_programs() {
     fi
 }
 
+# The app on its own socket; supervisord has a word on its program where it does not answer. One that is only starting
+# gets the time for that.
+tell_service() {
+    [ -n "$web_program" ] || return 0
+    if ask 10 none; then
+        echo "service answers"
+        return
+    fi
+    state=$(ask_programs "$supervisor_socket" "$supervisord_conf" "$state_dir" 2>/dev/null |
+        PROGRAM=$web_program awk '$1 == "program" && $4 == ENVIRON["PROGRAM"] { print $2; exit }') || :
+    case $state in
+    STARTING | BACKOFF)
+        if ask "$(asked_app start)"; then
+            echo "service answers"
+            return
+        fi
+        ;;
+    esac
+    echo "service fails ${state:--} $(printf '%s\n' "$problem" | tail -n 3 | base64 | tr -d '\n')"
+}
+
+asked_app() { printf '%s' "$app" | sed -n "s/^$1 //p"; }
+
+# Within $1 seconds, or, $2 being "none", at once; sets $problem. What is asked is given as a file that is none: nothing is
+# written here.
+ask() {
+    listen=$(asked_app listen)
+    problem=$(printf '%s' "$app" | { exec 8<&0 && ask_app /dev/fd/8 "$listen" "$@"; } 2>&1)
+}
+
 while IFS= read -r line; do
     value=${line#* }
     case $line in
@@ -75,6 +130,8 @@ while IFS= read -r line; do
     "file "*)
         asked=$asked$value$newline paths=$paths${value#* }$newline
         ;;
+    "app "*) app=$app$value$newline ;;
+    "web_program "*) web_program=$value ;;
     "place "*)
         # The files that lie in one of our folders, for what nobody manages.
         for path in "$value"/*; do
@@ -86,10 +143,14 @@ while IFS= read -r line; do
 done
 running=$(running_release)
 # supervisord is asked while files are looked at: a Python's start takes as long as all of that.
-supervisord_state </dev/null | {
+{
+    supervisord_state
+    tell_service
+} </dev/null | {
     if [ -n "$running" ]; then
         while IFS= read -r line; do
             say "deployed $line"
+            deployed=$deployed$line$newline
             path=${line#* * }
             case $paths in *"$newline$path$newline"*) ;; *) asked="$asked- $path$newline" ;; esac
         done <"$running/manifest"
@@ -111,10 +172,12 @@ supervisord_state </dev/null | {
     if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
     IFS= read -r supervisord || :
     say "supervisord $supervisord"
-    case $conf_differs-$supervisord in
-    yes-up*) tell_programs ;;
-    yes-down) ;;
-    yes-*) say "untold it runs and cannot be asked: fab status says why" ;;
+    if IFS= read -r service; then say "$service"; fi
+    if [ -n "$rewritten" ]; then tell_read; fi
+    case $conf_differs$rewritten-$supervisord in
+    yes*-up*) tell_programs ;;
+    yes*-down) ;;
+    yes*-*) say "untold it runs and cannot be asked: fab status says why" ;;
     esac
     if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
     if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then

@@ -39,6 +39,13 @@ end_standbys_before() { # the programs named are stopped or started: a standby m
     done
 }
 
+note_stopped() { # by whom the programs named are stopped, for status; a full disk keeps nobody from it
+    mkdir -p "$state_dir/stopped" || return 0
+    for program; do
+        printf '%s\n' "${by%, *}" >"$state_dir/stopped/$(printf '%s' "$program" | tr / _)" || :
+    done
+}
+
 act() {
     case $asked in
     start-supervisord)
@@ -65,6 +72,7 @@ act() {
         fi
         ;;
     *)
+        if [ "$asked" = stop ]; then note_stopped "$@"; fi
         end_standbys_before "$@"
         ask_supervisord "$asked" "$@"
         ;;

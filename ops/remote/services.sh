@@ -143,7 +143,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
     esac
 }
 
-app_answers() { ask_app "$app" "$(app_value listen)" "$1"; } # within $1 seconds
+app_answers() { ask_app "$app" "$(app_value listen)" "$@"; } # within $1 seconds; $2: "none" where there is no use in waiting
 
 look_after() {
     first=
@@ -162,11 +162,34 @@ look_now() {
     fi
     if [ -e "$pending/app" ]; then
         case $(supervisord_state) in
-        up*) app_answers 60 || compare app "the app does not answer" ;;
+        up*) look_at_app ;;
+        *) say_not_serving - "supervisord does not run" ;;
         esac
     fi
     [ -z "$worse" ]
 }
+
+look_at_app() {
+    set -- 60
+    if [ -z "$first" ] && ! grep -qx app "$pending/well"; then
+        case $(web_state) in STOPPED | FATAL | EXITED) set -- 5 none ;; esac
+    fi
+    if problem=$(app_answers "$@" 2>&1); then
+        say "service answers"
+        return
+    fi
+    echo "$problem"
+    state=$(web_state)
+    say_not_serving "${state:--}" "$problem"
+    compare app "the app does not answer"
+}
+
+web_state() { # of the app's program, as supervisord has it
+    supervise describe "$supervisor_socket" "$state_dir/taken" 2>/dev/null |
+        PROGRAM=${web_program:-} awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }' || :
+}
+
+say_not_serving() { say "service fails $1 $(printf '%s\n' "$2" | tail -n 3 | base64 | tr -d '\n')"; }
 
 look_again() { # after the old files were put back: what was well is to be so again, and no more than that
     first=

@@ -1,7 +1,7 @@
 # supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
 # supervisor itself runs under (2.7 or 3), so it keeps to what both know.
 # Usage: supervise.py SUPERVISORCTL CONF ACTION SOCKET TAKEN [NAME ...]; CONF is supervisord's file, where a user name and password
-# for its socket may stand (supervisord_login.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
+# for its socket may stand (supervisord_login.py, log_zones.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
 # file as old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
@@ -305,6 +305,8 @@ def reload_daemon(server, _names):
     for name in now:
         took(name)
     stop(server, [name for name in stopped if name in now])
+    for note in [stop_note(name) for name in stopped if os.path.exists(stop_note(name))]:
+        os.utime(note, None)  # whoever stopped it then
     time.sleep(1.1)
     start(server, [name for name in alive if name in now])
 

@@ -13,7 +13,8 @@
 #   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
 #   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
 #   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
-#   is to reach that socket; "uwsgi_program NAME", the app's; "door_ca BASE64", "door_list BASE64" and
+#   is to reach that socket; "uwsgi_program NAME", the app's that can be reloaded, "web_program NAME", the app's, whose
+#   state is told at the end ("service answers", "service fails STATE BASE64"); "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
@@ -56,7 +57,7 @@ journal() { # fails where there is no space to note it, but not on the way back,
 
 # Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
 read_request() {
-    number=0 doors=0 uwsgi_program=
+    number=0 doors=0 uwsgi_program='' web_program=''
     while IFS= read -r line; do
         kind=${line%% *}
         value=${line#* }
@@ -76,6 +77,7 @@ read_request() {
         supervisor_socket) supervisor_socket=$value ;;
         activate) activate=$value ;;
         uwsgi_program) uwsgi_program=$value ;;
+        web_program) web_program=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
         meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \

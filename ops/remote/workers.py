@@ -1,6 +1,6 @@
 # workers.py: what uWSGI's stats server says of the workers, and what its log remembers of them: how much address space
 # each process had when, and why workers were replaced. Runs on the host, under Python 2.7 or 3.
-# Usage: workers.py SUPERVISORCTL "stats PATH" ["log PATH" "pattern FIELD REGEX" ...]
+# Usage: workers.py SUPERVISORCTL "stats PATH" ["log PATH" | "end_of_log PATH"] ["pattern FIELD REGEX" ...]
 # Prints one JSON object. Only numbers and words of ours are in it: the stats server shows the headers of requests that run,
 # and the log their addresses.
 import calendar
@@ -12,6 +12,7 @@ import sys
 import time
 
 PIECES, PIECE, TAIL = 24, 32768, 524288  # bytes read from all over the log, and from its end
+SHORT_TAIL = 131072
 POINTS = 60  # for each process
 NUMBERS = (
     "pid", "requests", "exceptions", "harakiri_count", "rss", "vsz", "avg_rt", "respawn_count", "last_spawn",
@@ -162,6 +163,18 @@ def read_log(path, patterns, alive, answer):
     answer["reasons"], answer["last"] = record.reasons, record.last
 
 
+def read_reasons(path, answer):
+    """Put into `answer` why workers were replaced of late."""
+    record = Record([])
+    with open(path, "rb") as log:
+        size = os.path.getsize(path)
+        log.seek(max(0, size - SHORT_TAIL))
+        lines = log.read(SHORT_TAIL).decode("utf-8", "replace").split("\n")
+    for line in lines[1:] if size > SHORT_TAIL else lines:
+        record.note(line)
+    answer["reasons"], answer["last"] = record.reasons, record.last
+
+
 def main(words):
     asked = [word.partition(" ")[::2] for word in words]
     given = dict(asked)
@@ -175,13 +188,15 @@ def main(words):
         answer["problem"] = error.strerror or str(error)
     except (ValueError, LookupError):
         answer["problem"] = "it does not answer as uWSGI's stats server does"
-    if "log" in given:
-        patterns = [value.partition(" ")[::2] for kind, value in asked if kind == "pattern"]
-        try:
+    try:
+        if "log" in given:
+            patterns = [value.partition(" ")[::2] for kind, value in asked if kind == "pattern"]
             alive = [one["pid"] for one in answer["workers"]]
             read_log(given["log"], [(field, re.compile(text)) for field, text in patterns], alive, answer)
-        except (OSError, IOError) as error:
-            answer["log_problem"] = error.strerror or str(error)
+        elif "end_of_log" in given:
+            read_reasons(given["end_of_log"], answer)
+    except (OSError, IOError) as error:
+        answer["log_problem"] = error.strerror or str(error)
     print(json.dumps(answer, sort_keys=True))
 
 

@@ -155,7 +155,7 @@ def test_health_tells_of_ports_queues_and_disks(shell: str, tmp_path: Path) -> N
         request = [
             f"listens {port}",
             "listens 1",
-            f"app {tmp_path}/app.sock",
+            f"queue 10 {tmp_path}/app.sock",
             f"disk {tmp_path}",
             "disk /none",
             "end",

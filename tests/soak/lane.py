@@ -30,6 +30,7 @@ from tests.soak.witness import Answer, Watch, Witness
 ENDS_WITHIN = 240  # seconds for a task, disturbances and a busy machine included
 SETTLES_WITHIN = LIMIT + 90  # seconds for what a task leaves: the limit, and what it takes to roll back
 SERVES_WITHIN = 90  # seconds in which the app is back
+NOT_SERVING = 2  # fab's exit code of a deploy that is done, where the web service does not serve
 STEPS = 6  # of advice that are followed
 SHARE = {"deploy": 1.0, "rollback": 1.0, "deploy-broken": 0.8}  # of a deploy's time that a task takes; others: 0.4
 LEFT = "left as it was: everything"
@@ -238,6 +239,9 @@ class Lane:
                 if names := [name for name in self.host.leftovers() if "/standby." not in name]:
                     violations.append(Violation("left over", f"after {task}: {', '.join(names)}"))
                 task = Task("deploy", str(version), task.force)
+                continue
+            if command.code == NOT_SERVING:  # what the disturbance has ended is started again
+                Witness(self.host.site).serves_within(SERVES_WITHIN)
                 continue
             step = read_advice(command.text, force=task.force)
             if step is None:

@@ -95,7 +95,23 @@ def test_a_host_where_all_is_well_takes_a_column_and_no_word_stands_above_it() -
     }
 
 
+CONF_D = "/etc/httpd/conf.d/ssl.conf"
 FATAL = ProgramState("agent", "FATAL", 0, 0, "Exited too quickly")
+
+
+def programs(*states: ProgramState, **changes: Any) -> Health:
+    """As `well`, but for the programs, and for what health.sh told."""
+    return replace(vitals(**changes), report=Report("up", 40, [*states], []))
+
+
+def stopped(name: str, by: str = "") -> ProgramState:
+    return ProgramState(name, "STOPPED", 0, 0, "stopped on purpose", stopped_by=by, stopped_ago=180)
+
+
+def killed(number: int, count: int, age: int, reason: str = "evil") -> Worker:
+    return worker(number, age=age, reasons={reason: count}, last=reason)
+
+
 UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
 
 
@@ -140,6 +156,27 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "check-apache",
         ),
         (vitals(standbys=(Standby(50, 60, 3, 600),)), MIND, "standby: the second uWSGI of a reload", "nothing to do"),
+        (
+            programs(stopped("web", "key x (eve@desk)")),
+            WRONG,
+            "web: stopped on purpose 3 min ago by key x (eve",
+            "start-",
+        ),
+        (programs(stopped("web")), WRONG, "stopped on purpose 3 min ago on the host itself", "start-programs"),
+        (programs(stopped("web"), app="refused"), WRONG, "program web: stopped", "start-programs"),
+        (programs(WEB, stopped("agent")), MIND, "program agent: stopped on purpose 3 min ago", "--programs=agent"),
+        (programs(replace(WEB, ended=3)), WRONG, "program web: does not stay up: it ended 3 times", "tail-logs"),
+        (vitals(app="the app does not answer on x"), WRONG, "app: the app does not answer on x", "tail-logs"),
+        (vitals(app=None, queue=(12, 100)), MIND, "app: was not asked: 12 connections wait", "workers"),
+        (vitals(pages={443: 503}), WRONG, "Apache: answers a visitor with status 503 on 443", "check-apache"),
+        (vitals(configtest="Syntax error in x.conf"), WRONG, "its configuration test fails: Syntax error", "restart"),
+        (well(crew=Crew((killed(1, 2, 4), killed(2, 1, 9)))), WRONG, "killed 3 times by evil-reload-on-as", "fab -H"),
+        (
+            well(crew=Crew((killed(1, 2, 4, "signal 11"), killed(2, 1, 9, "harakiri")))),
+            WRONG,
+            "workers: were killed 2 times by signal 11, 1 time by harakiri",
+            "tail-logs",
+        ),
         (vitals(ports={443: True, 8443: False}), WRONG, "Apache: accepts nothing on 8443", "check-apache"),
         (vitals(processes={"apache": (1, 1), "shibd": None}), WRONG, "shibd: does not run", "service shibd start"),
         (vitals(queue=(80, 100)), WRONG, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
@@ -163,6 +200,12 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (well(drift=[Drift("/x", EDITED)]), WRONG, "drift: /x: edited on the host", "adopt /x keeps it"),
         (well(drift=[Drift("/x", TEMPLATE)]), MIND, "drift: 1 file is not as the inventory", "diff shows it"),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), WRONG, "r9 died half-way", "recover"),
+        (
+            well(snapshot=replace(UNDEPLOYED, release="r", rewritten={CONF_D: 9.0}, read={"apache": 8.0})),
+            MIND,
+            f"drift: {CONF_D}: as wanted, and apache has not read it",
+            "deploy reloads it",
+        ),
         (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), MIND, "under way: by eve", "wait"),
         (well(snapshot=UNDEPLOYED, release=None), MIND, "nothing was deployed here yet", "doctor, then deploy"),
         (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), WRONG, "provider /sp.pem: OVER for 2 days", "fab certs"),
@@ -176,6 +219,31 @@ def test_what_is_wrong_stands_on_top_with_what_to_do(health: Health, level: str,
     assert said in first
     assert advice in second
     assert not third.strip(), "one thing is wrong, and one is told"
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        programs(WEB, ProgramState("agent", "STOPPED", 0, 0, "not started yet")),
+        programs(replace(WEB, ended=2)),
+        programs(WEB, ProgramState("agent", "EXITED", 0, 0, "", ended=9)),
+        well(crew=Crew((killed(1, 9, 301),))),
+        well(crew=Crew((killed(1, 2, 4),))),
+        well(crew=Crew((killed(1, 9, 4, "size 1451229184"), killed(2, 9, 4, "cheap")))),
+        vitals(pages={443: 302, 8443: 403}, configtest="", app=""),
+        vitals(pages={}, configtest=None, app=None),
+    ],
+)
+def test_what_is_as_it_may_be_or_not_known_is_no_finding(health: Health) -> None:
+    assert judge(shop(), health) == []
+
+
+def test_of_an_app_whose_program_does_not_run_the_program_alone_is_told() -> None:
+    for one in ([ProgramState("web", "FATAL", 0, 0, "x")], [stopped("web")], list[ProgramState]()):
+        found = judge(shop(), programs(*one, app="refused"))
+        assert [finding.what for finding in found] == (["program web"] if one else ["app"])
+    down = replace(vitals(app="refused"), report=Report("down", None, [], []))
+    assert [finding.what for finding in judge(shop(), down)] == ["supervisord"]
 
 
 def test_the_worst_of_all_hosts_comes_first() -> None:
@@ -213,6 +281,7 @@ def test_what_is_hidden_and_a_standby_are_read() -> None:
 
 def test_an_answer_of_the_host_is_read_whole() -> None:
     told = ["now 9", "port open 443", "port closed 8443", "process apache 7 100", "process shibd", "queue 3 100"]
+    told += ["page 302 443", "app fails eCB5Cg==", "configtest failed eA=="]
     told += ["disk 500 99 - /mnt/a b", "disk 600 5 70 /", "end"]
     assert parse(told) == Vitals(
         9,
@@ -220,4 +289,11 @@ def test_an_answer_of_the_host_is_read_whole() -> None:
         {"apache": (7, 100), "shibd": None},
         (3, 100),
         (Disk(500, 99, None, "/mnt/a b"), Disk(600, 5, 70, "/")),
+        pages={443: 302},
+        app="x y",
+        configtest="x",
     )
+    known = parse(["app answers", "configtest ok"])
+    assert (known.app, known.configtest) == ("", "")
+    unknown = parse(["app unknown", "configtest unknown"])
+    assert (unknown.app, unknown.configtest) == (None, None)

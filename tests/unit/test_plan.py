@@ -1,17 +1,22 @@
 """The plan: what becomes of each file, and which services that touches."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.errors import BadInput
 from ops.files import RenderedFile
-from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, make_plan
+from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.schema import Host
-from ops.snapshot import FoundFile, Snapshot
+from ops.snapshot import FoundFile, Snapshot, parse
+from ops.workers import program
+from tasks._change import Consent, carry_out_plan
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"
@@ -177,3 +182,90 @@ def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
         assert bool(plan.refused) == hand_edit
     else:
         assert not plan.refused
+
+
+WRITTEN = 1000.0
+
+
+def rewritten(path: str, service: str, programs: dict[str, str] | None = None, **times: float) -> Plan:
+    """The plan for a file that somebody wrote at WRITTEN as it is wanted; `times`: when what runs read its files."""
+    content = b"[program:web]\ncommand=x\n" if path == CONF else b"new\n"
+    state = replace(
+        snapshot(there(path, content), b"deployed\n"),
+        rewritten={path: WRITTEN},
+        programs={"web": "RUNNING", "agent": "RUNNING"} if programs is None else programs,
+        read={
+            name.removesuffix("_read").replace("__", "."): at for name, at in times.items() if name[-5:] == "_read"
+        },
+        started={name: at for name, at in times.items() if name[-5:] != "_read"},
+    )
+    return make_plan(host(programs=PROGRAMS, apache={"reload": ["x"]}), [wanted(path, content, service)], state)
+
+
+def test_what_runs_and_has_not_read_a_file_that_came_to_be_as_wanted_is_reloaded() -> None:
+    assert rewritten(APACHE, "apache", apache_read=999.0).apache == "reload"
+    assert rewritten(INI, "programs", web=1.0, uwsgi__serving_read=999.0).programs == [("web", "graceful")]
+    agent = "/home/poms/agent.cfg"
+    assert rewritten(agent, "programs", agent=999.0).programs == [("agent", "restart-running")]
+    plan = rewritten(CONF, "supervisord", {"web": "RUNNING", "gone": "RUNNING"}, web=999.0, gone=999.0)
+    assert (plan.supervisord, plan.applied, [one.name for one in plan.removals]) == ("apply", [], ["gone"])
+    assert plan.unplanned, "nobody has deployed that the program ends"
+    assert not plan.changed
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        lambda: rewritten(APACHE, "apache", apache_read=1001.0),
+        lambda: rewritten(APACHE, "apache"),
+        lambda: rewritten(INI, "programs", web=1.0, uwsgi__serving_read=1001.0),
+        lambda: rewritten(INI, "programs", web=1.0),
+        lambda: rewritten(INI, "programs", web=1001.0, uwsgi__serving_read=999.0),
+        lambda: rewritten(INI, "programs", {"web": "STOPPED"}, uwsgi__serving_read=999.0),
+        lambda: rewritten(INI, "programs", {}, uwsgi__serving_read=999.0),
+        lambda: rewritten("/home/poms/agent.cfg", "programs", agent=1.0, agent_read=1001.0),
+        lambda: rewritten("/home/poms/agent.cfg", "programs"),
+        lambda: rewritten(CONF, "supervisord", web=1001.0, agent=1001.0),
+        lambda: rewritten(CONF, "supervisord"),
+    ],
+)
+def test_what_has_read_it_or_is_not_known_is_left_alone(plan: Callable[[], Plan]) -> None:
+    assert plan().is_empty
+
+
+def test_a_recovery_reloads_only_what_is_owed() -> None:
+    state = replace(snapshot(there(APACHE, b"a"), b"b"), rewritten={APACHE: WRITTEN}, read={"apache": 1.0})
+    assert make_plan(host(), [], state).is_empty
+
+
+def test_the_times_are_read_from_the_hosts_answer() -> None:
+    told = ["supervisord up 7", "rewritten 12.34 /a b", "read 5.50 apache", "started 7 agents:one", "end"]
+    found = parse(told)
+    assert (found.rewritten, found.read, found.started) == ({"/a b": 12.34}, {"apache": 5.5}, {"agents:one": 7.0})
+
+
+def test_a_program_whose_section_changed_is_said_to_lose_its_requests() -> None:
+    one = host(programs=PROGRAMS)
+    before = "[program:web]\ncommand=a\n"
+    (said,) = plan_for(one, CONF, before, before.replace("=a", "=b")).services()
+    assert "web: restart; requests in progress are lost" in said
+    (said,) = plan_for(one, CONF, before, before + "[program:new]\ncommand=x\n").services()
+    assert "lost" not in said
+    assert "new" in said
+
+
+def test_a_file_that_no_template_makes_any_more_and_a_command_names_is_told() -> None:
+    state = snapshot(there(INI, b"old\n"), b"old\n")
+    plan = make_plan(host(programs=PROGRAMS), [wanted(APACHE)], state)
+    assert plan.missing == [(INI, "web")]
+    with pytest.raises(BadInput, match=INI):
+        carry_out_plan(None, plan, Release("r", "me", "none", False), Consent(yes=True))  # type: ignore[arg-type]
+    assert make_plan(host(), [wanted(APACHE)], state).missing == []
+
+
+def test_a_file_is_tied_to_a_program_that_reads_it() -> None:
+    programs = PROGRAMS | {"app": {"command": "serve", "reads": ["/home/poms/webservice.ini", INI]}}
+    plan = plan_for(host(programs=programs), "/home/poms/webservice.ini", "a", "b")
+    assert (plan.programs, plan.unread) == ([("app", "restart-running")], [])
+    first = {"app": programs["app"], "web": PROGRAMS["web"]}
+    assert program(host(programs=first)) == "web", "which is the app's uWSGI, whoever reads its file besides"

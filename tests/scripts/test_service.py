@@ -1,0 +1,217 @@
+"""Whether visitors are served: the app asked, Apache's files tested, a program's ends counted, who stopped it."""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops import health, programs, workers
+from ops.health import Vitals
+from ops.programs import ProgramState
+from ops.service import Service
+from ops.snapshot import Snapshot
+from ops.snapshot import parse as parse_snapshot
+from tests.scripts.remote import SHELLS, executable, run
+from tests.scripts.test_ask_app import App
+from tests.unit.hosts import host
+
+TOOLS = Path(sys.executable).parent
+INI = "/home/poms/private/config/poms/uwsgi-service.ini"
+
+
+def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "") -> Vitals:
+    """What health.sh tells of an app that is asked at `listen`, and of Apache's files."""
+    command = executable(folder / "configtest", f"#!/bin/sh\n{configtest}\n")
+    one = host(
+        app={"listen": listen or f"{folder}/app.sock", "check_headers": {"X-Shib-Userid": "poms"}},
+        apache={"configtest": [str(command)]},
+        programs={"web": {"command": f"uwsgi --ini {INI}"}},
+    )
+    ran = run(shell, "health", [*health.request(one), "end"])
+    assert ran.facts[-1] == "end", ran.noise
+    return health.parse(ran.facts)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    made = App(tmp_path / "app.sock")
+    yield made
+    made.server.close()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_app_is_asked_on_its_own_socket(shell: str, app: App, tmp_path: Path) -> None:
+    assert look(shell, tmp_path).app == ""
+    assert len(app.told) == 1
+    gone = look(shell, tmp_path, listen=f"{tmp_path}/none.sock").app
+    assert gone, "it does not answer"
+    assert f"{tmp_path}/none.sock" in gone
+
+
+def test_an_app_for_which_many_wait_is_not_asked(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "app.sock"))
+        hanging.listen(50)
+        callers = [socket.socket(socket.AF_UNIX) for _ in range(health.MOST_WAITING)]
+        for caller in callers:
+            caller.connect(str(tmp_path / "app.sock"))
+        found = look("dash", tmp_path)
+        assert (found.app, found.queue) == (None, (10, 50))
+        assert look("dash", tmp_path).queue == (10, 50), "nor did the look add to them"
+        for caller in callers:
+            caller.close()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_apaches_files_are_tested(shell: str, tmp_path: Path) -> None:
+    assert look(shell, tmp_path).configtest == ""
+    assert look(shell, tmp_path, "echo 'Syntax error on line 3' >&2; exit 1").configtest == "Syntax error on line 3"
+
+
+@pytest.mark.parametrize("configtest", ["exit 127", "echo 'sudo: a password is required' >&2; exit 1"])
+def test_a_test_that_cannot_be_made_says_nothing_of_the_files(configtest: str, tmp_path: Path) -> None:
+    assert look("dash", tmp_path, configtest).configtest is None
+
+
+def test_without_a_temporary_file_all_else_is_told(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    executable(tools / "mktemp", "#!/bin/sh\nexit 1\n")
+    ran = run("dash", "health", [*health.request(host()), "end"], str(tools))
+    assert ran.facts[-1] == "end", ran.noise
+    found = health.parse(ran.facts)
+    assert (found.app, found.configtest, set(found.ports)) == (None, None, {443, 8443})
+
+
+def test_why_workers_were_replaced_of_late_is_read_from_the_logs_end(tmp_path: Path) -> None:
+    events = "*** EVIL RELOAD ON WORKER 1 ADDRESS SPACE: 2 (pid: 41) ***\nRespawned uWSGI worker 1 (new pid: 42)\n"
+    filler = "x" * 99 + "\n"
+    (tmp_path / "log").write_text(events + filler * 2000 + events * 3)
+    options = {"stats": f"{tmp_path}/s"}
+    one = host(log_dir=str(tmp_path), uwsgi={"options": options}, programs={"web": {"command": f"uwsgi --ini {INI}"}})
+    asked = workers.request(one, record=False, reasons=True)
+    (place,) = [number for number, line in enumerate(asked) if line.startswith("end_of_log ")]
+    asked[place] = f"end_of_log {tmp_path}/log"
+    ran = run("dash", "workers", [f"activate PATH={TOOLS}:$PATH", *asked[1:], "end"])
+    assert '"reasons": {"1": {"evil": 3}}' in ran.facts[1], ran
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Path]:
+    """A real supervisord in a zone of its own, with a program that ends twice a second and one that runs."""
+    conf = tmp_path / "supervisord.conf"
+    conf.write_text(
+        f"[unix_http_server]\nfile={tmp_path}/s.sock\n[supervisord]\nlogfile={tmp_path}/log\npidfile={tmp_path}/pid\n"
+        "nodaemon=true\n[rpcinterface:supervisor]\n"
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+        "[program:flaps]\ncommand=sleep 0.5\nstartsecs=0\nautorestart=true\n"
+        "[program:web]\ncommand=sleep 600\nstartsecs=0\n"
+    )
+    environment = os.environ | {"TZ": "America/Chicago"}
+    command = [str(TOOLS / "supervisord"), "-c", str(conf)]
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, start_new_session=True)
+    try:
+        wait_for(lambda: (tmp_path / "log").exists() and "entered RUNNING" in (tmp_path / "log").read_text())
+        yield tmp_path
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def ask(root: Path, action: str, *names: str, by: str = "") -> dict[str, ProgramState]:
+    """What programs.sh tells after `action`, by name."""
+    one = host()
+    request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
+    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", "uwsgi_program web"]
+    request += [*([f"by {by}, {action}"] if by else []), f"action {action}", *(f"name {name}" for name in names)]
+    ran = run("dash", "programs", [*request, "end"])
+    assert ran.code == 0, base64.b64decode("".join(ran.values("evidence")))
+    return {state.name: state for state in programs.parse(one, action, ran.facts).programs}
+
+
+def ends(root: Path) -> int:
+    return (root / "log").read_text().count("exited: flaps")
+
+
+def test_how_often_a_program_ended_of_late_is_told_until_it_is_stopped(supervised: Path) -> None:
+    wait_for(lambda: ends(supervised) >= 4)
+    states = ask(supervised, "states")
+    assert states["flaps"].ended >= 4
+    assert states["web"].ended == 0
+    ask(supervised, "stop", "flaps", by="eve")
+    ask(supervised, "start", "flaps", by="eve")
+    assert ask(supervised, "states")["flaps"].ended <= ends(supervised) - 4
+    log = (supervised / "log").read_text()
+    old = log.replace(time.strftime("%Y"), "2001")
+    with (supervised / "log").open("r+") as written:  # supervisord appends to it
+        written.write(old)
+    assert ask(supervised, "states")["flaps"].ended <= 2, "what is long ago does not count"
+
+
+def test_who_stopped_a_program_is_told_until_it_is_started(supervised: Path) -> None:
+    ask(supervised, "stop", "web", by="key SHA256:x jdoe (eve@desk)")
+    found = ask(supervised, "states")["web"]
+    assert (found.state, found.stopped_by) == ("STOPPED", "key SHA256:x jdoe (eve@desk)")
+    assert found.stopped_ago is not None
+    assert found.stopped_ago < 60
+    ask(supervised, "start", "web", by="eve")
+    assert ask(supervised, "states")["web"].stopped_ago is None
+    tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]
+    note = supervised / "state/stopped/web"
+    os.utime(note, (time.time() - 60, time.time() - 60))
+    subprocess.run([*tool, "stop", "web"], check=True, capture_output=True)
+    found = ask(supervised, "states")["web"]
+    assert (found.stopped_by, found.stopped_ago is None) == ("", False), "by hand, since"
+
+
+def probe(shell: str, root: Path, listen: str) -> Snapshot:
+    """What a deploy is told before it decides."""
+    one = host(
+        app={"listen": listen, "check_headers": {"X-Shib-Userid": "poms"}},
+        programs={"web": {"command": f"uwsgi --ini {INI}"}},
+    )
+    request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
+    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", *programs.service_lines(one)]
+    ran = run(shell, "probe", [*request, "end"], str(TOOLS))
+    assert ran.code == 0, ran
+    return parse_snapshot(ran.facts[1:])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_deploy_is_told_whether_the_service_serves(shell: str, supervised: Path, app: App) -> None:
+    assert probe(shell, supervised, f"{supervised}/app.sock").service == Service()
+    assert len(app.told) == 1
+    ask(supervised, "stop", "web", by="eve")
+    found = probe(shell, supervised, f"{supervised}/none.sock").service
+    assert found
+    assert (found.state, f"{supervised}/none.sock" in found.problem) == ("STOPPED", True)
+
+
+def test_an_app_that_is_only_starting_gets_the_time_for_that(supervised: Path) -> None:
+    conf = supervised / "supervisord.conf"
+    conf.write_text(conf.read_text().replace("sleep 600\nstartsecs=0", "sleep 600\nstartsecs=60"))
+    tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]
+    subprocess.run([*tool, "update", "web"], check=True, capture_output=True)
+    wait_for(lambda: ask(supervised, "states")["web"].state == "STARTING")
+    made: list[App] = []
+    begun = threading.Timer(2, lambda: made.append(App(supervised / "app.sock")))
+    begun.start()
+    assert probe("dash", supervised, f"{supervised}/app.sock").service == Service()
+    begun.join()
+    made[0].server.close()

@@ -1,0 +1,84 @@
+"""A deploy's result states whether the web service serves, and is not well where it does not."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from ops.errors import HostError, NotServing
+from ops.plan import make_plan
+from ops.programs import need_service, service_lines
+from ops.releases import Release
+from ops.request import request_lines
+from ops.schema import Host
+from ops.service import Service, parse
+from ops.snapshot import Snapshot
+from ops.snapshot import parse as parse_snapshot
+from ops.transaction import _Account
+from tests.unit.hosts import host
+
+INI = "/home/poms/private/config/poms/uwsgi-service.ini"
+WHY = base64.b64encode(b"the app does not answer on x: refused\n").decode()
+
+
+def shop(**changes: Any) -> Host:
+    return host(programs={"web": {"command": f"uwsgi --ini {INI}", "reload_signal": "HUP"}} | changes)
+
+
+def test_what_the_host_tells_is_read() -> None:
+    assert parse("answers") == Service()
+    assert parse(f"fails FATAL {WHY}") == Service("the app does not answer on x: refused", "FATAL")
+    assert parse(f"fails - {WHY}").state == ""
+    for odd in ("", "fails", "fails FATAL", "fails FATAL %"):
+        with pytest.raises(ValueError):
+            parse(odd)
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "advice"),
+    [
+        ("FATAL", "web is FATAL", "tail-logs --programs=web"),
+        ("STOPPED", "web is STOPPED", "start-programs --programs=web"),
+        ("RUNNING", "refused", "tail-logs --programs=web"),
+        ("", "refused", "tail-logs --programs=web"),
+    ],
+)
+def test_a_service_that_does_not_serve_is_an_error_of_its_own_code(state: str, said: str, advice: str) -> None:
+    with pytest.raises(NotServing) as raised:
+        need_service(shop(), Service("the app does not answer: refused", state), "nothing to do")
+    error = raised.value
+    assert error.code == 2
+    assert isinstance(error, HostError)
+    assert "nothing to do" in error.message
+    assert said in error.message
+    assert advice in error.next_step
+    assert "restart" not in error.next_step
+
+
+def test_what_serves_or_is_not_known_or_not_ours_is_none() -> None:
+    need_service(shop(), Service(), "done")
+    need_service(shop(), None, "done")
+    need_service(host(), Service("refused"), "done")
+    assert list(service_lines(host())) == []
+    assert "web_program web" in service_lines(shop())
+
+
+def test_a_probe_tells_of_the_service_only_where_it_was_asked() -> None:
+    told = ["supervisord up 7", "service answers", "end"]
+    assert parse_snapshot(told).service == Service()
+    assert parse_snapshot([told[0], told[2]]).service is None
+
+
+def test_a_change_of_the_host_tells_of_it_at_its_end() -> None:
+    account = _Account(shop(), lambda _: None)
+    account.take(f"service fails FATAL {WHY}")
+    assert account.service == Service("the app does not answer on x: refused", "FATAL")
+    account.take("service answers")
+    assert account.service == Service()
+
+
+def test_a_program_without_a_graceful_reload_is_asked_too() -> None:
+    one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
+    plan = make_plan(one, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"]))
+    lines = list(request_lines(plan, Release("r1", "me", "none", clean=False)))
+    assert "web_program web" in lines
