@@ -3,7 +3,8 @@
 #
 # Asked, a line each, then end:
 #   state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT" (the lock's text, second line);
-#   "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
+#   "home PATH", where it is noted which state_dir has the releases; "host JSON", the values that a rollback to this
+#   release is judged by (ops/release_host.py); "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
 #   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   a file whose WANTED is "absent" has no content: it is removed;
@@ -78,7 +79,8 @@ read_request() {
         uwsgi_program) uwsgi_program=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
+        home) home=$value ;;
+        host | meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
             apache_logs | minimum | no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
@@ -274,6 +276,7 @@ commit() {
     forget_aside
     file_away
     attempt prune
+    attempt note_place
     say "ended committed"
 }
 
@@ -284,6 +287,17 @@ keep_release() { # so that it can be had back
     # Before the rename that ends it all, since a power cut may come behind that: the link leads nowhere until then.
     ln -sfn "releases/$(sed -n 's/^release //p' "$pending/meta")" "$state_dir/current.new"
     sync
+}
+
+note_place() { # of the releases, for the day on which the inventory names another one
+    [ -n "$home" ] || return 0
+    note=$home/$PLACE_NOTE
+    if [ "$state_dir" = "$home/$USUAL_PLACE" ]; then
+        rm -f "$note"
+    elif [ "$(cat "$note" 2>/dev/null)" != "$state_dir" ]; then
+        printf '%s\n' "$state_dir" >"$note.new"
+        mv -f "$note.new" "$note"
+    fi
 }
 
 keep_content() { # of $path, as it was deployed with $digest
@@ -399,7 +413,7 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
-incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
+home='' incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
 read_request
 exec 4<&0 </dev/null
 take_lock "$by"

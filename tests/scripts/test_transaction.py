@@ -402,3 +402,51 @@ def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operato
     found = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
     assert [release.name for release in found] == names[1:]
     assert found[-1].current
+
+
+def test_a_release_has_the_values_that_a_rollback_to_it_is_judged_by(shell: str, fake: FakeHost) -> None:
+    for name, port in (("r1", 443), ("r2", 444)):
+        seen = digest(fake.conf.read_bytes())
+        request = [f'host {{"apache": {{"port": {port}}}}}', *fake.request((fake.conf, name.encode(), seen), name=name)]
+        assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
+    asked = run(shell, "releases", [f"state_dir {fake.root}/state", "contents r2", "contents r1", "end"])
+    assert asked.values("contents") == ["r2", "r1"]
+    assert asked.values("host") == ['{"apache": {"port": 444}}', '{"apache": {"port": 443}}']
+    assert [base64.b64decode(text) for text in asked.values("content")] == [b"r2", b"r1"]
+
+
+def places_of(fake: FakeHost, state: str) -> list[str]:
+    """What the probe and the list of releases say of other folders, where the inventory names `state`."""
+    asked = [f"state_dir {fake.root}/{state}", f"home {fake.root}/home", f"uwsgi {fake.root}/u.ini", "activate :", "end"]
+    found = [run("dash", script, asked).values("elsewhere") for script in ("probe", "releases")]
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_releases_that_lie_in_a_former_folder_are_told(shell: str, fake: FakeHost) -> None:
+    request = [f"home {fake.root}/home", *fake.request((fake.conf, NEW, digest(OLD)))]
+    assert places_of(fake, "other") == []
+    assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
+    assert places_of(fake, "other") == [f"{fake.root}/state"]
+    assert places_of(fake, "state") == []
+
+
+def test_a_former_folder_of_the_version_before_is_found_too(shell: str, fake: FakeHost) -> None:
+    """It has left no note: the usual place, and the folder that uWSGI's file names."""
+    assert run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"]).code == 0
+    assert places_of(fake, "other") == []
+    (fake.root / "u.ini").write_text(f"[uwsgi]\nzerg-server = {fake.root}/state/uwsgi.zerg\n")
+    assert places_of(fake, "other") == [f"{fake.root}/state"]
+    (fake.root / "u.ini").unlink()
+    (fake.root / "home/private").mkdir(exist_ok=True)
+    (fake.root / "state").rename(fake.root / "home/private/poms-ops")
+    assert places_of(fake, "other") == [f"{fake.root}/home/private/poms-ops"]
+
+
+def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None:
+    note, usual = fake.root / "home/.poms-ops-state-dir", f"state_dir {fake.root}/home/private/poms-ops"
+    note.write_text("a former one\n")
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    request[0] = usual
+    assert run(shell, "transaction", [*request[:-1], f"home {fake.root}/home", "end", "commit"]).code == 0
+    assert not note.exists()
