@@ -407,8 +407,9 @@ def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operato
 def test_a_release_has_the_values_that_a_rollback_to_it_is_judged_by(shell: str, fake: FakeHost) -> None:
     for name, port in (("r1", 443), ("r2", 444)):
         seen = digest(fake.conf.read_bytes())
-        request = [f'host {{"apache": {{"port": {port}}}}}', *fake.request((fake.conf, name.encode(), seen), name=name)]
-        assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
+        request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1]]
+        request += [f'host {{"apache": {{"port": {port}}}}}', "end", "commit"]
+        assert run(shell, "transaction", request).values("ended") == ["committed"]
     asked = run(shell, "releases", [f"state_dir {fake.root}/state", "contents r2", "contents r1", "end"])
     assert asked.values("contents") == ["r2", "r1"]
     assert asked.values("host") == ['{"apache": {"port": 444}}', '{"apache": {"port": 443}}']
