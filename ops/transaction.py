@@ -11,7 +11,8 @@ from threading import Event
 from ops import door
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import WAIT, HostError, LockHeld, Unreachable
-from ops.outside import WELL, ask_from_outside, what_got_worse
+from ops.masking import masked
+from ops.outside import NOT_ASKED, WELL, WRONG, Finding, ask_from_outside, what_got_worse
 from ops.plan import Plan
 from ops.releases import Release
 from ops.request import request_lines
@@ -39,6 +40,7 @@ STEPS = {
     "recover": "PUTTING BACK what a deploy that was killed has left",
 }
 
+CHECKED = {WELL: "ok", WRONG: "failed", NOT_ASKED: "not-asked"}  # in the record
 BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
 
 
@@ -62,8 +64,15 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
         if finding.state != WELL:
             tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
 
+    last: list[Finding] = []
+
     def worse() -> str:
-        return "; ".join(f"from outside: {found.name}: {found.got}" for found in what_got_worse(remote, before))
+        found = what_got_worse(remote, before, last)
+        return "; ".join(f"from outside: {one.name}: {one.got}" for one in found)
+
+    def verdict() -> list[str]:
+        word = worse() or "commit"
+        return [*map(_check_line, last), word]
 
     host = plan.host
     if _interrupted.is_set():
@@ -76,7 +85,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
         with Heartbeat(dialogue):
             if _interrupted.is_set():  # meanwhile
                 interrupt()
-            _follow(dialogue, account, lambda: worse() or "commit")
+            _follow(dialogue, account, verdict)
     except Unreachable as error:
         raise Unreachable(
             host.name,
@@ -172,7 +181,12 @@ class _Account:
             self.programs.append(_program_line(json.loads(line)))
 
 
-def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], str]) -> None:
+def _check_line(found: Finding) -> str:
+    """One check for the record of the release."""
+    return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
+
+
+def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], list[str]]) -> None:
     """Read the host's steps to their end, and give the verdict when it is asked for."""
     lines = dialogue.lines()
     judged = False
@@ -184,9 +198,9 @@ def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], str]) -> 
             account.take(line)
             if account.asks and not judged:
                 judged = True
-                word = judge()
+                said = judge()
                 if not _interrupted.is_set():  # else another word was sent, the last one
-                    dialogue.send([word])
+                    dialogue.send(said)
         except KeyboardInterrupt:
             account.tell("interrupted: the host puts back what it has changed")
             interrupt()

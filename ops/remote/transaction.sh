@@ -17,7 +17,7 @@
 #   is to reach that socket; "uwsgi_program NAME", the app's; "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
-# Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
+# Then an empty line every few seconds; and when "verdict" was said: "meta TEXT" for the record, "commit". Another word at any time, the end of the
 # input, and silence beyond the limit put back what was changed so far.
 #
 # Everything needed to put back lies in $state_dir/pending before the first file changes, so that a later run can.
@@ -338,7 +338,11 @@ listen() {
     : >"$pending/said"
     (
         while IFS= read -r line; do
-            if [ -n "$line" ]; then hear "$line"; else : >"$pending/heard"; fi
+            case $line in
+            '') : >"$pending/heard" ;;
+            "meta "*) printf '%s\n' "${line#meta }" >>"$pending/meta" || : ;;
+            *) hear "$line" ;;
+            esac
         done <&4
         hear "the line to the operator was lost"
     ) 3>&- 9>&- &

@@ -451,3 +451,20 @@ def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None
     request[0] = usual
     assert run(shell, "transaction", [*request[:-1], f"home {fake.root}/home", "end", "commit"]).code == 0
     assert not note.exists()
+
+
+def test_what_was_asked_before_a_release_was_kept_is_in_its_record(shell: str, fake: FakeHost) -> None:
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    ran = answer(shell, "transaction", request, "verdict", ["meta check ok from outside", "commit"])
+    assert ran.values("ended") == ["committed"], ran
+    (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    assert past.checks == ["ok from outside"]
+
+
+def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fake: FakeHost) -> None:
+    edit = f"#!/bin/sh\nprintf edited >'{fake.conf}'\n"
+    executable(fake.root / "reload", edit)
+    answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", ["rollback"])
+    (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    ((path, where),) = past.edits
+    assert (path, Path(where).read_bytes()) == (str(fake.conf), b"edited")
