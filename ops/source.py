@@ -43,7 +43,9 @@ def read_source() -> Source:
     top = _git(path.parent, "rev-parse", "--show-toplevel")
     commit = _git(path.parent, "rev-parse", "HEAD") or NONE
     if not top:
-        return Source("", NONE, clean=False, inventory=_one_line(str(path)), toolkit=toolkit, toolkit_clean=toolkit_clean)
+        return Source(
+            "", NONE, clean=False, inventory=_one_line(str(path)), toolkit=toolkit, toolkit_clean=toolkit_clean
+        )
     tracked = _git(path.parent, "ls-files", "--error-unmatch", "--", path.name)
     origin = _git(path.parent, "config", "--get", "remote.origin.url")
     return Source(

@@ -142,11 +142,15 @@ def show(shown: Shown) -> None:
     keys = ("for", "by", "operator", "ended", "repository", "inventory", "commit", "tree", "toolkit", "toolkit_tree")
     rows = [(key.replace("_", " "), release.facts[key]) for key in keys if release.facts.get(key)]
     rows.append(("validation", release.facts.get("validation", "none: no file of Apache's changed")))
-    rows += [("validated", text) for text in release.proofs] + [("not validated", text) for text in release.unvalidated]
+    rows += [("validated", text) for text in release.proofs] + [
+        ("not validated", text) for text in release.unvalidated
+    ]
     rows += [("check", text) for text in release.checks] + [("removed", text) for text in release.removed]
     rows += [("kept", f"{one['path']}, {one['why']}: {one['kept']}") for one in kept(shown)]
     rows += [("file", f"{one.mode} {one.path}") for one in _files(shown.contents).values()]
-    rows += [("!file", f"{path}: its content is kept no more") for path in (shown.contents.lost if shown.contents else [])]
+    rows += [
+        ("!file", f"{path}: its content is kept no more") for path in (shown.contents.lost if shown.contents else [])
+    ]
     console.table(("", ""), rows)
     if shown.contents is None or not shown.contents.files:
         return

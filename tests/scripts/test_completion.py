@@ -85,8 +85,13 @@ def test_releases_are_those_of_the_host_that_is_named_or_the_default(
     inventory: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object, expected: list[str]
 ) -> None:
     inventory.write_text(inventory.read_text().replace("[fleet.groups]", 'fleet.default = "h1"\n[fleet.groups]'))
-    said = []
-    monkeypatch.setattr("tasks._completion.releases", lambda *words: said.append(words) or ["r1", "r2"])
+    said: list[tuple[str, ...]] = []
+
+    def answer(*question: str) -> list[str]:
+        said.append(question)
+        return ["r1", "r2"]
+
+    monkeypatch.setattr("tasks._completion.releases", answer)
     assert completions(words) == expected
     assert said == ([asked] if asked else [])
 

@@ -418,7 +418,13 @@ def test_a_release_has_the_values_that_a_rollback_to_it_is_judged_by(shell: str,
 
 def places_of(fake: FakeHost, state: str) -> list[str]:
     """What the probe and the list of releases say of other folders, where the inventory names `state`."""
-    asked = [f"state_dir {fake.root}/{state}", f"home {fake.root}/home", f"uwsgi {fake.root}/u.ini", "activate :", "end"]
+    asked = [
+        f"state_dir {fake.root}/{state}",
+        f"home {fake.root}/home",
+        f"uwsgi {fake.root}/u.ini",
+        "activate :",
+        "end",
+    ]
     found = [run("dash", script, asked).values("elsewhere") for script in ("probe", "releases")]
     assert found[0] == found[1]
     return found[0]
