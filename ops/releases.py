@@ -20,6 +20,7 @@ from ops.source import Source, read_source
 from ops.uwsgi import ini_path
 from ops.who import local_user
 
+NO_SOURCE = Source()
 _EDIT = re.compile(r"(.*?(?:/edited\.[0-9]+|\.poms-ops-edited)) (/.*)")  # where it is kept, and of which file it is
 
 
@@ -32,7 +33,7 @@ class Release:
 
     name: str
     who: str
-    source: Source = Source()
+    source: Source = NO_SOURCE
     purpose: str = "deploy"
     operator: str = ""
     unvalidated: bool = False  # it goes out although the host validates less than `deploy.validation`
@@ -52,13 +53,13 @@ class Release:
 class PastRelease:
     """One deploy as the host remembers it.
 
-    `facts` has for, by, operator, ended; commit, tree, repository, inventory, toolkit and toolkit_tree (ops/source.py;
-    the version before has commit and tree of the toolkit alone); begun and at (its end) in seconds since 1970; `validation`,
-    the level that Apache's files reached, where it had any. `proofs` says what was validated before it was live:
-    "trial-start Apache's new files"; `unvalidated` what was not. `removed` is what it took away that nobody had in a
-    file any more: "program NAME", "port NUMBER", "virtual host NAME:PORT". `edits` are hand edits that were found when
-    it was put back: (path, where the edit is kept); `checks` what was asked before it was kept: "ok NAME", or another
-    state, with what came.
+    `facts` has for, by, operator, ended; commit, tree, repository, inventory, toolkit and toolkit_tree
+    (ops/source.py; the version before has commit and tree of the toolkit alone); begun and at (its end) in seconds
+    since 1970; `validation`, the level that Apache's files reached, where it had any. `proofs` says what was
+    validated before it was live: "trial-start Apache's new files"; `unvalidated` what was not. `removed` is what it
+    took away that nobody had in a file any more: "program NAME", "port NUMBER", "virtual host NAME:PORT". `edits` are
+    hand edits that were found when it was put back: (path, where the edit is kept); `checks` what was asked before it
+    was kept: "ok NAME", or another state, with what came.
     """
 
     name: str
@@ -114,8 +115,8 @@ def need_state_dir(host: Host, elsewhere: str | None) -> None:
     old, new = shlex.quote(elsewhere), shlex.quote(host.state_dir)
     raise HostError(
         host.name,
-        f"its releases are in {elsewhere}, and state_dir of the inventory is {host.state_dir}, which has none: without "
-        "them no hand edit is noticed and no rollback is possible",
+        f"its releases are in {elsewhere}, and state_dir of the inventory is {host.state_dir}, which has none: "
+        "without them no hand edit is noticed and no rollback is possible",
         left="everything",
         next_step=f"set state_dir back to {elsewhere}, or take the releases along, on the host as {host.account}: "
         f"mkdir -p {new} && cp -a {old}/. {new}/   (fab deploy --force begins without them, and leaves them there)",

@@ -59,7 +59,7 @@ def read_source() -> Source:
 
 
 def what_is_missing(commit: str | None, toolkit: str | None) -> str:
-    """What the host runs and this side lacks: "commit HASH" of the inventory or of poms-ops; empty where git has it.
+    """What the host runs and this side lacks: "commit HASH" of the inventory or of poms-ops; empty for nothing.
 
     `toolkit` is None in a record of the version before, whose `commit` is the toolkit's. Empty, too, where git cannot
     tell.
@@ -85,7 +85,10 @@ def _one_line(text: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git says in `folder`; empty where it cannot say. What a hook has set for its own repository is left out."""
+    """What git says in `folder`; empty where it cannot say.
+
+    What a hook has set for its own repository is left out.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(  # noqa: S603

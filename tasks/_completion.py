@@ -1,7 +1,8 @@
 """What may stand where the operator presses TAB; for `tasks/completion.sh`, which gives it the words behind `fab`.
 
 A program of its own that reads the verbs from their text: `fab --complete` first loads all that a deploy needs, which
-takes ten times as long, and knows no hosts and programs. Releases lie on the host, which is asked for them. tests/unit/test_completion.py holds it to what fab says.
+takes ten times as long, and knows no hosts and programs. Releases lie on the host, which is asked for them.
+tests/unit/test_completion.py holds it to what fab says.
 """
 
 import ast
@@ -95,7 +96,7 @@ def releases(host: str, verb: str) -> list[str]:
     """
     fab = Path(sys.executable).parent / "fab"
     try:
-        said = subprocess.run(
+        said = subprocess.run(  # noqa: S603 - fab itself
             [fab, "-H", host, "releases", "--json"],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,

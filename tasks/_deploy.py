@@ -23,8 +23,8 @@ def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Con
         if missing and not consent.force:
             raise HostError(
                 host.name,
-                f"it runs release {snapshot.release} from {missing}, which is not in this checkout: a deploy would undo "
-                "a colleague's work",
+                f"it runs release {snapshot.release} from {missing}, which is not in this checkout: a deploy would "
+                "undo a colleague's work",
                 left="everything",
                 outcome="runs what this checkout lacks",
                 next_step="fetch and merge that commit, or overwrite it with --force",

@@ -76,8 +76,8 @@ def _show(answers: list[Answer[list[PastRelease]]]) -> None:
 @verb(
     word="to",
     help={
-        "to": "The release to go back to (see fab releases); without it the last one that was live before the running "
-        "one and was not rolled back from.",
+        "to": "The release to go back to (see fab releases); without it the last one that was live before the "
+        "running one and was not rolled back from.",
         **ROLLING_HELP,
     },
 )

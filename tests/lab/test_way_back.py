@@ -1,4 +1,4 @@
-"""The way back: judged by a release's own values, never to what was rolled back from, and to be seen before it is gone."""
+"""The way back: judged by a release's own values, never to what was rolled back from, and seen before it is gone."""
 
 import json
 import subprocess
