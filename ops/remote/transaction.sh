@@ -311,20 +311,53 @@ keep_content() { # of $path, as it was deployed with $digest
     fi
 }
 
-prune() { # the oldest releases beyond $keep, but never the running one, and contents that no release names
+# The oldest releases that were live beyond $keep, and attempts that never were beyond $KEEP_FAILED, but never the running
+# one; and contents that no release names.
+prune() {
     running=$(basename "$(readlink "$state_dir/current")")
     for folder in "$state_dir"/releases/*/; do
         number=$(sed -n 's/^sequence //p' "$folder/meta" 2>/dev/null | tail -n 1)
-        printf '%s %s\n' "${number:-0}" "$(basename "$folder")"
-    done | sort -k 1,1nr -k 2r | tail -n "+$((keep + 1))" |
-        while read -r _ name; do
-            [ "$name" = "$running" ] || rm -rf "$state_dir/releases/$name"
-        done
+        if grep -qx 'ended committed' "$folder/meta" 2>/dev/null; then kind=live; else kind=failed; fi
+        printf '%s %s %s\n' "$kind" "${number:-0}" "$(basename "$folder")"
+    done | sort -k 2,2nr -k 3r >"$state_dir/releases.listed"
+    {
+        sed -n 's/^live [0-9]* //p' "$state_dir/releases.listed" | tail -n "+$((keep + 1))"
+        sed -n 's/^failed [0-9]* //p' "$state_dir/releases.listed" | tail -n "+$((KEEP_FAILED + 1))"
+    } | while read -r name; do
+        [ "$name" = "$running" ] || forget_release
+    done
+    rm -f "$state_dir/releases.listed"
     cat "$state_dir"/releases/*/manifest | cut -d ' ' -f 1 | sort -u >"$state_dir/objects.named"
     for object in "$state_dir"/objects/*; do
         grep -qxF -e "${object##*/}" "$state_dir/objects.named" || rm -f "$object"
     done
     rm -f "$state_dir/objects.named"
+}
+
+# Release $name. What it put others' work aside for is nobody's to throw away: files that were there before the first
+# deploy, and hand edits. They stay in $state_dir/kept, with the record that says which files they were.
+forget_release() {
+    folder=$state_dir/releases/$name
+    number=0
+    sed -n 's/^changed //p' "$folder/meta" 2>/dev/null >"$folder/changed" || :
+    while read -r kind _; do
+        number=$((number + 1))
+        case $kind in take-over | edited-by-hand) keep_for_good "old.$number" ;; esac
+    done <"$folder/changed"
+    for file in "$folder"/edited.*; do
+        if [ -e "$file" ]; then keep_for_good "${file##*/}"; fi
+    done
+    rm -rf "$folder"
+}
+
+keep_for_good() { # file $1 of release $name; of an attempt that failed, the old file went back to where it was
+    [ -e "$folder/$1" ] || return 0
+    case $1 in old.*) grep -qx 'ended committed' "$folder/meta" || return 0 ;; esac
+    if [ ! -e "$state_dir/kept/$name/meta" ]; then
+        mkdir -p "$state_dir/kept/$name"
+        cp "$folder/meta" "$state_dir/kept/$name/meta"
+    fi
+    mv -f "$folder/$1" "$state_dir/kept/$name/$1"
 }
 
 # ---- the operator's side ----------------------------------------------------------------------------------------------
@@ -417,6 +450,7 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
+KEEP_FAILED=5    # attempts that were put back or refused, beside the releases that were live
 home='' incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener=''
 read_request
 exec 4<&0 </dev/null

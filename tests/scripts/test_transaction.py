@@ -474,3 +474,49 @@ def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fak
     (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
     ((path, where),) = past.edits
     assert (path, Path(where).read_bytes()) == (str(fake.conf), b"edited")
+
+
+def test_releases_that_were_live_are_counted_and_failed_attempts_have_few_of_their_own(
+    shell: str, fake: FakeHost
+) -> None:
+    """A night of failures pushes no way back out."""
+
+    def deploy(name: str, word: str) -> None:
+        seen = digest(fake.conf.read_bytes())
+        request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1], "keep 2", "end"]
+        answer(shell, "transaction", request, "verdict", [word])
+
+    for name in ("a1", "a2", "a3"):
+        deploy(name, "commit")
+    for name in ("b1", "b2", "b3", "b4", "b5", "b6", "b7"):
+        deploy(name, "rollback")
+    deploy("a4", "commit")
+    left = sorted(path.name for path in (fake.root / "state/releases").iterdir())
+    assert left == ["a3", "a4", "b3", "b4", "b5", "b6", "b7"]
+
+
+def test_what_nobody_had_deployed_outlives_the_release_that_overwrote_it(shell: str, fake: FakeHost) -> None:
+    for number, kind in enumerate(("take-over", "update", "edited-by-hand", "update", "update")):
+        before = b"by hand\n" if kind == "edited-by-hand" else fake.conf.read_bytes()
+        fake.conf.write_bytes(before)
+        request = fake.request((fake.conf, b"# %d\n" % number, digest(before)), name=f"r{number}")[:-1]
+        request += [f"meta changed {kind} {fake.conf}", "keep 1", "end", "commit"]
+        assert run(shell, "transaction", request).values("ended") == ["committed"]
+    state = fake.root / "state"
+    assert [path.name for path in (state / "releases").iterdir()] == ["r4"]
+    kept = {path.parent.name: path.read_bytes() for path in state.glob("kept/*/old.1")}
+    assert kept == {"r0": OLD, "r2": b"by hand\n"}
+    assert f"changed take-over {fake.conf}" in (state / "kept/r0/meta").read_text()
+
+
+def test_a_hand_edit_outlives_the_failed_attempt_that_kept_it(shell: str, fake: FakeHost) -> None:
+    executable(fake.root / "reload", f"#!/bin/sh\nprintf edited >'{fake.conf}'\n")
+    answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD)), name="b0"), "verdict", ["rollback"])
+    executable(fake.root / "reload", "#!/bin/sh\n")
+    for number in range(1, 6):
+        seen = digest(fake.conf.read_bytes())
+        answer(shell, "transaction", fake.request((fake.conf, NEW, seen), name=f"b{number}"), "verdict", ["no"])
+    run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(fake.conf.read_bytes())), name="a"), "commit"])
+    state = fake.root / "state"
+    assert not (state / "releases/b0").exists()
+    assert (state / "kept/b0/edited.1").read_bytes() == b"edited"
