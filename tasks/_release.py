@@ -98,7 +98,7 @@ def kept(shown: Shown) -> list[dict[str, str]]:
     found = [{"path": path, "kept": where, "why": "edited after it was deployed"} for path, where in release.edits]
     for number, text in enumerate(release.changed, 1):  # as the host has numbered the files of the request
         kind, _, path = text.partition(" ")
-        if kind in OLD_KEPT:
+        if kind in OLD_KEPT and release.committed:  # else it went back to where it was
             where = f"{shown.host.state_dir}/releases/{release.name}/old.{number}"
             found.append({"path": path, "kept": where, "why": OLD_KEPT[kind]})
     return found

@@ -342,7 +342,10 @@ forget_release() {
     sed -n 's/^changed //p' "$folder/meta" 2>/dev/null >"$folder/changed" || :
     while read -r kind _; do
         number=$((number + 1))
-        case $kind in take-over | edited-by-hand) keep_for_good "old.$number" ;; esac
+        case $kind in
+        take-over | edited-by-hand) keep_for_good "old.$number" ;;
+        create) keep_record ;; # that there was no such file before
+        esac
     done <"$folder/changed"
     for file in "$folder"/edited.*; do
         if [ -e "$file" ]; then keep_for_good "${file##*/}"; fi
@@ -350,13 +353,17 @@ forget_release() {
     rm -rf "$folder"
 }
 
-keep_for_good() { # file $1 of release $name; of an attempt that failed, the old file went back to where it was
-    [ -e "$folder/$1" ] || return 0
-    case $1 in old.*) grep -qx 'ended committed' "$folder/meta" || return 0 ;; esac
+keep_record() {
     if [ ! -e "$state_dir/kept/$name/meta" ]; then
         mkdir -p "$state_dir/kept/$name"
         cp "$folder/meta" "$state_dir/kept/$name/meta"
     fi
+}
+
+keep_for_good() { # file $1 of release $name; of an attempt that failed, the old file went back to where it was
+    [ -e "$folder/$1" ] || return 0
+    case $1 in old.*) grep -qx 'ended committed' "$folder/meta" || return 0 ;; esac
+    keep_record
     mv -f "$folder/$1" "$state_dir/kept/$name/$1"
 }
 
