@@ -344,7 +344,7 @@ forget_release() {
         number=$((number + 1))
         case $kind in
         take-over | edited-by-hand) keep_for_good "old.$number" ;;
-        create) keep_record ;; # that there was no such file before
+        create) if grep -qx 'ended committed' "$folder/meta"; then keep_record; fi ;; # there was no such file before
         esac
     done <"$folder/changed"
     for file in "$folder"/edited.*; do

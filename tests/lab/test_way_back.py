@@ -51,7 +51,7 @@ def test_a_rollback_behind_a_change_of_a_port_or_path_is_judged_by_the_releases_
     """The inventory has the new value still: nobody has had the time to take it back."""
     inventory = deployed.changed(tmp_path, CHANGES[key])
     deployed.fab("deploy", "--yes", inventory=inventory, check=True)
-    said = deployed.fab("rollback", "--yes", "--remove", inventory=inventory)
+    said = deployed.fab("rollback", "--yes", inventory=inventory)
     assert said.code == 0, said.all
     serves(deployed)
     last = releases(deployed)[-1]
