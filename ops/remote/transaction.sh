@@ -323,8 +323,8 @@ prune() {
     {
         sed -n 's/^live [0-9]* //p' "$state_dir/releases.listed" | tail -n "+$((keep + 1))"
         sed -n 's/^failed [0-9]* //p' "$state_dir/releases.listed" | tail -n "+$((KEEP_FAILED + 1))"
-    } | while read -r name; do
-        [ "$name" = "$running" ] || forget_release
+    } | while read -r old; do
+        [ "$old" = "$running" ] || forget_release "$old"
     done
     rm -f "$state_dir/releases.listed"
     cat "$state_dir"/releases/*/manifest | cut -d ' ' -f 1 | sort -u >"$state_dir/objects.named"
@@ -334,10 +334,11 @@ prune() {
     rm -f "$state_dir/objects.named"
 }
 
-# Release $name. What it put others' work aside for is nobody's to throw away: files that were there before the first
+# Release $1. What it put others' work aside for is nobody's to throw away: files that were there before the first
 # deploy, and hand edits. They stay in $state_dir/kept, with the record that says which files they were.
 forget_release() {
-    folder=$state_dir/releases/$name
+    folder=$state_dir/releases/$1
+    kept=$state_dir/kept/$1
     number=0
     sed -n 's/^changed //p' "$folder/meta" 2>/dev/null >"$folder/changed" || :
     while read -r kind _; do
@@ -354,17 +355,17 @@ forget_release() {
 }
 
 keep_record() {
-    if [ ! -e "$state_dir/kept/$name/meta" ]; then
-        mkdir -p "$state_dir/kept/$name"
-        cp "$folder/meta" "$state_dir/kept/$name/meta"
+    if [ ! -e "$kept/meta" ]; then
+        mkdir -p "$kept"
+        cp "$folder/meta" "$kept/meta" 2>/dev/null || :
     fi
 }
 
-keep_for_good() { # file $1 of release $name; of an attempt that failed, the old file went back to where it was
+keep_for_good() { # file $1 of that release; of an attempt that failed, the old file went back to where it was
     [ -e "$folder/$1" ] || return 0
     case $1 in old.*) grep -qx 'ended committed' "$folder/meta" || return 0 ;; esac
     keep_record
-    mv -f "$folder/$1" "$state_dir/kept/$name/$1"
+    mv -f "$folder/$1" "$kept/$1"
 }
 
 # ---- the operator's side ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -50,7 +50,7 @@ def file(path: str, text: str) -> list[str]:
 
 
 def remote(*more: str) -> Remote:
-    return cast(Any, Answering(*more))
+    return cast("Remote", Answering(*more))
 
 
 def shown(name: str) -> Shown:
