@@ -199,7 +199,7 @@ def proxy(address: str, port: int) -> Iterator[int]:
 
 
 def test_a_stale_checkout_does_not_undo_a_colleagues_deploy(deployed: Site, tmp_path: Path) -> None:
-    deployed.root(f"sed -i 's/^commit .*/commit {'0' * 40}/' {STATE}/current/meta")
+    deployed.root(f"sed -i -E 's/^(commit|toolkit) .*/\\1 {'0' * 40}/' {STATE}/current/meta")
     inventory = deployed.changed(tmp_path, DEPTH)
     said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert (said.code, "not in this checkout" in said.err) == (1, True), said.all

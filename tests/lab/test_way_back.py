@@ -130,7 +130,9 @@ def test_a_second_rollback_goes_further_back_and_is_seen_before_it_is_done(deplo
     deployed.fab("rollback", "--yes", check=True)
     assert "SSLVerifyDepth 6" in deployed.read("/etc/httpd/conf.d/cert_ssl.conf")
     seen = deployed.fab("-H", HOST, "diff", f"--to={first}")
-    assert (seen.code, "+SSLVerifyDepth 5" in seen.out, "-SSLVerifyDepth 6" in seen.out) == (2, True, True), seen.all
+    assert (seen.code, "+    SSLVerifyDepth 5" in seen.out, "-    SSLVerifyDepth 6" in seen.out) == (2, True, True), (
+        seen.all
+    )
     deployed.fab("rollback", "--yes", check=True)
     assert "SSLVerifyDepth 5" in deployed.read("/etc/httpd/conf.d/cert_ssl.conf")
     left = [one["name"] for one in releases(deployed) if one["rolled_back_from"]]
@@ -178,7 +180,7 @@ def test_a_release_shows_its_files_its_diff_what_was_kept_and_its_checks(deploye
     shown = json.loads(said.out)[HOST]
     assert path in [one["path"] for one in shown["files"]]
     (difference,) = [one for one in shown["differences"] if one["path"] == path]
-    assert "+SSLVerifyDepth 5" in difference["diff"]
+    assert "+    SSLVerifyDepth 5" in difference["diff"]
     (kept,) = [one for one in shown["kept"] if one["path"] == path]
     assert deployed.read(kept["kept"]).endswith("# by hand\n")
     assert (shown["facts"]["repository"], shown["facts"]["commit"]) == (str(tmp_path), "none")
@@ -186,7 +188,7 @@ def test_a_release_shows_its_files_its_diff_what_was_kept_and_its_checks(deploye
     assert shown["validation"] == "identity-probe"
     assert {line.split()[0] for line in shown["checks"]} == {"ok"}
     text = deployed.fab("releases", name, check=True).out  # of all hosts those that have it
-    for part in (name, path, kept["kept"], "+SSLVerifyDepth 5", "identity-probe"):
+    for part in (name, path, kept["kept"], "+    SSLVerifyDepth 5", "identity-probe"):
         assert part in text
     said = deployed.fab("releases", "no-such-release")
     assert (said.code, "No host has" in said.err) == (1, True), said.all
