@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import BadInput, HostError
+from ops.errors import BadInput, HostError, OperatorError
 from ops.files import RenderedFile
 from ops.hiding import shown_lines
 from ops.release_history import rolled_back_from, way_back, were_live
@@ -50,11 +50,20 @@ def need_name(name: str) -> str:
     return name
 
 
+class NoSuchReleaseError(HostError):
+    """The host has no release of that name; of several hosts, another one may."""
+
+
+def none_has(name: str) -> OperatorError:
+    """What to raise where no host of several has it."""
+    return OperatorError(f"No host has a release {name}; fab releases lists them.")
+
+
 def need_release(host: Host, past: list[PastRelease], name: str) -> PastRelease:
-    """The release of that name. Raises HostError where there is none."""
+    """The release of that name. Raises NoSuchReleaseError where there is none."""
     found = next((release for release in past if release.name == name), None)
     if found is None:
-        raise HostError(
+        raise NoSuchReleaseError(
             host.name,
             f"there is no release {name!r}",
             left="everything",

@@ -12,7 +12,7 @@ from ops.schema import Host
 from ops.snapshot import probe
 from tasks._change import show_plan
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
-from tasks._release import need_name, target_of
+from tasks._release import NoSuchReleaseError, need_name, none_has, target_of
 from tasks._verb import print_json, verb
 
 
@@ -26,7 +26,7 @@ from tasks._verb import print_json, verb
 def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show what a deploy, or with --to a rollback, would change, and touch nothing. Exit code 2 for a difference.
 
-    Without -H: all hosts of the inventory.
+    Without -H: all hosts of the inventory; with --to those that have the release.
     """
     files: dict[str, list[RenderedFile]] = {}
     if to:
@@ -36,11 +36,14 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
         if not to:
             files.update(rendered(hosts))
 
-    def ask(remote: Remote) -> Plan:
+    def ask(remote: Remote) -> Plan | None:
         host = remote.host
         wanted = files.get(host.name, [])
         if to:
-            contents = target_of(remote, to)
+            try:
+                contents = target_of(remote, to)
+            except NoSuchReleaseError:
+                return None
             host, wanted = contents.host or host, contents.files
         snapshot = probe(replace(remote, host=host), wanted)
         if snapshot.elsewhere:
@@ -53,14 +56,17 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
             console.say(f"{host.name}: {said}", "yellow", err=True)
         return make_plan(host, wanted, snapshot)
 
-    def show(answers: list[Answer[Plan]]) -> None:
+    def show(answers: list[Answer[Plan | None]]) -> None:
         for answer in answers:
             if answer.result:
                 show_plan(answer.result)
 
     answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
-        print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in answers})
+        told = [answer for answer in answers if answer.result or answer.error]
+        print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in told})
+    if not any(answer.result or answer.error for answer in answers):
+        raise none_has(to)
     return code_of(answers, attention=any(a.result and not a.result.is_empty for a in answers))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
-from ops.errors import OperatorError
 from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.plan import make_plan
 from ops.release_history import rolled_back_from
@@ -55,7 +54,7 @@ def _show_one(context: Any, name: str, json: bool, parallel: int) -> int:
     if json:
         print_json({a.host.name: _release.facts(a.result) for a in answers if a.result})
     if not any(answer.result or answer.error for answer in answers):
-        raise OperatorError(f"No host has a release {name}; fab releases lists them.")
+        raise _release.none_has(name)
     return code_of(answers)
 
 

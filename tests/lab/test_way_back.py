@@ -190,5 +190,7 @@ def test_a_release_shows_its_files_its_diff_what_was_kept_and_its_checks(deploye
     text = deployed.fab("releases", name, check=True).out  # of all hosts those that have it
     for part in (name, path, kept["kept"], "+    SSLVerifyDepth 5", "identity-probe"):
         assert part in text
-    said = deployed.fab("releases", "no-such-release")
-    assert (said.code, "No host has" in said.err) == (1, True), said.all
+    assert deployed.fab("diff", f"--to={name}").code == 0, "the other host has no such release, and is left out"
+    for words in (("releases", "no-such-release"), ("diff", "--to=no-such-release")):
+        said = deployed.fab(*words)
+        assert (said.code, "No host has" in said.err) == (1, True), said.all
