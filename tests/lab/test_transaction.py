@@ -142,8 +142,9 @@ def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_p
         change = "[defaults.apache]\n", f"[defaults.apache]\nverify_depth = {depth}\n"
         deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, keep, change), check=True)
     found = releases(deployed)
-    assert [entry["facts"]["ended"] for entry in found] == ["committed"] * 2
-    assert [entry["current"] for entry in found] == [False, True]
+    live = [entry["current"] for entry in found if entry["facts"]["ended"] == "committed"]
+    assert live == [False, True]
+    assert len(found) <= len(live) + 5, "attempts that failed have a few places of their own"
     assert deployed.fab("rollback", "--yes").code == 0
     assert "SSLVerifyDepth 4" in deployed.read(CERT_SSL)
 
