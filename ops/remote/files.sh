@@ -196,9 +196,10 @@ put_back_files() {
     rm -f "$pending/swapping"
 }
 
-forget_one() {
+forget_one() { # for good: after a power cut it would be there again
     find_places
     rm -f "$aside"
+    sync "$folder" 2>/dev/null || :
 }
 
 forget_aside() { each_file forget_one; }
