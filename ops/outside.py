@@ -47,15 +47,15 @@ def ask_from_outside(remote: Remote) -> list[Finding]:
         return list(pool.map(lambda check: _ask(remote, check), checks))
 
 
-def what_got_worse(remote: Remote, before: list[Finding]) -> list[Finding]:
-    """The checks that were well before and are wrong now; each gets some seconds to become well again."""
+def what_got_worse(remote: Remote, before: list[Finding], last: list[Finding]) -> list[Finding]:
+    """The checks that were well before and are wrong now; each gets some seconds to become well again.
+
+    `last` gets all that was found at last.
+    """
     end = time.monotonic() + SETTLE
     while True:
-        worse = [
-            now
-            for was, now in zip(before, ask_from_outside(remote), strict=True)
-            if was.state == WELL and now.state == WRONG
-        ]
+        last[:] = ask_from_outside(remote)
+        worse = [now for was, now in zip(before, last, strict=True) if was.state == WELL and now.state == WRONG]
         if not worse or time.monotonic() > end:
             return worse
         time.sleep(0.5)

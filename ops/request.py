@@ -10,6 +10,7 @@ from ops.files import RenderedFile
 from ops.hiding import recorded
 from ops.plan import Plan, reload_ways
 from ops.programs import app_lines, uwsgi_program
+from ops.release_host import recorded_host
 from ops.releases import Release
 from ops.schema import Host
 from ops.snapshot import place_lines
@@ -20,6 +21,8 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     """All that the host gets to know of a deploy; `doors` are the lines for a trial of Apache's doors."""
     host = plan.host
     yield f"state_dir {host.state_dir}"
+    yield f"home {host.home}"
+    yield f"host {recorded_host(host)}"
     yield f"by {release.holder}, {release.purpose} {release.name}"
     yield from place_lines(host)
     yield f"limit {host.deploy.limit}"

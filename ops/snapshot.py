@@ -42,6 +42,8 @@ class Snapshot:
     `unfinished` of one that died half-way, `staged` of those that are being sent, or died meanwhile; `owed` are the
     lines of reloads that an earlier deploy did not come to;
     `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
+    `toolkit` is git's name of what the last release's templates were from; `elsewhere` the folder that has the host's
+    releases where `state_dir` has none;
     `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
     stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
     its file differs, and `untold` why it does not; `service` is whether the web service serves, None where that was
@@ -71,6 +73,8 @@ class Snapshot:
     rewritten: dict[str, float] = field(default_factory=dict)
     read: dict[str, float] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
+    toolkit: str | None = None
+    elsewhere: str | None = None
 
 
 def probe(
@@ -93,6 +97,7 @@ def probe(
 def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
     """What remote/probe.sh is asked; "digests" before it keeps contents from being sent."""
     yield f"state_dir {host.state_dir}"
+    yield f"home {host.home}"
     yield from place_lines(host)
     yield f"uwsgi {ini_path(host)}"
     yield from (f"file {file.digest} {file.path}" for file in wanted)
@@ -110,7 +115,7 @@ def parse(answer: list[str]) -> Snapshot:
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
-    words |= {"untold": "", "service": ""}
+    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": ""}
     programs: dict[str, str] | None = None
     times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
     owed: list[str] = []
@@ -176,5 +181,7 @@ def parse(answer: list[str]) -> Snapshot:
         untold=masked(words["untold"]),
         supervisord_detail=supervisord.detail,
         service=parse_service(words["service"]) if words["service"] else None,
+        toolkit=words["toolkit"] or None,
+        elsewhere=words["elsewhere"] or None,
         **times,
     )

@@ -12,7 +12,8 @@ from ops import door
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import WAIT, HostError, LockHeld, Unreachable
 from ops.interrupts import uninterrupted
-from ops.outside import WELL, ask_from_outside, what_got_worse
+from ops.masking import masked
+from ops.outside import NOT_ASKED, WELL, WRONG, Finding, ask_from_outside, what_got_worse
 from ops.plan import Plan
 from ops.releases import Release
 from ops.request import request_lines
@@ -42,6 +43,7 @@ STEPS = {
     "recover": "PUTTING BACK what a deploy that was killed has left",
 }
 
+CHECKED = {WELL: "ok", WRONG: "failed", NOT_ASKED: "not-asked"}  # in the record
 BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
 
 
@@ -81,8 +83,15 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
         if finding.state != WELL:
             tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
 
+    last: list[Finding] = []
+
     def worse() -> str:
-        return "; ".join(f"from outside: {found.name}: {found.got}" for found in what_got_worse(remote, before))
+        found = what_got_worse(remote, before, last)
+        return "; ".join(f"from outside: {one.name}: {one.got}" for one in found)
+
+    def verdict() -> list[str]:
+        word = worse() or "commit"
+        return [*map(_check_line, last), word]
 
     host = plan.host
     if _interrupted.is_set():
@@ -95,7 +104,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
         with Heartbeat(dialogue):
             if _interrupted.is_set():  # meanwhile
                 interrupt()
-            _follow(dialogue, account, lambda: worse() or "commit")
+            _follow(dialogue, account, verdict)
     except Unreachable as error:
         raise Unreachable(
             host.name,
@@ -194,16 +203,21 @@ class _Account:
             self.programs.append(_program_line(json.loads(line)))
 
 
-def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], str]) -> None:
+def _check_line(found: Finding) -> str:
+    """One check for the record of the release."""
+    return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
+
+
+def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], list[str]]) -> None:
     """Read the host's steps to their end, and give the verdict when it is asked for."""
     judged = False
     for line in dialogue.lines():
         account.take(line)
         if account.asks and not judged:
             judged = True
-            word = judge()
+            said = judge()
             if not _interrupted.is_set():  # else another word was sent, the last one
-                dialogue.send([word])
+                dialogue.send(said)
 
 
 def _step(name: str) -> str:

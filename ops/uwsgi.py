@@ -39,7 +39,8 @@ SOCKETS = re.compile(r"(.+-)?socket|https?|listen|chmod|(socket-)?protocol")
 
 def is_uwsgi(program: Program) -> bool:
     """Whether the program's command starts uWSGI."""
-    return program.command.split()[0].rpartition("/")[2] == "uwsgi"
+    words = program.command.split()  # none in a command of blanks that are not ASCII
+    return bool(words) and words[0].rpartition("/")[2] == "uwsgi"
 
 
 def ini_path(host: Host) -> str:

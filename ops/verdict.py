@@ -182,6 +182,10 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
         yield Finding("deploy", WRONG, f"{snapshot.unfinished} died half-way", f"{fab} recover")
     if snapshot.lock:
         yield Finding("deploy", MIND, f"under way: {snapshot.lock}", "wait for it")
+    if snapshot.elsewhere:
+        said = f"its releases are in {snapshot.elsewhere}, and state_dir of the inventory is {host.state_dir}"
+        yield Finding("release", WRONG, said, f"{fab} releases says how to take them along")
+        return
     if snapshot.release is None:
         yield Finding("release", MIND, "nothing was deployed here yet", f"{fab} doctor, then deploy")
         return

@@ -13,7 +13,7 @@ from ops.hiding import shown_lines, values
 from ops.masking import MARK, conceal_words
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
 from ops.programs import need_service, need_socket, service_lines
-from ops.releases import Release, new_release
+from ops.releases import Release, need_state_dir, new_release, read_contents
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
 from ops.supervisord import Supervisord
@@ -65,19 +65,24 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     return f"committed: release {outcome.release}"
 
 
-def look_and_mend(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
-    """`look`, after what a deploy that died left half-done was put back."""
-    snapshot = look(remote, wanted)
+def look_and_mend(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
+    """`look`, after what a deploy that died left half-done was put back.
+
+    `elsewhere_is_left`: releases in a former state_dir are to be left there, and a new history begins.
+    """
+    snapshot = look(remote, wanted, elsewhere_is_left=elsewhere_is_left)
     if not snapshot.unfinished:
         return snapshot
     mend_unfinished(remote, snapshot)
-    return look(remote, wanted)
+    return look(remote, wanted, elsewhere_is_left=elsewhere_is_left)
 
 
-def look(remote: Remote, wanted: list[RenderedFile]) -> Snapshot:
+def look(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
     """Probe a host that is to be changed. Raises HostError where that would not go well; nothing is touched."""
     host = remote.host
     snapshot = probe(remote, wanted, more=service_lines(host))
+    if not elsewhere_is_left:
+        need_state_dir(host, snapshot.elsewhere)
     if snapshot.lock:
         raise LockHeld(host.name, f"another deploy is at work: {snapshot.lock}", left="everything", next_step=WAIT)
     if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < LEAST_FREE:
@@ -97,6 +102,9 @@ def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
         console.say(
             f"{remote.host.name}: an earlier deploy died half-way ({snapshot.unfinished}): mending that first"
         )
+    if snapshot.release:  # what is put back is that one's, and is judged by its values
+        contents = read_contents(remote, [snapshot.release]).get(snapshot.release)
+        remote = replace(remote, host=(contents and contents.host) or remote.host)
     plan = make_plan(remote.host, [], snapshot)
     if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
         plan = replace(plan, supervisord="")  # it may be down on purpose

@@ -1,11 +1,14 @@
 """What may stand where the operator presses TAB; for `tasks/completion.sh`, which gives it the words behind `fab`.
 
 A program of its own that reads the verbs from their text: `fab --complete` first loads all that a deploy needs, which
-takes ten times as long, and knows no hosts and programs. tests/unit/test_completion.py holds it to what fab says.
+takes ten times as long, and knows no hosts and programs. Releases lie on the host, which is asked for them.
+tests/unit/test_completion.py holds it to what fab says.
 """
 
 import ast
+import json
 import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -40,6 +43,9 @@ CORE = (  # fab's own flags
     ),
 )
 WITH_A_FILE = ("-f", "--config", "-i", "--identity", "-r", "--search-root", "-S", "--ssh-config", "--to")
+RELEASE_WORDS = ["releases", "rollback"]  # which take a release as their first word
+RELEASE_FLAGS = {"rollback": "--to", "diff": "--to", "releases": "--release"}
+ANSWER = 6  # seconds that a host gets to tell its releases
 WITH_A_NUMBER = ("-t", "--connect-timeout", "-T", "--command-timeout")
 
 
@@ -83,6 +89,47 @@ def inventory() -> tuple[list[str], list[str]]:
         return [], []
 
 
+def releases(host: str, verb: str) -> list[str]:
+    """The releases of `host`; for what goes back only those that were live. Empty where it does not answer in time.
+
+    In a session of its own, so that no question for a passphrase comes to the terminal that somebody types on.
+    """
+    fab = Path(sys.executable).parent / "fab"
+    try:
+        said = subprocess.run(  # noqa: S603 - fab itself
+            [fab, "-H", host, "releases", "--json"],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            timeout=ANSWER,
+            check=True,
+        )
+        listed = json.loads(said.stdout)[host]
+        live = [one for one in listed if one["facts"].get("ended") == "committed" and not one["current"]]
+        return [one["name"] for one in (listed if verb == "releases" else live)]
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _host_of(words: list[str]) -> str:
+    """The host that the words name with -H, or the default one."""
+    for number, word in enumerate(words):
+        given = ""
+        if word in ("-H", "--hosts"):
+            given = next((each for each in words[number + 1 : number + 3] if each != "="), "")
+        elif word.startswith("--hosts="):
+            given = word.partition("=")[2]
+        if given:
+            return given.partition(",")[0]
+    path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8"))["fleet"]["default"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def completions(words: list[str]) -> list[str]:
     """What the last of `words`, those behind `fab`, may become; bash makes a word of its own of each =."""
     *before, word = words or [""]
@@ -99,6 +146,10 @@ def completions(words: list[str]) -> list[str]:
     if flag in ("-p", "--programs") and verb:
         names = [*programs, *SERVICES] if verb in LOG_VERBS else programs
         return [before_value + each for each in _of_list(word, names)]
+    if verb in RELEASE_FLAGS and (flag == RELEASE_FLAGS[verb] or (flag == verb and verb in RELEASE_WORDS)):
+        names = [] if word.startswith("-") else releases(_host_of(before), verb)
+        if names or flag != verb:
+            return [before_value + each for each in names if each.startswith(word)]
     if before_value or flag in WITH_A_FILE + WITH_A_NUMBER or "=" in (*before[-1:], *words[-1:]):
         return []  # files, which the shell knows
     if word.startswith("-"):

@@ -6,25 +6,27 @@ from ops.errors import HostError
 from ops.files import RenderedFile
 from ops.plan import make_plan
 from ops.programs import need_service
-from ops.releases import is_behind, new_release
+from ops.releases import new_release
 from ops.schema import Host
+from ops.source import what_is_missing
 from tasks._change import Consent, carry_out_plan, look_and_mend
 
 
 def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Consent, *, unvalidated: bool) -> str:
     """Bring `host` to the `wanted` files; how it went, in a word or two. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
-        snapshot = look_and_mend(remote, wanted)
+        snapshot = look_and_mend(remote, wanted, elsewhere_is_left=consent.force)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
             need_service(host, snapshot.service, f"nothing to do, for all {len(wanted)} files are as wanted")
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
             return "nothing to do"
-        if is_behind(snapshot.commit) and not consent.force:
+        missing = what_is_missing(snapshot.commit, snapshot.toolkit)
+        if missing and not consent.force:
             raise HostError(
                 host.name,
-                f"it runs release {snapshot.release} from commit {str(snapshot.commit)[:12]}, which is not in this "
-                "checkout: a deploy would undo a colleague's work",
+                f"it runs release {snapshot.release} from {missing}, which is not in this checkout: a deploy would "
+                "undo a colleague's work",
                 left="everything",
                 outcome="runs what this checkout lacks",
                 next_step="fetch and merge that commit, or overwrite it with --force",

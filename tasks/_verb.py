@@ -56,6 +56,28 @@ def take_over(program: fabric.main.Fab) -> None:
         setattr(program, step, functools.partial(_parse, program, getattr(program, step)))
 
 
+# The flag of a verb that its first word behind it may stand for: "fab releases ID" for "fab releases --release=ID".
+_words: dict[str, str] = {}
+
+
+def _with_flags_for_words(program: fabric.main.Fab) -> None:
+    """Put the flag before such a word; invoke itself knows words only that a verb cannot do without."""
+    contexts = {context.name: context for context in program.collection.to_contexts()}
+    words = program.core.unparsed
+    verb = value_of = ""
+    for number, word in enumerate(words):
+        flags = contexts[verb].flags if verb else {}
+        if value_of:
+            value_of = ""
+        elif word.startswith("-"):
+            value_of = word if word in flags and flags[word].takes_value else ""
+        elif word in contexts:
+            verb = word
+        elif verb in _words:
+            words[number] = f"--{_words[verb]}={word}"
+            verb = ""
+
+
 def _show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print a fault of the program's own as Python does, but without secrets."""
     sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
@@ -65,6 +87,8 @@ def _parse(program: fabric.main.Fab, step: Callable[[], None]) -> None:
     try:
         for word in program.argv:
             word.encode()
+        if step.__name__ == "parse_tasks":
+            _with_flags_for_words(program)
         step()
     except ParseError as error:
         raise Exit(f"{error}\nNothing was run; `fab --list` shows the verbs.", code=3) from None
@@ -91,9 +115,16 @@ class _Call(Call):
 
 
 def verb(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
-    """Make a function a verb of fab; `options` are invoke's for a task. The function may return an exit code."""
+    """Make a function a verb of fab; `options` are invoke's for a task. The function may return an exit code.
+
+    The option `word` is ours: the flag that may be given as a word, without its name.
+    """
+    word = options.pop("word", "")
 
     def decorate(function: Callable[..., int | None]) -> Any:
+        if word:
+            _words[function.__name__] = word
+
         @functools.wraps(function)
         def guarded(context: Any, *args: Any, **kwargs: Any) -> None:
             try:

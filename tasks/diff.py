@@ -1,5 +1,6 @@
 """`diff`: what a deploy would change."""
 
+from dataclasses import replace
 from typing import Any
 
 from ops import console
@@ -11,43 +12,61 @@ from ops.schema import Host
 from ops.snapshot import probe
 from tasks._change import show_plan
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
+from tasks._release import NoSuchReleaseError, need_name, none_has, target_of
 from tasks._verb import print_json, verb
 
 
 @verb(
     help={
+        "to": "Not the inventory's files but those of a release: what fab rollback --to=ID would change.",
         "json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded.",
         **PARALLEL_HELP,
     }
 )
-def diff(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Show what a deploy would change, and touch nothing. Exit code 2 if there is a difference.
+def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE) -> int:
+    """Show what a deploy, or with --to a rollback, would change, and touch nothing. Exit code 2 for a difference.
 
-    Without -H: all hosts of the inventory.
+    Without -H: all hosts of the inventory; with --to those that have the release.
     """
     files: dict[str, list[RenderedFile]] = {}
+    if to:
+        need_name(to)
 
     def prepare(hosts: list[Host]) -> None:
-        files.update(rendered(hosts))
+        if not to:
+            files.update(rendered(hosts))
 
-    def ask(remote: Remote) -> Plan:
+    def ask(remote: Remote) -> Plan | None:
         host = remote.host
-        snapshot = probe(remote, files[host.name])
+        wanted = files.get(host.name, [])
+        if to:
+            try:
+                contents = target_of(remote, to)
+            except NoSuchReleaseError:
+                return None
+            host, wanted = contents.host or host, contents.files
+        snapshot = probe(replace(remote, host=host), wanted)
+        if snapshot.elsewhere:
+            said = f"its releases are in {snapshot.elsewhere}, and the inventory's state_dir is {host.state_dir}"
+            console.say(f"{host.name}: {said}; a deploy says what to do", "yellow", err=True)
         if snapshot.lock:
             console.say(f"{host.name}: a deploy is at work: {snapshot.lock}", "yellow", err=True)
         if snapshot.unfinished:
             said = f"a deploy died half-way ({snapshot.unfinished}); the next one, or fab recover, puts it back first"
             console.say(f"{host.name}: {said}", "yellow", err=True)
-        return make_plan(host, files[host.name], snapshot)
+        return make_plan(host, wanted, snapshot)
 
-    def show(answers: list[Answer[Plan]]) -> None:
+    def show(answers: list[Answer[Plan | None]]) -> None:
         for answer in answers:
             if answer.result:
                 show_plan(answer.result)
 
     answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
-        print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in answers})
+        told = [answer for answer in answers if answer.result or answer.error]
+        print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in told})
+    if not any(answer.result or answer.error for answer in answers):
+        raise none_has(to)
     return code_of(answers, attention=any(a.result and not a.result.is_empty for a in answers))
 
 

@@ -2,79 +2,112 @@
 
 import functools
 import re
+from dataclasses import replace
 from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
-from ops.errors import BadInput, HostError
 from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.plan import make_plan
 from ops.programs import need_service
-from ops.releases import PastRelease, new_release, read_files, read_releases
+from ops.release_history import rolled_back_from
+from ops.releases import PastRelease, new_release, read_releases
 from ops.schema import Host
+from tasks import _release
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
+from tasks._release import Shown, need_name, target_of
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, print_json, verb
 
 
-@verb(help={"json": "Print one JSON document: per host, a list of releases, the oldest first.", **PARALLEL_HELP})
-def releases(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
+@verb(
+    word="release",
+    help={
+        "release": "One of them, with its files, its diff to the one before, and what it has kept: fab releases ID.",
+        "json": "Print one JSON document: per host, a list of releases, the oldest first; of one, what there is.",
+        **PARALLEL_HELP,
+    },
+)
+def releases(context: Any, release: str = "", json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show what was deployed: when, by whom, from which commit, what changed, how it ended.
 
     Without -H: all hosts of the inventory.
     """
+    if release:
+        return _show_one(context, need_name(release), json, parallel)
     answers = ask_hosts(context, parallel, read_releases, nothing if json else _show)
     if json:
-        print_json({a.host.name: [vars(r) for r in a.result or []] for a in answers if not a.error})
+        print_json({a.host.name: _listed(a.result or []) for a in answers if not a.error})
     return code_of(answers)
 
 
+def _show_one(context: Any, name: str, json: bool, parallel: int) -> int:
+    def show(answers: list[Answer[Shown | None]]) -> None:
+        for answer in answers:
+            if answer.result:
+                _release.show(answer.result)
+
+    def ask(remote: Remote) -> Shown | None:
+        return _release.read_release(remote, name)
+
+    answers = ask_hosts(context, parallel, ask, nothing if json else show)
+    if json:
+        print_json({a.host.name: _release.facts(a.result) for a in answers if a.result})
+    if not any(answer.result or answer.error for answer in answers):
+        raise _release.none_has(name)
+    return code_of(answers)
+
+
+def _listed(past: list[PastRelease]) -> list[dict[str, Any]]:
+    left = rolled_back_from(past)
+    return [{**vars(one), "rolled_back_from": one.name in left} for one in past]
+
+
 def _show(answers: list[Answer[list[PastRelease]]]) -> None:
-    rows = [(answer.host.name, *_row(release)) for answer in answers for release in answer.result or []]
+    rows = []
+    for answer in answers:
+        left = rolled_back_from(answer.result or [])
+        rows += [(answer.host.name, *_row(one, left=one.name in left)) for one in answer.result or []]
     if any(answer.error is None for answer in answers):
         console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
 
 
 @verb(
+    word="to",
     help={
-        "to": "The release to go back to (see fab releases); without it the one before the running one.",
+        "to": "The release to go back to (see fab releases); without it the last one that was live before the "
+        "running one and was not rolled back from.",
         **ROLLING_HELP,
-    }
+    },
 )
 def rollback(
     context: Any, to: str = "", yes: bool = False, force: bool = False, remove: bool = False, parallel: int = 1
 ) -> int:
-    """Bring a host back to an earlier release, with the same proof and checks as a deploy.
+    """Bring a host back to an earlier release, with the same validation and checks as a deploy.
 
-    Without -H: the default host of the inventory.
+    A second one goes further back. fab diff --to=ID shows it first. Without -H: the default host of the inventory.
     """
-    if to and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", to):
-        raise BadInput(f"--to={to!r} is no name of a release; fab releases lists them. Nothing was connected to.")
+    if to:
+        need_name(to)
     change = functools.partial(_roll_back, context.config, to, Consent(yes, force, remove))
     return change_rolling(chosen(everywhere=False), change, yes=yes, parallel=parallel)
 
 
 def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
     with connect(host, config) as remote:
-        name = to or _one_before(remote)
-        files = read_files(remote, name)
-        snapshot = look_and_mend(remote, files)
-        plan = make_plan(host, files, snapshot)
+        contents = target_of(remote, to)
+        # Validated, asked and reloaded is by the values of that release: the inventory may have other ports now.
+        then = replace(remote, host=contents.host or host)
+        snapshot = look_and_mend(then, contents.files)
+        plan = make_plan(then.host, contents.files, snapshot)
         if plan.is_empty:
-            need_service(host, snapshot.service, f"nothing to do, for the files are those of release {name}")
-            console.say(f"{host.name}: nothing to do; the files are those of release {name}.", "green")
+            need_service(
+                then.host, snapshot.service, f"nothing to do, for the files are those of release {contents.name}"
+            )
+            console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", "green")
             return "nothing to do"
-        return carry_out_plan(remote, plan, new_release(remote.who, f"rollback to {name},"), consent)
-
-
-def _one_before(remote: Remote) -> str:
-    """The last kept release that is older than the running one."""
-    found = [release for release in read_releases(remote) if release.committed]
-    older = found[: next((n for n, release in enumerate(found) if release.current), 0)]
-    if not older:
-        raise HostError(remote.host.name, "there is no release before the running one", left="everything")
-    return older[-1].name
+        return carry_out_plan(then, plan, new_release(remote.who, f"rollback to {contents.name},"), consent)
 
 
 @verb()
@@ -95,15 +128,17 @@ def recover(context: Any) -> None:
     change_in_turn(chosen(everywhere=False), mend)
 
 
-def _row(release: PastRelease) -> tuple[str, ...]:
+def _row(release: PastRelease, *, left: bool = False) -> tuple[str, ...]:
     facts = release.facts
     begun, ended = (
         int(facts[key]) if re.fullmatch("[0-9]{1,12}", facts.get(key, "")) else None for key in ("begun", "at")
     )
     source = facts.get("commit", "")[:9] + ("" if facts.get("tree") == "clean" else "+changes")
+    if facts.get("repository"):
+        source = f"{facts['repository'].rstrip('/').rpartition('/')[2].removesuffix('.git')} {source}"
     changed = ", ".join(text.split(" ", 1)[1].rpartition("/")[2] for text in release.changed) or "nothing"
     state = facts.get("ended", "?")
-    shown = "running" if release.current else state.partition(" ")[0]
+    shown = "running" if release.current else "rolled back from" if left else state.partition(" ")[0]
     took = f"{ended - begun} s" if begun and ended else ""
     why = "" if release.committed else f" ({state})"
     return (

@@ -1,18 +1,19 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
-# Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
+# Asked:    state_dir, home, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
 #           "file DIGEST PATH" ..., "place FOLDER" ..., "app NAME VALUE" ... (uwsgi.sh) and "web_program NAME" where the web
 #           service is to be told of, end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
-#           last release, and what is there of it although nobody asked; "release ID" and "commit HASH" of that release,
+#           last release, and what is there of it although nobody asked; "release ID", "commit HASH" and "toolkit HASH" of that release,
 #           and "secret LINES PATH" where secrets stand in its files;
+#           "elsewhere FOLDER" where there are no releases here, and some there (place.sh);
 #           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
 #           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known; "free KILOBYTES" where something may be written; end
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program=''
+asked='' paths=$newline home='' deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program=''
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -122,6 +123,7 @@ while IFS= read -r line; do
     value=${line#* }
     case $line in
     "state_dir "*) state_dir=$value ;;
+    "home "*) home=$value ;;
     "supervisord_conf "*) supervisord_conf=$value ;;
     "supervisor_socket "*) supervisor_socket=$value ;;
     "activate "*) activate=$value ;;
@@ -155,7 +157,7 @@ running=$(running_release)
             case $paths in *"$newline$path$newline"*) ;; *) asked="$asked- $path$newline" ;; esac
         done <"$running/manifest"
         while IFS= read -r line; do
-            case $line in "commit "* | "secret "*) say "$line" ;; esac
+            case $line in "commit "* | "toolkit "* | "secret "*) say "$line" ;; esac
         done <"$running/meta"
         say "release ${running##*/}"
     fi
@@ -169,6 +171,7 @@ running=$(running_release)
     for staged in "$state_dir"/incoming.*; do
         if [ -e "$staged" ]; then say "staged ${staged##*/}"; fi
     done
+    tell_releases_elsewhere "$home" "${uwsgi:-/dev/null}"
     if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
     IFS= read -r supervisord || :
     say "supervisord $supervisord"

@@ -1,14 +1,20 @@
 # releases.sh: what was deployed here. Changes nothing.
-# Asked:    state_dir; "contents RELEASE" for its files too; end
+# Asked:    state_dir; "home PATH", "uwsgi FILE" (place.sh); "contents RELEASE" ... for its files, too; end
 # Answers:  for each release, by name: "release NAME" and its record, "meta TEXT" a line; "current NAME";
-#           for the one that was asked: "manifest DIGEST MODE PATH", each with "content BASE64" or "lost PATH"; end
+#           "elsewhere FOLDER" where there is none and another folder has some;
+#           for each one that was asked: "contents NAME", "host JSON" where it was recorded, and
+#           "manifest DIGEST MODE PATH", each with "content BASE64" or "lost PATH"; end
 say poms-ops releases
-asked=''
+asked='' home='' uwsgi=/dev/null
+newline='
+'
 while IFS= read -r line; do
     value=${line#* }
     case $line in
     "state_dir "*) state_dir=$value ;;
-    "contents "*) asked=$value ;;
+    "home "*) home=$value ;;
+    "uwsgi "*) uwsgi=$value ;;
+    "contents "*) asked=$asked$value$newline ;;
     end) break ;;
     esac
 done
@@ -19,11 +25,16 @@ for folder in "$state_dir"/releases/*/; do
 done
 running=$(running_release)
 if [ -n "$running" ]; then say "current ${running##*/}"; fi
-if [ -n "$asked" ] && [ -r "$state_dir/releases/$asked/manifest" ]; then
+tell_releases_elsewhere "$home" "$uwsgi"
+printf '%s' "$asked" | while IFS= read -r name; do
+    folder=$state_dir/releases/$name
+    [ -r "$folder/manifest" ] || continue
+    say "contents $name"
+    if [ -s "$folder/host" ]; then say "host $(head -n 1 "$folder/host")"; fi
     while IFS= read -r line; do
         say "manifest $line"
         object=$state_dir/objects/${line%% *}
         if [ -r "$object" ]; then say "content $(base64 <"$object" | tr -d '\n')"; else say "lost $line"; fi
-    done <"$state_dir/releases/$asked/manifest"
-fi
+    done <"$folder/manifest"
+done
 say end

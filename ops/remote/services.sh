@@ -146,6 +146,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
 app_answers() { ask_app "$app" "$(app_value listen)" "$@"; } # within $1 seconds; $2: "none" where there is no use in waiting
 
 look_after() {
+    noting=yes
     first=
     if [ -e "$pending/first" ]; then first=yes; fi
     look_now
@@ -154,7 +155,10 @@ look_after() {
 look_now() {
     worse=
     while read -r port; do
-        if answers "$port"; then continue; fi
+        if answers "$port"; then
+            note_check ok "port $port"
+            continue
+        fi
         compare "port $port" "port $port does not answer"
     done <"$pending/listens"
     if [ -e "$pending/running" ] && ! supervise compare "$supervisor_socket" "$state_dir/taken" "$pending/running"; then
@@ -176,6 +180,7 @@ look_at_app() {
     fi
     if problem=$(app_answers "$@" 2>&1); then
         say "service answers"
+        note_check ok "the app"
         return
     fi
     echo "$problem"
@@ -191,12 +196,18 @@ web_state() { # of the app's program, as supervisord has it
 
 say_not_serving() { say "service fails $1 $(printf '%s\n' "$2" | tail -n 3 | base64 | tr -d '\n')"; }
 
+note_check() { # in the record of the release, where it is looked at after the change
+    [ -z "$noting" ] || printf 'check %s on the host: %s\n' "$1" "$2" >>"$pending/meta" || :
+}
+
 look_again() { # after the old files were put back: what was well is to be so again, and no more than that
+    noting=
     first=
     look_now
 }
 
 compare() { # check $1 fails now, as $2 says: does that make it worse? A host's first deploy has to answer in any case.
+    note_check failed "$2"
     if grep -qxF -e "$1" "$pending/well" || [ -n "$first" ]; then
         echo "$2"
         worse=yes

@@ -3,7 +3,8 @@
 #
 # Asked, a line each, then end:
 #   state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT" (the lock's text, second line);
-#   "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
+#   "home PATH", where it is noted which state_dir has the releases; "host JSON", the values that a rollback to this
+#   release is judged by (ops/release_host.py); "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
 #   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   a file whose WANTED is "absent" has no content: it is removed;
@@ -17,7 +18,7 @@
 #   state is told at the end ("service answers", "service fails STATE BASE64"); "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
-# Then an empty line every few seconds; and when "verdict" was said: "commit". Another word at any time, the end of the
+# Then an empty line every few seconds; and when "verdict" was said: "meta TEXT" for the record, "commit". Another word at any time, the end of the
 # input, and silence beyond the limit put back what was changed so far.
 #
 # Everything needed to put back lies in $state_dir/pending before the first file changes, so that a later run can.
@@ -80,7 +81,8 @@ read_request() {
         web_program) web_program=$value ;;
         limit) limit=$value ;;
         keep) keep=$value ;;
-        meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
+        home) home=$value ;;
+        host | meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
             apache_logs | minimum | no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
@@ -279,6 +281,7 @@ commit() {
     forget_aside
     file_away
     attempt prune
+    attempt note_place
     say "ended committed"
 }
 
@@ -289,6 +292,17 @@ keep_release() { # so that it can be had back
     # Before the rename that ends it all, since a power cut may come behind that: the link leads nowhere until then.
     ln -sfn "releases/$(sed -n 's/^release //p' "$pending/meta")" "$state_dir/current.new"
     sync
+}
+
+note_place() { # of the releases, for the day on which the inventory names another one
+    [ -n "$home" ] || return 0
+    note=$home/$PLACE_NOTE
+    if [ "$state_dir" = "$home/$USUAL_PLACE" ]; then
+        rm -f "$note"
+    elif [ "$(cat "$note" 2>/dev/null)" != "$state_dir" ]; then
+        printf '%s\n' "$state_dir" >"$note.new"
+        mv -f "$note.new" "$note"
+    fi
 }
 
 keep_content() { # of $path, as it was deployed with $digest
@@ -302,20 +316,61 @@ keep_content() { # of $path, as it was deployed with $digest
     fi
 }
 
-prune() { # the oldest releases beyond $keep, but never the running one, and contents that no release names
+# The oldest releases that were live beyond $keep, and attempts that never were beyond $KEEP_FAILED, but never the running
+# one; and contents that no release names.
+prune() {
     running=$(basename "$(readlink "$state_dir/current")")
     for folder in "$state_dir"/releases/*/; do
         number=$(sed -n 's/^sequence //p' "$folder/meta" 2>/dev/null | tail -n 1)
-        printf '%s %s\n' "${number:-0}" "$(basename "$folder")"
-    done | sort -k 1,1nr -k 2r | tail -n "+$((keep + 1))" |
-        while read -r _ name; do
-            [ "$name" = "$running" ] || rm -rf "$state_dir/releases/$name"
-        done
+        if grep -qx 'ended committed' "$folder/meta" 2>/dev/null; then kind=live; else kind=failed; fi
+        printf '%s %s %s\n' "$kind" "${number:-0}" "$(basename "$folder")"
+    done | sort -k 2,2nr -k 3r >"$state_dir/releases.listed"
+    {
+        sed -n 's/^live [0-9]* //p' "$state_dir/releases.listed" | tail -n "+$((keep + 1))"
+        sed -n 's/^failed [0-9]* //p' "$state_dir/releases.listed" | tail -n "+$((KEEP_FAILED + 1))"
+    } | while read -r old; do
+        [ "$old" = "$running" ] || forget_release "$old"
+    done
+    rm -f "$state_dir/releases.listed"
     cat "$state_dir"/releases/*/manifest | cut -d ' ' -f 1 | sort -u >"$state_dir/objects.named"
     for object in "$state_dir"/objects/*; do
         grep -qxF -e "${object##*/}" "$state_dir/objects.named" || rm -f "$object"
     done
     rm -f "$state_dir/objects.named"
+}
+
+# Release $1. What it put others' work aside for is nobody's to throw away: files that were there before the first
+# deploy, and hand edits. They stay in $state_dir/kept, with the record that says which files they were.
+forget_release() {
+    folder=$state_dir/releases/$1
+    kept=$state_dir/kept/$1
+    number=0
+    sed -n 's/^changed //p' "$folder/meta" 2>/dev/null >"$folder/changed" || :
+    while read -r kind _; do
+        number=$((number + 1))
+        case $kind in
+        take-over | edited-by-hand) keep_for_good "old.$number" ;;
+        create) if grep -qx 'ended committed' "$folder/meta"; then keep_record; fi ;; # there was no such file before
+        esac
+    done <"$folder/changed"
+    for file in "$folder"/edited.*; do
+        if [ -e "$file" ]; then keep_for_good "${file##*/}"; fi
+    done
+    rm -rf "$folder"
+}
+
+keep_record() {
+    if [ ! -e "$kept/meta" ]; then
+        mkdir -p "$kept"
+        cp "$folder/meta" "$kept/meta" 2>/dev/null || :
+    fi
+}
+
+keep_for_good() { # file $1 of that release; of an attempt that failed, the old file went back to where it was
+    [ -e "$folder/$1" ] || return 0
+    case $1 in old.*) grep -qx 'ended committed' "$folder/meta" || return 0 ;; esac
+    keep_record
+    mv -f "$folder/$1" "$kept/$1"
 }
 
 # ---- the operator's side ----------------------------------------------------------------------------------------------
@@ -329,7 +384,11 @@ listen() {
     : >"$pending/said"
     (
         while IFS= read -r line; do
-            if [ -n "$line" ]; then hear "$line"; else : >"$pending/heard"; fi
+            case $line in
+            '') : >"$pending/heard" ;;
+            "meta "*) printf '%s\n' "${line#meta }" >>"$pending/meta" || : ;;
+            *) hear "$line" ;;
+            esac
         done <&4
         hear "the line to the operator was lost"
     ) 3>&- 9>&- &
@@ -404,7 +463,8 @@ wait_for_verdict() {
 }
 
 REQUEST_LIMIT=60 # seconds in which the request must have come
-incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener='' way_back=''
+KEEP_FAILED=5    # attempts that were put back or refused, beside the releases that were live
+home='' incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener='' way_back=''
 read_request
 exec 4<&0 </dev/null
 take_lock "$by"

@@ -127,14 +127,18 @@ number_of_sockets() { awk '$1 ~ /^(uwsgi-|http-)?socket$/ { n++ } END { print n 
 
 # uWSGI writes a file, uwsgi.serving, once it takes requests. A full disk takes no word more, but the time of a file that is
 # there changes all the same, so it is there before and its time is what counts.
+# The file of an old release may name the folder that was state_dir then.
 mark_serving() {
-    [ -e "$state_dir/uwsgi.serving" ] || : >"$state_dir/uwsgi.serving"
-    serving_since=$(stat -c %z "$state_dir/uwsgi.serving")
+    serving=$(sed -n 's/^hook-accepting1-once = write:\(.*\) yes$/\1/p' "$ini" | sed 's/%%/%/g')
+    serving=${serving:-$state_dir/uwsgi.serving}
+    mkdir -p "${serving%/*}"
+    [ -e "$serving" ] || : >"$serving"
+    serving_since=$(stat -c %z "$serving")
 }
 
 await_serving() { # program $1 has a worker that takes requests, within the time of a request and of a start
     waited=0
-    while [ "$(stat -c %z "$state_dir/uwsgi.serving" 2>/dev/null)" = "$serving_since" ]; do
+    while [ "$(stat -c %z "$serving" 2>/dev/null)" = "$serving_since" ]; do
         if [ "$waited" -eq 75 ]; then
             say "note $1: its old workers still have requests to answer, or the app is slow to import; a second uWSGI serves"
         fi

@@ -142,8 +142,9 @@ def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_p
         change = "[defaults.apache]\n", f"[defaults.apache]\nverify_depth = {depth}\n"
         deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, keep, change), check=True)
     found = releases(deployed)
-    assert [entry["facts"]["ended"] for entry in found] == ["committed"] * 2
-    assert [entry["current"] for entry in found] == [False, True]
+    live = [entry["current"] for entry in found if entry["facts"]["ended"] == "committed"]
+    assert live == [False, True]
+    assert len(found) <= len(live) + 5, "attempts that failed have a few places of their own"
     assert deployed.fab("rollback", "--yes").code == 0
     assert "SSLVerifyDepth 4" in deployed.read(CERT_SSL)
 
@@ -199,7 +200,7 @@ def proxy(address: str, port: int) -> Iterator[int]:
 
 
 def test_a_stale_checkout_does_not_undo_a_colleagues_deploy(deployed: Site, tmp_path: Path) -> None:
-    deployed.root(f"sed -i 's/^commit .*/commit {'0' * 40}/' {STATE}/current/meta")
+    deployed.root(f"sed -i -E 's/^(commit|toolkit) .*/\\1 {'0' * 40}/' {STATE}/current/meta")
     inventory = deployed.changed(tmp_path, DEPTH)
     said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert (said.code, "not in this checkout" in said.err) == (1, True), said.all

@@ -68,6 +68,38 @@ def test_hosts_groups_programs_and_flags(inventory: Path, words: list[str], expe
     assert completions(words) == expected
 
 
+@pytest.mark.parametrize(
+    ("words", "asked", "expected"),
+    [
+        (["-H", "h2", "rollback", "--to", "=", ""], ("h2", "rollback"), ["r1", "r2"]),
+        (["--hosts", "=", "h2,h1", "rollback", "--to", "="], ("h2", "rollback"), ["r1", "r2"]),
+        (["--hosts=h2", "rollback", "--to=r2"], ("h2", "rollback"), ["--to=r2"]),
+        (["diff", "--to", "r"], ("h1", "diff"), ["r1", "r2"]),
+        (["rollback", "r1"], ("h1", "rollback"), ["r1"]),
+        (["releases", ""], ("h1", "releases"), ["r1", "r2"]),
+        (["rollback", "--y"], None, ["--yes"]),
+        (["fetch-logs", "--to", "=", "r"], None, []),
+    ],
+)
+def test_releases_are_those_of_the_host_that_is_named_or_the_default(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object, expected: list[str]
+) -> None:
+    inventory.write_text(inventory.read_text().replace("[fleet.groups]", 'fleet.default = "h1"\n[fleet.groups]'))
+    said: list[tuple[str, ...]] = []
+
+    def answer(*question: str) -> list[str]:
+        said.append(question)
+        return ["r1", "r2"]
+
+    monkeypatch.setattr("tasks._completion.releases", answer)
+    assert completions(words) == expected
+    assert said == ([asked] if asked else [])
+
+
+def test_a_host_that_does_not_answer_offers_no_release(inventory: Path) -> None:
+    assert completions(["-H", "h1", "rollback", "--to", "=", ""]) == []
+
+
 def test_an_inventory_that_cannot_be_read_offers_nothing(inventory: Path) -> None:
     inventory.write_text("[hosts")
     assert completions(["-H", ""]) == []

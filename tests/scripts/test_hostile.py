@@ -200,7 +200,8 @@ def test_a_deploy_writes_what_is_named_and_nothing_else(
         outcome = deployed(remote, release)
         contents = {file.path: file.content for file in wanted} | {str(main): main.read_bytes()}
         assert {path: Path(path).read_bytes() for path in contents} == contents
-        assert [path for path in files(here) - {*contents} if not path.startswith(f"{host.state_dir}/")] == []
+        own = (f"{host.state_dir}/", f"{host.home}/.poms-ops-state-dir")
+        assert [path for path in files(here) - {*contents} if not path.startswith(own)] == []
         for command in (["httpd", *asked], ["sudo", "-n", "--", *asked, "reload"]):
             assert command in here.commands()
         assert ["supervisord", "-c", f"{host.home}/supervisord.conf"] in here.commands()

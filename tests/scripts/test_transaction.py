@@ -402,3 +402,121 @@ def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operato
     found = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
     assert [release.name for release in found] == names[1:]
     assert found[-1].current
+
+
+def test_a_release_has_the_values_that_a_rollback_to_it_is_judged_by(shell: str, fake: FakeHost) -> None:
+    for name, port in (("r1", 443), ("r2", 444)):
+        seen = digest(fake.conf.read_bytes())
+        request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1]]
+        request += [f'host {{"apache": {{"port": {port}}}}}', "end", "commit"]
+        assert run(shell, "transaction", request).values("ended") == ["committed"]
+    asked = run(shell, "releases", [f"state_dir {fake.root}/state", "contents r2", "contents r1", "end"])
+    assert asked.values("contents") == ["r2", "r1"]
+    assert asked.values("host") == ['{"apache": {"port": 444}}', '{"apache": {"port": 443}}']
+    assert [base64.b64decode(text) for text in asked.values("content")] == [b"r2", b"r1"]
+
+
+def places_of(fake: FakeHost, state: str) -> list[str]:
+    """What the probe and the list of releases say of other folders, where the inventory names `state`."""
+    asked = [
+        f"state_dir {fake.root}/{state}",
+        f"home {fake.root}/home",
+        f"uwsgi {fake.root}/u.ini",
+        "activate :",
+        "end",
+    ]
+    found = [run("dash", script, asked).values("elsewhere") for script in ("probe", "releases")]
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_releases_that_lie_in_a_former_folder_are_told(shell: str, fake: FakeHost) -> None:
+    request = [f"home {fake.root}/home", *fake.request((fake.conf, NEW, digest(OLD)))]
+    assert places_of(fake, "other") == []
+    assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
+    assert places_of(fake, "other") == [f"{fake.root}/state"]
+    assert places_of(fake, "state") == []
+
+
+def test_a_former_folder_of_the_version_before_is_found_too(shell: str, fake: FakeHost) -> None:
+    """It has left no note: the usual place, and the folder that uWSGI's file names."""
+    assert run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"]).code == 0
+    assert places_of(fake, "other") == []
+    (fake.root / "u.ini").write_text(f"[uwsgi]\nzerg-server = {fake.root}/state/uwsgi.zerg\n")
+    assert places_of(fake, "other") == [f"{fake.root}/state"]
+    (fake.root / "u.ini").unlink()
+    (fake.root / "home/private").mkdir(exist_ok=True)
+    (fake.root / "state").rename(fake.root / "home/private/poms-ops")
+    assert places_of(fake, "other") == [f"{fake.root}/home/private/poms-ops"]
+
+
+def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None:
+    note, usual = fake.root / "home/.poms-ops-state-dir", f"state_dir {fake.root}/home/private/poms-ops"
+    note.write_text("a former one\n")
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    request[0] = usual
+    assert run(shell, "transaction", [*request[:-1], f"home {fake.root}/home", "end", "commit"]).code == 0
+    assert not note.exists()
+
+
+def test_what_was_asked_before_a_release_was_kept_is_in_its_record(shell: str, fake: FakeHost) -> None:
+    request = fake.request((fake.conf, NEW, digest(OLD)))
+    ran = answer(shell, "transaction", request, "verdict", ["meta check ok from outside", "commit"])
+    assert ran.values("ended") == ["committed"], ran
+    (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    assert past.checks == ["ok from outside"]
+
+
+def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fake: FakeHost) -> None:
+    edit = f"#!/bin/sh\nprintf edited >'{fake.conf}'\n"
+    executable(fake.root / "reload", edit)
+    answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", ["rollback"])
+    (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    ((path, where),) = past.edits
+    assert (path, Path(where).read_bytes()) == (str(fake.conf), b"edited")
+
+
+def test_releases_that_were_live_are_counted_and_failed_attempts_have_few_of_their_own(
+    shell: str, fake: FakeHost
+) -> None:
+    """A night of failures pushes no way back out."""
+
+    def deploy(name: str, word: str) -> None:
+        seen = digest(fake.conf.read_bytes())
+        request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1], "keep 2", "end"]
+        answer(shell, "transaction", request, "verdict", [word])
+
+    for name in ("a1", "a2", "a3"):
+        deploy(name, "commit")
+    for name in ("b1", "b2", "b3", "b4", "b5", "b6", "b7"):
+        deploy(name, "rollback")
+    deploy("a4", "commit")
+    left = sorted(path.name for path in (fake.root / "state/releases").iterdir())
+    assert left == ["a3", "a4", "b3", "b4", "b5", "b6", "b7"]
+
+
+def test_what_nobody_had_deployed_outlives_the_release_that_overwrote_it(shell: str, fake: FakeHost) -> None:
+    for number, kind in enumerate(("take-over", "update", "edited-by-hand", "update", "update")):
+        before = b"by hand\n" if kind == "edited-by-hand" else fake.conf.read_bytes()
+        fake.conf.write_bytes(before)
+        request = fake.request((fake.conf, b"# %d\n" % number, digest(before)), name=f"r{number}")[:-1]
+        request += [f"meta changed {kind} {fake.conf}", "keep 1", "end", "commit"]
+        assert run(shell, "transaction", request).values("ended") == ["committed"]
+    state = fake.root / "state"
+    assert [path.name for path in (state / "releases").iterdir()] == ["r4"]
+    kept = {path.parent.name: path.read_bytes() for path in state.glob("kept/*/old.1")}
+    assert kept == {"r0": OLD, "r2": b"by hand\n"}
+    assert f"changed take-over {fake.conf}" in (state / "kept/r0/meta").read_text()
+
+
+def test_a_hand_edit_outlives_the_failed_attempt_that_kept_it(shell: str, fake: FakeHost) -> None:
+    executable(fake.root / "reload", f"#!/bin/sh\nprintf edited >'{fake.conf}'\n")
+    answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD)), name="b0"), "verdict", ["rollback"])
+    executable(fake.root / "reload", "#!/bin/sh\n")
+    for number in range(1, 6):
+        seen = digest(fake.conf.read_bytes())
+        answer(shell, "transaction", fake.request((fake.conf, NEW, seen), name=f"b{number}"), "verdict", ["no"])
+    run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(fake.conf.read_bytes())), name="a"), "commit"])
+    state = fake.root / "state"
+    assert not (state / "releases/b0").exists()
+    assert (state / "kept/b0/edited.1").read_bytes() == b"edited"

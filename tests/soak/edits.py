@@ -67,7 +67,7 @@ class Edits:
         still: list[Edit] = []
         for edit in self.open:
             places = _places_of(host, edit)
-            if any(place.startswith(f"{STATE}/releases/") for place in places):
+            if any(place.startswith((f"{STATE}/releases/", f"{STATE}/kept/")) for place in places):
                 continue
             if places and all(place.endswith(".poms-ops-edited") for place in places):
                 if not any(place in printed for place in places):

@@ -189,7 +189,7 @@ def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFix
     remote: Any = None  # it is not come to
     plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
     with pytest.raises(HostError, match=rf"others could read the secrets in {PATH}"):
-        carry_out_plan(remote, plan, Release("r", "me", "none", False), Consent(yes=True, force=True))
+        carry_out_plan(remote, plan, Release("r", "me"), Consent(yes=True, force=True))
 
 
 def test_an_old_secret_in_what_the_host_says_is_crossed_out(
@@ -204,14 +204,14 @@ def test_an_old_secret_in_what_the_host_says_is_crossed_out(
     plan = make_plan(host(), [wanted()], snapshot(old, old, HIDING))
     remote: Any = None
     with pytest.raises(HostError) as caught:
-        carry_out_plan(remote, plan, Release("r", "me", "none", False), Consent(yes=True))
+        carry_out_plan(remote, plan, Release("r", "me"), Consent(yes=True))
     show_error(caught.value)
     assert f"login with {MARK} failed" in capsys.readouterr().err
 
 
 def test_the_request_records_where_secrets_stand_and_holds_them_as_content_only() -> None:
     plan = make_plan(host(), [wanted()], snapshot("old", "old"))
-    lines = list(request_lines(plan, Release("r", "me", "none", False), []))
+    lines = list(request_lines(plan, Release("r", "me"), []))
     assert f"meta secret 3:11:0 {PATH}" in lines
     assert not [line for line in lines if "hunter2" in line]
     assert [line.split(" ")[1] for line in lines if line.startswith("file ")] == ["0600"]

@@ -38,6 +38,7 @@ WORDS = {
 }
 WITH_JSON = ("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor")
 VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in verbs if verb not in WITHOUT_A_HOST]
+VERBS += [["diff", "--to=r1"], ["releases", "r1"], ["rollback", "--yes"]]
 VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON]
 PATHS = [file.path for file in render(read_inventory(PROJECT / "hosts.toml").hosts[HOST], values=False)]
 # What begins a line of each script's answer, from its text; supervise.py's lines are JSON.

@@ -208,6 +208,12 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         ),
         (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), MIND, "under way: by eve", "wait"),
         (well(snapshot=UNDEPLOYED, release=None), MIND, "nothing was deployed here yet", "doctor, then deploy"),
+        (
+            well(snapshot=replace(UNDEPLOYED, elsewhere="/old"), release=None),
+            WRONG,
+            "release: its releases are in /old",
+            "releases says how to take them along",
+        ),
         (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), WRONG, "provider /sp.pem: OVER for 2 days", "fab certs"),
     ],
 )

@@ -163,9 +163,7 @@ def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
     state = snapshot(found, deployed)
     state.files[INI] = there(INI, b"a")
     plan = make_plan(host(), files, state)
-    written = [
-        line.split(" ") for line in request_lines(plan, Release("r", "me", "none", False)) if line[:5] == "file "
-    ]
+    written = [line.split(" ") for line in request_lines(plan, Release("r", "me")) if line[:5] == "file "]
     hand_edit = found.digest is not None and deployed is not None and found.digest != digest(deployed)
     if wanted_content is None and deployed is None:
         assert not plan.changed, "not ours"

@@ -173,3 +173,19 @@ def test_the_index_of_verbs_is_what_the_modules_have(module: str) -> None:
 )
 def test_only_the_modules_of_the_verbs_that_are_named_are_loaded(words: list[str], some: set[str]) -> None:
     assert set(collection(words).task_names) == some
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("releases", "no name!"), "'no name!' is no name of a release"),
+        (("releases", "--json", "no name!"), "'no name!' is no name of a release"),
+        (("releases", "--parallel", "3", "no name!"), "'no name!' is no name of a release"),
+        (("-H", "pomsgpvm01", "rollback", "no name!", "--yes"), "'no name!' is no name of a release"),
+        (("diff", "--to=no name!"), "'no name!' is no name of a release"),
+        (("diff", "nonsense"), "No idea what 'nonsense' is"),
+    ],
+)
+def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str, ...], said: str) -> None:
+    done = fab(*words)
+    assert (done.returncode, said in done.stderr) == (3, True), done

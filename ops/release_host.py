@@ -1,0 +1,87 @@
+"""The values of a host that a release was made for: recorded with it, so that the way back is judged by them.
+
+They say where the files lie and how the service is asked. How the host is reached and what may be asked of it today
+(ssh, sudo commands, activate, state_dir, deploy) is the inventory's in any case, and so is what may be a secret:
+headers of a check, environments, client certificates of checks.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+
+from ops.schema import Apache, App, Check, Host, Program, Supervisor
+
+TODAY = {  # of each table, what is never recorded
+    "apache": ("restart", "reload", "configtest"),
+    "app": ("check_headers",),
+    "supervisor": ("environment",),
+}
+TABLES: dict[str, Any] = {"apache": Apache, "app": App, "supervisor": Supervisor}
+PATHS = ("home", "config_dir", "log_dir")
+OF_PROGRAM = ("command", "directory", "reload_signal", "redirect_stderr", "stdout_logfile", "stderr_logfile")
+OF_CHECK = ("name", "port", "path", "status", "text", "seconds")
+OF_UWSGI = ("workers",)
+
+
+def recorded_host(host: Host) -> str:
+    """One line of JSON: the ports, paths, sockets, programs and checks of `host`, and no secret."""
+    found: dict[str, Any] = {key: getattr(host, key) for key in PATHS}
+    for key in TABLES:
+        table = msgspec.to_builtins(getattr(host, key))
+        found[key] = {name: value for name, value in table.items() if name not in TODAY[key]}
+    found["uwsgi"] = {key: getattr(host.uwsgi, key) for key in OF_UWSGI}
+    found["programs"] = {name: _some(program, OF_PROGRAM) for name, program in host.programs.items()}
+    found["checks"] = [_some(one, OF_CHECK) | {"certificate": one.certificate is not None} for one in host.checks]
+    return json.dumps(found)
+
+
+def host_at_release(today: Host, recorded: str) -> Host | None:
+    """`today` with the values of a release in their place; None where the record cannot be read.
+
+    A key that one of the two versions of poms-ops does not know stays as it is today.
+    """
+    try:
+        record = json.loads(recorded)
+        values = {key: record[key] for key in PATHS if key in record}
+        for key, kind in TABLES.items():
+            values[key] = _over(getattr(today, key), kind, record.get(key, {}), TODAY[key])
+        uwsgi = {"workers": record["uwsgi"]["workers"]} if "uwsgi" in record else {}
+        values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
+        if "programs" in record:
+            programs = {name: _known(Program, table) for name, table in record["programs"].items()}
+            values["programs"] = msgspec.convert(programs, dict[str, Program])
+        if "checks" in record:
+            values["checks"] = list(_checks(today, record["checks"]))
+        made = msgspec.structs.replace(today, **values)
+        return msgspec.convert(msgspec.to_builtins(made), Host)  # checked by the schema as an inventory's is
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _checks(today: Host, recorded: list[dict[str, Any]]) -> list[Check]:
+    """The checks; one with a client certificate has that of today's check of its name, and is dropped without."""
+    own = {check.name: check for check in today.checks}
+    found = []
+    for table in recorded:
+        like = own.get(table["name"])
+        if not table.get("certificate"):
+            found.append(msgspec.convert(_known(Check, table, but=("certificate", "key")), Check))
+        elif like and like.certificate:
+            pair = {"certificate": like.certificate, "key": like.key}
+            found.append(msgspec.convert(_known(Check, table) | pair, Check))
+    return found
+
+
+def _over(table: Any, kind: Any, recorded: dict[str, Any], but: tuple[str, ...]) -> Any:
+    return msgspec.convert(msgspec.to_builtins(table) | _known(kind, recorded, but), kind)
+
+
+def _known(kind: Any, table: dict[str, Any], but: tuple[str, ...] = ()) -> dict[str, Any]:
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    return {key: value for key, value in table.items() if key in names and key not in but}
+
+
+def _some(table: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(table)
+    return {key: plain[key] for key in keys}

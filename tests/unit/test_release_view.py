@@ -1,0 +1,99 @@
+"""One release as it is shown, and which one a rollback gets from a host's answer."""
+
+import base64
+from collections.abc import Iterable
+from typing import cast
+
+import pytest
+
+from ops.connection import Remote
+from ops.errors import HostError
+from ops.release_host import recorded_host
+from tasks._release import Shown, differences, facts, kept, read_release, target_of
+from tests.unit.hosts import host
+
+SSL, INI = "/etc/httpd/conf.d/ssl.conf", "/home/poms/private/config/poms/uwsgi-service.ini"
+
+
+class Answering:
+    """A host that has three releases: a, which had the port 444; b, which failed; c, which runs."""
+
+    host = host()
+
+    def __init__(self, *more: str) -> None:
+        self._more = more
+
+    def ask(self, _name: str, request: Iterable[str]) -> list[str]:
+        """The list, and the contents that are asked for."""
+        asked = [line.partition(" ")[2] for line in request if line.startswith("contents ")]
+        answer = [
+            *release("a", 1, "committed", "changed take-over " + SSL, f"secret 1:4:0 {SSL}"),
+            *release("b", 2, "rolled-back failed check", "edited /s/releases/b/edited.1 " + SSL),
+            *release(
+                "c", 3, "committed", f"changed create {INI}", "changed edited-by-hand " + SSL, f"secret 1:4:0 {SSL}"
+            ),
+            *("current c", *self._more),
+        ]
+        contents = {
+            "a": [f"host {recorded_host(host(apache={'port': 444}))}", *file(SSL, "key hunter2\nsame\n")],
+            "c": [*file(SSL, "key tiger3\nsame\n"), *file(INI, "x\n")],
+        }
+        return answer + [line for name in asked for line in [f"contents {name}", *contents.get(name, [])]]
+
+
+def release(name: str, sequence: int, ended: str, *meta: str) -> list[str]:
+    return [f"release {name}", *(f"meta {text}" for text in (f"ended {ended}", f"sequence {sequence}", *meta))]
+
+
+def file(path: str, text: str) -> list[str]:
+    return [f"manifest aa 0644 {path}", f"content {base64.b64encode(text.encode()).decode()}"]
+
+
+def remote(*more: str) -> Remote:
+    return cast("Remote", Answering(*more))
+
+
+def shown(name: str) -> Shown:
+    found = read_release(remote(), name)
+    assert found is not None
+    return found
+
+
+def test_a_rollback_gets_the_files_and_the_host_of_the_release_that_was_live_before() -> None:
+    for to in ("", "a"):
+        contents = target_of(remote(), to)
+        assert contents.name == "a"
+        assert contents.host is not None
+        assert contents.host.apache.port == 444
+
+
+@pytest.mark.parametrize(("to", "said"), [("b", "was never live"), ("x", "there is no release 'x'")])
+def test_what_was_never_live_is_no_way_back(to: str, said: str) -> None:
+    with pytest.raises(HostError, match=said):
+        target_of(remote(), to)
+
+
+def test_releases_in_another_folder_are_told_and_how_to_take_them_along() -> None:
+    with pytest.raises(HostError) as caught:
+        target_of(remote("elsewhere /old place"), "")
+    assert "cp -a '/old place'/. /home/poms/private/poms-ops/" in caught.value.next_step
+
+
+def test_a_release_is_compared_with_the_live_one_before_it_and_its_secrets_stay_hidden() -> None:
+    found = differences(shown("c"))
+    assert [(path, kind) for path, kind, _ in found] == [(SSL, "changed"), (INI, "new")]
+    assert found[0][2] == ["@@ -1,2 +1,2 @@", "-key ***", "+key ***", " same"]
+
+
+def test_hand_edits_are_told_with_the_place_where_they_are_kept() -> None:
+    folder = "/home/poms/private/poms-ops/releases"
+    assert [(one["path"], one["kept"]) for one in kept(shown("c"))] == [(SSL, f"{folder}/c/old.2")]
+    assert [(one["path"], one["kept"]) for one in kept(shown("a"))] == [(SSL, f"{folder}/a/old.1")]
+    assert [(one["path"], one["kept"]) for one in kept(shown("b"))] == [(SSL, "/s/releases/b/edited.1")]
+
+
+def test_all_of_it_is_there_for_scripts() -> None:
+    document = facts(shown("c"))
+    assert (document["name"], document["before"], document["current"]) == ("c", "a", True)
+    assert document["rolled_back_from"] is False
+    assert read_release(remote(), "x") is None
