@@ -15,6 +15,7 @@ from ops.releases import Release
 from ops.request import request_lines
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot, parse
+from ops.source import Source
 from ops.workers import program
 from tasks._change import Consent, carry_out_plan
 from tests.unit.hosts import host
@@ -257,7 +258,7 @@ def test_a_file_that_no_template_makes_any_more_and_a_command_names_is_told() ->
     plan = make_plan(host(programs=PROGRAMS), [wanted(APACHE)], state)
     assert plan.missing == [(INI, "web")]
     with pytest.raises(BadInput, match=INI):
-        carry_out_plan(None, plan, Release("r", "me", "none", False), Consent(yes=True))  # type: ignore[arg-type]
+        carry_out_plan(None, plan, Release("r", "me", Source()), Consent(yes=True))  # type: ignore[arg-type]
     assert make_plan(host(), [wanted(APACHE)], state).missing == []
 
 

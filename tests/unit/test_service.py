@@ -14,6 +14,7 @@ from ops.schema import Host
 from ops.service import Service, parse
 from ops.snapshot import Snapshot
 from ops.snapshot import parse as parse_snapshot
+from ops.source import Source
 from ops.transaction import _Account
 from tests.unit.hosts import host
 
@@ -80,5 +81,5 @@ def test_a_change_of_the_host_tells_of_it_at_its_end() -> None:
 def test_a_program_without_a_graceful_reload_is_asked_too() -> None:
     one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
     plan = make_plan(one, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"]))
-    lines = list(request_lines(plan, Release("r1", "me", "none", clean=False)))
+    lines = list(request_lines(plan, Release("r1", "me", Source())))
     assert "web_program web" in lines
