@@ -59,11 +59,12 @@ def running(text: str) -> str:
     """The command that reads `text` from its standard input and runs it, if that is what has arrived.
 
     A start file of the account may read what was not meant for it (`read x` in ~/.bashrc): what is left is not run.
+    Nor is a command of the account's own run in place of the host's head and sha256sum.
     """
     digest = sha256(text.rstrip("\n").encode()).hexdigest()
     return (
-        f"text=$(command head -c {len(text.encode())});"
-        f' case $(printf %s "$text" | command sha256sum) in {digest}*) eval "$text" ;;'
+        f"PATH=/usr/bin:/bin:$PATH; text=$(command head -c {len(text.encode())});"
+        f' case $(command printf %s "$text" | command sha256sum) in {digest}*) eval "$text" ;;'
         ' *) echo "What was sent did not arrive whole, and nothing of it was run.'
         ' Something that the account runs at its login (.bashrc, .profile, .cshrc) reads standard input." >&2 ;; esac'
     )

@@ -202,6 +202,8 @@ def programs() -> Table:
 
 ODD_CONFIG, ODD_LOGS = f"{ODD_HOME}/config", f"{ODD_HOME}/logs"
 ODD_STATE = f"{HOME}/private/é'\"&;#$%x"
+PLAIN_CONFIG, PLAIN_LOGS = f"{HOME}/private/config/plain", f"{HOME}/private/logs/plain"
+PLAIN_STATE = f"{HOME}/private/plain-ops"
 # What some of these deploys have besides, by their number.
 MORE: dict[int, Table] = {
     0: {
@@ -257,14 +259,14 @@ PLACES: dict[str, Table] = {
     },
     "plain places": {
         "home": HOME,
-        "config_dir": f"{HOME}/private/config/other",
-        "log_dir": f"{HOME}/private/logs/other",
-        "state_dir": f"{HOME}/private/other-ops",
+        "config_dir": PLAIN_CONFIG,
+        "log_dir": PLAIN_LOGS,
+        "state_dir": PLAIN_STATE,
         "supervisor.socket": f"{HOME}/private/own/plain.sock",
         "supervisor.pidfile": f"{HOME}/private/own/plain.pid",
         "supervisor.logfile": f"{HOME}/private/own/plain.log",
         "app.cron_listen": "127.0.0.1:1",
-        "programs.poms_webservice.command": f"uwsgi --ini {HOME}/private/config/other/uwsgi-service.ini",
+        "programs.poms_webservice.command": f"uwsgi --ini {PLAIN_CONFIG}/uwsgi-service.ini",
     },
 }
 
