@@ -83,6 +83,10 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     for name, program in host.programs.items():
         for key, rule in supervisor.unwritable_program(name, program):
             yield ("programs", name, *key.split(".", 1)), rule
+        for variable, secret in program.environment_secrets.items():
+            if secret not in host.secrets:
+                rule = f"must be the name of a secret; the inventory has {', '.join(host.secrets) or 'none'}"
+                yield ("programs", name, "environment_secrets", variable), rule
 
 
 def _names(host: Host) -> Iterator[Rule]:

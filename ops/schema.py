@@ -264,7 +264,7 @@ class Supervisor(Table, frozen=True, kw_only=True):
 
 
 class Program(Table, frozen=True, kw_only=True):
-    """One program that supervisord runs. Keys are supervisord's own; `reload_signal` and `reads` are ours."""
+    """One program that supervisord runs. Keys are supervisord's own, but for those that a comment says are ours."""
 
     command: Text
     directory: AbsolutePath | None = None
@@ -279,6 +279,7 @@ class Program(Table, frozen=True, kw_only=True):
     stopasgroup: bool = False
     killasgroup: bool = False  # but true where stopasgroup is
     environment: dict[str, str] = {}
+    environment_secrets: dict[str, SecretName] = {}  # ours: variables whose values are secrets, by the secrets' names
     umask: Annotated[str, _matching(r"0?[0-7]{3}", "must be an octal mask such as 022")] | None = None
     redirect_stderr: bool = True
     stdout_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.log
@@ -287,10 +288,10 @@ class Program(Table, frozen=True, kw_only=True):
     stderr_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.err, where stderr is not merged
     stderr_logfile_maxbytes: Size = "50MB"
     stderr_logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
+    # Ours.
     reload_signal: Annotated[Signal | None, Meta(description="must be the name of a signal, or false")] = None
-    reads: list[AbsolutePath] = field(
-        default_factory=list
-    )  # managed files that it takes in besides those of its command
+    # Ours: managed files that it takes in besides those of its command.
+    reads: list[AbsolutePath] = []
 
 
 class Host(Table, frozen=True, kw_only=True):

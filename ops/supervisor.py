@@ -36,8 +36,11 @@ def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
     return logs
 
 
-def program_options(name: str, program: Program, log_dir: str) -> list[tuple[str, str]]:
-    """`[program:NAME]` as (key, text in the file), complete but for what is not set; see `unwritable_program`."""
+def program_options(name: str, program: Program, log_dir: str, secrets: object) -> list[tuple[str, str]]:
+    """`[program:NAME]` as (key, text in the file), complete but for what is not set; see `unwritable_program`.
+
+    `secrets` has an attribute for each (ops/secrets.py). Raises UnwritableSecretError.
+    """
     prefix = WITHOUT_UWSGI_VARIABLES if is_uwsgi(program) else ""
     options = {"command": prefix + _text(program.command)}
     if program.directory is not None:
@@ -47,8 +50,9 @@ def program_options(name: str, program: Program, log_dir: str) -> list[tuple[str
     options |= _scalars(program, "stopsignal", "stopwaitsecs", "stopasgroup", "killasgroup")
     if program.umask is not None:
         options["umask"] = program.umask
-    if program.environment:
-        options["environment"] = _environment(program.environment)
+    environment = program.environment | _secret_variables(name, program, secrets)
+    if environment:
+        options["environment"] = _environment(environment)
     options |= _scalars(program, "redirect_stderr")
     for key, path in log_files(name, program, log_dir).items():
         options[key] = _text(path, expansions=2)
@@ -65,6 +69,21 @@ def supervisord_options(supervisor: Supervisor) -> list[tuple[str, str]]:
     if supervisor.environment:
         options["environment"] = _environment(supervisor.environment, expansions=2)
     return list(options.items())
+
+
+class UnwritableSecretError(Exception):
+    """A secret that supervisord's format cannot hold; the text says which and why, and nothing of its value."""
+
+
+def _secret_variables(name: str, program: Program, secrets: object) -> dict[str, str]:
+    found = {variable: getattr(secrets, secret) for variable, secret in program.environment_secrets.items()}
+    for variable, value in found.items():
+        for _, rule in _environment_rules({variable: value}):
+            raise UnwritableSecretError(
+                f"programs.{name}.environment_secrets.{variable}: the value of the secret "
+                f"{program.environment_secrets[variable]!r} {rule}"
+            )
+    return found
 
 
 def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]:
@@ -86,6 +105,11 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
     if program.redirect_stderr and program.stderr_logfile is not None:
         yield "stderr_logfile", f"is never written: redirect_stderr sends the errors of {name} to its stdout_logfile"
     yield from _environment_rules(program.environment)
+    for variable in program.environment_secrets:
+        key = f"environment_secrets.{variable}"
+        yield from ((key, rule) for _, rule in _environment_rules({variable: ""}))
+        if variable in program.environment:
+            yield key, "is in environment as well: one of the two"
 
 
 def unwritable_supervisor(supervisor: Supervisor) -> Iterator[tuple[str, str]]:

@@ -97,6 +97,8 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
         raise TemplateFailure(host, where, str(error.message)) from None
+    except supervisor.UnwritableSecretError as error:
+        raise BadInput(f"{host.name}: {error}. Nothing was touched.") from None
     except (
         jinja2.TemplateError,
         TypeError,

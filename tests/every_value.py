@@ -177,6 +177,7 @@ _PROGRAM: dict[str, tuple[object, ...]] = {
     "stopasgroup": (True, False, False),
     "killasgroup": (True, False, True),
     "environment": ({}, {"A_1": "x y % %(here)s ; # 'q' é", "B": ""}, ABSENT),
+    "environment_secrets": ({}, {}, ABSENT),
     "umask": ("000", "0777", "777", "0022", ABSENT),
     "redirect_stderr": (True, False),
     "stdout_logfile": (ABSENT,) * 8 + (f"{HOME}/private/logs/poms/plain.log", f"{ODD_HOME}/out.log"),
@@ -230,6 +231,7 @@ MORE: dict[int, Table] = {
         "secrets.c": {"env": "LAB_SECRET"},
         "secrets.d": {"command": ["./command"], "seconds": 3600},
         "secrets.e": {"command": ["printf", "e"]},
+        "programs.poms_webservice.environment_secrets": {"S_1": "a", "T/.+()": "B_1", "U": "d"},
     },
     7: {
         **{f"uwsgi.{key}": ABSENT for key in _NUMBERS},

@@ -11,9 +11,10 @@ import pytest
 
 from ops import masking
 from ops.errors import BadInput
-from ops.files import RenderedFile
+from ops.files import RenderedFile, supervisord_conf
+from ops.hiding import shown_lines
 from ops.inventory import read_inventory
-from ops.masking import Masker
+from ops.masking import MARK, Masker
 from ops.secrets import LONGEST, value_of
 from ops.templates import render
 from tests.unit.hosts import host
@@ -277,3 +278,24 @@ def test_a_hosts_own_source_replaces_that_of_the_defaults_and_paths_are_from_the
     assert (one.secrets["db"].env, one.secrets["db"].command) == ("DB", None)
     assert one.secrets["key"].file == f"{tmp_path}/keys/x"
     assert one.secrets["own"].command == [f"{tmp_path}/give", "./argument"]
+
+
+@pytest.mark.parametrize(
+    ("value", "writable"), [("x; #% 'y", True), ("'x", False), ("x'\"y z", False), ("a\nb", False)]
+)
+def test_a_programs_variable_holds_a_secret_or_the_deploy_is_refused_without_telling_it(
+    monkeypatch: pytest.MonkeyPatch, value: str, writable: bool
+) -> None:
+    variable = f"POMS_TEST_{value.encode().hex()}"  # of its own, for it is asked for once a run
+    monkeypatch.setenv(variable, value)
+    program = {"command": "web", "environment": {"A": "1"}, "environment_secrets": {"DB_PASSWORD": "db"}}
+    made = host(programs={"web": program}, secrets={"db": {"env": variable}})
+    if not writable:
+        with pytest.raises(BadInput, match=r"environment_secrets\.DB_PASSWORD") as refused:
+            render(made)
+        assert value not in str(refused.value)
+        return
+    (conf,) = [file for file in render(made) if file.path == supervisord_conf(made)]
+    assert (conf.mode, conf.secrets) == ("0600", ("db",))
+    shown = "\n".join(line.shown for line in shown_lines(conf.content.decode(), conf.hiding))
+    assert ("A=" in shown, value in shown, MARK in shown) == (True, False, True), shown
