@@ -14,7 +14,8 @@ class Supervisord:
     """One of STATES, its process (None where it does not run or is not known), and what goes with the state.
 
     DEAF: the file of its socket is missing. SILENT: it listens and does not answer. ELSEWHERE: it runs with our file,
-    on the socket `detail`. REFUSES: it cannot be asked, `detail` says why.
+    on the socket `detail`. REFUSES: it cannot be asked, `detail` says why. DOWN: `detail` says who has stopped it
+    and since when, where a task of ours did.
     """
 
     state: str
@@ -42,7 +43,8 @@ def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str
         wrong = f"was killed, and its programs still run, without supervision: process {orphans}"
         advice = f"'kill {orphans}' on the host ends them, and the service with them; then {fab} start-supervisord"
     elif found.state == DOWN:
-        wrong = "is not running, and so no program is"
+        stopped = f" (stopped by {found.detail})" if found.detail else ""
+        wrong = f"is not running{stopped}, and so no program is"
         advice = f"{fab} start-supervisord; on a new host: {fab} deploy"
     elif found.state == DEAF:
         wrong = f"runs as {process}, and its socket {socket} is missing: its programs go on, it cannot be asked"

@@ -26,6 +26,7 @@ MODULES = {
         "reload-programs",
         "reload-uwsgi",
         "start-supervisord",
+        "stop-supervisord",
     ),
     "logs": ("tail-logs", "fetch-logs"),
     "shell": ("shell",),

@@ -1,11 +1,11 @@
-"""`start-`, `stop-`, `restart-`, `reload-programs`, `reload-uwsgi` and `start-supervisord`."""
+"""`start-`, `stop-`, `restart-`, `reload-programs`, `reload-uwsgi`, `start-` and `stop-supervisord`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from ops import console
 from ops.connection import Remote, connect
-from ops.errors import BadInput
+from ops.errors import BadInput, OperatorError
 from ops.fleet import change_in_turn
 from ops.plan import GRACEFUL, reload_ways
 from ops.programs import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
@@ -16,6 +16,7 @@ from ops.uwsgi import ini_path
 from tasks._verb import chosen, verb
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."
+YES_HELP = "Do not ask for confirmation where all programs are meant; without a terminal this is required."
 
 
 @verb(help={"programs": PROGRAMS_HELP})
@@ -24,18 +25,26 @@ def start_programs(context: Any, programs: str | None = None) -> None:
     _change(context.config, "start", programs, lambda _host, names: names)
 
 
-@verb(help={"programs": PROGRAMS_HELP})
-def stop_programs(context: Any, programs: str | None = None) -> None:
-    """Stop programs; they stay stopped until start-programs. Without -H: the default host."""
+@verb(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
+def stop_programs(context: Any, programs: str | None = None, yes: bool = False) -> None:
+    """Stop programs; they stay stopped until start-programs. Without -H: the default host.
+
+    Without --programs it asks first.
+    """
+    if programs is None:
+        _confirm("Stop all programs", yes)
     _change(context.config, "stop", programs, lambda _host, names: names)
 
 
-@verb(help={"programs": PROGRAMS_HELP})
-def restart_programs(context: Any, programs: str | None = None) -> None:
+@verb(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
+def restart_programs(context: Any, programs: str | None = None, yes: bool = False) -> None:
     """Stop and start programs with their present settings; one that was stopped stays so unless it is named.
 
-    Without -H: the default host.
+    The app's own is stopped only once a second uWSGI has shown that it would serve again. Without --programs it asks
+    first. Without -H: the default host.
     """
+    if programs is None:
+        _confirm("Restart all programs", yes)
     _change(context.config, "restart" if programs else "restart-running", programs, lambda _host, names: names)
 
 
@@ -95,6 +104,38 @@ def start_supervisord(context: Any) -> None:
         _tell(host, report, "supervisord started")
 
     change_in_turn(chosen(everywhere=False), start)
+
+
+@verb(help={"yes": "Do not ask for confirmation; without a terminal this is required."})
+def stop_supervisord(context: Any, yes: bool = False) -> None:
+    """Stop all programs, then supervisord itself. Without -H: the default host.
+
+    It stays so until start-supervisord, a deploy, or a boot of a host that starts it then.
+    """
+    _confirm("Stop supervisord and all programs", yes)
+
+    def stop(host: Host) -> None:
+        with connect(host, context.config) as remote:
+            report = ask_supervisord(remote, "stop-supervisord")
+        if report.supervisord == DOWN and not report.orphans:
+            console.say(f"{host.name}: supervisord was not running", "green")
+            return
+        need_supervisord(host, report)
+        _tell(host, report, "no program ran")
+        console.say(f"{host.name}: supervisord, process {report.pid}, has ended", "green")
+
+    change_in_turn(chosen(everywhere=False), stop)
+
+
+def _confirm(what: str, yes: bool) -> None:
+    """Ask once for all hosts of this run. Raises OperatorError where that is not wanted, or nobody can be asked."""
+    if yes:
+        return
+    names = ", ".join(host.name for host in chosen(everywhere=False))
+    if not console.is_terminal():
+        raise BadInput(f"There is no terminal to ask on: add --yes. Nothing was touched on {names}.")
+    if not console.confirm(f"{what} of {names}? Requests in progress are lost."):
+        raise OperatorError(f"Not done: you said no. Nothing was touched on {names}.")
 
 
 def _change(

@@ -39,6 +39,12 @@ end_standbys_before() { # the programs named are stopped or started: a standby m
     done
 }
 
+validate_before() { # a restart of the programs named: an app that would not serve again is not stopped
+    for program; do
+        if [ "$program" = "$uwsgi_program" ]; then validate_restart "$program"; fi
+    done
+}
+
 note_stopped() { # by whom the programs named are stopped, for status; a full disk keeps nobody from it
     mkdir -p "$state_dir/stopped" || return 0
     for program; do
@@ -58,12 +64,23 @@ act() {
             ;;
         esac
         ;;
+    stop-supervisord)
+        case $before in
+        up*)
+            end_standbys "$RESTART_MERCY" kill
+            ask_supervisord stop-all
+            shut_down_supervisord "${before#up }"
+            printf '%s since %s\n' "${by%, *}" "$(date '+%Y-%m-%d %H:%M:%S %z')" >"$state_dir/supervisord.stopped" || :
+            ;;
+        esac
+        ;;
     states) ask_supervisord states ;;
     reload-uwsgi)
         trap 'end_standbys 0 spare' EXIT
         reload_gracefully "$1"
         ;;
     reload-changed)
+        if has_other_settings; then validate_restart "$uwsgi_program"; fi
         end_standbys_before_changes
         ask_supervisord reload-changed "$@"
         if [ -n "$graceful" ] && supervise is-due "$supervisor_socket" "$state_dir/taken" "$graceful" "$(app_value ini)"; then
@@ -72,7 +89,10 @@ act() {
         fi
         ;;
     *)
-        if [ "$asked" = stop ]; then note_stopped "$@"; fi
+        case $asked in
+        stop) note_stopped "$@" ;;
+        restart*) validate_before "$@" ;;
+        esac
         end_standbys_before "$@"
         ask_supervisord "$asked" "$@"
         ;;
@@ -80,11 +100,13 @@ act() {
 }
 
 before=$(supervisord_state)
-say "supervisord $before"
 orphans=
 if [ "$before" = down ]; then
+    say "supervisord down 0 $(head -c 200 "$state_dir/supervisord.stopped" 2>/dev/null || :)"
     orphans=$(orphaned_programs)
     [ -z "$orphans" ] || say "orphans $orphans"
+else
+    say "supervisord $before"
 fi
 case $before-$asked-$orphans in
 up*-*-* | down-start-supervisord-)

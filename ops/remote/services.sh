@@ -42,8 +42,7 @@ reload_one() {
         ;;
     supervisord-shutdown)
         journal stop-supervisord
-        ask_supervisord shutdown
-        await_no_supervisord
+        if runs_as_started; then shut_down_supervisord "$started"; fi
         ;;
     program-*)
         journal "reload-$name"
@@ -64,18 +63,6 @@ note_started() {
 
 runs_as_started() { # the one that this deploy has started is there still, and no other
     [ -s "$pending/started" ] && read -r started started_at <"$pending/started" && is_process "$started" "$started_at"
-}
-
-await_no_supervisord() { # its programs may take their time to end
-    tries=0
-    while runs_as_started; do
-        if [ "$tries" -gt 600 ]; then
-            echo "supervisord, process $started, has not ended after 120 seconds"
-            return 1
-        fi
-        sleep 0.2
-        tries=$((tries + 1))
-    done
 }
 
 reload_all() {

@@ -9,8 +9,10 @@ import sys
 import time
 
 try:
+    from http.client import HTTPException
     from xmlrpc.client import Fault, ProtocolError, ServerProxy
 except ImportError:
+    from httplib import HTTPException
     from xmlrpclib import Fault, ProtocolError, ServerProxy
 
 try:
@@ -50,8 +52,8 @@ def connect(socket, login=None):
                 except ProtocolError:
                     pass
             raise
-        except (OSError, IOError, Fault):
-            pass  # who asks for more gets to know
+        except (OSError, IOError, Fault, HTTPException):  # who asks for more gets to know, on a line of its own
+            server = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(user, password, "unix://" + socket))
     return server
 
 
@@ -217,6 +219,10 @@ def stop(server, names):
         tell(program=name, did="stopped" if stop_one(server, name) else "was stopped")
 
 
+def stop_all(server, _names):
+    stop(server, list(programs(server)))
+
+
 def known(server, names):
     """Fail before anything is touched where a name is not supervisord's."""
     there = programs(server)
@@ -321,7 +327,7 @@ def await_daemon(before=None):
                 starts = max([info["start"] for info in programs(server).values()] or [0])
                 if before is None or starts == 0 or (server.supervisor.getPID(), starts) != before:
                     return server
-        except (OSError, IOError, Fault, ProtocolError):
+        except (OSError, IOError, Fault, ProtocolError, HTTPException):
             pass
         if time.time() - begun > RESTART:
             raise SystemExit("supervisord did not answer on its socket within %d seconds" % RESTART)
@@ -344,6 +350,7 @@ ACTIONS = {
     "describe": describe,
     "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
     "is-changed": is_changed, "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+    "stop-all": stop_all,
 }
 
 
@@ -363,7 +370,7 @@ def main(action, names):
         raise SystemExit("supervisord's socket wants a user name and password, and %s holds none that it takes" % CONF)
     except Fault as fault:
         raise SystemExit("supervisord refused '%s': %s" % (action, fault.faultString))
-    except (OSError, IOError) as error:
+    except (OSError, IOError, HTTPException) as error:
         raise SystemExit("supervisord cannot be reached by %s: %s" % (SOCKET, error))
 
 

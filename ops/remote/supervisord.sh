@@ -39,5 +39,21 @@ start_supervisord() {
             "A new one would run them twice."
         return 1
     fi
+    rm -f "$state_dir/supervisord.stopped"
     (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null)
+}
+
+# End supervisord, process $1, with its programs, which may take their time.
+shut_down_supervisord() {
+    its_start=$(start_time "$1")
+    ask_supervisord shutdown
+    tries=0
+    while is_process "$1" "$its_start"; do
+        if [ "$tries" -gt 600 ]; then
+            echo "supervisord, process $1, has not ended after 120 seconds"
+            return 1
+        fi
+        sleep 0.2
+        tries=$((tries + 1))
+    done
 }

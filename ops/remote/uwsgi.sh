@@ -117,9 +117,33 @@ start_standby() { # fails where it does not answer
     return 1
 }
 
-end_standbys_before_changes() { # where uWSGI's own program has other settings on disk, with which it will be restarted
-    if [ -n "$uwsgi_program" ] && supervise is-changed "$supervisor_socket" "$state_dir/taken" "$uwsgi_program"; then
-        end_standbys "$RESTART_MERCY" kill
+has_other_settings() { # uWSGI's own program on disk, with which it will be restarted
+    [ -n "$uwsgi_program" ] && supervise is-changed "$supervisor_socket" "$state_dir/taken" "$uwsgi_program"
+}
+
+end_standbys_before_changes() {
+    if has_other_settings; then end_standbys "$RESTART_MERCY" kill; fi
+}
+
+# Before program $1, a uWSGI, is restarted: a second one shows that its file and the app, as they are now, serve. Where
+# they do not, a restart is refused as long as the first one serves.
+validate_restart() {
+    ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log) start=$(app_value start) handover=''
+    if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then return 0; fi
+    end_standbys 0 leave # of an earlier reload
+    count_workers
+    if [ "$fitting" -lt 1 ] || ! fit_for_start_beside "$ini" >"$state_dir/standby.ini"; then
+        rm -f "$state_dir/standby.ini"
+        say "note $1: not validated before the restart: no memory or disk is free for a second uWSGI"
+        return 0
+    fi
+    fitting=1
+    if start_standby; then
+        end_standbys 5 kill
+    elif ask_app "$app" "$(app_value listen)" 10; then
+        return 1
+    else
+        say "note $1: the app does not answer now, and a second uWSGI does not serve either: restarted all the same"
     fi
 }
 

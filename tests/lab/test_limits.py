@@ -65,7 +65,10 @@ def test_ctrl_c_ends_the_trial_of_such_an_app_at_once(hanging: Site, tmp_path: P
 
 @pytest.mark.parametrize(
     "task",
-    ["restart-programs", "stop-programs", "start-programs", "reload-programs", "reload-uwsgi", "reload-apache"],
+    [
+        *("restart-programs --yes", "stop-programs --yes", "stop-supervisord --yes"),
+        *("start-supervisord", "start-programs", "reload-programs", "reload-uwsgi", "reload-apache"),
+    ],
 )
 def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str) -> None:
     before, apache = deployed.program_states(), deployed.apache()
@@ -73,18 +76,19 @@ def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str
     deployed.root(f"setsid runuser -u poms -- flock {STATE}/lock sleep 60 >/dev/null 2>&1 &")
     until(lambda: not lock_is_free(deployed), 10, "somebody holds the lock")
     try:
-        said = deployed.fab(task)
+        said = deployed.fab(*task.split())
         assert (said.code, "jane, deploy r0" in said.err) == (4, True), said.all
         assert (deployed.program_states(), deployed.apache()) == (before, apache)
     finally:
         deployed.root("pkill -u poms -x sleep")
-    assert deployed.fab(task).code == 0
+    assert deployed.fab(*task.split()).code == 0
+    deployed.fab("start-supervisord", check=True)
     deployed.fab("start-programs", check=True)
 
 
 def test_an_activate_that_hangs_is_ended(deployed: Site, tmp_path: Path) -> None:
     hangs = ("[defaults.ssh]\n", "[defaults]\nactivate = 'sleep 1000'\n\n[defaults.ssh]\n")
-    said = deployed.fab("restart-programs", inventory=deployed.changed(tmp_path, hangs))
+    said = deployed.fab("restart-programs", "--yes", inventory=deployed.changed(tmp_path, hangs))
     assert said.code == 1, said.all
     assert lock_is_free(deployed)
     until(lambda: not any("sleep 1000" in line for line in ours(deployed)), 20, "nothing is left")
@@ -145,7 +149,7 @@ def test_a_disk_that_fills_while_uwsgi_reloads_holds_nobody_up_once_it_is_freed(
         )
 
 
-TASKS = ("check-apache", "diff", "doctor", "releases", "restart-programs", "status", "workers", "tail-logs")
+TASKS = ("check-apache", "diff", "doctor", "releases", "restart-programs --yes", "status", "workers", "tail-logs")
 
 
 @contextlib.contextmanager
@@ -163,7 +167,7 @@ def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, 
     inventory = deployed.changed(tmp_path, brief, THREADS)
     for text in ("sleep 1000", "while sleep 0.3; do echo .; done"):  # silent, and not
         with login_runs(deployed, text):
-            for task in (("deploy", "--yes"), *((task,) for task in TASKS)):
+            for task in (("deploy", "--yes"), *map(str.split, TASKS)):
                 said = deployed.fab("-H", HOST, *task, inventory=inventory)
                 assert (said.code, "ssh.answer_timeout" in said.err) == (1, True), (task, said.all)
     assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
@@ -172,7 +176,7 @@ def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, 
 def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tmp_path: Path) -> None:
     inventory = deployed.changed(tmp_path, THREADS)
     with login_runs(deployed, "read -r x"):
-        for task in (("deploy", "--yes"), *((task,) for task in TASKS)):
+        for task in (("deploy", "--yes"), *map(str.split, TASKS)):
             said = deployed.fab("-H", HOST, *task, inventory=inventory)
             assert (said.code, "reads standard input" in said.err) == (1, True), (task, said.all)
     assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
@@ -193,7 +197,7 @@ def test_ctrl_c_pressed_again_and_again_only_has_the_host_put_back(bench: Bench,
 
 
 def test_ctrl_c_in_a_restart_leaves_it_to_the_host_and_says_so(deployed: Site) -> None:
-    with deployed.start("-H", HOST, "restart-programs") as running:
+    with deployed.start("-H", HOST, "restart-programs", "--yes") as running:
         until(lambda: not lock_is_free(deployed) or running.poll() is not None, 20, "it has begun")
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)

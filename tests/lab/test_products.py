@@ -14,7 +14,7 @@ def test_a_variable_of_the_products_is_no_option_to_uwsgi(site: Site) -> None:
     said = site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
     site.fab("-H", HOST, "start-programs", check=True)
     site.fab("-H", HOST, "reload-uwsgi", check=True)
-    site.fab("-H", HOST, "restart-programs", check=True)
+    site.fab("-H", HOST, "restart-programs", "--yes", check=True)
     assert "UWSGI_DIR" in site.poms("env", HOST)
     started = environment_of(site, "bin/supervisord")
     assert "SETUP_UWSGI" in started, said.all
@@ -27,7 +27,7 @@ def test_a_supervisord_that_has_such_a_variable_runs_uwsgi_without_it(site: Site
     site.poms("supervisorctl -s unix:///home/poms/supervisor.sock shutdown", HOST)
     until(lambda: not site.processes("supervisord", HOST), 60, "supervisord ends")
     site.poms("supervisord -c /home/poms/supervisord.conf", HOST)
-    site.fab("-H", HOST, "restart-programs", check=True)
+    site.fab("-H", HOST, "restart-programs", "--yes", check=True)
     assert "UWSGI_DIR" in environment_of(site, "bin/supervisord")
     running = environment_of(site, "uwsgi --ini")
     assert "SETUP_UWSGI" in running

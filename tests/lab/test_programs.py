@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.lab.site import Site, until
 
 SOCKET = "/home/poms/supervisor.sock"
@@ -35,7 +37,7 @@ def test_stop_start_and_restart_act_on_the_named_program_only(deployed: Site) ->
     assert deployed.program_states()["poms_webservice"] == "STOPPED"
     status = deployed.fab("-H", "pomsgpvm01", "status")
     assert "stopped on purpose" in status.out
-    again = deployed.fab("restart-programs")
+    again = deployed.fab("restart-programs", "--yes")
     assert "left stopped" in again.out
     assert deployed.program_states()["poms_webservice"] == "STOPPED"
     deployed.fab("start-programs", "--programs=poms_webservice", check=True)
@@ -78,14 +80,57 @@ def test_a_program_that_keeps_failing_needs_attention(deployed: Site, tmp_path: 
     assert "poms_status_agent" in status.out
 
 
+def test_all_programs_are_stopped_only_for_who_says_so(deployed: Site) -> None:
+    before, master = deployed.program_states(), deployed.workers()["pid"]
+    for task in ("stop-programs", "restart-programs", "stop-supervisord"):
+        said = deployed.fab(task)
+        assert (said.code, "--yes" in said.err) == (3, True), said.all
+    assert (deployed.program_states(), deployed.workers()["pid"]) == (before, master)
+    deployed.fab("stop-programs", "--yes", check=True)
+    assert set(deployed.program_states().values()) == {"STOPPED"}
+    deployed.fab("start-programs", check=True)
+
+
+@pytest.mark.parametrize("task", ["restart-programs --yes", "restart-programs --programs=poms_webservice"])
+def test_an_app_that_would_not_serve_again_is_not_restarted(deployed: Site, task: str) -> None:
+    master, states = deployed.workers()["pid"], deployed.program_states()
+    deployed.poms("cp $HOME/poms/poms_app.py $HOME/kept.py; echo 'raise SystemExit' >>$HOME/poms/poms_app.py")
+    try:
+        said = deployed.fab(*task.split())
+        assert said.code == 1, said.all
+        assert (deployed.workers()["pid"], deployed.program_states()) == (master, states)
+        code, _ = deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))
+        assert code == 200
+    finally:
+        deployed.poms("mv $HOME/kept.py $HOME/poms/poms_app.py")
+    deployed.fab(*task.split(), check=True)
+    assert deployed.workers()["pid"] != master
+
+
+def test_supervisord_is_stopped_with_all_its_programs_and_status_says_by_whom(deployed: Site) -> None:
+    said = deployed.fab("stop-supervisord", "--yes")
+    assert said.code == 0, said.all
+    assert (deployed.processes("supervisord"), deployed.processes("uwsgi")) == (0, 0)
+    status = deployed.fab("-H", "pomsgpvm01", "status")
+    assert (status.code, "stopped by" in status.out) == (2, True), status.out
+    again = deployed.fab("stop-supervisord", "--yes")
+    assert (again.code, "was not running" in again.out) == (0, True), again.all
+    assert deployed.fab("start-supervisord").code == 0
+    assert set(deployed.program_states().values()) == {"RUNNING"}
+    deployed.poms(f"supervisorctl -s unix://{SOCKET} shutdown")
+    until(lambda: deployed.processes("supervisord") == 0, 40, "supervisord ends")
+    assert "stopped by" not in deployed.fab("-H", "pomsgpvm01", "status").out
+    assert deployed.fab("start-supervisord").code == 0
+
+
 def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
     deployed.poms(f"supervisorctl -s unix://{SOCKET} shutdown")
     until(lambda: deployed.processes("supervisord") == 0, 40, "supervisord ends")
     status = deployed.fab("-H", "pomsgpvm01", "status")
     assert status.code == 2
     assert "fab -H pomsgpvm01 start-supervisord" in status.out
-    for verb in ("restart-programs", "stop-programs", "start-programs", "reload-programs"):
-        said = deployed.fab(verb)
+    for words in ("restart-programs --yes", "stop-programs --yes", "start-programs", "reload-programs"):
+        said = deployed.fab(*words.split())
         assert (said.code, "supervisord is not running" in said.err) == (1, True), said.all
     said = deployed.fab("start-supervisord")
     assert said.code == 0, said.all

@@ -121,7 +121,7 @@ def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
     assert found(site_) == ("elsewhere", pid)
     said = advice(site_)
     assert (OTHER in said, CONF in said, "kill" in said, "HUP" in said) == (True, True, False, False), said
-    for task in (("start-supervisord",), (*HOST, "deploy", "--yes"), (*HOST, "restart-programs")):
+    for task in (("start-supervisord",), (*HOST, "deploy", "--yes"), (*HOST, "restart-programs", "--yes")):
         ran = site_.fab(*task)
         assert (ran.code, OTHER in ran.err, "kill" in ran.err) == (1, True, False), ran.all
     assert daemons(site_) == [pid]
@@ -160,7 +160,7 @@ def test_a_password_that_cannot_be_read_is_said(site_: Site) -> None:
     with_password(site_, "{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("refuses", pid)
-    for task in (("start-supervisord",), ("restart-programs",), (*HOST, "deploy", "--yes", "--force")):
+    for task in (("start-supervisord",), ("restart-programs", "--yes"), (*HOST, "deploy", "--yes", "--force")):
         said = site_.fab(*task)
         assert (said.code, "password" in said.err, CONF in said.err) == (1, True, True), said.all
     assert daemons(site_) == [pid]

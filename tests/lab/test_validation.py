@@ -80,7 +80,7 @@ def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: 
     assert last_release(rude)["facts"]["validation"] == "identity-probe"
     assert rude.fab("-H", HOST, "doctor").code == 0
     assert rude.fab("-H", HOST, "status").code == 0
-    assert rude.fab("-H", HOST, "restart-programs").code == 0
+    assert rude.fab("-H", HOST, "restart-programs", "--yes").code == 0
     assert rude.ask("https://HOST:8443/poms", *rude.certificate("jdoe"))[0] == 200
 
 

@@ -56,7 +56,8 @@ class Task:
     def words(self) -> list[str]:
         """What is typed behind fab."""
         name = self.name.removesuffix("-broken")
-        return [name, "--yes", *(["--force"] if self.force else [])] if name in ("deploy", "rollback") else [name]
+        asks = name in ("deploy", "rollback", "restart-programs")
+        return [name, *(["--yes"] if asks else []), *(["--force"] if self.force else [])]
 
     def __str__(self) -> str:
         return f"{' '.join(self.words)} ({self.inventory})"

@@ -32,7 +32,7 @@ HOST = "pomsgpvm01"
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 WORDS = {
     "adopt": [INI],
-    "deploy": ["--yes"],
+    **{verb: ["--yes"] for verb in ("deploy", "stop-programs", "restart-programs", "stop-supervisord")},
     "fetch-logs": ["--to=FOLDER"],
     "rollback": ["--yes", "--to=r1"],
 }
