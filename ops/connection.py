@@ -22,6 +22,7 @@ from ops.who import who
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
 SAID_BYTES = 4000  # shown of what the login shell and the tools print
 PATIENCE = 30.0  # seconds until a host has opened a session
+ALIVE = "alive"  # what a host says now and then while it works (remote/lock.sh)
 ANSWER = Limits(seconds=1800.0)  # of a script that runs to its end: it may reload services
 
 
@@ -81,7 +82,8 @@ class Dialogue:
         """
         for line in self._raw_lines():
             if self.greeted:
-                yield line
+                if line != ALIVE:
+                    yield line
             else:
                 self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
                 # The login shell's last line may have had no end of its own.

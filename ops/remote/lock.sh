@@ -12,6 +12,22 @@ take_lock() { # $1: who, and for what
         say "note the lock of a task that died was taken over: $(cat "$state_dir/lock")"
     fi
     printf '%s since %s\n' "$1" "$(date '+%Y-%m-%d %H:%M:%S %z')" >"$state_dir/lock"
+    say_alive 4<&- 5>&- 9>&- &
+    alive=$!
 }
 
-release_lock() { : >"$state_dir/lock"; }
+# A host that waits, for the end of a long request perhaps, says nothing for as long as that takes; the operator's side
+# takes silence for a line that is dead. By -9, as all that may still be being born here.
+ALIVE_EVERY=20
+say_alive() {
+    seconds=0
+    while sleep 1 3>&- && kill -0 $$; do
+        seconds=$((seconds + 1))
+        [ $((seconds % ALIVE_EVERY)) -ne 0 ] || say alive
+    done
+}
+
+release_lock() {
+    kill -9 "$alive" 2>/dev/null || :
+    : >"$state_dir/lock"
+}
