@@ -108,7 +108,7 @@ def releases(host: str, verb: str) -> list[str]:
         )
         listed = json.loads(said.stdout)[host]
         live = [one for one in listed if one["facts"].get("ended") == "committed" and not one["current"]]
-        return [one["name"] for one in (listed if verb == "releases" else live)]
+        return [one["name"] for one in (listed if verb == "releases" else live)] + ["original"] * (verb != "releases")
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return []
 

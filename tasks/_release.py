@@ -8,6 +8,7 @@ from ops.connection import Remote
 from ops.errors import BadInput, HostError, OperatorError
 from ops.files import RenderedFile
 from ops.hiding import shown_lines
+from ops.originals import ORIGINAL, read_originals
 from ops.release_history import rolled_back_from, way_back, were_live
 from ops.releases import Contents, PastRelease, need_contents, read_contents, read_releases
 from ops.schema import Host
@@ -75,9 +76,13 @@ def need_release(host: Host, past: list[PastRelease], name: str) -> PastRelease:
 def target_of(remote: Remote, to: str) -> Contents:
     """The contents of what a rollback goes to: release `to`, or without one the nearest of the way back.
 
+    "original" stands for how the host was found.
+
     Raises HostError where there is none, where it was never live, or where the host has its files no more.
     """
     host = remote.host
+    if to == ORIGINAL:
+        return read_originals(remote)
     past = read_releases(remote)
     if not to:
         offered = way_back(past)

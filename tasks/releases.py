@@ -77,7 +77,7 @@ def _show(answers: list[Answer[list[PastRelease]]]) -> None:
     word="to",
     help={
         "to": "The release to go back to (see fab releases); without it the last one that was live before the "
-        "running one and was not rolled back from.",
+        "running one and was not rolled back from; original: how the host was found.",
         **ROLLING_HELP,
     },
 )

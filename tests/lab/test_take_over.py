@@ -125,6 +125,31 @@ def test_a_first_deploy_names_what_it_would_drop_and_needs_remove_for_it(by_hand
     assert "nothing to do" in site.fab("-H", HOST, "deploy", "--yes").out
 
 
+def test_a_rollback_to_the_original_brings_back_what_the_first_deploy_has_found(
+    by_hand: Site, tmp_path: Path
+) -> None:
+    site = by_hand
+    look = f"sha256sum {CONF} {SSL}; stat -c %a {CONF} {SSL}; ls {CERT_SSL} 2>&1 || :"
+    before, ran = site.root(look, HOST), states(site)
+    site.fab("-H", HOST, "deploy", "--yes", "--remove", check=True)
+    for depth in (3, 4):  # until the release that took over is kept no more
+        change = "[defaults.apache]\n", f"[defaults.deploy]\nkeep = 1\n[defaults.apache]\nverify_depth = {depth}\n"
+        site.fab("-H", HOST, "deploy", "--yes", inventory=site.changed(tmp_path, change), check=True)
+    assert site.fab("-H", HOST, "diff", "--to=original").code == 2
+    said = site.fab("-H", HOST, "rollback", "--yes", "--to=original")
+    assert said.code == 0, said.all
+    assert site.root(look, HOST) == before
+    assert set(states(site)) == set(ran)
+    assert open_port(site, 9443)
+    assert site.fab("-H", HOST, "deploy", "--yes", "--remove").code == 0
+    assert site.ask("https://HOST:8443/poms", *site.certificate("jdoe"), host=HOST)[0] == 200
+
+
+def test_a_host_that_was_found_bare_has_no_original_to_go_back_to(served: Site) -> None:
+    said = served.fab("-H", HOST, "rollback", "--yes", "--to=original")
+    assert (said.code, CONF in said.err, "left as it was: everything" in said.err) == (1, True, True), said.all
+
+
 @pytest.fixture
 def served(site: Site) -> Iterator[Site]:
     """The host deployed to as the inventory has it."""
