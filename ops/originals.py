@@ -1,16 +1,22 @@
 """How a host was found: its files before a release first changed them, which `rollback --to=original` puts back."""
 
 import base64
+import re
 from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from ops import hiding
 from ops.connection import Remote
 from ops.errors import HostError, read_answer
 from ops.files import RenderedFile, file_at, supervisord_conf
-from ops.releases import Contents, need_state_dir, parse_elsewhere, parse_releases, read_contents, request
+from ops.releases import ORIGINAL, Contents, need_state_dir, parse_elsewhere, parse_releases, read_contents, request
 from ops.schema import Host
+from ops.supervisor_effect import read_effect
+from ops.uwsgi import ini_path, pairs_of
 
-ORIGINAL = "original"  # in place of a release's name
+_LISTEN = re.compile(r"^[ \t]*Listen[ \t]+(?:\S*:)?([0-9]{1,5})\b", re.MULTILINE | re.IGNORECASE)
+_SOCKETS = ("socket", "uwsgi-socket")
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,29 @@ def read_originals(remote: Remote) -> Contents:
     last = {file.path: file for file in deployed.files}
     known = {file.path for file in found.files} | set(found.absent)
     files = [_with_hiding(file, last.get(file.path)) for file in found.files]
-    return Contents(ORIGINAL, [*files, *(file for path, file in last.items() if path not in known)], None, [])
+    files += [file for path, file in last.items() if path not in known]
+    return Contents(ORIGINAL, files, host_as_found(host, files), [])
+
+
+def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
+    """`today` with what these files say of its programs, ports and the app's socket, by which they are judged."""
+    texts = {file.path: file.content.decode(errors="replace") for file in files}
+    effect = read_effect(texts.get(supervisord_conf(today), "").encode(), today)
+    programs = {name: one for name, one in today.programs.items() if effect and name in effect.groups}
+    listens = [
+        int(port)
+        for file in files
+        if file.service == "apache"
+        for port in _LISTEN.findall(file.content.decode(errors="replace"))
+    ]
+    port, cert_port = today.apache.port, today.apache.cert_port
+    if listens:  # else they stand in files that no deploy has changed
+        port = port if port in listens else listens[0]
+        cert_port = cert_port if cert_port in listens else port
+    sockets = [value for option, value in pairs_of(texts.get(ini_path(today), "")) if option in _SOCKETS]
+    apache = structs.replace(today.apache, port=port, cert_port=cert_port)
+    app = structs.replace(today.app, listen=sockets[0] if sockets else today.app.listen)
+    return structs.replace(today, programs=programs, apache=apache, app=app, checks=[])
 
 
 def parse_originals(host: Host, answer: list[str]) -> Originals:

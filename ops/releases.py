@@ -21,7 +21,13 @@ from ops.uwsgi import ini_path
 from ops.who import local_user
 
 NO_SOURCE = Source()
+ORIGINAL = "original"  # in place of a release's name: how the host was found (ops/originals.py)
 _EDIT = re.compile(r"(.*?(?:/edited\.[0-9]+|\.poms-ops-edited)) (/.*)")  # where it is kept, and of which file it is
+
+
+def rollback_to(name: str) -> str:
+    """The purpose of a release that brings release `name` back."""
+    return f"rollback to {name},"
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,11 @@ class Release:
     def holder(self) -> str:
         """Who holds the host's lock for this, as the next operator reads it."""
         return f"{self.who} ({self.operator})" if not self.who.startswith("local ") else self.who
+
+    @property
+    def knows_the_doors(self) -> bool:
+        """Whether its host answers from outside as the inventory says; how it was found, nobody here set up."""
+        return self.purpose != rollback_to(ORIGINAL)
 
     def meta_lines(self) -> list[str]:
         """What the record on the host says, a fact a line; the first is the name."""

@@ -72,8 +72,10 @@ class Crew:
 
 
 def program(host: Host) -> str | None:
-    """The program whose command names uWSGI's file; None where no program does."""
-    return next((name for name, program in host.programs.items() if names(program, ini_path(host))), None)
+    """The program whose command names uWSGI's file, or else whose `reads` does; None where no program does."""
+    ini = ini_path(host)
+    by_command = [name for name, one in host.programs.items() if names(one, ini)]
+    return next(iter(by_command + [name for name, one in host.programs.items() if ini in one.reads]), None)
 
 
 def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:

@@ -8,9 +8,9 @@ from ops.connection import Remote
 from ops.errors import BadInput, HostError, OperatorError
 from ops.files import RenderedFile
 from ops.hiding import shown_lines
-from ops.originals import ORIGINAL, read_originals
+from ops.originals import read_originals
 from ops.release_history import rolled_back_from, way_back, were_live
-from ops.releases import Contents, PastRelease, need_contents, read_contents, read_releases
+from ops.releases import ORIGINAL, Contents, PastRelease, need_contents, read_contents, read_releases
 from ops.schema import Host
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

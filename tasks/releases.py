@@ -11,7 +11,7 @@ from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.plan import make_plan
 from ops.programs import need_service
 from ops.release_history import rolled_back_from
-from ops.releases import PastRelease, new_release, read_releases
+from ops.releases import PastRelease, new_release, read_releases, rollback_to
 from ops.schema import Host
 from tasks import _release
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
@@ -107,7 +107,7 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
             )
             console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", "green")
             return "nothing to do"
-        return carry_out_plan(then, plan, new_release(remote.who, f"rollback to {contents.name},"), consent)
+        return carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
 
 
 @verb()

@@ -125,7 +125,7 @@ look_before() { # what is well now: the ports that answer, the programs that run
     case $(supervisord_state) in
     up*)
         supervise baseline "$supervisor_socket" "$state_dir/taken" "$pending/running"
-        if [ -e "$pending/app" ] && app_answers 5; then echo app >>"$pending/well"; fi
+        if [ -n "$web_program" ] && app_answers 5; then echo app >>"$pending/well"; fi
         ;;
     esac
 }
@@ -151,7 +151,7 @@ look_now() {
     if [ -e "$pending/running" ] && ! supervise compare "$supervisor_socket" "$state_dir/taken" "$pending/running"; then
         worse=yes
     fi
-    if [ -e "$pending/app" ]; then
+    if [ -n "$web_program" ]; then
         case $(supervisord_state) in
         up*) look_at_app ;;
         *) say_not_serving - "supervisord does not run" ;;
@@ -178,7 +178,7 @@ look_at_app() {
 
 web_state() { # of the app's program, as supervisord has it
     supervise describe "$supervisor_socket" "$state_dir/taken" 2>/dev/null |
-        PROGRAM=${web_program:-} awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }' || :
+        PROGRAM=$web_program awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }' || :
 }
 
 say_not_serving() { say "service fails $1 $(printf '%s\n' "$2" | tail -n 3 | base64 | tr -d '\n')"; }

@@ -414,7 +414,7 @@ def all_namespaces() -> set[str]:
 
 
 def wait_for(condition: Callable[[], bool], *, every: float = 0.02) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(every)

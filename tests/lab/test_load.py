@@ -93,7 +93,7 @@ def deploy_of_an_app_that_does_not_import(service: Service) -> None:
         assert (said.code, "the one that does was not touched" in said.all) == (1, True), said.all
     finally:
         service.put_app_back("whole")
-    assert service.workers() <= before  # none is new
+    assert service.workers() & before  # a reload would have replaced them all; under load one more may be started
 
 
 def restart_apache(service: Service) -> None:

@@ -1,0 +1,58 @@
+"""How a host was found, as its releases tell."""
+
+import base64
+
+import pytest
+
+from ops.files import RenderedFile, file_at, supervisord_conf
+from ops.originals import host_as_found, parse_originals
+from ops.schema import Host
+from ops.uwsgi import ini_path
+from tests.unit.hosts import host
+
+WEB = {"command": "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini"}
+
+
+def there(made: Host, path: str, text: str) -> RenderedFile:
+    return file_at(made, path, text.encode(), "0644")
+
+
+def test_each_file_is_told_once_by_what_the_first_release_found() -> None:
+    content = base64.b64encode(b"old\n").decode()
+    answer = [
+        "release r1",
+        "original 640 /a b",
+        f"content {content}",
+        "original absent /c",
+        "original lost /d",
+        "end",
+    ]
+    found = parse_originals(host(), answer)
+    assert [(file.path, file.mode, file.content) for file in found.files] == [("/a b", "0640", b"old\n")]
+    assert (found.absent, found.lost) == (["/c"], ["/d"])
+
+
+@pytest.mark.parametrize(
+    ("listens", "ports"),
+    [
+        ("Listen 443 https\nlisten 0.0.0.0:8443\n", (443, 8443)),
+        ("Listen 443\n", (443, 443)),
+        ("Listen [::]:9443 https\n", (9443, 9443)),
+        ("# Listen 80\n", (443, 8443)),
+    ],
+)
+def test_it_is_judged_by_the_ports_that_its_files_name(listens: str, ports: tuple[int, int]) -> None:
+    made = host(programs={"web": WEB})
+    found = host_as_found(made, [there(made, "/etc/httpd/conf.d/ssl.conf", listens)])
+    assert (found.apache.port, found.apache.cert_port) == ports
+
+
+def test_it_is_judged_by_its_own_programs_and_socket() -> None:
+    made = host(programs={"web": WEB, "agent": {"command": "sleep 1"}})
+    conf = there(
+        made, supervisord_conf(made), "[supervisord]\n[program:web]\ncommand=x\n[program:other]\ncommand=y\n"
+    )
+    ini = there(made, ini_path(made), "[uwsgi]\nsocket = 127.0.0.1:9999\n")
+    found = host_as_found(made, [conf, ini])
+    assert (list(found.programs), found.app.listen) == (["web"], "127.0.0.1:9999")
+    assert list(host_as_found(made, [there(made, supervisord_conf(made), "no section\n")]).programs) == []
