@@ -52,7 +52,7 @@ def main() -> None:
     for host in hosts:
         with connect(host, config) as remote:
             found.append(_watched(host, once(remote)))
-    _keep("status", found, lambda told, width: overview.draw(_seen(told), width))
+    _keep("status", found, lambda told, width: overview.draw(overview.Seen(_seen(told)), width))
 
 
 def _seen(watched: list[live.Watched[Any]]) -> list[tuple[Host, Any]]:
