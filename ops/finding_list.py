@@ -55,11 +55,11 @@ def _special(hosts: list[Host], text: str) -> str:
     return text.replace(_ADDRESS, addresses.pop() if len(addresses) == 1 else "HOST")
 
 
-def lines(found: Iterable[tuple[Host, Finding]]) -> Iterator["Text"]:
-    """For the screen: each finding with what to do below it."""
+def lines(found: Iterable[tuple[list[str], Finding]]) -> Iterator["Text"]:
+    """For the screen: each of `grouped` with what to do below it."""
     from rich.text import Text
 
-    for names, one in grouped(found):
+    for names, one in found:
         text = cell(f"{', '.join(names)}: {one.what}: {one.found}")
         text.stylize("bold red" if one.level == WRONG else "yellow")
         yield text

@@ -32,7 +32,7 @@ def draw(seen: Seen, width: int, *, rows: bool = False) -> Iterator[RenderableTy
     """Everything that is known of these hosts, in `width` columns; each is a row where that is wanted."""
     found = [(host, finding_list.finding_of(error)) for host, error in seen.errors]
     found += [(host, finding) for host, health in seen.hosts for finding in judge(host, health)]
-    yield from finding_list.lines(found)
+    yield from finding_list.lines(finding_list.grouped(found))
     if found and seen.hosts:
         yield ""
     if rows and seen.hosts:
