@@ -14,6 +14,7 @@ from ops.release_history import rolled_back_from
 from ops.releases import PastRelease, new_release, read_releases
 from ops.schema import Host
 from tasks import _release
+from tasks._agreement import Agreement
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._release import Shown, need_name, target_of
@@ -91,8 +92,10 @@ def rollback(
     """
     if to:
         need_name(to)
-    change = functools.partial(_roll_back, context.config, to, Consent(yes, force, remove))
-    return change_rolling(chosen(everywhere=False), change, yes=yes, parallel=parallel)
+    hosts = chosen(everywhere=False)
+    consent = Consent(yes, force, remove, Agreement([host.name for host in hosts]))
+    change = functools.partial(_roll_back, context.config, to, consent)
+    return change_rolling(hosts, change, yes=yes, parallel=parallel)
 
 
 def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
