@@ -1,8 +1,7 @@
 """A plan as the operator reads it: which files, how many lines, what then; and the diffs, equal ones once."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ops import console, pager
@@ -65,14 +64,24 @@ def diffs(plans: Iterable[Plan], seen: Seen) -> list[tuple[str, str]]:
 def fingerprint(plan: Plan) -> tuple[object, ...]:
     """What two plans have in common that change the same: files, lines with their secrets, what is reloaded."""
     files = [(change.wanted.path, _kind_and_mode(change), *_lines(change, hidden=False)) for change in plan.changed]
-    # How much memory is free is another number on each host.
-    services = [re.sub(r"\d+", "", text) for text in plan.services()]
+    services = [common for common, _ in _services_of(plan)]
     return (*files, *services, *plan.reload_lines(), *(removal.describe() for removal in plan.removals))
 
 
 def _services(plans: Iterable[Plan]) -> list[tuple[str, str]]:
-    found = [(text, plan.host.name) for plan in plans for text in plan.services()]
-    return [(f"{', '.join(names)}: then {text}", "yellow") for text, names in _together(found).items()]
+    found = [(service, plan.host.name) for plan in plans for service in _services_of(plan)]
+    own = {common: text for (common, text), _ in found}
+    groups = _together((common, name) for (common, _), name in found)
+    return [
+        (f"{', '.join(names)}: then {own[common] if len(names) == 1 else common}", "yellow")
+        for common, names in groups.items()
+    ]
+
+
+def _services_of(plan: Plan) -> list[tuple[str, str]]:
+    """What happens to each service: without the numbers of the host's memory, which differ everywhere, and with."""
+    pairs = zip(replace(plan, memory=None).services(), plan.services(), strict=True)
+    return [(common if own.startswith(common) else own, own) for common, own in pairs]
 
 
 def _together(found: Iterable[tuple[Key, str]]) -> dict[Key, list[str]]:

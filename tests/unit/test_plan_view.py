@@ -1,12 +1,13 @@
 """A plan as the operator reads it: equal diffs of several hosts once; a list of files before the question."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
 from ops.files import RenderedFile
 from ops.hiding import Hidden
-from ops.plan import Plan, make_plan
+from ops.plan import GRACEFUL, Plan, make_plan
 from ops.snapshot import FoundFile, Snapshot
 from tasks._plan_view import Seen, fingerprint, review, show_plans
 from tests.unit.hosts import host
@@ -50,6 +51,17 @@ def test_the_same_lines_of_another_kind_or_file_are_another_diff(capsys: pytest.
     plans = [plan("a", ssl=ONE), plan("b", mode="0600", ssl=ONE), plan("c", other=ONE)]
     titles = [line for line in shown(capsys, plans) if line.startswith(("a: /", "b: /", "c: /"))]
     assert len(titles) == 3
+
+
+def test_a_reload_that_differs_only_in_free_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    reloads = [replace(plan(name), programs=[("web", GRACEFUL)]) for name in "abcd"]
+    for number, memory in enumerate(((100, 10**6), (101, 2 * 10**6), (100, 10), (100, 3 * 10**6))):
+        reloads[number] = replace(reloads[number], memory=memory)
+    several = shown(capsys, reloads)
+    assert [line.partition(": then ")[0] for line in several] == ["a, b, d", "c"]
+    assert "MB" not in several[0]
+    assert "1953 MB are free" in shown(capsys, [reloads[1]])[0]
+    assert fingerprint(reloads[0]) == fingerprint(reloads[1]) != fingerprint(reloads[2])
 
 
 def test_what_answers_later_and_is_the_same_is_not_shown_again(capsys: pytest.CaptureFixture[str]) -> None:
