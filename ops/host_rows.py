@@ -72,7 +72,7 @@ def _cells(host: Host, health: Health, found: Sequence[Finding]) -> list[Text]:
         _drift(health),
         _apache(health),
         _programs(health),
-        _workers(host, health),
+        _workers(host, health, found),
         _certificates(health),
         _disk(health),
     )
@@ -133,12 +133,12 @@ def _programs(health: Health) -> str:
     return f"{runs}/{len(report.programs)} up" if runs < len(report.programs) else f"{runs} up"
 
 
-def _workers(host: Host, health: Health) -> str:
+def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
     crew, waiting = health.crew, (health.vitals.queue or (0, 0))[0]
     if not workers.program(host):
         return "-"
-    if health.vitals.app:
-        return "no answer"
+    if health.vitals.app:  # of a program that does not run, that alone is a finding
+        return "no answer" if _of(found, ("app",)) else "none"
     if crew.problem:
         return "?"
     largest = crew.largest()
