@@ -79,11 +79,16 @@ def _keep(
     watched: list[live.Watched[Any]],
     draw: Callable[[list[live.Watched[Any]], int], Iterator[RenderableType]],
 ) -> None:
+    picture(verb, f"fab {verb} --watch", Group(*live.screen(watched, draw, EVERY, WIDTH)))
+
+
+def picture(name: str, title: str, drawn: RenderableType) -> None:
+    """Write docs/pictures/NAME.svg: a terminal of WIDTH columns that shows this."""
     console = Console(record=True, width=WIDTH, file=sys.stderr, force_terminal=True, color_system="truecolor")
-    console.print(Group(*live.screen(watched, draw, EVERY, WIDTH)))
-    path = PROJECT / f"docs/pictures/{verb}.svg"
+    console.print(drawn)
+    path = PROJECT / f"docs/pictures/{name}.svg"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(console.export_svg(title=f"fab {verb} --watch", code_format=FORMAT))
+    path.write_text(console.export_svg(title=title, code_format=FORMAT))
     print(path)
 
 

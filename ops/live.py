@@ -152,7 +152,7 @@ def keep(
                 if state != drawn:
                     drawn = state
                     whole = Group(*screen(watched, draw, every, live.console.width))
-                    live.update(_shown(whole, scroll, live.console), refresh=True)
+                    live.update(shown(whole, scroll, live.console), refresh=True)
                 typed = _typed()
     except KeyboardInterrupt:
         pass
@@ -183,7 +183,7 @@ def screen(
     yield from draw(watched, width)
 
 
-def _shown(whole: RenderableType, scroll: Scroll, screen: Console) -> RenderableType:
+def shown(whole: RenderableType, scroll: Scroll, screen: Console) -> RenderableType:
     """As much of it as the screen has room for, as SegmentLines."""
     lines, said = scroll.cut(screen.render_lines(whole, pad=False), screen.height)
     if not said:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pexpect
 import pytest
+from rich.console import Console
 from rich.segment import Segment
 
+from lab.made_up import draw_watched
 from ops.errors import Unreachable
 from ops.inventory import PROJECT
 from ops.live import Scroll, Watched, screen
@@ -108,3 +110,13 @@ def test_hosts_that_are_gone_alike_are_one_line_on_top() -> None:
     assert told[1].splitlines()[0].endswith("it is tried again)")
     assert told[1].splitlines()[1] == "and more"
     assert [line for line in told if "web3" in line] == ["being asked: web3 ..."]
+
+
+def test_thirty_hosts_on_a_small_terminal_fit_its_width_and_say_what_is_cut() -> None:
+    terminal = Console(width=80, height=24, color_system=None)
+    with terminal.capture() as captured:
+        terminal.print(draw_watched(30, 80, 24))
+    told = captured.get().splitlines()
+    assert len(told) == 24
+    assert max(map(len, told)) <= 80
+    assert "more lines below" in told[-1]
