@@ -108,10 +108,9 @@ def made_up(count: int) -> tuple[list[Host], overview.Seen]:
     return hosts, overview.Seen(seen, errors)
 
 
-def draw(count: int, width: int) -> Iterator[RenderableType]:
-    """What `fab status` draws of so many."""
-    hosts, seen = made_up(count)
-    yield from overview.draw(seen, width, rows=count > overview.MOST_COLUMNS)
+def draw(hosts: list[Host], seen: overview.Seen, width: int) -> Iterator[RenderableType]:
+    """What `fab status` draws of them."""
+    yield from overview.draw(seen, width, rows=len(hosts) > overview.MOST_COLUMNS)
     yield Text(f"capacity: {capacity.in_words(hosts, Fleet(default=hosts[0].name))}", style="dim")
 
 
@@ -126,10 +125,9 @@ def draw_watched(count: int, width: int, height: int) -> RenderableType:
             one.lose(errors[one.host.name])
         else:
             one.take(health[one.host.name])
-    rows = count > overview.MOST_COLUMNS
 
     def drawn(told: list[live.Watched[Health]], width: int) -> Iterator[RenderableType]:
-        yield from overview.draw(overview.Seen([(one.host, one.last) for one in told if one.last]), width, rows=rows)
+        return draw(hosts, overview.Seen([(one.host, one.last) for one in told if one.last]), width)
 
     screen = Console(width=width, height=height, force_terminal=True, color_system="truecolor")
     return live.shown(Group(*live.screen(watched, drawn, EVERY, width)), live.Scroll(), screen)
@@ -138,7 +136,7 @@ def draw_watched(count: int, width: int, height: int) -> RenderableType:
 def main() -> None:
     """Take the pictures."""
     for count in SIZES[:-1]:
-        picture(f"status-{count}", f"fab status, {count} hosts", Group(*draw(count, WIDTH)))
+        picture(f"status-{count}", f"fab status, {count} hosts", Group(*draw(*made_up(count), WIDTH)))
     count = SIZES[-1]
     title = f"fab status --watch, {count} hosts on {HEIGHT} lines"
     picture(f"status-{count}", title, draw_watched(count, WIDTH, HEIGHT))
