@@ -52,7 +52,7 @@ def main() -> None:
     for host in hosts:
         with connect(host, config) as remote:
             found.append(_watched(host, once(remote)))
-    _keep("status", found, lambda told, width: overview.draw(_seen(told), width))
+    _keep("status", found, lambda told, width: overview.draw(overview.Seen(_seen(told)), width))
 
 
 def _seen(watched: list[live.Watched[Any]]) -> list[tuple[Host, Any]]:
@@ -79,11 +79,16 @@ def _keep(
     watched: list[live.Watched[Any]],
     draw: Callable[[list[live.Watched[Any]], int], Iterator[RenderableType]],
 ) -> None:
+    picture(verb, f"fab {verb} --watch", Group(*live.screen(watched, draw, EVERY, WIDTH)))
+
+
+def picture(name: str, title: str, drawn: RenderableType) -> None:
+    """Write docs/pictures/NAME.svg: a terminal of WIDTH columns that shows this."""
     console = Console(record=True, width=WIDTH, file=sys.stderr, force_terminal=True, color_system="truecolor")
-    console.print(Group(*live.screen(watched, draw, EVERY, WIDTH)))
-    path = PROJECT / f"docs/pictures/{verb}.svg"
+    console.print(drawn)
+    path = PROJECT / f"docs/pictures/{name}.svg"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(console.export_svg(title=f"fab {verb} --watch", code_format=FORMAT))
+    path.write_text(console.export_svg(title=title, code_format=FORMAT))
     print(path)
 
 

@@ -1,8 +1,11 @@
 """How many requests the hosts serve at once, against the connections that the database allows."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from ops.schema import Fleet, Host
+
+MOST_TERMS = 5  # of a sum that is written out
 
 
 def at_once(host: Host) -> int:
@@ -13,7 +16,10 @@ def at_once(host: Host) -> int:
 def in_words(hosts: Iterable[Host], fleet: Fleet) -> str:
     """The sum and how it comes about: "60 + 60 = 120 requests at once, of 200 database connections"."""
     numbers = [at_once(host) for host in hosts]
-    total = " + ".join(map(str, numbers)) + (f" = {sum(numbers)}" if len(numbers) > 1 else "")
+    terms = [str(number) for number in numbers]
+    if len(terms) > MOST_TERMS:
+        terms = [f"{count} x {number}" for number, count in Counter(numbers).items()]
+    total = " + ".join(terms) + (f" = {sum(numbers)}" if len(numbers) > 1 else "")
     of = f", of {fleet.database_connections} database connections" if fleet.database_connections else ""
     return f"{total} requests at once{of}"
 

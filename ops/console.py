@@ -119,15 +119,46 @@ def age(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
-def diff(title: str, before: list[Line], after: list[Line]) -> None:
-    """Print a unified diff of one file, coloured on a terminal; what is hidden differs too, and is not shown."""
-    say(title, "bold")
-    for line in diff_lines(before, after):
-        say(f"  {line}", STYLES.get(line[:1], ""))
+def say_lines(lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines, each (text, style), on standard output."""
+    for text, style in lines:
+        say(text, style)
+
+
+def styled(lines: Iterable[tuple[str, str]]) -> str:
+    """The same as one text for a terminal, with its colours."""
+    from rich.text import Text
+
+    console = screen()
+    with console.capture() as captured:
+        for text, style in lines:
+            console.print(Text(harmless(masked(text)), style=style), soft_wrap=True)
+    return captured.get()
+
+
+def height_of(lines: Iterable[tuple[str, str]]) -> int:
+    """Lines that they take on this terminal, where long ones run over."""
+    from rich.cells import cell_len
+
+    columns = width()
+    return sum(max(1, -(-cell_len(harmless(text)) // columns)) for text, _ in lines)
+
+
+def height() -> int:
+    """Lines of the terminal."""
+    return screen().height
+
+
+def styled_diff(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The lines of a diff, indented, each with its style."""
+    return ((f"  {line}", STYLES.get(line[:1], "")) for line in lines)
 
 
 def diff_lines(before: list[Line], after: list[Line]) -> Iterator[str]:
-    """A unified diff without its heading, with two lines round each difference."""
+    """A unified diff without its heading, with two lines round each difference.
+
+    What is hidden differs too, and is not shown.
+    """
     compared = comparison([line.text for line in before], [line.text for line in after])
     for group in compared.get_grouped_opcodes(2):
         yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@"
@@ -149,16 +180,28 @@ def _range(first: int, last: int) -> str:
     return f"{first + 1 if last > first else first},{last - first}".removesuffix(",1")
 
 
-def confirm(question: str) -> bool:
-    """Ask on the terminal until there is a yes or a no; the end of the input and an empty line are a no."""
+ANSWERS = {"y": "yes", "n": "no", "a": "all"}
+
+
+def choose(question: str, letters: str) -> str:
+    """Ask on the terminal until there is one of these answers, "n" among them; an empty line and the end are a no."""
+    shown = "/".join(letter.upper() if letter == "n" else letter for letter in letters)
     while True:
         try:
-            answer = input(f"{question} [y/N] ").strip().lower()
+            answer = input(f"{question} [{shown}] ").strip().lower()
         except EOFError:
             print()
-            return False
-        if answer in ("y", "yes", "n", "no", ""):
-            return answer in ("y", "yes")
+            return "n"
+        for letter in letters:
+            if answer in (letter, ANSWERS[letter]):
+                return letter
+        if not answer:
+            return "n"
+
+
+def confirm(question: str) -> bool:
+    """Whether the answer is yes."""
+    return choose(question, "yn") == "y"
 
 
 def is_terminal() -> bool:

@@ -1,22 +1,27 @@
-"""A screen that stays: hosts are looked at again and again, each over one line that is held open."""
+"""A screen that stays: hosts are looked at again and again, each over one line that is held open.
+
+What is taller than the terminal is cut, says so, and scrolls.
+"""
 
 import contextlib
 import os
+import re
 import select
 import sys
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.segment import Segment, SegmentLines
 from rich.text import Text
 
-from ops import console
+from ops import console, finding_list
 from ops.connection import Remote, connect
 from ops.errors import BadInput, OperatorError
 from ops.schema import Host
@@ -29,7 +34,8 @@ TICK = 0.25  # seconds between two looks at the keyboard
 FAREWELL = 0.5  # seconds that the lines get to close
 
 HELP = {
-    "watch": "Keep it on the screen until q or Ctrl-C; a host that goes away shows so, and comes back.",
+    "watch": "Keep it on the screen until q or Ctrl-C; a host that goes away shows so, and comes back. Arrow keys "
+    "and Space scroll what is taller than the terminal.",
     "every": "Seconds between two looks of --watch.",
 }
 Seen = TypeVar("Seen")
@@ -64,6 +70,52 @@ class Watched(Generic[Seen]):
         return seen if silence > every + STALE else ""
 
 
+_KEY = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)  # a key that sends several bytes, or one byte
+_UP, _DOWN = (b"\x1b[A", b"\x1bOA", b"k"), (b"\x1b[B", b"\x1bOB", b"j", b"\r", b"\n")
+_PAGE_UP, _PAGE_DOWN = (b"\x1b[5~", b"b"), (b"\x1b[6~", b" ", b"f")
+_FIRST = (b"\x1b[H", b"\x1bOH", b"\x1b[1~", b"g")
+_LAST = (b"\x1b[F", b"\x1bOF", b"\x1b[4~", b"G")
+
+
+@dataclass
+class Scroll:
+    """Which part of a screen is shown: `top` lines below its heading are left out."""
+
+    top: int = 0
+    room: int = 1
+    last: int = 0  # the furthest `top`
+
+    def press(self, typed: bytes) -> None:
+        """Move as these keys say."""
+        for key in _KEY.findall(typed):
+            for keys, where in (
+                (_UP, self.top - 1),
+                (_DOWN, self.top + 1),
+                (_PAGE_UP, self.top - self.room),
+                (_PAGE_DOWN, self.top + self.room),
+                (_FIRST, 0),
+                (_LAST, self.last),
+            ):
+                if key in keys:
+                    self.top = max(0, min(where, self.last))
+                    break
+
+    def cut(self, lines: list[list[Segment]], height: int) -> tuple[list[list[Segment]], str]:
+        """The lines to be shown in `height` lines, the heading first, and what the last of these says: "" if all are.
+
+        That last line is not among them.
+        """
+        self.room = max(1, height - 2)
+        self.last = max(0, len(lines) - 1 - self.room) if len(lines) > height else 0
+        self.top = min(self.top, self.last)
+        if not self.last:
+            return lines, ""
+        below = self.last - self.top
+        more = f"{below} more line{'' if below == 1 else 's'}"
+        said = f"… {more} below, {self.top} above: arrows, Space, b, g, G scroll"
+        return [*lines[:1], *lines[1 + self.top :][: self.room]], said
+
+
 def check(every: int, *, json: bool) -> None:
     """Raise BadInput where nothing can be kept on a screen."""
     if not 1 <= every <= LONGEST:
@@ -93,11 +145,15 @@ def keep(
     try:
         with _keys(), Live(console=console.screen(), screen=True, auto_refresh=False) as live:
             drawn: tuple[object, ...] = ()
-            while not _asked_to_end():
-                state = (int(time.time()), live.console.size, *(one.changes for one in watched))
+            scroll, typed = Scroll(), b""
+            while not re.search(b"[qQ]", typed):
+                scroll.press(typed)
+                state = (int(time.time()), live.console.size, scroll.top, *(one.changes for one in watched))
                 if state != drawn:
                     drawn = state
-                    live.update(Group(*screen(watched, draw, every, live.console.width)), refresh=True)
+                    whole = Group(*screen(watched, draw, every, live.console.width))
+                    live.update(shown(whole, scroll, live.console), refresh=True)
+                typed = _typed()
     except KeyboardInterrupt:
         pass
     finally:
@@ -115,17 +171,26 @@ def screen(
 ) -> Iterator[RenderableType]:
     """One such screen: what is to be said of hosts that are not there, then what is seen of the others."""
     yield Text(f"{time.strftime('%H:%M:%S')}, every {every} s; q ends", style="dim")
-    for one in watched:
-        if one.error:
-            since = time.strftime("%H:%M:%S", time.localtime(one.gone_at))
-            lines = str(one.error).splitlines()
-            said = console.cell(f"{lines[0]} (gone since {since}; it is tried again)")
-            said.stylize("bold red")
-            yield said
-            yield from (console.cell(line) for line in lines[1:])
-        elif one.last is None:
-            yield Text(f"{one.host.name}: being asked ...", style="dim")
+    gone = {one.host.name: one.gone_at for one in watched if one.error}
+    errors = [(one.host, finding_list.finding_of(one.error)) for one in watched if one.error]
+    for names, error in finding_list.grouped(errors):
+        since = time.strftime("%H:%M:%S", time.localtime(min(gone[name] for name in names)))
+        first, *rest = error.found.split("\n")
+        found = "\n".join([f"{first} (gone since {since}; it is tried again)", *rest])
+        yield from finding_list.lines([(names, replace(error, found=found))])
+    if asked := [one.host.name for one in watched if one.last is None and not one.error]:
+        yield Text(f"being asked: {', '.join(asked)} ...", style="dim")
     yield from draw(watched, width)
+
+
+def shown(whole: RenderableType, scroll: Scroll, screen: Console) -> RenderableType:
+    """As much of it as the screen has room for, as SegmentLines."""
+    lines, said = scroll.cut(screen.render_lines(whole, pad=False), screen.height)
+    if not said:
+        return SegmentLines(lines, new_lines=True)
+    encoding = screen.encoding
+    said = said.encode(encoding, "replace").decode(encoding)
+    return Group(SegmentLines(lines, new_lines=True), Text(said, "reverse", no_wrap=True, overflow="crop"))
 
 
 def _follow(
@@ -153,9 +218,8 @@ def _keys() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _asked_to_end() -> bool:
-    """Whether q was pressed, or the terminal is gone; waits for a key for a moment."""
+def _typed() -> bytes:
+    """The keys that were pressed, after a moment's wait for one; of a terminal that is gone, as if it were q."""
     if not select.select([sys.stdin], [], [], TICK)[0]:
-        return False
-    typed = os.read(sys.stdin.fileno(), 64)
-    return not typed or b"q" in typed.lower()
+        return b""
+    return os.read(sys.stdin.fileno(), 64) or b"q"

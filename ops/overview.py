@@ -1,44 +1,49 @@
-"""The one screen of `status`: what is wrong on top, in words; below it every host in a column of its own."""
+"""The one screen of `status`: what is wrong on top, in words; below it every host in a column, or many as rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from ops import workers
+from ops import finding_list, host_rows, workers
 from ops.certs import KINDS
 from ops.console import age, cell
-from ops.doctor import WRONG, Finding
+from ops.errors import OperatorError
 from ops.health import CANNOT_SEE, Health
 from ops.schema import Host
 from ops.verdict import is_edited, judge
 from ops.worker_record import MEGABYTE
 
 GAP = 2  # columns
+MOST_COLUMNS = 5  # hosts; of more, each is a row
 
 
-def draw(
-    seen: Sequence[tuple[Host, Health]], width: int, notes: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[RenderableType]:
-    """Everything that is known of these hosts, in `width` columns; `notes` has what is to be said beside a name."""
-    found = [(host, finding) for host, health in seen for finding in judge(host, health)]
-    yield from complaints(found)
-    if found:
+@dataclass(frozen=True)
+class Seen:
+    """Hosts as they were seen, the errors of those that could not be asked, and `notes` beside hosts' names."""
+
+    hosts: Sequence[tuple[Host, Health]]
+    errors: Sequence[tuple[Host, OperatorError]] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def draw(seen: Seen, width: int, *, rows: bool = False) -> Iterator[RenderableType]:
+    """Everything that is known of these hosts, in `width` columns; each is a row where that is wanted."""
+    found = [(host, finding_list.finding_of(error)) for host, error in seen.errors]
+    found += [(host, finding) for host, health in seen.hosts for finding in judge(host, health)]
+    yield from finding_list.lines(finding_list.grouped(found))
+    if found and seen.hosts:
         yield ""
-    titles = {host.name: " ".join([host.name, *filter(None, [notes.get(host.name)])]) for host, _ in seen}
-    yield from _columns([(titles[host.name], dict(_cells(host, health))) for host, health in seen], width)
+    if rows and seen.hosts:
+        yield host_rows.draw(seen.hosts, width, seen.notes)
+    else:
+        yield from _side_by_side(seen, width)
 
 
-def complaints(found: Iterable[tuple[Host, Finding]]) -> Iterator[Text]:
-    """What is wrong, then what is to be minded, each with what to do."""
-    for host, one in sorted(found, key=lambda pair: pair[1].level != WRONG):
-        said = cell(f"{host.name}: {one.what}: {one.found}")
-        said.stylize("bold red" if one.level == WRONG else "yellow")
-        yield said
-        if one.advice:
-            yield Text("    ").append_text(cell(one.advice))
+def _side_by_side(seen: Seen, width: int) -> Iterator[Table]:
+    titles = {host.name: " ".join([host.name, *filter(None, [seen.notes.get(host.name)])]) for host, _ in seen.hosts}
+    yield from _columns([(titles[host.name], dict(_cells(host, health))) for host, health in seen.hosts], width)
 
 
 def _columns(hosts: list[tuple[str, dict[str, str]]], width: int) -> Iterator[Table]:

@@ -1,22 +1,24 @@
 """What every verb that changes files does with its plan: show it, ask, carry it out, report."""
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from ops import console
 from ops.connection import Remote
-from ops.errors import WAIT, BadInput, HostError, LockHeld
+from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
 from ops.files import RenderedFile
-from ops.hiding import shown_lines, values
-from ops.masking import MARK, conceal_words
-from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, FileChange, Plan, make_plan
+from ops.hiding import values
+from ops.masking import conceal_words
+from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
 from ops.programs import need_service, need_socket, service_lines
 from ops.releases import Release, need_state_dir, new_release, read_contents
 from ops.schema import Host
 from ops.snapshot import Snapshot, probe
 from ops.supervisord import Supervisord
+from tasks._agreement import Agreement
+from tasks._plan_view import show_plans
 
 if TYPE_CHECKING:
     from ops.transaction import Outcome
@@ -34,11 +36,15 @@ _one_at_a_time = Lock()  # hosts that are changed side by side still show their 
 
 @dataclass(frozen=True)
 class Consent:
-    """What the operator has agreed to on the command line: no question, hand edits overwritten, things removed."""
+    """What the operator has agreed to on the command line: no question, hand edits overwritten, things removed.
+
+    Without `yes` the `agreement` is asked for.
+    """
 
     yes: bool = False
     force: bool = False
     remove: bool = False
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consent) -> str:
@@ -46,18 +52,17 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
 
     Raises HostError if it was not wanted or failed.
     """
+    refusal = _refusal(plan, release, consent)
     with _one_at_a_time:
-        show_plan(plan)
-    _refuse_hand_edits(plan, consent.force)
-    if release.purpose == "deploy":  # a way back is judged by what was deployed then
-        _refuse_missing(plan)
-    _refuse_removals(plan, consent.remove)
-    _refuse_open_secrets(plan)
+        if refusal or consent.yes:
+            show_plans([plan], consent.agreement.shown)
+        else:
+            consent.agreement.ask(plan)
+    if refusal:
+        raise refusal
     for change in plan.changed:  # old secrets may turn up in what the host's tools say
         for part in values(change.before, change.hiding):
             conceal_words(part, change.after)
-    if not consent.yes and not console.confirm(f"Do this to {plan.host.name}?"):
-        raise HostError(plan.host.name, "not done: you said no", left="everything", outcome="not done")
     outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
         _report(plan, outcome)
@@ -111,33 +116,17 @@ def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
     _carry_out(remote, plan, new_release(remote.who, "recovery"))
 
 
-def show_plan(plan: Plan) -> None:
-    """Print each file's difference, and what happens to services."""
-    if plan.is_empty:
-        console.say(f"{plan.host.name}: no difference", "green")
-        return
-    for change in plan.changed:
-        title = f"{plan.host.name}: {change.wanted.path}  ({_words(change)})"
-        console.diff(
-            title, shown_lines(change.before, change.hiding), shown_lines(change.after, change.wanted.hiding)
-        )
-    for service in plan.services():
-        console.say(f"{plan.host.name}: then {service}", "yellow")
-
-
-def _words(change: FileChange) -> str:
-    words = _kind_and_mode(change)
-    return f"{words}; {MARK} hides what may be secret" if change.hiding or change.wanted.hiding else words
-
-
-def _kind_and_mode(change: FileChange) -> str:
-    if change.gone:
-        return "no longer managed: remove" if change.kind == REMOVE else f"no longer managed, {change.kind}: remove"
-    if change.exposes:
-        return f"{change.kind}, mode {change.found.mode} lets others read its secrets"
-    if change.kind != CREATE and change.found.mode and change.found.mode != change.wanted.mode:
-        return f"{change.kind}, mode {change.found.mode} to {change.wanted.mode}"
-    return change.kind
+def _refusal(plan: Plan, release: Release, consent: Consent) -> OperatorError | None:
+    """Why this is not done whatever the operator says, if it is not."""
+    try:
+        _refuse_hand_edits(plan, consent.force)
+        if release.purpose == "deploy":  # a way back is judged by what was deployed then
+            _refuse_missing(plan)
+        _refuse_removals(plan, consent.remove)
+        _refuse_open_secrets(plan)
+    except OperatorError as refusal:
+        return refusal
+    return None
 
 
 def _refuse_hand_edits(plan: Plan, force: bool) -> None:

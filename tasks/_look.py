@@ -1,12 +1,12 @@
 """What every verb that only looks does: ask its hosts side by side, show what comes, and end with a code."""
 
-import functools
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ops import console
-from ops.errors import BadInput, Interrupted
+from ops.errors import BadInput, HostError, Interrupted
 from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer, ask_all
 from ops.schema import Host
@@ -20,17 +20,25 @@ Result = TypeVar("Result")
 PARALLEL_HELP = {"parallel": f"How many hosts are asked at once (default {AT_ONCE})."}
 
 
+@dataclass(frozen=True)
+class WithErrors(Generic[Result]):
+    """A way to show answers that shows the errors of hosts, too; `show` is as in `ask_hosts`."""
+
+    show: Callable[[list[Answer[Result]]], None]
+
+
 def ask_hosts(
     context: Any,
     parallel: int,
     ask: "Callable[[Remote], Result]",
-    show: Callable[[list[Answer[Result]]], None],
+    show: Callable[[list[Answer[Result]]], None] | WithErrors[Result],
     prepare: Callable[[list[Host]], None] = lambda _: None,
 ) -> list[Answer[Result]]:
     """`ask` the hosts of this run, `parallel` at once; the answers are in the inventory's order.
 
-    `show` prints answers on standard output, errors aside: all of them where they come together, else those at hand
-    while the slower hosts are waited for and named. Without -H: all hosts.
+    `show` prints answers on standard output: all of them where they come together, else those at hand while the
+    slower hosts are waited for and named. Errors are printed before them on standard error, and the last line names
+    their hosts; `WithErrors` prints the errors itself. Without -H: all hosts.
     `prepare` is called with the hosts while the first logins are under way.
     """
     if not 1 <= parallel <= 200:
@@ -47,16 +55,39 @@ def ask_hosts(
             with lines.connect(host) as remote:
                 return ask(remote)
 
-        return ask_all(hosts, one, parallel, functools.partial(_show, show))
+        aside = not isinstance(show, WithErrors)
+        shown = show.show if isinstance(show, WithErrors) else show
+
+        def show_new(answers: list[Answer[Result]], waiting: list[Host]) -> None:
+            for answer in answers if aside else []:
+                if answer.error and not isinstance(answer.error, Interrupted):
+                    show_error(answer.error)
+            shown(answers)
+            sys.stdout.flush()  # a pipe gets it now, too
+            _show_waiting(answers, waiting)
+
+        answers = ask_all(hosts, one, parallel, show_new)
+    if aside and len(hosts) > 1:
+        _show_failed(answers)
+    return answers
 
 
-def _show(show: Callable[[list[Answer[Result]]], None], answers: list[Answer[Result]], waiting: list[Host]) -> None:
-    """Print answers and errors, then who is waited for, or who was when Ctrl-C came."""
-    show(answers)
-    sys.stdout.flush()  # a pipe gets it now, too
+def _show_failed(answers: list[Answer[Any]]) -> None:
+    """Name the hosts that there is nothing of: their errors may have left the screen."""
+    failed: dict[str, list[Host]] = {}
     for answer in answers:
-        if answer.error and not isinstance(answer.error, Interrupted):
-            show_error(answer.error)
+        if isinstance(answer.error, Interrupted):  # they are named already
+            return
+        if answer.error:
+            ended = answer.error.ended if isinstance(answer.error, HostError) else HostError.ended
+            failed.setdefault(ended, []).append(answer.host)
+    if failed:
+        named = "; ".join(f"{ended}: {_names(hosts)}" for ended, hosts in failed.items())
+        console.say(f"Of {len(answers)} hosts {named}", "red", err=True)
+
+
+def _show_waiting(answers: list[Answer[Any]], waiting: list[Host]) -> None:
+    """Print who is waited for, or who was when Ctrl-C came."""
     if waiting:
         console.say(f"waiting for {_names(waiting)} (Ctrl-C ends the wait)", err=True)
     if missing := [answer.host for answer in answers if isinstance(answer.error, Interrupted)]:
@@ -69,6 +100,11 @@ def _names(hosts: list[Host]) -> str:
 
 def nothing(_answers: list[Answer[Any]]) -> None:
     """What is shown of answers that come to one JSON document at the end."""
+
+
+def by_host(answers: list[Answer[Result]], facts: Callable[[Answer[Result]], object]) -> dict[str, object]:
+    """For a JSON document: per host what `facts` makes of its answer, or {"error": what it ended in}."""
+    return {one.host.name: {"error": str(one.error)} if one.error else facts(one) for one in answers}
 
 
 def rendered(hosts: list[Host], *, values: bool = True) -> dict[str, list[RenderedFile]]:

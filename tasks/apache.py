@@ -8,7 +8,7 @@ from ops.apache_control import control, need_reload
 from ops.connection import connect
 from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.schema import Host
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
+from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import chosen, print_json, verb
 
 
@@ -22,7 +22,7 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
     """Test Apache's configuration as it is on the host. Without -H: all hosts of the inventory."""
     answers = ask_hosts(context, parallel, lambda remote: control(remote, ""), nothing if json else _show)
     if json:
-        print_json({a.host.name: {"error": str(a.error)} if a.error else {"ok": True} for a in answers})
+        print_json(by_host(answers, lambda _: {"ok": True}))
     return code_of(answers)
 
 

@@ -7,7 +7,7 @@ from ops.certs import KINDS, Ending, read_endings
 from ops.errors import BadInput
 from ops.fleet import AT_ONCE, Answer
 from ops.schema import Host
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
+from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import print_json, verb
 
 
@@ -34,7 +34,7 @@ def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, pa
 
     answers = ask_hosts(context, parallel, read_endings, nothing if json else show)
     if json:
-        print_json({a.host.name: _facts(a, days) for a in answers})
+        print_json(by_host(answers, lambda answer: _facts(answer, days)))
     due = any(one.is_due(_limit(answer.host, days)) for answer in answers for one in answer.result or [])
     return code_of(answers, attention=due)
 
@@ -57,6 +57,4 @@ def _rows(answer: Answer[list[Ending]], days: int, *, everything: bool) -> list[
 
 
 def _facts(answer: Answer[list[Ending]], days: int) -> object:
-    if answer.error:
-        return {"error": str(answer.error)}
     return [{**vars(one), "due": one.is_due(_limit(answer.host, days))} for one in answer.result or []]

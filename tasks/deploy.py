@@ -36,10 +36,13 @@ def deploy(
 
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
+        from tasks._agreement import Agreement
         from tasks._change import Consent
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
 
+        consent = Consent(yes, force, remove, Agreement([host.name for host in hosts]))
+
         def change(host: Host) -> str:
-            return deploy_to(lines, host, files[host.name], Consent(yes, force, remove), unvalidated=unvalidated)
+            return deploy_to(lines, host, files[host.name], consent, unvalidated=unvalidated)
 
         return change_rolling(hosts, change, yes=yes, parallel=parallel)

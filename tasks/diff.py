@@ -10,8 +10,8 @@ from ops.fleet import AT_ONCE, Answer
 from ops.plan import UNCHANGED, Plan, make_plan
 from ops.schema import Host
 from ops.snapshot import probe
-from tasks._change import show_plan
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
+from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
+from tasks._plan_view import Seen, show_plans
 from tasks._release import NoSuchReleaseError, need_name, none_has, target_of
 from tasks._verb import print_json, verb
 
@@ -29,6 +29,7 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
     Without -H: all hosts of the inventory; with --to those that have the release.
     """
     files: dict[str, list[RenderedFile]] = {}
+    seen: Seen = {}
     if to:
         need_name(to)
 
@@ -57,14 +58,12 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
         return make_plan(host, wanted, snapshot)
 
     def show(answers: list[Answer[Plan | None]]) -> None:
-        for answer in answers:
-            if answer.result:
-                show_plan(answer.result)
+        show_plans([answer.result for answer in answers if answer.result], seen)
 
     answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
         told = [answer for answer in answers if answer.result or answer.error]
-        print_json({a.host.name: _facts(a.result) if a.result else {"error": str(a.error)} for a in told})
+        print_json(by_host(told, lambda answer: answer.result and _facts(answer.result)))
     if not any(answer.result or answer.error for answer in answers):
         raise none_has(to)
     return code_of(answers, attention=any(a.result and not a.result.is_empty for a in answers))

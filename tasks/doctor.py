@@ -10,7 +10,7 @@ from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer
 from ops.line_reader import Limits
 from ops.schema import Host
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
+from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._verb import print_json, verb
 
 ANSWER = Limits(silence=120.0, seconds=300.0)  # a trial start, and each of the products' tools
@@ -43,7 +43,7 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 
     answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
-        print_json({a.host.name: [vars(one) for one in a.result or []] for a in answers if not a.error})
+        print_json(by_host(answers, lambda answer: [vars(one) for one in answer.result or []]))
     wrong = any(one.level == WRONG for answer in answers for one in answer.result or [])
     return code_of(answers, attention=wrong)
 

@@ -14,8 +14,9 @@ from ops.release_history import rolled_back_from
 from ops.releases import PastRelease, new_release, read_releases, rollback_to
 from ops.schema import Host
 from tasks import _release
+from tasks._agreement import Agreement
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
+from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._release import Shown, need_name, target_of
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, print_json, verb
@@ -38,7 +39,7 @@ def releases(context: Any, release: str = "", json: bool = False, parallel: int 
         return _show_one(context, need_name(release), json, parallel)
     answers = ask_hosts(context, parallel, read_releases, nothing if json else _show)
     if json:
-        print_json({a.host.name: _listed(a.result or []) for a in answers if not a.error})
+        print_json(by_host(answers, lambda answer: _listed(answer.result or [])))
     return code_of(answers)
 
 
@@ -53,7 +54,8 @@ def _show_one(context: Any, name: str, json: bool, parallel: int) -> int:
 
     answers = ask_hosts(context, parallel, ask, nothing if json else show)
     if json:
-        print_json({a.host.name: _release.facts(a.result) for a in answers if a.result})
+        told = [answer for answer in answers if answer.result or answer.error]
+        print_json(by_host(told, lambda answer: answer.result and _release.facts(answer.result)))
     if not any(answer.result or answer.error for answer in answers):
         raise _release.none_has(name)
     return code_of(answers)
@@ -90,8 +92,10 @@ def rollback(
     """
     if to:
         need_name(to)
-    change = functools.partial(_roll_back, context.config, to, Consent(yes, force, remove))
-    return change_rolling(chosen(everywhere=False), change, yes=yes, parallel=parallel)
+    hosts = chosen(everywhere=False)
+    consent = Consent(yes, force, remove, Agreement([host.name for host in hosts]))
+    change = functools.partial(_roll_back, context.config, to, consent)
+    return change_rolling(hosts, change, yes=yes, parallel=parallel)
 
 
 def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:

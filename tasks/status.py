@@ -9,12 +9,13 @@ from rich.text import Text
 from ops import capacity, console, live, overview, workers
 from ops.connection import Remote
 from ops.doctor import WRONG
+from ops.errors import Interrupted
 from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer
 from ops.health import Health, look
 from ops.schema import Host
 from ops.verdict import judge
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
+from tasks._look import PARALLEL_HELP, WithErrors, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._verb import chosen, inventory, print_json, verb
 
 
@@ -37,18 +38,23 @@ def status(
     def prepare(hosts: list[Host]) -> None:
         wanted.update(rendered(hosts, values=False))
 
+    def as_rows() -> bool:
+        return len(wanted) > overview.MOST_COLUMNS
+
     def ask(remote: Remote, last: Health | None = None) -> Health:
         return look(remote, wanted[remote.host.name], last)
 
     def draw(watched: list[live.Watched[Health]], width: int) -> Iterator[RenderableType]:
-        seen = [(one.host, one.last) for one in watched if one.last]
-        yield from overview.draw(seen, width, {one.host.name: note for one in watched if (note := one.note(every))})
+        notes = {one.host.name: note for one in watched if (note := one.note(every))}
+        seen = overview.Seen([(one.host, one.last) for one in watched if one.last], notes=notes)
+        yield from overview.draw(seen, width, rows=as_rows())
         yield Text(f"capacity: {room}", style="dim")
 
     def show(answers: list[Answer[Health]]) -> None:
-        seen = [(one.host, one.result) for one in answers if one.result]
-        if seen:
-            console.show(*overview.draw(seen, console.width()))
+        errors = [(one.host, one.error) for one in answers if one.error and not isinstance(one.error, Interrupted)]
+        seen = overview.Seen([(one.host, one.result) for one in answers if one.result], errors)
+        if seen.hosts or seen.errors:
+            console.show(*overview.draw(seen, console.width(), rows=as_rows()))
 
     known = inventory()
     room = capacity.in_words(known.hosts.values(), known.fleet)
@@ -58,19 +64,16 @@ def status(
         prepare(hosts)
         live.keep(hosts, context.config, ask, draw, every)
         return 0
-    answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
+    answers = ask_hosts(context, parallel, ask, nothing if json else WithErrors(show), prepare)
     if json:
-        print_json({answer.host.name: _facts(answer) for answer in answers})
+        print_json(by_host(answers, lambda answer: answer.result and _facts(answer.host, answer.result)))
     else:
         console.say(f"capacity: {room}")
     found = [finding for one in answers if one.result for finding in judge(one.host, one.result)]
     return code_of(answers, attention=any(finding.level == WRONG for finding in found))
 
 
-def _facts(answer: Answer[Health]) -> dict[str, object]:
-    health, host = answer.result, answer.host
-    if health is None:
-        return {"error": str(answer.error)}
+def _facts(host: Host, health: Health) -> dict[str, object]:
     report, release, vitals = health.report, health.release, health.vitals
     return {
         "supervisord": report.supervisord,

@@ -9,7 +9,7 @@ from ops import console, crew, live
 from ops import workers as nouns
 from ops.fleet import AT_ONCE, Answer
 from ops.workers import Crew
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing
+from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import chosen, print_json, verb
 
 LOG_EVERY = 30  # seconds between two looks of --watch at the log; it costs more than the rest
@@ -42,12 +42,7 @@ def workers(
         return 0
     answers = ask_hosts(context, parallel, nouns.look, nothing if json else _show)
     if json:
-        print_json(
-            {
-                one.host.name: nouns.facts(one.host, one.result) if one.result else {"error": str(one.error)}
-                for one in answers
-            }
-        )
+        print_json(by_host(answers, lambda answer: answer.result and nouns.facts(answer.host, answer.result)))
     full = any(one.result and nouns.needs_attention(one.host, one.result) for one in answers)
     return code_of(answers, attention=full)
 

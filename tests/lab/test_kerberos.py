@@ -56,7 +56,7 @@ class Operator:
 
     def refused(self, *told: str) -> str:
         """What fab says when it does not get in, which must hold these texts."""
-        said = self.fab("status")
+        said = self.fab("check-apache")
         assert said.code == 1, said.all
         words = " ".join(said.err.split())
         assert [text for text in told if text not in words] == [], said.err

@@ -141,7 +141,7 @@ def test_an_ssh_config_that_cannot_be_read_is_one_line_and_only_where_something_
         text = broken if not path else f"{usual}Host *\n  Match\n"
         said = status(text, extra={"PATH": path} if path else None)
         assert said.code in (1, 3), said.all
-        (line,) = [line for line in said.err.splitlines() if "line 4" in line]
+        (line,) = [line for line in said.all.splitlines() if "line 4" in line]
         assert f"{home}/.ssh/config: line 4: " in line
 
 
@@ -168,7 +168,7 @@ def test_the_agent_is_the_one_that_ssh_config_names(
     assert status(f"{known}IdentityAgent {environment['SSH_AUTH_SOCK']}\n").code == 0
     assert status(f"{known}IdentityAgent $MINE\n", extra={"MINE": environment["SSH_AUTH_SOCK"]}).code == 0
     refused = status(f"{known}IdentityAgent none\n", extra=environment)
-    assert (refused.code, "you offer no key" in refused.err) == (1, True), refused.all
+    assert (refused.code, "you offer no key" in refused.all) == (1, True), refused.all
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])

@@ -27,7 +27,8 @@ from ops.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
 from ops.releases import Release
 from ops.request import request_lines
 from ops.snapshot import FoundFile, Snapshot
-from tasks._change import Consent, carry_out_plan, show_plan
+from tasks._change import Consent, carry_out_plan
+from tasks._plan_view import show_plans
 from tasks._verb import show_error
 from tests.unit.hosts import host
 
@@ -112,7 +113,7 @@ def shown(
     files: list[RenderedFile], there: Snapshot, capsys: pytest.CaptureFixture[str]
 ) -> tuple[list[FileChange], str]:
     plan = make_plan(host(), files, there)
-    show_plan(plan)
+    show_plans([plan], {})
     return plan.changed, capsys.readouterr().out
 
 

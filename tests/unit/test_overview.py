@@ -1,15 +1,17 @@
 """The one screen of `status`: what is wrong stands on top, in words, with what to do."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console, Group
 
-from ops import overview
+from ops import finding_list, overview
 from ops.certs import Ending
-from ops.doctor import MIND, WRONG
+from ops.doctor import MIND, WRONG, Finding
 from ops.drift import EDITED, TEMPLATE, Drift
+from ops.errors import OperatorError, Unreachable
 from ops.health import Disk, Health, Vitals, parse
 from ops.programs import ProgramState, Report
 from ops.releases import PastRelease
@@ -68,10 +70,20 @@ def vitals(**changes: Any) -> Health:
 def screen(*healths: Health, width: int = 100) -> str:
     """What the operator reads."""
     console = Console(width=width, color_system=None)
-    seen = [(shop(f"web{number}"), health) for number, health in enumerate(healths, 1)]
+    seen = overview.Seen([(shop(f"web{number}"), health) for number, health in enumerate(healths, 1)])
     with console.capture() as captured:
         console.print(Group(*overview.draw(seen, width)))
     return captured.get()
+
+
+def rows(*healths: Health, width: int = 100, notes: dict[str, str] | None = None) -> list[str]:
+    """What the operator reads where hosts are rows, without what stands above them."""
+    console = Console(width=width, color_system=None)
+    seen = overview.Seen([(shop(f"web{n}"), one) for n, one in enumerate(healths, 1)], notes=notes or {})
+    with console.capture() as captured:
+        console.print(Group(*overview.draw(seen, width, rows=True)))
+    lines = captured.get().splitlines()
+    return lines[next(number for number, line in enumerate(lines) if line.startswith("host ")) :]
 
 
 def test_a_host_where_all_is_well_takes_a_column_and_no_word_stands_above_it() -> None:
@@ -303,3 +315,126 @@ def test_an_answer_of_the_host_is_read_whole() -> None:
     assert (known.app, known.configtest) == ("", "")
     unknown = parse(["app unknown", "configtest unknown"])
     assert (unknown.app, unknown.configtest) == (None, None)
+
+
+DOWN = Report("down", None, [], [])
+
+
+def findings_of(*healths: Health) -> list[tuple[list[str], str, str]]:
+    """(names, found, advice) of each line on top."""
+    found = [(shop(f"web{n}"), one) for n, health in enumerate(healths, 1) for one in judge(shop(f"web{n}"), health)]
+    return [(names, one.found, one.advice) for names, one in finding_list.grouped(found)]
+
+
+def test_equal_findings_of_several_hosts_are_one_with_their_names_and_a_command_for_all() -> None:
+    same = findings_of(well(report=DOWN), well(), well(report=DOWN))
+    assert [names for names, _, _ in same] == [["web1", "web3"]]
+    assert "fab -H web1,web3 start-supervisord" in same[0][2]
+    assert "-H web1 " not in same[0][2]
+    shown = screen(well(report=DOWN), well(report=DOWN), width=160)
+    assert [line for line in shown.splitlines() if "supervisord:" in line] == [
+        "web1, web2: supervisord: is not running, and so no program is"
+    ]
+
+
+def test_findings_that_differ_in_anything_stay_apart() -> None:
+    apart = findings_of(well(drift=[Drift("/x", EDITED)]), well(drift=[Drift("/y", EDITED)]))
+    assert [names for names, _, _ in apart] == [["web1"], ["web2"]]
+    assert ["fab -H web1 adopt /x" in apart[0][2], "fab -H web2 adopt /y" in apart[1][2]] == [True, True]
+
+
+def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
+    advice = "fab -H web10 doctor"
+    one, ten = shop("web1"), shop("web10")
+    found = [(host, Finding("x", WRONG, "y", advice)) for host in (one, ten)]
+    assert [(names, told.advice) for names, told in finding_list.grouped(found)] == [
+        (["web1"], advice),
+        (["web10"], advice),
+    ]
+
+
+def test_several_findings_of_one_host_that_read_the_same_name_it_once() -> None:
+    found = [(shop(), Finding("x", WRONG, "y"))] * 2
+    assert [names for names, _ in finding_list.grouped(found)] == [["web1"]]
+
+
+def test_hosts_that_could_not_be_asked_stand_above_all_else_and_once() -> None:
+    hosts = [host(name=name, address=f"{name}.example.org") for name in ("down1", "down2", "down3")]
+    errors: list[tuple[Host, OperatorError]] = [
+        (one, Unreachable(one.name, f"cannot reach poms@{one.address} port 22", next_step="is it up?"))
+        for one in hosts[:2]
+    ]
+    errors.append((hosts[2], OperatorError("something else")))
+    console = Console(width=160, color_system=None)
+    seen = overview.Seen([(shop(), well(report=DOWN))], errors)
+    with console.capture() as captured:
+        console.print(Group(*overview.draw(seen, 160)))
+    lines = captured.get().splitlines()
+    assert lines[0].startswith("down1, down2: ")
+    assert "cannot reach poms@HOST port 22" in lines[0]
+    assert "is it up?" in lines[1]
+    assert lines[2].startswith("down3: ")
+    assert lines[3].startswith("web1: supervisord")
+    assert "down" not in "\n".join(line for line in lines[3:] if not line.startswith("web1: "))
+
+
+def test_an_address_is_told_where_it_is_the_only_one() -> None:
+    error = Unreachable("web1", "cannot connect to poms@198.18.0.9 port 22")
+    found = [(host(address="198.18.0.9"), finding_list.finding_of(error))]
+    assert [one.found for _, one in finding_list.grouped(found)] == [error.message]
+
+
+def test_a_host_is_a_row_and_what_needs_attention_comes_first() -> None:
+    minded = well(drift=[Drift("/x", TEMPLATE)])
+    lines = rows(well(), minded, well(report=Report("up", 1, [FATAL, WEB], [])), well())
+    assert [line.split()[0] for line in lines] == ["host", "web3", "web2", "web1", "web4"]
+    assert "!1/2 up" in lines[1]
+    assert "1 to do" in lines[2]
+    assert "!" not in "".join(lines[2:])
+    assert lines[3].split("  ")[1:] != []
+    heads = ["host", "release", "drift", "Apache", "programs", "workers", "certs", "disk"]
+    assert lines[0].split() == heads
+    assert re.split(" {2,}", lines[3].strip()) == ["web1", "3 d", "no", "5 d", "1 up", "0/1 busy", "43 d", "60 %"]
+
+
+@pytest.mark.parametrize(
+    ("health", "cell"),
+    [
+        (well(report=DOWN), "!down"),
+        (well(report=Report("down", None, [], [], "41 42")), "!killed"),
+        (vitals(ports={443: False, 8443: True}), "!no 443"),
+        (vitals(ports={443: False, 8443: False}, processes={"apache": None, "shibd": (1, 1)}), "!down"),
+        (vitals(pages={443: 503}), "!gives 503"),
+        (vitals(configtest="Syntax error"), "!bad files"),
+        (vitals(processes={"apache": (1, 1), "shibd": None}), "!no shibd"),
+        (vitals(app="it hangs"), "!no answer"),
+        (programs(stopped("web"), app="refused"), "!0/1 up"),
+        (programs(stopped("web"), app="refused"), "none"),
+        (well(crew=Crew((worker(3, 1500),))), "!1500 MB"),
+        (vitals(queue=(80, 100)), "!0/1 busy, 80 wait"),
+        (vitals(disks=(Disk(5000, 99, None, "/var"),)), "!99 %"),
+        (well(drift=[Drift("/x", EDITED)]), "!1 edited"),
+        (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), "!half-way"),
+        (well(snapshot=UNDEPLOYED, release=None), "none"),
+        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), "!over"),
+        (well(ending=[Ending("sp", "/sp.pem", problem="no certificate")]), "!bad"),
+    ],
+)
+def test_a_rows_cell_says_what_is_wrong_and_marks_it(health: Health, cell: str) -> None:
+    line = rows(health)[1]
+    assert cell in re.split(" {2,}", line.strip())
+    assert line.count("!") == (1 if judge(shop(), health)[0].level == WRONG else 0)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_thirty_hosts_take_a_line_each_in_any_width(width: int) -> None:
+    bad = well(report=Report("up", 1, [FATAL], []), drift=[Drift("/x", EDITED)])
+    lines = rows(*[bad] * 3, *[well()] * 27, width=width)
+    assert len(lines) == 31
+    assert max(map(len, lines)) <= width
+
+
+def test_what_is_to_be_said_of_a_host_stands_in_its_row() -> None:
+    lines = rows(well(), well(), notes={"web2": "GONE, seen 9 s ago"})
+    assert lines[1].startswith("web2 ")
+    assert lines[1].endswith("GONE, seen 9 s ago")

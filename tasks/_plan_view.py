@@ -1,0 +1,127 @@
+"""A plan as the operator reads it: which files, how many lines, what then; and the diffs, equal ones once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ops import console, pager
+from ops.hiding import Line, shown_lines
+from ops.masking import MARK
+from ops.plan import CREATE, REFUSED, REMOVE, FileChange, Plan
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Diff:
+    """The diff of one file as it is shown: secrets are hidden."""
+
+    path: str
+    what: str
+    lines: tuple[str, ...]
+
+
+Seen = dict[Diff, str]  # what was shown in this run, and the host that it was shown for
+
+
+def show_plans(plans: Sequence[Plan], seen: Seen) -> None:
+    """Print each file's difference, and what happens to services; of several hosts equal ones once."""
+    console.say_lines(diffs(plans, seen))
+    console.say_lines(_services(plans))
+    if same := [plan.host.name for plan in plans if plan.is_empty]:
+        console.say(f"{', '.join(same)}: no difference", "green")
+
+
+def review(plan: Plan, seen: Seen, agreed: str = "") -> None:
+    """Print the list of files, then what happens to services, and the diffs, in a pager where they are long.
+
+    The diffs are left out where `agreed` names a host for which the operator has agreed to the same.
+    """
+    name = plan.host.name
+    if plan.changed:
+        console.table((name, "lines", "file"), [_row(change) for change in plan.changed])
+    console.say_lines(_services([plan]))
+    if agreed:
+        console.say(f"{name}: the same as on {agreed}, which you agreed to for all", "bold")
+    else:
+        pager.show(diffs([plan], seen))
+
+
+def diffs(plans: Iterable[Plan], seen: Seen) -> list[tuple[str, str]]:
+    """The lines of the diffs, each (text, style); of one that is `seen` already, its heading alone."""
+    found = [(_diff(change), plan.host.name) for plan in plans for change in plan.changed]
+    shown = []
+    for one, names in _together(found).items():
+        title = f"{', '.join(names)}: {one.path}  ({one.what})"
+        if one in seen:
+            shown.append((f"{title}: as shown for {seen[one]}", "bold"))
+            continue
+        seen[one] = names[0]
+        shown += [(title, "bold"), *console.styled_diff(one.lines)]
+    return shown
+
+
+def fingerprint(plan: Plan) -> tuple[object, ...]:
+    """What two plans have in common that change the same: files, lines with their secrets, what is reloaded."""
+    files = [(change.wanted.path, _kind_and_mode(change), *_lines(change, hidden=False)) for change in plan.changed]
+    services = [common for common, _ in _services_of(plan)]
+    return (*files, *services, *plan.reload_lines(), *(removal.describe() for removal in plan.removals))
+
+
+def _services(plans: Iterable[Plan]) -> list[tuple[str, str]]:
+    found = [(service, plan.host.name) for plan in plans for service in _services_of(plan)]
+    own = {common: text for (common, text), _ in found}
+    groups = _together((common, name) for (common, _), name in found)
+    return [
+        (f"{', '.join(names)}: then {own[common] if len(names) == 1 else common}", "yellow")
+        for common, names in groups.items()
+    ]
+
+
+def _services_of(plan: Plan) -> list[tuple[str, str]]:
+    """What happens to each service: without the numbers of the host's memory, which differ everywhere, and with."""
+    pairs = zip(replace(plan, memory=None).services(), plan.services(), strict=True)
+    return [(common if own.startswith(common) else own, own) for common, own in pairs]
+
+
+def _together(found: Iterable[tuple[Key, str]]) -> dict[Key, list[str]]:
+    """The names that come with each key, in the order in which they come."""
+    groups: dict[Key, list[str]] = {}
+    for key, name in found:
+        names = groups.setdefault(key, [])
+        if name not in names:
+            names.append(name)
+    return groups
+
+
+def _row(change: FileChange) -> tuple[str, str, str]:
+    lines = _lines(change)
+    added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
+    return f"{'!' if change.kind in REFUSED else ''}{_what(change)}", f"+{added} -{removed}", change.wanted.path
+
+
+def _diff(change: FileChange) -> Diff:
+    return Diff(change.wanted.path, _what(change), tuple(_lines(change)))
+
+
+def _lines(change: FileChange, *, hidden: bool = True) -> list[str]:
+    before = shown_lines(change.before, change.hiding)
+    after = shown_lines(change.after, change.wanted.hiding)
+    if not hidden:
+        before, after = ([Line(line.text, line.text) for line in lines] for lines in (before, after))
+    return list(console.diff_lines(before, after))
+
+
+def _what(change: FileChange) -> str:
+    words = _kind_and_mode(change)
+    return f"{words}; {MARK} hides what may be secret" if change.hiding or change.wanted.hiding else words
+
+
+def _kind_and_mode(change: FileChange) -> str:
+    if change.gone:
+        return "no longer managed: remove" if change.kind == REMOVE else f"no longer managed, {change.kind}: remove"
+    if change.exposes:
+        return f"{change.kind}, mode {change.found.mode} lets others read its secrets"
+    if change.kind != CREATE and change.found.mode and change.found.mode != change.wanted.mode:
+        return f"{change.kind}, mode {change.found.mode} to {change.wanted.mode}"
+    return change.kind
