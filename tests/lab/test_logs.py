@@ -1,6 +1,7 @@
 """`tail-logs` on a real host."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -272,7 +273,7 @@ def test_long_and_binary_lines_are_shown_cut_and_harmless(deployed: Site) -> Non
     deployed.poms(f"echo >> {LOG}")
     assert said.code == 0, said.all
     assert "bin \ufffd\\x00\\x1b end" in said.out
-    assert "z" * 4096 + "… (line of 1,000,000 characters)" in said.out
+    assert re.search(r"z{4096}… \(line of 1,000,\d\d\d characters\)\n", said.out)  # the agent may write behind it
 
 
 class Cut:
