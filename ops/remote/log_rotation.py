@@ -36,14 +36,25 @@ class Log(object):
     def rotated(self):
         """The paths of rotated files, the oldest first by their numbers: old processes may write on in any of them."""
         folder, name = os.path.split(self.path)
-        found = {}
+        found, plain = [], {}
         for each in sorted(os.listdir(folder) if os.access(folder, os.R_OK) else []):
             ending = PACKED.sub(b"", each[len(name) :])
-            if each.startswith(name) and ROTATED.match(ending) and ending not in found:
+            path = os.path.join(folder, each)
+            if each.startswith(name) and ROTATED.match(ending) and not self.is_copy(path, plain.get(ending)):
+                plain.setdefault(ending, path)
                 digits = re.sub(b"[^0-9]", b"", ending)
                 age = int(digits) if len(digits) > 5 else -int(digits)  # a date, or how often it was rotated since
-                found[ending] = (age, os.path.join(folder, each))  # before one of the same text: what it is packed into
-        return [path for _, path in sorted(found.values())]
+                found.append((age, PACKED.search(each) is None, path))
+        return [path for _, _, path in sorted(found)]
+
+    def is_copy(self, path, plain):
+        """Whether the compressed file at `path` is being made of the one at `plain`, to replace it."""
+        packed, other = self.open(path) if plain else None, self.open(plain) if plain else None
+        if not (packed and other and packed.packed):
+            return False
+        packed.packed.spoiled = lambda _: None
+        text = packed.read(0, NEAR)
+        return other.read(0, len(text)) == text
 
     def open(self, path):
         """The file at `path`; None, and told, where it cannot be read."""

@@ -291,6 +291,16 @@ def test_a_file_that_is_being_compressed_is_not_read_twice(log: Path) -> None:
         assert texts(shown("dash", logs_of(log, **wanted))) == [*old, stamp(10, "INFO new")]
 
 
+def test_an_older_file_that_was_packed_under_the_same_number_is_read_too(log: Path) -> None:
+    """Somebody packs what supervisord has rotated, which does not know that name and uses the number again."""
+    oldest, old = ([stamp(age - number, f"INFO {age} {number}") for number in range(5)] for age in (3000, 1000))
+    log.with_name("a.log.1.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in oldest).encode()))
+    write(log.with_name("a.log.1"), *old)
+    write(log, stamp(10, "INFO new"))
+    found = texts(shown("dash", logs_of(log, since="since 4000")))
+    assert found == [*oldest, *old, stamp(10, "INFO new")]
+
+
 def test_following_from_the_rotation_before_goes_on_with_no_line_twice(log: Path) -> None:
     write(log, stamp(60, "INFO one"), stamp(50, "INFO two"))
     rotate(log)
