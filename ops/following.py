@@ -28,12 +28,13 @@ class InOrder:
     """Lines of several hosts put in the order of time.
 
     Lines of a host's past are held until all hosts have come so far; new ones, or where a host takes too long
-    (`patience`), for a while only.
+    (`patience`), for a while only. What continues an entry stays with it, among lines of the same time too.
     """
 
     def __init__(self, hosts: list[str], window: float, patience: float) -> None:
         self._reached = dict.fromkeys(hosts, -math.inf)  # the time of the last line of each one's past
-        self._lines: list[tuple[float, int, LogLine]] = []
+        self._lines: list[tuple[float, int, int, LogLine]] = []  # with the numbers of their entry and their own
+        self._entries: dict[tuple[str, str], int] = {}  # of each log the last one
         self._arrived: deque[tuple[float, int]] = deque()
         self._shown: set[int] = set()
         self._count = 0
@@ -41,7 +42,10 @@ class InOrder:
 
     def add(self, line: LogLine, now: float) -> None:
         """Take a line in that arrived at `now`, in seconds of any clock."""
-        heapq.heappush(self._lines, (line.time, self._count, line))
+        log = (line.host, line.label)
+        entry = self._entries.get(log, self._count) if line.continues else self._count
+        self._entries[log] = entry
+        heapq.heappush(self._lines, (line.time, entry, self._count, line))
         self._arrived.append((now, self._count))
         self._count += 1
         if self._reached[line.host] < math.inf:
@@ -53,20 +57,29 @@ class InOrder:
 
     def due(self, now: float) -> Iterator[LogLine]:
         """The lines that have waited long enough at `now`."""
-        reached = min(self._reached.values(), default=math.inf)
+        reached = sorted([*self._reached.values(), math.inf, math.inf])[:2]
         while self._lines:
             while self._arrived[0][1] in self._shown:
                 self._shown.discard(self._arrived.popleft()[1])
             waited = now - self._arrived[0][0]
-            is_late = waited >= self._window or len(self._lines) >= WAITING
-            if not (is_late and self._lines[0][0] <= reached) and waited < self._patience:
+            is_full = len(self._lines) >= WAITING
+            is_late = waited >= self._window or is_full
+            if not (is_late and self._is_due(self._lines[0][3], reached, is_full)) and waited < self._patience:
                 return
-            _, number, line = heapq.heappop(self._lines)
+            _, _, number, line = heapq.heappop(self._lines)
             self._shown.add(number)
             if not self._lines:
                 self._arrived.clear()
                 self._shown.clear()
             yield line
+
+    def _is_due(self, line: LogLine, reached: list[float], is_full: bool) -> bool:
+        """Whether no earlier line can come, nor, unless it `is_full`, one of its own time before all of its entry."""
+        if line.time > reached[0]:
+            return False
+        own = self._reached[line.host]
+        others = reached[1] if own == reached[0] else reached[0]
+        return is_full or line.time < others
 
     def __len__(self) -> int:
         return len(self._lines)

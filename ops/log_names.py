@@ -73,11 +73,43 @@ def since_line(text: str) -> str:
 
     Raises BadInput for what is neither.
     """
+    return _moment_line("since", text)
+
+
+def until_line(text: str) -> str:
+    """`--until` as a host is asked it: as `since_line`."""
+    return _moment_line("until", text)
+
+
+def span_lines(since: str, until: str) -> tuple[str, str]:
+    """Both as a host is asked them, "" for what is not given.
+
+    Raises BadInput where `until` is before `since`, as far as that is seen without the host's clock and
+    zone; the host sees the rest.
+    """
+    lines = since_line(since) if since else "", until_line(until) if until else ""
+    if since and until:
+        if _AGO.fullmatch(since) and _AGO.fullmatch(until):
+            is_before = _seconds(until) > _seconds(since)
+        elif _AGO.fullmatch(since) or _AGO.fullmatch(until):
+            is_before = False
+        else:
+            begin, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
+            is_before = (begin.tzinfo is None) == (end.tzinfo is None) and end < begin
+        if is_before:
+            raise BadInput(f"--until={until} is before --since={since}. Nothing was connected to.")
+    return lines
+
+
+def _seconds(ago: str) -> int:
+    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", ago))
+
+
+def _moment_line(name: str, text: str) -> str:
     if _AGO.fullmatch(text):
-        parts = re.findall(r"([0-9]+)([smhd])", text)
-        return f"since {sum(int(number) * _SECONDS[unit] for number, unit in parts)}"
+        return f"{name} {_seconds(text)}"
     try:
-        return f"since_time {datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
+        return f"{name}_time {datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
     except ValueError:
         rule = "must be a while such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
-        raise BadInput(f"--since={text}: {rule}. Nothing was connected to.") from None
+        raise BadInput(f"--{name}={text}: {rule}. Nothing was connected to.") from None

@@ -11,6 +11,7 @@ from ops.log_names import Log
 from ops.schema import Host
 
 SILENCE = 15.0  # seconds without a beat (the host's comes every 3) after which the line is dead
+LINE_BYTES = 2**20  # of a line of the answer; the host cuts what is longer than a screen
 FILES = 3  # of a log whose positions are kept: Apache's old processes write on in one that is rotated
 
 STATES = {
@@ -30,25 +31,32 @@ SPOILED = {  # of one file of a log
 
 @dataclass(frozen=True)
 class LogRequest:
-    """Which lines of each log: the last `lines`, or those `since` (a line of the request, `ops/log_names.py`).
+    """Which lines of each log: the last `lines`, or those `since`; none later than `until` (`ops/log_names.py`).
 
-    Only those that match `pattern` (a basic regular expression, "" for all); then, with `follow`, the new ones.
+    Only entries in which a line matches `pattern` (a basic regular expression, "" for all), in capitals or not where
+    `ignore_case`; then, with `follow`, the new ones.
     """
 
     lines: int = 20
     since: str = ""
     pattern: str = ""
     follow: bool = False
+    until: str = ""
+    ignore_case: bool = False
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a log, or what is said about the log; `time` in seconds since the epoch, 0.0 for unknown."""
+    """One line of a log, or what is said about the log; `time` in seconds since the epoch, 0.0 for unknown.
+
+    One that `continues` belongs to the line before it of the same log, and has its time: a traceback, for example.
+    """
 
     host: str
     label: str
     text: str
     time: float = 0.0
+    continues: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[s
     Raises Unreachable where the line is lost, HostError where the host cannot read its logs.
     """
     dialogue = remote.start("logs", [*request, "end"])
-    dialogue.limit(Limits(silence, total=None))
+    dialogue.limit(Limits(silence, total=None, line=LINE_BYTES))
     with Heartbeat(dialogue):
         for fact in dialogue.lines():
             if fact == "end":
@@ -131,7 +139,9 @@ class HostLogs:
         """What the host is asked (remote/log_reader.py)."""
         wanted = self._wanted
         request = [f"mode {'follow' if wanted.follow else 'show'}", wanted.since or f"lines {wanted.lines}"]
+        request += [wanted.until] if wanted.until else []
         request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
+        request += ["case ignored"] if wanted.ignore_case else []
         for number, log in enumerate(self._logs, 1):
             positions = self._positions.get(number, {}).values()
             request += [*log.request_lines(), *(f"from {position}" for position in positions)]
@@ -146,7 +156,9 @@ class HostLogs:
         if kind == "refused":
             pattern = self._wanted.pattern
             raise BadInput(f"--grep={pattern!r} is no basic regular expression: {value.strip()}")
-        if kind in ("line", "live", "at") and self._unreadable:
+        if kind == "reversed":
+            raise BadInput(f"--until is before --since, by the clock of {self.host.name}. Nothing was shown.")
+        if kind in ("line", "more", "live", "at") and self._unreadable:
             names = ", ".join(self._unreadable)
             yield Remark(self.host.name, f"not shown, for {self.host.account} may not read them: {names}")
             self._unreadable.clear()
@@ -157,12 +169,14 @@ class HostLogs:
             yield LogLine(self.host.name, "(not understood)", fact)
             return
         log = self._logs[int(number) - 1]
-        if kind in ("line", "at"):
+        if kind in ("line", "more", "at"):
             position, _, rest = rest.partition(" ")
             self._note(int(number), position)
-            if kind == "line":
+            if kind != "at":
                 time, _, text = rest.partition(" ")
-                yield LogLine(self.host.name, log.label, text, float(time))
+                time, _, length = time.partition(",")
+                text += f"… (line of {int(length):,} characters)" if length else ""
+                yield LogLine(self.host.name, log.label, text, float(time), kind == "more")
         elif kind == "spoiled" and (text := spoiled(log, rest)):
             if text not in self._spoiled:
                 self._spoiled.add(text)

@@ -36,7 +36,10 @@ RUN_BY = {  # all else is the products' Python's
     "supervisord_facts.py": "any_python",
 }
 JOINED = {  # before it, as one program
-    "log_reader.py": ("log_zones.py", "log_times.py", "log_packed.py", "log_files.py", "log_bundle.py"),
+    "log_reader.py": (
+        *("log_zones.py", "log_times.py", "log_packed.py", "log_entries.py", "log_files.py", "log_rotation.py"),
+        "log_bundle.py",
+    ),
     "workers.py": ("log_zones.py",),
     "supervise.py": ("supervisord_login.py", "log_zones.py", "supervise_checks.py"),
     "ask_programs.py": ("supervisord_login.py",),

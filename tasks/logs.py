@@ -10,9 +10,9 @@ from ops.bundles import Wanted, fetch
 from ops.connection import connect
 from ops.errors import BadInput, OperatorError
 from ops.following import Following
-from ops.log_names import chosen_logs, since_line
+from ops.log_names import chosen_logs, since_line, span_lines
 from ops.logs import HostLogs, LogLine, LogRequest, Remark
-from ops.severity import severity
+from ops.severity import Severities
 from tasks._verb import chosen, show_error, verb
 
 STYLES = {"error": "red", "warning": "yellow", "debug": "dim", "": ""}
@@ -25,8 +25,10 @@ SINCE_HELP = "Only what was written since: a while ago (10m, 2h, 1d) or a time (
         "programs": PROGRAMS_HELP,
         "lines": "How many of the last lines of each log to show, where there is no --since (default 20).",
         "since": SINCE_HELP,
+        "until": "Only what was written until then; as --since. With --lines, the last lines until then.",
         "follow": "Go on with new lines, also across rotation and lost connections, until Ctrl-C.",
-        "grep": "Only lines that match this basic regular expression; matched on the host.",
+        "grep": "Only entries in which a line matches this basic regular expression; matched on the host.",
+        "ignore_case": "--grep does not tell capitals from small letters.",
     }
 )
 def tail_logs(
@@ -36,6 +38,8 @@ def tail_logs(
     since: str = "",
     follow: bool = False,
     grep: str = "",
+    until: str = "",
+    ignore_case: bool = False,
 ) -> int:
     """Show the last lines of all logs in the order of time, each with its host and program.
 
@@ -45,15 +49,18 @@ def tail_logs(
         raise BadInput(f"--lines={lines}: must be from 0 to 1000000. Nothing was connected to.")
     if lines != 20 and since:
         raise BadInput("--lines and --since exclude each other. Nothing was connected to.")
+    if follow and until:
+        raise BadInput("--follow and --until exclude each other. Nothing was connected to.")
     if any(ord(char) < 32 for char in grep):
         raise BadInput("--grep: must not hold a control character. Nothing was connected to.")
-    wanted = LogRequest(lines, since_line(since) if since else "", grep, follow)
+    since, until = span_lines(since, until)
+    wanted = LogRequest(lines, since, grep, follow, until, ignore_case)
     sources = [HostLogs(host, chosen_logs(host, programs), wanted) for host in chosen(everywhere=True)]
-    errors = _Errors()
+    errors, severities = _Errors(), Severities()
     with Following(sources, lambda host: connect(host, context.config), forever=follow) as following:
         for told in following:
             if isinstance(told, LogLine):
-                console.log_line(f"{told.host} {told.label}", told.text, STYLES[severity(told.text)])
+                console.log_line(f"{told.host} {told.label}", told.text, STYLES[severities.of(told)])
             elif isinstance(told, Remark):
                 console.say(f"{told.host}: {told.text}", "yellow", err=True)
             else:

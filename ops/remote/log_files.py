@@ -1,19 +1,26 @@
-# log_files.py: the files of one log, rotated ones included, and the lines in them. A part of log_reader.py.
-import errno
+# log_files.py: one file of a log, the lines in it and where to begin. A part of log_reader.py.
+import collections
 import io
 import os
-import re
-import stat
 import time
 import zlib
 
 BLOCK = 256 * 1024  # bytes read at a time
-LONGEST = 4 * 1024 * 1024  # bytes of a line; a longer one comes in pieces
+LONGEST = 4 * 1024 * 1024  # bytes of a line that are looked at; of a longer one the rest is counted
 NEAR = 64 * 1024  # bytes in which a line with a time is looked for
 DISORDER = 1000  # seconds that a line may stand behind a later one: requests are logged when they end
-LINGER = 60  # seconds without a new line before a rotated file is left: Apache's old processes write on in it
 TAIL = 64  # bytes before a position by which its file is known again
-ROTATED = re.compile(br"[.-][0-9][0-9.-]*$")
+CONTINUED = bytes(bytearray(range(0x80, 0xC0)))  # bytes that begin no character
+
+
+class Wanted(object):
+    """Which lines: `numbers` gives those of a text that match (None: all do); none later than `until` (or None)."""
+
+    def __init__(self, numbers, until):
+        self.numbers, self.until = numbers, until
+
+    def is_later(self, own):
+        return self.until is not None and own is not None and own > self.until
 
 
 class File(object):
@@ -30,7 +37,12 @@ class File(object):
         self.known = self.packed is not None or not kind  # what it is compressed by
         self.raw, self.status = raw, status
         self.inode, self.modified = status.st_ino, status.st_mtime
-        self.offset, self.last_read = 0, time.time()
+        self.last_read = time.time()
+        self.begin_anew()
+
+    def begin_anew(self):
+        """Forget what was read."""
+        self.offset, self.showing, self.unended = 0, Showing(), (0, 0, 0)
 
     def time_of(self, line):
         return time_of(line, self.zone)
@@ -55,66 +67,194 @@ class File(object):
         say("spoiled", self.number, why, os.path.basename(self.path))
 
     def blocks(self, offset, last=False):
-        """(offset, text) of whole lines from `offset` on; `last`: also of one without its end."""
+        """(offset, text, end, more) of whole lines from `offset` on; `last`: also of one without its end.
+
+        Of a line that is too long the text is its beginning, and `more` says how many characters follow it.
+        """
         while True:
             beat()
             size = BLOCK
-            data = self.read(offset, size)
+            data = b"" if offset == self.unended[0] and self.unended[1] else self.read(offset, size)
             while b"\n" not in data and len(data) == size < LONGEST:
                 size *= 2
                 data = self.read(offset, size)
-            cut = data.rfind(b"\n") + 1
-            if not cut and (last or len(data) == LONGEST):
-                cut = len(data)
-            if not cut:
+            end = offset + data.rfind(b"\n") + 1
+            if end > offset:
+                yield offset, data[: end - offset], end, 0
+            elif len(data) == LONGEST or not data and self.unended[1]:
+                end, more = self.end_of_line(offset, last)
+                if not end:
+                    return
+                yield offset, data or self.read(offset, LONGEST), end, more
+            elif data and last:
+                end = offset + len(data)
+                yield offset, data, end, 0
+            else:
                 return
-            yield offset, data[:cut]
-            offset += cut
+            offset = end
 
-    def go_to_last(self, count, matching):
-        """Go to the `count`th last line that matches, or to the first one."""
-        end = self.size()
+    def end_of_line(self, offset, last):
+        """Where the line ends that begins at `offset` and is too long, and its characters beyond; 0 where it does not yet.
+
+        How far it was looked for is kept: one that is being written is looked at again and again.
+        """
+        _, place, more = self.unended if self.unended[0] == offset and self.unended[1] else (0, offset + LONGEST, 0)
+        while True:
+            beat()
+            data = self.read(place, BLOCK)
+            line = data.partition(b"\n")[0]
+            more += len(line.translate(None, CONTINUED))
+            place += len(line)
+            if len(line) < len(data) or not data and last:
+                self.unended = (0, 0, 0)
+                return place + (len(line) < len(data)), more
+            if not data:
+                self.unended = (offset, place, more)
+                return 0, 0
+
+    def marked(self, blocks, wanted, entries=None):
+        """(place, line, time, whether it begins an entry, whether it matches) of the lines of blocks."""
+        entries = entries or Entries()
+        for start, data, _, _ in blocks:
+            numbers = None if wanted.numbers is None else wanted.numbers(data)
+            # Where nothing matches, only the entries at both ends are looked at: they may go on in other blocks.
+            quiet = len(data) - NEAR if numbers is not None and not numbers else 0
+            behind = 0
+            for number, (place, line) in enumerate(lines_of(data), 1):
+                own = self.time_of(line)
+                begins = entries.begins(line, own is not None)
+                yield start + place, line, own, begins, numbers is None or number in numbers
+                if begins and place < quiet:
+                    behind = data.rfind(b"\n", 0, quiet) + 1
+                    break
+            if behind:
+                entries.forget()
+                for place, line in lines_of(data[behind:]):
+                    own = self.time_of(line)
+                    yield start + behind + place, line, own, entries.begins(line, own is not None), False
+
+    def entries_of(self, blocks, wanted):
+        """(place, number of lines) of each entry that is asked for."""
+        place, count, is_asked, later = 0, 0, False, False
+        for at, _, own, begins, matches in self.marked(blocks, wanted):
+            if begins:
+                if is_asked and not later:
+                    yield place, count
+                place, count, is_asked, later = at, 0, False, wanted.is_later(own)
+            count += 1
+            is_asked = is_asked or matches
+        if is_asked and not later:
+            yield place, count
+
+    def go_to_last(self, count, wanted):
+        """Go to the entry that has the `count`th last line of those asked for, or to the first; how many are too few."""
         if not count:
+            end = self.size()
             start = max(0, end - BLOCK)
             self.offset = start + self.read(start, end - start).rfind(b"\n") + 1
-            return
+            return 0
+        for found in self.last_entries_of_packed(count, wanted) if self.compressed else self.from_the_end(wanted):
+            self.offset, lines = found
+            count -= lines
+            if count <= 0:
+                return 0
+        return count
+
+    def from_the_end(self, wanted):
+        """(place, number of lines) of each entry that is asked for, from the last one back."""
+        end = self.end_by(wanted.until)
+        has_times = self.time_before(end) is not None
         while end > 0:
             beat()
             size = BLOCK
             while True:
                 start = max(0, end - size)
                 data = self.read(start, end - start)
-                cut = data.find(b"\n", 0, len(data) - 1) + 1 if start else 0
+                cut = first_head(data, self.time_of if has_times else None) if start else 0
                 if cut or not start or size >= LONGEST:
                     break
                 size *= 2
-            places = [place for place, _ in matching(data[cut:])]
-            if len(places) >= count:
-                self.offset = start + cut + places[-count]
-                return
-            count -= len(places)
-            end = start + cut
+            if start and not cut:
+                cut = data.find(b"\n", 0, len(data) - 1) + 1
+            if start and not cut:
+                start = self.start_of_line(start)
+                data = self.read(start, LONGEST)
+            end, data = start + cut, data[cut:]
+            if wanted.numbers is None or wanted.numbers(data):
+                for found in reversed(list(self.entries_of([(end, data, 0, 0)], wanted))):
+                    yield found
 
-    def go_to(self, since):
-        """Go to the first line that is of the time `since` or later; whether there is one."""
+    def start_of_line(self, place):
+        """Where the line begins that is at `place`."""
+        while place > 0:
+            beat()
+            start = max(0, place - BLOCK)
+            cut = self.read(start, place - start).rfind(b"\n") + 1
+            if cut:
+                return start + cut
+            place = start
+        return 0
+
+    def last_entries_of_packed(self, count, wanted):
+        """The same for a compressed file, from the `count`th last line on, for it cannot be read backwards."""
+        start, lines = 0, 0
+        if wanted.numbers is None and wanted.until is None:
+            sizes = collections.deque()
+            for offset, data, _, _ in self.blocks(0, last=True):
+                sizes.append((offset, data.count(b"\n")))
+                lines += sizes[-1][1]
+                while lines - sizes[0][1] > count + LONGEST_ENTRY:
+                    lines -= sizes.popleft()[1]
+            start, lines = sizes[0][0] if sizes else 0, 0
+        recent = collections.deque()
+        for found in self.entries_of(self.blocks(start, last=True), wanted):
+            recent.append(found)
+            lines += found[1]
+            while lines - recent[0][1] >= count:
+                lines -= recent.popleft()[1]
+        return reversed(recent)
+
+    def halved(self, is_before):
+        """Two places: before the first nothing is asked for, by the times that `is_before`; nor behind the second."""
         low, high = 0, 0 if self.compressed else self.size()
         while high - low > NEAR:
             middle = (low + high) // 2
             behind = self.read(middle, NEAR).split(b"\n")[1:]
             times = [each for each in map(self.time_of, behind) if each is not None]
-            if times and times[0] < since - DISORDER:
+            if times and is_before(times[0]):
                 low = middle
             else:
                 high = middle
+        return low, high
+
+    def end_by(self, until):
+        """The end of what may be of the time `until` or earlier."""
+        size = self.size()
+        if until is None:
+            return size
+        low, _ = self.halved(lambda each: each <= until + DISORDER)
+        for start, _, end, _ in self.blocks(self.start_of_line(low)):
+            if end > low + 2 * NEAR:
+                return end
+        return size
+
+    def go_to(self, since):
+        """Go to the first line that is of the time `since` or later; whether there is one."""
+        low, _ = self.halved(lambda each: each < since - DISORDER)
         if low:
             low += self.read(low, LONGEST).find(b"\n") + 1
-        for start, data in self.blocks(low, last=True):
-            for line in data.split(b"\n"):
+        for start, data, _, _ in self.blocks(low, last=True):
+            for place, line in lines_of(data):
                 if (self.time_of(line) or 0) >= since:
-                    self.offset = start
+                    self.offset = start + place
                     return True
-                start += len(line) + 1
         return False
+
+    def prime(self, is_shown):
+        """Look at what stands before the offset, so that what belongs to it is known; `is_shown`: its last entry."""
+        start = max(0, self.offset - NEAR)
+        lines = self.read(start, self.offset - start).split(b"\n")[1 if start else 0 : -1]
+        self.showing.prime([(line, self.time_of(line)) for line in lines], is_shown)
 
     def time_before(self, offset):
         """The time of the last line that has one, shortly before `offset`; else None."""
@@ -124,7 +264,9 @@ class File(object):
 
     def position(self, offset=None, text=None):
         """Where somebody who has read to `offset` can go on, in this file or one with the same text."""
-        offset = self.offset if offset is None else offset
+        if offset is None:  # what is held has not been told
+            held_from = self.showing.held_from
+            offset = self.offset if held_from is None else held_from
         text = self.read(max(0, offset - TAIL), min(TAIL, offset)) if text is None else text
         return "%d:%d:%d:%d" % (self.inode, offset, len(text), zlib.crc32(text) & 0xFFFFFFFF)
 
@@ -137,152 +279,17 @@ class File(object):
         return len(text) == length and self.position(offset, text).split(":")[1:] == position.split(":")[1:]
 
 
-class Log(object):
-    """One log: the files that are read of it, the oldest first; `time` is that of the line read last."""
+def first_head(data, time_of):
+    """Where the first line is that begins an entry for certain, behind the first line's end; 0 where there is none.
 
-    def __init__(self, number, path):
-        self.number, self.path, self.zone = number, path, HOST
-        self.positions = []
-        self.files, self.state, self.told = [], "", ""
-        self.time, self.timed = 0.0, True
-
-    def tell(self, state):
-        if state != self.state:
-            self.state = state
-            if state:
-                say(state, self.number)
-
-    def chain(self):
-        """The log's files, opened, the oldest first; what is rotated meanwhile is looked for again."""
-        for _ in range(10):
-            listed = self.rotated()
-            files = [file for file in map(self.open, listed + [self.path]) if file]
-            if self.rotated() == listed and all(inode_of(file.path) == file.inode for file in files):
-                break
-        return files
-
-    def rotated(self):
-        """The paths of rotated files, the oldest first by their numbers: old processes may write on in any of them."""
-        folder, name = os.path.split(self.path)
-        found = []
-        for each in os.listdir(folder) if os.access(folder, os.R_OK) else []:
-            ending = PACKED.sub(b"", each[len(name) :])
-            if each.startswith(name) and ROTATED.match(ending):
-                digits = re.sub(b"[^0-9]", b"", ending)
-                age = int(digits) if len(digits) > 5 else -int(digits)  # a date, or how often it was rotated since
-                found.append((age, os.path.join(folder, each)))
-        return [path for _, path in sorted(found)]
-
-    def open(self, path):
-        """The file at `path`; None, and told, where it cannot be read."""
-        try:
-            if stat.S_ISREG(os.stat(path).st_mode):
-                return File(path, self.zone, self.number)
-            state = "nofile"
-        except (IOError, OSError) as error:
-            state = "missing" if error.errno in (errno.ENOENT, errno.ENOTDIR) else "unreadable"
-        if path == self.path and not self.files:
-            self.tell(state)
-        return None
-
-    def begin(self, since, count, matching):
-        """Choose the files and where to begin in them."""
-        if since is None:
-            current = self.open(self.path)
-            if current:
-                current.go_to_last(count, matching)
-                self.files = [current]
-        else:
-            for file in self.chain():
-                if not file.known:
-                    if file.modified >= since:
-                        file.tell_spoiled("unknown")
-                elif self.files:
-                    self.files.append(file)
-                elif file.modified >= since:
-                    if file.compressed or file.time_before(file.size()) is not None:
-                        self.files = [file] if file.go_to(since) else []
-                    else:
-                        file.go_to_last(count, matching)
-                        self.files = [file]
-            current = self.open(self.path)
-            if current and not self.files:
-                current.go_to_last(0, matching)
-                self.files = [current]
-        self._note_time()
-
-    def resume(self):
-        """Go on behind the positions that were told before."""
-        files = [file for file in self.chain() if file.known]
-        last = -1
-        known = [position for position in self.positions if position != "none"]
-        for position in known:
-            same = [file for file in files if str(file.inode) == position.split(":")[0]]
-            found = next((file for file in same + files[::-1] if file.is_at(position)), None)
-            if found:
-                found.offset = int(position.split(":")[1])
-                self.files.append(found)
-                last = max(last, files.index(found))
-        if known and (not self.files or not self.files[-1].is_at(known[-1])):
-            say("gap", self.number)
-        self.files += files[last + 1 :] if self.files else files[-1:]
-        self._note_time()
-
-    def _note_time(self):
-        if self.files:
-            self.state = ""
-            first = self.files[0]
-            before = first.time_before(first.offset) if not first.compressed else None
-            self.timed = before is not None or first.compressed or first.time_before(first.size()) is not None
-            self.time = before or 0.0
-
-    def look(self):
-        """See whether the log was made, rotated or emptied."""
-        inode = inode_of(self.path)
-        if self.files and inode in (None, self.files[-1].inode):
-            return
-        if not self.files:
-            current = self.open(self.path)
-            self.files = [current] if current else []
-            if current:
-                self.tell("")
-            return
-        files = [file for file in self.chain() if file.known]
-        inodes = [file.inode for file in files]
-        known = self.files[-1].inode
-        self.files += files[inodes.index(known) + 1 :] if known in inodes else files[-1:]
-
-    def lines(self, matching, live, last=False):
-        """(time, number, fact) of each line that was not read yet."""
-        for file in self.files[:]:
-            if live and not file.compressed and file.size() < file.offset:
-                say("cut", self.number)
-                file.offset = 0
-            for start, data in file.blocks(file.offset, last):
-                file.last_read = time.time()
-                file.offset = start + len(data)
-                for place, line in matching(data):
-                    end = min(place + len(line) + 1, len(data))
-                    self.told = file.position(start + end, data[max(0, end - TAIL) : end])
-                    own = file.time_of(line)
-                    if own is None and not self.timed:
-                        own = time.time() if live else file.modified
-                    self.timed = self.timed or own is not None
-                    self.time = max(self.time, own or 0.0)
-                    yield self.time, self.number, b"line %d %s %.3f " % (self.number, self.told.encode(), self.time) + line
-            if file is not self.files[-1] and (file.compressed or time.time() - file.last_read > LINGER):
-                self.files.remove(file)
-
-    def tell_position(self):
-        """Tell how far it is read, where no line has."""
-        position = self.files[-1].position() if self.files else "none"
-        if position != self.told:
-            self.told = position
-            say("at", self.number, position)
-
-
-def inode_of(path):
-    try:
-        return os.stat(path).st_ino
-    except OSError:
-        return None
+    `time_of` is None for a log whose lines have no times.
+    """
+    before = None
+    for place, line in lines_of(data):
+        if place and before is not None and time_of and time_of(line) is not None and line[:1] in b"0123456789[":
+            return place
+        plain = line and not is_indented(line) and not line.startswith((TRACEBACK,) + CHAINED)
+        if place and plain and before and not is_indented(before) and (not time_of or time_of(line) is not None):
+            return place
+        before = line
+    return 0

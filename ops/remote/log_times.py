@@ -15,6 +15,8 @@ seconds_of = {}  # of dates in text, as far as the seconds
 
 def time_of(line, zone=HOST):
     """Seconds since the epoch that the line says it is of; None where it does not. Where it names no zone it is `zone`'s."""
+    if line[:1] in (b" ", b"\t"):  # of a traceback, say, which has others' texts in it
+        return None
     found = TIMES.search(line, 0, 300)
     if not found:
         return None

@@ -250,23 +250,6 @@ def test_what_was_not_asked_for_is_said_in_a_word_where_it_cannot_be_read() -> N
     assert not any(isinstance(each, LogLine) for each in told)
 
 
-@pytest.mark.parametrize("char", "xé€😀")
-def test_a_long_line_arrives_whole(shell: str, log: Path, char: str) -> None:
-    text = "a" + char * (1_000_000 // len(char.encode()))
-    log.write_text(f"{text}\nnext")
-    assert shown(shell, logs_of(log)) == [f"1 {text}", "1 next"]
-
-
-def test_a_line_of_many_megabytes_comes_in_pieces(log: Path) -> None:
-    log.write_text("x" * 9_000_000 + "\nend\n")
-    with Reading("dash", logs_of(log, lines=9, follow=True)) as reading:
-        until(reading.is_live, 20)
-        assert reading.lines[-1] == "1 end"
-        assert sum(line.count("x") for line in reading.lines[:-1]) == 9_000_000
-        append(log, "behind")
-        until(lambda: reading.lines[-1] == "1 behind")
-
-
 def test_a_log_that_is_made_later_is_shown_from_its_start(shell: str, tmp_path: Path) -> None:
     late = tmp_path / "folder" / "late.log"
     with Reading(shell, logs_of(late, lines=0, follow=True)) as reading:

@@ -17,10 +17,10 @@ from ops.connection import Remote
 from ops.errors import BadInput, Unreachable
 from ops.following import Following, InOrder
 from ops.inventory import PROJECT, read_inventory
-from ops.log_names import chosen_logs, since_line
+from ops.log_names import chosen_logs, since_line, span_lines, until_line
 from ops.logs import HostLogs, LogLine, LogRequest, Remark
 from ops.schema import Host
-from ops.severity import severity
+from ops.severity import Severities, severity
 
 HOST = read_inventory(PROJECT / "hosts.toml").choose("pomsgpvm01", everywhere=False)[0]
 
@@ -158,6 +158,109 @@ def test_new_lines_wait_a_moment_for_earlier_ones() -> None:
     assert [each.time for each in lines.due(0.5)] == [9, 10]
     assert [each.time for each in lines.due(0.8)] == [11]
     assert list(lines.due(math.inf)) == []
+
+
+def test_a_traceback_stays_with_its_line_among_those_of_other_logs_and_hosts() -> None:
+    lines = InOrder(["a", "b"], window=0.4, patience=3.0)
+
+    def add(host: str, text: str, *, continues: bool = False, label: str = "log") -> None:
+        lines.add(LogLine(host, label, text, 10.0, continues), now=0)
+
+    add("a", "ERROR")
+    add("b", "other")
+    add("a", "other of the same host", label="other log")
+    add("a", "Traceback", continues=True)
+    lines.is_live("a")
+    lines.is_live("b")
+    add("a", "ValueError", continues=True)
+    assert [line.text for line in lines.due(1)] == [
+        *("ERROR", "Traceback", "ValueError", "other", "other of the same host")
+    ]
+
+
+def test_a_line_of_the_past_waits_for_what_may_belong_to_it() -> None:
+    lines = InOrder(["a", "b"], window=0.0, patience=math.inf)
+    lines.add(LogLine("a", "log", "ERROR", 10.0), now=0)
+    lines.add(LogLine("b", "log", "other", 10.0), now=0)
+    assert not list(lines.due(1))
+    lines.add(LogLine("a", "log", "Traceback", 10.0, continues=True), now=2)
+    lines.is_live("a")
+    lines.is_live("b")
+    assert [line.text for line in lines.due(2)] == ["ERROR", "Traceback", "other"]
+
+
+def test_logs_of_several_hosts_with_many_lines_of_one_moment_come_to_their_end() -> None:
+    fleet = Fleet(
+        count=3, facts=[*(f"line 1 7:{n}:1:1 1.0 line {n}" for n in range(1, 3 * following.WAITING)), "end"]
+    )
+    with fleet.following(forever=False) as events:
+        lines = [event for event in events if isinstance(event, LogLine)]
+    assert len(lines) == 3 * (3 * following.WAITING - 1)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["ERROR a", "  more"], ["error", "error"]),
+        (["INFO a", "  b", "Traceback (most recent call last):", "  c", "ValueError"], ["", "", *["error"] * 3]),
+        (["WARN a", "  b"], ["warning", "warning"]),
+        (["DEBUG a", "ERROR of it", "  b"], ["debug", "error", "error"]),
+        (["WARN a", "DEBUG of it"], ["warning", "warning"]),
+    ],
+)
+def test_a_line_is_as_bad_as_what_it_belongs_to(texts: list[str], expected: list[str]) -> None:
+    severities = Severities()
+    severities.of(LogLine("h", "other", "ERROR of another log"))
+    told = [severities.of(LogLine("h", "log", text, 1.0, number > 0)) for number, text in enumerate(texts)]
+    assert told == expected
+    assert severities.of(LogLine("h", "log", "INFO and the next")) == ""
+
+
+def test_a_line_that_was_cut_says_how_long_it_was() -> None:
+    source = HostLogs(HOST, chosen_logs(HOST, None), LogRequest())
+    (line,) = source.understand("more 1 7:5:5:1 1.0,1234567 text")
+    assert isinstance(line, LogLine)
+    assert (line.text, line.time, line.continues) == ("text… (line of 1,234,567 characters)", 1.0, True)
+
+
+def test_until_is_asked_in_the_same_forms_as_since() -> None:
+    assert until_line("10m") == "until 600"
+    assert until_line("2026-11-25T03:00") == "until_time 2026-11-25 03:00:00"
+    with pytest.raises(BadInput, match="--until=soon: must be a while"):
+        until_line("soon")
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("10m", "1h"),
+        ("2026-11-25T03:00", "2026-11-25T02:59"),
+        ("2026-11-25T03:00Z", "2026-11-25T04:00+02:00"),
+        ("2026-11-25", "2026-11-24"),
+    ],
+)
+def test_until_before_since_is_refused_before_anything_is_connected_to(since: str, until: str) -> None:
+    with pytest.raises(BadInput, match="Nothing was connected to"):
+        span_lines(since, until)
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("1h", "10m"),
+        ("1h", "1h"),
+        ("2026-11-25", "2026-11-25"),
+        ("2026-11-25T03:00", "10m"),
+        ("2026-11-25T03:00Z", "2026-11-25T02:00"),
+        ("", "10m"),
+        ("10m", ""),
+    ],
+)
+def test_what_only_the_hosts_clock_can_tell_is_asked(since: str, until: str) -> None:
+    lines = span_lines(since, until)
+    assert [line.split()[0].removesuffix("_time") if line else "" for line in lines] == [
+        *("since" if since else "", "until" if until else "")
+    ]
 
 
 @pytest.mark.parametrize(

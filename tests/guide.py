@@ -1,0 +1,154 @@
+"""The commands that README and the guide tell an operator to type."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.inventory import PROJECT
+
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs/guide").glob("*.md"))]
+_INLINE = re.compile(r"`((?:[A-Z_0-9]+=\S+ )*(?:fab|make)\s[^`]*)`")
+_NEXT = re.compile(r"\s*&&\s*|, (?=fab )")  # between two commands of one line
+_ENDS = re.compile(r"\s{2,}|\s*\\?[|;>#]")  # of a command: what it does, or what is done with what it prints
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line as it stands on a page, without what the page says of it."""
+
+    page: str
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        """Its words, without the environment before them."""
+        words = shlex.split(self.text)
+        while re.match("[A-Z_0-9]+=", words[0]):
+            del words[0]
+        return words
+
+
+def commands() -> list[Command]:
+    """All of them, `fab` and `make`, in the order of the pages."""
+    return [Command(page.name, text) for page in PAGES for text in _texts(page)]
+
+
+def _texts(page: Path) -> Iterator[str]:
+    prose, fenced = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        if fenced or line.startswith("    "):
+            yield from filter(None, map(_command, _NEXT.split(line.strip().removeprefix("$ "))))
+        elif not fenced:
+            prose.append(line)
+    for match in _INLINE.finditer("\n".join(prose)):
+        yield _command(" ".join(match[1].split()))
+
+
+def _command(text: str) -> str:
+    """What stands before the explanation; empty where that is no command."""
+    text = _ENDS.split(text.strip(), maxsplit=1)[0].rstrip(".,:")
+    return text if re.match(r"(?:[A-Z_0-9]+=\S+ )*(?:fab|make)(?: |$)", text) else ""
+
+
+# What tests/lab/test_guide.py runs, and the exit code that the page implies. "HOST" and the like stand for something
+# of the lab. What asks before it changes something gets --yes, for there is no terminal.
+RUNS = {
+    "fab --help VERB": 0,
+    "fab --help deploy": 0,
+    "fab --list": 0,
+    "fab adopt FILE": 0,
+    "fab -H HOST adopt FILE": 0,
+    "fab -H pomsgpvm01 adopt FILE": 0,
+    "fab -H pomsgpvm01 adopt /home/poms/private/config/poms/uwsgi-service.ini": 0,
+    "fab certs": 0,
+    "fab -H HOST certs": 0,
+    "fab certs --all": 0,
+    "fab certs --days=60": 0,
+    "fab certs --json": 0,
+    "fab check-apache": 0,
+    "fab -H HOST check-apache": 0,
+    "fab diff": 0,
+    "fab -H HOST diff": 0,
+    "fab -H pomsgpvm01 diff --to=RELEASE": 2,
+    "fab doctor": 0,
+    "fab -H HOST doctor": 0,
+    "fab doctor --json": 0,
+    "POMS_INVENTORY=lab/state/hosts.toml fab doctor": 0,
+    "fab drift": 0,
+    "fab -H HOST drift": 0,
+    "fab drift --json": 0,
+    "fab fetch-logs": 0,
+    "fab fetch-logs --since=1d": 0,
+    "fab fetch-logs --to=/tmp/case42": 0,
+    "fab -H pomsgpvm01 fetch-logs --since=1d --programs=poms_webservice,supervisord": 0,
+    "fab hosts": 0,
+    "fab releases": 0,
+    "fab -H HOST releases": 0,
+    "fab releases --json": 0,
+    "fab releases RELEASE": 0,
+    "fab render": 0,
+    "fab -H HOST render": 0,
+    "fab render --out=DIR": 0,
+    "fab render --out=DIR --secrets": 0,
+    "fab status": 0,
+    "fab -H HOST status": 0,
+    "fab -H pomsgpvm01 status": 0,
+    "KRB5_TRACE=/dev/stderr fab -H HOST status": 0,
+    "fab tail-logs": 0,
+    "fab -H HOST tail-logs": 0,
+    "fab tail-logs --programs=NAME": 0,
+    "fab tail-logs --programs=poms_webservice,apache": 0,
+    "fab tail-logs --since=10m": 0,
+    "fab tail-logs --since=2h --grep='error' -i": 0,
+    "fab tail-logs --since=2h --until=1h": 0,
+    "fab workers": 0,
+    # From here on the host is changed, one after the other.
+    "fab -H pomsgpvm01 rollback": 0,
+    "fab rollback": 0,
+    "fab -H pomsgpvm01 rollback RELEASE": 0,
+    "fab deploy": 0,
+    "fab -H HOST deploy": 0,
+    "fab -H pomsgpvm01 deploy": 0,
+    "fab -H pomsgpvm01 deploy --yes": 0,
+    "POMS_INVENTORY=lab/state/hosts.toml fab deploy": 0,
+    "fab deploy --unvalidated": 0,
+    "fab -H HOST deploy --remove": 0,
+    "fab recover": 0,
+    "fab -H HOST recover": 0,
+    "fab -H pomsgpvm01 recover": 0,
+    "fab -H HOST reload-apache": 0,
+    "fab -H pomsgpvm01 reload-apache": 0,
+    "fab restart-apache": 0,
+    "fab -H pomsgpvm01 restart-apache": 0,
+    "fab -H pomsgpvm01 reload-programs": 0,
+    "fab -H pomsgpvm01 reload-uwsgi": 0,
+    "fab -H pomsgpvm01 stop-programs --programs=NAME": 0,
+    "fab -H pomsgpvm01 start-programs --programs=NAME": 0,
+    "fab -H pomsgpvm01 restart-programs --programs=NAME": 0,
+    "fab -H pomsgpvm01 start-supervisord": 0,
+}
+CHANGES_FROM = "fab -H pomsgpvm01 rollback"  # the first of them that changes the host
+
+NOT_RUN = {
+    "fab lab.up": "takes this machine's own lab; tests/lab/test_lab.py has one of its own",
+    "fab lab.down": "takes this machine's own lab; tests/lab/test_lab.py has one of its own",
+    "fab lab.status": "looks at this machine's own lab; tests/lab/test_lab.py has one of its own",
+    "fab shell HOST": "needs a terminal; tests/lab/test_login.py has one",
+    "fab trust HOST": "needs a terminal, or the fingerprint; tests/lab/test_login.py has both",
+    "fab status --watch": "needs a terminal, and runs until it is ended; tests/lab/test_seeing.py has one",
+    "fab status --every=5 --watch": "needs a terminal, and runs until it is ended; tests/lab/test_seeing.py has one",
+    "fab tail-logs --follow": "runs until Ctrl-C, in tests/lab/test_logs.py",
+    "fab -H pomsgpvm01 tail-logs --follow": "runs until Ctrl-C, in tests/lab/test_logs.py",
+    "fab -H HOST stop-programs": "stops the whole service of the lab's host; tests/lab/test_programs.py does",
+    "make bench": "takes half an hour, and is no test",
+    "make demo": "takes this machine's own lab; it is the same as what is run here, one after the other",
+    "make kerberos": "compiles into the installation that the tests run in",
+    "make setup": "makes the installation that the tests run in",
+    "make soak": "takes half an hour; tests/lab/test_soak.py does a part of it",
+    "make test": "is what runs this",
+    "make test-all": "is what runs this",
+}
