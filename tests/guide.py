@@ -74,6 +74,7 @@ RUNS = {
     "fab diff": 0,
     "fab -H HOST diff": 0,
     "fab -H pomsgpvm01 diff --to=RELEASE": 2,
+    "fab status --json": 0,
     "fab doctor": 0,
     "fab -H HOST doctor": 0,
     "fab doctor --json": 0,
@@ -129,6 +130,8 @@ RUNS = {
     "fab -H pomsgpvm01 stop-programs --programs=NAME": 0,
     "fab -H pomsgpvm01 start-programs --programs=NAME": 0,
     "fab -H pomsgpvm01 restart-programs --programs=NAME": 0,
+    "fab -H pomsgpvm01 stop-supervisord": 0,
+    "fab -H HOST stop-supervisord": 0,
     "fab -H pomsgpvm01 start-supervisord": 0,
 }
 CHANGES_FROM = "fab -H pomsgpvm01 rollback"  # the first of them that changes the host
@@ -143,7 +146,9 @@ NOT_RUN = {
     "fab status --every=5 --watch": "needs a terminal, and runs until it is ended; tests/lab/test_seeing.py has one",
     "fab tail-logs --follow": "runs until Ctrl-C, in tests/lab/test_logs.py",
     "fab -H pomsgpvm01 tail-logs --follow": "runs until Ctrl-C, in tests/lab/test_logs.py",
-    "fab -H HOST stop-programs": "stops the whole service of the lab's host; tests/lab/test_programs.py does",
+    "fab -H HOST diff --to=original": "the lab's host was found bare; tests/lab/test_take_over.py has one that was not",
+    "fab -H HOST rollback original": "the lab's host was found bare; tests/lab/test_take_over.py has one that was not",
+    "fab -H pomsgpvm01 rollback original": "the same",
     "make bench": "takes half an hour, and is no test",
     "make demo": "takes this machine's own lab; it is the same as what is run here, one after the other",
     "make kerberos": "compiles into the installation that the tests run in",

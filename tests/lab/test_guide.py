@@ -18,7 +18,7 @@ from tests.lab.site import Said, Site
 HOST = "pomsgpvm01"
 STATE = "/home/poms/private/poms-ops"
 DEPTH = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 3\n"
-ASK = ("deploy", "rollback")  # tasks that show what they would do, and ask
+ASK = ("deploy", "rollback", "stop-supervisord")  # tasks that show what they would do, and ask
 FLAGS_OF_FAB = ("-H", "--list", "--help")
 LOOKS = [text for text in RUNS if list(RUNS).index(text) < list(RUNS).index(CHANGES_FROM)]
 CHANGES = [text for text in RUNS if text not in LOOKS]
