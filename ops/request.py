@@ -100,10 +100,14 @@ def _parser(host: Host, file: RenderedFile) -> str:
 
 
 def apache_lines(host: Host, action: str) -> Iterator[str]:
-    """Apache's commands as a request carries them; `action` is "restart", "reload" or "" for the test alone."""
+    """Apache's commands as a request carries them; `action` is "restart", "reload" or "" for the test alone.
+
+    `apache_start` is for an Apache that has ended: a reload does not start it on every system.
+    """
     yield from (f"configtest {word}" for word in host.apache.configtest)
     command = {"restart": host.apache.restart, "reload": host.apache.reload or host.apache.restart, "": []}[action]
     yield from (f"apache {word}" for word in command)
+    yield from (f"apache_start {word}" for word in host.apache.restart)
 
 
 def directories(plan: Plan) -> list[str]:

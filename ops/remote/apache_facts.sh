@@ -30,6 +30,17 @@ answers() { # port $1, within 10 seconds
 
 sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' processes?
 
+# Whether none of Apache's processes is left; where this account does not see them, whether nobody listens on any of
+# the ports named.
+apache_has_ended() {
+    if sees_others; then
+        ! apache_parent >/dev/null
+        return
+    fi
+    [ $# -gt 0 ] || return 1
+    for port; do [ -z "$(listeners "$port")" ] || return 1; done
+}
+
 now_in_ticks() { awk -v hertz="$(getconf CLK_TCK)" '{ print int($1 * hertz) }' /proc/uptime; }
 
 # Whether Apache has read what changed at $1, in seconds since 1970: "read", "unread" or, not known, "".

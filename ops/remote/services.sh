@@ -11,10 +11,7 @@ reload_one() {
     case $what-$how in
     apache-)
         journal reload-apache
-        since=$(now_in_ticks)
-        run_command "$pending/apache"
-        # shellcheck disable=SC2046 # a list of ports
-        await_apache "$since" $(ports_that_must_answer)
+        reload_apache
         ;;
     supervisord-start)
         journal start-supervisord
@@ -55,6 +52,39 @@ reload_one() {
     esac
 }
 
+# Apache reloads its files. One that has ended is started by the command that restarts it: a reload needs one that runs.
+# On the way back, files that fail Apache's test are left alone: with them a running Apache would end, and no command
+# starts another.
+reload_apache() {
+    if [ -n "$way_back" ] && ! configtest >"$pending/refused" 2>&1; then
+        cat "$pending/refused"
+        if has_apache_ended; then state="is down"; else state="runs on with the files that it has read before"; fi
+        say "note Apache $state: the files that are back fail its configuration test: $(in_a_line "$pending/refused")"
+        return 1
+    fi
+    if ! has_apache_ended || [ ! -s "$pending/apache_start" ]; then
+        if run_apache "$pending/apache"; then return 0; fi
+        if [ -z "$way_back" ] || [ ! -s "$pending/apache_start" ] || ! has_apache_ended; then return 1; fi
+    fi
+    say "note Apache does not run: it is started by '$(in_a_line "$pending/apache_start")'"
+    if run_apache "$pending/apache_start" && ! has_apache_ended; then return 0; fi
+    if has_apache_ended; then say "note Apache is down: it was not started"; fi
+    return 1
+}
+
+in_a_line() { head -c 400 "$1" | tr '\n' ' ' | sed 's/ $//'; }
+
+run_apache() { # the command of file $1, until Apache answers
+    since=$(now_in_ticks)
+    # shellcheck disable=SC2046 # a list of ports
+    run_command "$1" && await_apache "$since" $(ports_that_must_answer)
+}
+
+has_apache_ended() {
+    # shellcheck disable=SC2046 # a list of ports
+    apache_has_ended $(cat "$pending/listens" "$pending/listen.live" 2>/dev/null)
+}
+
 # Which supervisord this deploy has started: it alone is ended by a rollback.
 note_started() {
     state=$(supervisord_state)
@@ -65,12 +95,19 @@ runs_as_started() { # the one that this deploy has started is there still, and n
     [ -s "$pending/started" ] && read -r started started_at <"$pending/started" && is_process "$started" "$started_at"
 }
 
-reload_all() {
+reload_all() { # on the way back one that fails keeps no other service from its reload
+    undone=''
     while read -r what how name; do
         if [ -n "$listener" ] && unwanted; then return 1; fi
-        reload_one
-        note_done || [ -n "$way_back" ] # then a reload too many is owed
+        if [ -n "$way_back" ]; then
+            attempt reload_one
+            if failed; then undone=yes; else note_done || :; fi # then a reload too many is owed
+        else
+            reload_one
+            note_done
+        fi
     done <"$pending/reloads"
+    [ -z "$undone" ]
 }
 
 note_done() { # take the line off what is owed; fails where there is no space, and what is owed stays as it was

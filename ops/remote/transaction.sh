@@ -10,7 +10,8 @@
 #   a file whose WANTED is "absent" has no content: it is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
 #   "reload program HOW NAME"; "apply GROUP" ... of programs, those alone that "supervisord apply" takes up; the words of
-#   commands, "configtest WORD", "apache WORD"; "listens PORT"; "log_file PATH";
+#   commands, "configtest WORD", "apache WORD", and "apache_start WORD", which starts an Apache that has ended;
+#   "listens PORT"; "log_file PATH";
 #   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
 #   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
 #   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
@@ -82,7 +83,7 @@ read_request() {
         limit) limit=$value ;;
         keep) keep=$value ;;
         home) home=$value ;;
-        host | meta | manifest | apply | configtest | apache | listens | app | app_access | apache_root | apache_run | \
+        host | meta | manifest | apply | configtest | apache | apache_start | listens | app | app_access | apache_root | apache_run | \
             apache_logs | minimum | no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;
@@ -170,6 +171,8 @@ recover() { # from a deploy that was killed after its first file changed
         pending=$state_dir/pending app=$state_dir/pending/app
         # An earlier version of this gave the values no names: then what is asked for now is what is meant.
         if [ -e "$app" ] && ! grep -q '^listen ' "$app"; then app=$incoming/app; fi
+        # Which command starts an Apache that has ended is today's inventory's to say.
+        if [ -e "$incoming/apache_start" ]; then cp "$incoming/apache_start" "$pending/apache_start" || :; fi
         exec 2>>"$pending/log" >&2
         rm -f "$pending/reserve"
         way_back=yes
