@@ -1,10 +1,61 @@
 """Apache's verbs on a real host, and what a visitor gets from the deployed vhosts."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.lab.site import Site
+from tests.lab.site import Site, until
 
 BROKEN = "/etc/httpd/conf.d/zz_broken.conf"
+HOST = ("-H", "pomsgpvm01")
+GARBAGE = "/etc/grid-security/garbage.pem"
+SERVICE = "/usr/sbin/service"
+KEY = "/etc/grid-security/hostkey.pem"
+# STAND-IN: as `systemctl reload httpd`, "graceful" needs an Apache that runs.
+NEEDS_A_RUNNING_ONE = (
+    f"cp -p {SERVICE} /root/service; sed 's/^graceful() {{/&\\n    running || "
+    f"{{ echo httpd.service is not active, cannot reload; return 1; }}/' /root/service >{SERVICE}; "
+    f"grep -q 'cannot reload' {SERVICE}"
+)
+
+
+@pytest.fixture
+def systemd_like(deployed: Site) -> Iterator[Site]:
+    """A host whose reload starts no Apache."""
+    deployed.root(NEEDS_A_RUNNING_ONE)
+    try:
+        yield deployed
+    finally:
+        deployed.root(f"cp -p /root/service {SERVICE}; rm -f {BROKEN}; chmod 755 /usr/bin/unshare; service httpd restart")
+        until(lambda: deployed.ask("https://HOST/poms")[0] == 302, 20, "Apache answers")
+
+
+def with_garbage_key(site: Site, folder: Path) -> Path:
+    """An inventory with a key of which Apache dies, on a host that makes no trial start."""
+    site.root(f"echo garbage >{GARBAGE}; chmod 644 {GARBAGE}; chmod 700 /usr/bin/unshare")
+    return site.changed(folder, ("[defaults.apache]\n", f'[defaults.apache]\nkey = "{GARBAGE}"\n'))
+
+
+def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd_like: Site, tmp_path: Path) -> None:
+    inventory = with_garbage_key(systemd_like, tmp_path)
+    said = systemd_like.fab(*HOST, "deploy", "--yes", "--unvalidated", inventory=inventory)
+    assert (said.code, "left as it was: everything" in said.err) == (1, True), said.all
+    assert systemd_like.ask("https://HOST/poms")[0] == 302
+
+
+def test_what_a_hand_has_broken_is_said_where_apache_stays_down(systemd_like: Site, tmp_path: Path) -> None:
+    """The broken file is managed, so the deploy puts it right, and the rollback brings it back."""
+    inventory = with_garbage_key(systemd_like, tmp_path)
+    systemd_like.root("echo 'NoSuchDirective on' >>/etc/httpd/conf.d/ssl.conf")
+    said = systemd_like.fab(*HOST, "deploy", "--yes", "--force", "--unvalidated", inventory=inventory)
+    assert said.code == 1, said.all
+    assert "Apache is down" in said.all
+    assert "NoSuchDirective" in said.all
+    systemd_like.root("chmod 755 /usr/bin/unshare")
+    again = systemd_like.fab(*HOST, "deploy", "--yes", "--force")
+    assert again.code == 0, again.all
+    assert systemd_like.ask("https://HOST/poms")[0] == 302
 
 
 def test_restart_and_reload_do_what_they_say(deployed: Site) -> None:
