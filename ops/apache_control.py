@@ -1,13 +1,26 @@
 """Asking a host's Apache: test its configuration, reload or restart it."""
 
 import base64
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
 from ops.programs import need_lock
-from ops.request import apache_lines
+from ops.request import apache_lines, apache_logs, apache_place_lines
 from ops.schema import Host
+from ops.validation import is_less
 from ops.who import holder
+
+
+@dataclass
+class _Told:
+    """What the host told: how each step ended, the evidence behind it, and what was not validated."""
+
+    ended: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
+    unvalidated: list[str] = field(default_factory=list)
 
 
 def need_reload(hosts: list[Host]) -> None:
@@ -20,44 +33,90 @@ def need_reload(hosts: list[Host]) -> None:
             )
 
 
-def control(remote: Remote, action: str) -> None:
+def control(remote: Remote, action: str) -> list[str]:
     """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
 
-    Raises HostError with Apache's own message; a failing test leaves the running Apache as it is.
+    A trial start goes before an action; what it could not validate is returned, a sentence each. Raises HostError with
+    Apache's own message; a failing test or trial start leaves the running Apache as it is.
     """
     host = remote.host
-    ports = [f"listens {port}" for port in (host.apache.port, host.apache.cert_port)]
-    lock = [f"state_dir {host.state_dir}", f"by {holder(remote.who)}, {action}-apache"] if action else []
-    answer = remote.ask("apache", [*lock, *apache_lines(host, action), *ports, *remote.password_lines()])
+    answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()])
     need_lock(host, answer)
-    evidence = ""
-    failed = [line.removesuffix(" failed") for line in answer if line.endswith(" failed")]
-    for line in answer:
-        if line.startswith("evidence "):
-            with read_answer(host.name, "apache", left="UNKNOWN: see fab check-apache"):
-                evidence = base64.b64decode(line.removeprefix("evidence ")).decode(errors="replace").strip()
-    if failed == ["configtest"]:
-        raise HostError(
-            host.name,
-            f"Apache refuses its configuration:\n{evidence}",
-            left="the running Apache: nothing was reloaded or restarted",
-            next_step="'fab diff' shows what was changed by hand; 'fab deploy --force' puts the wanted files there",
-        )
-    if failed == ["apache"]:
-        raise HostError(
-            host.name,
-            f"Apache's {action} failed:\n{evidence}",
-            next_step="read the text above; is Apache up?",
-        )
+    with read_answer(host.name, "apache", left="UNKNOWN: see fab check-apache"):
+        told = _read(answer)
+    failed = next((step for step, how in told.ended.items() if how == "failed"), None)
     if failed:
-        raise HostError(
-            host.name,
-            f"after its {action} Apache does not answer: {evidence}",
-            next_step="read its error log",
-        )
+        raise _failure(host, action, failed, told)
     if answer[-1:] != ["end"]:
         raise HostError(
             host.name,
             "the line was lost before Apache's answer",
             next_step=f"fab -H {host.name} check-apache",
         )
+    return told.unvalidated
+
+
+def _request(remote: Remote, action: str) -> Iterator[str]:
+    host = remote.host
+    if action:
+        yield f"state_dir {host.state_dir}"
+        yield f"by {holder(remote.who)}, {action}-apache"
+        yield "validate"
+        if is_less(host.deploy.validation, "trial-start"):
+            yield "optional"
+        yield from apache_place_lines(host)
+        yield from (f"log_file {path}" for path in apache_logs(host))
+    yield from apache_lines(host, action)
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+
+
+def _read(answer: list[str]) -> _Told:
+    """The answer of remote/apache.sh. Raises ValueError for an odd one."""
+    told, step = _Told(), ""
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == "evidence":
+            told.evidence[step] = base64.b64decode(value).decode(errors="replace").strip()
+        elif kind == "unvalidated":
+            told.unvalidated.append(value)
+        elif value in ("up", "down"):
+            told.ended["now"] = value
+        elif value in ("ok", "failed", "barred"):
+            step = kind
+            told.ended[step] = value
+    return told
+
+
+def _failure(host: Host, action: str, step: str, told: _Told) -> HostError:
+    """What to tell of the `step` that failed."""
+    evidence, fab = told.evidence.get(step, ""), f"fab -H {host.name}"
+    if step == "configtest":
+        return HostError(
+            host.name,
+            f"Apache refuses its configuration:\n{evidence}",
+            left="the running Apache: nothing was reloaded or restarted",
+            next_step="'fab diff' shows what was changed by hand; 'fab deploy --force' puts the wanted files there",
+        )
+    if step == "trial":
+        return HostError(
+            host.name,
+            f"Apache does not start with its files as they are:\n{evidence}",
+            left="the running Apache: nothing was reloaded or restarted",
+            next_step="correct what it names. Where this host allows no trial start, set deploy.validation to "
+            "configtest, with deploy.validation_reason",
+        )
+    said = f"Apache's {action} failed" if step == "apache" else f"after its {action} Apache does not answer"
+    said = f"{said}, and Apache is {told.ended.get('now', 'in an unknown state')}:\n{evidence}"
+    restart = shlex.join(host.apache.restart)
+    started = told.ended.get("started")
+    if started == "ok":
+        said += f"\nIt was started again by '{restart}', and answers. Requests under way were lost."
+        return HostError(host.name, said, next_step="find out why the reload has ended Apache before the next one")
+    if started:
+        why = "was not granted" if started == "barred" else "did not start it"
+        said += f"\n'{restart}' {why}:\n{told.evidence.get('started', '')}"
+        return HostError(host.name, said, next_step=f"correct what it names; then root starts Apache: {restart}")
+    if told.ended.get("now") == "down":
+        return HostError(host.name, said, next_step=f"correct what it names, then {fab} restart-apache: '{restart}'")
+    return HostError(host.name, said, next_step=f"correct what it names; {fab} status says what answers")

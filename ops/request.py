@@ -82,11 +82,15 @@ def apache_place_lines(host: Host) -> Iterator[str]:
 
 def _log_files(host: Host) -> list[str]:
     """Where what went wrong may be told: the programs' logs, supervisord's, and Apache's where it may be read."""
-    paths = [host.supervisor.logfile, f"{host.apache.log_dir}/error_log"]
-    paths += [f"{host.apache.log_dir}/{name}_error_log" for name in ("ssl", "cert_ssl")]
+    paths = [host.supervisor.logfile, *apache_logs(host)]
     for name, program in host.programs.items():
         paths += log_files(name, program, host.log_dir).values()
     return list(dict.fromkeys(paths))
+
+
+def apache_logs(host: Host) -> list[str]:
+    """Where Apache may tell why it has ended."""
+    return [f"{host.apache.log_dir}/{name}" for name in ("error_log", "ssl_error_log", "cert_ssl_error_log")]
 
 
 def _parser(host: Host, file: RenderedFile) -> str:

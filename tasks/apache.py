@@ -26,7 +26,7 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
     return code_of(answers)
 
 
-def _show(answers: list[Answer[None]]) -> None:
+def _show(answers: list[Answer[list[str]]]) -> None:
     for answer in answers:
         if not answer.error:
             console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
@@ -34,7 +34,7 @@ def _show(answers: list[Answer[None]]) -> None:
 
 @verb()
 def reload_apache(context: Any) -> None:
-    """Test Apache's configuration, then let Apache take it in without dropping a request.
+    """Test Apache's configuration and try a start of it, then let Apache reload it without dropping a request.
 
     Needs apache.reload in the inventory. A failing test reloads nothing. Without -H: the default host.
     """
@@ -45,7 +45,7 @@ def reload_apache(context: Any) -> None:
 
 @verb()
 def restart_apache(context: Any) -> None:
-    """Test Apache's configuration, then restart Apache; requests under way are lost.
+    """Test Apache's configuration and try a start of it, then restart Apache; requests under way are lost.
 
     A failing test restarts nothing. Without -H: the default host.
     """
@@ -54,7 +54,9 @@ def restart_apache(context: Any) -> None:
 
 def _control(config: Any, action: str, host: Host) -> None:
     with connect(host, config) as remote:
-        control(remote, action)
+        unvalidated = control(remote, action)
+    for what in unvalidated:
+        console.say(f"{host.name}: not validated: {what}", "yellow")
     console.say(
         f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}", "green"
     )

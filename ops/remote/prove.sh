@@ -172,7 +172,8 @@ try_apache() { # the tree as lay_out left it; $1: what the account does in there
     apache_root=$(cat "$pending/apache_root")
     find_closed_keys
     make_trial_pair
-    for conf in "$pending"/folder.*/*.conf; do
+    for conf in "$pending"/folder.*/*.conf "$apache_root"/conf.d/*.conf; do
+        [ -f "$conf" ] || continue
         for directive in errorlog transferlog customlog; do
             named "$directive" "$conf" | sed -n 's,^\(/.*\)/[^/]*$,\1,p'
         done
@@ -415,8 +416,9 @@ end_trial() { # an app that hangs in its import obeys no other signal than the l
 
 may_run() { # the command whose words file $1 holds; sudo is asked without running it
     if [ "$(head -n 1 "$1")" = sudo ] && [ -z "$sudo_password" ]; then
+        words=$1
         set --
-        while IFS= read -r word; do set -- "$@" "$word"; done <"$pending/apache"
+        while IFS= read -r word; do set -- "$@" "$word"; done <"$words"
         shift
         if ! sudo -n -l -- "$@" >/dev/null; then
             echo "the account may not run '$*' without a password: a sudo rule is missing, or --prompt-for-sudo-password"

@@ -40,13 +40,10 @@ tell_full_disk() { # on which nothing else can be noted
 gather_evidence() { # before the old files are back, and with them the old state
     echo "== supervisord's programs"
     supervise describe "$supervisor_socket" "$state_dir/taken" || :
-    while IFS= read -r path; do
-        if [ -r "$path" ] && [ -n "$(find "$path" -newer "$pending/reloading")" ]; then
-            echo "== the end of $path, after what sounds like an error before it"
-            tail -n 100 "$path" | head -n -6 | grep -aiE 'error|exception|fatal|unable' | tail -n 4 || :
-            tail -n 6 "$path"
-        fi
-    done <"$pending/log_files"
+    # The service is asked of only where its command has failed.
+    command=/dev/null
+    if [ "$(sed -n '$s/.* //p' "$pending/journal")" = reload-apache ]; then command=$pending/apache; fi
+    tell_why "$command" "$pending/log_files" "$pending/reloading"
 }
 
 journal() { # fails where there is no space to note it, but not on the way back, which needs none
