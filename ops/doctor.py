@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ops import door, standby, supervisord
 from ops.certs import KINDS, Ending
+from ops.errors import LOCKABLE
 from ops.files import RenderedFile, supervisord_conf
 from ops.request import trial_lines
 from ops.schema import Host
@@ -93,7 +94,7 @@ def parse(answer: list[str]) -> Facts:
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _places, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
+        *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
@@ -158,6 +159,12 @@ def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
             yield Finding("tools", WRONG, f"there is no {name}", "root installs it")
     if not set(missing) & {*TOOLS}:
         yield Finding("tools", WELL, ", ".join(TOOLS))
+
+
+def _locks(host: Host, facts: Facts) -> Iterator[Finding]:
+    had, _space, why = facts.one("lock").partition(" ")
+    if had == "no":
+        yield Finding("locks", WRONG, f"no lock can be had in {host.state_dir}: {why}", LOCKABLE)
 
 
 def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:

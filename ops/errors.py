@@ -90,6 +90,14 @@ def read_answer(host: str, script: str, left: str = "everything: it was only loo
         ) from None
 
 
+LOCKABLE = "state_dir of the inventory has to be a folder that the account may write, on a file system with locks"
+
+
+def no_lock(host: str, said: str) -> HostError:
+    """For a host on which no lock can be had, whoever holds one; `said` is why."""
+    return HostError(host, f"its lock cannot be taken: {said}", left="everything", next_step=LOCKABLE)
+
+
 WAIT = "wait for it, or ask whoever it is"
 
 

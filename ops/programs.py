@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ops import uwsgi, workers
 from ops.connection import Remote
-from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, read_answer
+from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
 from ops.plan import GRACEFUL, reload_ways
 from ops.schema import Host
 from ops.service import Service
@@ -120,7 +120,10 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
 
 
 def need_lock(host: Host, answer: list[str]) -> None:
-    """Raise LockHeld where another task holds the host's lock."""
+    """Raise LockHeld where another task holds the host's lock, HostError where no lock can be had."""
+    for line in answer:
+        if line.startswith("unlockable "):
+            raise no_lock(host.name, line.removeprefix("unlockable "))
     held = [line.removeprefix("locked ") for line in answer if line.startswith("locked ")]
     if held:
         raise LockHeld(host.name, f"another task is at work: {held[0]}", left="everything", next_step=WAIT)

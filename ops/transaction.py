@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from ops import door
 from ops.connection import Dialogue, Heartbeat, Remote
-from ops.errors import WAIT, HostError, LockHeld, Unreachable
+from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
 from ops.masking import masked
 from ops.outside import NOT_ASKED, WELL, WRONG, Finding, ask_from_outside, what_got_worse
@@ -172,6 +172,8 @@ class _Account:
         kind, _, value = line.partition(" ")
         if kind == "locked":
             raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)
+        if kind == "unlockable":
+            raise no_lock(self.host.name, value)
         if kind == "step":
             self.step = value
             self.tell(_step(value))

@@ -3,7 +3,7 @@
 #           of the commands, "configtest WORD", "apache WORD", "apache_start WORD"; "listens PORT"; "validate", for a trial
 #           start before the command, with "apache_root PATH", "apache_run", "apache_logs" (prove.sh), and "optional" where
 #           the command is run although that fails; "log_file PATH"; "password" and a line; end
-# Answers:  "locked TEXT", where another task holds the lock; "configtest ok" or "configtest failed" with "evidence BASE64";
+# Answers:  "locked TEXT", where another task holds the lock; "unlockable WHY", where none can be had; "configtest ok" or "configtest failed" with "evidence BASE64";
 #           "trial failed" with evidence, or "unvalidated WHAT"; the same as for "configtest" for "apache" and "answers", and
 #           where one of them failed "apache up|down" now. Where a reload has ended an Apache whose files are well:
 #           "started ok|failed|barred", with "evidence BASE64": it was started again, could not, or no rule grants that; end
@@ -78,6 +78,8 @@ start_again() {
     say "evidence $(encoded_tail 60 "$work/output")"
 }
 
+is_other_command() { [ -s "$work/apache_start" ] && ! cmp -s "$work/apache" "$work/apache_start"; }
+
 run_apache() { # the command of file $1, until Apache answers
     since=$(now_in_ticks)
     # shellcheck disable=SC2046 # a list of ports
@@ -117,7 +119,7 @@ if [ -e "$work/apache" ]; then
     fi
     if [ -n "$what" ]; then
         tell_failure "$what"
-        if [ -n "$ran" ] && [ -s "$work/apache_start" ] && has_apache_ended; then start_again; fi
+        if [ -n "$ran" ] && is_other_command && has_apache_ended; then start_again; fi
         exit 1
     fi
     say "answers ok"

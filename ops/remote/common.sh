@@ -47,6 +47,19 @@ running_release() {
     done
 }
 
+# Does somebody hold the lock of file $1? Fails where nobody does, and with $unlockable set where that is not known. It
+# is looked at with a shared lock: two looks do not take one another for a deploy.
+is_locked() {
+    ended=0 unlockable=
+    unlockable=$(flock -n -s "$1" true 2>&1) || ended=$?
+    case $ended-$unlockable in
+    0-*) unlockable= ;;
+    1-) return 0 ;;
+    *) unlockable="flock: exit code $ended: $unlockable" ;;
+    esac
+    return 1
+}
+
 # The last lines of a file as one word, for the operator's eyes.
 encoded_tail() { tail -n "$1" "$2" | base64 | tr -d '\n'; }
 

@@ -111,6 +111,12 @@ look_at_lists() { # who has Apache read revocation lists again once they have ch
     fact "lists_reloaded nobody"
 }
 
+look_at_lock() { # on the lock's own file system
+    place=$state_dir/lock
+    while [ ! -e "$place" ]; do place=$(dirname "$place"); done
+    if is_locked "$place" || [ -z "$unlockable" ]; then fact "lock yes"; else fact "lock no $unlockable"; fi
+}
+
 look_at_temporary_files() {
     if said=$(mktemp 2>&1); then
         rm -f "$said"
@@ -216,6 +222,7 @@ fact "shell $(getent passwd "$(id -un)" | cut -d : -f 7)"
 for tool in setfacl openssl flock base64 sha256sum unshare ip; do
     if command -v "$tool" >/dev/null; then fact "tool yes $tool"; else fact "tool no $tool"; fi
 done
+look_at_lock
 supervisord=$(supervisord_state)
 fact "supervisord $supervisord"
 if [ "$supervisord" = down ]; then fact "orphans $(orphaned_programs)"; fi

@@ -162,7 +162,7 @@ running=$(running_release)
         say "release ${running##*/}"
     fi
     if [ -n "$asked" ]; then look_at_files; fi
-    if [ -s "$state_dir/lock" ] && ! flock -n "$state_dir/lock" true; then
+    if [ -s "$state_dir/lock" ] && is_locked "$state_dir/lock"; then
         say "lock $(cat "$state_dir/lock")"
     elif [ -e "$state_dir/pending" ]; then
         dead=$(head -n 1 "$state_dir/pending/meta" 2>/dev/null) || :

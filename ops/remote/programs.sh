@@ -3,7 +3,7 @@
 #           something, for which the host's lock is taken; "action ACTION", "name WORD" ..., "app NAME VALUE"
 #           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
 #           file changed), end
-# Answers:  "locked TEXT", where another task holds the lock; "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
+# Answers:  "locked TEXT", where another task holds the lock; "unlockable WHY", where none can be had; "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)

@@ -63,9 +63,9 @@ read_request() {
         case $kind in
         state_dir)
             state_dir=$value
-            mkdir -p "$state_dir"
+            made=$(mkdir -p "$state_dir" 2>&1) || unlockable "$made"
             read -r boot </proc/sys/kernel/random/boot_id
-            incoming=$(mktemp -d "$state_dir/incoming.$$-$(start_time $$)-$boot.XXXXXX")
+            incoming=$(mktemp -d "$state_dir/incoming.$$-$(start_time $$)-$boot.XXXXXX" 2>&1) || unlockable "$incoming"
             trap 'tell_full_disk; rm -rf "$incoming"' EXIT
             trap 'exit 1' INT TERM HUP
             (be_impatient) >/dev/null 2>&1 3>&- & # in parentheses: dash keeps copies of the descriptors otherwise

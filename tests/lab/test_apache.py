@@ -11,6 +11,7 @@ BROKEN = "/etc/httpd/conf.d/zz_broken.conf"
 HOST = ("-H", "pomsgpvm01")
 GARBAGE = "/etc/grid-security/garbage.pem"
 SERVICE = "/usr/sbin/service"
+SSL_CONF = "/etc/httpd/conf.d/ssl.conf"
 KEY = "/etc/grid-security/hostkey.pem"
 # STAND-IN: as `systemctl reload httpd`, "graceful" needs an Apache that runs.
 NEEDS_A_RUNNING_ONE = (
@@ -27,7 +28,9 @@ def systemd_like(deployed: Site) -> Iterator[Site]:
     try:
         yield deployed
     finally:
-        deployed.root(f"cp -p /root/service {SERVICE}; rm -f {BROKEN}; chmod 755 /usr/bin/unshare; service httpd restart")
+        deployed.root(f"cp -p /root/service {SERVICE}; rm -f {BROKEN}; chmod 755 /usr/bin/unshare")
+        deployed.fab(*HOST, "deploy", "--yes", "--force")
+        deployed.root("service httpd restart || :")
         until(lambda: deployed.ask("https://HOST/poms")[0] == 302, 20, "Apache answers")
 
 
@@ -79,6 +82,41 @@ def test_a_failing_configuration_test_restarts_nothing_and_shows_apaches_message
     assert "Invalid command 'NoSuchDirective'" in said.err
     assert BROKEN in said.err
     assert deployed.apache() == before
+
+
+@pytest.mark.parametrize("verb", ["restart-apache", "reload-apache"])
+def test_files_that_start_no_apache_restart_none(systemd_like: Site, verb: str) -> None:
+    """The configuration test reads no key."""
+    systemd_like.root(f"echo garbage >{GARBAGE}; chmod 644 {GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}")
+    before = systemd_like.apache()
+    said = systemd_like.fab(*HOST, verb)
+    assert (said.code, "nothing was reloaded or restarted" in said.err) == (1, True), said.all
+    assert systemd_like.apache() == before
+
+
+@pytest.mark.parametrize("verb", ["restart-apache", "reload-apache"])
+def test_without_a_trial_start_a_failure_says_why(systemd_like: Site, verb: str) -> None:
+    """STAND-INS for systemd: the folder that says it runs, and systemctl."""
+    systemd_like.root(f"echo garbage >{GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}; chmod 700 /usr/bin/unshare")
+    systemd_like.root("printf '#!/bin/sh\\necho its-unit: $*\\n' >/usr/bin/systemctl; chmod 755 /usr/bin/systemctl")
+    systemd_like.root("mkdir -p /run/systemd/system; chmod 755 /var/log/httpd; chmod 644 /var/log/httpd/*error_log")
+    try:
+        said = systemd_like.fab(*HOST, verb)
+    finally:
+        systemd_like.root("rm -r /usr/bin/systemctl /run/systemd; chmod 700 /var/log/httpd")
+    assert said.code == 1, said.all
+    assert "Apache is down" in said.err
+    assert "its-unit: status --no-pager --full --lines=20 -- httpd" in said.err
+    assert "SSL Library Error" in said.err
+    assert ("was not granted" in said.err, "did not start it" in said.err) == (False, verb == "reload-apache")
+
+
+def test_a_reload_that_ends_apache_is_said_where_the_restart_brings_it_back(systemd_like: Site) -> None:
+    systemd_like.root(f"sed -i 's,/usr/sbin/httpd -k graceful,kill -TERM $(pgrep -o -x httpd); sleep 1; return 1,' {SERVICE}")
+    systemd_like.root(f"grep -q 'kill -TERM $(pgrep' {SERVICE}")
+    said = systemd_like.fab(*HOST, "reload-apache")
+    assert (said.code, "started again by" in said.err) == (1, True), said.all
+    assert systemd_like.ask("https://HOST/poms")[0] == 302
 
 
 def test_check_apache_without_h_looks_at_every_host(deployed: Site) -> None:

@@ -1,0 +1,92 @@
+"""The host's lock, under each shell: what is held is called that, and whatever else goes wrong says what it is."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.remote import SHELLS, FakeHost, Ran, executable, run
+
+# What takes the lock, and the rest of what it is asked.
+TASKS = {
+    "transaction": ["limit 60", "end"],
+    "programs": ["supervisord_conf /nowhere", "supervisor_socket /nowhere", "activate :", "action start", "end"],
+    "apache": ["configtest /bin/true", "apache /bin/true", "end"],
+}
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def ask(shell: str, task: str, state: Path, path: str = "") -> Ran:
+    """Run the task as far as it gets."""
+    return run(shell, task, [f"state_dir {state}", "by tester, a test", *TASKS[task]], path=path)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "flock",
+    [
+        "echo 'flock: 9: No locks available' >&2; exit 71",  # util-linux, on NFS without locks
+        "echo 'flock: No locks available' >&2; exit 1",  # busybox
+        "exit 127",
+    ],
+)
+def test_a_lock_that_cannot_be_had_is_not_called_held(shell: str, tmp_path: Path, task: str, flock: str) -> None:
+    """STAND-IN for flock."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/lock").write_text("jane@desk, r0 since yesterday\n")
+    executable(tmp_path / "flock", f"#!/bin/sh\n{flock}\n")
+    ran = ask(shell, task, tmp_path / "state", str(tmp_path))
+    assert ran.values("locked") == [], ran
+    (said,) = ran.values("unlockable")
+    assert "No locks available" in said or "127" in said
+    assert ran.code == 1
+    probed = run(shell, "probe", [f"state_dir {tmp_path}/state", "end"], path=str(tmp_path))
+    assert probed.values("lock") == [], probed
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_state_dir_that_may_not_be_written_is_named(shell: str, tmp_path: Path, task: str) -> None:
+    (tmp_path / "file").touch()
+    ran = ask(shell, task, tmp_path / "file/state")
+    assert ran.values("locked") == [], ran
+    (said,) = ran.values("unlockable")
+    assert f"{tmp_path}/file" in said
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_held_lock_is_called_that(shell: str, tmp_path: Path, task: str) -> None:
+    lock = tmp_path / "state/lock"
+    lock.parent.mkdir()
+    lock.write_text("jane@desk, r0 since today\n")
+    with subprocess.Popen(["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        ran = ask(shell, task, tmp_path / "state")
+        holder.kill()
+    assert ran.values("locked") == ["jane@desk, r0 since today"], ran
+    assert ran.values("unlockable") == []
+
+
+def test_looks_do_not_take_one_another_for_a_deploy(shell: str, tmp_path: Path) -> None:
+    """The text of a task that died is there, and another look has the lock for a moment."""
+    lock = tmp_path / "state/lock"
+    lock.parent.mkdir()
+    lock.write_text("jane@desk, r0 since yesterday\n")
+    executable(tmp_path / "flock", '#!/bin/sh\necho "$@" >>"${0%/*}/asked"\nPATH=/usr/bin:/bin exec flock "$@"\n')
+    ran = run(shell, "probe", [f"state_dir {tmp_path}/state", "end"], path=str(tmp_path))
+    assert ran.values("lock") == []
+    assert all("-s" in line.split() for line in (tmp_path / "asked").read_text().splitlines())
+
+
+def test_a_task_waits_for_a_look_that_has_the_lock_for_a_moment(shell: str, tmp_path: Path) -> None:
+    """STAND-IN for flock: the first time somebody has it."""
+    fake = FakeHost(tmp_path)
+    executable(tmp_path / "flock", '#!/bin/sh\n[ -e "${0%/*}/again" ] || { : >"${0%/*}/again"; exit 1; }\n')
+    ran = run(shell, "transaction", [*fake.request(), "commit"], path=str(tmp_path))
+    assert ran.values("locked") == [], ran
+    assert os.path.exists(tmp_path / "again")

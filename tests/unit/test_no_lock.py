@@ -1,0 +1,32 @@
+"""A host on which no lock can be had is not said to be held by anybody."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ops.doctor import WRONG, diagnose, parse
+from ops.errors import HostError, LockHeld
+from ops.programs import need_lock
+from ops.transaction import _Account
+from tests.unit.hosts import host
+
+SAID = "flock: exit code 71: flock: 9: No locks available"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda lines: need_lock(host(), lines),
+        lambda lines: [_Account(host(), lambda _: None).take(line) for line in lines],
+    ],
+)
+def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:
+    with pytest.raises(HostError, match="No locks available") as told:
+        ask([f"unlockable {SAID}"])
+    assert not isinstance(told.value, LockHeld)
+    assert (told.value.code, told.value.left) == (1, "everything")
+
+
+def test_doctor_tells_it_before() -> None:
+    found = {one.what: one for one in diagnose(host(), parse([f"fact lock no {SAID}"]), [])}
+    assert (found["locks"].level, SAID in found["locks"].found) == (WRONG, True)
