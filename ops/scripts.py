@@ -20,7 +20,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
     "probe": (*SUPERVISORD, "ask_programs.py", "ask_app.py", "apache_read.sh", "place.sh"),
     "releases": ("place.sh",),
-    "doctor": (*SUPERVISORD, *STANDBY, "door.py", "apache_read.sh", "apache_facts.sh", "prove.sh", "door.sh"),
+    "doctor": (*SUPERVISORD, *STANDBY, "supervisor_version.py", "door.py", "apache_read.sh", "apache_facts.sh", "prove.sh", "door.sh"),
     "certs": ("apache_read.sh", "apache_facts.sh"),
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_why.sh"),
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "ask_app.py"),
@@ -42,7 +42,8 @@ JOINED = {  # before it, as one program
         "log_bundle.py",
     ),
     "workers.py": ("log_zones.py",),
-    "supervise.py": ("supervisord_login.py", "log_zones.py", "supervise_checks.py"),
+    "supervise.py": ("supervisor_library.py", "supervisord_login.py", "log_zones.py", "supervise_checks.py"),
+    "supervisor_version.py": ("supervisor_library.py",),
     "ask_programs.py": ("supervisord_login.py",),
     "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
 }

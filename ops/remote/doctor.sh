@@ -69,6 +69,14 @@ look_at_products() {
     done
 }
 
+look_at_supervisors_python() { # with which a deploy asks supervisord, by running it
+    if said=$(supervisor_version 2>&1); then
+        fact "supervisor_python yes $(printf '%s\n' "$said" | tail -n 1)"
+    else
+        fact "supervisor_python no $(printf '%s\n' "$said" | tail -n 1)"
+    fi
+}
+
 in_force() { # the text of a crontab, unit or script without what is commented out
     sed -e 's/^[[:space:]]*[#;].*//' -e 's/[[:space:]]#.*//'
 }
@@ -231,6 +239,7 @@ look_at_lists
 try_validation
 look_at_shibd
 look_at_products
+look_at_supervisors_python
 look_at_boot
 look_at_selinux
 fact "disk $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"

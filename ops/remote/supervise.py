@@ -1,7 +1,7 @@
 # supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
 # supervisor itself runs under (2.7 or 3), so it keeps to what both know.
 # Usage: supervise.py SUPERVISORCTL CONF ACTION SOCKET TAKEN [NAME ...]; CONF is supervisord's file, where a user name and password
-# for its socket may stand (supervisord_login.py, log_zones.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
+# for its socket may stand (supervisor_library.py, supervisord_login.py, log_zones.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
 # file as old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
 import json
 import os
@@ -14,20 +14,6 @@ try:
 except ImportError:
     from httplib import HTTPException
     from xmlrpclib import Fault, ProtocolError, ServerProxy
-
-try:
-    from supervisor.xmlrpc import SupervisorTransport
-except ImportError:  # only the launcher knows where its library is: let it print its help into nowhere, then look again
-    import runpy
-
-    arguments, output = sys.argv, sys.stdout
-    sys.argv, sys.stdout = [arguments[1], "--help"], open(os.devnull, "w")
-    try:
-        runpy.run_path(arguments[1], run_name="__main__")
-    except SystemExit:
-        pass
-    sys.argv, sys.stdout = arguments, output
-    from supervisor.xmlrpc import SupervisorTransport
 
 SETTLE = 15  # seconds beyond a program's startsecs in which it must have reached RUNNING
 RESTART = 60  # seconds in which supervisord must be back

@@ -35,6 +35,9 @@ def judged(what: str, **told: str) -> Finding:
 @pytest.mark.parametrize(
     ("what", "told", "level", "words"),
     [
+        ("locks", {"lock": "no flock: exit code 71: No locks available"}, WRONG, "No locks available"),
+        ("products", {"supervisor_python": "no No module named supervisor"}, WRONG, "No module named supervisor"),
+        ("products", {"supervisor_python": "yes /x/python, Python 3.11"}, WELL, "/x/python"),
         ("Apache", {}, WELL, "2.4.62"),
         ("Apache", {"httpd": "2.4.6 /usr/sbin/httpd"}, WRONG, "2.4.37"),
         ("Apache", {"httpd": "2.2.15 /usr/sbin/httpd"}, WRONG, "RHEL 8"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.doctor import WRONG, diagnose, parse
+
 from ops.errors import HostError, LockHeld
 from ops.programs import need_lock
 from ops.transaction import _Account
@@ -27,6 +27,3 @@ def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:
     assert (told.value.code, told.value.left) == (1, "everything")
 
 
-def test_doctor_tells_it_before() -> None:
-    found = {one.what: one for one in diagnose(host(), parse([f"fact lock no {SAID}"]), [])}
-    assert (found["locks"].level, SAID in found["locks"].found) == (WRONG, True)

@@ -1,0 +1,106 @@
+"""The Python that supervisorctl runs under, in every form in which its launcher is written; under each shell."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.scripts import FOLDER
+from tests.scripts.remote import OWN_PATH, SHELLS, Ran, executable
+
+PROGRAM = "import os, sys\nprint(sys.argv[1:], os.environ.get('FROM_THE_WRAPPER', ''), sys.flags.no_user_site)\n"
+# As pip (distlib), uv, setuptools and UPS write them. PYTHON is the interpreter, which no PATH leads to.
+LAUNCHERS = {
+    "plain": "#!PYTHON\n",
+    "with a blank before": "#! PYTHON\n",
+    "with options": "#!PYTHON -s\n",
+    "env": "#!/usr/bin/env own-python\n",
+    "env -S": "#!/usr/bin/env -S own-python -s\n",
+    "env with a variable": "#!/usr/bin/env -S FROM_THE_WRAPPER=yes own-python\n",
+    "pip, long path": "#!/bin/sh\n'''exec' PYTHON \"$0\" \"$@\"\n' '''\nimport re\n",
+    "pip, quoted": "#!/bin/sh\n'''exec' \"PYTHON\" \"$0\" \"$@\"\n' '''\nimport re\n",
+    "pip, options": "#!/bin/sh\n'''exec' \"PYTHON\" -s \"$0\" \"$@\"\n' '''\nimport re\n",
+    "uv": "#!/bin/sh\n'''exec' 'PYTHON' \"$0\" \"$@\"\n' '''\n",
+    "uv, relocatable": "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'own-python' \"$0\" \"$@\"\n' '''\n",
+    "conda": "#!/bin/sh\n'''exec' \"PYTHON\" \"$0\" \"$@\" #'''\n",
+    "wrapper of a launcher": '#!/bin/sh\nFROM_THE_WRAPPER=yes\nexport FROM_THE_WRAPPER\nexec "OTHER/real" "$@"\n',
+    "wrapper with a variable": '#!/bin/bash\nset -eu\nDIR=$(cd "$(dirname "$0")/../other" && pwd)\nexec $DIR/real ${1+"$@"}\n',
+    "wrapper without exec": '#!/bin/sh\n. "OTHER/setup" >/dev/null\nOTHER/real "$@"\nexit $?\n',
+    "wrapper that sets for one": '#!/bin/sh\nFROM_THE_WRAPPER=yes exec PYTHON "OTHER/real" "$@"\n',
+    "wrapper by env": '#!/bin/sh\nexec env FROM_THE_WRAPPER=yes PYTHON -s OTHER/real "$@"\n',
+    "wrapper of a module": '#!/bin/sh\nexec PYTHON -s -m supervisor.supervisorctl "$@"\n',
+    "wrapper in a branch": '#!/bin/sh\nif [ -x /nowhere ]; then\n  exec /nowhere "$@"\nelse\n  exec PYTHON OTHER/real "$@"\nfi\n',
+    "wrapper with a function": '#!/bin/sh\nmain() {\n  exec PYTHON OTHER/real "$@"\n}\nmain "$@"\n',
+    "wrapper with a redirection": '#!/bin/sh\nexec PYTHON OTHER/real "$@" 2>/dev/null\n',
+    "wrapper of a wrapper": '#!/bin/sh\nexec /bin/sh OTHER/second "$@"\n',
+}
+MARKS = {"env with a variable", "wrapper of a launcher", "wrapper that sets for one", "wrapper by env"}
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def supervisor_python(shell: str, root: Path, path: str) -> Ran:
+    """What a program of ours prints that is run by supervisorctl's Python."""
+    common = (FOLDER / "common.sh").read_text()
+    assert OWN_PATH in common
+    text = common.replace(OWN_PATH, f"PATH='{path}'")
+    text += "activate=:\nsupervisor_python a 'b c' >&3 <<'END_OF_PYTHON'\n" + PROGRAM + "END_OF_PYTHON\nsay end\n"
+    (root / "script").write_text(text)
+    done = subprocess.run(
+        [*SHELLS[shell], str(root / "script")],
+        input=b"",
+        capture_output=True,
+        env={"PATH": path, "HOME": str(root)},
+        check=False,
+        timeout=60,
+    )
+    return Ran(done.stdout.decode().splitlines(), done.stderr.decode(), done.returncode)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the products are: a folder whose name would break a "#!" line, with an interpreter of its own."""
+    for name in ("bin", "other"):
+        (tmp_path / name).mkdir()
+    # An interpreter that is a file of its own, as a product's is; it does not say which one it is by its name alone.
+    (tmp_path / "bin/own-python").symlink_to(sys.executable)
+    executable(tmp_path / "other/real", f"#!{tmp_path}/bin/own-python\n")
+    executable(tmp_path / "other/second", f'#!/bin/sh\nexec "{tmp_path}/bin/own-python" "{tmp_path}/other/real" "$@"\n')
+    (tmp_path / "other/setup").write_text("echo greetings\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", LAUNCHERS)
+def test_the_python_of_every_launcher_is_found(shell: str, place: Path, form: str) -> None:
+    text = LAUNCHERS[form].replace("PYTHON", f"{place}/bin/own-python").replace("OTHER", f"{place}/other")
+    executable(place / "bin/supervisorctl", text)
+    before = sorted(place.rglob("*"))
+    ran = supervisor_python(shell, place, f"{place}/bin:/usr/bin:/bin")
+    assert ran.facts[-1:] == ["end"], (ran, form)
+    launcher = f"{place}/other/real" if form.startswith("wrapper") else f"{place}/bin/supervisorctl"
+    mark = "yes" if form in MARKS else ""
+    flag = int("-s" in text.replace("/bin/sh", ""))
+    expected = f"{[launcher if 'module' not in form else '', 'a', 'b c']!r} {mark} {flag}"
+    assert ran.facts[0] == expected, (ran, form)
+    assert {path.name for path in place.rglob("*")} - {path.name for path in before} <= {"script"}
+
+
+def test_a_path_with_blanks_is_found(shell: str, place: Path) -> None:
+    (place / "a b").mkdir()
+    (place / "a b/python").symlink_to(sys.executable)
+    executable(place / "bin/supervisorctl", f"#!/bin/sh\n'''exec' \"{place}/a b/python\" \"$0\" \"$@\"\n' '''\n")
+    ran = supervisor_python(shell, place, f"{place}/bin:/usr/bin:/bin")
+    assert ran.facts == [f"{[f'{place}/bin/supervisorctl', 'a', 'b c']!r}  0", "end"], ran
+
+
+def test_what_is_no_launcher_is_named(shell: str, place: Path) -> None:
+    executable(place / "bin/supervisorctl", '#!/bin/sh\necho "I am rude and give nothing"\n')
+    for python in ("python", "python2", "python3"):
+        executable(place / "bin" / python, "#!/bin/sh\nexit 1\n")
+    ran = supervisor_python(shell, place, f"{place}/bin:/usr/bin:/bin")
+    assert (ran.facts, ran.code) == ([], 127), ran
+    assert f"{place}/bin/supervisorctl" in ran.noise
