@@ -180,7 +180,9 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
     missing = [name for there, name in facts.pairs("product") if there == "no"]
     has_python, _space, python = facts.one("supervisor_python").partition(" ")
     if has_python == "no" and "supervisorctl" not in missing:
-        advice = "a deploy asks supervisord with it: install supervisor so that supervisorctl is a script of its Python"
+        advice = (
+            "a deploy asks supervisord with it: install supervisor so that supervisorctl is a script of its Python"
+        )
         yield Finding("products", WRONG, f"supervisorctl's Python is not to be had: {python}", advice)
     if missing:
         advice = f"install them with UPS, or mend activate in the inventory: {host.activate}"

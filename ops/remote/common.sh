@@ -289,7 +289,7 @@ supervisor_python() {
 ask_supervisord() {
     action=$1
     shift
-    mkdir -p "$state_dir/taken"
+    if [ "$action" != states ]; then mkdir -p "$state_dir/taken"; fi # that only looks
     supervise "$action" "$supervisor_socket" "$state_dir/taken" "$@" >&3
 }
 

@@ -59,9 +59,13 @@ look_at_shibd() {
     fi
 }
 
+runs() { # with the products; a Python of theirs writes no compiled files into them
+    with_products_within 30 env PYTHONDONTWRITEBYTECODE=1 "$@" >/dev/null 2>&1 </dev/null
+}
+
 look_at_products() {
     for tool in supervisord supervisorctl uwsgi; do
-        if with_products_within 30 "$tool" --version >/dev/null 2>&1 </dev/null || with_products_within 30 "$tool" --help >/dev/null 2>&1 </dev/null; then
+        if runs "$tool" --version || runs "$tool" --help; then
             fact "product yes $tool"
         else
             fact "product no $tool"
@@ -168,8 +172,10 @@ look_at_selinux() {
 
 sudo_name='' lists='' reload_words='' app='' number=0 doors=0
 look_at_temporary_files
-# Where /tmp takes no file, which is a finding of its own, the rest is looked at all the same.
-pending=$(mktemp -d 2>/dev/null || mktemp -d "$HOME/.poms-ops.XXXXXX")
+# Where /tmp takes no file, which is a finding of its own, the rest is looked at all the same: in the account's home only
+# where no other place is left.
+pending=$(mktemp -d 2>/dev/null || mktemp -d /dev/shm/poms-ops.XXXXXX 2>/dev/null ||
+    mktemp -d /var/tmp/poms-ops.XXXXXX 2>/dev/null || mktemp -d "$HOME/.poms-ops.XXXXXX")
 trap 'rm -rf "$pending"' EXIT
 : >"$pending/files"
 : >"$pending/listens"

@@ -112,7 +112,9 @@ def test_without_a_trial_start_a_failure_says_why(systemd_like: Site, verb: str)
 
 
 def test_a_reload_that_ends_apache_is_said_where_the_restart_brings_it_back(systemd_like: Site) -> None:
-    systemd_like.root(f"sed -i 's,/usr/sbin/httpd -k graceful,kill -TERM $(pgrep -o -x httpd); sleep 1; return 1,' {SERVICE}")
+    systemd_like.root(
+        f"sed -i 's,/usr/sbin/httpd -k graceful,kill -TERM $(pgrep -o -x httpd); sleep 1; return 1,' {SERVICE}"
+    )
     systemd_like.root(f"grep -q 'kill -TERM $(pgrep' {SERVICE}")
     said = systemd_like.fab(*HOST, "reload-apache")
     assert (said.code, "started again by" in said.err) == (1, True), said.all

@@ -69,7 +69,9 @@ def place(tmp_path: Path) -> Path:
     # An interpreter that is a file of its own, as a product's is; it does not say which one it is by its name alone.
     (tmp_path / "bin/own-python").symlink_to(sys.executable)
     executable(tmp_path / "other/real", f"#!{tmp_path}/bin/own-python\n")
-    executable(tmp_path / "other/second", f'#!/bin/sh\nexec "{tmp_path}/bin/own-python" "{tmp_path}/other/real" "$@"\n')
+    executable(
+        tmp_path / "other/second", f'#!/bin/sh\nexec "{tmp_path}/bin/own-python" "{tmp_path}/other/real" "$@"\n'
+    )
     (tmp_path / "other/setup").write_text("echo greetings\n")
     return tmp_path
 

@@ -25,5 +25,3 @@ def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:
         ask([f"unlockable {SAID}"])
     assert not isinstance(told.value, LockHeld)
     assert (told.value.code, told.value.left) == (1, "everything")
-
-

@@ -1,0 +1,154 @@
+"""A look leaves the account's home and what is kept there as they were: no file more, none written, none touched."""
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.remote import SHELLS, executable, run
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def tree(root: Path) -> dict[str, tuple[object, ...]]:
+    """Of each path what a write or a change of its mode or owner would alter; a read does not."""
+    seen: dict[str, tuple[object, ...]] = {}
+    for path in [root, *sorted(root.rglob("*"))]:
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        seen[str(path)] = status.st_ino, status.st_mode, status.st_mtime_ns, status.st_ctime_ns, content
+    return seen
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home that was deployed to: a release, an owed reload, the text of a task that died, half-sent files, logs; and
+    products whose Python could write compiled files beside its modules."""
+    home = tmp_path / "home"
+    state = home / "private/poms-ops"
+    for name in ("releases/r1", "objects", "kept/r0", "pending", "incoming.1-2-3.abc", "stopped"):
+        (state / name).mkdir(parents=True)
+    (state / "current").symlink_to("releases/r1")
+    for name, text in {
+        "releases/r1/meta": "release r1\nsequence 1\nended committed\n",
+        "releases/r1/manifest": f"{'0' * 64} 0644 {home}/private/app.ini\n",
+        "pending/meta": "release r2\n",
+        "lock": "jane@desk, deploy r2 since yesterday\n",
+        "owed": "apache\n",
+    }.items():
+        (state / name).write_text(text)
+    (home / "private/app.ini").write_text("[uwsgi]\n")
+    (home / "private/log").write_text("2026-01-01 00:00:00 a line\n")
+    (home / "supervisord.conf").write_text("[supervisord]\n")
+    package = home / "products/lib/supervisor"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "xmlrpc.py").write_text("class SupervisorTransport(object):\n    pass\n")
+    (home / "products/bin").mkdir()
+    for tool in ("supervisord", "uwsgi"):
+        executable(home / "products/bin" / tool, "#!/bin/sh\necho 1.0\n")
+    launcher = (
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, '{home}/products/lib')\nimport supervisor.xmlrpc\n"
+    )
+    executable(home / "products/bin/supervisorctl", launcher)
+    return home
+
+
+def requests(home: Path) -> dict[str, list[str]]:
+    state = [f"state_dir {home}/private/poms-ops", f"home {home}"]
+    place = [*state, f"supervisord_conf {home}/supervisord.conf", f"supervisor_socket {home}/private/s.sock"]
+    place += [f"activate PATH={home}/products/bin:$PATH; unset PYTHONDONTWRITEBYTECODE"]
+    app = [f"app listen {home}/private/app.sock", "app path /", "app start 1"]
+    log = [f"log {home}/private/log", "mode show", "lines 5"]
+    return {
+        "probe": [
+            *place,
+            f"uwsgi {home}/private/app.ini",
+            f"file {'1' * 64} {home}/private/app.ini",
+            *app,
+            "web_program w",
+        ],
+        "health": [*state, f"queue 1 {home}/private/app.sock", *app, "listens 1", f"disk {home}", "configtest true"],
+        "doctor": [*place, "httpd /nowhere", "ca_dir /nowhere", f"write {home}/private/x", f"write {home}/new/x"],
+        "releases": [*state, "contents r1", "originals"],
+        "certs": [f"folder host {home}", f"lists {home}"],
+        "workers": [*place, f"stats {home}/private/stats.sock", f"log {home}/private/log"],
+        "logs": log,
+        "programs": [*place, "action states", *app],
+    }
+
+
+@pytest.mark.parametrize("look", ["probe", "health", "doctor", "releases", "certs", "workers", "logs", "programs"])
+@pytest.mark.parametrize("shown", ["deployed", "new"])
+def test_it_changes_nothing(shell: str, home: Path, look: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    asked = requests(home)[look]
+    if shown == "new":  # no folder of ours is there
+        os.rename(home / "private", home / "elsewhere")
+    before = tree(home)
+    ran = run(shell, look, [*asked, "end"])
+    assert ran.facts[0] == f"poms-ops {look}", ran
+    assert ran.facts[-1] == "end" or look in ("logs", "workers"), ran
+    after = tree(home)
+    assert {path for path in {*before, *after} if before.get(path) != after.get(path)} == set(), ran
+
+
+@pytest.fixture
+def answering(home: Path) -> Iterator[Path]:
+    """STAND-IN for supervisord: it answers each question with its process id."""
+    path = home / "private/s.sock"
+    told = b"<methodResponse><params><param><value><int>77</int></value></param></params></methodResponse>"
+    with socket.socket(socket.AF_UNIX) as listening:
+        short = os.open(home / "private", os.O_RDONLY)  # an address has 108 characters
+        listening.bind(f"/proc/self/fd/{short}/s.sock")
+        os.close(short)
+        listening.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    asked, _ = listening.accept()
+                    asked.recv(65536)
+                    asked.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+                    asked.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield path
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_the_states_of_programs_are_asked_for_without_a_trace(shell: str, home: Path, answering: Path) -> None:
+    (home.parent / "s").symlink_to(answering.parent)
+    before = tree(home)
+    asked = [
+        line.replace(f"supervisor_socket {home}/private", f"supervisor_socket {home.parent}/s")
+        for line in requests(home)["programs"]
+    ]
+    ran = run(shell, "programs", [*asked, "end"])
+    assert ran.values("supervisord") == ["up 77"], ran
+    assert tree(home) == before
+
+
+def test_doctor_finds_another_place_where_tmp_takes_no_file(
+    shell: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """STAND-IN for mktemp: it makes nothing in /tmp."""
+    monkeypatch.setenv("HOME", str(home))
+    (home.parent / "bin").mkdir()
+    text = 'case "$*" in "" | -d) echo no >&2; exit 1 ;; esac\necho "$@" >>"${0%/*}/made"\nPATH=/usr/bin:/bin exec mktemp "$@"\n'
+    executable(home.parent / "bin/mktemp", f"#!/bin/sh\n{text}")
+    before = tree(home)
+    ran = run(shell, "doctor", [*requests(home)["doctor"], "end"], path=str(home.parent / "bin"))
+    assert ran.facts[-1] == "end", ran
+    assert tree(home) == before
+    assert str(home) not in (home.parent / "bin/made").read_text()
