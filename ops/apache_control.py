@@ -36,8 +36,8 @@ def need_reload(hosts: list[Host]) -> None:
 def control(remote: Remote, action: str) -> list[str]:
     """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
 
-    A trial start goes before an action; what it could not validate is returned, a sentence each. Raises HostError with
-    Apache's own message; a failing test or trial start leaves the running Apache as it is.
+    A trial start goes before an action; what it could not validate is returned, a sentence each. Raises HostError
+    with Apache's own message; a failing test or trial start leaves the running Apache as it is.
     """
     host = remote.host
     answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()])

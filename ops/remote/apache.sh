@@ -10,7 +10,8 @@
 say poms-ops apache
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-pending=$work validate='' optional=''
+# shellcheck disable=SC2034 # by prove.sh
+pending=$work app='' validate='' optional=''
 touch "$work/ports" "$work/log_files" "$work/files"
 
 attempt() { # do what $1 says, keep what it prints, and tell how it ended

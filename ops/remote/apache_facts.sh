@@ -34,8 +34,8 @@ sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' pr
 # the ports named.
 apache_has_ended() {
     if sees_others; then
-        ! apache_parent >/dev/null
-        return
+        if apache_parent >/dev/null; then return 1; fi
+        return 0
     fi
     [ $# -gt 0 ] || return 1
     for port; do [ -z "$(listeners "$port")" ] || return 1; done

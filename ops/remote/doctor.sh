@@ -74,7 +74,7 @@ look_at_products() {
 }
 
 look_at_supervisors_python() { # with which a deploy asks supervisord, by running it
-    if said=$(supervisor_version 2>&1); then
+    if said=$(supervisor_version - 2>&1); then
         fact "supervisor_python yes $(printf '%s\n' "$said" | tail -n 1)"
     else
         fact "supervisor_python no $(printf '%s\n' "$said" | tail -n 1)"

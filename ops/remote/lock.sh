@@ -27,7 +27,7 @@ try_lock() {
     ended=0
     refused=$(flock -n 9 2>&1) || ended=$?
     if [ "$ended" = 0 ]; then return 0; fi
-    [ "$ended" = 1 ] && [ -z "$refused" ] || unlockable "flock: exit code $ended: $refused"
+    if [ "$ended" != 1 ] || [ -n "$refused" ]; then unlockable "flock: exit code $ended: $refused"; fi
     return 1
 }
 

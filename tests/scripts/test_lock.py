@@ -1,6 +1,5 @@
 """The host's lock, under each shell: what is held is called that, and whatever else goes wrong says what it is."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -89,4 +88,4 @@ def test_a_task_waits_for_a_look_that_has_the_lock_for_a_moment(shell: str, tmp_
     executable(tmp_path / "flock", '#!/bin/sh\n[ -e "${0%/*}/again" ] || { : >"${0%/*}/again"; exit 1; }\n')
     ran = run(shell, "transaction", [*fake.request(), "commit"], path=str(tmp_path))
     assert ran.values("locked") == [], ran
-    assert os.path.exists(tmp_path / "again")
+    assert (tmp_path / "again").exists()

@@ -30,8 +30,10 @@ def tree(root: Path) -> dict[str, tuple[object, ...]]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home that was deployed to: a release, an owed reload, the text of a task that died, half-sent files, logs; and
-    products whose Python could write compiled files beside its modules."""
+    """A home that was deployed to, with products whose Python could write compiled files beside its modules.
+
+    It has a release, a pending reload, the text of a task that died, half-sent files and a log.
+    """
     home = tmp_path / "home"
     state = home / "private/poms-ops"
     for name in ("releases/r1", "objects", "kept/r0", "pending", "incoming.1-2-3.abc", "stopped"):
@@ -92,7 +94,7 @@ def test_it_changes_nothing(shell: str, home: Path, look: str, shown: str, monke
     monkeypatch.setenv("HOME", str(home))
     asked = requests(home)[look]
     if shown == "new":  # no folder of ours is there
-        os.rename(home / "private", home / "elsewhere")
+        (home / "private").rename(home / "elsewhere")
     before = tree(home)
     ran = run(shell, look, [*asked, "end"])
     assert ran.facts[0] == f"poms-ops {look}", ran
@@ -145,7 +147,8 @@ def test_doctor_finds_another_place_where_tmp_takes_no_file(
     """STAND-IN for mktemp: it makes nothing in /tmp."""
     monkeypatch.setenv("HOME", str(home))
     (home.parent / "bin").mkdir()
-    text = 'case "$*" in "" | -d) echo no >&2; exit 1 ;; esac\necho "$@" >>"${0%/*}/made"\nPATH=/usr/bin:/bin exec mktemp "$@"\n'
+    text = 'case "$*" in "" | -d) echo no >&2; exit 1 ;; esac\necho "$@" >>"${0%/*}/made"\n'
+    text += 'PATH=/usr/bin:/bin exec mktemp "$@"\n'
     executable(home.parent / "bin/mktemp", f"#!/bin/sh\n{text}")
     before = tree(home)
     ran = run(shell, "doctor", [*requests(home)["doctor"], "end"], path=str(home.parent / "bin"))

@@ -22,15 +22,18 @@ LAUNCHERS = {
     "pip, quoted": "#!/bin/sh\n'''exec' \"PYTHON\" \"$0\" \"$@\"\n' '''\nimport re\n",
     "pip, options": "#!/bin/sh\n'''exec' \"PYTHON\" -s \"$0\" \"$@\"\n' '''\nimport re\n",
     "uv": "#!/bin/sh\n'''exec' 'PYTHON' \"$0\" \"$@\"\n' '''\n",
-    "uv, relocatable": "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'own-python' \"$0\" \"$@\"\n' '''\n",
+    "uv, relocatable": "#!/bin/sh\n"
+    "'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'own-python' \"$0\" \"$@\"\n' '''\n",
     "conda": "#!/bin/sh\n'''exec' \"PYTHON\" \"$0\" \"$@\" #'''\n",
     "wrapper of a launcher": '#!/bin/sh\nFROM_THE_WRAPPER=yes\nexport FROM_THE_WRAPPER\nexec "OTHER/real" "$@"\n',
-    "wrapper with a variable": '#!/bin/bash\nset -eu\nDIR=$(cd "$(dirname "$0")/../other" && pwd)\nexec $DIR/real ${1+"$@"}\n',
+    "wrapper with a variable": "#!/bin/bash\nset -eu\n"
+    'DIR=$(cd "$(dirname "$0")/../other" && pwd)\nexec $DIR/real ${1+"$@"}\n',
     "wrapper without exec": '#!/bin/sh\n. "OTHER/setup" >/dev/null\nOTHER/real "$@"\nexit $?\n',
     "wrapper that sets for one": '#!/bin/sh\nFROM_THE_WRAPPER=yes exec PYTHON "OTHER/real" "$@"\n',
     "wrapper by env": '#!/bin/sh\nexec env FROM_THE_WRAPPER=yes PYTHON -s OTHER/real "$@"\n',
     "wrapper of a module": '#!/bin/sh\nexec PYTHON -s -m supervisor.supervisorctl "$@"\n',
-    "wrapper in a branch": '#!/bin/sh\nif [ -x /nowhere ]; then\n  exec /nowhere "$@"\nelse\n  exec PYTHON OTHER/real "$@"\nfi\n',
+    "wrapper in a branch": "#!/bin/sh\n"
+    'if [ -x /nowhere ]; then\n  exec /nowhere "$@"\nelse\n  exec PYTHON OTHER/real "$@"\nfi\n',
     "wrapper with a function": '#!/bin/sh\nmain() {\n  exec PYTHON OTHER/real "$@"\n}\nmain "$@"\n',
     "wrapper with a redirection": '#!/bin/sh\nexec PYTHON OTHER/real "$@" 2>/dev/null\n',
     "wrapper of a wrapper": '#!/bin/sh\nexec /bin/sh OTHER/second "$@"\n',

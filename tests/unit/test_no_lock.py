@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-
 from ops.errors import HostError, LockHeld
 from ops.programs import need_lock
 from ops.transaction import _Account
@@ -17,7 +16,7 @@ SAID = "flock: exit code 71: flock: 9: No locks available"
     "ask",
     [
         lambda lines: need_lock(host(), lines),
-        lambda lines: [_Account(host(), lambda _: None).take(line) for line in lines],
+        lambda lines: _Account(host(), lambda _: None).take(lines[0]),
     ],
 )
 def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:
