@@ -28,6 +28,7 @@ def systemd_like(deployed: Site) -> Iterator[Site]:
     try:
         yield deployed
     finally:
+        deployed.root("mount -o remount,hidepid=0 /proc")
         deployed.root(f"cp -p /root/service {SERVICE}; rm -f {BROKEN}; chmod 755 /usr/bin/unshare")
         deployed.fab(*HOST, "deploy", "--yes", "--force")
         deployed.root("service httpd restart || :")
@@ -40,8 +41,11 @@ def with_garbage_key(site: Site, folder: Path) -> Path:
     return site.changed(folder, ("[defaults.apache]\n", f'[defaults.apache]\nkey = "{GARBAGE}"\n'))
 
 
-def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd_like: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hidepid", [0, 2])
+def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd_like: Site, tmp_path: Path, hidepid: int) -> None:
+    """Also where this account sees no process of Apache's: then nobody listens on its ports."""
     inventory = with_garbage_key(systemd_like, tmp_path)
+    systemd_like.root(f"mount -o remount,hidepid={hidepid} /proc")
     said = systemd_like.fab(*HOST, "deploy", "--yes", "--unvalidated", inventory=inventory)
     assert (said.code, "left as it was: everything" in said.err) == (1, True), said.all
     assert systemd_like.ask("https://HOST/poms")[0] == 302
