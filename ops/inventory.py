@@ -82,10 +82,14 @@ def read_inventory(path: Path) -> Inventory:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows put a mark before it
     except OSError as error:
         raise BadInput(f"Cannot read the inventory {path}: {error.strerror}. Nothing was touched.") from None
-    except ValueError as error:  # TOML, UTF-8, a number of thousands of digits
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path} is not UTF-8 text, from byte {error.start} on: save it as UTF-8. Nothing was touched."
+        ) from None
+    except ValueError as error:  # TOML, a number of thousands of digits
         raise BadInput(f"{path} is not TOML: {error}. Nothing was touched.") from None
     except RecursionError:
         data = None

@@ -93,7 +93,10 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     # Without the table that says where the secrets come from, which a template could take for their values.
     known = structs.replace(host, secrets={})
     try:
-        return _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        text = _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        if "\r" in text:  # line ends of Windows in the template itself are read as plain ones
+            raise TemplateFailure(host, f"templates/{template}", "it writes a carriage return (\\r) into the file")
+        return text
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
         raise TemplateFailure(host, where, str(error.message)) from None
@@ -128,7 +131,7 @@ def _destination(host: Host, template: str) -> str:
 @cache
 def _environment(tree: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(tree),
+        loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
         bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

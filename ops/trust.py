@@ -188,7 +188,7 @@ def _revoked_by(file: str, key: paramiko.PKey) -> str:
         return f"RevokedHostKeys {file} cannot be read ({error.strerror}), so no key is believed"
     line = f"{key.get_name()} {key.get_base64()}"
     if not content.startswith(KRL):
-        words = (text.split()[:2] for text in content.decode(errors="replace").split("\n"))
+        words = (text.split()[:2] for text in content.decode("utf-8-sig", errors="replace").split("\n"))
         return f"RevokedHostKeys {file} has it" if line.split() in words else ""
     with tempfile.NamedTemporaryFile("w", prefix="poms-ops-key-", suffix=".pub") as public:
         public.write(f"{line}\n")
@@ -214,6 +214,6 @@ def _blobs(kind: str, text: str) -> Iterator[bytes]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8", errors="replace").split("\n")
+        return file.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except OSError:
         return []
