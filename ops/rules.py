@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ops import apache, supervisor, uwsgi, uwsgi_options
+from ops import apache, commands, supervisor, uwsgi, uwsgi_options
 from ops.complaints import has
 from ops.defaults import follows_from
 from ops.errors import Problem
@@ -83,6 +83,8 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     for name, program in host.programs.items():
         for key, rule in supervisor.unwritable_program(name, program):
             yield ("programs", name, *key.split(".", 1)), rule
+        for rule in commands.shell_syntax(program):
+            yield ("programs", name, "command"), rule
 
 
 def _names(host: Host) -> Iterator[Rule]:
