@@ -38,6 +38,9 @@ def deploy(
         files = rendered(hosts)
         from tasks._change import Consent
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
+        from tasks._templates import warn_of_what_is_not_rendered
+
+        warn_of_what_is_not_rendered()
 
         def change(host: Host) -> str:
             return deploy_to(lines, host, files[host.name], Consent(yes, force, remove), unvalidated=unvalidated)

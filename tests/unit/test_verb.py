@@ -189,3 +189,18 @@ def test_only_the_modules_of_the_verbs_that_are_named_are_loaded(words: list[str
 def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str, ...], said: str) -> None:
     done = fab(*words)
     assert (done.returncode, said in done.stderr) == (3, True), done
+
+
+@pytest.mark.parametrize("words", [("render",), ("diff", "--json"), ("deploy", "--yes")])
+def test_what_of_the_templates_goes_to_no_host_is_told_beside_what_is_shown(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "hosts.toml"  # nothing listens there
+    path.write_text('[fleet]\ndefault = "web1"\n[hosts.web1]\naddress = "127.0.0.1"\nport = 1\n')
+    monkeypatch.setenv("POMS_INVENTORY", str(path))
+    plain = fab(*words)
+    monkeypatch.setattr("tasks._templates.not_rendered", lambda: [("home/x.ini~", "an editor's copy")])
+    done = fab(*words)
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+    assert "templates/home/x.ini~ goes to no host" in done.stderr
+    assert "goes to no host" not in plain.stderr
