@@ -12,7 +12,22 @@ from ops.uwsgi import is_uwsgi
 
 QUOTED = "\0"  # in place of a character that a shell would take as it is
 SHELL = "or give the whole to a shell: /bin/sh -c '…'"
-_BUILTINS = ("cd", "exec", "source", ".", "export", "eval", "set", "unset", "ulimit", "umask", "alias", "trap", "if", "for")
+_BUILTINS = (
+    "cd",
+    "exec",
+    "source",
+    ".",
+    "export",
+    "eval",
+    "set",
+    "unset",
+    "ulimit",
+    "umask",
+    "alias",
+    "trap",
+    "if",
+    "for",
+)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _OPERATOR = re.compile(r".*(?:&&|\|\|).*|[;&|]|\|&|(?:[0-9]{0,2}|&)[<>].*")
 _SUBSTITUTION = re.compile(r".*(`|\$\()")
