@@ -51,6 +51,15 @@ def fab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run
 
 
+@pytest.fixture
+def nobody_there(fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An inventory of a host that refuses connections."""
+    path = tmp_path / "hosts.toml"
+    path.write_text('[fleet]\ndefault = "web1"\n[hosts.web1]\naddress = "127.0.0.1"\nport = 1\n')
+    monkeypatch.setenv("POMS_INVENTORY", str(path))
+    return path
+
+
 def test_every_verb_is_listed_with_a_help_text_that_stands_alone(fab: Fab) -> None:
     listed = fab("--list").stdout
     for verb in ("deploy", "diff", "render", "check-apache", "restart-apache", "tail-logs", "status", "lab.up"):
@@ -193,14 +202,22 @@ def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str,
 
 @pytest.mark.parametrize("words", [("render",), ("diff", "--json"), ("deploy", "--yes")])
 def test_what_of_the_templates_goes_to_no_host_is_told_beside_what_is_shown(
-    fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, nobody_there: Path, words: tuple[str, ...]
 ) -> None:
-    path = tmp_path / "hosts.toml"  # nothing listens there
-    path.write_text('[fleet]\ndefault = "web1"\n[hosts.web1]\naddress = "127.0.0.1"\nport = 1\n')
-    monkeypatch.setenv("POMS_INVENTORY", str(path))
     plain = fab(*words)
     monkeypatch.setattr("tasks._templates.not_rendered", lambda: [("home/x.ini~", "an editor's copy")])
     done = fab(*words)
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
     assert "templates/home/x.ini~ goes to no host" in done.stderr
     assert "goes to no host" not in plain.stderr
+
+
+def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_there: Path) -> None:
+    folder = nobody_there.parent / "case/42"
+    assert fab("fetch-logs", f"--to={folder}").returncode == 1  # the host cannot be reached
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for wrong in (nobody_there, nobody_there / "below"):
+        done = fab("fetch-logs", f"--to={wrong}")
+        assert (done.returncode, "a file is in its place" in done.stderr) == (3, True), done
+    assert fab("fetch-logs", "--limit=0", f"--to={folder}2").returncode == 3
+    assert not Path(f"{folder}2").exists()
