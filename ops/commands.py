@@ -1,7 +1,7 @@
 """What of a shell stands in a program's command: supervisord runs none, it splits the command into words itself.
 
-Source: the supervisor manual, "[program:x] Section Settings", command; `supervisor/options.py` splits it by `shlex`. What
-is quoted or escaped is a word's own text and is left alone, so `/bin/sh -c '…'` may hold anything.
+Source: the supervisor manual, "[program:x] Section Settings", command; `supervisor/options.py` splits it by `shlex`.
+What is quoted or escaped is a word's own text and is left alone, so `/bin/sh -c '…'` may hold anything.
 """
 
 import re
@@ -13,20 +13,8 @@ from ops.uwsgi import is_uwsgi
 QUOTED = "\0"  # in place of a character that a shell would take as it is
 SHELL = "or give the whole to a shell: /bin/sh -c '…'"
 _BUILTINS = (
-    "cd",
-    "exec",
-    "source",
-    ".",
-    "export",
-    "eval",
-    "set",
-    "unset",
-    "ulimit",
-    "umask",
-    "alias",
-    "trap",
-    "if",
-    "for",
+    *("cd", "exec", "source", ".", "export", "eval", "set", "unset"),
+    *("ulimit", "umask", "alias", "trap", "if", "for"),
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _OPERATOR = re.compile(r".*(?:&&|\|\|).*|[;&|]|\|&|(?:[0-9]{0,2}|&)[<>].*")
@@ -55,7 +43,8 @@ def shell_syntax(program: Program) -> Iterator[str]:
         yield _rule(first[0], f'environment = {{ {name} = "…" }} sets a variable, {SHELL}')
         return
     for number, (text, bare) in enumerate(words):
-        bare = _OF_UWSGI.sub("", bare) if is_uwsgi(program) else bare
+        if is_uwsgi(program):
+            bare = _OF_UWSGI.sub("", bare)
         if _OPERATOR.fullmatch(bare) or (bare.endswith(";") and number < len(words) - 1):
             yield _rule(
                 text,

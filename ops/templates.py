@@ -97,7 +97,8 @@ def _is_part(file: PurePath) -> bool:
 
 def _parts_named(tree: Path) -> set[str]:
     """What the templates include, extend or import, whatever its name."""
-    environment, found = jinja2.Environment(), set()  # noqa: S701 - it only parses
+    environment = jinja2.Environment()  # noqa: S701 - it only parses
+    found: set[str] = set()
     for path in tree.rglob("*" + SUFFIX):
         with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # it is told where it is rendered
             named = jinja2.meta.find_referenced_templates(environment.parse(path.read_text(encoding="utf-8-sig")))

@@ -1,7 +1,7 @@
 """How fab ends when its output cannot be written.
 
-Where nobody reads it any more, by SIGPIPE and quietly, as usual tools do: Python ignores that signal, and it has to, for
-a connection that a host closes must not end fab. Where there is no room for it, with a message and exit code 1.
+Where nobody reads it any more, by SIGPIPE and quietly, as usual tools do: Python ignores that signal, and it has to,
+for a connection that a host closes must not end fab. Where there is no room for it, with a message and exit code 1.
 """
 
 import atexit

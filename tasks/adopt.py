@@ -117,9 +117,9 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
     advice, masked = found.advice, found.masker.masked
     if advice.values:
         console.say(f"{where}: in {known.path.name}", "bold")
-    for table, lines in inventory_lines(host, advice.values, known.data, masked):
+    for table, settings in inventory_lines(host, advice.values, known.data, masked):
         console.say(f"  [{table}]")
-        for line in lines:
+        for line in settings:
             console.say(f"  {line}", "green")
     if advice.templates:
         console.say(f"{where}: in the templates, for all hosts ('git apply' takes this)", "bold")

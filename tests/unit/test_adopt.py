@@ -335,7 +335,7 @@ def test_the_table_to_write_into_and_what_is_there_now(tmp_path: Path) -> None:
         one = inventory.hosts[name]
         values = edited(one, template, *changes)[2].values
         found = inventory_lines(one, values, inventory.data, str)
-        return [(table, *line.split("    # ")) for table, lines in found for line in lines]
+        return [(table, *line.split("    # ", 1)) for table, lines in found for line in lines]  # type: ignore[misc]
 
     shared = "now 10, of [defaults.uwsgi], for all hosts"
     assert said("web1", INI, ("threads = 10", "threads = 12")) == [("hosts.web1.uwsgi", "threads = 12", shared)]

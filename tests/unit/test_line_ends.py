@@ -1,4 +1,4 @@
-"""Files as editors of Windows write them: with a byte order mark, and with a carriage return before each line break."""
+"""Files as editors of Windows write them: a byte order mark first, a carriage return before each line break."""
 
 import codecs
 import shutil
@@ -37,7 +37,7 @@ def test_an_inventory_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest
 def test_an_inventory_in_another_encoding_is_named_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "hosts.toml"
     path.write_bytes(SMALL.encode("utf-16"))
-    with pytest.raises(BadInput, match="hosts.toml is not UTF-8 text.* save it as UTF-8"):
+    with pytest.raises(BadInput, match=r"hosts.toml is not UTF-8 text.* save it as UTF-8"):
         read_inventory(path)
 
 
@@ -95,5 +95,5 @@ def test_an_ssh_config_is_read_or_refused_with_the_reason(tmp_path: Path) -> Non
     read = settings_of(config, "web1")
     assert (read.port, read.host_key_alias) == (99, "other")
     config = settings(tmp_path / "marked", codecs.BOM_UTF8.decode() + "Host web1\n  Port 99\n")
-    with pytest.raises(BadInput, match="marked: line 1: .*byte order mark"):
+    with pytest.raises(BadInput, match=r"marked: line 1: .*byte order mark"):
         settings_of(config, "web1")
