@@ -38,8 +38,8 @@ class RevokedHostKey(paramiko.SSHException):
 class Believed(paramiko.MissingHostKeyPolicy):
     """The keys that one host may show, and those that nobody may show any more.
 
-    `plain` are those of the host's name without a port: they hold where none is known for its other port. `lines` says
-    of each of `keys` in which file it stands, and under which name; the inventory's are in none.
+    `plain` are those of the host's name without a port: they hold where none is known for its other port.
+    `lines` says of each of `keys` in which file it stands, and under which name; the inventory's are in none.
     """
 
     keys: list[paramiko.PKey] = field(default_factory=list)

@@ -221,3 +221,50 @@ def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_
         assert (done.returncode, "a file is in its place" in done.stderr) == (3, True), done
     assert fab("fetch-logs", "--limit=0", f"--to={folder}2").returncode == 3
     assert not Path(f"{folder}2").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("-H", "poms@pomsgpvm01", "status"), "fab -H pomsgpvm01 status"),
+        (("--hosts=pomsgpvm01:22", "status"), "fab --hosts=pomsgpvm01 status"),
+        (("-HPOMSGPVM01,poms", "status"), "fab -Hpomsgpvm01,poms status"),
+        (("-H", "pomsgpvm01 fermicloud045", "status"), "fab -H pomsgpvm01,fermicloud045 status"),
+        (("shell", "pomsgpvm1"), "fab shell pomsgpvm01"),
+        (("trust", "--fingerprint=x", "pomsgpvm01.fnal.gov"), "fab trust --fingerprint=x pomsgpvm01"),
+        (("deploi", "--yes"), "fab deploy --yes"),
+        (("Restart_Programs",), "fab restart-programs"),
+        (("deploy", "--jes"), "fab deploy --yes"),
+        (("deploy", "--paralel=2", "--yes"), "fab deploy --parallel=2 --yes"),
+        (("--host=pomsgpvm01", "status"), "fab --hosts=pomsgpvm01 status"),
+        (("pomsgpvm01", "deploy"), "fab -H pomsgpvm01 deploy"),
+        (("-H", "fermicloud045", "pomsgpvm01", "status"), "fab -H fermicloud045,pomsgpvm01 status"),
+        (("--help", "deploi"), "fab --help deploy"),
+        (("shell",), "fab shell HOST"),
+        (("adopt",), "fab adopt FILE"),
+    ],
+)
+def test_what_was_mistyped_is_told_with_the_command_that_was_meant(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], command: str
+) -> None:
+    monkeypatch.setattr("ops.console.is_terminal", lambda: True)
+    done = fab(*words)
+    assert (done.returncode, f"{command}\n" in done.stderr) == (3, True), done
+
+
+def test_a_flag_of_a_task_before_it_is_told_to_stand_behind_it(fab: Fab) -> None:
+    done = fab("--yes", "deploy")
+    assert (done.returncode, "flag of deploy" in done.stderr) == (3, True), done
+
+
+def test_a_host_may_be_a_word_behind_the_task(fab: Fab) -> None:
+    done = fab("render", "fermicloud045")
+    assert (done.returncode, done.stdout) == (0, fab("-H", "fermicloud045", "render").stdout)
+
+
+def test_an_inventory_that_cannot_be_read_is_told_where_a_word_needs_it(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POMS_INVENTORY", str(tmp_path / "none.toml"))
+    done = fab("deploy", "web1")
+    assert (done.returncode, "none.toml" in done.stderr) == (3, True), done
