@@ -157,8 +157,16 @@ def completions(words: list[str]) -> list[str]:
     elif verb in HOST_VERBS and flag == verb:
         choices = hosts
     else:
-        choices = [] if verb and flag.startswith("-") else list(known)
+        choices = [] if verb and flag.startswith("-") else [*_words(verb, known, hosts, programs), *known]
     return [each for each in choices if each.startswith(word)]
+
+
+def _words(verb: str, known: dict[str, list[str]], hosts: list[str], programs: list[str]) -> list[str]:
+    """What else a word behind that verb may be (tasks/_words.py)."""
+    if not verb or verb == "hosts" or verb.startswith("lab."):
+        return []
+    names = [*programs, *(SERVICES if verb in LOG_VERBS else [])] if "--programs" in known[verb] else []
+    return [*hosts, *(name for name in names if name not in hosts)]
 
 
 def _of_list(word: str, names: list[str]) -> list[str]:
