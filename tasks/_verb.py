@@ -68,7 +68,10 @@ def _parse(program: fabric.main.Fab, step: Callable[[], None]) -> None:
             word.encode()
         if step.__name__ == "parse_tasks":
             put_flags_for_words(program)
-        step()
+        try:
+            step()
+        finally:
+            sys.stdout.flush()  # at its end Python would not say that it cannot be written
     except ParseError as error:
         raise Exit(
             f"{what_is_meant(program, error)}\nNothing was run; `fab --list` shows the tasks.", code=3
@@ -118,6 +121,8 @@ def verb(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
             except KeyboardInterrupt:
                 console.say("Interrupted.", err=True)
                 raise Exit(code=130) from None
+            finally:
+                sys.stdout.flush()  # as above
             if code:
                 raise Exit(code=code)
 

@@ -25,7 +25,15 @@ def run(inventory: Path, redirection: str, *words: str) -> subprocess.CompletedP
 
 @pytest.mark.parametrize(
     "words",
-    [("--list",), ("--help", "deploy"), ("hosts",), ("render",), ("status",), ("diff", "--json")],
+    [
+        ("--list",),
+        ("--help", "deploy"),
+        ("hosts",),
+        ("render",),
+        ("status",),
+        ("diff", "--json"),
+        ("hosts", "--json"),
+    ],
 )
 def test_an_output_without_room_is_said_in_a_line(words: tuple[str, ...], unreachable: Path) -> None:
     done = run(unreachable, ">/dev/full", *words)
