@@ -52,6 +52,7 @@ def take_over(program: fabric.main.Fab) -> None:
     # Fabric reads no ssh_config: ssh does (ops/ssh_query.py), and only where something is connected to.
     if hasattr(program, "config"):  # not where the fabfile is only imported, for its list of tasks
         program.config._set(_given_explicit_object=True)
+    program._make_parser = functools.cache(program._make_parser)  # a task gives the help of its flags away once
     sys.excepthook = _show_fault
     for step in ("parse_tasks", "parse_cleanup"):
         setattr(program, step, functools.partial(_parse, program, getattr(program, step)))

@@ -24,6 +24,7 @@ from tasks._index import MODULES
 
 FLAG_OF_WORD: dict[str, str] = {}  # of a task: "fab releases ID" for "fab releases --release=ID"
 TASKS = list(chain(*MODULES.values()))
+CLEARLY = 0.1  # so much nearer, of 1, is the one that was meant
 _RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+")
 
 
@@ -70,7 +71,7 @@ def put_flags_for_words(program: fabric.main.Fab) -> None:
 
 def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Said]]:
     """What stands before the first task, and each task with what stands behind it, as invoke reads it."""
-    contexts = {context.name: context for context in program.collection.to_contexts()}
+    contexts = program._make_parser().contexts
     core = program.initial_context.flags
     lead: list[str] = []
     said: list[_Said] = []
@@ -196,15 +197,22 @@ def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inv
         _refuse(f"{before} A command is one word: quote it.", f"fab run {shlex.quote(command)}")
     if said.name == "diff" and _RELEASE.fullmatch(word):
         _refuse(f"{before} It looks like a release.", command_with(program, word, f"--to={word}"))
+    if program_near and host:
+        _refuse(f"{before} Nearest: host {host}, program {', '.join(program_near)}.", "")
     if program_near:
-        _refuse(f"{before} Nearest program: {program_near[0]}.", command_with(program, word, program_near[0]))
+        _refuse_near(program, f"{before} Nearest program", word, program_near)
     if host:
         _refuse(f"{before} Nearest host: {host}.", command_with(program, word, host))
     if task_near:
-        _refuse(f"{before} Nearest task: {task_near[0]}.", command_with(program, word, task_near[0]))
+        _refuse_near(program, f"{before} Nearest task", word, task_near)
     takes = "hosts" if said.for_hosts else "no words"
     takes += " and programs" if said.has("programs") else ""
     _refuse(f"{before} It takes {takes}; fab --help {said.name} explains its flags.", "")
+
+
+def _refuse_near(program: fabric.main.Fab, before: str, word: str, near: list[str]) -> NoReturn:
+    """Name what is near, and the command where that is one thing."""
+    _refuse(f"{before}: {', '.join(near)}.", command_with(program, word, near[0]) if len(near) == 1 else "")
 
 
 def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
@@ -221,7 +229,7 @@ def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
 
 def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[str]:
     """What is near a word or flag that invoke does not know."""
-    contexts = {context.name: context for context in program.collection.to_contexts()}
+    contexts = program._make_parser().contexts
     if word.startswith("-"):
         known = [*([contexts[task]] if task in contexts else []), program.initial_context]
         names = [name for context in known for argument in context.args.values() for name in argument.names]
@@ -231,7 +239,7 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
             yield f"{word} is a flag of {later[0]}: flags of a task stand behind it."
         elif near := _near(word, flags):
             yield f"Nearest: {', '.join(near)}"
-            yield from _try(command_with(program, word, near[0]))
+            yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
         elif task:
             yield f"fab --help {task} explains its flags."
         return
@@ -246,7 +254,7 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
         yield from _try(shlex.join(["fab", "-H", ",".join(given), *rest])) if rest else ()
     elif near := _near(word, TASKS):
         yield f"Nearest: {', '.join(near)}"
-        yield from _try(command_with(program, word, near[0]))
+        yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
 
 
 def _try(command: str) -> Iterator[str]:
@@ -255,12 +263,20 @@ def _try(command: str) -> Iterator[str]:
 
 
 def _near(word: str, known: Iterable[str]) -> list[str]:
-    """At the most three of `known` that are near to `word`, whatever its case, and with - for _."""
+    """At the most three of `known` that are near to `word`, whatever its case, and with - for _.
+
+    Those that it begins go before others, and one that is much nearer than the others stands alone.
+    """
     names = {name.lower(): name for name in known}
     plain = word.lower().replace("_", "-")
-    whole = [name for name in names if plain and name.startswith(plain)]
+    begun = [name for name in names if plain and name.startswith(plain)]
+    if plain in names or begun:
+        return [names[name] for name in ([plain] if plain in names else begun[:3])]
     near = difflib.get_close_matches(plain, names, n=3, cutoff=0.6)
-    return [names[name] for name in dict.fromkeys([*whole, *near])][:3]
+    nearness = [difflib.SequenceMatcher(None, name, plain).ratio() for name in near]
+    if len(near) > 1 and nearness[0] - nearness[1] > CLEARLY:
+        del near[1:]
+    return [names[name] for name in near]
 
 
 def command_with(program: fabric.main.Fab, old: str, new: str) -> str:

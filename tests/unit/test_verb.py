@@ -1,6 +1,7 @@
 """What every verb has in common: it cannot run on the operator's machine, and its errors are for the operator."""
 
 import itertools
+import re
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,9 @@ def test_every_verb_is_listed_with_a_help_text_that_stands_alone(fab: Fab) -> No
     listed = fab("--list").stdout
     for verb in ("deploy", "diff", "render", "check-apache", "restart-apache", "tail-logs", "status", "lab.up"):
         assert f"  {verb} " in listed
-    assert "--force" in fab("--help", "deploy").stdout
+    # In a process of its own: a task tells the help of its flags once.
+    told = subprocess.run([FAB, "--help", "deploy"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert re.search("--force .*Overwrite files", told)
 
 
 def test_render_needs_no_network_and_no_host(fab: Fab, tmp_path: Path) -> None:
@@ -206,6 +209,12 @@ def test_what_was_mistyped_is_told_with_the_command_that_was_meant(
     monkeypatch.setattr("ops.console.is_terminal", lambda: True)
     done = fab(*words)
     assert (done.returncode, f"{command}\n" in done.stderr) == (3, True), done
+
+
+@pytest.mark.parametrize("word", ["restart", "start", "stop-", "re"])
+def test_of_several_near_tasks_none_is_put_into_a_command(fab: Fab, word: str) -> None:
+    done = fab(word)
+    assert (done.returncode, "Nearest: " in done.stderr, "Try: " in done.stderr) == (3, True, word == "stop-"), done
 
 
 def test_a_flag_of_a_task_before_it_is_told_to_stand_behind_it(fab: Fab) -> None:

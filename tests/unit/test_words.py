@@ -91,6 +91,7 @@ def test_a_word_with_one_meaning_is_the_flag_that_it_stands_for(words: str, expe
         ("deploy poms@web1", "Nearest host: web1", "fab deploy web1"),
         ("status www.example.org:22", "Nearest host: web1", "fab status web1"),
         ("stop-programs ap", "Nearest program: app", "fab stop-programs app"),
+        ("stop-programs boths", "Nearest: host both, program both", ""),
         ("restart-programs both", "a host and a program", "fab -H both restart-programs, or"),
         ("stop-programs app -pagent", "--programs names programs, too", ""),
         ("stop-programs app -p agent", "--programs names programs, too", ""),
