@@ -217,6 +217,14 @@ def test_of_several_near_tasks_none_is_put_into_a_command(fab: Fab, word: str) -
     assert (done.returncode, "Nearest: " in done.stderr, "Try: " in done.stderr) == (3, True, word == "stop-"), done
 
 
+@pytest.mark.parametrize(
+    "words", [("deploy", "pomsgpvm1", "--yes\x1b[2J"), ("deploi\x1b[2J",), ("-H", "pomsgpvm1\x1b[2J", "status")]
+)
+def test_what_was_typed_is_shown_and_not_obeyed(fab: Fab, words: tuple[str, ...]) -> None:
+    done = fab(*words)
+    assert (done.returncode, "\x1b" in done.stdout + done.stderr) == (3, False), done
+
+
 def test_a_flag_of_a_task_before_it_is_told_to_stand_behind_it(fab: Fab) -> None:
     done = fab("--yes", "deploy")
     assert (done.returncode, "flag of deploy" in done.stderr) == (3, True), done
