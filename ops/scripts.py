@@ -20,6 +20,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     "probe": (*SUPERVISORD, "ask_programs.py", "ask_app.py", "apache_read.sh", "place.sh"),
     "releases": ("place.sh",),
     "doctor": (*SUPERVISORD, *STANDBY, "door.py", "apache_read.sh", "apache_facts.sh", "prove.sh", "door.sh"),
+    "run": (),
     "certs": ("apache_read.sh", "apache_facts.sh"),
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh"),
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "ask_app.py"),

@@ -5,13 +5,15 @@ server root; a file or folder whose name begins with `_` is a part of others and
 """
 
 import contextlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import jinja2
 import jinja2.bccache
+import jinja2.meta
 from msgspec import structs
 
 from ops import apache, hiding, masking, supervisor, uwsgi
@@ -23,6 +25,8 @@ from ops.secrets import Secrets, names_used
 
 TREE = PROJECT / "templates"
 SUFFIX = ".j2"
+OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
+BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
 NOT_SHOWN = "(not shown: the template takes its secrets apart)\n"
 
 
@@ -69,10 +73,37 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
 
 def _templates(tree: Path) -> list[str]:
     found = [path.relative_to(tree) for path in tree.rglob("*" + SUFFIX) if path.is_file()]
-    kept = [path.as_posix() for path in found if not any(part.startswith("_") for part in path.parts)]
+    kept = [path.as_posix() for path in found if not _is_part(path)]
     if not kept:
         raise BadInput(f"{tree} holds no templates; nothing was touched.")
     return sorted(kept)
+
+
+def not_rendered(tree: Path = TREE) -> Iterator[tuple[str, str]]:
+    """Each file below `tree` that goes to no host and is no part of a template: its name there, and why."""
+    files = sorted(path.relative_to(tree) for path in tree.rglob("*") if path.is_file())
+    left = [file for file in files if file.suffix != SUFFIX and file.name not in OF_GIT and not _is_part(file)]
+    if not left:
+        return
+    used = _parts_named(tree)
+    for name in (file.as_posix() for file in left if file.as_posix() not in used):
+        backup = BACKUP.fullmatch(name.rpartition("/")[2])
+        yield name, "an editor's copy" if backup else f"its name does not end in {SUFFIX}"
+
+
+def _is_part(file: PurePath) -> bool:
+    return any(part.startswith("_") for part in file.parts)
+
+
+def _parts_named(tree: Path) -> set[str]:
+    """What the templates include, extend or import, whatever its name."""
+    environment = jinja2.Environment()  # noqa: S701 - it only parses
+    found: set[str] = set()
+    for path in tree.rglob("*" + SUFFIX):
+        with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # it is told where it is rendered
+            named = jinja2.meta.find_referenced_templates(environment.parse(path.read_text(encoding="utf-8-sig")))
+            found.update(filter(None, named))
+    return found
 
 
 class TemplateFailure(BadInput):
@@ -93,7 +124,10 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     # Without the table that says where the secrets come from, which a template could take for their values.
     known = structs.replace(host, secrets={})
     try:
-        return _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        text = _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        if "\r" in text:  # line ends of Windows in the template itself are read as plain ones
+            raise TemplateFailure(host, f"templates/{template}", "it writes a carriage return (\\r) into the file")
+        return text
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
         raise TemplateFailure(host, where, str(error.message)) from None
@@ -130,7 +164,7 @@ def _destination(host: Host, template: str) -> str:
 @cache
 def _environment(tree: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(tree),
+        loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
         bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

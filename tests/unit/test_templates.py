@@ -10,7 +10,7 @@ import pytest
 from ops.apache import literal, quote
 from ops.errors import BadInput
 from ops.inventory import PROJECT, read_inventory
-from ops.templates import TREE, render
+from ops.templates import TREE, not_rendered, render
 from tests.unit.hosts import host
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -208,3 +208,35 @@ def test_supervisords_file_is_read_by_any_ini_reader_too() -> None:
     parser = configparser.RawConfigParser()
     parser.read_string(conf.content.decode())
     assert "program:web" in parser
+
+
+def test_a_file_that_goes_to_no_host_is_told_with_the_reason(tmp_path: Path) -> None:
+    texts = {
+        "home/a.ini.j2": '{% include "home/common.txt" %}\n',
+        "home/common.txt": "",
+        "home/_part.j2": "",
+        "home/_parts/x.txt": "",
+        "httpd/.gitkeep": "",
+        "home/a.ini.j2~": "",
+        "home/.a.ini.j2.swp": "",
+        "home/#a.ini.j2#": "",
+        "httpd/conf.d/extra.conf": "",
+        "elsewhere/b.ini": "",
+        "README.md": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert dict(not_rendered(tmp_path)) == {
+        "home/a.ini.j2~": "an editor's copy",
+        "home/.a.ini.j2.swp": "an editor's copy",
+        "home/#a.ini.j2#": "an editor's copy",
+        "httpd/conf.d/extra.conf": "its name does not end in .j2",
+        "elsewhere/b.ini": "its name does not end in .j2",
+        "README.md": "its name does not end in .j2",
+    }
+    assert [file.template for file in render(host(), tmp_path)] == ["home/a.ini.j2"]
+
+
+def test_every_file_of_the_shipped_templates_is_rendered_or_a_part() -> None:
+    assert list(not_rendered()) == []
