@@ -37,7 +37,7 @@ def test_render_needs_no_network_and_no_host(fab: Fab, tmp_path: Path) -> None:
 
 def test_the_installed_fab_runs_no_command_without_a_task() -> None:
     """Fabric reads no fabfile then, and looks at no host key."""
-    command = [FAB, "-H", "pomsgpvm01", "--", "uname"]
+    command = [str(FAB), "-H", "pomsgpvm01", "--", "uname"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=60)
     assert (done.returncode, "fab -H HOST run" in done.stderr, "Traceback" in done.stderr) == (3, True, False), done
 
