@@ -251,7 +251,7 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
     if word in hosts:
         given = [*filter(None, [program.args.hosts.value]), word]
         yield "It is a host; several have commas between them, and stand behind -H or the task."
-        rest = [other for other in program.core.unparsed if other != word]
+        rest = [other for other in program.core.unparsed if other not in (word, "-H", "--hosts")]
         yield from _try(shlex.join(["fab", "-H", ",".join(given), *rest])) if rest else ()
     elif near := _near(word, TASKS):
         yield f"Nearest: {', '.join(near)}"

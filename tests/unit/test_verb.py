@@ -210,6 +210,7 @@ def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_
         (("--host=pomsgpvm01", "status"), "fab --hosts=pomsgpvm01 status"),
         (("pomsgpvm01", "deploy"), "fab -H pomsgpvm01 deploy"),
         (("-H", "fermicloud045", "pomsgpvm01", "status"), "fab -H fermicloud045,pomsgpvm01 status"),
+        (("run", "-H", "pomsgpvm01", "uptime"), "fab -H pomsgpvm01 run uptime"),
         (("--help", "deploi"), "fab --help deploy"),
         (("shell",), "fab shell HOST"),
         (("adopt",), "fab adopt FILE"),
