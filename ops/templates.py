@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 import jinja2
 import jinja2.bccache
 import jinja2.meta
+from jinja2 import nodes
 from msgspec import structs
 
 from ops import apache, hiding, masking, supervisor, uwsgi
@@ -163,14 +165,14 @@ def _destination(host: Host, template: str) -> str:
 
 @cache
 def _environment(tree: Path) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
         bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML; each format has its own quoting below
+        autoescape=False,
     )
     environment.filters |= {"quote": apache.quote, "literal": apache.literal}
     environment.globals |= {
@@ -182,6 +184,33 @@ def _environment(tree: Path) -> jinja2.Environment:
         "ini_lines": uwsgi.ini_lines,
     }
     return environment
+
+
+class _Environment(jinja2.Environment):
+    """Jinja's, which refuses what it would drop: text beside the blocks of a template that extends another one."""
+
+    def compile(self, source: Any, name: str | None = None, filename: str | None = None, *args: Any) -> Any:
+        """Compile a template. Raises TemplateSyntaxError."""
+        parsed = self.parse(source, name, filename) if isinstance(source, str) else source
+        if any(isinstance(node, nodes.Extends) for node in parsed.body):
+            for lineno in map(_dropped, parsed.body):
+                if lineno is not None:
+                    said = "this text would be dropped: a template that extends another one has text in blocks alone"
+                    raise jinja2.TemplateSyntaxError(said, lineno, name, filename)
+        return super().compile(parsed, name, filename, *args)
+
+
+def _dropped(node: nodes.Node) -> int | None:
+    """The line of the first text or value that the node, which stands beside the blocks, would print."""
+    if isinstance(node, nodes.Block | nodes.Macro | nodes.AssignBlock):
+        return None
+    printed = [node] if isinstance(node, nodes.Output) else list(node.find_all(nodes.Output))
+    for part in (part for output in printed for part in output.nodes):
+        if not isinstance(part, nodes.TemplateData):
+            return part.lineno
+        if part.data.strip():
+            return part.lineno + part.data[: len(part.data) - len(part.data.lstrip())].count("\n")
+    return None
 
 
 class _Compiled(jinja2.FileSystemBytecodeCache):

@@ -76,6 +76,29 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
         ), line
 
 
+BLOCK = "{% block a %}text {{ host.name }}\n{% endblock %}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("a line\n", 4),
+        ("\n{{ host.name }}\n", 5),
+        ("{% if host.name %}\n\n  a line\n{% endif %}\n", 6),
+        ("\n{# a comment #}\n{% set b = 1 %}\n{% macro c() %}text{% endmacro %}\n", None),
+    ],
+)
+def test_text_that_a_template_would_drop_is_refused(tmp_path: Path, more: str, line: int | None) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/_base").write_text("{% block a %}{% endblock %}")
+    (tmp_path / "home/x.j2").write_text(f'{{% extends "home/_base" %}}\n{BLOCK}{more}')
+    if line is None:
+        assert [file.content for file in render(host(), tmp_path)] == [b"text web1\n"]
+        return
+    with pytest.raises(BadInput, match=rf"home/x\.j2, line {line}"):
+        render(host(), tmp_path)
+
+
 def test_nothing_is_left_beside_a_tree_that_is_not_the_projects_own(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "home").mkdir(parents=True)
