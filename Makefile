@@ -36,11 +36,14 @@ lint: setup
 
 setup: .venv/installed
 
-.venv/installed: requirements.lock
+.venv/installed: requirements.lock tasks/_fab_program.py
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv); PYTHON=… names another."; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	cp tasks/_fab_program.py "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/poms_ops_fab.py"
+	sed -i 's/^from fabric.main import program$$/from poms_ops_fab import program/' .venv/bin/fab
+	grep -q poms_ops_fab .venv/bin/fab
 	touch $@
 
 # What a login by Kerberos needs besides (docs/guide/kerberos.md). It is compiled here: glue, for which -O0 will do.

@@ -11,10 +11,10 @@ sys.setswitchinterval(0.0005)  # a login and what is loaded beside it take turns
 gc.disable()  # until a verb runs: what is loaded stays, and looking through it takes a tenth of the time
 
 from tasks._index import collection  # noqa: E402 - after those two
-from tasks._pipe import end_with_the_reader  # noqa: E402 - after those two
+from tasks._pipe import end_with_the_output  # noqa: E402 - after those two
 from tasks._verb import take_over  # noqa: E402 - after those two
 
 take_over(fabric.main.program)
-end_with_the_reader()
+end_with_the_output()
 atexit.register(gc.freeze)  # nor is it looked through once more when it ends
 namespace = collection(sys.argv[1:])

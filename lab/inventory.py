@@ -27,7 +27,7 @@ def write_inventory(lab: Lab, records: Sequence[Record], say: Callable[[str], No
     if not lab.inventory.exists() or not written.exists() or written.read_text() != text:
         if lab.inventory.exists() and written.exists() and written.read_text() != lab.inventory.read_text():
             lab.inventory.replace(lab.inventory.with_suffix(".toml.edited"))
-            say(f"The hosts are others now: {lab.inventory.name} is new; your edited one is beside it, .toml.edited.")
+            say(f"The hosts are others now: {lab.inventory.name} is new; yours is {lab.inventory.name}.edited now.")
         lab.inventory.write_text(text)
         written.write_text(text)
 

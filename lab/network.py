@@ -4,8 +4,11 @@ That range is set aside for tests of network devices (RFC 2544), so no site uses
 it: the one that its name's hash points at, or the next that no interface of this machine has.
 """
 
+import contextlib
+import errno
 import ipaddress
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,19 +22,40 @@ PREFIX = 24  # bits of an address that are the lab's
 FIRST_HOST, LAST_HOST = 11, 250  # numbers in it
 SERVICES = {PROVIDER: 251, KDC: 252}
 FAILS = "Cannot set up the lab's network"
+CHOOSING = "\0poms-ops-lab-network"  # a socket without a file, which one process of this network has at a time
+PATIENCE = 60.0  # seconds
 
 
 def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
     """The lab's subnet; its bridge is there and up, this machine has the subnet's first address."""
-    links = _links()
-    if lab.bridge not in links:
-        run("ip", "link", "add", "name", lab.bridge, "type", "bridge", fails=FAILS)
-    found = next(_ipv4(links.get(lab.bridge, [])), None)
-    if found is None:
-        found = _free_subnet(int(lab.tag, 16), [address for there in links.values() for address in there])
-        run("ip", "address", "add", f"{found[1]}/{found.prefixlen}", "dev", lab.bridge, fails=FAILS)
+    with alone():  # else two labs that come up at once may both take the subnet that is free
+        links = _links()
+        if lab.bridge not in links:
+            run("ip", "link", "add", "name", lab.bridge, "type", "bridge", fails=FAILS)
+        found = next(_ipv4(links.get(lab.bridge, [])), None)
+        if found is None:
+            found = _free_subnet(int(lab.tag, 16), [address for there in links.values() for address in there])
+            run("ip", "address", "add", f"{found[1]}/{found.prefixlen}", "dev", lab.bridge, fails=FAILS)
     run("ip", "link", "set", lab.bridge, "up", fails=FAILS)
     return found
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """While it is entered, no other process on this machine's network is. Raises OperatorError after a minute."""
+    end = time.monotonic() + PATIENCE
+    with socket.socket(socket.AF_UNIX) as held:
+        while True:
+            try:
+                held.bind(CHOOSING)
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                if time.monotonic() > end:
+                    raise OperatorError(f"{FAILS}: another lab has been setting up its own for a minute.") from None
+                time.sleep(0.05)
+        yield
 
 
 def exists(lab: Lab) -> bool:

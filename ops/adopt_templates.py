@@ -43,7 +43,7 @@ def sources_of(template: str, tree: Path) -> Sources:
         name = waiting.pop(0)
         if name in found or not (tree / name).is_file():
             continue
-        text = (tree / name).read_text(encoding="utf-8")
+        text = (tree / name).read_text(encoding="utf-8-sig")
         found[name] = lines_of(text)
         waiting += [other for other in jinja2.meta.find_referenced_templates(environment.parse(text)) if other]
     return found
@@ -88,7 +88,7 @@ def origin(hunk: Hunk, text: list[str], sources: Sources) -> str:
 @contextmanager
 def tree_with(sources: Sources, tree: Path) -> Iterator[Path]:
     """The tree with `sources` in it: a copy, which goes in the end, where they differ from its own."""
-    if all("".join(lines) == (tree / name).read_text(encoding="utf-8") for name, lines in sources.items()):
+    if all("".join(lines) == (tree / name).read_text(encoding="utf-8-sig") for name, lines in sources.items()):
         yield tree
         return
     with tempfile.TemporaryDirectory(prefix="poms-ops-") as folder:

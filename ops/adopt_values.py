@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ops import apache
 from ops.defaults import host_from
 from ops.lines import Hunk
-from ops.rules import contradictions
+from ops.rules import contradictions, values_no_file_holds
 from ops.schema import Host
 
 Place = tuple[str | int, ...]
@@ -73,6 +73,8 @@ def with_value(host: Host, candidate: Candidate) -> Host | None:
         del here[place[-1]]
     else:
         here[place[-1]] = value
+    if value is not GONE and any(values_no_file_holds("", {".".join(map(str, place)): value})):
+        return None
     try:
         made = host_from(data)
     except msgspec.ValidationError:

@@ -3,10 +3,11 @@
 import difflib
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ops.adopt import Advice, Value
-from ops.adopt_values import GONE, Place
+from ops.adopt_values import GONE, Place, value_at, with_value
 from ops.complaints import has
 from ops.schema import Host
 
@@ -16,21 +17,47 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 def table_of(host: Host, value: Value, data: dict[str, Any]) -> str:
     """The table of the inventory to write the value into: the host's own.
 
-    Of the defaults it is where a host cannot have it otherwise: a key that is to go, an entry of a list.
+    Of the defaults it is where a host cannot have it otherwise: a key that is to go.
     """
-    tables, key = _split(value.place)
-    shared = value.after is GONE or len(key) > 1
-    first = ("defaults",) if shared and _written(host, value, data) == "defaults" else ("hosts", host.name)
-    return _dotted((*first, *tables))
+    tables = _split(value.place)[0]
+    shared = value.after is GONE and _written(host, value, data) == "defaults"
+    return _dotted((*(("defaults",) if shared else ("hosts", host.name)), *tables))
 
 
-def assignment(value: Value) -> str:
-    """The line that sets the value, or says that it is to go."""
-    key = _split(value.place)[1]
-    name = (
-        _dotted(key) if len(key) == 1 else f"{key[0]}, entry {int(key[1]) + 1}: {_dotted(key[2:])}".removesuffix(": ")
-    )
-    return f"(take out {name})" if value.after is GONE else f"{name} = {_toml(value.after)}"
+def assignment(host: Host, value: Value) -> str:
+    """The line of TOML that sets the value, or a comment that says what is to go.
+
+    `host` is as it becomes: of a list that has another entry, the whole is written.
+    """
+    tables, (name, *entry) = _split(value.place)
+    if value.after is GONE and not entry:
+        return f"# take out {_dotted((name,))}"
+    return f"{_dotted((name,))} = {_toml(value_at(host, (*tables, name)) if entry else value.after)}"
+
+
+def with_values(host: Host, values: list[Value]) -> Host:
+    """`host` once the advice is followed."""
+    for value in values:
+        host = with_value(host, (value.place, value.after)) or host
+    return host
+
+
+def inventory_lines(
+    host: Host, values: list[Value], data: dict[str, Any], masked: Callable[[str], str]
+) -> list[tuple[str, list[str]]]:
+    """What to write into the inventory, which is `data`: TOML, each table once with its lines.
+
+    `masked` crosses out what may be secret; no number is.
+    """
+    becomes, tables = with_values(host, values), dict[str, dict[str, str]]()
+    for value in values:
+        lines = tables.setdefault(table_of(host, value, data), {})
+        line = assignment(becomes, value)
+        written = f"{line}    # {origin_of(host, value, data)}"
+        lines[line] = written if isinstance(value.after, int) else masked(written)
+        if value.elsewhere:
+            lines[f"{line}, elsewhere"] = "# that line then stands at another place of the file"
+    return [(table, list(lines.values())) for table, lines in tables.items()]
 
 
 def origin_of(host: Host, value: Value, data: dict[str, Any]) -> str:
@@ -66,8 +93,21 @@ def _split(place: Place) -> tuple[Place, Place]:
 
 
 def _dotted(parts: Place) -> str:
-    return ".".join(str(part) if _BARE.fullmatch(str(part)) else json.dumps(part) for part in parts)
+    return ".".join(str(part) if _BARE.fullmatch(str(part)) else _toml(str(part)) for part in parts)
 
 
 def _toml(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """A value of the inventory in TOML, on one line, with nothing in it that a terminal is not shown as it is."""
+    if isinstance(value, dict):
+        inside = ", ".join(f"{_dotted((key,))} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    text = "false" if value is None else json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def _escaped(number: int) -> str:
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -37,6 +37,7 @@ class Dialogue:
 
     def __init__(self, host: Host, name: str, channel: paramiko.Channel) -> None:
         self.host = host.name
+        self._login = f"{host.account}@{host.address}"
         self.channel = channel
         self.greeted = False
         self._before = b""  # the greeting, the last of it
@@ -90,6 +91,28 @@ class Dialogue:
                 if line.endswith(self._greeting):
                     self.greeted = True
                     self._reader.limits = self._limits
+
+    def wait_for_greeting(self) -> tuple[bytes, bytes]:
+        """What has come behind the greeting so far, and on standard error; the channel is the caller's from then on.
+
+        Raises HostError where the host did not run the script, Unreachable where the line is lost.
+        """
+        for line in self._raw_lines():
+            if line.endswith(self._greeting):
+                self.greeted = True
+                return self._reader.rest, self._reader.stderr
+            self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
+        raise self.not_run()
+
+    def not_run(self) -> HostError:
+        """The error of a host that said something else than the greeting, or nothing."""
+        name = self._greeting.rpartition(" ")[2]
+        return HostError(
+            self.host,
+            f"the host did not run the script '{name}'; it said:\n{self.stderr() or '(nothing)'}",
+            left=NOTHING_TOUCHED,
+            next_step=f"look at the account's login shell: ssh {self._login}",
+        )
 
     def _raw_lines(self) -> Iterator[str]:
         try:
@@ -195,12 +218,7 @@ class Remote:
         if transport is None or not transport.is_active():
             raise Unreachable(self.host.name, "the line was lost before the answer was whole")
         if not dialogue.greeted:
-            raise HostError(
-                self.host.name,
-                f"the host did not run the script '{name}'; it said:\n{dialogue.stderr() or '(nothing)'}",
-                left=NOTHING_TOUCHED,
-                next_step=f"look at the account's login shell: ssh {self.host.account}@{self.host.address}",
-            )
+            raise dialogue.not_run()
         return answers
 
     def password_lines(self) -> list[str]:

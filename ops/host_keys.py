@@ -59,12 +59,13 @@ def ask_key(host: Host, config: fabric.Config) -> Shown:
         raise HostError(host.name, f"the key that it shows must not be believed, {shown.fingerprint}: {why}")
     if believed.keys and not shown.is_known:
         known = ", ".join(str(one.fingerprint) for one in believed.keys)
+        where = "known_hosts" if believed.lines else "the inventory"
         raise HostError(
             host.name,
-            f"it shows the {key.get_name()} key {shown.fingerprint}, and known_hosts has another: {known}",
+            f"it shows the {key.get_name()} key {shown.fingerprint}, and {where} has another: {known}",
             left=f"{shown.file}: nothing was recorded",
-            next_step="somebody may be in between, or it was installed anew: ask its administrator before you remove "
-            f"the old line with ssh-keygen -R {connection.host}",
+            next_step="somebody may be in between, or it was installed anew: ask its administrator before you "
+            f"{believed.removal()}",
         )
     return shown
 

@@ -1,6 +1,8 @@
 """The inventory, `hosts.toml`: read, checked as a whole, and asked which hosts are meant."""
 
+import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,13 +13,14 @@ import msgspec
 from msgspec.structs import replace
 
 from ops import capacity
-from ops.complaints import Complaint, complaints, has, unknown_key, unknown_name, value_at, without
+from ops.complaints import Complaint, complaints, did_you_mean, has, unknown_key, unknown_name, value_at, without
 from ops.defaults import completed, host_from
 from ops.errors import BadInput, Problem
 from ops.rules import contradictions, values_no_file_holds
 from ops.schema import Fleet, Host, Secret
 
 LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
+_LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -39,19 +42,56 @@ class Inventory:
         if given is None:
             return list(self.hosts.values()) if everywhere else [self.hosts[self.fleet.default]]
         chosen: dict[str, Host] = {}
-        unknown = []
+        unknown: dict[str, str] = {}  # with the nearest name, where there is one
         for name in filter(None, (part.strip() for part in given.split(","))):
             if name in self.hosts:
                 chosen[name] = self.hosts[name]
             elif name in self.fleet.groups:
                 chosen |= {member: self.hosts[member] for member in self.fleet.groups[name]}
             else:
-                unknown.append(unknown_name(name, [*self.hosts, *self.fleet.groups]))
+                unknown[name] = self.nearest(name)
         if unknown:
-            raise BadInput("\n".join([*unknown, "Nothing was connected to."]))
+            raise UnknownHost(given, unknown, [*self.hosts, *self.fleet.groups])
         if not chosen:
             raise BadInput(f"-H names no host; {self.path.name} has {', '.join(self.hosts)}")
         return list(chosen.values())
+
+    def nearest(self, given: str) -> str:
+        """The name of the host or group that is nearest to `given`; empty where none is near.
+
+        Somebody may have written an account before it, a port behind it, its address, or names with blanks between.
+        """
+        names = [*self.hosts, *self.fleet.groups]
+        if len(parts := given.split()) > 1 and all(part in names for part in parts):
+            return ",".join(parts)
+        known = {host.address.lower(): name for name, host in self.hosts.items()} | {n.lower(): n for n in names}
+        bare = _LOGIN.fullmatch(given)
+        word = (bare[1] or bare[2] if bare else given).lower()
+        for candidate in (word, word.partition(".")[0]):
+            if candidate in known:
+                return known[candidate]
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+        return known[near[0]] if near else ""
+
+
+class UnknownHost(BadInput):
+    """A name is neither a host nor a group; `right` is what was given with the nearest in its place.
+
+    It is empty where one has none.
+    """
+
+    def __init__(self, given: str, unknown: dict[str, str], names: list[str]) -> None:
+        self.given = given
+        parts = [part.strip() for part in given.split(",")]
+        self.right = ",".join(unknown.get(part, part) for part in parts if part) if all(unknown.values()) else ""
+        lines = []
+        for name, near in unknown.items():
+            said = f"{name!r} is neither a host nor a group of the inventory"
+            said += f"; nearest: {near}" if near else did_you_mean(name, names)
+            lines.append(
+                said + ("; account and port are the inventory's" if near and re.search("[@:]", name) else "")
+            )
+        super().__init__("\n".join([*lines, "Nothing was connected to."]))
 
 
 def inventory_path() -> Path:
@@ -82,10 +122,14 @@ def read_inventory(path: Path) -> Inventory:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows put a mark before it
     except OSError as error:
         raise BadInput(f"Cannot read the inventory {path}: {error.strerror}. Nothing was touched.") from None
-    except ValueError as error:  # TOML, UTF-8, a number of thousands of digits
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path} is not UTF-8 text, from byte {error.start} on: save it as UTF-8. Nothing was touched."
+        ) from None
+    except ValueError as error:  # TOML, a number of thousands of digits
         raise BadInput(f"{path} is not TOML: {error}. Nothing was touched.") from None
     except RecursionError:
         data = None

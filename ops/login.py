@@ -30,9 +30,9 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its traceback
 
 NOTHING_TOUCHED = "everything: no command was sent to it"
 _CHANGED = (
-    "Someone may be in between, or the host was installed anew. Compare the key with its administrator before you "
-    "remove the old line with ssh-keygen -R."
+    "Someone may be in between, or the host was installed anew. Compare the key with its administrator before you"
 )
+_REVOKED = "somebody else may have it: ask its administrator, who gives the host another one"
 _LOGIN = "is your key in the agent or given with -i, and its public half in ~/.ssh/authorized_keys of the account?"
 _IS_IT_UP = "is it up, and the network between you?"
 
@@ -175,9 +175,12 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
     except UnknownHostKey as error:
         raise hop.refused(f"its host key is not known: {error}", hop.get_to_know()) from None
     except RevokedHostKey as error:
-        raise hop.refused(f"its host key must not be trusted: {error}", _CHANGED) from None
+        raise hop.refused(f"its host key must not be trusted: {error}", _REVOKED) from None
     except paramiko.BadHostKeyException as error:
-        raise hop.refused(f"its {error.key.get_name()} host key is NOT the one in known_hosts. {_CHANGED}") from None
+        believed = connection.client._policy
+        where = "known_hosts" if believed.lines else "the inventory"
+        message = f"its {error.key.get_name()} host key is NOT the one in {where}. {_CHANGED} {believed.removal()}"
+        raise hop.refused(message) from None
     except paramiko.AuthenticationException as error:
         raise _not_let_in(hop, str(error), refusal) from None
     except paramiko.SSHException as error:

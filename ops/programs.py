@@ -114,7 +114,8 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
         raise HostError(
             host.name,
             f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
-            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs",
+            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs; on a new host: "
+            f"fab -H {host.name} deploy",
         )
     return report
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ops import apache, supervisor, uwsgi, uwsgi_options
+from ops import apache, commands, supervisor, uwsgi, uwsgi_options
 from ops.complaints import has
 from ops.defaults import follows_from
 from ops.errors import Problem
@@ -87,6 +87,8 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
             if secret not in host.secrets:
                 rule = f"must be the name of a secret; the inventory has {', '.join(host.secrets) or 'none'}"
                 yield ("programs", name, "environment_secrets", variable), rule
+        for rule in commands.shell_syntax(program):
+            yield ("programs", name, "command"), rule
 
 
 def _names(host: Host) -> Iterator[Rule]:

@@ -30,6 +30,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
         "prove.sh",
         "door.sh",
     ),
+    "run": (),
     "certs": ("apache_read.sh", "apache_facts.sh"),
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_why.sh"),
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "ask_app.py"),

@@ -99,7 +99,7 @@ def _taken(kind: str, words: tuple[str, ...], seconds: int) -> str:
     if len(data) > LONGEST:
         raise _UnusableError(f"{whose} more than {LONGEST} bytes")
     try:
-        text = data.decode().rstrip("\r\n").replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").rstrip("\r\n").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise _UnusableError(f"{whose} what is not UTF-8 text") from None
     if not text.strip():

@@ -50,7 +50,7 @@ def _parse(known: Any, file: str) -> None:
             yield line
 
     try:
-        known.parse(lines(Path(file).read_text(encoding="utf-8", errors="surrogateescape")))
+        known.parse(lines(Path(file).read_text(encoding="utf-8-sig", errors="surrogateescape")))
     except OSError as error:
         raise BadInput(f"{file}: {error.strerror}. {NOTHING_TOUCHED}") from None
     except Exception as error:  # noqa: BLE001 - paramiko's reader fails in many ways

@@ -94,7 +94,8 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
         if _bytes(getattr(program, key)) > _LARGEST:
             yield (
                 key,
-                "must be under 2GB: supervisord cannot tell of larger numbers, and then of nothing",
+                f"must be at the most {_LARGEST} bytes (2GB is one more, 2047MB is not): supervisord cannot tell of "
+                "larger numbers, and then of nothing",
             )
     try:
         shlex.split(program.command)

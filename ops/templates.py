@@ -5,13 +5,17 @@ server root; a file or folder whose name begins with `_` is a part of others and
 """
 
 import contextlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 import jinja2
 import jinja2.bccache
+import jinja2.meta
+from jinja2 import nodes
 from msgspec import structs
 
 from ops import apache, hiding, masking, supervisor, uwsgi
@@ -23,6 +27,8 @@ from ops.secrets import Secrets, names_used
 
 TREE = PROJECT / "templates"
 SUFFIX = ".j2"
+OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
+BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
 NOT_SHOWN = "(not shown: the template takes its secrets apart)\n"
 
 
@@ -69,10 +75,37 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
 
 def _templates(tree: Path) -> list[str]:
     found = [path.relative_to(tree) for path in tree.rglob("*" + SUFFIX) if path.is_file()]
-    kept = [path.as_posix() for path in found if not any(part.startswith("_") for part in path.parts)]
+    kept = [path.as_posix() for path in found if not _is_part(path)]
     if not kept:
         raise BadInput(f"{tree} holds no templates; nothing was touched.")
     return sorted(kept)
+
+
+def not_rendered(tree: Path = TREE) -> Iterator[tuple[str, str]]:
+    """Each file below `tree` that goes to no host and is no part of a template: its name there, and why."""
+    files = sorted(path.relative_to(tree) for path in tree.rglob("*") if path.is_file())
+    left = [file for file in files if file.suffix != SUFFIX and file.name not in OF_GIT and not _is_part(file)]
+    if not left:
+        return
+    used = _parts_named(tree)
+    for name in (file.as_posix() for file in left if file.as_posix() not in used):
+        backup = BACKUP.fullmatch(name.rpartition("/")[2])
+        yield name, "an editor's copy" if backup else f"its name does not end in {SUFFIX}"
+
+
+def _is_part(file: PurePath) -> bool:
+    return any(part.startswith("_") for part in file.parts)
+
+
+def _parts_named(tree: Path) -> set[str]:
+    """What the templates include, extend or import, whatever its name."""
+    environment = jinja2.Environment()  # noqa: S701 - it only parses
+    found: set[str] = set()
+    for path in tree.rglob("*" + SUFFIX):
+        with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # it is told where it is rendered
+            named = jinja2.meta.find_referenced_templates(environment.parse(path.read_text(encoding="utf-8-sig")))
+            found.update(filter(None, named))
+    return found
 
 
 class TemplateFailure(BadInput):
@@ -93,7 +126,10 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     # Without the table that says where the secrets come from, which a template could take for their values.
     known = structs.replace(host, secrets={})
     try:
-        return _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        text = _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        if "\r" in text:  # line ends of Windows in the template itself are read as plain ones
+            raise TemplateFailure(host, f"templates/{template}", "it writes a carriage return (\\r) into the file")
+        return text
     except jinja2.TemplateSyntaxError as error:
         where = f"templates/{error.name or template}, line {error.lineno}"
         raise TemplateFailure(host, where, str(error.message)) from None
@@ -129,14 +165,14 @@ def _destination(host: Host, template: str) -> str:
 
 @cache
 def _environment(tree: Path) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(tree),
+    environment = _Environment(
+        loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
         bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML; each format has its own quoting below
+        autoescape=False,
     )
     environment.filters |= {"quote": apache.quote, "literal": apache.literal}
     environment.globals |= {
@@ -148,6 +184,33 @@ def _environment(tree: Path) -> jinja2.Environment:
         "ini_lines": uwsgi.ini_lines,
     }
     return environment
+
+
+class _Environment(jinja2.Environment):
+    """Jinja's, which refuses what it would drop: text beside the blocks of a template that extends another one."""
+
+    def compile(self, source: Any, name: str | None = None, filename: str | None = None, *args: Any) -> Any:
+        """Compile a template. Raises TemplateSyntaxError."""
+        parsed = self.parse(source, name, filename) if isinstance(source, str) else source
+        if any(isinstance(node, nodes.Extends) for node in parsed.body):
+            for lineno in map(_dropped, parsed.body):
+                if lineno is not None:
+                    said = "this text would be dropped: a template that extends another one has text in blocks alone"
+                    raise jinja2.TemplateSyntaxError(said, lineno, name, filename)
+        return super().compile(parsed, name, filename, *args)
+
+
+def _dropped(node: nodes.Node) -> int | None:
+    """The line of the first text or value that the node, which stands beside the blocks, would print."""
+    if isinstance(node, nodes.Block | nodes.Macro | nodes.AssignBlock):
+        return None
+    printed = [node] if isinstance(node, nodes.Output) else list(node.find_all(nodes.Output))
+    for part in (part for output in printed for part in output.nodes):
+        if not isinstance(part, nodes.TemplateData):
+            return part.lineno
+        if part.data.strip():
+            return part.lineno + part.data[: len(part.data) - len(part.data.lstrip())].count("\n")
+    return None
 
 
 class _Compiled(jinja2.FileSystemBytecodeCache):

@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import ipaddress
 import re
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -38,11 +39,13 @@ class Believed(paramiko.MissingHostKeyPolicy):
     """The keys that one host may show, and those that nobody may show any more.
 
     `plain` are those of the host's name without a port: they hold where none is known for its other port.
+    `lines` says of each of `keys` in which file it stands, and under which name; the inventory's are in none.
     """
 
     keys: list[paramiko.PKey] = field(default_factory=list)
     plain: list[paramiko.PKey] = field(default_factory=list)
     revoked: set[bytes] = field(default_factory=set)
+    lines: list[tuple[Path, str]] = field(default_factory=list)
     authority: Path | None = None  # where a CA for the host is named, if one is
     revoked_in: str = ""  # RevokedHostKeys of ssh_config
 
@@ -59,6 +62,13 @@ class Believed(paramiko.MissingHostKeyPolicy):
     def believes(self, key: paramiko.PKey) -> bool:
         """Whether the host may show `key`; it may be revoked."""
         return key in (self.keys or self.plain)
+
+    def removal(self) -> str:
+        """How to take out the keys that are believed, in words that follow on "before you"."""
+        if not self.lines:
+            return "take the old one out of ssh.host_keys in the inventory"
+        commands = [f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(str(file))}" for file, name in self.lines]
+        return f"remove the old line with {' and '.join(dict.fromkeys(commands))}"
 
     def revocation(self, key: paramiko.PKey) -> str:
         """Why `key` must not be believed, whoever shows it; empty where nothing speaks against it."""
@@ -99,7 +109,7 @@ def believed_of(connection: Connection, known_hosts: str | None, pinned: list[st
     if pinned:
         keys = [key for key in map(pinned_key, pinned) if key]
         believed.keys = [key for key in keys if key.asbytes() not in believed.revoked]
-        believed.plain = []
+        believed.plain, believed.lines = [], []
     believed.revoked_in = settings.revoked_host_keys
     return believed
 
@@ -144,7 +154,9 @@ def _believed(files: list[Path], names: set[str], plain: set[str]) -> Believed:
             believed.authority = source
         elif len(words) > 2 and words[0][0] not in "#@":
             if _matches(words[0], names):
-                believed.keys += filter(None, [_key(words[1], words[2])])
+                if key := _key(words[1], words[2]):
+                    believed.keys.append(key)
+                    believed.lines.append((source, next(one for one in sorted(names) if _matches(words[0], {one}))))
             elif plain and _matches(words[0], plain):
                 believed.plain += filter(None, [_key(words[1], words[2])])
     believed.keys = [key for key in believed.keys if key.asbytes() not in believed.revoked]
@@ -188,7 +200,7 @@ def _revoked_by(file: str, key: paramiko.PKey) -> str:
         return f"RevokedHostKeys {file} cannot be read ({error.strerror}), so no key is believed"
     line = f"{key.get_name()} {key.get_base64()}"
     if not content.startswith(KRL):
-        words = (text.split()[:2] for text in content.decode(errors="replace").split("\n"))
+        words = (text.split()[:2] for text in content.decode("utf-8-sig", errors="replace").split("\n"))
         return f"RevokedHostKeys {file} has it" if line.split() in words else ""
     with tempfile.NamedTemporaryFile("w", prefix="poms-ops-key-", suffix=".pub") as public:
         public.write(f"{line}\n")
@@ -214,6 +226,6 @@ def _blobs(kind: str, text: str) -> Iterator[bytes]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8", errors="replace").split("\n")
+        return file.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except OSError:
         return []

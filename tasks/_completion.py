@@ -53,7 +53,7 @@ def verbs(folder: Path = PROJECT / "tasks") -> dict[str, list[str]]:
     """Each verb with its long flags; `lab.` stands before those of the lab."""
     found = {}
     for path in sorted(folder.glob("[!_]*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in ast.parse(path.read_text(encoding="utf-8-sig")).body:
             if isinstance(node, ast.FunctionDef):
                 for options in _of_verb(node):
                     name = options.get("name") or node.name
@@ -81,7 +81,7 @@ def inventory() -> tuple[list[str], list[str]]:
     """The hosts with their groups, and the programs; nothing of an inventory that cannot be read."""
     path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         hosts = [*data["hosts"], *data.get("fleet", {}).get("groups", {})]
         tables = [data.get("defaults", {}), *data["hosts"].values()]
         return hosts, list(dict.fromkeys(name for table in tables for name in table.get("programs", {})))
@@ -125,7 +125,7 @@ def _host_of(words: list[str]) -> str:
             return given.partition(",")[0]
     path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
     try:
-        return str(tomllib.loads(path.read_text(encoding="utf-8"))["fleet"]["default"])
+        return str(tomllib.loads(path.read_text(encoding="utf-8-sig"))["fleet"]["default"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -157,8 +157,16 @@ def completions(words: list[str]) -> list[str]:
     elif verb in HOST_VERBS and flag == verb:
         choices = hosts
     else:
-        choices = [] if verb and flag.startswith("-") else list(known)
+        choices = [] if verb and flag.startswith("-") else [*_words(verb, known, hosts, programs), *known]
     return [each for each in choices if each.startswith(word)]
+
+
+def _words(verb: str, known: dict[str, list[str]], hosts: list[str], programs: list[str]) -> list[str]:
+    """What else a word behind that verb may be (tasks/_words.py)."""
+    if not verb or verb == "hosts" or verb.startswith("lab."):
+        return []
+    names = [*programs, *(SERVICES if verb in LOG_VERBS else [])] if "--programs" in known[verb] else []
+    return [*hosts, *(name for name in names if name not in hosts)]
 
 
 def _of_list(word: str, names: list[str]) -> list[str]:

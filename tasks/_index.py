@@ -30,6 +30,7 @@ MODULES = {
     ),
     "logs": ("tail-logs", "fetch-logs"),
     "shell": ("shell",),
+    "run": ("run",),
     "hosts": ("hosts",),
     "certs": ("certs",),
     "doctor": ("doctor",),

@@ -1,33 +1,71 @@
-"""What becomes of fab when nobody reads its output any more: it ends by SIGPIPE, quietly, as usual tools do.
+"""How fab ends when its output cannot be written.
 
-Python ignores that signal, and it has to: a connection that a host closes must not end fab.
+Where nobody reads it any more, by SIGPIPE and quietly, as usual tools do: Python ignores that signal, and it has to,
+for a connection that a host closes must not end fab. Where there is no room for it, with a message and exit code 1.
 """
 
 import atexit
+import contextlib
+import errno
 import os
 import select
 import signal
 import sys
 from types import TracebackType
 
+FAILED = 1
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk answers to a write
 
-def end_with_the_reader() -> None:
-    """From now on an output pipe that is closed ends this program quietly; any other fault is shown as before."""
+
+def end_with_the_output() -> None:
+    """From now on an output that takes no more ends this program without a traceback; other faults are as before."""
+    _open_what_is_closed()
     show = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, BrokenPipeError) and _is_without_reader():
             _end()
-        show(kind, error, trace)
+        if isinstance(error, OSError) and _is_full(error):
+            _report(error)
+        else:
+            show(kind, error, trace)
 
     def write_the_rest() -> None:
         try:
             sys.stdout.flush()
         except BrokenPipeError:
             _end()
+        except OSError as error:
+            _report(error)
+            os._exit(FAILED)  # what ends here otherwise ends with code 0, or with a traceback
 
     sys.excepthook = hook
     atexit.register(write_the_rest)
+
+
+def _open_what_is_closed() -> None:
+    """Python has None for an output that is closed (>&-): what is written there is lost, and is no fault."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the rest of the run
+
+
+def _is_full(error: OSError) -> bool:
+    """Whether a write to an open file failed; an error of a file that was to be opened bears its name."""
+    return error.errno in NOT_WRITTEN and error.filename is None
+
+
+def _report(error: OSError) -> None:
+    """Say why nothing more is written, and drop what is left: Python would try it once more at its end."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"fab: cannot write: {error.strerror}\n")
+        sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, descriptor)
 
 
 def _is_without_reader() -> bool:

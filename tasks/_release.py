@@ -86,6 +86,10 @@ def target_of(remote: Remote, to: str) -> Contents:
     past = read_releases(remote)
     if not to:
         offered = way_back(past)
+        if not past:
+            raise HostError(
+                host.name, "nothing was deployed here yet: there is no release to go back to", left="everything"
+            )
         if not offered:
             raise HostError(
                 host.name,

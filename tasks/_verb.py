@@ -16,10 +16,11 @@ from invoke.exceptions import Exit, ParseError
 from invoke.tasks import Call, Task, task
 
 from ops import console
-from ops.errors import OperatorError
-from ops.inventory import Inventory, inventory_path, read_inventory
+from ops.errors import BadInput, OperatorError
+from ops.inventory import Inventory, UnknownHost, inventory_path, read_inventory
 from ops.masking import masked, masked_document
 from ops.schema import Host
+from tasks._words import FLAG_OF_WORD, command_with, put_flags_for_words, what_is_meant
 
 NEEDS_ATTENTION = 2
 
@@ -51,31 +52,10 @@ def take_over(program: fabric.main.Fab) -> None:
     # Fabric reads no ssh_config: ssh does (ops/ssh_query.py), and only where something is connected to.
     if hasattr(program, "config"):  # not where the fabfile is only imported, for its list of tasks
         program.config._set(_given_explicit_object=True)
+    program._make_parser = functools.cache(program._make_parser)  # a task gives the help of its flags away once
     sys.excepthook = _show_fault
     for step in ("parse_tasks", "parse_cleanup"):
         setattr(program, step, functools.partial(_parse, program, getattr(program, step)))
-
-
-# The flag of a verb that its first word behind it may stand for: "fab releases ID" for "fab releases --release=ID".
-_words: dict[str, str] = {}
-
-
-def _with_flags_for_words(program: fabric.main.Fab) -> None:
-    """Put the flag before such a word; invoke itself knows words only that a verb cannot do without."""
-    contexts = {context.name: context for context in program.collection.to_contexts()}
-    words = program.core.unparsed
-    verb = value_of = ""
-    for number, word in enumerate(words):
-        flags = contexts[verb].flags if verb else {}
-        if value_of:
-            value_of = ""
-        elif word.startswith("-"):
-            value_of = word if word in flags and flags[word].takes_value else ""
-        elif word in contexts:
-            verb = word
-        elif verb in _words:
-            words[number] = f"--{_words[verb]}={word}"
-            verb = ""
 
 
 def _show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -88,10 +68,17 @@ def _parse(program: fabric.main.Fab, step: Callable[[], None]) -> None:
         for word in program.argv:
             word.encode()
         if step.__name__ == "parse_tasks":
-            _with_flags_for_words(program)
-        step()
+            put_flags_for_words(program)
+        try:
+            step()
+        finally:
+            sys.stdout.flush()  # at its end Python would not say that it cannot be written
     except ParseError as error:
-        raise Exit(f"{error}\nNothing was run; `fab --list` shows the verbs.", code=3) from None
+        raise Exit(
+            f"{what_is_meant(program, error)}\nNothing was run; `fab --list` shows the tasks.", code=3
+        ) from None
+    except OperatorError as error:
+        raise Exit(str(error), code=error.code) from None
     except UnicodeEncodeError:
         raise Exit(f"Nothing was run: {word!a} is not UTF-8.", code=3) from None
     except ValueError as error:  # invoke's conversion of a flag's value to a number
@@ -123,7 +110,7 @@ def verb(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
 
     def decorate(function: Callable[..., int | None]) -> Any:
         if word:
-            _words[function.__name__] = word
+            FLAG_OF_WORD[function.__name__.replace("_", "-")] = word
 
         @functools.wraps(function)
         def guarded(context: Any, *args: Any, **kwargs: Any) -> None:
@@ -135,6 +122,8 @@ def verb(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
             except KeyboardInterrupt:
                 console.say("Interrupted.", err=True)
                 raise Exit(code=130) from None
+            finally:
+                sys.stdout.flush()  # as above
             if code:
                 raise Exit(code=code)
 
@@ -155,8 +144,16 @@ def inventory() -> Inventory:
 
 def chosen(*, everywhere: bool) -> list[Host]:
     """The hosts of this run: those of `-H`; without it all (`everywhere`, for verbs that look) or the default."""
-    given = fabric.main.program.core[0].args.hosts.value
-    return inventory().choose(given, everywhere=everywhere)
+    return named(fabric.main.program.core[0].args.hosts.value, everywhere=everywhere)
+
+
+def named(given: str | None, *, everywhere: bool) -> list[Host]:
+    """The hosts that `given` names, as -H does. Raises BadInput, with the right command where there is a nearest."""
+    try:
+        return inventory().choose(given, everywhere=everywhere)
+    except UnknownHost as error:
+        command = error.right and command_with(fabric.main.program, error.given, error.right)
+        raise BadInput(f"{error}\n{command and f'Try: {command}'}".rstrip()) from None
 
 
 def print_json(document: object) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ops import console
 from ops.adopt import Advice, Untold, advise
-from ops.advice import assignment, origin_of, patch, table_of
+from ops.advice import assignment, inventory_lines, patch, table_of, with_values
 from ops.connection import Remote
 from ops.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
 from ops.errors import BadInput, HostError
@@ -117,12 +117,10 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
     advice, masked = found.advice, found.masker.masked
     if advice.values:
         console.say(f"{where}: in {known.path.name}", "bold")
-    for value in advice.values:
-        console.say(f"  [{table_of(host, value, known.data)}]")
-        line = f"{assignment(value)}    # {origin_of(host, value, known.data)}"
-        console.say(f"  {line if isinstance(value.after, int) else masked(line)}", "green")
-        if value.elsewhere:
-            console.say("  That line then stands at another place of the file.")
+    for table, settings in inventory_lines(host, advice.values, known.data, masked):
+        console.say(f"  [{table}]")
+        for line in settings:
+            console.say(f"  {line}", "green")
     if advice.templates:
         console.say(f"{where}: in the templates, for all hosts ('git apply' takes this)", "bold")
         for line in masked(patch(advice)).splitlines():
@@ -141,12 +139,13 @@ def _facts(answer: Answer[Found], known: Inventory) -> dict[str, object]:
         return {"error": str(answer.error)}
     found, host = answer.result, answer.host
     advice, masked = found.advice, found.masker.masked
+    becomes = with_values(host, advice.values)
     return {
         "nothing": found.nothing,
         "values": [
             {
                 "table": table_of(host, value, known.data),
-                "line": masked(assignment(value)),
+                "line": masked(assignment(becomes, value)),
                 "elsewhere": value.elsewhere,
             }
             for value in advice.values

@@ -39,6 +39,9 @@ def deploy(
         from tasks._agreement import Agreement
         from tasks._change import Consent
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
+        from tasks._templates import warn_of_what_is_not_rendered
+
+        warn_of_what_is_not_rendered()
 
         consent = Consent(yes, force, remove, Agreement([host.name for host in hosts]))
 

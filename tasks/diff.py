@@ -36,6 +36,9 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
     def prepare(hosts: list[Host]) -> None:
         if not to:
             files.update(rendered(hosts))
+            from tasks._templates import warn_of_what_is_not_rendered  # as the templates: while lines are opened
+
+            warn_of_what_is_not_rendered()
 
     def ask(remote: Remote) -> Plan | None:
         host = remote.host

@@ -1,5 +1,6 @@
 """`doctor`: what must hold on a host, and what to do about what does not."""
 
+import time
 from typing import Any
 
 from ops import certs, console
@@ -31,9 +32,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     def ask(remote: Remote) -> list[Finding]:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, files[host.name])]
+        begun = int(time.time())
         told = remote.ask_together({"doctor": asked, "certs": certs.request(host)}, ANSWER)
         with read_answer(host.name, "doctor"):
-            facts = parse([*told["doctor"], f"fact who {remote.who}"])
+            facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}"])
             return diagnose(host, facts, certs.parse_endings(told["certs"], host.apache.certificate))
 
     def show(answers: list[Answer[list[Finding]]]) -> None:

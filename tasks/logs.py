@@ -1,5 +1,6 @@
 """`tail-logs` and `fetch-logs`: what the hosts wrote, and what they write now."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def tail_logs(
     help={
         "programs": PROGRAMS_HELP,
         "since": SINCE_HELP,
-        "to": "The folder for the bundles (default: this one).",
+        "to": "The folder for the bundles (default: this one); one that is not there is made.",
         "limit": "How many megabytes a bundle may have, compressed (default 1000).",
     }
 )
@@ -81,13 +82,11 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
 
     Without -H: all hosts of the inventory. Ends with 1 when one could not be fetched.
     """
-    folder = Path(to)
-    if not folder.is_dir():
-        raise BadInput(f"--to={to}: there is no such folder. Nothing was connected to.")
     if limit < 1:
         raise BadInput(f"--limit={limit}: must be at least 1. Nothing was connected to.")
     asked = since_line(since) if since else ""
     hosts = [(host, chosen_logs(host, programs)) for host in chosen(everywhere=True)]
+    folder = _folder(to)
     errors = _Errors()
     for host, logs in hosts:
         try:
@@ -102,6 +101,19 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
         if bundle.spoiled:
             console.say(f"{host.name}: in it as it is: {'; '.join(bundle.spoiled)}", "yellow", err=True)
     return errors.code
+
+
+def _folder(to: str) -> Path:
+    """The folder that `to` names, made for this account alone where there is none. Raises BadInput."""
+    folder = Path(to)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file is in its place" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        raise BadInput(f"--to={to}: the folder cannot be made: {why}. Nothing was connected to.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"--to={to}: nothing can be written into that folder. Nothing was connected to.")
+    return folder
 
 
 class _Errors:

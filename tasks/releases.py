@@ -11,7 +11,7 @@ from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.plan import make_plan
 from ops.programs import need_service
 from ops.release_history import rolled_back_from
-from ops.releases import PastRelease, new_release, read_releases, rollback_to
+from ops.releases import ORIGINAL, PastRelease, new_release, read_releases, rollback_to
 from ops.schema import Host
 from tasks import _release
 from tasks._agreement import Agreement
@@ -71,8 +71,10 @@ def _show(answers: list[Answer[list[PastRelease]]]) -> None:
     for answer in answers:
         left = rolled_back_from(answer.result or [])
         rows += [(answer.host.name, *_row(one, left=one.name in left)) for one in answer.result or []]
-    if any(answer.error is None for answer in answers):
+    if rows:
         console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
+    if none := [answer.host.name for answer in answers if answer.error is None and not answer.result]:
+        console.say(f"{', '.join(none)}: nothing was deployed yet")
 
 
 @verb(
@@ -111,6 +113,8 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
             )
             console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", "green")
             return "nothing to do"
+        target = "how it was found" if to == ORIGINAL else f"release {contents.name}"
+        console.say(f"{host.name}: rollback to {target}", "bold")
         return carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
 
 

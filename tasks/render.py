@@ -8,6 +8,7 @@ from ops import console
 from ops.errors import BadInput, OperatorError
 from ops.files import RenderedFile
 from ops.templates import render
+from tasks._templates import warn_of_what_is_not_rendered
 from tasks._verb import chosen, verb
 
 
@@ -25,7 +26,9 @@ def render_files(_context: Any, out: str | None = None, secrets: bool = False) -
     """
     if secrets and not out:
         raise BadInput("--secrets writes the values of secrets to files: it needs --out=DIR. Nothing was touched.")
-    for host in chosen(everywhere=True):
+    hosts = chosen(everywhere=True)
+    warn_of_what_is_not_rendered()
+    for host in hosts:
         for file in render(host, values=secrets):
             if out:
                 _write(Path(out) / host.name, file)

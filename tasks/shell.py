@@ -6,13 +6,13 @@ from typing import Any
 from ops import console
 from ops.connection import connect
 from ops.errors import BadInput
-from tasks._verb import inventory, verb
+from tasks._verb import named, verb
 
 
 @verb(positional=["host"], help={"host": "A host of the inventory."})
 def shell(context: Any, host: str) -> int:
     """Open a terminal on a host, as the account, with the products set up. Its exit code becomes fab's."""
-    chosen = inventory().choose(host, everywhere=False)
+    chosen = named(host, everywhere=False)
     if len(chosen) != 1:
         raise BadInput(f"{host} names {len(chosen)} hosts, and a terminal is on one. Nothing was connected to.")
     if not console.is_terminal():

@@ -6,7 +6,7 @@ from ops import console
 from ops.errors import BadInput, HostError
 from ops.host_keys import Shown, ask_key, record
 from ops.schema import Host
-from tasks._verb import inventory, verb
+from tasks._verb import named, verb
 
 
 @verb(
@@ -23,7 +23,7 @@ def trust(context: Any, host: str, fingerprint: str = "") -> None:
     """
     if not fingerprint and not console.is_terminal():
         raise BadInput("There is no terminal to ask on: add --fingerprint=SHA256:… as it was told to you.")
-    for one in inventory().choose(host, everywhere=False):
+    for one in named(host, everywhere=False):
         _get_to_know(one, ask_key(one, context.config), fingerprint)
 
 

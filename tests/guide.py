@@ -11,7 +11,8 @@ from ops.inventory import PROJECT
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs/guide").glob("*.md"))]
 _INLINE = re.compile(r"`((?:[A-Z_0-9]+=\S+ )*(?:fab|make)\s[^`]*)`")
 _NEXT = re.compile(r"\s*&&\s*|, (?=fab )")  # between two commands of one line
-_ENDS = re.compile(r"\s{2,}|\s*\\?[|;>#]")  # of a command: what it does, or what is done with what it prints
+# A command up to what it does, or what is done with what it prints; what is in quotes is its own.
+_WHOLE = re.compile(r"""(?:'[^']*'|"[^"]*"|(?!\s{2,}|\s*\\?[|;<>#]).)*""")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def _texts(page: Path) -> Iterator[str]:
 
 def _command(text: str) -> str:
     """What stands before the explanation; empty where that is no command."""
-    text = _ENDS.split(text.strip(), maxsplit=1)[0].rstrip(".,:")
+    whole = _WHOLE.match(text.strip())
+    text = whole[0].rstrip(".,:") if whole else ""
     return text if re.match(r"(?:[A-Z_0-9]+=\S+ )*(?:fab|make)(?: |$)", text) else ""
 
 
@@ -101,6 +103,9 @@ RUNS = {
     "KRB5_TRACE=/dev/stderr fab -H HOST status": 0,
     "fab tail-logs": 0,
     "fab -H HOST tail-logs": 0,
+    'fab run "df -h /home"': 0,
+    'fab -H poms run "uptime; uname -r"': 0,
+    "fab tail-logs apache": 0,
     "fab tail-logs --programs=NAME": 0,
     "fab tail-logs --programs=poms_webservice,apache": 0,
     "fab tail-logs --since=10m": 0,
@@ -111,7 +116,10 @@ RUNS = {
     "fab -H pomsgpvm01 rollback": 0,
     "fab rollback": 0,
     "fab -H pomsgpvm01 rollback RELEASE": 0,
+    "fab rollback ID": 0,
     "fab deploy": 0,
+    "fab deploy HOST": 0,
+    "fab deploy pomsgpvm01": 0,
     "fab -H HOST deploy": 0,
     "fab -H pomsgpvm01 deploy": 0,
     "fab -H pomsgpvm01 deploy --yes": 0,
@@ -130,6 +138,7 @@ RUNS = {
     "fab -H pomsgpvm01 stop-programs --programs=NAME": 0,
     "fab -H pomsgpvm01 start-programs --programs=NAME": 0,
     "fab -H pomsgpvm01 restart-programs --programs=NAME": 0,
+    "fab restart-programs NAME": 0,
     "fab -H pomsgpvm01 stop-supervisord": 0,
     "fab -H HOST stop-supervisord": 0,
     "fab -H pomsgpvm01 start-supervisord": 0,
@@ -149,6 +158,11 @@ NOT_RUN = {
     "fab -H HOST diff --to=original": "the lab's host was found bare; tests/lab/test_take_over.py has another",
     "fab -H HOST rollback original": "the lab's host was found bare; tests/lab/test_take_over.py has another",
     "fab -H pomsgpvm01 rollback original": "the same",
+    "fab -H HOST -- COMMAND": "is refused; tests/unit/test_verb.py",
+    'fab run "COMMAND"': "stands for any; the others of run.md are run",
+    "fab run -": "reads standard input; tests/lab/test_run.py gives it some",
+    'fab -H pomsgpvm01 run --timeout=60 "make -C poms check"': "the lab's app has nothing to make",
+    'fab -H poms run --json "rpm -q httpd"': "the lab's hosts have no rpm",
     "make bench": "takes half an hour, and is no test",
     "make demo": "takes this machine's own lab; it is the same as what is run here, one after the other",
     "make kerberos": "compiles into the installation that the tests run in",

@@ -139,7 +139,7 @@ validate_restart() {
     fi
     fitting=1
     if start_standby; then
-        end_standbys 5 kill
+        : # it ends with those of an earlier reload, before the program does
     elif ask_app "$app" "$(app_value listen)" 10; then
         return 1
     else

@@ -71,7 +71,7 @@ def hang(bench: Bench) -> Iterator[str]:
     bench.site.root(f"cp -p /root/app.py {APP}")
 
 
-@pytest.mark.parametrize("step", held_steps("keep", "reload-poms_webservice", "put-back"))
+@pytest.mark.parametrize("step", held_steps("keep", "put-back"))
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_an_import_that_hangs(bench: Bench, row: Row, hang: str, kind: str, step: str) -> None:
     """Before the trial, between the trial and the reload, and after it: for the way back loads it anew too."""

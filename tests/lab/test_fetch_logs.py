@@ -119,10 +119,15 @@ def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, t
 
 @pytest.mark.parametrize("verb", ["doctor", "status", "--list", "hosts", "tail-logs --since=1h"])
 def test_a_reader_that_goes_away_ends_a_verb_as_it_ends_usual_tools(site: Site, verb: str) -> None:
-    line = f"{FAB} {verb} | true; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=FAB.parents[2], env=site.environment(), capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == str(128 + signal.SIGPIPE)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        line = ["bash", "-c", f"{FAB} {verb}; echo $? >&2"]
+        done = subprocess.run(
+            line, cwd=FAB.parents[2], env=site.environment(), stdout=writer, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        os.close(writer)
+    assert done.stderr.splitlines()[-1] == str(128 + signal.SIGPIPE)
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr

@@ -42,6 +42,8 @@ class Operator:
         """The command as it is typed for the lab's host."""
         stands_for = {
             "HOST": HOST,
+            "poms": HOST,
+            "ID": self.release,
             "FILE": "/home/poms/private/config/poms/uwsgi-service.ini",
             "NAME": "poms_joblog_agent",
             "RELEASE": self.release,
@@ -54,7 +56,7 @@ class Operator:
             words = [value if word == key else word.replace(f"={key}", f"={value}") for word in words]
         task = words[2 if words[0] == "-H" else 0]
         yes = ["--yes"] if task in ASK and "--yes" not in words else []
-        where = [] if words[0] in FLAGS_OF_FAB else ["-H", HOST]
+        where = [] if words[0] in FLAGS_OF_FAB or HOST in words else ["-H", HOST]
         if task == "fetch-logs" and not any(word.startswith("--to=") for word in words):
             words.append(f"--to={self.folder}/bundles-{len(words)}")
         return (*where, *words, *yes)

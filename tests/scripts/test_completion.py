@@ -62,6 +62,12 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["fetch-logs", "--to", "=", "x"], []),
         (["--identity", ""], []),
         (["--help", "dep"], ["deploy"]),
+        (["deploy", "h"], ["h1", "h2", "hosts"]),
+        (["stop-programs", "w"], ["web", "workers"]),
+        (["tail-logs", "ap"], ["apache"]),
+        (["hosts", "h"], ["hosts"]),
+        (["run", "some command", "h1"], ["h1"]),
+        (["run", "--js"], ["--json"]),
     ],
 )
 def test_hosts_groups_programs_and_flags(inventory: Path, words: list[str], expected: list[str]) -> None:

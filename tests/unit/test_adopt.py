@@ -1,6 +1,7 @@
 """What keeps a hand edit is found by trying, and said only where it does."""
 
 import subprocess
+import tomllib
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,10 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ops.adopt import Advice, advise
 from ops.adopt_values import GONE, with_value
-from ops.advice import assignment, origin_of, patch, table_of
+from ops.advice import inventory_lines, patch
+from ops.console import harmless
+from ops.errors import BadInput
 from ops.files import RenderedFile
 from ops.fleet import Answer
 from ops.inventory import PROJECT, Inventory, read_inventory
@@ -19,6 +24,7 @@ from ops.schema import Fleet, Host
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import TREE, render, render_one
 from tasks.adopt import _facts, _found, _show
+from tests.every_value import toml
 from tests.unit.hosts import host
 
 INI, CONF = "home/private/config/poms/uwsgi-service.ini.j2", "home/supervisord.conf.j2"
@@ -328,7 +334,8 @@ def test_the_table_to_write_into_and_what_is_there_now(tmp_path: Path) -> None:
     def said(name: str, template: str, *changes: tuple[str, str]) -> list[tuple[str, str, str]]:
         one = inventory.hosts[name]
         values = edited(one, template, *changes)[2].values
-        return [(table_of(one, v, inventory.data), assignment(v), origin_of(one, v, inventory.data)) for v in values]
+        found = inventory_lines(one, values, inventory.data, str)
+        return [(table, *line.split("    # ", 1)) for table, lines in found for line in lines]  # type: ignore[misc]
 
     shared = "now 10, of [defaults.uwsgi], for all hosts"
     assert said("web1", INI, ("threads = 10", "threads = 12")) == [("hosts.web1.uwsgi", "threads = 12", shared)]
@@ -337,15 +344,55 @@ def test_the_table_to_write_into_and_what_is_there_now(tmp_path: Path) -> None:
         ("hosts.web1.uwsgi", "workers = 4", "now 3, its own")
     ]
     assert said("web1", INI, ("vacuum = true\n", "")) == [
-        ("defaults.uwsgi.options", "(take out vacuum)", "now true, of [defaults.uwsgi.options], for all hosts")
+        ("defaults.uwsgi.options", "# take out vacuum", "now true, of [defaults.uwsgi.options], for all hosts")
     ]
     assert said("web1", CERT, ("SSLVerifyDepth 1", "SSLVerifyDepth 3")) == [
         ("hosts.web1.apache", "verify_depth = 3", "now 1, the default")
     ]
     assert said("web1", CERT, ("id_user=robot", "id_user=android"))[0][:2] == (
-        "defaults.identity",
-        'service_certificates, entry 1: user = "android"',
+        "hosts.web1.identity",
+        'service_certificates = [{ issuer = "CN=CA,O=X", subject = "CN=poms,O=X", user = "android" }]',
     )
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12)
+ODD = st.one_of(TEXTS, st.text("\"'\\#=%{}[];$é\u00ad\u200b\ufeff\U000e0001 ", min_size=1, max_size=8))
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=15)
+@given(ODD, ODD, ODD, st.integers(1, 1000))
+def test_what_is_told_is_toml_that_gives_the_edited_values(
+    tmp_path_factory: pytest.TempPathFactory, text: str, variable: str, item: str, number: int
+) -> None:
+    def inventory(own: dict[str, Any]) -> Inventory:
+        path = tmp_path_factory.mktemp("adopt") / "hosts.toml"
+        path.write_text(toml({"fleet": {"default": "web1"}, "hosts": {"web1": own}}))
+        return read_inventory(path)
+
+    before = inventory(VALUES)
+    options = VALUES["uwsgi"]["options"] | {"log-format": f"x{text}x", "env": ["A=1", f"B={item}x"]}
+    environment = {"environment": {"A": f"x{variable}x", "B": "50%"}}
+    try:
+        goal = inventory(VALUES | {"uwsgi": {"threads": number, "options": options}, "supervisor": environment})
+    except BadInput as error:
+        assert "hosts.web1." in str(error)  # what no file can hold
+        return
+    one = before.hosts["web1"]
+    for template in (INI, CONF):
+        made = render_one(one, template)
+        advice = advise(one, made, render_one(goal.hosts["web1"], template).content.decode())
+        if advice.untold:
+            continue
+        lines = inventory_lines(one, advice.values, before.data, str)
+        block = "".join(f"  [{table}]\n" + "".join(f"  {harmless(line)}\n" for line in rest) for table, rest in lines)
+        own = _over(before.data["hosts"]["web1"], tomllib.loads(block).get("hosts", {}).get("web1", {}))
+        assert render_one(inventory(own).hosts["web1"], template) == render_one(goal.hosts["web1"], template)
+
+
+def _over(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The inventory's tables with those lines in them."""
+    both = {key: _over(data[key], value) for key, value in changes.items() if isinstance(data.get(key), dict)}
+    return data | changes | both
 
 
 def test_each_value_of_the_shipped_inventory_is_found_again() -> None:

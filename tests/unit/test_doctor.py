@@ -61,6 +61,9 @@ def judged(what: str, **told: str) -> Finding:
         ("disk", {"inodes": "12"}, WRONG, "12 more files"),
         ("disk", {"inodes": "-"}, WELL, ""),
         ("clock", {"now": str(int(time.time()) - 60)}, MIND, " seconds"),
+        # A slow answer: the host told its time when it was asked.
+        ("clock", {"now": str(int(time.time()) - 60), "asked": str(int(time.time()) - 61)}, WELL, ""),
+        ("clock", {"now": str(int(time.time()) - 60), "asked": str(int(time.time()) - 30)}, MIND, " seconds"),
         ("clock", {"now": str(int(time.time()) + 3600)}, WRONG, "Kerberos"),
         ("login", {"account": "root"}, WRONG, "root"),
         ("sudo", {"sudo": "password apache.reload"}, WRONG, "--prompt-for-sudo-password"),

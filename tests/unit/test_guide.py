@@ -28,7 +28,8 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Callable[[Command], tuple[str, lis
         program = fabric.main.make_program()
         monkeypatch.setattr(fabric.main, "program", program)
         monkeypatch.chdir(PROJECT)
-        words = [re.sub(r"=N$", "=2", word) for word in command.words]
+        known = {"HOST": "pomsgpvm01", "NAME": "poms_webservice"}
+        words = [known.get(word, re.sub(r"=N$", "=2", word)) for word in command.words]
         program.create_config()
         program.parse_core(words)
         program.parse_collection()
@@ -44,6 +45,8 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Callable[[Command], tuple[str, lis
 def test_fab_knows_the_task_its_flags_and_the_host(
     command: Command, parse: Callable[[Command], tuple[str, list[Parsed]]]
 ) -> None:
+    if "--" in command.words:  # fab's own, and no task
+        return
     hosts, tasks = parse(command)
     if "--list" in command.words:
         return

@@ -10,7 +10,7 @@ import pytest
 from ops.apache import literal, quote
 from ops.errors import BadInput
 from ops.inventory import PROJECT, read_inventory
-from ops.templates import TREE, render
+from ops.templates import TREE, not_rendered, render
 from tests.unit.hosts import host
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -74,6 +74,29 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
             allowed + r"SSLVerify|SSLCA|SSLOpenSSLConfCmd NumTickets|SSLSessionCacheTimeout|SetEnvIfExpr|id_user=",
             line,
         ), line
+
+
+BLOCK = "{% block a %}text {{ host.name }}\n{% endblock %}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("a line\n", 4),
+        ("\n{{ host.name }}\n", 5),
+        ("{% if host.name %}\n\n  a line\n{% endif %}\n", 6),
+        ("\n{# a comment #}\n{% set b = 1 %}\n{% macro c() %}text{% endmacro %}\n", None),
+    ],
+)
+def test_text_that_a_template_would_drop_is_refused(tmp_path: Path, more: str, line: int | None) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/_base").write_text("{% block a %}{% endblock %}")
+    (tmp_path / "home/x.j2").write_text(f'{{% extends "home/_base" %}}\n{BLOCK}{more}')
+    if line is None:
+        assert [file.content for file in render(host(), tmp_path)] == [b"text web1\n"]
+        return
+    with pytest.raises(BadInput, match=rf"home/x\.j2, line {line}"):
+        render(host(), tmp_path)
 
 
 def test_nothing_is_left_beside_a_tree_that_is_not_the_projects_own(tmp_path: Path) -> None:
@@ -208,3 +231,35 @@ def test_supervisords_file_is_read_by_any_ini_reader_too() -> None:
     parser = configparser.RawConfigParser()
     parser.read_string(conf.content.decode())
     assert "program:web" in parser
+
+
+def test_a_file_that_goes_to_no_host_is_told_with_the_reason(tmp_path: Path) -> None:
+    texts = {
+        "home/a.ini.j2": '{% include "home/common.txt" %}\n',
+        "home/common.txt": "",
+        "home/_part.j2": "",
+        "home/_parts/x.txt": "",
+        "httpd/.gitkeep": "",
+        "home/a.ini.j2~": "",
+        "home/.a.ini.j2.swp": "",
+        "home/#a.ini.j2#": "",
+        "httpd/conf.d/extra.conf": "",
+        "elsewhere/b.ini": "",
+        "README.md": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert dict(not_rendered(tmp_path)) == {
+        "home/a.ini.j2~": "an editor's copy",
+        "home/.a.ini.j2.swp": "an editor's copy",
+        "home/#a.ini.j2#": "an editor's copy",
+        "httpd/conf.d/extra.conf": "its name does not end in .j2",
+        "elsewhere/b.ini": "its name does not end in .j2",
+        "README.md": "its name does not end in .j2",
+    }
+    assert [file.template for file in render(host(), tmp_path)] == ["home/a.ini.j2"]
+
+
+def test_every_file_of_the_shipped_templates_is_rendered_or_a_part() -> None:
+    assert list(not_rendered()) == []

@@ -249,3 +249,38 @@ def test_a_file_of_revoked_keys_is_heeded(tmp_path: Path, kind: str) -> None:
     revoked.unlink()
     with pytest.raises(RevokedHostKey):
         judge(connection(tmp_path, known, "strict"), OTHER)
+
+
+@pytest.mark.parametrize(
+    ("port", "line"),
+    [
+        (22, f"web1 {text(KEY)}"),
+        (22, f"other,WEB1,198.18.0.1 {text(KEY)} a comment"),
+        (22, f"{HostKeys.hash_host('web1')} {text(KEY)}"),
+        (2222, f"[web1]:2222 {text(KEY)}"),
+        (2222, f"{HostKeys.hash_host('[web1]:2222')} {text(KEY)}"),
+    ],
+)
+def test_the_advised_command_takes_out_the_old_key_where_it_stands(tmp_path: Path, port: int, line: str) -> None:
+    made = connection(tmp_path, f"web2 {text(KEY)}\n{line}\n", port=port)
+    _, advice = str(made.client._policy.removal()).split(" with ")
+    assert advice.endswith(f" -f {tmp_path / 'known_hosts'}")
+    subprocess.run(["sh", "-c", advice], check=True, capture_output=True)
+    kept = (tmp_path / "known_hosts").read_text()
+    assert kept == f"web2 {text(KEY)}\n"
+    with pytest.raises(UnknownHostKey):
+        judge(connection(tmp_path, kept, port=port), KEY)
+
+
+def test_each_file_that_has_a_key_is_named_with_the_name_that_it_has_there(tmp_path: Path) -> None:
+    for name in ("one file", "three"):
+        (tmp_path / name).write_text(f"files {text(KEY)}\nfiles {text(OTHER)}\n")
+    said = connection(tmp_path, "", "files").client._policy.removal()
+    assert said.count("ssh-keygen") == 2
+    assert f"-R files -f '{tmp_path}/one file'" in said
+    assert f"-R files -f {tmp_path}/three" in said
+    alias = connection(tmp_path, f"another-name {text(KEY)}\n", "alias", 2222).client._policy
+    assert f"-R another-name -f {tmp_path}/known_hosts" in alias.removal()
+    pinned = connection(tmp_path, f"web1 {text(OTHER)}\n", pinned=[text(KEY)]).client._policy
+    assert "ssh.host_keys" in pinned.removal()
+    assert "ssh-keygen" not in pinned.removal()

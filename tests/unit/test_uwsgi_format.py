@@ -188,7 +188,7 @@ texts = st.one_of(
     st.lists(
         st.sampled_from(["%(", "$(", "@(", "(", ")", "%", "$", " ", "a", "$(A_VARIABLE)", "%(threads)"]), max_size=9
     ).map("".join),
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=8),  # no template writes one
 )
 
 

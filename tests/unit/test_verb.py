@@ -1,61 +1,29 @@
 """What every verb has in common: it cannot run on the operator's machine, and its errors are for the operator."""
 
-import io
 import itertools
+import re
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-import fabric.main
 import pytest
 from invoke.collection import Collection
 from invoke.tasks import Task
 
 from ops.inventory import PROJECT
 from tasks._index import MODULES, collection
+from tests.unit.conftest import Fab
 
 FAB = PROJECT / ".venv/bin/fab"
-
-
-@dataclass(frozen=True)
-class Done:
-    """How fab ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Fab = Callable[..., Done]
-
-
-@pytest.fixture
-def fab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fab:
-    """fab as its console script calls it, within this process: a new one each time takes a second."""
-
-    def run(*words: str) -> Done:
-        program = fabric.main.make_program()
-        monkeypatch.setattr(fabric.main, "program", program)
-        monkeypatch.chdir(PROJECT)
-        monkeypatch.setattr("sys.stdin", io.StringIO())
-        code = 0
-        try:
-            program.run(["fab", *words])
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        return Done(code, *capsys.readouterr())
-
-    monkeypatch.delenv("POMS_INVENTORY", raising=False)
-    return run
 
 
 def test_every_verb_is_listed_with_a_help_text_that_stands_alone(fab: Fab) -> None:
     listed = fab("--list").stdout
     for verb in ("deploy", "diff", "render", "check-apache", "restart-apache", "tail-logs", "status", "lab.up"):
         assert f"  {verb} " in listed
-    assert "--force" in fab("--help", "deploy").stdout
+    # In a process of its own: a task tells the help of its flags once.
+    told = subprocess.run([FAB, "--help", "deploy"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert re.search("--force .*Overwrite files", told)
 
 
 def test_render_needs_no_network_and_no_host(fab: Fab, tmp_path: Path) -> None:
@@ -65,6 +33,13 @@ def test_render_needs_no_network_and_no_host(fab: Fab, tmp_path: Path) -> None:
     assert (tmp_path / "fermicloud045/home/poms/supervisord.conf").is_file()
     one = fab("-H", "fermicloud045", "render")
     assert "pomsgpvm01" not in one.stdout
+
+
+def test_the_installed_fab_runs_no_command_without_a_task() -> None:
+    """Fabric reads no fabfile then, and looks at no host key."""
+    command = [str(FAB), "-H", "pomsgpvm01", "--", "uname"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=60)
+    assert (done.returncode, "fab -H HOST run" in done.stderr, "Traceback" in done.stderr) == (3, True, False), done
 
 
 @pytest.mark.parametrize(
@@ -194,3 +169,88 @@ def test_only_the_modules_of_the_verbs_that_are_named_are_loaded(words: list[str
 def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str, ...], said: str) -> None:
     done = fab(*words)
     assert (done.returncode, said in done.stderr) == (3, True), done
+
+
+@pytest.mark.parametrize("words", [("render",), ("diff", "--json"), ("deploy", "--yes")])
+def test_what_of_the_templates_goes_to_no_host_is_told_beside_what_is_shown(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, nobody_there: Path, words: tuple[str, ...]
+) -> None:
+    plain = fab(*words)
+    monkeypatch.setattr("tasks._templates.not_rendered", lambda: [("home/x.ini~", "an editor's copy")])
+    done = fab(*words)
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+    assert "templates/home/x.ini~ goes to no host" in done.stderr
+    assert "goes to no host" not in plain.stderr
+
+
+def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_there: Path) -> None:
+    folder = nobody_there.parent / "case/42"
+    assert fab("fetch-logs", f"--to={folder}").returncode == 1  # the host cannot be reached
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for wrong in (nobody_there, nobody_there / "below"):
+        done = fab("fetch-logs", f"--to={wrong}")
+        assert (done.returncode, "a file is in its place" in done.stderr) == (3, True), done
+    assert fab("fetch-logs", "--limit=0", f"--to={folder}2").returncode == 3
+    assert not Path(f"{folder}2").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("-H", "poms@pomsgpvm01", "status"), "fab -H pomsgpvm01 status"),
+        (("--hosts=pomsgpvm01:22", "status"), "fab --hosts=pomsgpvm01 status"),
+        (("-HPOMSGPVM01,poms", "status"), "fab -Hpomsgpvm01,poms status"),
+        (("-H", "pomsgpvm01 fermicloud045", "status"), "fab -H pomsgpvm01,fermicloud045 status"),
+        (("shell", "pomsgpvm1"), "fab shell pomsgpvm01"),
+        (("trust", "--fingerprint=x", "pomsgpvm01.fnal.gov"), "fab trust --fingerprint=x pomsgpvm01"),
+        (("deploi", "--yes"), "fab deploy --yes"),
+        (("Restart_Programs",), "fab restart-programs"),
+        (("deploy", "--jes"), "fab deploy --yes"),
+        (("deploy", "--paralel=2", "--yes"), "fab deploy --parallel=2 --yes"),
+        (("--host=pomsgpvm01", "status"), "fab --hosts=pomsgpvm01 status"),
+        (("pomsgpvm01", "deploy"), "fab -H pomsgpvm01 deploy"),
+        (("-H", "fermicloud045", "pomsgpvm01", "status"), "fab -H fermicloud045,pomsgpvm01 status"),
+        (("run", "-H", "pomsgpvm01", "uptime"), "fab -H pomsgpvm01 run uptime"),
+        (("--help", "deploi"), "fab --help deploy"),
+        (("shell",), "fab shell HOST"),
+        (("adopt",), "fab adopt FILE"),
+    ],
+)
+def test_what_was_mistyped_is_told_with_the_command_that_was_meant(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], command: str
+) -> None:
+    monkeypatch.setattr("ops.console.is_terminal", lambda: True)
+    done = fab(*words)
+    assert (done.returncode, f"{command}\n" in done.stderr) == (3, True), done
+
+
+@pytest.mark.parametrize("word", ["restart", "start", "stop-", "drif"])
+def test_of_several_near_tasks_none_is_put_into_a_command(fab: Fab, word: str) -> None:
+    done = fab(word)
+    assert (done.returncode, "Nearest: " in done.stderr, "Try: " in done.stderr) == (3, True, word == "drif"), done
+
+
+@pytest.mark.parametrize(
+    "words", [("deploy", "pomsgpvm1", "--yes\x1b[2J"), ("deploi\x1b[2J",), ("-H", "pomsgpvm1\x1b[2J", "status")]
+)
+def test_what_was_typed_is_shown_and_not_obeyed(fab: Fab, words: tuple[str, ...]) -> None:
+    done = fab(*words)
+    assert (done.returncode, "\x1b" in done.stdout + done.stderr) == (3, False), done
+
+
+def test_a_flag_of_a_task_before_it_is_told_to_stand_behind_it(fab: Fab) -> None:
+    done = fab("--yes", "deploy")
+    assert (done.returncode, "flag of deploy" in done.stderr) == (3, True), done
+
+
+def test_a_host_may_be_a_word_behind_the_task(fab: Fab) -> None:
+    done = fab("render", "fermicloud045")
+    assert (done.returncode, done.stdout) == (0, fab("-H", "fermicloud045", "render").stdout)
+
+
+def test_an_inventory_that_cannot_be_read_is_told_where_a_word_needs_it(
+    fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POMS_INVENTORY", str(tmp_path / "none.toml"))
+    done = fab("deploy", "web1")
+    assert (done.returncode, "none.toml" in done.stderr) == (3, True), done

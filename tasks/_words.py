@@ -1,0 +1,298 @@
+"""What a word behind a task stands for, and what to say of one that stands for nothing.
+
+invoke takes only words that a task cannot do without; any other is the name of the next task to it. Here a word that
+is a host of the inventory is one of -H, a program one of --programs, and some tasks have a flag that their first word
+may be given for. Where that is not certain, nothing is run and the right command is shown.
+"""
+
+import contextlib
+import difflib
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NoReturn
+
+import fabric.main
+from invoke.exceptions import Exit, ParseError
+
+from ops.console import harmless
+from ops.errors import OperatorError
+from ops.inventory import Inventory, inventory_path, read_inventory
+from ops.log_names import SERVICES
+from tasks._index import MODULES
+
+FLAG_OF_WORD: dict[str, str] = {}  # of a task: "fab releases ID" for "fab releases --release=ID"
+TASKS = list(chain(*MODULES.values()))
+CLEARLY = 0.1  # so much nearer, of 1, is the one that was meant
+_RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+")
+
+
+@dataclass
+class _Said:
+    """A task on the command line: its flags and the words that it needs in `kept`, the other words in `words`."""
+
+    name: str
+    context: Any
+    kept: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    needed: list[str] = field(default_factory=list)  # the words of `kept` that the task cannot do without
+    hosts: list[str] = field(default_factory=list)  # what -H names behind it
+
+    def has(self, flag: str) -> bool:
+        """Whether it takes that flag."""
+        return f"--{flag}" in self.context.flags
+
+    def gives(self, flag: str) -> bool:
+        """Whether that flag stands behind it."""
+        names = self.context.flags[f"--{flag}"].names if self.has(flag) else ()
+        short = tuple(f"-{name}" for name in names if len(name) == 1)
+        return any(word.partition("=")[0] == f"--{flag}" or word.startswith(short) for word in self.kept)
+
+    @property
+    def for_hosts(self) -> bool:
+        """Whether it goes to hosts of the inventory."""
+        return self.name != "hosts" and not self.name.startswith("lab.")
+
+
+def put_flags_for_words(program: fabric.main.Fab) -> None:
+    """Put flags in place of the words of the command line that `program` could not place. Raises Exit."""
+    lead, said = _split(program)
+    if not said:
+        return
+    words = any(each.words for each in said)
+    for each in said:
+        _complete_host(program, each)
+    if words:
+        _place(program, said)
+    rest = [[each.name, *each.kept] for each in said]
+    program.core.unparsed[:] = [*lead, *chain(*rest)]
+
+
+def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Said]]:
+    """What stands before the first task, and each task with what stands behind it, as invoke reads it."""
+    contexts = program._make_parser().contexts
+    core = program.initial_context.flags
+    lead: list[str] = []
+    said: list[_Said] = []
+    value_of = ""
+    for word in program.core.unparsed:
+        here = said[-1] if said else None
+        if value_of:
+            if here and value_of == "-H":
+                here.hosts.append(word)
+            value_of = ""
+        elif word.startswith("-") and len(word) > 1:
+            name, _, value = word.partition("=")
+            flags = here.context.flags if here and word in here.context.flags else core
+            is_hosts = name in ("-H", "--hosts") and not (here and name in here.context.flags)
+            if here and (is_hosts or (word.startswith("-H") and "-H" not in here.context.flags)):
+                here.hosts += [value or word[2:]] if value or not is_hosts else []
+            if word in flags and flags[word].takes_value and not flags[word].optional:
+                value_of = "-H" if is_hosts else word
+        elif here and len(here.needed) < len(here.context.positional_args):
+            here.needed.append(word)
+        elif word in contexts:
+            said.append(_Said(word, contexts[word]))
+            continue
+        elif here:
+            here.words.append(word)
+            continue
+        (here.kept if here else lead).append(word)
+    return lead, said
+
+
+def _complete_host(program: fabric.main.Fab, said: _Said) -> None:
+    """A task that needs a host as its word takes that of -H; both must be the same."""
+    given = [*filter(None, [program.args.hosts.value]), *said.hosts]
+    if [argument.name for argument in said.context.positional_args] != ["host"] or not given:
+        return
+    if not said.needed:
+        said.needed.append(given[-1])
+        said.kept.append(given[-1])
+    elif said.needed != given[-1:]:
+        _refuse(
+            f"{said.name} {said.needed[0]} and -H {given[-1]} name different hosts.",
+            f"fab {said.name} {shlex.quote(said.needed[0])}",
+        )
+
+
+def _place(program: fabric.main.Fab, said: list[_Said]) -> None:
+    """Give each task's words the flags that they stand for."""
+    known = read_inventory(inventory_path())
+    for each in said:
+        if each.words and each.name.startswith("lab.") and each.has("hosts") and not each.gives("hosts"):
+            each.kept.append(f"--hosts={','.join(each.words)}")
+            continue
+        hosts: list[str] = []
+        programs: list[str] = []
+        for word in each.words:
+            kind = _kind_of(word, each, known)
+            if kind == "host":
+                hosts.append(word)
+            elif kind == "program":
+                programs.append(word)
+            elif flag := _flag_for(each):
+                each.kept.append(f"--{flag}={word}")
+            else:
+                _refuse_unknown(program, each, word, known)
+        if programs and each.gives("programs"):
+            _refuse(f"{each.name} {programs[0]}: --programs names programs, too: name all of them there.", "")
+        each.kept += [f"--programs={','.join(programs)}"] if programs else []
+        if hosts:
+            _name_hosts(program, said, each, hosts)
+
+
+def _kind_of(word: str, said: _Said, known: Inventory) -> str:
+    """ "host", "program", or nothing where it is neither. Raises Exit where it is both."""
+    parts = word.split(",")
+    is_host = said.for_hosts and all(part in known.hosts or part in known.fleet.groups for part in parts)
+    names = _programs(said, known)
+    is_program = all(part in names for part in parts)
+    if is_host and is_program:
+        _refuse(
+            f"{word!r} is a host and a program.",
+            f"fab -H {word} {said.name}, or fab {said.name} --programs={word}",
+        )
+    return "host" if is_host else "program" if is_program else ""
+
+
+def _programs(said: _Said, known: Inventory) -> list[str]:
+    """The names that --programs of that task may have."""
+    if not said.has("programs"):
+        return []
+    names = dict.fromkeys(name for host in known.hosts.values() for name in host.programs)
+    return [*names, *(SERVICES if said.name.endswith("-logs") else ())]
+
+
+def _flag_for(said: _Said) -> str:
+    """The flag that a word which is no host stands for; none where it was given already."""
+    flag = FLAG_OF_WORD.get(said.name, "")
+    return "" if said.gives(flag) else flag
+
+
+def _name_hosts(program: fabric.main.Fab, said: list[_Said], each: _Said, hosts: list[str]) -> None:
+    """Put the hosts into -H, or to the word for a host. Raises Exit where that would say more than was said."""
+    if [argument.name for argument in each.context.positional_args] == ["host"]:
+        place = each.kept.index(each.needed[0])
+        each.kept[place] = ",".join([each.needed[0], *hosts])
+        return
+    given = [*filter(None, [program.args.hosts.value]), *each.hosts]
+    right = ",".join(dict.fromkeys([*given, *hosts]))
+    if given:
+        _refuse(f"{each.name} {' '.join(hosts)}: -H names hosts, too.", f"fab -H {shlex.quote(right)} {each.name}")
+    if len(said) > 1:
+        names = " ".join(one.name for one in said)
+        _refuse(f"{' '.join(hosts)} would be the host of every task.", f"fab -H {shlex.quote(right)} {names}")
+    each.kept.append(f"--hosts={','.join(hosts)}")
+
+
+def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inventory) -> NoReturn:
+    """Say what is nearest to a word that stands for nothing, and which command that would be."""
+    before = f"No idea what {word!r} is behind {said.name}!"
+    host = known.nearest(word) if said.for_hosts else ""
+    program_near, task_near = _near(word, _programs(said, known)), _near(word, TASKS)
+    if said.name == "run":
+        command = " ".join([*said.needed, *said.words])
+        _refuse(f"{before} A command is one word: quote it.", f"fab run {shlex.quote(command)}")
+    if said.name == "diff" and _RELEASE.fullmatch(word):
+        _refuse(f"{before} It looks like a release.", command_with(program, word, f"--to={word}"))
+    if program_near and host:
+        _refuse(f"{before} Nearest: host {host}, program {', '.join(program_near)}.", "")
+    if program_near:
+        _refuse_near(program, f"{before} Nearest program", word, program_near)
+    if host:
+        _refuse(f"{before} Nearest host: {host}.", command_with(program, word, host))
+    if task_near:
+        _refuse_near(program, f"{before} Nearest task", word, task_near)
+    takes = "hosts" if said.for_hosts else "no words"
+    takes += " and programs" if said.has("programs") else ""
+    _refuse(f"{before} It takes {takes}; fab --help {said.name} explains its flags.", "")
+
+
+def _refuse_near(program: fabric.main.Fab, before: str, word: str, near: list[str]) -> NoReturn:
+    """Name what is near, and the command where that is one thing."""
+    _refuse(f"{before}: {', '.join(near)}.", command_with(program, word, near[0]) if len(near) == 1 else "")
+
+
+def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
+    """invoke's message with the nearest names, and the command that was meant where that is certain."""
+    text = str(error)
+    if found := re.fullmatch(r"No idea what (['\"])(.*)\1 is!", text):
+        return harmless("\n".join([text, *_unknown(program, found[2], getattr(error.context, "name", None))]))
+    if found := re.fullmatch(r"'(\S+)' did not receive required positional arguments: '(\S+)'.*", text):
+        return f"{found[1]} needs a {found[2]}: fab {found[1]} {found[2].upper()}"
+    if found := re.fullmatch(r"Flag <Argument: (\S+)(?: \(.*\))?> needed value and was not given one!", text):
+        return f"--{found[1]} needed value and was not given one: --{found[1]}=…"
+    return text
+
+
+def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[str]:
+    """What is near a word or flag that invoke does not know."""
+    contexts = program._make_parser().contexts
+    if word.startswith("-"):
+        known = [*([contexts[task]] if task in contexts else []), program.initial_context]
+        names = [name for context in known for argument in context.args.values() for name in argument.names]
+        flags = [f"--{name}" for name in dict.fromkeys(names) if len(name) > 1]
+        later = [name for name in program.core.unparsed if name in contexts and word in contexts[name].flags]
+        if later and not task:
+            yield f"{word} is a flag of {later[0]}: flags of a task stand behind it."
+        elif near := _near(word, flags):
+            yield f"Nearest: {', '.join(near)}"
+            yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
+        elif task:
+            yield f"fab --help {task} explains its flags."
+        return
+    hosts: list[str] = []
+    with contextlib.suppress(OperatorError):  # it is told where it is needed
+        inventory = read_inventory(inventory_path())
+        hosts = [*inventory.hosts, *inventory.fleet.groups]
+    if word in hosts:
+        given = [*filter(None, [program.args.hosts.value]), word]
+        yield "It is a host; several have commas between them, and stand behind -H or the task."
+        rest = [other for other in program.core.unparsed if other not in (word, "-H", "--hosts")]
+        yield from _try(shlex.join(["fab", "-H", ",".join(given), *rest])) if rest else ()
+    elif near := _near(word, TASKS):
+        yield f"Nearest: {', '.join(near)}"
+        yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
+
+
+def _try(command: str) -> Iterator[str]:
+    if command:
+        yield f"Try: {command}"
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    """At the most three of `known` that are near to `word`, whatever its case, and with - for _.
+
+    Those that it begins go before others, and one that is much nearer than the others stands alone.
+    """
+    names = {name.lower(): name for name in known}
+    plain = word.lower().replace("_", "-")
+    begun = [name for name in names if plain and name.startswith(plain)]
+    if plain in names or begun:
+        return [names[name] for name in ([plain] if plain in names else begun[:3])]
+    near = difflib.get_close_matches(plain, names, n=3, cutoff=0.6)
+    nearness = [difflib.SequenceMatcher(None, name, plain).ratio() for name in near]
+    if len(near) > 1 and nearness[0] - nearness[1] > CLEARLY:
+        del near[1:]
+    return [names[name] for name in near]
+
+
+def command_with(program: fabric.main.Fab, old: str, new: str) -> str:
+    """The command line of this run with `new` where it has `old`; nothing where it has it nowhere."""
+    words = list(program.argv[1:])
+    for number, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        places = {old: new, f"-H{old}": f"-H{new}", f"{name}={old}": f"{name}={new}"}
+        if old.startswith("-") and name == old:
+            places[word] = f"{new}{equals}{value}"
+        if word in places:
+            words[number] = places[word]
+            return shlex.join(["fab", *words])
+    return ""
+
+
+def _refuse(message: str, command: str) -> NoReturn:
+    raise Exit(harmless("\n".join([f"{message}\nNothing was run.", *_try(command)])), code=3)

@@ -1,0 +1,99 @@
+"""Files as editors of Windows write them: a byte order mark first, a carriage return before each line break."""
+
+import codecs
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ops import masking
+from ops.adopt import advise
+from ops.errors import BadInput
+from ops.inventory import read_inventory
+from ops.masking import Masker
+from ops.secrets import value_of
+from ops.ssh_query import settings_of
+from ops.templates import TREE, render, render_one
+from tasks._completion import inventory
+from tests.unit.hosts import host, settings
+from tests.unit.test_trust import KEY, connection, judge, text
+
+SMALL = '[fleet]\ndefault = "web1"\n[defaults]\nactivate = """one\ntwo"""\n[hosts.web1.programs.web]\ncommand = "x"\n'
+INI = "home/private/config/poms/uwsgi-service.ini.j2"
+
+
+def as_windows_has_it(content: str) -> bytes:
+    return codecs.BOM_UTF8 + content.replace("\n", "\r\n").encode()
+
+
+def test_an_inventory_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "hosts.toml"
+    path.write_bytes(as_windows_has_it(SMALL.replace('"""one\ntwo"""', '"one"')))
+    assert read_inventory(path).hosts["web1"].activate == "one"
+    monkeypatch.setenv("POMS_INVENTORY", str(path))
+    assert inventory() == (["web1"], ["web"])
+
+
+def test_an_inventory_in_another_encoding_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.toml"
+    path.write_bytes(SMALL.encode("utf-16"))
+    with pytest.raises(BadInput, match=r"hosts.toml is not UTF-8 text.* save it as UTF-8"):
+        read_inventory(path)
+
+
+def test_templates_make_the_same_files_and_no_carriage_return_goes_to_a_host(tmp_path: Path) -> None:
+    tree = tmp_path / "templates"
+    shutil.copytree(TREE, tree)
+    for path in tree.rglob("*.j2"):
+        path.write_bytes(as_windows_has_it(path.read_text()))
+    assert render(host(), tree) == render(host())
+
+
+def test_an_edit_is_found_in_such_a_template_too(tmp_path: Path) -> None:
+    tree = tmp_path / "templates"
+    (tree / INI).parent.mkdir(parents=True)
+    (tree / INI).write_bytes(as_windows_has_it("first = 1\nsecond = 2\nthird = 3\n"))
+    made = render_one(host(), INI, tree)
+    advice = advise(host(), made, "first = 9\nsecond = 2\nthird = 3\n", tree)
+    assert (advice.untold, list(advice.templates)) == ([], [INI])
+
+
+def test_a_template_that_writes_carriage_returns_of_its_own_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/a.j2").write_text('a = 1{{ "\\r" }}\n')
+    with pytest.raises(BadInput, match=r"web1: templates/home/a.j2: .*carriage return"):
+        render(host(), tmp_path)
+
+
+@pytest.mark.parametrize("source", ["file", "command", "env"])
+def test_a_secret_has_neither_mark_nor_carriage_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    masker = Masker()
+    monkeypatch.setattr(masking, "_this_run", masker)
+    path = tmp_path / "secret"
+    path.write_bytes(as_windows_has_it("of two\nlines\n"))
+    path.chmod(0o600)
+    monkeypatch.setenv("POMS_TEST_LINE_ENDS", path.read_bytes().decode())
+    given = {"file": str(path), "command": ["cat", str(path)], "env": "POMS_TEST_LINE_ENDS"}[source]
+    assert value_of(host(secrets={"db": {source: given}}), "db") == "of two\nlines"
+    assert masker.masked("<of two\nlines>") == "<***>"
+
+
+def test_known_hosts_are_read_from_the_first_line_on(tmp_path: Path) -> None:
+    judge(connection(tmp_path, as_windows_has_it(f"web1 {text(KEY)}\nother {text(KEY)}\n").decode()), KEY)
+
+
+def test_a_revoked_key_in_the_first_line_is_revoked(tmp_path: Path) -> None:
+    (tmp_path / "revoked keys").write_bytes(as_windows_has_it(f"{text(KEY)}\n"))
+    made = connection(tmp_path, f"strict {text(KEY)}\n", "strict")
+    assert made.client._policy.revocation(KEY)
+
+
+def test_an_ssh_config_is_read_or_refused_with_the_reason(tmp_path: Path) -> None:
+    config = settings(tmp_path / "ssh_config", "Host web1\r\n  Port 99\r\n  HostKeyAlias other\r\n")
+    read = settings_of(config, "web1")
+    assert (read.port, read.host_key_alias) == (99, "other")
+    config = settings(tmp_path / "marked", codecs.BOM_UTF8.decode() + "Host web1\n  Port 99\n")
+    with pytest.raises(BadInput, match=r"marked: line 1: .*byte order mark"):
+        settings_of(config, "web1")

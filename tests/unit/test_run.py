@@ -1,0 +1,214 @@
+"""`run`: what is made of a command's output, its end and its limits, without a host."""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.errors import BadInput, HostError, Unreachable
+from ops.line_reader import PIECE
+from ops.remote_command import MARK, Command, Lines, _Reader
+from ops.schema import Host
+from tests.unit.conftest import Fab
+from tests.unit.hosts import host
+
+NOTHING_TO_WAIT_FOR = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # it can always be read
+
+
+class Channel:
+    """paramiko's, that has been sent these pieces: (standard error, data)."""
+
+    def __init__(self, *pieces: tuple[bool, bytes], code: int = 0, is_open: bool = False) -> None:
+        self._pieces = list(pieces)
+        self.exit_status = code
+        self.eof_received = not is_open
+        self.closed = False
+        self.status_event = Event()
+
+    def fileno(self) -> int:
+        return NOTHING_TO_WAIT_FOR
+
+    def recv_ready(self) -> bool:
+        return bool(self._pieces) and not self._pieces[0][0]
+
+    def recv_stderr_ready(self) -> bool:
+        return bool(self._pieces) and self._pieces[0][0]
+
+    def recv(self, _: int) -> bytes:
+        return self._pieces.pop(0)[1]
+
+    recv_stderr = recv
+
+    def exit_status_ready(self) -> bool:
+        return self.exit_status is not None
+
+
+def read(channel: Any, *, seconds: int | None = None, one: Host | None = None) -> tuple[int, list[tuple[str, bool]]]:
+    shown: list[tuple[str, bool]] = []
+    code = _Reader(one or host(), channel, lambda *line: shown.append(line)).read(Command("x", seconds), b"", b"")
+    return code, shown
+
+
+def test_lines_are_whole_whatever_pieces_they_come_in() -> None:
+    text = "one\n\ntwo é\nno end"
+    for size in (1, 2, 5, 100):
+        lines, data = Lines(), text.encode()
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        assert [line for piece in pieces for line in lines.add(piece)] + [*lines.end()] == text.split("\n")
+
+
+def test_a_line_without_end_takes_no_more_than_a_piece() -> None:
+    lines = Lines()
+    came = [
+        *lines.add(b"x" * (2 * PIECE + 3)),
+        *lines.add(b"y\nz\n"),
+        *lines.add(b"w" * (PIECE + 1) + b"\n"),
+        *lines.end(),
+    ]
+    assert [len(line) for line in came] == [PIECE, PIECE, 4, 1, PIECE, 1]
+
+
+def test_what_the_login_shell_says_is_no_part_of_it() -> None:
+    half = len(MARK) // 2
+    channel = Channel((True, b"Welcome!\n" + MARK[:half]), (True, MARK[half:] + b"err\n"), (False, b"out"), code=7)
+    assert read(channel) == (7, [("err", True), ("out", False)])
+
+
+@pytest.mark.parametrize(
+    ("channel", "seconds", "error", "said"),
+    [
+        (Channel((True, MARK), code=-1), None, Unreachable, "line was lost"),
+        (Channel((False, b"x" * 2**26), (False, b"x")), None, HostError, "printed more than 64 MB"),
+        (Channel(code=None, is_open=True), 0, HostError, "did not end within 0 seconds"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_has_no_end_of_its_own_is_an_error(
+    channel: Channel, seconds: int | None, error: type[HostError], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        read(channel, seconds=seconds)
+
+
+def test_one_that_says_nothing_is_given_up_unless_it_has_a_time_of_its_own() -> None:
+    one = SimpleNamespace(name="web1", ssh=SimpleNamespace(silence_timeout=0))
+    with pytest.raises(HostError, match=r"ssh\.silence_timeout"):
+        read(Channel(code=None, is_open=True), one=one)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "a\0b", "x" * 65_537])
+def test_what_is_no_command_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        Command(text)
+
+
+# ---- the task ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hosts(fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Hosts on which a command does this: prints lines, and ends with a code or an error."""
+
+    def make(**does: Any) -> None:
+        path = tmp_path / "hosts.toml"
+        names = "".join(f"[hosts.{name}]\naddress = '127.0.0.1'\n" for name in does)
+        path.write_text(f"[fleet]\ndefault = {next(iter(does))!r}\ngroups.all = {list(does)}\n{names}")
+        monkeypatch.setenv("POMS_INVENTORY", str(path))
+
+        @contextmanager
+        def connect(_: Any, one: Host) -> Any:
+            yield SimpleNamespace(host=one)
+
+        def run_command(remote: Any, command: Command, show: Callable[[str, bool], None]) -> int:
+            for line in (f"out {command.text}", "é\x1b[2J"):
+                show(line, False)
+            show("err", True)
+            end = does[remote.host.name]
+            if isinstance(end, Exception):
+                raise end
+            return int(end)
+
+        monkeypatch.setattr("ops.connection.Lines.connect", connect)
+        monkeypatch.setattr("ops.connection._begin", lambda *_: SimpleNamespace(add_done_callback=lambda _: None))
+        monkeypatch.setattr("tasks.run.ask_ahead", lambda *_: None)
+        monkeypatch.setattr("tasks.run.run_command", run_command)
+
+    return make
+
+
+def test_on_one_host_the_code_is_the_commands_own_and_lines_have_no_label(
+    fab: Fab,
+    hosts: Callable[..., None],
+) -> None:
+    hosts(web1=7, web2=0)
+    done = fab("run", "it")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "out it\né\\x1b[2J\n", "err\nweb1: exit code 7\n")
+    done = fab("run", "it", "web2")
+    assert (done.returncode, done.stderr) == (0, "err\n")
+
+
+def test_of_several_hosts_the_last_line_names_where_it_failed(
+    fab: Fab,
+    hosts: Callable[..., None],
+) -> None:
+    hosts(web1=0, web2=3, web3=Unreachable("web3", "cannot connect"))
+    done = fab("-H", "all", "run", "it")
+    assert done.returncode == 1
+    assert "web2 | out it\n" in done.stdout
+    assert done.stderr.splitlines()[-1] == "failed on 2 of 3 hosts: web2 (exit code 3), web3 (not reached)"
+    hosts(web1=0, web2=0)
+    done = fab("-H", "all", "run", "it")
+    assert (done.returncode, done.stderr.splitlines()) == (0, ["web1 | err", "web2 | err"])
+
+
+def test_the_document_has_both_outputs_the_code_and_the_error(
+    fab: Fab,
+    hosts: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tasks.run.KEPT", 10)
+    hosts(web1=0, web2=Unreachable("web2", "cannot connect"))
+    done = fab("-H", "all", "run", "--json", "it")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert found["web1"] == {"code": 0, "stdout": "out it\n", "stderr": "err\n", "truncated": True}
+    assert "code" not in found["web2"]
+    assert "cannot connect" in found["web2"]["error"]
+
+
+def test_the_command_may_come_on_standard_input(
+    fab: Fab,
+    hosts: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts(web1=0)
+    assert fab("run", "-").returncode == 3  # where nothing comes
+    monkeypatch.setattr("tests.unit.conftest.io.StringIO", lambda: io.TextIOWrapper(io.BytesIO(b"of the input\n")))
+    assert fab("run", "-").stdout.startswith("out of the input\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run",), "run needs a command: fab run COMMAND"),
+        (("run", "df", "/tmp"), "Try: fab run 'df /tmp'"),
+        (("run", "x", "--timeout=-1"), "must not be under 0"),
+        (("run", "x", "--parallel=0"), "must be from 1 to 200"),
+        (("run", "x", "wbe1"), "Try: fab run 'x wbe1'"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(
+    fab: Fab,
+    hosts: Callable[..., None],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    hosts(web1=0)
+    done = fab(*words)
+    assert (done.returncode, said in done.stderr) == (3, True), done
