@@ -42,7 +42,6 @@ class Operator:
         """The command as it is typed for the lab's host."""
         stands_for = {
             "HOST": HOST,
-            "poms": HOST,
             "ID": self.release,
             "FILE": "/home/poms/private/config/poms/uwsgi-service.ini",
             "NAME": "poms_joblog_agent",
@@ -51,7 +50,7 @@ class Operator:
             "VERB": "deploy",
             "/tmp/case42": str(self.folder / "case42"),
         }
-        words = Command("", text).words[1:]
+        words = [HOST if word == "poms" else word for word in Command("", text).words[1:]]  # its group, of the page
         for key, value in stands_for.items():
             words = [value if word == key else word.replace(f"={key}", f"={value}") for word in words]
         task = words[2 if words[0] == "-H" else 0]

@@ -58,7 +58,7 @@ def test_the_last_lines_of_all_logs_with_their_host_and_program(deployed: Site) 
 
 
 def test_grep_is_a_pattern_and_never_shell(deployed: Site) -> None:
-    deployed.poms(f'echo "a\'b \\$(touch /tmp/owned) xyz" >> {LOG}')
+    deployed.poms(f'echo "$(date +%F\\ %T) a\'b \\$(touch /tmp/owned) xyz" >> {LOG}')
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--grep=a'b $(touch /tmp/owned)", "--lines=5")
     assert said.code == 0, said.all
     assert len([line for line in said.out.splitlines() if "xyz" in line]) == 1
