@@ -208,10 +208,10 @@ SUPERVISOR_PYTHON='
         found=$(type -P -- "$1") first=
         shift
         { IFS= read -r first <"$found"; } 2>/dev/null
-        case $first-${found##*/} in
-        "#!"*python*-* | "#!"*pypy*-*) follow_first "$@" ;;
-        *-*python* | *-*pypy*) run "$found" "$@" ;;
-        *-sh | *-bash | *-dash | *-ksh)
+        case "$first|${found##*/}" in
+        "#!"*python*"|"* | "#!"*pypy*"|"*) follow_first "$@" ;;
+        *"|"*python* | *"|"*pypy*) run "$found" "$@" ;;
+        *"|"sh | *"|"bash | *"|"dash | *"|"ksh)
             while [[ ${1-} == -* ]]; do shift; done
             [ -r "${1-}" ] && [ "$depth" -lt 9 ] || return 0
             found=$1
