@@ -18,7 +18,7 @@ take_lock() { # $1: who, and for what
         say "note the lock of a task that died was taken over: $(cat "$state_dir/lock")"
     fi
     printf '%s since %s\n' "$1" "$(date '+%Y-%m-%d %H:%M:%S %z')" >"$state_dir/lock"
-    say_alive 4<&- 5>&- 9>&- &
+    say_alive 2>/dev/null 4<&- 5>&- 9>&- &
     alive=$!
 }
 

@@ -145,7 +145,7 @@ def test_a_disk_that_fills_while_uwsgi_reloads_holds_nobody_up_once_it_is_freed(
     finally:
         site.root(
             f"rm -f {STATE}/filler; rm -rf /root/state; mkdir /root/state; cp -a {STATE}/. /root/state/; "
-            f"umount {STATE}; rm -rf {STATE}/*; cp -a /root/state/. {STATE}/; rm -rf /root/state"
+            f"umount -l {STATE}; rm -rf {STATE}/*; cp -a /root/state/. {STATE}/; rm -rf /root/state"
         )
 
 
