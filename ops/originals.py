@@ -10,6 +10,7 @@ from ops import hiding
 from ops.connection import Remote
 from ops.errors import HostError, read_answer
 from ops.files import RenderedFile, file_at, supervisord_conf
+from ops.masking import conceal_words
 from ops.releases import ORIGINAL, Contents, need_state_dir, parse_elsewhere, parse_releases, read_contents, request
 from ops.schema import Host
 from ops.supervisor_effect import read_effect
@@ -101,7 +102,9 @@ def _with_hiding(file: RenderedFile, deployed: RenderedFile | None) -> RenderedF
     """The file with what may be secret in it hidden: nobody knows how it came about."""
     text = file.content.decode(errors="replace")
     if deployed and deployed.hiding:
-        return replace(
-            file, hiding=hiding.find_in_unknown(text, deployed.content.decode(errors="replace"), deployed.hiding)
-        )
+        like = deployed.content.decode(errors="replace")
+        hidden = hiding.find_in_unknown(text, like, deployed.hiding)
+        for part in hiding.values(text, hidden):  # the host's tools may say it, too
+            conceal_words(part, like)
+        return replace(file, hiding=hidden)
     return replace(file, hiding=hiding.socket_passwords(text)) if file.service == "supervisord" else file

@@ -1,10 +1,14 @@
 """How a host was found, as its releases tell."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 
+from ops import masking, originals
 from ops.files import RenderedFile, file_at, supervisord_conf
+from ops.hiding import Hidden, shown_lines
+from ops.masking import Masker
 from ops.originals import host_as_found, parse_originals
 from ops.schema import Host
 from ops.uwsgi import ini_path
@@ -56,3 +60,14 @@ def test_it_is_judged_by_its_own_programs_and_socket() -> None:
     found = host_as_found(made, [conf, ini])
     assert (list(found.programs), found.app.listen) == (["web"], "127.0.0.1:9999")
     assert list(host_as_found(made, [there(made, supervisord_conf(made), "no section\n")]).programs) == []
+
+
+def test_what_may_be_secret_in_an_old_file_is_hidden_and_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    masker = Masker()
+    monkeypatch.setattr(masking, "_this_run", masker)
+    made = host()
+    path = f"{made.config_dir}/web.ini"
+    now = replace(there(made, path, "[db]\npassword = new-secret\n"), hiding=(Hidden(2, len("password = ")),))
+    found = originals._with_hiding(there(made, path, "[db]\npassword = old-secret\n"), now)
+    assert [line.shown for line in shown_lines(found.content.decode(), found.hiding)] == ["[db]", "password = ***"]
+    assert "old-secret" not in masking.masked("login failed with old-secret")
