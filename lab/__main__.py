@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from lab import fleet, machine
-from lab.place import Lab
+from lab.base.table import DEFAULT
+from lab.place import DEFAULT_HOSTS, Lab
 from ops.errors import OperatorError
 
 
@@ -16,7 +17,8 @@ def main() -> int:
     parser.add_argument("verb", choices=["prepare", "up", "down", "status"])
     parser.add_argument("--state", type=Path, default=Lab().state)
     parser.add_argument("--cache", type=Path, default=Lab().cache)
-    parser.add_argument("hosts", nargs="*", metavar="HOST")
+    parser.add_argument("--base")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of hosts; of bases where the verb is prepare")
     given = parser.parse_intermixed_args()
     lab = Lab(given.state, given.cache)
 
@@ -28,9 +30,9 @@ def main() -> int:
         if not machine.is_root():
             raise OperatorError("This is the part of the lab that needs root; fab gets there through sudo.")
         if given.verb == "up":
-            result = fleet.up(given.hosts, say=say, lab=lab) if given.hosts else fleet.up(say=say, lab=lab)
+            result = fleet.up(given.names or DEFAULT_HOSTS, base=given.base, say=say, lab=lab)
         elif given.verb == "prepare":
-            fleet.prepare(say=say, lab=lab)
+            fleet.prepare(given.names or (DEFAULT,), say=say, lab=lab)
             result = None
         elif given.verb == "down":
             result = fleet.down(say=say, lab=lab)

@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab import browser, idp, kdc, machine, network, processes
-from lab.base import base_exists, ensure_base
+from lab.base.build import base_exists, ensure_bases
+from lab.base.table import BASES, DEFAULT, Base, base_named
 from lab.certificates import ensure_certificates
 from lab.furnishing import Names, Trusted, furnish
 from lab.host import Record, console_tail, end_unrecorded, folder, read_records, start, stop, wait_until, write_record
@@ -23,6 +24,7 @@ from lab.ssh_keys import ensure_key
 from ops.errors import BadInput, OperatorError
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+BASE_VARIABLE = "POMS_LAB_BASE"  # the base of new hosts where none is named
 Say = Callable[[str], None]
 
 
@@ -32,6 +34,7 @@ class LabHost:
 
     name: str
     address: str
+    base: str
     running: bool
     since: float | None
     processes: dict[str, int]
@@ -46,20 +49,26 @@ class LabReport:
     inventory: Path
 
 
-def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | None = None) -> LabReport:
+def up(
+    hosts: Sequence[str] = DEFAULT_HOSTS, *, base: str | None = None, say: Say = print, lab: Lab | None = None
+) -> LabReport:
     """Have these hosts, the identity provider and the KDC run, with all they need; what runs already is left alone.
 
-    Raises BadInput for a name that no host can have, OperatorError where the machine cannot hold the lab.
+    `base` is the kind of those that are new (lab/base/table.py). Raises BadInput for a name that no host can have, no
+    base has or another base's host has already, OperatorError where the machine cannot hold the lab.
     """
     lab = lab or Lab()
-    wanted = _checked(hosts)
+    wanted, kind = _checked(hosts), base_named(base or os.environ.get(BASE_VARIABLE) or DEFAULT)
+    _check_bases(lab, wanted, base)
     machine.check_system()
     if not machine.is_root():
-        answer = as_root(lab, "up", wanted, say)
+        answer = as_root(lab, "up", [f"--base={kind.name}", *wanted], say)
         return LabReport(answer["started"], answer["already_running"], Path(answer["inventory"]))
     with _alone(lab, say):
-        machine.prepare(say, build=not base_exists(lab))
-        base = ensure_base(lab, say)
+        known = {record.name: record for record in read_records(lab)}
+        needed = [BASES[known[name].base] if name in known else kind for name in wanted]
+        needed += [BASES[record.base] for record in known.values() if record.name == KDC]
+        roots = _ensure(lab, needed, say)
         end_unrecorded(lab)
         known = {record.name: record for record in read_records(lab)}
         running = [name for name in (*wanted, *SERVICES) if name in known and known[name].running]
@@ -68,7 +77,7 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
             say(f"Starting {', '.join(due)} on this machine, as root: namespaces, overlay mounts, a bridge.")
         lab.state.mkdir(parents=True, exist_ok=True)  # first: where it is, `down` has something to take away
         subnet = network.ensure_bridge(lab)
-        started = [_start(lab, _placed(lab, name, subnet), base) for name in due]
+        started = [_start(lab, _placed(lab, name, subnet, kind), roots) for name in due]
         records = read_records(lab)
         hosts_alone = [record for record in records if record.name not in SERVICES]
         realm = next(record for record in records if record.name == KDC)
@@ -84,16 +93,22 @@ def up(hosts: Sequence[str] = DEFAULT_HOSTS, *, say: Say = print, lab: Lab | Non
         return LabReport(due, running, lab.inventory)
 
 
-def prepare(*, say: Say = print, lab: Lab | None = None) -> None:
-    """Install what a lab needs and make the hosts' root file system, so that labs can be brought up side by side."""
+def prepare(bases: Sequence[str] = (DEFAULT,), *, say: Say = print, lab: Lab | None = None) -> None:
+    """Install what a lab needs and make root file systems for hosts, so that labs can be brought up side by side."""
     lab = lab or Lab()
+    kinds = [base_named(name) for name in bases]
     machine.check_system()
     if not machine.is_root():
-        as_root(lab, "prepare", [], say)
+        as_root(lab, "prepare", list(bases), say)
         return
     with _alone(lab, say):
-        machine.prepare(say, build=not base_exists(lab))
-        ensure_base(lab, say)
+        _ensure(lab, kinds, say)
+
+
+def _ensure(lab: Lab, bases: Sequence[Base], say: Say) -> dict[str, Path]:
+    """What the machine needs, and the bases' root file systems, by name."""
+    machine.prepare(say, build=not all(base_exists(lab, base) for base in bases))
+    return ensure_bases(lab, bases, say)
 
 
 def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
@@ -128,9 +143,9 @@ def status(*, say: Say = print, lab: Lab | None = None) -> list[LabHost]:
 
 def _look(record: Record) -> LabHost:
     if not record.running:
-        return LabHost(record.name, record.address, False, None, {})
+        return LabHost(record.name, record.address, record.base, False, None, {})
     names = processes.names_in_namespace_of(record.pid)
-    return LabHost(record.name, record.address, True, processes.started_at(record.ticks), names)
+    return LabHost(record.name, record.address, record.base, True, processes.started_at(record.ticks), names)
 
 
 def _checked(hosts: Sequence[str]) -> list[str]:
@@ -144,7 +159,17 @@ def _checked(hosts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(hosts))
 
 
-def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network) -> Record:
+def _check_bases(lab: Lab, wanted: Sequence[str], base: str | None) -> None:
+    """A host keeps the base that it was made with."""
+    for record in read_records(lab):
+        if base and record.name in wanted and record.base != base:
+            raise BadInput(
+                f"{record.name} is a host of base {record.base} already, not {base}: choose another name, or run "
+                "fab lab.down first. Nothing was touched."
+            )
+
+
+def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network, kind: Base) -> Record:
     """The record of the host: its old one, or a new one with the first free address (services have their own)."""
     records = {record.name: record for record in read_records(lab)}
     if name in records and ipaddress.ip_address(records[name].address) in subnet:
@@ -154,24 +179,24 @@ def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network) -> Record:
     numbers = [own] if own else range(network.FIRST_HOST, network.LAST_HOST + 1)
     for number in numbers:
         if str(subnet[number]) not in taken:
-            record = Record(name, str(subnet[number]))
+            record = Record(name, str(subnet[number]), base=kind.name)
             write_record(lab, record)
             return record
     raise OperatorError(f"The lab's subnet {subnet} has no address left for {name}.")
 
 
-def _start(lab: Lab, record: Record, base: Path) -> Record:
+def _start(lab: Lab, record: Record, roots: Mapping[str, Path]) -> Record:
     home, authority = folder(lab, record.name), ensure_certificates(lab.certificates)
     if record.name == PROVIDER:
         return idp.start(lab, record, authority)
     if record.name == KDC:
-        return kdc.start(lab, record, base)
+        return kdc.start(lab, record, roots[record.base])
     if not (home / "furnished").exists():
         names = Names(record.name, record.server_name, record.address)
         trusted = Trusted(authority, idp.signing_pair(lab), ensure_key(lab.identity_file))
-        furnish(home / "files", names, trusted)
+        furnish(home / "files", names, trusted, BASES[record.base].layers)
     idp.introduce(lab, record)
-    return start(lab, record, base)
+    return start(lab, record, roots[record.base])
 
 
 def _wait_for_services(lab: Lab, record: Record) -> None:

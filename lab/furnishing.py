@@ -1,9 +1,10 @@
-"""The files of one host: the tree `rootfs/`, filled in, with the host's own keys and certificates.
+"""The files of one host: the tree `rootfs/` and its base's layers, filled in, with its own keys and certificates.
 
 A file that ends in `.j2` is a template and loses that ending; the others are copied as they are.
 """
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,8 @@ import jinja2
 
 from lab.certificates import DOMAIN, Pair, issue, self_signed, write_pair
 from lab.files import put
-from lab.place import HERE
+from lab.place import HERE, LAYERS
 from lab.ssh_keys import ensure_key
-
-ROOTFS = HERE / "rootfs"
 
 
 @dataclass(frozen=True)
@@ -35,32 +34,40 @@ class Trusted:
     operator_key: str
 
 
-def furnish(target: Path, names: Names, trusted: Trusted) -> None:
-    """Write all files of the host under `target`, afresh; owners are set when the host starts for the first time."""
+def furnish(target: Path, names: Names, trusted: Trusted, layers: Sequence[str] = ()) -> None:
+    """Write all files of the host under `target`, afresh; owners are set when the host starts for the first time.
+
+    A file of a layer takes the place of the one of all hosts, and of a layer before it.
+    """
     if target.exists():
         shutil.rmtree(target)
-    environment = jinja2.Environment(  # noqa: S701 - no HTML
-        loader=jinja2.FileSystemLoader(ROOTFS), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
     values = {
         "name": names.name,
         "server_name": names.server_name,
         "address": names.address,
         "idp_certificate": trusted.provider.base64_der,
     }
-    for source in sorted(ROOTFS.rglob("*")):
+    for tree in (HERE / "rootfs", *(LAYERS / layer / "rootfs" for layer in layers)):
+        _fill_in(tree, target, values)
+    _keys_and_certificates(target, names, trusted)
+    for path in [target, *target.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o755)
+
+
+def _fill_in(tree: Path, target: Path, values: Mapping[str, str]) -> None:
+    environment = jinja2.Environment(  # noqa: S701 - no HTML
+        loader=jinja2.FileSystemLoader(tree), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    for source in sorted(tree.rglob("*")):
         if source.is_dir() or source.suffix == ".pyc":
             continue
-        place = source.relative_to(ROOTFS)
+        place = source.relative_to(tree)
         if source.suffix == ".j2":
             text = environment.get_template(str(place)).render(values)
             put(target / place.with_suffix(""), text.encode())
         else:
             put(target / place, source.read_bytes(), 0o755 if source.stat().st_mode & 0o100 else 0o644)
-    _keys_and_certificates(target, names, trusted)
-    for path in [target, *target.rglob("*")]:
-        if path.is_dir():
-            path.chmod(0o755)
 
 
 def _keys_and_certificates(target: Path, names: Names, trusted: Trusted) -> None:

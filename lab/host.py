@@ -8,11 +8,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from lab import network, processes
-from lab.place import HERE, Lab
+from lab import cgroups, network, processes
+from lab.base.table import BASES, DEFAULT
+from lab.place import HERE, SERVICES, Lab
 from ops.errors import OperatorError
 
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net", "--fork")
@@ -27,6 +28,7 @@ class Record:
     pid: int = 0  # of its first process, as this machine counts
     ticks: int = 0  # when that process started: a pid alone may have been given to another
     launcher: int = 0  # the `unshare` that waits for it
+    base: str = DEFAULT
 
     @property
     def server_name(self) -> str:
@@ -65,7 +67,8 @@ def start(lab: Lab, record: Record, base: Path) -> Record:
         (home / name).mkdir(exist_ok=True)
     (home / "base").unlink(missing_ok=True)
     (home / "base").symlink_to(base)
-    boot = ("sh", HERE / "guest/boot.sh", home, record.name, f"{record.address}/{network.PREFIX}")
+    cgroup = (cgroups.make(lab, record.name),) if BASES[record.base].systemd and record.name not in SERVICES else ()
+    boot = ("sh", HERE / "guest/boot.sh", home, record.name, f"{record.address}/{network.PREFIX}", *cgroup)
     return launch(lab, record, NAMESPACES, boot)
 
 
@@ -86,7 +89,7 @@ def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[o
         if ticks is None:
             raise OperatorError(f"{record.name} of the lab did not start.\n{console_tail(lab, record.name)}")
         pid = int(said)
-        started = Record(record.name, record.address, pid, ticks, processes.parent(pid) or 0)
+        started = replace(record, pid=pid, ticks=ticks, launcher=processes.parent(pid) or 0)
         network.plug_in(lab, ipaddress.IPv4Address(record.address), pid)
         write_record(lab, started)
         launcher.stdin.write("go\n")
@@ -101,6 +104,7 @@ def stop(lab: Lab, record: Record) -> None:
         gone = gone and wait_until(lambda: not _is_launcher(record.launcher), seconds=5)
         if not gone:
             raise OperatorError(f"{record.name} of the lab (pid {record.pid}) does not end.")
+    cgroups.remove(lab, record.name)
     shutil.rmtree(folder(lab, record.name))
 
 
@@ -112,6 +116,7 @@ def end_unrecorded(lab: Lab) -> None:
             for first in processes.children(launcher):
                 os.kill(first, signal.SIGKILL)
             wait_until(lambda pid=launcher: not _is_launcher(pid), seconds=20)  # type: ignore[misc] # a loop's value, bound
+    cgroups.remove_all(lab, {record.name for record in read_records(lab)})
 
 
 def console_tail(lab: Lab, name: str) -> str:

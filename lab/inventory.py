@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import jinja2
 
+from lab.base.table import BASES
 from lab.certificates import CA_NAME, PEOPLE, SERVICE_NAME
 from lab.host import Record, folder
 from lab.place import HERE, Lab
@@ -22,7 +23,8 @@ def write_inventory(lab: Lab, records: Sequence[Record], say: Callable[[str], No
         trim_blocks=True,
     )
     template = environment.get_template("hosts.toml.j2")
-    text = template.render(hosts=records, ca=CA_NAME, people=PEOPLE, service=SERVICE_NAME)
+    systemd = [record.name for record in records if BASES[record.base].systemd]
+    text = template.render(hosts=records, systemd=systemd, ca=CA_NAME, people=PEOPLE, service=SERVICE_NAME)
     written = lab.state / "hosts.toml.written"  # as it was before any edit
     if not lab.inventory.exists() or not written.exists() or written.read_text() != text:
         if lab.inventory.exists() and written.exists() and written.read_text() != lab.inventory.read_text():

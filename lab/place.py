@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+LAYERS = HERE / "layers"  # what some bases have beyond the others (lab/base/table.py)
 DEFAULT_HOSTS = ("pomsgpvm01", "fermicloud045")
 PROVIDER, KDC = "idp", "kdc"  # the lab's identity provider and its Kerberos: names that no host can have
 SERVICES = (PROVIDER, KDC)

@@ -11,14 +11,19 @@ from ops.inventory import PROJECT
 from tasks._verb import print_json, verb
 
 
-@verb(help={"hosts": "Names of the hosts, separated by commas (default: pomsgpvm01,fermicloud045)."})
-def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS)) -> None:
+@verb(
+    help={
+        "hosts": "Names of the hosts, separated by commas (default: pomsgpvm01,fermicloud045).",
+        "base": f"The kind of those that are new: {', '.join(lab.BASES)} (docs/guide/lab.md).",
+    }
+)
+def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS), base: str = "") -> None:
     """Have real hosts run on this machine, for trying verbs where nothing can break; needs root, and says so first.
 
     Each has its own file system, network, sshd, sudo, Apache and shibd. The first time builds their root file system.
     """
     names = [name for name in (part.strip() for part in hosts.split(",")) if name]
-    report = lab.up(names, say=_progress)
+    report = lab.up(names, base=base or None, say=_progress)
     for name in report.already_running:
         console.say(f"{name} was running.")
     console.say(f"Inventory: {report.inventory}", "green")
@@ -48,8 +53,8 @@ def status(_context: Any, json: bool = False) -> None:
     for host in hosts:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(host.since)) if host.since else ""
         runs = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in sorted(host.processes.items()))
-        rows.append((host.name, host.address, "running" if host.running else "!not running", since, runs))
-    console.table(("host", "address", "state", "since", "what runs"), rows)
+        rows.append((host.name, host.address, host.base, "running" if host.running else "!not running", since, runs))
+    console.table(("host", "address", "base", "state", "since", "what runs"), rows)
 
 
 def _progress(text: str) -> None:

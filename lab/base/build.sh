@@ -1,23 +1,31 @@
 #!/bin/sh
-# Make the root file system that all lab hosts share.
+# Make a root file system that lab hosts share.
 #
-# usage: build.sh WORK   (root, in mount and pid namespaces of its own: nothing it mounts or starts outlives it)
-# WORK holds packages.txt, products.txt's downloads, sources.list and apt.conf; the result is WORK/root.
+# usage: build.sh WORK RELEASE [SCRIPT...]   (root, in mount and pid namespaces of its own: nothing it mounts or starts
+# outlives it). WORK holds packages (names with commas between), products.txt's downloads, sources.list and apt.conf.
+# Each SCRIPT changes what was made; it is told where that is. The result is WORK/root.
 set -eu
 work=$1
+release=$2
+shift 2
+scripts=$*
 root=$work/root
 products=$root/home/poms/products
-here=$(dirname "$0")
 
-packages=$(grep -v '^#' "$here/packages.txt" | paste -sd,)
+merge=true
+if [ "$release" = bullseye ]; then # newer ones have /bin in /usr by themselves, as all of Red Hat's
+    # shellcheck disable=SC2016 # expanded by mmdebstrap's shell
+    merge='for name in bin sbin lib lib64; do mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"; done'
+fi
 # Without a list of the machine's own sources mmdebstrap knows Debian's.
 set -- "$root"
 [ ! -s "$work/sources.list" ] || set -- "$root" "$work/sources.list"
-mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+mmdebstrap --quiet --mode=root --variant=minbase --include="$(cat "$work/packages")" \
     --aptopt="$work/apt.conf" --aptopt='Apt::Install-Recommends "false"' \
     --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    bookworm "$@"
+    --setup-hook="$merge" \
+    "$release" "$@"
 
 echo 'accounts poms and apache'
 chroot "$root" groupadd --gid 1000 poms
@@ -48,7 +56,7 @@ if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 chroot "$copy/root" apt-get -qq update
 chroot "$copy/root" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends \
-    gcc libc6-dev libpcre2-dev libssl-dev python3-dev >"$work/apt-get.log" 2>&1 || {
+    gcc libc6-dev libcrypt-dev libpcre2-dev libssl-dev python3-dev >"$work/apt-get.log" 2>&1 || {
     tail -n 20 "$work/apt-get.log" >&2
     exit 1
 }
@@ -64,9 +72,15 @@ umount -l "$copy/root/dev" "$copy/root/proc"
 umount "$copy/root"
 rm -rf "$copy"
 
-mkdir -p "$products/python/v3_11/bin"
-ln -s /usr/bin/python3 "$products/python/v3_11/bin/python"
-ln -s /usr/bin/python3 "$products/python/v3_11/bin/python3"
+echo 'the places that tools have on Red Hat'
+mkdir -p "$products/python/v3/bin"
+ln -s /usr/bin/python3 "$products/python/v3/bin/python"
+ln -s /usr/bin/python3 "$products/python/v3/bin/python3"
+for tool in ip ss; do # out of the PATH of a command by ssh
+    rm -f "$root/usr/sbin/$tool"
+    mv "$root/usr/bin/$tool" "$root/usr/sbin/$tool"
+done
+for script in $scripts; do sh "$script" "$root"; done
 chroot "$root" chown -R poms:poms /home/poms
 rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/apt/sources.list.d/"*
 rm -f "$root/etc/ssh/ssh_host_"* "$root/home/poms/.profile" "$root/home/poms/.bash_logout"

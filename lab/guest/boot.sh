@@ -1,7 +1,7 @@
 #!/bin/sh
 # Become a lab host: the first process of its namespaces prepares its root and hands over to its init.
 #
-# usage: boot.sh DIR NAME ADDRESS/LENGTH   (root, in new mount, uts, ipc, pid and network namespaces)
+# usage: boot.sh DIR NAME ADDRESS/LENGTH [CGROUP]   (root, in new mount, uts, ipc, pid and network namespaces)
 # DIR holds base (a link), upper, work and files; and where a folder of the host has a disk of its own, its image,
 # home.img or conf.d.img, with the mount options in disks. Prints its pid as the machine sees it, then waits for a line on
 # stdin: should who started it die before the host is recorded, that line never comes and nothing is left.
@@ -12,6 +12,7 @@ read -r pid _ </proc/self/stat # /proc is still the machine's
 echo "$pid"
 read -r _
 exec </dev/null >&2
+[ -z "${4-}" ] || echo 0 >"$4/cgroup.procs" # this process, and what comes of it
 
 echo "$2" >/proc/sys/kernel/hostname
 ip link set lo up
@@ -43,6 +44,8 @@ ln -s /proc/self/fd root/dev/fd
 ln -s /proc/self/fd/0 root/dev/stdin
 ln -s /proc/self/fd/1 root/dev/stdout
 ln -s /proc/self/fd/2 root/dev/stderr
+touch root/dev/console
+mount --bind console.log root/dev/console # where systemd tells what it does
 for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
     number=${device#*:}
     mknod -m 0666 "root/dev/${device%%:*}" c "${number%:*}" "${number#*:}"
@@ -60,4 +63,5 @@ mkdir -p .old
 pivot_root . .old
 umount -l /.old
 rmdir /.old
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 tini -- /usr/libexec/lab/init
+if [ -x /usr/libexec/lab/boot ]; then set -- /usr/libexec/lab/boot; else set -- tini -- /usr/libexec/lab/init; fi
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
