@@ -1,5 +1,6 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ NOT_SERVING = 2
 # Files that take minutes begin first, so that no worker is left with one at the end.
 LONG = (
     "test_soak.py",
+    "test_hosts.py",
     "test_every_value.py",
     "test_faults.py",
     "test_fault_windows.py",
@@ -28,8 +30,12 @@ LONG = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take minutes in front."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files that take minutes in front; leave what is exhaustive to `make test-all`."""
+    if not os.environ.get("POMS_TEST_ALL"):
+        left = [item for item in items if item.get_closest_marker("exhaustive")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     place = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
@@ -106,6 +112,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         print_attacks(terminalreporter)
         print_loads(terminalreporter)
         print_wire(terminalreporter)
+        print_hosts(terminalreporter)
 
 
 def recorded(terminalreporter: pytest.TerminalReporter, name: str, *outcomes: str) -> list[Any]:
@@ -160,3 +167,24 @@ def print_wire(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("on the wire")
         for row in (("verb", "connections", "commands", "round trips"), ("---",) * 4, *rows):
             terminalreporter.write_line(f"| {' | '.join(map(str, row))} |")
+
+
+def print_hosts(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which task was tried on which base, beside the suite on its own."""
+    tried = recorded(terminalreporter, "host", "passed")
+    failed = recorded(terminalreporter, "host", "failed")
+    bases = list(dict.fromkeys(base for base, _ in [*tried, *failed]))
+    if bases:
+        terminalreporter.section("tasks on other bases")
+        names = dict.fromkeys(name for _, name in [*tried, *failed])
+        marks = (
+            (name.removeprefix("test_").replace("_", " "), *_marks(name, bases, tried, failed)) for name in names
+        )
+        for row in (("task", *bases), ("---",) * (len(bases) + 1), *marks):
+            terminalreporter.write_line(f"| {' | '.join(row)} |")
+
+
+def _marks(name: str, bases: list[str], tried: list[Any], failed: list[Any]) -> list[str]:
+    return [
+        "failed" if (base, name) in failed else "passed" if (base, name) in tried else "not tried" for base in bases
+    ]
