@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops import door, selinux, standby, supervisord
+from ops import door, restart_cost, selinux, standby, supervisord
 from ops.certs import KINDS, Ending
 from ops.errors import LOCKABLE
 from ops.files import RenderedFile, supervisord_conf
 from ops.request import trial_lines
 from ops.schema import Host
-from ops.snapshot import place_lines
+from ops.snapshot import place_lines, restart_lines
 from ops.validation import LEVELS, MEANING, is_less
 
 WELL, MIND, WRONG = "well", "mind", "wrong"
@@ -68,6 +68,7 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
     if host.apache.reload:
         yield f"reload_words {shlex.join(host.apache.reload)}"
     yield f"app_listen {host.app.listen}"
+    yield from (line for line in restart_lines(host) if line.startswith("restart_word "))
     yield from trial_lines(host, files)
     probe = door.trial(host)
     yield from [f"no_probe no identity probe: {probe.why_not}"] if probe.why_not else probe.lines
@@ -140,7 +141,9 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
             yield Finding("sudo", WRONG, f"{name} is not granted: {words}{quoted}", advice)
     if not host.apache.reload:
         advice = "have root grant 'service httpd graceful' too, and name it as apache.reload"
-        yield Finding("sudo", MIND, "only a restart: each change of Apache's files drops requests", advice)
+        told = facts.one("restart_cost")
+        cost = (restart_cost.parse(told) if told else restart_cost.LOST).describe()
+        yield Finding("sudo", MIND, f"only a restart: with each change of Apache's files {cost}", advice)
 
 
 def _places(host: Host, facts: Facts) -> Iterator[Finding]:
