@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
 from ops.programs import need_lock
+from ops.request import apache_lines, apache_logs, apache_place_lines
 from ops.restart_cost import LOST, RestartCost
 from ops.restart_cost import parse as parse_cost
-from ops.request import apache_lines, apache_logs, apache_place_lines
 from ops.schema import Host
 from ops.validation import is_less
 from ops.who import holder
@@ -18,7 +18,7 @@ from ops.who import holder
 
 @dataclass
 class _Told:
-    """What the host told: how each step ended, the evidence behind it, what was not validated, and a restart's cost."""
+    """What the host told: how each step ended, the evidence behind it, what was not validated; a restart's cost."""
 
     ended: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, str] = field(default_factory=dict)
@@ -40,14 +40,16 @@ def need_reload(hosts: list[Host]) -> None:
         if not host.apache.reload:
             raise BadInput(
                 f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart, "
-                f"which costs visitors (fab -H {host.name} doctor says what): fab -H {host.name} restart-apache. Nothing was touched."
+                f"which costs visitors (fab -H {host.name} doctor says what): fab -H {host.name} restart-apache. "
+                "Nothing was touched."
             )
 
 
 def control(remote: Remote, action: str) -> Controlled:
     """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
 
-    A trial start goes before an action. Raises HostError with Apache's own message; a failing test or trial start leaves the running Apache as it is.
+    A trial start goes before an action. Raises HostError with Apache's own message; a failing test or
+    trial start leaves the running Apache as it is.
     """
     host = remote.host
     answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()])

@@ -65,8 +65,8 @@ class Plan:
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
     file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
     of which `added` are new;
-    `memory` and `restart_cost` are the snapshot's; `removals` is what is there now and will not be; `applied` the groups of programs that
-    supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
+    `memory` and `restart_cost` are the snapshot's; `removals` is what is there now and will not be; `applied` the
+    groups of programs that supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
     """
 
     host: Host

@@ -61,13 +61,13 @@ class Access:
         """What is to be done about it; empty where it is allowed."""
         if self.verdict == ALLOWED:
             return ""
-        if self.verdict == UNKNOWN and self.how == "no-tool":
+        if self.verdict != UNKNOWN or self.how == "port-type":
+            return _commands(self)
+        if self.how == "no-tool":
             advice = "root installs libselinux-utils; then ask again"
-            return advice
-        if self.verdict == UNKNOWN and self.how != "port-type":
+        else:
             advice = "root: ausearch -m avc -c httpd, once the app is asked through Apache, shows what was denied"
-            return advice
-        return _commands(self)
+        return advice
 
 
 def parse(text: str) -> Access:
@@ -90,42 +90,45 @@ def _commands(access: Access) -> str:
     """What root has to run."""
     if access.kind == "socket-file":
         return _label_folder(PurePosixPath(access.subject).parent)
+    port = access.subject.rpartition(":")[2]
+    option = "-a" if access.target in UNNAMED else "-m"
+    typed = f"semanage port {option} -t http_port_t -p tcp {port}"
     if access.kind == "socket-peer":
-        name = re.sub(r"\W", "_", f"poms_{access.source}_{access.target}")
-        lines = [
-            f"module {name} 1.0;",
-            f"require {{ type {access.source}; type {access.target}; class unix_stream_socket connectto; }}",
-            f"allow {access.source} {access.target}:unix_stream_socket connectto;",
-        ]
-        text = " ".join(map(shlex.quote, lines))
+        name, text = _module(access.source, access.target)
         advice = (
             rf"root: printf '%s\n' {text} >{name}.te && checkmodule -M -m -o {name}.mod {name}.te && "
             f"semodule_package -o {name}.pp -m {name}.mod && semodule -i {name}.pp (checkmodule is in checkpolicy)"
         )
-        return advice
-    port = access.subject.rpartition(":")[2]
-    option = "-a" if access.target in UNNAMED else "-m"
-    typed = f"semanage port {option} -t http_port_t -p tcp {port}"
-    if access.kind == "listen-port":
+    elif access.kind == "listen-port":
         advice = f"root, unless 'semanage port -l' names it for http_port_t: {typed}"
-        return advice
-    if access.target == "http_port_t":
+    elif access.target == "http_port_t":
         advice = "root: setsebool -P httpd_can_network_relay on"
-        return advice
-    advice = (
-        f"root: {typed} && setsebool -P httpd_can_network_relay on; "
-        "or, for every port: setsebool -P httpd_can_network_connect on"
-    )
+    else:
+        advice = (
+            f"root: {typed} && setsebool -P httpd_can_network_relay on; "
+            "or, for every port: setsebool -P httpd_can_network_connect on"
+        )
     return advice
+
+
+def _module(source: str, target: str) -> tuple[str, str]:
+    """The name of the module that lets one domain connect to the other, and its lines as words for a shell."""
+    name = re.sub(r"\W", "_", f"poms_{source}_{target}")
+    lines = [
+        f"module {name} 1.0;",
+        f"require {{ type {source}; type {target}; class unix_stream_socket connectto; }}",
+        f"allow {source} {target}:unix_stream_socket connectto;",
+    ]
+    return name, " ".join(map(shlex.quote, lines))
 
 
 def _label_folder(folder: PurePosixPath) -> str:
     if len(folder.parts) <= 3:  # /tmp, /run, a home: others' files lie there, and would get Apache's label
         advice = f"put the socket into a folder of its own (app.listen), and not into {folder}: docs/guide/apache.md"
-        return advice
-    pattern = shlex.quote(f"{re.escape(str(folder))}(/.*)?")
-    advice = (
-        f"root: semanage fcontext -a -t httpd_var_run_t {pattern} && restorecon -R -i {shlex.quote(str(folder))} "
-        "(semanage is in policycoreutils-python-utils)"
-    )
+    else:
+        pattern = shlex.quote(f"{re.escape(str(folder))}(/.*)?")
+        advice = (
+            f"root: semanage fcontext -a -t httpd_var_run_t {pattern} && restorecon -R -i {shlex.quote(str(folder))} "
+            "(semanage is in policycoreutils-python-utils)"
+        )
     return advice

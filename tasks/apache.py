@@ -47,7 +47,8 @@ def reload_apache(context: Any) -> None:
 def restart_apache(context: Any) -> None:
     """Test Apache's configuration and try a start of it, then restart Apache.
 
-    Requests under way are lost, or finished while the ports are closed: the task says which. A failing test restarts nothing. Without -H: the default host.
+    Requests under way are lost, or finished while the ports are closed: the task says which. A failing test
+    restarts nothing. Without -H: the default host.
     """
     change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "restart"))
 

@@ -88,11 +88,8 @@ apache_label() { # of the Apache that serves; where none can be seen, what its s
     printf '%s' "${label:-system_u:system_r:httpd_t:s0}"
 }
 
-label_of_file() { # stat of coreutils has it; ls has other columns in older ones
+label_of_file() {
     label=$(stat -c %C "$1" 2>/dev/null) || label=
-    if ! is_label "$label"; then
-        label=$(ls -Zd "$1" 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^[^\/]*:[^\/]*:/) { print $i; exit } }')
-    fi
     if is_label "$label"; then printf '%s' "$label"; fi
 }
 
@@ -126,9 +123,10 @@ port_label() { echo "system_u:object_r:$1:s0"; }
 
 find_port_label() { # of TCP port $1: of all ranges of the loaded policy that have it, the narrowest counts
     how=found
-    found=$(timeout 20 sepolicy network -p "$1" 2>/dev/null </dev/null | narrowest '$2 == "tcp" { print $4, $3 }')
+    found=$(timeout 20 sepolicy network -p "$1" 2>/dev/null </dev/null | awk '$2 == "tcp" { print $4, $3 }' | narrowest)
     if [ -z "$found" ]; then
-        found=$(timeout 20 seinfo "--portcon=$1" 2>/dev/null </dev/null | narrowest '$1 == "portcon" && $2 == "tcp" { split($4, part, ":"); print $3, part[3] }')
+        found=$(timeout 20 seinfo "--portcon=$1" 2>/dev/null </dev/null |
+            awk '$1 == "portcon" && $2 == "tcp" { split($4, part, ":"); print $3, part[3] }' | narrowest)
     fi
     if [ -z "$found" ]; then
         how=expected
@@ -148,8 +146,8 @@ find_port_label() { # of TCP port $1: of all ranges of the loaded policy that ha
     target=$(port_label "$found")
 }
 
-narrowest() { # the type in the narrowest of the "RANGE TYPE" that awk program $1 makes of standard input
-    awk "$1" | awk '{
+narrowest() { # of the lines "RANGE TYPE", the type in the narrowest
+    awk '{
         last = split($1, end, "-") > 1 ? end[2] : end[1]
         if (NR == 1 || last - end[1] < width) { width = last - end[1]; found = $2 }
     } END { print found }'

@@ -1,6 +1,5 @@
 """Apache's unit of systemd, by a STAND-IN for systemctl: which one it is, what its restart costs, and its status."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,12 @@ def furnish(root: Path, unit: str = "httpd") -> Path:
 
 def cost(shell: str, root: Path, command: str, unit: str = "httpd") -> list[str]:
     """What a look tells of the restart by `command`."""
-    asked = [f"state_dir {root}/state", f"home {root}", "supervisord_conf /nowhere", "supervisor_socket /nowhere.sock"]
+    asked = [
+        f"state_dir {root}/state",
+        f"home {root}",
+        "supervisord_conf /nowhere",
+        "supervisor_socket /nowhere.sock",
+    ]
     asked += ["activate :", *(f"restart_word {word}" for word in command.split()), f"apache_root {root}/etc"]
     ran = run(shell, "probe", [*asked, f"file 0 {root}/absent", "end"], str(furnish(root, unit)))
     assert ran.facts[-1] == "end", ran
@@ -119,7 +123,7 @@ def test_a_failure_shows_the_units_status_in_lines_that_can_be_read(
     asked = (tmp_path / "systemctl.asked").read_text()
     assert "-n 20" in asked or "--lines=20" in asked
     assert "--no-pager" in asked
-    assert os.path.exists(tmp_path / "up")
+    assert apache.up.exists()
 
 
 def test_what_a_command_prints_is_limited_too(shell: str, tmp_path: Path) -> None:

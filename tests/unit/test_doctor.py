@@ -57,7 +57,12 @@ def judged(what: str, **told: str) -> Finding:
         ("SELinux", {"selinux": f"Enforcing denied {SOCKET}"}, WRONG, "httpd_var_run_t '/home/poms/run(/.*)?'"),
         ("SELinux", {"selinux": f"Enforcing allowed {SOCKET}"}, WELL, "/home/poms/run/app.sock"),
         ("SELinux", {"selinux": f"Permissive denied {SOCKET}"}, MIND, "restorecon"),
-        ("SELinux", {"selinux": "Enforcing unknown app-port httpd_t - no-tool 127.0.0.1:1"}, MIND, "libselinux-utils"),
+        (
+            "SELinux",
+            {"selinux": "Enforcing unknown app-port httpd_t - no-tool 127.0.0.1:1"},
+            MIND,
+            "libselinux-utils",
+        ),
         ("disk", {"disk": "1000"}, WRONG, "1000 kB"),
         ("disk", {"inodes": "12"}, WRONG, "12 more files"),
         ("disk", {"inodes": "-"}, WELL, ""),
