@@ -1,6 +1,6 @@
 """Labels of SELinux on files, as attributes that root sets: no kernel here gives any, and it keeps those there are.
 
-A file that is made in a folder gets that folder's label on a host with SELinux, and none here. So here a file that has
+A file that is made in a folder gets that folder's label on a host with SELinux, and none here. So a file that has
 a label has brought it along, from the folder that it was moved or copied from.
 """
 

@@ -1,7 +1,7 @@
 """SELinux labels a file by the folder that it is made in, and a file that is moved keeps the label that it has.
 
-So a managed file is made in its own folder and renamed within it, whichever way it gets there. STAND-INS note what cp,
-mv and ln are asked to do; no kernel here gives labels.
+So a managed file is made in its own folder and renamed within it, whichever way it gets there. STAND-INS note what
+cp, mv and ln are asked to do; no kernel here gives labels.
 """
 
 from pathlib import Path
