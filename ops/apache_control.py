@@ -9,6 +9,8 @@ from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
 from ops.programs import need_lock
 from ops.request import apache_lines, apache_logs, apache_place_lines
+from ops.restart_cost import LOST, RestartCost
+from ops.restart_cost import parse as parse_cost
 from ops.schema import Host
 from ops.validation import is_less
 from ops.who import holder
@@ -16,11 +18,20 @@ from ops.who import holder
 
 @dataclass
 class _Told:
-    """What the host told: how each step ended, the evidence behind it, and what was not validated."""
+    """What the host told: how each step ended, the evidence behind it, what was not validated; a restart's cost."""
 
     ended: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, str] = field(default_factory=dict)
     unvalidated: list[str] = field(default_factory=list)
+    cost: RestartCost = LOST
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """What was not validated before it, a sentence each, and what a restart has cost (None for anything else)."""
+
+    unvalidated: list[str]
+    cost: RestartCost | None = None
 
 
 def need_reload(hosts: list[Host]) -> None:
@@ -29,15 +40,16 @@ def need_reload(hosts: list[Host]) -> None:
         if not host.apache.reload:
             raise BadInput(
                 f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart, "
-                f"which loses requests in progress: fab -H {host.name} restart-apache. Nothing was touched."
+                f"which costs visitors (fab -H {host.name} doctor says what): fab -H {host.name} restart-apache. "
+                "Nothing was touched."
             )
 
 
-def control(remote: Remote, action: str) -> list[str]:
+def control(remote: Remote, action: str) -> Controlled:
     """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
 
-    A trial start goes before an action; what it could not validate is returned, a sentence each. Raises HostError
-    with Apache's own message; a failing test or trial start leaves the running Apache as it is.
+    A trial start goes before an action. Raises HostError with Apache's own message; a failing test or
+    trial start leaves the running Apache as it is.
     """
     host = remote.host
     answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()])
@@ -53,7 +65,7 @@ def control(remote: Remote, action: str) -> list[str]:
             "the line was lost before Apache's answer",
             next_step=f"fab -H {host.name} check-apache",
         )
-    return told.unvalidated
+    return Controlled(told.unvalidated, told.cost if action == "restart" else None)
 
 
 def _request(remote: Remote, action: str) -> Iterator[str]:
@@ -62,6 +74,8 @@ def _request(remote: Remote, action: str) -> Iterator[str]:
         yield f"state_dir {host.state_dir}"
         yield f"by {holder(remote.who)}, {action}-apache"
         yield "validate"
+        if action == "restart":
+            yield "cost"
         if is_less(host.deploy.validation, "trial-start"):
             yield "optional"
         yield from apache_place_lines(host)
@@ -80,6 +94,8 @@ def _read(answer: list[str]) -> _Told:
             told.evidence[step] = base64.b64decode(value).decode(errors="replace").strip()
         elif kind == "unvalidated":
             told.unvalidated.append(value)
+        elif kind == "restart_cost":
+            told.cost = parse_cost(value)
         elif value in ("up", "down"):
             told.ended["now"] = value
         elif value in ("ok", "failed", "barred"):

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops import door, standby, supervisord
+from ops import door, restart_cost, selinux, standby, supervisord
 from ops.certs import KINDS, Ending
 from ops.errors import LOCKABLE
 from ops.files import RenderedFile, supervisord_conf
 from ops.request import trial_lines
 from ops.schema import Host
-from ops.snapshot import place_lines
+from ops.snapshot import place_lines, restart_lines
 from ops.validation import LEVELS, MEANING, is_less
 
 WELL, MIND, WRONG = "well", "mind", "wrong"
@@ -67,6 +67,8 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
         yield f"lists {host.apache.revocation_dir}"
     if host.apache.reload:
         yield f"reload_words {shlex.join(host.apache.reload)}"
+    yield f"app_listen {host.app.listen}"
+    yield from (line for line in restart_lines(host) if line.startswith("restart_word "))
     yield from trial_lines(host, files)
     probe = door.trial(host)
     yield from [f"no_probe no identity probe: {probe.why_not}"] if probe.why_not else probe.lines
@@ -139,7 +141,9 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
             yield Finding("sudo", WRONG, f"{name} is not granted: {words}{quoted}", advice)
     if not host.apache.reload:
         advice = "have root grant 'service httpd graceful' too, and name it as apache.reload"
-        yield Finding("sudo", MIND, "only a restart: each change of Apache's files drops requests", advice)
+        told = facts.one("restart_cost")
+        cost = (restart_cost.parse(told) if told else restart_cost.LOST).describe()
+        yield Finding("sudo", MIND, f"only a restart: with each change of Apache's files {cost}", advice)
 
 
 def _places(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -332,22 +336,15 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
         yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
 
 
-def _selinux(host: Host, facts: Facts) -> Iterator[Finding]:
-    told = facts.one("selinux")
-    if "Enforcing" not in told or told.endswith("on"):
-        yield Finding("SELinux", WELL, told)
-    elif host.app.listen.startswith("/"):
-        advice = "root's policy has to allow it, no boolean does; or set app.listen to a loopback port"
-        yield Finding(
-            "SELinux", MIND, f"enforcing: Apache may be kept from the app's socket {host.app.listen}", advice
-        )
-    elif told.endswith("off"):
-        advice = "root: setsebool -P httpd_can_network_connect 1"
-        yield Finding("SELinux", WRONG, "Apache may not connect to the app", advice)
-    else:
-        yield Finding(
-            "SELinux", MIND, "not known: may Apache connect to the app?", "getsebool httpd_can_network_connect"
-        )
+def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
+    """What the kernel says of Apache's way to the app and of its ports; nothing where no SELinux is at work."""
+    answers = [selinux.parse(text) for text in facts.values.get("selinux", [])]
+    if allowed := [one.describe() for one in answers if one.verdict == selinux.ALLOWED]:
+        yield Finding("SELinux", WELL, "; ".join(allowed))
+    for one in answers:
+        if one.verdict != selinux.ALLOWED:
+            certain = one.verdict == selinux.DENIED and one.mode == selinux.ENFORCING
+            yield Finding("SELinux", WRONG if certain else MIND, one.describe(), one.to_do())
 
 
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from ops import hiding, removals, uwsgi
 from ops.files import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.hiding import Hiding
 from ops.removals import Removal, Replaced
+from ops.restart_cost import LOST, RestartCost
 from ops.schema import Host, Program
 from ops.snapshot import FoundFile, Snapshot
 from ops.supervisor_effect import read_effect
@@ -64,8 +65,8 @@ class Plan:
     "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
     file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
     of which `added` are new;
-    `memory` is the snapshot's; `removals` is what is there now and will not be; `applied` the groups of programs that
-    supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
+    `memory` and `restart_cost` are the snapshot's; `removals` is what is there now and will not be; `applied` the
+    groups of programs that supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
     """
 
     host: Host
@@ -79,6 +80,7 @@ class Plan:
     removals: list[Removal] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
     added: frozenset[str] = frozenset()
+    restart_cost: RestartCost | None = None
 
     @property
     def missing(self) -> list[tuple[str, str]]:
@@ -124,12 +126,18 @@ class Plan:
             "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
-        listed = [f"Apache: {APACHE_WORDS[self.apache]}"] if self.apache else []
+        listed = [f"Apache: {self._of_apache()}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
         listed += [f"no deploy: no template makes {path} any more, and {one} reads it" for path, one in self.missing]
         return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+
+    def _of_apache(self) -> str:
+        if self.apache == "reload":
+            return "reload"
+        cost = (self.restart_cost or LOST).describe()
+        return f"restart; {cost} (a sudo rule for a reload, apache.reload, would keep them)"
 
     def _with_new(self) -> str:
         restarted = [name for name in self.replaced if name not in self.added]
@@ -139,12 +147,6 @@ class Plan:
 
     def _without_new(self) -> str:
         return "none" if self.applied else "those it finds"
-
-
-APACHE_WORDS = {
-    "reload": "reload",
-    "restart": "restart; requests under way are lost (a sudo rule for a reload, apache.reload, would keep them)",
-}
 
 
 def _in_words(how: str, host: Host, memory: tuple[int, int] | None) -> str:
@@ -190,6 +192,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         [*taken.removals, *_removals(host, changes)],
         taken.applied,
         taken.added,
+        snapshot.restart_cost,
     )
 
 

@@ -10,6 +10,8 @@ from ops.errors import read_answer
 from ops.files import RenderedFile, supervisord_conf
 from ops.hiding import Hiding
 from ops.masking import masked
+from ops.restart_cost import RestartCost
+from ops.restart_cost import parse as parse_cost
 from ops.schema import Host
 from ops.service import Service
 from ops.service import parse as parse_service
@@ -50,6 +52,7 @@ class Snapshot:
     not asked. `rewritten` has the files that are as wanted and not as deployed, with the time at which they were
     written; where there are some, `read` says when what runs has read its files ("apache", "uwsgi.serving", and
     programs that we started or reloaded), and `started` when each program began; all by the host's clock.
+    `restart_cost` is told of a host whose Apache can only be restarted, where something differs.
     """
 
     files: dict[str, FoundFile]
@@ -75,6 +78,7 @@ class Snapshot:
     started: dict[str, float] = field(default_factory=dict)
     toolkit: str | None = None
     elsewhere: str | None = None
+    restart_cost: RestartCost | None = None
 
 
 def probe(
@@ -100,7 +104,15 @@ def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
     yield f"home {host.home}"
     yield from place_lines(host)
     yield f"uwsgi {ini_path(host)}"
+    yield from restart_lines(host)
     yield from (f"file {file.digest} {file.path}" for file in wanted)
+
+
+def restart_lines(host: Host) -> Iterator[str]:
+    """What the cost of a restart is asked by, of a host whose Apache can only be restarted."""
+    if not host.apache.reload:
+        yield from (f"restart_word {word}" for word in host.apache.restart)
+        yield f"apache_root {host.apache.server_root}"
 
 
 def place_lines(host: Host) -> Iterator[str]:
@@ -115,7 +127,7 @@ def parse(answer: list[str]) -> Snapshot:
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
-    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": ""}
+    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": "", "restart_cost": ""}
     programs: dict[str, str] | None = None
     times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
     owed: list[str] = []
@@ -183,5 +195,6 @@ def parse(answer: list[str]) -> Snapshot:
         service=parse_service(words["service"]) if words["service"] else None,
         toolkit=words["toolkit"] or None,
         elsewhere=words["elsewhere"] or None,
+        restart_cost=parse_cost(words["restart_cost"]) if words["restart_cost"] else None,
         **times,
     )

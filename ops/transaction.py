@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from ops import door
+from ops import door, selinux
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
@@ -152,6 +152,7 @@ class _Account:
     proofs: list[str] = field(default_factory=list)
     unvalidated: list[str] = field(default_factory=list)
     insufficient: str = ""
+    accesses: list[selinux.Access] = field(default_factory=list)
     not_back: str = ""
     failure: str = ""
     evidence: str = ""
@@ -191,6 +192,9 @@ class _Account:
             self.tell(f"identity probe passed: {value} requests, nobody was taken for somebody else")
         elif kind == "insufficient":
             self.insufficient = value
+        elif kind == "selinux":
+            self.accesses.append(selinux.parse(value))
+            self.tell(f"SELinux: {self.accesses[-1].describe()}")
         elif kind in ("failed", "unwanted"):
             self.failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":
@@ -255,6 +259,8 @@ def _failed(account: _Account, stderr: str) -> HostError:
         left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
     if account.insufficient:
         return _not_validated(account)
+    if denied := selinux.refusal(account.accesses):
+        return _denied(account, *denied)
     next_step = "mend what it names, then deploy again"
     if account.ended == "broken":
         host = account.host
@@ -283,6 +289,17 @@ def _not_validated(account: _Account) -> HostError:
         next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
         "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",
         outcome="not validated",
+    )
+
+
+def _denied(account: _Account, what: str, commands: str) -> HostError:
+    return HostError(
+        account.host.name,
+        f"SELinux would keep visitors from the app: {what}",
+        left="everything: nothing had been changed",
+        next_step=f"{commands}; fab -H {account.host.name} doctor asks the kernel again. If it has to go out all the "
+        "same: --unvalidated",
+        outcome="SELinux denies it",
     )
 
 

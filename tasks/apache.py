@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from ops import console
-from ops.apache_control import control, need_reload
+from ops.apache_control import Controlled, control, need_reload
 from ops.connection import connect
 from ops.fleet import AT_ONCE, Answer, change_in_turn
 from ops.schema import Host
@@ -26,7 +26,7 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
     return code_of(answers)
 
 
-def _show(answers: list[Answer[list[str]]]) -> None:
+def _show(answers: list[Answer[Controlled]]) -> None:
     for answer in answers:
         if not answer.error:
             console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
@@ -45,18 +45,21 @@ def reload_apache(context: Any) -> None:
 
 @verb()
 def restart_apache(context: Any) -> None:
-    """Test Apache's configuration and try a start of it, then restart Apache; requests under way are lost.
+    """Test Apache's configuration and try a start of it, then restart Apache.
 
-    A failing test restarts nothing. Without -H: the default host.
+    Requests under way are lost, or finished while the ports are closed: the task says which. A failing test
+    restarts nothing. Without -H: the default host.
     """
     change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "restart"))
 
 
 def _control(config: Any, action: str, host: Host) -> None:
     with connect(host, config) as remote:
-        unvalidated = control(remote, action)
-    for what in unvalidated:
+        done = control(remote, action)
+    for what in done.unvalidated:
         console.say(f"{host.name}: not validated: {what}", "yellow")
+    if done.cost:
+        console.say(f"{host.name}: what the restart cost: {done.cost.describe()}")
     console.say(
         f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}", "green"
     )

@@ -8,6 +8,7 @@ from ops.connection import Remote
 from ops.files import RenderedFile
 from ops.fleet import AT_ONCE, Answer
 from ops.plan import UNCHANGED, Plan, make_plan
+from ops.restart_cost import LOST
 from ops.schema import Host
 from ops.snapshot import probe
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
@@ -79,6 +80,7 @@ def _facts(plan: Plan) -> dict[str, object]:
         "files": files,
         "unchanged": sum(change.kind == UNCHANGED for change in plan.changes),
         "then": plan.services(),
+        "apache_restart": (plan.restart_cost or LOST).facts() if plan.apache == "restart" else None,
         "removes": [
             {"kind": one.kind, "name": one.name, "where": one.where, "planned": one.planned} for one in plan.removals
         ],

@@ -2,16 +2,16 @@
 # Asked:    "state_dir PATH" and "by WHO, FOR WHAT" where a command is given, for which the host's lock is taken; the words
 #           of the commands, "configtest WORD", "apache WORD", "apache_start WORD"; "listens PORT"; "validate", for a trial
 #           start before the command, with "apache_root PATH", "apache_run", "apache_logs" (prove.sh), and "optional" where
-#           the command is run although that fails; "log_file PATH"; "password" and a line; end
+#           the command is run although that fails; "log_file PATH"; "cost" where the command restarts; "password" and a line; end
 # Answers:  "locked TEXT", where another task holds the lock; "unlockable WHY", where none can be had; "configtest ok" or "configtest failed" with "evidence BASE64";
-#           "trial failed" with evidence, or "unvalidated WHAT"; the same as for "configtest" for "apache" and "answers", and
+#           "trial failed" with evidence, or "unvalidated WHAT"; "restart_cost …" (apache_unit.sh); the same as for "configtest" for "apache" and "answers", and
 #           where one of them failed "apache up|down" now. Where a reload has ended an Apache whose files are well:
 #           "started ok|failed|barred", with "evidence BASE64": it was started again, could not, or no rule grants that; end
 say poms-ops apache
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2034 # by prove.sh
-pending=$work app='' validate='' optional=''
+pending=$work app='' validate='' optional='' cost=''
 touch "$work/ports" "$work/log_files" "$work/files"
 
 attempt() { # do what $1 says, keep what it prints, and tell how it ended
@@ -95,6 +95,7 @@ while IFS= read -r line; do
     "listens "*) printf '%s\n' "${line#* }" >>"$work/ports" ;;
     "log_file "*) printf '%s\n' "${line#* }" >>"$work/log_files" ;;
     validate) validate=yes ;;
+    cost) cost=yes ;;
     optional) optional=yes ;;
     "state_dir "*) state_dir=${line#* } ;;
     "by "*)
@@ -109,6 +110,8 @@ attempt configtest run_command "$work/configtest"
 if [ -e "$work/apache" ]; then
     if [ -n "$validate" ]; then validate_live; fi
     if has_apache_ended; then ran=''; else ran=yes; fi
+    if [ -n "$cost" ]; then cost=$(restart_cost "$(cat "$work/apache_root")" <"$work/apache"); fi
+    if [ -n "$cost" ]; then say "restart_cost $cost"; fi
     : >"$work/began"
     since=$(now_in_ticks)
     what=apache

@@ -60,8 +60,8 @@ is_locked() {
     return 1
 }
 
-# The last lines of a file as one word, for the operator's eyes.
-encoded_tail() { tail -n "$1" "$2" | base64 | tr -d '\n'; }
+# The last lines of a file as one word, for the operator's eyes; a line may be as long as a file.
+encoded_tail() { tail -n "$1" "$2" | tail -c 20000 | base64 | tr -d '\n'; }
 
 # Run an inventory's command: its words are the lines of file $1. A leading "sudo" asks for no password of its own;
 # one that the operator gave goes to sudo's standard input and nowhere else.

@@ -1,7 +1,8 @@
 # doctor.sh: everything that must hold before the first deploy, found by trying it. Changes nothing.
 # Asked:    as the others: state_dir, supervisord_conf, supervisor_socket, activate; "httpd PATH", "ca_dir PATH", "write PATH",
 #           "sudo NAME" followed by "word TEXT" for each word behind sudo, "listens PORT"; "lists PATH", "reload_words TEXT",
-#           Apache's reload without sudo; for the trial start what transaction.sh is asked: file, content, configtest,
+#           Apache's reload without sudo; "app_listen ADDRESS", where Apache is to reach the app (selinux.sh);
+#           "restart_word WORD" ..., Apache's restart, where there is no reload (apache_unit.sh); for the trial start what transaction.sh is asked: file, content, configtest,
 #           apache_root, apache_run, apache_logs, door, door_ca, door_list, no_probe;
 #           "password" followed by a line with sudo's password; end
 # Answers:  "fact NAME VALUE", one for each thing looked at; end
@@ -162,15 +163,13 @@ try_validation() {
     )
 }
 
-look_at_selinux() {
-    if command -v getenforce >/dev/null; then
-        fact "selinux $(getenforce) $(getsebool httpd_can_network_connect 2>/dev/null)"
-    else
-        fact "selinux none"
-    fi
+look_at_selinux() { # for every port that the wanted files name, where they were read
+    if [ ! -e "$pending/listen.wanted" ]; then cp "$pending/listens" "$pending/listen.wanted"; fi
+    ask_selinux "$app_listen" <"$pending/listen.wanted" >"$pending/selinux"
+    while IFS= read -r line; do fact "selinux $line"; done <"$pending/selinux"
 }
 
-sudo_name='' lists='' reload_words='' app='' number=0 doors=0
+sudo_name='' lists='' reload_words='' app='' app_listen='' number=0 doors=0
 look_at_temporary_files
 # Where /tmp takes no file, which is a finding of its own, the rest is looked at all the same: in the account's home only
 # where no other place is left.
@@ -212,6 +211,8 @@ while IFS= read -r line; do
         ;;
     "lists "*) lists=$value ;;
     "reload_words "*) reload_words=$value ;;
+    "app_listen "*) app_listen=$value ;;
+    "restart_word "*) printf '%s\n' "$value" >>"$pending/restart" ;;
     "configtest "* | "apache_root "* | "apache_run "* | "apache_logs "* | "no_probe "* | \
         "door_issuer "*)
         printf '%s\n' "$value" >>"$pending/${line%% *}"
@@ -248,6 +249,7 @@ look_at_products
 look_at_supervisors_python
 look_at_boot
 look_at_selinux
+if [ -e "$pending/restart" ]; then fact "restart_cost $(restart_cost "$(cat "$pending/apache_root")" <"$pending/restart")"; fi
 fact "disk $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"
 fact "inodes $(df -Pi "$HOME" | awk 'NR == 2 { print $4 }')"
 say end

@@ -16,7 +16,11 @@ each_file() { # call $1 with number, mode, the digests seen and wanted, path
 
 make_directories() {
     while IFS= read -r folder; do
-        [ -d "$folder" ] || (umask 027 && mkdir -p "$folder")
+        if [ ! -d "$folder" ]; then
+            (umask 027 && mkdir -p "$folder")
+            # SELinux gives it its parent's type; where root has named another one (semanage fcontext), it gets that.
+            if command -v restorecon >/dev/null; then restorecon -R "$folder" || :; fi
+        fi
     done <"$pending/directories"
     let_apache_in
 }

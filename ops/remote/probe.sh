@@ -1,7 +1,7 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
 # Asked:    state_dir, home, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
 #           "file DIGEST PATH" ..., "place FOLDER" ..., "app NAME VALUE" ... (uwsgi.sh) and "web_program NAME" where the web
-#           service is to be told of, end
+#           service is to be told of; "restart_word WORD" ... and "apache_root PATH" where Apache is only restarted; end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
 #           last release, and what is there of it although nobody asked; "release ID", "commit HASH" and "toolkit HASH" of that release,
@@ -9,11 +9,12 @@
 #           "elsewhere FOLDER" where there are no releases here, and some there (place.sh);
 #           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
-#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known; "free KILOBYTES" where something may be written; end
+#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known; "free KILOBYTES" where something may be written;
+#           "restart_cost SIGNAL GRACEFUL TIMEOUT" (apache_unit.sh) where something differs or is owed; end
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline home='' deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program=''
+asked='' paths=$newline home='' deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program='' restart='' apache_root=''
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -134,6 +135,8 @@ while IFS= read -r line; do
         ;;
     "app "*) app=$app$value$newline ;;
     "web_program "*) web_program=$value ;;
+    "restart_word "*) restart=$restart$value$newline ;;
+    "apache_root "*) apache_root=$value ;;
     "place "*)
         # The files that lie in one of our folders, for what nobody manages.
         for path in "$value"/*; do
@@ -183,6 +186,10 @@ running=$(running_release)
     yes*-*) say "untold it runs and cannot be asked: fab status says why" ;;
     esac
     if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
+    if [ -n "$restart" ] && { [ -n "$changes$rewritten" ] || [ -s "$state_dir/owed" ]; }; then
+        cost=$(printf %s "$restart" | restart_cost "$apache_root")
+        if [ -n "$cost" ]; then say "restart_cost $cost"; fi
+    fi
     if [ -n "$changes" ] || [ -e "$state_dir/pending" ]; then
         df -Pk "$HOME" | {
             read -r _

@@ -451,6 +451,7 @@ prove_all() {
     find_taken_ports
     if grep -qx apache "$pending/reloads"; then
         may_run "$pending/apache"
+        check_selinux
         validate_apache
         require_level
     fi

@@ -20,10 +20,11 @@ HEALTHY = {
     "namespaces": "yes",
     "ca_dir": "3 /etc/httpd/TrustedCAs",
     "boot": "/etc/rc.local",
-    "selinux": "none",
     "disk": "9999999",
     "inodes": "99999",
 }
+
+SOCKET = "socket-file httpd_t user_home_t found /home/poms/run/app.sock"
 
 
 def judged(what: str, **told: str) -> Finding:
@@ -53,10 +54,15 @@ def judged(what: str, **told: str) -> Finding:
         ("supervisord", {"supervisord": "elsewhere 40 /x.sock"}, WRONG, 'set supervisor.socket to "/x.sock"'),
         ("supervisord", {"supervisord": "silent 40"}, WRONG, "does not answer"),
         ("standby", {"standby": "50 60 3 600"}, MIND, "answers 3 requests"),
-        ("SELinux", {"selinux": "Enforcing httpd_can_network_connect --> off"}, WRONG, "setsebool"),
-        ("SELinux", {"selinux": "Enforcing httpd_can_network_connect --> on"}, WELL, "on"),
-        ("SELinux", {"selinux": "Enforcing "}, MIND, "getsebool"),
-        ("SELinux", {"selinux": "Permissive httpd_can_network_connect --> off"}, WELL, ""),
+        ("SELinux", {"selinux": f"Enforcing denied {SOCKET}"}, WRONG, "httpd_var_run_t '/home/poms/run(/.*)?'"),
+        ("SELinux", {"selinux": f"Enforcing allowed {SOCKET}"}, WELL, "/home/poms/run/app.sock"),
+        ("SELinux", {"selinux": f"Permissive denied {SOCKET}"}, MIND, "restorecon"),
+        (
+            "SELinux",
+            {"selinux": "Enforcing unknown app-port httpd_t - no-tool 127.0.0.1:1"},
+            MIND,
+            "libselinux-utils",
+        ),
         ("disk", {"disk": "1000"}, WRONG, "1000 kB"),
         ("disk", {"inodes": "12"}, WRONG, "12 more files"),
         ("disk", {"inodes": "-"}, WELL, ""),
@@ -82,6 +88,11 @@ def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
     assert found.level == level, found
     assert words in f"{found.found} {found.advice}"
     assert bool(found.advice) == (level != WELL)
+
+
+def test_where_no_selinux_is_at_work_nothing_is_said_of_it() -> None:
+    facts = Facts({name: [value] for name, value in HEALTHY.items()})
+    assert not [found for found in diagnose(host(), facts, []) if found.what == "SELinux"]
 
 
 def test_certificates_that_end_soon_are_told_each() -> None:

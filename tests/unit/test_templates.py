@@ -65,7 +65,7 @@ def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
     only_ssl = [line for line in directives[0] if line not in directives[1]]
     only_cert = [line for line in directives[1] if line not in directives[0]]
     allowed = r"Listen|<VirtualHost|ServerName|ErrorLog|TransferLog|CustomLog|RequestHeader (set|edit)|Require |"
-    whole_server = r"SSLSessionCache|ServerTokens|ServerSignature|TraceEnable|"
+    whole_server = r"SSLSessionCache|ServerTokens|ServerSignature|TraceEnable|GracefulShutdownTimeout|"
     for line in only_ssl:
         shibboleth = r"AuthType|ShibRequestSetting|SetHandler|</?LocationMatch|</?If"
         assert re.match(allowed + whole_server + shibboleth, line), line

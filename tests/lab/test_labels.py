@@ -1,0 +1,70 @@
+"""Labels of SELinux on files, as attributes that root sets: no kernel here gives any, and it keeps those there are.
+
+A file that is made in a folder gets that folder's label on a host with SELinux, and none here. So a file that has
+a label has brought it along, from the folder that it was moved or copied from.
+"""
+
+import os
+from pathlib import Path
+
+from tests.lab.site import Site
+
+ATTRIBUTE = "security.selinux"
+CERT_SSL, SSL = "/etc/httpd/conf.d/cert_ssl.conf", "/etc/httpd/conf.d/ssl.conf"
+CONF = "/home/poms/supervisord.conf"
+STATE = "/home/poms/private/poms-ops"
+CONFIG, HOME = b"system_u:object_r:httpd_config_t:s0\0", b"unconfined_u:object_r:user_home_t:s0\0"
+DEPTH = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 5\n"
+PROGRAM = "[defaults.programs.poms_webservice]"
+BROKEN = PROGRAM, f'[defaults.programs.broken]\ncommand = "/no/such/command"\nstartretries = 0\n\n{PROGRAM}'
+
+
+def seen(site: Site, path: str) -> Path:
+    """The host's file, past the links of this machine."""
+    return Path(f"/proc/{site.record().pid}/root{path}")
+
+
+def label(site: Site, path: str) -> bytes:
+    """Empty for none."""
+    place = seen(site, path)
+    return os.getxattr(place, ATTRIBUTE) if ATTRIBUTE in os.listxattr(place) else b""
+
+
+def furnish(site: Site) -> None:
+    """The labels that EL gives: Apache's folder, and all that is kept in the home."""
+    for path in (SSL, CERT_SSL):
+        os.setxattr(seen(site, path), ATTRIBUTE, CONFIG)
+    os.setxattr(seen(site, CONF), ATTRIBUTE, HOME)
+    for path in site.root(f"find {STATE} -type f").split():
+        os.setxattr(seen(site, path), ATTRIBUTE, HOME)
+
+
+def test_a_new_file_brings_no_label_along_and_the_others_keep_theirs(deployed: Site, tmp_path: Path) -> None:
+    furnish(deployed)
+    deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
+    assert (label(deployed, CERT_SSL), label(deployed, SSL)) == (b"", CONFIG)
+    furnish(deployed)  # what a rollback gives back lies in the home
+    deployed.fab("rollback", "--yes", check=True)
+    assert (label(deployed, CERT_SSL), label(deployed, SSL)) == (b"", CONFIG)
+    kept = deployed.root(f"ls {STATE}/current/old.*").split()
+    assert [label(deployed, path) for path in kept] == [b""] * len(kept), "nor does what is kept bring Apache's"
+
+
+def test_what_is_put_back_has_the_label_that_it_had(deployed: Site, tmp_path: Path) -> None:
+    furnish(deployed)
+    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, BROKEN))
+    assert said.code == 1, said.all
+    assert "ended rolled-back failed" in deployed.root(f"cat {STATE}/releases/*/meta")
+    assert "verify_depth" not in deployed.read(CERT_SSL)
+    assert [label(deployed, path) for path in (CERT_SSL, SSL, CONF)] == [CONFIG, CONFIG, HOME]
+
+
+def test_a_file_that_was_edited_keeps_its_label_and_what_replaces_it_brings_none(deployed: Site) -> None:
+    furnish(deployed)
+    deployed.root(f"echo '# by hand' >>{CERT_SSL}")
+    assert deployed.fab("deploy", "--yes").code == 1
+    assert label(deployed, CERT_SSL) == CONFIG
+    deployed.fab("deploy", "--yes", "--force", check=True)
+    assert label(deployed, CERT_SSL) == b""
+    kept = deployed.root(f"ls {STATE}/current/old.*").split()
+    assert [label(deployed, path) for path in kept] == [b""] * len(kept)

@@ -1,0 +1,134 @@
+"""Apache's unit of systemd, by a STAND-IN for systemctl: which one it is, what its restart costs, and its status."""
+
+from pathlib import Path
+
+import pytest
+
+from ops.scripts import script
+from tests.scripts import remote
+from tests.scripts.remote import SHELLS, executable, run
+from tests.scripts.test_apache import Apache
+
+# STAND-IN: it knows one unit, with EL's settings, and notes what it was asked.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>@ROOT@/systemctl.asked
+for unit; do :; done
+case $1-$unit in
+show-@UNIT@) printf 'KillSignal=28\\nTimeoutStopUSec=1min 30s\\n' ;;
+show-*) printf 'KillSignal=15\\nTimeoutStopUSec=1min 30s\\n' ;;
+status-@UNIT@) printf 'Active: failed (Result: exit-code) \\033[31m%02000d\\n' 7; exit 3 ;;
+*) exit 4 ;;
+esac
+"""
+EL = "28 - 1min 30s"
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a host that systemd has booted."""
+
+    def with_systemd(name: str) -> str:
+        text = script(name)
+        assert "/run/systemd/system" in text
+        return text.replace("/run/systemd/system", str(tmp_path))
+
+    monkeypatch.setattr(remote, "script", with_systemd)
+
+
+def furnish(root: Path, unit: str = "httpd") -> Path:
+    """A folder of commands with the stand-in."""
+    (root / "bin").mkdir(exist_ok=True)
+    executable(root / "bin/systemctl", SYSTEMCTL.replace("@ROOT@", str(root)).replace("@UNIT@", unit))
+    return root / "bin"
+
+
+def cost(shell: str, root: Path, command: str, unit: str = "httpd") -> list[str]:
+    """What a look tells of the restart by `command`."""
+    asked = [
+        f"state_dir {root}/state",
+        f"home {root}",
+        "supervisord_conf /nowhere",
+        "supervisor_socket /nowhere.sock",
+    ]
+    asked += ["activate :", *(f"restart_word {word}" for word in command.split()), f"apache_root {root}/etc"]
+    ran = run(shell, "probe", [*asked, f"file 0 {root}/absent", "end"], str(furnish(root, unit)))
+    assert ran.facts[-1] == "end", ran
+    return ran.values("restart_cost")
+
+
+@pytest.mark.parametrize(
+    ("command", "unit"),
+    [
+        ("sudo systemctl restart httpd", "httpd"),
+        ("sudo /usr/bin/systemctl --no-block restart httpd --quiet", "httpd"),
+        ("sudo /sbin/service httpd restart", "httpd"),
+        ("sudo systemctl restart apache2.service", "apache2.service"),
+        ("sudo systemctl restart httpd@poms", "httpd@poms"),
+    ],
+)
+def test_the_unit_is_the_one_that_the_command_names(shell: str, tmp_path: Path, command: str, unit: str) -> None:
+    assert cost(shell, tmp_path, command, unit) == [EL]
+
+
+def test_without_a_unit_nothing_is_told(shell: str, tmp_path: Path) -> None:
+    assert cost(shell, tmp_path, "sudo /usr/sbin/httpd -k restart") == []
+    assert not (tmp_path / "systemctl.asked").exists()
+
+
+def test_a_unit_that_ends_apache_otherwise_is_told_so(shell: str, tmp_path: Path) -> None:
+    assert cost(shell, tmp_path, "sudo systemctl restart other") == ["15 - 1min 30s"]
+
+
+def test_apaches_own_limit_is_read_from_its_files(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "etc/conf.d").mkdir(parents=True)
+    (tmp_path / "etc/conf.d/ssl.conf").write_text("# GracefulShutdownTimeout 9\n  gracefulshutdowntimeout 3\n")
+    assert cost(shell, tmp_path, "sudo systemctl restart httpd") == ["28 3 1min 30s"]
+
+
+def test_a_restart_says_what_it_costs_before_it(shell: str, tmp_path: Path) -> None:
+    apache = Apache(tmp_path)
+    furnish(tmp_path, "httpd")
+    apache.command("systemctl", ":")
+    ran = ask(shell, apache, [f"apache {tmp_path}/systemctl", "apache restart", "apache httpd", "cost"])
+    assert ran.values("restart_cost") == [EL], ran
+    assert ran.facts.index(f"restart_cost {EL}") < ran.facts.index("apache ok")
+
+
+def ask(shell: str, apache: Apache, lines: list[str]) -> remote.Ran:
+    first = [f"state_dir {apache.root}/state", "by tester, restart-apache", f"apache_root {apache.root}/etc"]
+    first += [f"configtest {apache.root}/configtest", f"log_file {apache.log}"]
+    return run(shell, "apache", [*first, *lines, "end"], path=str(apache.bin))
+
+
+@pytest.mark.parametrize("start", [[], ["sudo", "systemctl", "restart", "httpd"]])
+def test_a_failure_shows_the_units_status_in_lines_that_can_be_read(
+    shell: str, tmp_path: Path, start: list[str]
+) -> None:
+    """Named by the command that failed, or, as httpd's own reload names none, by the one that restarts it."""
+    apache = Apache(tmp_path)
+    furnish(tmp_path)
+    executable(apache.bin / "sudo", "#!/bin/sh\nexit 1\n")
+    apache.command("systemctl", f"printf '%03000d\\n' 1 >>'{apache.log}'; exit 1")
+    apache.command("httpd", "exit 1")
+    words = [f"{tmp_path}/httpd", "-k", "graceful"] if start else [f"{tmp_path}/systemctl", "restart", "httpd"]
+    ran = ask(shell, apache, [*(f"apache {word}" for word in words), *(f"apache_start {word}" for word in start)])
+    assert ran.values("apache")[0] == "failed", ran
+    assert "Active: failed" in ran.evidence()
+    assert max(map(len, ran.evidence().splitlines())) <= 500
+    asked = (tmp_path / "systemctl.asked").read_text()
+    assert "-n 20" in asked or "--lines=20" in asked
+    assert "--no-pager" in asked
+    assert apache.up.exists()
+
+
+def test_what_a_command_prints_is_limited_too(shell: str, tmp_path: Path) -> None:
+    apache = Apache(tmp_path)
+    apache.command("loud", "head -c 3000000 /dev/zero | tr '\\0' x; exit 1")
+    ran = ask(shell, apache, [f"apache {tmp_path}/loud"])
+    assert ran.values("apache")[0] == "failed", ran
+    assert len(ran.evidence()) <= 20_000

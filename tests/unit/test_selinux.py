@@ -1,0 +1,97 @@
+"""What is said of SELinux's answers, and what root is told to run."""
+
+import base64
+
+import pytest
+
+from ops.errors import HostError
+from ops.selinux import Access, parse
+from ops.transaction import _Account, _failed
+from tests.unit.hosts import host
+
+FILE = "Enforcing denied socket-file httpd_t user_home_t found /home/poms/private/run/app.sock"
+PEER = "Enforcing denied socket-peer httpd_t unconfined_t found /home/poms/private/run/app.sock"
+
+
+def answer(kind: str, target: str, subject: str, verdict: str = "denied", how: str = "found") -> Access:
+    return parse(f"Enforcing {verdict} {kind} httpd_t {target} {how} {subject}")
+
+
+@pytest.mark.parametrize(
+    ("found", "commands"),
+    [
+        (
+            parse(FILE),
+            [
+                "semanage fcontext -a -t httpd_var_run_t '/home/poms/private/run(/.*)?'",
+                "restorecon -R -i /home/poms/private/run",
+            ],
+        ),
+        (
+            parse(PEER),
+            [
+                "'allow httpd_t unconfined_t:unix_stream_socket connectto;' >poms_httpd_t_unconfined_t.te",
+                "checkmodule -M -m -o poms_httpd_t_unconfined_t.mod poms_httpd_t_unconfined_t.te",
+                "semodule_package -o poms_httpd_t_unconfined_t.pp -m poms_httpd_t_unconfined_t.mod",
+                "semodule -i poms_httpd_t_unconfined_t.pp",
+            ],
+        ),
+        (
+            answer("app-port", "unreserved_port_t", "127.0.0.1:8888"),
+            [
+                "semanage port -a -t http_port_t -p tcp 8888 && setsebool -P httpd_can_network_relay on",
+                "setsebool -P httpd_can_network_connect on",
+            ],
+        ),
+        (answer("app-port", "websm_port_t", "127.0.0.1:9090"), ["semanage port -m -t http_port_t -p tcp 9090"]),
+        (answer("listen-port", "unreserved_port_t", "10443"), ["semanage port -a -t http_port_t -p tcp 10443"]),
+    ],
+)
+def test_root_is_told_exactly_what_to_run(found: Access, commands: list[str]) -> None:
+    assert [command for command in commands if command not in found.to_do()] == [], found.to_do()
+
+
+def test_no_boolean_is_named_where_it_does_not_matter() -> None:
+    assert "setsebool" not in parse(FILE).to_do() + parse(PEER).to_do()
+    assert "network_connect" not in answer("listen-port", "unreserved_port_t", "10443").to_do()
+
+
+def test_a_port_of_apaches_own_type_needs_no_other_type() -> None:
+    advice = answer("app-port", "http_port_t", "127.0.0.1:9000").to_do()
+    assert ("semanage" in advice, "httpd_can_network_relay" in advice) == (False, True)
+
+
+@pytest.mark.parametrize("path", ["/tmp/app.sock", "/home/poms/app.sock", "/run/app.sock"])
+def test_a_folder_that_others_use_too_is_not_given_apaches_label(path: str) -> None:
+    assert "semanage" not in answer("socket-file", "user_home_t", path).to_do()
+
+
+def test_a_module_is_named_so_that_its_compiler_takes_it() -> None:
+    """Which takes a letter, then letters, digits and _ (and dots, which are left out)."""
+    assert "poms_httpd_t_init_x_t.te" in answer("socket-peer", "init-x_t", "/x/y/z/s").to_do()
+
+
+def test_a_denial_stops_the_deploy_with_the_commands() -> None:
+    account = _Account(host(), lambda _: None)
+    for line in ("step prove", f"selinux {FILE}", f"selinux {PEER}", "failed prove", "ended unchanged"):
+        account.take(line)
+    error = _failed(account, "")
+    assert isinstance(error, HostError)
+    assert (error.outcome, error.left) == ("SELinux denies it", "everything: nothing had been changed")
+    for command in ("semanage fcontext", "semodule -i"):
+        assert command in error.next_step
+
+
+@pytest.mark.parametrize("verdict", ["denied-already", "unknown"])
+def test_what_stops_no_deploy_is_not_named_as_what_failed(verdict: str) -> None:
+    account = _Account(host(), lambda _: None)
+    said = base64.b64encode(b"Syntax error").decode()
+    for line in (f"selinux {FILE.replace('denied', verdict)}", "failed prove", f"evidence {said}", "ended unchanged"):
+        account.take(line)
+    assert "Syntax error" in str(_failed(account, ""))
+
+
+def test_an_odd_answer_is_refused() -> None:
+    for text in ("", "Enforcing", "Enforcing maybe socket-file a b c d", "Enforcing denied x a b c d"):
+        with pytest.raises(ValueError, match=r"."):
+            parse(text)
