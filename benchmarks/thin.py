@@ -12,7 +12,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from lab import Lab
-from lab.base import ensure_base
+from lab.base.build import ensure_base
+from lab.base.table import BASES, DEFAULT
 from lab.host import Record, folder, read_records, start, wait_until, write_record
 from lab.network import FIRST_HOST, LAST_HOST
 from lab.ssh_keys import ensure_key
@@ -41,7 +42,7 @@ def grow(lab: Lab, count: int) -> list[Record]:
 
 
 def _grow(lab: Lab, count: int) -> None:
-    base = ensure_base(lab, print)
+    base = ensure_base(lab, BASES[DEFAULT], print)
     model = next(record for record in read_records(lab) if record.name == MODEL)
     thin = [Record(f"thin{n:03}", str(IPv4Address(model.address) + n)) for n in range(1, count + 1)]
     for record in thin:

@@ -1,6 +1,5 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,12 +29,8 @@ LONG = (
 )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the files that take minutes in front; leave what is exhaustive to `make test-all`."""
-    if not os.environ.get("POMS_TEST_ALL"):
-        left = [item for item in items if item.get_closest_marker("exhaustive")]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take minutes in front."""
     place = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
@@ -60,7 +55,8 @@ def deployed(site: Site) -> Site:
     """pomsgpvm01 with the lab's inventory deployed, whatever tests before did to it."""
     said = site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force")
     assert said.code in (0, NOT_SERVING), said.all  # a test may have left the web service stopped
-    site.fab("-H", "pomsgpvm01", "start-programs", check=True)
+    if set(site.program_states().values()) != {"RUNNING"}:
+        site.fab("-H", "pomsgpvm01", "start-programs", check=True)
     return site
 
 

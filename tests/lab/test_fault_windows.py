@@ -20,7 +20,7 @@ def held_steps(*in_make_test: str) -> list[str]:
     return [*STEPS, "put-back"] if ALL else list(in_make_test)
 
 
-@pytest.mark.parametrize("step", held_steps("prove", "check", "put-back"))
+@pytest.mark.parametrize("step", held_steps("check", "put-back"))
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_a_hand_edit_is_kept_whenever_it_is_made(bench: Bench, row: Row, kind: str, step: str) -> None:
     bench.site.root(KINDS[kind])
@@ -71,7 +71,7 @@ def hang(bench: Bench) -> Iterator[str]:
     bench.site.root(f"cp -p /root/app.py {APP}")
 
 
-@pytest.mark.parametrize("step", held_steps("keep", "put-back"))
+@pytest.mark.parametrize("step", held_steps("put-back"))
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_an_import_that_hangs(bench: Bench, row: Row, hang: str, kind: str, step: str) -> None:
     """Before the trial, between the trial and the reload, and after it: for the way back loads it anew too."""

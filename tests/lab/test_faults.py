@@ -9,11 +9,9 @@ from tests.lab.faults import AFTER_THE_SWAP, ALL, KINDS, LIMIT, STATE, STEPS, Be
 
 CHOSEN = [
     ("operator killed -9", "swap-half", "files"),
-    ("operator killed -9", "reload-apache", "folder"),
     ("line cut", "reload-poms_webservice", "folder"),
     ("remote shell killed -9", "reload-apache", "files"),
     ("power cut", "swap-half", "files"),
-    ("power cut", "check", "folder"),  # the app is only just starting when the next command comes
 ]
 
 

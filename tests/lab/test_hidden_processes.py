@@ -42,6 +42,7 @@ def test_what_answers_is_up_although_its_process_is_hidden(hidden: Site) -> None
     assert (shown.code, shown.out.count("cannot see other accounts' processes")) == (0, 2), shown.all
 
 
+@pytest.mark.exhaustive
 def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
     hidden.root("pkill -x shibd; rm -f /run/shibboleth/shibd.sock")
     until(lambda: hidden.root("pgrep -x shibd || :") == "", 20, "shibd has ended")

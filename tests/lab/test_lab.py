@@ -17,7 +17,8 @@ import pytest
 
 import lab
 from lab import machine, processes
-from lab.base import ensure_base
+from lab.base.build import ensure_base
+from lab.base.table import BASES, DEFAULT
 from lab.host import Record, read_records
 from lab.place import HERE, Lab
 from ops.errors import BadInput, OperatorError
@@ -360,7 +361,7 @@ def test_a_build_of_the_root_file_system_killed_half_way_is_begun_afresh(tmp_pat
 def kill_up(place: Lab, moment: Callable[[Lab], bool]) -> None:
     """Start `up` of two hosts in a process of its own and kill it, with -9, as soon as `moment` has come."""
     if place.cache == Lab().cache:
-        ensure_base(place, QUIET)
+        ensure_base(place, BASES[DEFAULT], QUIET)
     command = [sys.executable, "-m", "lab", "up", "alpha", "beta"]
     command += ["--state", str(place.state), "--cache", str(place.cache)]
     up = subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -86,6 +86,7 @@ def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str
     deployed.fab("start-programs", check=True)
 
 
+@pytest.mark.exhaustive
 def test_an_activate_that_hangs_is_ended(deployed: Site, tmp_path: Path) -> None:
     hangs = ("[defaults.ssh]\n", "[defaults]\nactivate = 'sleep 1000'\n\n[defaults.ssh]\n")
     said = deployed.fab("restart-programs", "--yes", inventory=deployed.changed(tmp_path, hangs))
@@ -162,6 +163,7 @@ def login_runs(site: Site, text: str) -> Iterator[None]:
         site.poms("pkill -x sleep; mv $HOME/.bashrc.kept $HOME/.bashrc")
 
 
+@pytest.mark.exhaustive
 def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, tmp_path: Path) -> None:
     brief = ("[defaults.ssh]\n", "[defaults.ssh]\nanswer_timeout = 2\n")
     inventory = deployed.changed(tmp_path, brief, THREADS)
@@ -182,7 +184,9 @@ def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tm
     assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
 
 
-@pytest.mark.parametrize("step", ["prove", "reload-poms_webservice", "verdict"])
+@pytest.mark.parametrize(
+    "step", ["prove", pytest.param("reload-poms_webservice", marks=pytest.mark.exhaustive), "verdict"]
+)
 def test_ctrl_c_pressed_again_and_again_only_has_the_host_put_back(bench: Bench, step: str) -> None:
     before = bench.settled()
     with bench.held(step, the_other(before)) as running:

@@ -171,7 +171,9 @@ def test_the_agent_is_the_one_that_ssh_config_names(
     assert (refused.code, "you offer no key" in refused.all) == (1, True), refused.all
 
 
-@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+@pytest.mark.parametrize(
+    "kind", ["ed25519", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in ("ecdsa", "rsa"))]
+)
 def test_a_user_certificate_lets_in_and_the_release_has_its_key_id(
     deployed: Site, status: Status, known: str, second: Path, agent: Callable[..., dict[str, str]], kind: str
 ) -> None:

@@ -89,7 +89,7 @@ def site_(deployed: Site) -> Iterator[Site]:
     deployed.root("pkill -9 -u poms uwsgi; true")  # supervisord starts its own again
 
 
-@pytest.mark.parametrize("where", ["port", "socket"])
+@pytest.mark.parametrize("where", ["port", pytest.param("socket", marks=pytest.mark.exhaustive)])
 def test_a_reload_leaves_nothing_whatever_uwsgi_calls_itself(site_: Site, tmp_path: Path, where: str) -> None:
     changes = [PROCNAME, ON_A_SOCKET] if where == "socket" else [PROCNAME]
     inventory = site_.changed(tmp_path, *changes)
@@ -102,6 +102,7 @@ def test_a_reload_leaves_nothing_whatever_uwsgi_calls_itself(site_: Site, tmp_pa
     assert list(status(site_)["standbys"]) == []
 
 
+@pytest.mark.exhaustive
 def test_one_that_still_answers_is_told_shown_and_ended_before_a_restart(site_: Site) -> None:
     with left_behind(site_, 300) as said:
         alive = standbys(site_)

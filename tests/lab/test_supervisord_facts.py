@@ -127,6 +127,7 @@ def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
     assert daemons(site_) == [pid]
 
 
+@pytest.mark.exhaustive
 def test_one_that_listens_and_does_not_answer_is_not_down(site_: Site) -> None:
     pid = start(site_, STARTS["a name in its folder"])
     site_.root(f"kill -STOP {pid}")

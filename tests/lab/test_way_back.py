@@ -58,6 +58,7 @@ def test_a_rollback_behind_a_change_of_a_port_or_path_is_judged_by_the_releases_
     assert {line.split()[0] for line in last["checks"]} == {"ok"}, last["checks"]
 
 
+@pytest.mark.exhaustive
 def test_a_deploy_of_other_ports_that_died_is_recovered_by_the_values_that_it_left(
     bench: Bench, tmp_path: Path
 ) -> None:
