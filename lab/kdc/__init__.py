@@ -81,6 +81,6 @@ def with_a_ticket(lab: Lab) -> list[str]:
 def _root(lab: Lab, record: Record, path: str) -> Path:
     """A file of the running guest, as this machine sees it. Raises OperatorError for one that does not boot."""
     root = processes.PROC / str(record.pid) / "root"
-    if not wait_until(lambda: not root.samefile("/"), seconds=30):  # the machine's own root, until it has its own
+    if not wait_until(lambda: root.exists() and not root.samefile("/"), seconds=30):  # until then the machine's own
         raise OperatorError(f"{record.name} of the lab does not start.\n{console_tail(lab, record.name)}")
     return root / path

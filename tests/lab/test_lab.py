@@ -193,9 +193,8 @@ def test_how_to_open_the_lab_in_a_browser_is_told(place: Lab, tmp_path: Path) ->
 
 
 def test_the_account_can_make_namespaces_of_its_own(place: Lab) -> None:
-    inside = (
-        "mount --bind /tmp /etc/httpd/conf.d && mount -t tmpfs none /run && ip link set lo up && ls /etc/httpd/conf.d"
-    )
+    binds = "mount --bind /tmp /etc/httpd/conf.d && mount -t tmpfs none /run"
+    inside = f"{binds} && /usr/sbin/ip link set lo up && ls /etc/httpd/conf.d"
     assert run(place, "alpha", f"unshare -Urmn --map-root-user sh -c '{inside}'")[0] == 0
     assert "shib.conf" in run(place, "alpha", "ls /etc/httpd/conf.d")[1]
 
@@ -245,6 +244,41 @@ def test_a_kdc_that_died_is_started_again_and_the_hosts_keytabs_stay_good(place:
     assert run(place, "alpha", "cat /etc/krb5.keytab")[0] == 1, "it is root's alone"
 
 
+def test_hosts_of_one_lab_may_have_different_bases(tmp_path: Path) -> None:
+    """A host keeps the base that it was made with, over a restart too; `down` takes the cgroup of systemd's away."""
+    place = Lab(state=tmp_path / "state")
+    try:
+        lab.up(["alpha"], base="trixie-systemd", say=QUIET, lab=place)
+        lab.up(["beta"], base="el8-like", say=QUIET, lab=place)
+        assert {
+            host.name: host.base for host in lab.status(say=QUIET, lab=place) if host.name not in ("idp", "kdc")
+        } == {
+            "alpha": "trixie-systemd",
+            "beta": "el8-like",
+        }
+        code, said = run(place, "alpha", "systemctl is-active httpd sshd shibd cron; systemctl --failed --no-legend")
+        assert (code, said.endswith("active\n" * 4)) == (0, True), said
+        code, said = run(place, "beta", "command -v python python3 || /usr/libexec/platform-python -V")
+        assert "Python 3.9" in said, said
+        with pytest.raises(BadInput):
+            lab.up(["alpha"], base="el8-like", say=QUIET, lab=place)
+        killed = record(place, "alpha")
+        os.kill(killed.pid, signal.SIGKILL)
+        wait_for(lambda: not killed.running)
+        assert lab.up(["alpha", "beta"], say=QUIET, lab=place).started == ["alpha"]
+        assert record(place, "alpha").base == "trixie-systemd"
+        assert any("cgroup" in trace for trace in traces(place))
+    finally:
+        lab.down(say=QUIET, lab=place)
+    assert_nothing_left(place)
+
+
+def test_a_base_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="bookworm, trixie-systemd"):
+        lab.up(["good"], base="el7", say=QUIET, lab=Lab(state=tmp_path / "state"))
+    assert not (tmp_path / "state").exists()
+
+
 @pytest.mark.parametrize("name", ["", "../x", "Alpha", "a b", "-a", "a" * 64, "a\n"])
 def test_a_name_that_no_host_can_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput):
@@ -291,9 +325,10 @@ def test_down_leaves_nothing_on_the_machine(tmp_path: Path) -> None:
     namespaces -= set(namespaces_of(os.getpid()))  # the provider has some of the machine's
     assert len(namespaces) == 3 * 5 + 2
     assert traces(place)
+    ending = time.time()
     assert lab.down(say=QUIET, lab=place) == ["alpha", "beta", "idp", "kdc"]
     assert_nothing_left(place)
-    assert not namespaces & all_namespaces()
+    assert not namespaces & namespaces_of_older(ending)
     assert keytab.exists() == had_one
     assert lab.down(say=QUIET, lab=place) == []
 
@@ -394,7 +429,7 @@ def traces(place: Lab) -> list[str]:
             continue
         if any(mark in text for mark in marks for text in seen):
             found.append(f"process {process.name}: {seen[0]}")
-    return found
+    return found + [f"cgroup {path}" for path in Path("/sys/fs/cgroup").rglob(f"{place.bridge}-*")]
 
 
 def namespaces_of(pid: int) -> tuple[str, ...]:
@@ -402,13 +437,15 @@ def namespaces_of(pid: int) -> tuple[str, ...]:
     return tuple(str((processes.PROC / str(pid) / "ns" / kind).readlink()) for kind in kinds)
 
 
-def all_namespaces() -> set[str]:
-    """Every namespace that some process of the machine lives in."""
+def namespaces_of_older(moment: float) -> set[str]:
+    """Every namespace that some process which is older lives in: the kernel gives the numbers to new ones, too."""
     found = set()
     for process in processes.PROC.iterdir():
         if process.name.isdigit():
             try:
-                found |= set(namespaces_of(int(process.name)))
+                ticks = processes.start_ticks(int(process.name))
+                if ticks is not None and processes.started_at(ticks) < moment:
+                    found |= set(namespaces_of(int(process.name)))
             except OSError:
                 continue
     return found
