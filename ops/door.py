@@ -23,6 +23,7 @@ from ops.schema import Host
 
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
 INTRUDER = "intruder"  # what every forged header says
+ELSEWHERE = "127.0.0.2"  # as far as the trial's network reaches, and no address of the host itself for Apache
 USER_IDS = (
     "proof",
     "proof1",
@@ -66,6 +67,7 @@ class Question:
     lines: list[str] = field(default_factory=list)
     needs_another_ca: bool = False
     method: str = "GET"
+    source: str = "127.0.0.1"  # the address that it is asked from
     nameless: bool = False  # the app may be asked, and must be told of nobody
 
 
@@ -163,6 +165,10 @@ def _own_questions(host: Host, spoofs: list[str]) -> Iterator[Question]:
         yield Question("a page for the host itself", port, way, None, None, spoofs)
     for way in (f"{own}/x", f"{own}?x", f"{own}/../../..{path}"):
         yield Question("a page below the host's own", port, way, None, None, spoofs, method="HEAD")
+    claims = [*spoofs, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
+    yield Question(
+        "the host's own page, from elsewhere", port, own, None, None, claims, method="HEAD", source=ELSEWHERE
+    )
     yield Question("the host itself, with false headers", port, own, None, None, spoofs, method="HEAD", nameless=True)
 
 

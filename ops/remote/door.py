@@ -94,7 +94,7 @@ def ask(number, question, tls, seconds):
     head = ["%s %s HTTP/1.1" % (question["method"], question["path"]), "Host: localhost", "Connection: close"]
     head += ["X-Poms-Ops-Question: %d" % number] + question["lines"]
     try:
-        line = socket.create_connection(("127.0.0.1", question["port"]), seconds)
+        line = socket.create_connection(("127.0.0.1", question["port"]), seconds, (question["source"], 0))
         try:
             line = tls.wrap_socket(line)
             line.sendall(("\r\n".join(head) + "\r\n\r\n").encode("utf-8"))
