@@ -3,8 +3,8 @@
 # Asked by a line "through_apache PORT PAGE NAME ACCOUNT LISTEN": Apache's port, the page, the server's name, the account that
 # Apache runs as, and where the app listens. None of them holds a blank.
 
-# One question, as line $1 says. Sets $through to "ok", "failed" or, where Apache's files do not have that page yet,
-# "unknown"; and $through_found to what there is to say of it.
+# One question, as line $1 says. Sets $through to "ok", "failed" or, where Apache's files do not have that page yet or Apache
+# itself does not answer, "unknown"; and $through_found to what there is to say of it.
 ask_through_apache() {
     # shellcheck disable=SC2086 # five words
     set -- $1
@@ -12,6 +12,13 @@ ask_through_apache() {
     said=$(visited="$3 $2" && ask_tls "$1") || :
     status=$(printf '%s\n' "$said" | sed -n '/^HTTP\/1/ { s/^[^ ]* \([0-9]*\).*/\1/p; q; }')
     through=failed through_found="status $status"
+    case $said in
+    *"BEGIN CERTIFICATE"*) ;;
+    *)
+        through=unknown through_found="Apache does not answer on port $1"
+        return 0
+        ;;
+    esac
     if [ -z "$status" ]; then
         through_found="no answer within 5 seconds"
     elif printf '%s\n' "$said" | grep -qi '^X-Poms-Ops-App: *answered'; then

@@ -12,8 +12,9 @@ from ops.scripts import FOLDER
 from tests.scripts.remote import SHELLS, executable
 
 LINE = "443 /poms-ops/poms poms.example nobody"
-REACHED = "HTTP/1.1 404 Not Found\nX-Poms-Ops: asked\nX-Poms-Ops-App: answered"
-BARRED = "HTTP/1.1 503 Service Unavailable\nX-Poms-Ops: asked"
+TLS = "-----BEGIN CERTIFICATE-----\n"
+REACHED = f"{TLS}HTTP/1.1 404 Not Found\nX-Poms-Ops: asked\nX-Poms-Ops-App: answered"
+BARRED = f"{TLS}HTTP/1.1 503 Service Unavailable\nX-Poms-Ops: asked"
 PARTS = ("apache_read.sh", "apache_facts.sh", "through_apache.sh")
 
 
@@ -51,8 +52,9 @@ def test_only_an_answer_of_the_apps_is_one(shell: str, tmp_path: Path) -> None:
     assert state == "failed"
     for word in ("127.0.0.1:8888", "503"):
         assert word in found
-    assert ask(shell, tmp_path, "HTTP/1.1 403 Forbidden")[0] == "unknown", "files of an earlier version"
-    assert ask(shell, tmp_path, "connect:errno=111")[0] == "failed"
+    assert ask(shell, tmp_path, f"{TLS}HTTP/1.1 403 Forbidden")[0] == "unknown", "files of an earlier version"
+    assert ask(shell, tmp_path, TLS)[0] == "failed", "it takes too long"
+    assert ask(shell, tmp_path, "connect:errno=111")[0] == "unknown", "Apache itself is down, which is told elsewhere"
 
 
 @pytest.fixture
