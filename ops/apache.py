@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from ops.schema import Host
 
+OWN = "/poms-ops"  # what lies below it on 443 is for the host itself
+
 
 def quote(value: object) -> str:
     """`value` as one argument of a directive, in double quotes."""
@@ -24,11 +26,22 @@ def literal(value: str) -> str:
     return re.sub(r"((?![A-Za-z0-9 ,=:@_])[\x00-\x7f])", r"\\\1", value).replace(r"\#", r"\x23")
 
 
-def proxy_target(host: Host) -> str:
-    """Where ProxyPass sends the app's requests: uwsgi protocol over loopback TCP or a unix socket."""
+def proxy_target(host: Host, path: str = "") -> str:
+    """Where ProxyPass sends requests for `path` (the app's own): uwsgi protocol over loopback TCP or a socket."""
+    path = path or host.app.path
     if host.app.listen.startswith("/"):
-        return f"unix:{host.app.listen}|uwsgi://{host.account}{host.app.path}"
-    return f"uwsgi://{host.app.listen}{host.app.path}"
+        return f"unix:{host.app.listen}|uwsgi://{host.account}{path}"
+    return f"uwsgi://{host.app.listen}{path}"
+
+
+def check_page(host: Host) -> str:
+    """The app's page that is asked for where the question is whether it answers."""
+    return host.app.check_path or host.app.path
+
+
+def own_page(host: Host) -> str:
+    """Where the host asks Apache for that page; the app is asked for it as one that is mounted at `OWN`."""
+    return f"{OWN}{check_page(host)}"
 
 
 def response_headers(host: Host) -> dict[str, str]:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops import door, restart_cost, selinux, standby, supervisord
+from ops import door, restart_cost, selinux, standby, supervisord, workers
 from ops.certs import KINDS, Ending
 from ops.errors import LOCKABLE
 from ops.files import RenderedFile, supervisord_conf
+from ops.programs import app_lines, through_apache_lines
 from ops.request import trial_lines
 from ops.schema import Host
 from ops.snapshot import place_lines, restart_lines
@@ -69,6 +70,9 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
         yield f"reload_words {shlex.join(host.apache.reload)}"
     yield f"app_listen {host.app.listen}"
     yield from (line for line in restart_lines(host) if line.startswith("restart_word "))
+    if workers.program(host):
+        yield from app_lines(host)
+        yield from through_apache_lines(host)
     yield from trial_lines(host, files)
     probe = door.trial(host)
     yield from [f"no_probe no identity probe: {probe.why_not}"] if probe.why_not else probe.lines
@@ -97,7 +101,7 @@ def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
         *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
-        *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _selinux, _disk, _clock),
+        *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
     for one in endings:
@@ -334,6 +338,25 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
     if host.app.cron_listen and not host.app.cron_listen.startswith("/"):
         found = f"{host.app.cron_listen}, for the host's own jobs: every account can ask it, in anybody's name"
         yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
+
+
+def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
+    """Whether Apache reaches the app, as a request that it passed on has shown; and what may keep it from that."""
+    state, _space, found = facts.one("through_apache").partition(" ")
+    if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - looked at
+        said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has a /tmp and a /var/tmp of its own"
+        level = WRONG if state == "failed" else MIND
+        yield Finding("app", level, said, "set app.listen to a socket in the account's home")
+    if state == "ok":
+        yield Finding("app through Apache", WELL, f"Apache reaches it on {host.app.listen}")
+    elif state == "failed":
+        advice = "users get that status. Give Apache's account the right that is named, or set another app.listen"
+        yield Finding("app through Apache", WRONG, found, advice)
+    elif state == "unknown":
+        yield Finding("app through Apache", MIND, found, f"fab -H {host.name} deploy, or diff to see what it brings")
+    elif not host.app.check_through_apache:
+        found = "not asked: app.check_through_apache is false"
+        yield Finding("app through Apache", MIND, found, "see docs/guide/apache.md")
 
 
 def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:

@@ -18,10 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from ops import apache
 from ops.schema import Host
 
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
 INTRUDER = "intruder"  # what every forged header says
+ELSEWHERE = "127.0.0.2"  # as far as the trial's network reaches, and no address of the host itself for Apache
 USER_IDS = (
     "proof",
     "proof1",
@@ -64,6 +66,9 @@ class Question:
     bearer: str | None = None
     lines: list[str] = field(default_factory=list)
     needs_another_ca: bool = False
+    method: str = "GET"
+    source: str = "127.0.0.1"  # the address that it is asked from
+    nameless: bool = False  # the app may be asked, and must be told of nobody
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,22 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
         first,
     ):
         yield Question("no login", host.apache.port, way, None, None, spoofs)
+    if host.app.check_through_apache:
+        yield from _own_questions(host, spoofs)
+
+
+def _own_questions(host: Host, spoofs: list[str]) -> Iterator[Question]:
+    """At the page where the host asks itself, of which the trial is one that may: no page, and nobody's name."""
+    port, own, path = host.apache.port, apache.own_page(host), host.app.path
+    for way in (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}"):
+        yield Question("a page for the host itself", port, way, None, None, spoofs)
+    for way in (f"{own}/x", f"{own}?x", f"{own}/../../..{path}"):
+        yield Question("a page below the host's own", port, way, None, None, spoofs, method="HEAD")
+    claims = [*spoofs, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
+    yield Question(
+        "the host's own page, from elsewhere", port, own, None, None, claims, method="HEAD", source=ELSEWHERE
+    )
+    yield Question("the host itself, with false headers", port, own, None, None, spoofs, method="HEAD", nameless=True)
 
 
 def _disguised(spoofs: list[str]) -> dict[str, list[str]]:

@@ -40,6 +40,14 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class ThroughApache:
+    """Whether Apache reaches the app: "ok", "failed", "unknown" or "not-asked"; and what there is to say of it."""
+
+    state: str = "not-asked"
+    found: str = ""
+
+
+@dataclass(frozen=True)
 class Vitals:
     """What remote/health.sh told.
 
@@ -61,6 +69,7 @@ class Vitals:
     pages: dict[int, int] = field(default_factory=dict)
     app: str | None = None
     configtest: str | None = None
+    through_apache: ThroughApache = ThroughApache()
 
 
 @dataclass(frozen=True)
@@ -140,6 +149,7 @@ def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
     yield f"queue {MOST_WAITING} {host.app.listen}"
     if workers.program(host):
         yield from programs.app_lines(host)
+        yield from programs.through_apache_lines(host)
     yield f"visit {host.apache.server_name} {host.app.path}"
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
@@ -166,6 +176,8 @@ def parse(answer: list[str]) -> Vitals:
             found.pages[int(words[1])] = int(words[0])
         elif kind == "app":
             found = replace(found, app=_told(words))
+        elif kind == "through_apache":
+            found = replace(found, through_apache=ThroughApache(words[0], _decoded(words[1])))
         elif kind == "configtest":
             found = replace(found, configtest=_told(words))
         elif kind == "queue":
@@ -179,5 +191,9 @@ def parse(answer: list[str]) -> Vitals:
 def _told(words: list[str]) -> str | None:
     """What was wrong with what was tried: nothing, or not known, or as the host's tools said. Raises ValueError."""
     if words[1:]:
-        return base64.b64decode(words[1], validate=True).decode(errors="replace").strip() or "no word of why"
+        return _decoded(words[1]) or "no word of why"
     return None if words == ["unknown"] else ""
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text, validate=True).decode(errors="replace").strip()

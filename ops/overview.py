@@ -78,6 +78,7 @@ def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     yield from _validation(host, health)
     yield from _services(health)
     yield from _programs(health)
+    yield from _through_apache(host, health)
     if workers.program(host):
         yield from _workers(host, health)
     first = health.ending[:1]
@@ -153,6 +154,18 @@ def _programs(health: Health) -> Iterator[tuple[str, str]]:
         else:
             told = program.state
         yield program.name, _mark(program.needs_attention or program.flaps, told)
+
+
+def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
+    """Whether Apache reaches the app; what does not answer itself is shown elsewhere."""
+    words = {
+        "ok": "answers through Apache",
+        "failed": "!not reached by Apache",
+        "unknown": "not known through Apache",
+        "not-asked": "not asked through Apache",
+    }
+    if workers.program(host) and not health.vitals.app:
+        yield "app", words[health.vitals.through_apache.state]
 
 
 def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:

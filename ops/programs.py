@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops import uwsgi, workers
+from ops import apache, uwsgi, workers
 from ops.connection import Remote
 from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
 from ops.plan import GRACEFUL, reload_ways
@@ -73,7 +73,7 @@ def app_lines(host: Host) -> Iterator[str]:
     name = uwsgi_program(host)
     logs = log_files(name, host.programs[name], host.log_dir) if name else {}
     yield f"app listen {host.app.listen}"
-    yield f"app path {host.app.check_path or host.app.path}"
+    yield f"app path {apache.check_page(host)}"
     yield from (f"app header {header} {value}" for header, value in host.app.check_headers.items())
     yield from (f"app status {status}" for status in host.app.check_status)
     yield f"app ini {uwsgi.ini_path(host)}"
@@ -166,6 +166,14 @@ def service_lines(host: Host) -> Iterator[str]:
     if name:
         yield from app_lines(host)
         yield f"web_program {name}"
+        yield from through_apache_lines(host)
+
+
+def through_apache_lines(host: Host) -> Iterator[str]:
+    """What a script is asked that is to ask Apache for a page of the app (remote/through_apache.sh)."""
+    if host.app.check_through_apache and workers.program(host):
+        asked = f"{host.apache.port} {apache.own_page(host)} {host.apache.server_name}"
+        yield f"through_apache {asked} {host.apache.account} {host.app.listen}"
 
 
 def need_service(host: Host, found: Service | None, done: str) -> None:
@@ -176,7 +184,9 @@ def need_service(host: Host, found: Service | None, done: str) -> None:
     fab, stopped = f"fab -H {host.name}", found.state == "STOPPED"
     why = f"{name} is {found.state}" if stopped or found.state in (*ENDED_BADLY, "EXITED") else found.problem
     next_step = f"{fab} tail-logs --programs={name} says why; {fab} status"
-    if stopped:
+    if found.unreached:
+        next_step = f"{fab} doctor looks at the way from Apache to the app"
+    elif stopped:
         next_step = f"{fab} start-programs --programs={name}, once it may run again"
     raise NotServing(
         host.name,

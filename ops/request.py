@@ -9,7 +9,7 @@ from ops import uwsgi, workers
 from ops.files import RenderedFile
 from ops.hiding import recorded
 from ops.plan import Plan, reload_ways
-from ops.programs import app_lines, uwsgi_program
+from ops.programs import app_lines, through_apache_lines, uwsgi_program
 from ops.release_host import recorded_host
 from ops.releases import Release
 from ops.schema import Host
@@ -61,6 +61,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     yield f"uwsgi_program {uwsgi_program(host)}"
     yield from app_lines(host)
     yield f"web_program {workers.program(host) or ''}"
+    yield from through_apache_lines(host)
 
 
 def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:

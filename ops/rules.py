@@ -70,6 +70,8 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
         yield ("programs", "all"), "must have another name: supervisorctl takes 'all' for every program"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
+    if host.app.check_through_apache and _within(host.app.path, apache.OWN):
+        yield ("app", "path"), f"must not be in {apache.OWN}, where the host asks itself (app.check_through_apache)"
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule

@@ -219,6 +219,7 @@ class App(Table, frozen=True, kw_only=True):
     # What that question holds besides, for an app that answers 500 to nobody; and what is an answer to it.
     check_headers: dict[HeaderName, HeaderValue] = {}
     check_status: list[Annotated[int, Meta(ge=100, le=599)]] = []  # none: whatever is under 500
+    check_through_apache: bool = True  # whether the host asks Apache for that page, too
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
     cron_listen: Listen | None = None  # HTTP, for the host's own jobs
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes

@@ -6,18 +6,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Service:
-    """`problem`: why the app does not answer on its socket, empty where it does; `state`: its program's, if known."""
+    """`problem`: why the app does not answer on its socket, empty where it does; `state`: its program's, if known.
+
+    `unreached`: it answers there, and `problem` says why Apache does not reach it.
+    """
 
     problem: str = ""
     state: str = ""
+    unreached: bool = False
 
 
 def parse(text: str) -> Service:
-    """Read "answers" or "fails STATE BASE64", without a state "-". Raises ValueError."""
+    """Read "answers", "unreached BASE64" or "fails STATE BASE64", without a state "-". Raises ValueError."""
     if text == "answers":
         return Service()
-    word, state, encoded = text.split(" ")
-    if word != "fails":
+    word, *states, encoded = text.split(" ")
+    if (word, len(states)) not in (("fails", 1), ("unreached", 0)):
         raise ValueError("it does not say whether the app answers")
     problem = base64.b64decode(encoded, validate=True).decode(errors="replace").strip()
-    return Service(problem or "the app does not answer", "" if state == "-" else state)
+    if word == "unreached":
+        return Service(problem or "Apache does not reach the app", unreached=True)
+    return Service(problem or "the app does not answer", "" if states == ["-"] else states[0])

@@ -176,6 +176,8 @@ def _environment(tree: Path) -> jinja2.Environment:
     )
     environment.filters |= {"quote": apache.quote, "literal": apache.literal}
     environment.globals |= {
+        "check_page": apache.check_page,
+        "own_page": apache.own_page,
         "proxy_target": apache.proxy_target,
         "response_headers": apache.response_headers,
         "program_options": supervisor.program_options,

@@ -70,6 +70,9 @@ def _app(host: Host, health: Health) -> Iterator[Finding]:
     elif health.vitals.app is None and MOST_WAITING <= waiting < room * FULL_QUEUE:
         said = f"was not asked: {waiting} connections wait for it already"
         yield Finding("app", MIND, said, f"{fab} workers shows who is busy")
+    elif health.vitals.through_apache.state == "failed":
+        advice = f"{fab} doctor looks at the way from Apache to the app"
+        yield Finding("app through Apache", WRONG, health.vitals.through_apache.found, advice)
 
 
 def _apache(host: Host, health: Health) -> Iterator[Finding]:

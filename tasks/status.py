@@ -103,6 +103,7 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
         "ports": vitals.ports,
         "pages": vitals.pages,
         "app": vitals.app,
+        "through_apache": vars(vitals.through_apache),
         "configtest": vitals.configtest,
         "standbys": [vars(one) for one in vitals.standbys],
         "workers": workers.facts(host, health.crew),

@@ -120,6 +120,7 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     "apache.curves": ("prime256v1:secp384r1", "X25519", ABSENT),
     "app.check_path": (ABSENT, "/poms", "/poms/a~b.c_d-e/F"),
     "app.check_headers": (ABSENT, {}, {"Xx": "a", "X-9": 'a "b" \\ %s $1', "Y" * 64: "z"}),
+    "app.check_through_apache": (True, False, ABSENT),
     "app.check_status": ([], [100, 200, 404, 599], ABSENT),
     "app.listen": (
         *("127.0.0.1:8888", "localhost:1024", f"{HOME}/private/run/app.sock", "127.255.255.254:65535"),

@@ -147,7 +147,7 @@ CHANGES_FROM = "fab -H pomsgpvm01 rollback"  # the first of them that changes th
 
 NOT_RUN = {
     "fab lab.up": "takes this machine's own lab; tests/lab/test_lab.py has one of its own",
-    "fab lab.up --hosts=new --base=trixie-systemd": "takes this machine's own lab; tests/lab/test_hosts.py has its own",
+    "fab lab.up --hosts=new --base=trixie-systemd": "as the line before; tests/lab/test_hosts.py has labs of its own",
     "fab lab.down": "takes this machine's own lab; tests/lab/test_lab.py has one of its own",
     "fab lab.status": "looks at this machine's own lab; tests/lab/test_lab.py has one of its own",
     "fab shell HOST": "needs a terminal; tests/lab/test_login.py has one",
@@ -171,4 +171,5 @@ NOT_RUN = {
     "make soak": "takes half an hour; tests/lab/test_soak.py does a part of it",
     "make test": "is what runs this",
     "make test-all": "is what runs this",
+    "POMS_LAB_BASE=NAME make test-all": "takes an hour",
 }

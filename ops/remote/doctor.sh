@@ -4,6 +4,7 @@
 #           Apache's reload without sudo; "app_listen ADDRESS", where Apache is to reach the app (selinux.sh);
 #           "restart_word WORD" ..., Apache's restart, where there is no reload (apache_unit.sh); for the trial start what transaction.sh is asked: file, content, configtest,
 #           apache_root, apache_run, apache_logs, door, door_ca, door_list, no_probe;
+#           "app NAME VALUE" ... and "through_apache …", where Apache is asked for the app's page (through_apache.sh);
 #           "password" followed by a line with sudo's password; end
 # Answers:  "fact NAME VALUE", one for each thing looked at; end
 say poms-ops doctor
@@ -163,6 +164,12 @@ try_validation() {
     )
 }
 
+look_through_apache() { # where the app answers on its own socket, else there is nothing to reach
+    [ -s "$pending/through_apache" ] && ask_app "$pending/asked" "$(sed -n 's/^listen //p' "$pending/asked")" 5 none || return 0
+    ask_through_apache_patiently "$(cat "$pending/through_apache")" 2
+    fact "through_apache $through $through_found"
+}
+
 look_at_selinux() { # for every port that the wanted files name, where they were read
     if [ ! -e "$pending/listen.wanted" ]; then cp "$pending/listens" "$pending/listen.wanted"; fi
     ask_selinux "$app_listen" <"$pending/listen.wanted" >"$pending/selinux"
@@ -217,6 +224,8 @@ while IFS= read -r line; do
         "door_issuer "*)
         printf '%s\n' "$value" >>"$pending/${line%% *}"
         ;;
+    "app "*) printf '%s\n' "$value" >>"$pending/asked" ;;
+    "through_apache "*) printf '%s\n' "$value" >"$pending/through_apache" ;;
     "file "*)
         number=$((number + 1))
         printf '%s %s\n' "$number" "$value" >>"$pending/files"
@@ -248,6 +257,7 @@ look_at_shibd
 look_at_products
 look_at_supervisors_python
 look_at_boot
+look_through_apache
 look_at_selinux
 if [ -e "$pending/restart" ]; then fact "restart_cost $(restart_cost "$(cat "$pending/apache_root")" <"$pending/restart")"; fi
 fact "disk $(df -Pk "$HOME" | awk 'NR == 2 { print $4 }')"

@@ -91,10 +91,10 @@ def context(bearer, pems):
 
 def ask(number, question, tls, seconds):
     """Send it, and wait until it is answered, the line is closed or it took too long."""
-    head = ["GET %s HTTP/1.1" % question["path"], "Host: localhost", "Connection: close"]
+    head = ["%s %s HTTP/1.1" % (question["method"], question["path"]), "Host: localhost", "Connection: close"]
     head += ["X-Poms-Ops-Question: %d" % number] + question["lines"]
     try:
-        line = socket.create_connection(("127.0.0.1", question["port"]), seconds)
+        line = socket.create_connection(("127.0.0.1", question["port"]), seconds, (question["source"], 0))
         try:
             line = tls.wrap_socket(line)
             line.sendall(("\r\n".join(head) + "\r\n\r\n").encode("utf-8"))
@@ -125,6 +125,8 @@ def judge(number, question, believed, intruder):
         if intruder in value.lower():
             say("%s: GOT IN, and the app was told %s: %s" % (asked, header, value))
             return 3
+    if question["nameless"] and user is None:
+        return 0
     if question["user"] is None or (user is not None and user != question["user"]):
         say("%s: GOT IN as %s" % (asked, user or "a visitor without a name"))
         return 3

@@ -1,14 +1,14 @@
 # health.sh: whether what serves here runs, how long its queue is, and the room that is left. Changes nothing.
 # Asked:    state_dir; "configtest WORD" ... where Apache's files are to be tested; "queue MOST LISTEN", where the app
 #           listens for Apache; "app NAME VALUE" ... (uwsgi.sh), where it is to be asked unless MOST connections wait for it
-#           already; "visit NAME PATH", the page that a visitor asks Apache for; "listens PORT" ..., "disk PATH" ...;
+#           already; "through_apache …" where Apache is asked for a page of it (through_apache.sh); "visit NAME PATH", the page that a visitor asks Apache for; "listens PORT" ..., "disk PATH" ...;
 #           "password" and a line; end
 # Answers:  "now SECONDS" since 1970 by the host's clock; "port open|silent|closed PORT": it answers, somebody only
 #           listens, nobody does; "page STATUS PORT" where a visitor without a login gets one of HTTP; "process NAME PID
 #           SECONDS", or "process NAME" where it does not run, "process NAME hidden" where this account cannot tell;
 #           "shibd listens" where the kernel knows of its socket; "standby PID SECONDS REQUESTS LEFT" (standby.sh); "queue
 #           WAITING ROOM" of connections that the app has not taken yet, where the host tells; "app answers|unknown", or
-#           "app fails BASE64"; "configtest ok|unknown", or "configtest failed BASE64"; "disk KILOBYTES PERCENT INODES
+#           "app fails BASE64"; "through_apache ok|failed|unknown BASE64" and what there is to say; "configtest ok|unknown", or "configtest failed BASE64"; "disk KILOBYTES PERCENT INODES
 #           MOUNT": free, used, free; end
 # Source: ss(8) on Recv-Q and Send-Q of listening sockets. uWSGI itself tells no queue of a unix socket.
 say poms-ops health
@@ -79,6 +79,11 @@ ask() { # the app, once: where it is only about to listen its program is not up 
     ask_app "$work/app" "$(sed -n 's/^listen //p' "$work/app")" 5 none
 }
 
+ask_apache_for_it() {
+    ask_through_apache_patiently "$(cat "$work/through_apache")" 2
+    printf '%s %s\n' "$through" "$(printf '%s' "$through_found" | base64 | tr -d '\n')"
+}
+
 test_configuration() {
     COMMAND_LIMIT=10
     run_command "$work/configtest"
@@ -98,6 +103,7 @@ while IFS= read -r line; do
     "configtest "*) if [ -n "$work" ]; then printf '%s\n' "$value" >>"$work/configtest"; fi ;;
     "queue "*) look_at_queue "${value%% *}" "${value#* }" ;;
     "app "*) if [ -n "$work" ]; then printf '%s\n' "$value" >>"$work/app"; fi ;;
+    "through_apache "*) if [ -n "$work" ]; then printf '%s\n' "$value" >"$work/through_apache"; fi ;;
     "visit "*)
         # shellcheck disable=SC2034 # by ask_tls
         visited=$value
@@ -109,7 +115,10 @@ while IFS= read -r line; do
     esac
 done
 if [ -e "$work/configtest" ]; then begin configtest test_configuration; fi
-if [ -e "$work/app" ] && [ -z "$crowded" ]; then begin app ask; fi
+if [ -e "$work/app" ] && [ -z "$crowded" ]; then
+    begin app ask
+    if [ -e "$work/through_apache" ]; then begin through ask_apache_for_it; fi
+fi
 for port in $ports; do look_at_port "$port"; done
 look_at_process apache 'httpd|apache2'
 look_at_process shibd shibd
@@ -117,5 +126,6 @@ if grep -q ' 00010000 .*/shibd\.sock$' /proc/net/unix 2>/dev/null; then say "shi
 tell_standbys standby
 wait
 if [ -e "$work/app" ]; then tell_ended app answers fails; fi
+if [ -s "$work/through.said" ]; then say "through_apache $(tail -n 1 "$work/through.said")"; fi
 if [ -e "$work/configtest" ]; then tell_ended configtest ok failed; fi
 say end

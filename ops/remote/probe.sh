@@ -1,7 +1,8 @@
 # probe.sh: what is on the host, in one answer. Changes nothing.
 # Asked:    state_dir, home, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
 #           "file DIGEST PATH" ..., "place FOLDER" ..., "app NAME VALUE" ... (uwsgi.sh) and "web_program NAME" where the web
-#           service is to be told of; "restart_word WORD" ... and "apache_root PATH" where Apache is only restarted; end
+#           service is to be told of, with "through_apache …" where Apache is asked, too (through_apache.sh); "restart_word WORD"
+#           ... and "apache_root PATH" where Apache is only restarted; end
 # Answers:  "file DIGEST MODE ours|theirs PATH" (whose folder it is in) and, where the digest is not the wanted one, "content BASE64";
 #           "absent PATH"; "unreadable PATH"; "present PATH" for each file in a place; "deployed DIGEST MODE PATH" of the
 #           last release, and what is there of it although nobody asked; "release ID", "commit HASH" and "toolkit HASH" of that release,
@@ -9,12 +10,12 @@
 #           "elsewhere FOLDER" where there are no releases here, and some there (place.sh);
 #           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
-#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known; "free KILOBYTES" where something may be written;
+#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known, or "service unreached BASE64", where Apache does not reach it; "free KILOBYTES" where something may be written;
 #           "restart_cost SIGNAL GRACEFUL TIMEOUT" (apache_unit.sh) where something differs or is owed; end
 say poms-ops probe
 newline='
 '
-asked='' paths=$newline home='' deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program='' restart='' apache_root=''
+asked='' paths=$newline home='' deployed=$newline rewritten='' uwsgi='' differs='' changes='' contents=yes conf_differs='' app='' web_program='' restart='' apache_root='' through_apache=''
 
 # The files of $asked, lines of "DIGEST PATH" with the digest that is wanted. A program for all of them, and not for
 # each, for most of a probe's time goes into starting them; both tell of the files in their order, or fail.
@@ -95,7 +96,7 @@ tell_programs() {
 tell_service() {
     [ -n "$web_program" ] || return 0
     if ask 10 none; then
-        echo "service answers"
+        tell_whether_reached
         return
     fi
     state=$(ask_programs "$supervisor_socket" "$supervisord_conf" "$state_dir" 2>/dev/null |
@@ -103,12 +104,23 @@ tell_service() {
     case $state in
     STARTING | BACKOFF)
         if ask "$(asked_app start)"; then
-            echo "service answers"
+            tell_whether_reached
             return
         fi
         ;;
     esac
     echo "service fails ${state:--} $(printf '%s\n' "$problem" | tail -n 3 | base64 | tr -d '\n')"
+}
+
+tell_whether_reached() { # by Apache, where that is asked and known
+    if [ -n "$through_apache" ]; then
+        ask_through_apache_patiently "$through_apache" 2
+        if [ "$through" = failed ]; then
+            echo "service unreached $(printf '%s\n' "$through_found" | base64 | tr -d '\n')"
+            return
+        fi
+    fi
+    echo "service answers"
 }
 
 asked_app() { printf '%s' "$app" | sed -n "s/^$1 //p"; }
@@ -137,6 +149,7 @@ while IFS= read -r line; do
     "web_program "*) web_program=$value ;;
     "restart_word "*) restart=$restart$value$newline ;;
     "apache_root "*) apache_root=$value ;;
+    "through_apache "*) through_apache=$value ;;
     "place "*)
         # The files that lie in one of our folders, for what nobody manages.
         for path in "$value"/*; do

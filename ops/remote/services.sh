@@ -163,8 +163,21 @@ look_before() { # what is well now: the ports that answer, the programs that run
     up*)
         supervise baseline "$supervisor_socket" "$state_dir/taken" "$pending/running"
         if [ -n "$web_program" ] && app_answers 5; then echo app >>"$pending/well"; fi
+        if [ -s "$pending/through_apache" ]; then
+            ask_through_apache_patiently "$(as_it_is_now "$(cat "$pending/through_apache")")" 2
+            echo "through-apache $through" >>"$pending/well"
+        fi
         ;;
     esac
+}
+
+# The line $1 (through_apache.sh) with the page that Apache's files have now, the old ones or the new: it is named after the
+# app's page, which may be another one in each.
+as_it_is_now() {
+    page=$(while read -r _ _ path; do
+        case $path in *.conf) sed -n 's|^ *<Location "\(/poms-ops/[^" ]*\)">$|\1|p' "$path" 2>/dev/null || : ;; esac
+    done <"$pending/manifest" | head -n 1)
+    printf '%s\n' "$1" | PAGE=$page awk '{ if (ENVIRON["PAGE"] != "") $2 = ENVIRON["PAGE"]; print }'
 }
 
 app_answers() { ask_app "$app" "$(app_value listen)" "$@"; } # within $1 seconds; $2: "none" where there is no use in waiting
@@ -203,14 +216,45 @@ look_at_app() {
         case $(web_state) in STOPPED | FATAL | EXITED) set -- 5 none ;; esac
     fi
     if problem=$(app_answers "$@" 2>&1); then
-        say "service answers"
         note_check ok "the app"
+        look_through_apache
         return
     fi
     echo "$problem"
     state=$(web_state)
     say_not_serving "${state:--}" "$problem"
     compare app "the app does not answer"
+}
+
+# Whether visitors get the app's pages: it answers on its own socket, and Apache must reach it there. Says whether the
+# service serves.
+look_through_apache() {
+    if [ ! -s "$pending/through_apache" ]; then
+        say "service answers"
+        note_check not-asked "the app through Apache"
+        return
+    fi
+    ask_through_apache_patiently "$(as_it_is_now "$(cat "$pending/through_apache")")" 10
+    case $through in
+    ok)
+        say "service answers"
+        note_check ok "the app through Apache"
+        return
+        ;;
+    unknown)
+        say "service answers"
+        say "note whether Apache reaches the app is not known: $through_found"
+        note_check not-asked "the app through Apache: $through_found"
+        return
+        ;;
+    esac
+    say "service unreached $(printf '%s\n' "$through_found" | base64 | tr -d '\n')"
+    if grep -qx -e "through-apache ok" -e "through-apache failed" "$pending/well" || [ -n "$first" ]; then
+        compare "through-apache ok" "$through_found"
+    else # files of an earlier version could not be asked, nor could an app that did not answer
+        note_check failed "$through_found"
+        say "note whether that was so before is not known: $through_found"
+    fi
 }
 
 web_state() { # of the app's program, as supervisord has it

@@ -15,8 +15,8 @@
 #   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
 #   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
 #   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
-#   is to reach that socket; "uwsgi_program NAME", the app's that can be reloaded, "web_program NAME", the app's (empty: no
-#   program is, and the app is not asked), whose state is told at the end ("service answers", "service fails STATE BASE64"); "door_ca BASE64", "door_list BASE64" and
+#   is to reach that socket; "through_apache …" where Apache is asked for the app's page (through_apache.sh); "uwsgi_program NAME", the app's that can be reloaded, "web_program NAME", the app's (empty: no
+#   program is, and the app is not asked), whose state is told at the end ("service answers", "service fails STATE BASE64", or "service unreached BASE64" where Apache does not reach it); "door_ca BASE64", "door_list BASE64" and
 #   "door BASE64", with which the doors are tried (door.sh);
 #   "password" followed by a line with sudo's password.
 # Then an empty line every few seconds; and when "verdict" was said: "meta TEXT" for the record, "commit". Another word at any time, the end of the
@@ -80,7 +80,7 @@ read_request() {
         limit) limit=$value ;;
         keep) keep=$value ;;
         home) home=$value ;;
-        host | meta | manifest | apply | configtest | apache | apache_start | listens | app | app_access | apache_root | apache_run | \
+        host | meta | manifest | apply | configtest | apache | apache_start | listens | app | app_access | through_apache | apache_root | apache_run | \
             apache_logs | minimum | no_probe | waived | door_issuer)
             printf '%s\n' "$value" >>"$incoming/$kind"
             ;;

@@ -408,6 +408,36 @@ def _chunked() -> Iterator[Attack]:
     yield _post(b"Content-Length: 3\r\n" + coded, b"0\r\n\r\n", DENIED, start=b"POST / HTTP/1.1")
 
 
+# ---- the page where the host asks itself -------------------------------------------------------------------------
+
+OWN = b"/poms-ops/poms"
+
+
+def own() -> Iterator[Attack]:
+    """Nobody but the host itself gets an answer of the app there, wherever a request says that it comes from."""
+    from_here = b"""
+        X-Forwarded-For Forwarded X-Real-IP X-Client-IP True-Client-IP X-Remote-Addr Remote-Addr CONN_REMOTE_ADDR Via
+        X-Forwarded-Host X-Forwarded-Server X-Original-URL X-Rewrite-URL X-Shib-Userid X-HTTP-Method-Override
+    """
+    for method in (b"HEAD", b"GET"):
+        for header in (b"A", *from_here.split()):
+            for value in (b"127.0.0.1", b"::1, 127.0.0.1", b"for=127.0.0.1;host=localhost"):
+                request = _get(header + b": " + value + b"\r\n", OWN, method)
+                stream = Stream([*_pseudo(OWN, method=method), (header.lower(), value)])
+                name = _shown(method + b" " + OWN + b" " + header + b": " + value)
+                yield Attack(name, request, stream, (DENIED,), DENIED)
+    for named in (b"127.0.0.1", b"localhost", b"[::1]"):
+        request = b"HEAD " + OWN + b" HTTP/1.1\r\nHost: " + named + b"\r\n" + SPOOF + b"\r\n"
+        stream = Stream([*_pseudo(OWN, method=b"HEAD", authority=named), ROOT])
+        yield Attack(_shown(b"HEAD, host " + named), request, stream, (DENIED,), DENIED)
+    ways = [OWN + end for end in (b"/", b"/x", b"?x", b"/..", b"/.", b"//", b";x", b"%20", b"%3f")]
+    ways += [b"/" + OWN, b"/./poms-ops/poms", b"/%70oms-ops/poms", b"/poms-ops/%70oms", b"/poms-ops//poms"]
+    ways += [b"/poms/../poms-ops/poms", b"/x/../poms-ops/poms", b"/poms-ops", b"/poms-ops/", b"/POMS-OPS/poms"]
+    for way in ways:
+        request, stream = _get(SPOOF, way, b"HEAD"), Stream([*_pseudo(way, method=b"HEAD"), ROOT])
+        yield Attack(_shown(b"HEAD " + way), request, stream, (DENIED,), DENIED)
+
+
 CONTROL = Attack("control", _get(), Stream(_pseudo()))
 ASKS_TO_BE_ROOT = _header(IDENTITY[0])
-ATTACKS: tuple[Attack, ...] = (*names(), *lines(), *hop_by_hop(), *paths(), *heads(), *bodies())
+ATTACKS: tuple[Attack, ...] = (*names(), *lines(), *hop_by_hop(), *paths(), *heads(), *bodies(), *own())

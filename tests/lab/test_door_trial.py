@@ -38,6 +38,18 @@ OPENED = {
         (LOGIN, LOGIN_RULES, "        Require all granted\n"),
         "port 443, /poms, no login: GOT IN as ",
     ),
+    "anybody may ask for the host itself": (
+        (LOGIN, "%{CONN_REMOTE_ADDR} == '127.0.0.1' && ", ""),
+        "port 443, /poms-ops/poms, the host's own page, from elsewhere: GOT IN as a visitor without a name",
+    ),
+    "the host itself gets pages": (
+        (LOGIN, "%{REQUEST_METHOD} == 'HEAD' && ", ""),
+        "port 443, /poms-ops/poms, a page for the host itself: GOT IN as a visitor without a name",
+    ),
+    "the host itself asks in somebody's name": (
+        (LOGIN, "unset Cookie\n", "unset Cookie\n        RequestHeader set X-Shib-Userid root\n"),
+        "port 443, /poms-ops/poms, the host itself, with false headers: GOT IN as root",
+    ),
     "nobody gets in any more": (
         (CERTIFICATE, "Require env id_user", "Require env id_usr"),
         "The new files would lock out who gets in now.",

@@ -36,6 +36,9 @@ def judged(what: str, **told: str) -> Finding:
 @pytest.mark.parametrize(
     ("what", "told", "level", "words"),
     [
+        ("app through Apache", {"through_apache": "ok status 200"}, WELL, "reaches it"),
+        ("app through Apache", {"through_apache": "unknown not yet"}, MIND, "not yet"),
+        ("app through Apache", {"through_apache": "failed status 503; why"}, WRONG, "503"),
         ("locks", {"lock": "no flock: exit code 71: No locks available"}, WRONG, "No locks available"),
         ("products", {"supervisor_python": "no No module named supervisor"}, WRONG, "No module named supervisor"),
         ("products", {"supervisor_python": "yes /x/python, Python 3.11"}, WELL, "/x/python"),
@@ -106,3 +109,17 @@ def test_certificates_that_end_soon_are_told_each() -> None:
         (MIND, "host certificate /h.pem: 3 days"),
         (WRONG, "trusted CA /c.pem: OVER for 1 day"),
     ]
+
+
+def test_a_socket_in_a_folder_that_systemd_may_hide_is_to_be_minded() -> None:
+    facts = Facts({name: [value] for name, value in HEALTHY.items()})
+    for listen, warned in (("/tmp/poms/app.sock", True), ("/var/tmp/p/app.sock", True), ("/home/poms/run/s", False)):
+        one = host(app={"listen": listen})
+        found = [finding.level for finding in diagnose(one, facts, []) if finding.what == "app"]
+        assert (MIND in found) == warned, listen
+
+
+def test_a_check_that_is_turned_off_is_not_well() -> None:
+    facts = Facts({name: [value] for name, value in HEALTHY.items()})
+    one = host(app={"check_through_apache": False})
+    assert [f.level for f in diagnose(one, facts, []) if f.what == "app through Apache"] == [MIND]

@@ -58,6 +58,17 @@ def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
     }
 
 
+def test_the_page_for_the_host_itself_is_tried_and_the_app_told_of_nobody() -> None:
+    questions = asked(host(app={"check_path": "/poms/metrics"}))["questions"]
+    own = [question for question in questions if question["path"].startswith("/poms-ops/poms/metrics")]
+    assert {question["method"] for question in own if not question["nameless"]} == {"GET", "HEAD"}
+    (allowed,) = [question for question in questions if question["nameless"]]
+    assert (allowed["method"], allowed["path"], allowed["user"]) == ("HEAD", "/poms-ops/poms/metrics", None)
+    assert allowed["lines"]
+    off = asked(host(app={"check_through_apache": False}))["questions"]
+    assert not [question for question in off if "/poms-ops" in question["path"]]
+
+
 def test_what_a_site_allows_is_not_asked() -> None:
     def needs(**apache: Any) -> dict[str, bool]:
         """Whether another CA must be trusted for the question, by who asks it."""

@@ -201,6 +201,10 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "app.listen = '/tmp/app.sock': must be in a folder of its own",
         ),
         (
+            "[hosts.web1.app]\npath = '/poms-ops/x'\n",
+            "app.path = '/poms-ops/x': must not be in /poms-ops",
+        ),
+        (
             "[hosts.web1.app]\ncron_listen = '/tmp/cron.sock'\n",
             "app.cron_listen = '/tmp/cron.sock': must be in a folder that other accounts cannot write",
         ),

@@ -12,7 +12,7 @@ from ops.certs import Ending
 from ops.doctor import MIND, WRONG, Finding
 from ops.drift import EDITED, TEMPLATE, Drift
 from ops.errors import OperatorError, Unreachable
-from ops.health import Disk, Health, Vitals, parse
+from ops.health import Disk, Health, ThroughApache, Vitals, parse
 from ops.programs import ProgramState, Report
 from ops.releases import PastRelease
 from ops.schema import Host
@@ -49,6 +49,7 @@ def well(**changes: Any) -> Health:
             {"apache": (7, 86_400 * 5), "shibd": (8, 86_400 * 5)},
             (0, 100),
             (Disk(4 * 10**7, 60, 10**6, "/home"),),
+            through_apache=ThroughApache("ok"),
         ),
         crew=Crew((worker(1), worker(2, state="cheap"))),
         ending=[Ending("host", "/etc/host.pem", days=43)],
@@ -98,6 +99,7 @@ def test_a_host_where_all_is_well_takes_a_column_and_no_word_stands_above_it() -
         "shibd": "up 5 d",
         "supervisord": "up, process 40",
         "web": "RUNNING 2 h, process 41",
+        "app": "answers through Apache",
         "workers": "1 idle, 1 cheap",
         "requests": "2,400",
         "largest worker": "700 MB of 1400 / 1800",
@@ -273,7 +275,7 @@ def test_the_worst_of_all_hosts_comes_first() -> None:
 
 def test_hosts_stand_side_by_side_as_far_as_there_is_room() -> None:
     wide, narrow = screen(well(), well(), width=100).splitlines(), screen(well(), well(), width=60).splitlines()
-    assert (len(wide), len(narrow)) == (14, 28)
+    assert (len(wide), len(narrow)) == (15, 30)
     assert max(map(len, narrow)) <= 60
     assert wide[0].split() == ["web1", "web2"]
 
@@ -438,3 +440,22 @@ def test_what_is_to_be_said_of_a_host_stands_in_its_row() -> None:
     lines = rows(well(), well(), notes={"web2": "GONE, seen 9 s ago"})
     assert lines[1].startswith("web2 ")
     assert lines[1].endswith("GONE, seen 9 s ago")
+
+
+def test_an_app_that_apache_does_not_reach_is_wrong_and_one_that_is_not_known_is_not() -> None:
+    def seen(state: str, **more: Any) -> list[tuple[str, str]]:
+        health = vitals(through_apache=ThroughApache(state, "Apache cannot reach it"), **more)
+        return [(one.what, one.level) for one in judge(shop(), health)]
+
+    assert seen("failed") == [("app through Apache", WRONG)]
+    assert seen("unknown") == seen("not-asked") == []
+    assert seen("failed", app="refused") == [("app", WRONG)], "one cause is one finding"
+    down = replace(vitals(through_apache=ThroughApache("failed", "x")), report=Report("down", None, [], []))
+    assert "app through Apache" not in [one.what for one in judge(shop(), down)]
+    assert "!" not in screen(vitals(through_apache=ThroughApache("unknown")))
+
+
+def test_what_the_host_tells_of_the_way_through_apache_is_read() -> None:
+    assert parse(["now 9", "through_apache failed eA=="]).through_apache == ThroughApache("failed", "x")
+    assert parse(["now 9", "through_apache ok "]).through_apache == ThroughApache("ok")
+    assert parse(["now 9"]).through_apache.state == "not-asked"

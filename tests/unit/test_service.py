@@ -22,15 +22,17 @@ INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 WHY = base64.b64encode(b"the app does not answer on x: refused\n").decode()
 
 
-def shop(**changes: Any) -> Host:
-    return host(programs={"web": {"command": f"uwsgi --ini {INI}", "reload_signal": "HUP"}} | changes)
+def shop(app: dict[str, Any] | None = None, **changes: Any) -> Host:
+    programs = {"web": {"command": f"uwsgi --ini {INI}", "reload_signal": "HUP"}} | changes
+    return host(app=app or {}, programs=programs)
 
 
 def test_what_the_host_tells_is_read() -> None:
     assert parse("answers") == Service()
     assert parse(f"fails FATAL {WHY}") == Service("the app does not answer on x: refused", "FATAL")
     assert parse(f"fails - {WHY}").state == ""
-    for odd in ("", "fails", "fails FATAL", "fails FATAL %"):
+    assert parse(f"unreached {WHY}") == Service("the app does not answer on x: refused", unreached=True)
+    for odd in ("", "fails", "fails FATAL", "fails FATAL %", "unreached", f"unreached x {WHY}", f"fails {WHY}"):
         with pytest.raises(ValueError):
             parse(odd)
 
@@ -54,6 +56,21 @@ def test_a_service_that_does_not_serve_is_an_error_of_its_own_code(state: str, s
     assert said in error.message
     assert advice in error.next_step
     assert "restart" not in error.next_step
+
+
+def test_an_app_that_apache_does_not_reach_does_not_serve() -> None:
+    with pytest.raises(NotServing) as raised:
+        need_service(shop(), Service("Apache cannot reach it: 503", unreached=True), "deployed")
+    assert "503" in raised.value.message
+    assert "doctor" in raised.value.next_step
+
+
+def test_apache_is_asked_unless_the_inventory_says_no() -> None:
+    def asked(**app: Any) -> list[str]:
+        return [line for line in service_lines(shop(app=app)) if line.startswith("through_apache ")]
+
+    assert asked(check_path="/poms/x") == ["through_apache 443 /poms-ops/poms/x web1 apache 127.0.0.1:8888"]
+    assert asked(check_through_apache=False) == []
 
 
 def test_what_serves_or_is_not_known_or_not_ours_is_none() -> None:
