@@ -1,12 +1,18 @@
 """Apache under systemd, whose `reload` needs an Apache that runs: tasks and rollbacks bring it back all the same."""
 
-from collections.abc import Iterator
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.lab.bases import one_host
 from tests.lab.site import Site, until
+from tests.lab.test_standby import slow
 
 HOST = ("-H", "pomsgpvm01")
 GARBAGE = "/etc/grid-security/garbage.pem"
@@ -93,3 +99,62 @@ def test_a_reload_that_ends_apache_is_said_where_the_restart_brings_it_back(syst
     said = systemd.fab(*HOST, "reload-apache")
     assert (said.code, "started again by" in said.err) == (1, True), said.all
     assert systemd.ask("https://HOST/poms")[0] == 302
+
+
+@contextmanager
+def refused(address: str) -> Iterator[list[float]]:
+    """The moments at which 443 took no connection, while it is entered."""
+    moments: list[float] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(0.1):
+            try:
+                socket.create_connection((address, 443), timeout=2).close()
+            except OSError:
+                moments.append(time.monotonic())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield moments
+    finally:
+        ended.set()
+        asking.join()
+
+
+def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
+    systemd: Site, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """With EL's unit running requests are finished, and meanwhile nobody else gets in."""
+    changes = (
+        ('apache.reload = ["sudo", "systemctl", "reload", "httpd"]\n', ""),
+        ('reload = ["sudo", "service", "httpd", "graceful"]\n', "client_timeout = 61\n"),
+    )
+    inventory = systemd.changed(tmp_path, *changes)
+    told = json.loads(systemd.fab(*HOST, "diff", "--json", inventory=inventory).out)["pomsgpvm01"]["apache_restart"]
+    assert told["requests"] == "finished"
+    with slow(systemd, 40) as (request,), refused(systemd.address()) as moments:
+        time.sleep(1)
+        begun = time.monotonic()
+        said = systemd.fab(*HOST, "restart-apache", check=True)
+        took = time.monotonic() - begun
+        assert systemd.ask("https://HOST/poms")[0] == 302
+        assert request.wait(60) != 0, "it takes longer than GracefulShutdownTimeout"
+    assert "CLOSED" in said.out
+    closed = moments[-1] - moments[0]
+    assert 1 < closed < told["ports_closed_seconds"] + 5 < 40, moments
+    record_property(
+        "load", f"| restart-apache, systemd, a request of 40 s | | | | {closed:.1f} s closed | | {took:.0f} s |"
+    )
+
+
+def test_a_socket_that_private_tmp_hides_from_apache_is_rolled_back_and_named(systemd: Site, tmp_path: Path) -> None:
+    """The app answers on it, and nobody but Apache is asked for that."""
+    listen = '[defaults.app]\nlisten = "/tmp/poms-lab/app.sock"\n\n[defaults.uwsgi]\n'
+    inventory = systemd.changed(tmp_path, ("[defaults.uwsgi]\n", listen))
+    systemd.poms("mkdir -p /tmp/poms-lab")
+    said = systemd.fab(*HOST, "deploy", "--yes", inventory=inventory)
+    assert (said.code, "PrivateTmp" in said.all) == (1, True), said.all
+    assert "/tmp/poms-lab/app.sock" not in systemd.read(SSL_CONF)
+    until(lambda: systemd.ask("https://HOST:8443/poms", *systemd.certificate("jdoe"))[0] == 200, 20, "the app serves")
