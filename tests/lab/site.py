@@ -18,6 +18,7 @@ from lab.host import Record, read_records
 from ops.inventory import PROJECT
 
 FAB = PROJECT / ".venv/bin/fab"
+PYTHON = "/home/poms/products/python/v3/bin/python3"  # on a host; not all have one in PATH
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.site import Site
+from tests.lab.site import PYTHON, Site
 
 SOCKET = "/home/poms/private/run/app.sock"
 APP = (
@@ -17,7 +17,7 @@ CONNECT = "import socket; socket.socket(socket.AF_UNIX).connect('" + SOCKET + "'
 
 
 def may_connect(site: Site, account: str) -> bool:
-    said = site.root(f'runuser -u {account} -- python3 -c "{CONNECT}" 2>&1 || :')
+    said = site.root(f'runuser -u {account} -- {PYTHON} -c "{CONNECT}" 2>&1 || :')
     assert said == "" or "PermissionError" in said, said
     return said == ""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.site import FAB, Site, until
+from tests.lab.site import FAB, PYTHON, Site, until
 
 LOGS = "/home/poms/private/logs/poms"
 AGENT = f"{LOGS}/poms_joblog_agent.log"
@@ -55,7 +55,7 @@ def test_a_bundle_has_all_logs_rotated_ones_too_and_is_for_the_operator_alone(ro
 def test_compressed_files_are_read_or_named(rotated: Site, tmp_path: Path) -> None:
     one, torn, other = f"{AGENT}.3.xz", f"{AGENT}.2.gz", f"{AGENT}.4.lz4"
     made = "import lzma, sys; sys.stdout.buffer.write(lzma.compress(sys.stdin.buffer.read()))"
-    rotated.poms(f"/usr/bin/python3 -c '{made}' < {AGENT}.1 > {one}; touch -d '1 hour ago' {one}")
+    rotated.poms(f"{PYTHON} -c '{made}' < {AGENT}.1 > {one}; touch -d '1 hour ago' {one}")
     rotated.poms(f"gzip -c {AGENT}.1 | head -c 40 > {torn}; echo x > {other}")
     words = ("-H", "pomsgpvm01"), "--programs=poms_joblog_agent"
     try:
@@ -95,7 +95,7 @@ def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, t
     with rotated.start(*words) as running:
         until(lambda: any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()), 20, "it is on its way")
         assert all(file.name.endswith(".part") for file in tmp_path.iterdir())
-        rotated.root("pkill -9 -u poms -x sshd")
+        rotated.root("pkill -9 -u poms sshd")
         assert running.wait(timeout=30) == 1
     assert list(tmp_path.iterdir()) == []
     with rotated.start(*words) as running:

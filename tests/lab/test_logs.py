@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.site import Site, until
+from tests.lab.site import PYTHON, Site, until
 
 LOG = "/home/poms/private/logs/poms/poms_joblog_agent.log"
 
@@ -93,7 +93,7 @@ def test_a_killed_fab_leaves_nothing_on_the_host(deployed: Site) -> None:
         until(lambda: readers(deployed) == 0, 10, "no reader is left on the host")
 
 
-WRITER = f"""python3 - <<'END'
+WRITER = f"""{PYTHON} - <<'END'
 import os, time
 log = "{LOG}"
 file = open(log, "a", 1)
@@ -144,7 +144,7 @@ def test_no_line_is_lost_or_shown_twice_over_a_killed_sshd_a_cut_line_and_rotati
         listener.start()
         deployed.poms(f"setsid sh -c {shlex.quote(writer(6000, at_once=2))} >/dev/null 2>&1 &")
         until(lambda: len(numbers(lines)) > 50, 20, "the writer is followed")
-        deployed.root("pkill -9 -x sshd")
+        deployed.root("pkill -9 sshd")
         until(lambda: told("It is tried again in 2 s."), 20, "the dead host is told, and the second try")
         assert told("pomsgpvm01: the stream of log lines ended") or told("pomsgpvm01: the line was lost")
         deployed.root("/usr/sbin/sshd -E /var/log/secure")
@@ -238,7 +238,7 @@ def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path
     (tmp_path / ".ssh/config").write_text(config)
     with following(both, "--programs=poms_joblog_agent", home=tmp_path) as (running, lines):
         until(lambda: heard(lines, BOTH[0]) > 0, 20, "it is followed")
-        both.root("pkill -9 -x -u poms sshd", BOTH[1])
+        both.root("pkill -9 -u poms sshd", BOTH[1])
         assert running.stderr
         assert "It is tried again in 1 s." in running.stderr.readline()
         assert "connected again" in running.stderr.readline()

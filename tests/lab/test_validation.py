@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.site import Said, Site, until
+from tests.lab.site import PYTHON, Said, Site, until
 
 SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
 OLD_VHOST = "/etc/httpd/conf.d/a_left_over.conf"
@@ -162,7 +162,7 @@ def test_what_the_trial_leaves_out_is_named_in_the_record(deployed: Site, tmp_pa
 def test_a_port_of_another_daemon_is_found_before_anything_changes(deployed: Site, tmp_path: Path) -> None:
     before = state(deployed)
     listens = "import socket, time; server = socket.create_server(('', 9443)); time.sleep(300)"
-    deployed.root(f'setsid runuser -u apache -- python3 -c "{listens}" >/dev/null 2>&1 &')
+    deployed.root(f'setsid runuser -u apache -- {PYTHON} -c "{listens}" >/dev/null 2>&1 &')
     until(lambda: ":9443 " in deployed.root("ss -ltn"), 10, "somebody listens")
     try:
         inventory = changed(deployed, tmp_path, ("[defaults.apache]", "[defaults.apache]\ncert_port = 9443"), depth=8)

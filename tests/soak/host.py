@@ -19,7 +19,13 @@ from tests.soak.versions import HOST
 STATE = "/home/poms/private/poms-ops"
 CONF_D, CONFIG, HOME = "/etc/httpd/conf.d", "/home/poms/private/config/poms", "/home/poms"
 ACCOUNT = 1000  # the account's number on lab hosts
-OURS = ("/supervisord ", "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini", "poms_agent.py ", "sshd: ")
+OURS = (
+    "/supervisord ",
+    "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini",
+    "poms_agent.py ",
+    "sshd: ",
+    "sshd-session: ",
+)
 
 
 @dataclass(frozen=True)
