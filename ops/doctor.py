@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ops import door, standby, supervisord
+from ops import door, standby, supervisord, survival
 from ops.certs import KINDS, Ending
 from ops.errors import LOCKABLE
-from ops.files import RenderedFile, supervisord_conf
+from ops.files import RenderedFile
 from ops.request import trial_lines
 from ops.schema import Host
 from ops.snapshot import place_lines
@@ -94,7 +94,20 @@ def parse(answer: list[str]) -> Facts:
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
+        *(
+            _account,
+            _sudo,
+            _places,
+            _locks,
+            _temporary,
+            _tools,
+            _products,
+            _supervisord,
+            _stays,
+            _standbys,
+            _boot,
+            _apache,
+        ),
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
@@ -192,13 +205,20 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
-    if facts.one("boot") == "nobody":
-        line = f"@reboot {host.activate} && supervisord -c {supervisord_conf(host)}"
-        yield Finding(
-            "boot", MIND, "nobody starts supervisord after a boot", f"a line of the account's crontab: {line}"
-        )
-    else:
-        yield Finding("boot", WELL, f"supervisord is started by {facts.one('boot')}")
+    found = survival.judge_boot(host, _survival(facts), facts.one("boot"))
+    yield Finding("boot", WELL if found.well else MIND, found.found, found.advice)
+
+
+def _survival(facts: Facts) -> survival.Survival:
+    return survival.parse(facts.values.get("survival", []))
+
+
+def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
+    """Whether supervisord outlives the logins: the one that runs, or the one that a deploy would start."""
+    if refused := survival.refusal(host, facts.one("start")):
+        yield Finding("supervisord", WRONG, *refused)
+    if place := survival.judge_place(host, _survival(facts)):
+        yield Finding("supervisord", MIND, place.found, place.advice)
 
 
 def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:

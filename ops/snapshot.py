@@ -75,6 +75,7 @@ class Snapshot:
     started: dict[str, float] = field(default_factory=dict)
     toolkit: str | None = None
     elsewhere: str | None = None
+    start: str = ""  # where supervisord is down: how it is started there (ops/survival.py)
 
 
 def probe(
@@ -115,7 +116,7 @@ def parse(answer: list[str]) -> Snapshot:
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
-    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": ""}
+    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": "", "start": ""}
     programs: dict[str, str] | None = None
     times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
     owed: list[str] = []
@@ -183,5 +184,6 @@ def parse(answer: list[str]) -> Snapshot:
         service=parse_service(words["service"]) if words["service"] else None,
         toolkit=words["toolkit"] or None,
         elsewhere=words["elsewhere"] or None,
+        start=words["start"],
         **times,
     )

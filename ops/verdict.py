@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ops import workers
+from ops import survival, workers
 from ops.certs import KINDS
 from ops.console import age
 from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
@@ -36,6 +36,8 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
     if wrong:
         yield Finding("supervisord", WRONG, *wrong)
+    if place := survival.judge_place(host, report.survival):
+        yield Finding("supervisord", WRONG, place.found, place.advice)
     for program in report.programs:
         if program.needs_attention:
             said = f"{program.state}{': ' if program.detail else ''}{program.detail}"
