@@ -75,17 +75,21 @@ def choose(host: Host, found: Found) -> Change | None:
         return Change(ADD, LINE, line)
     if found.survival.linger == YES and found.manager:
         return Change(ADD, OWN_UNIT, unit_text(host))
+    why, next_step = "logind ends what cron starts", f"root: {survival.linger_command(host)}; then the same again"
+    if found.survival.cron != YES:
+        why = "no cron daemon is known to run"
+        next_step = f"root starts one; or, with systemd: {survival.linger_command(host)}; then the same again"
     raise HostError(
         host.name,
-        "nothing here would start supervisord after a boot: "
-        + ("no cron daemon is known to run" if found.survival.cron != YES else "logind ends what cron starts")
-        + f", and {host.account} does not linger",
+        f"nothing here would start supervisord after a boot: {why}, and no service manager of {host.account}'s own "
+        "runs without a login",
         left="everything",
-        next_step=f"root: {survival.linger_command(host)}; then the same again",
+        next_step=next_step,
     )
 
 
 def _outlives_cron(found: Survival) -> bool:
+    """Whether what a job of cron starts stays when the job ends."""
     return found.kills == NO or found.cron_sessions == NO
 
 

@@ -12,6 +12,7 @@ SYSTEM, USER = "system", "user"  # whose units: the system's, or the account's o
 CRONTAB = "the account's crontab"
 BY_CRON = (CRONTAB, "/etc/crontab", "/etc/cron.d/")
 REFUSED = "refused "
+ANSWERS = ("kills", "linger", "cron", "crontab", "cron_sessions")
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ def parse(lines: Iterable[str]) -> Survival:
             units.append(Unit(*words))
         elif name == "lives":
             lives = value
-        elif name in Survival.__dataclass_fields__ and value in (YES, NO, UNKNOWN):
+        elif name in ANSWERS and value in (YES, NO, UNKNOWN):
             answers[name] = value
         else:
             raise ValueError("it does not say what supervisord outlives")
-    return Survival(**answers, units=tuple(units), lives=lives)
+    return Survival(units=tuple(units), lives=lives, **answers)
 
 
 def linger_command(host: Host) -> str:
@@ -87,31 +88,29 @@ def refusal(host: Host, way: str) -> tuple[str, str] | None:
     if not way.startswith(REFUSED):
         return None
     why, _, name = way.removeprefix(REFUSED).partition(" ")
-    again = "then the same again"
+    wrong, advice = f"supervisord is not started: {why} {name}".rstrip(), f"fab -H {host.name} doctor"
     if why == "killed":
-        return (
+        wrong = (
             f"supervisord would be ended at the logout: logind ends what {host.account} has started "
-            "(KillUserProcesses=yes), and the account does not linger",
-            f"root: {linger_command(host)}; {again}",
+            "(KillUserProcesses=yes), and the account does not linger"
         )
-    if why == "lingerless":
-        return (
+        advice = f"root: {linger_command(host)}; then the same again"
+    elif why == "lingerless":
+        wrong = (
             f"supervisord would end at the logout: it is started by {name} of the account's own service manager, and "
-            "the account does not linger",
-            f"root: {linger_command(host)}; {again}",
+            "the account does not linger"
         )
-    if why == "system-unit":
-        return (
-            f"supervisord is started by {name}, a unit of the system, and is not started beside it",
-            f"root: systemctl start {name}; {again}. Where the unit cannot start before the first deploy, root: "
-            f"systemctl disable {name}, and systemctl enable --now {name} after the deploy and stop-supervisord",
+        advice = f"root: {linger_command(host)}; then the same again"
+    elif why == "system-unit":
+        wrong = f"supervisord is started by {name}, a unit of the system, and is not started beside it"
+        advice = (
+            f"root: systemctl start {name}; then the same again. A unit that fails before the first deploy: root: "
+            f"systemctl disable {name}; after the deploy stop-supervisord, and root: systemctl enable --now {name}"
         )
-    if why == "brought-back":
-        return (
-            f"supervisord is kept running by {name}, a unit of the system, which would start it again at once",
-            f"root: systemctl stop {name}",
-        )
-    return f"supervisord is not started: {why} {name}".rstrip(), f"fab -H {host.name} doctor says more"
+    elif why == "brought-back":
+        wrong = f"supervisord is kept running by {name}, a unit of the system, which would start it again at once"
+        advice = f"root: systemctl stop {name}; requests in progress are lost"
+    return wrong, advice
 
 
 def in_words(way: str) -> str:
@@ -133,13 +132,12 @@ def judge_place(host: Host, found: Survival) -> Judged | None:
             f"runs only while somebody is logged in as {host.account}: {name} is of the account's own service "
             "manager, which this login may have started, and which ends with the last one"
         )
-        return Judged(False, said, f"root: {linger_command(host)}")
+        return Judged(False, said, advice=f"root: {linger_command(host)}")
     if place == "session" and found.kills == YES:
         said = f"is ended as soon as the login ends that has started it: it runs in {name}, and KillUserProcesses=yes"
         fab = f"fab -H {host.name}"
-        return Judged(
-            False, said, f"root: {linger_command(host)}; then {fab} stop-supervisord and {fab} start-supervisord"
-        )
+        advice = f"root: {linger_command(host)}; then {fab} stop-supervisord and {fab} start-supervisord"
+        return Judged(False, said, advice)
     return None
 
 
@@ -159,40 +157,50 @@ def judge_boot(host: Host, found: Survival, files: str) -> Judged:
     for unit in enabled:
         if found.linger == NO:
             said = f"nobody starts supervisord before somebody logs in: {unit.name} is a unit of {host.account}"
-            return Judged(False, f"{said}, which does not linger", f"root: {linger_command(host)}")
+            return Judged(False, f"{said}, which does not linger", advice=f"root: {linger_command(host)}")
         said = f"{unit.name} is a unit of {host.account}: it is not known whether the account lingers"
-        return Judged(False, said, f"root: loginctl show-user {host.account}, and {linger_command(host)}")
+        return Judged(False, said, advice=f"root: loginctl show-user {host.account}, and {linger_command(host)}")
     for unit in found.units:
+        if unit.enabled == UNKNOWN:
+            said = f"it is not known whether {unit.name}, a unit of {host.account}, is enabled"
+            return Judged(False, said, advice="'systemctl --user is-enabled' on the host says why")
         said = f"nobody starts supervisord after a boot: {unit.name} is there and is not enabled ({unit.enabled})"
-        command = "root: systemctl enable" if unit.manager == SYSTEM else "on the host: systemctl --user enable"
-        return Judged(False, said, f"{command} {unit.name}")
+        advice = f"'systemctl --user enable {unit.name}' on the host"
+        if unit.manager == SYSTEM:
+            advice = f"root: systemctl enable {unit.name}"
+        return Judged(False, said, advice)
     if found.crontab == UNKNOWN and files:
         said = "it is not known who starts supervisord after a boot: the account's crontab cannot be read"
-        return Judged(False, said, "'crontab -l' on the host says why")
+        return Judged(False, said, advice="'crontab -l' on the host says why")
     return Judged(False, "nobody starts supervisord after a boot", how_to_start(host, found))
 
 
 def how_to_start(host: Host, found: Survival) -> str:
     """What has supervisord started after a boot."""
-    if found.kills == YES and found.linger == NO:
-        return f"root: {linger_command(host)}; then fab -H {host.name} start-at-boot"
-    if found.cron == NO and found.linger == NO:
-        return f"no cron daemon runs there: root starts one; then fab -H {host.name} start-at-boot"
-    return f"fab -H {host.name} start-at-boot adds a line to the account's crontab: {cron_line(host)}"
+    advice = f"fab -H {host.name} start-at-boot adds a line to the account's crontab: {cron_line(host)}"
+    if found.kills == YES and found.linger == NO and found.cron_sessions != NO:
+        advice = f"root: {linger_command(host)}; then fab -H {host.name} start-at-boot"
+    elif found.cron == NO and found.linger != YES:
+        advice = f"no cron daemon runs there: root starts one; then fab -H {host.name} start-at-boot"
+    elif found.cron == NO:
+        advice = f"fab -H {host.name} start-at-boot installs a unit of the account's own"
+    return advice
 
 
 def _judge_cron(host: Host, found: Survival, files: str) -> Judged:
     if found.cron == NO:
         said = f"nobody starts supervisord after a boot: {files} has a line for it, and no cron daemon runs"
-        return Judged(False, said, "root starts it, and has it started at a boot: systemctl enable --now crond")
+        return Judged(
+            False, said, advice="root starts it, and has it started at a boot: systemctl enable --now crond"
+        )
     if found.cron == UNKNOWN:
         said = f"supervisord is started by {files}, if a cron daemon runs: that is not known"
-        return Judged(False, said, "root: systemctl status crond")
+        return Judged(False, said, advice="root: systemctl status crond")
     if found.kills == YES and found.cron_sessions == YES:
         said = (
             f"{files} starts supervisord after a boot, and logind ends it with cron's session (KillUserProcesses=yes)"
         )
-        return Judged(False, said, f"root: {linger_command(host)}; then fab -H {host.name} start-at-boot")
+        return Judged(False, said, advice=f"root: {linger_command(host)}; then fab -H {host.name} start-at-boot")
     return Judged(True, f"supervisord is started by {files}")
 
 

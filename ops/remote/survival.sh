@@ -95,7 +95,11 @@ supervisord_units() {
             command='' user='' enabled='' active='' restart=''
             if ! told=$(ask_systemd "$manager" show "$name" -p ExecStart -p User -p UnitFileState -p ActiveState -p Restart \
                 2>/dev/null); then
+                # The account's own manager does not run: links say which units are enabled.
                 case $manager in user) told="ExecStart=supervisord" ;; *) continue ;; esac
+                for link in "$HOME"/.config/systemd/user/*.wants/"$name"; do
+                    if [ -L "$link" ]; then enabled=enabled; fi
+                done
             fi
             while IFS= read -r line; do
                 value=${line#*=}

@@ -73,6 +73,8 @@ def judged(what: str, **told: str) -> Finding:
         ("trial start", {"validation": "configtest"}, WRONG, "deploy.validation"),
         ("revocation lists", {"lists_reloaded": "nobody"}, MIND, "crontab"),
         ("ports", {"port": "silent 443"}, WRONG, "443"),
+        ("boot", {"boot": "nobody", "survival": "crontab no"}, MIND, "start-at-boot"),
+        ("boot", {"boot": "/etc/rc.local"}, WELL, "/etc/rc.local"),
     ],
 )
 def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
@@ -82,6 +84,13 @@ def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
     assert found.level == level, found
     assert words in f"{found.found} {found.advice}"
     assert bool(found.advice) == (level != WELL)
+
+
+def test_a_supervisord_that_no_deploy_would_start_is_in_the_way() -> None:
+    told = HEALTHY | {"supervisord": "down", "start": "refused killed"}
+    found = diagnose(host(), parse([f"fact {k} {v}" for k, v in told.items()]), [])
+    (wrong,) = [one for one in found if one.what == "supervisord" and one.level == WRONG]
+    assert "loginctl enable-linger poms" in wrong.advice
 
 
 def test_certificates_that_end_soon_are_told_each() -> None:
