@@ -64,7 +64,7 @@ act() {
             MARK=$MARK awk 'own { print "own " $0; exit } $0 == ENVIRON["MARK"] { own = 1 }' "$log.old" >&3
         fi
         if [ -e "$unit_folder/$unit" ]; then say "has_unit yes"; fi
-        if [ -e "$runtime_dir/systemd/private" ]; then say "manager yes"; fi
+        if has_systemd && ask_systemd user show -p Version >/dev/null; then say "manager yes"; fi
         ;;
     add-line)
         read_crontab
