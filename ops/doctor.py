@@ -217,6 +217,9 @@ def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether supervisord outlives the logins: the one that runs, or the one that a deploy would start."""
     if refused := survival.refusal(host, facts.one("start")):
         yield Finding("supervisord", WRONG, *refused)
+    if "kills unknown" in facts.values.get("survival", []):
+        found = "it is not known whether the logout ends it: logind does not say what its KillUserProcesses is"
+        yield Finding("supervisord", MIND, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
     if place := survival.judge_place(host, _survival(facts)):
         yield Finding("supervisord", MIND, place.found, place.advice)
 

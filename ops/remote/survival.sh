@@ -4,7 +4,7 @@
 # logind ends a session's processes with it where KillUserProcesses is set, lingering or not. What the account's own
 # service manager runs (user@UID.service) ends some seconds after the last logout, unless the account lingers.
 
-account=$(id -un)
+own_account=$(id -un)
 runtime_dir=/run/user/$(id -u) # where the account's own service manager is asked
 
 has_systemd() { [ -d /run/systemd/system ]; }
@@ -27,7 +27,7 @@ kills_sessions() { # does logind end this account's processes with their session
     fi
     told=$(timeout 10 busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager \
         KillUserProcesses KillOnlyUsers KillExcludeUsers 2>/dev/null </dev/null) || told=
-    printf '%s\n' "$told" | ACCOUNT="\"$account\"" awk '
+    printf '%s\n' "$told" | ACCOUNT="\"$own_account\"" awk '
         NR == 1 { set = $2 }
         NR == 2 { some = $2 > 0; named = index($0, ENVIRON["ACCOUNT"]) }
         NR == 3 { spared = index($0, ENVIRON["ACCOUNT"]) }
@@ -40,12 +40,12 @@ kills_sessions() { # does logind end this account's processes with their session
 }
 
 lingers() { # does the account's own service manager run without a login? "yes", "no" or "unknown"
-    if [ -e "/var/lib/systemd/linger/$account" ]; then
+    if [ -e "/var/lib/systemd/linger/$own_account" ]; then
         echo yes
     elif ! has_systemd || [ -x /var/lib/systemd/linger ] || { [ -x /var/lib/systemd ] && [ ! -e /var/lib/systemd/linger ]; }; then
         echo no
     else
-        told=$(timeout 10 loginctl show-user "$account" -p Linger 2>/dev/null </dev/null) || told=
+        told=$(timeout 10 loginctl show-user "$own_account" -p Linger 2>/dev/null </dev/null) || told=
         case $told in Linger=yes) echo yes ;; Linger=no) echo no ;; *) echo unknown ;; esac
     fi
 }
@@ -83,7 +83,7 @@ runs_ours() {
     *"$supervisord_conf"*) return 0 ;;
     *supervisord*"-c /"* | *supervisord*"-c/"* | *supervisord*"--configuration /"* | *supervisord*"--configuration=/"*) return 1 ;;
     esac
-    case " $2 $1 " in *[!A-Za-z0-9_.-]"$account"[!A-Za-z0-9_.-]*) return 0 ;; esac
+    case " $2 $1 " in *[!A-Za-z0-9_.-]"$own_account"[!A-Za-z0-9_.-]*) return 0 ;; esac
     return 1
 }
 
@@ -113,7 +113,7 @@ supervisord_units() {
             done <<END
 $told
 END
-            if [ "$manager" = user ]; then user=$account; fi
+            if [ "$manager" = user ]; then user=$own_account; fi
             if [ -n "$command" ] && runs_ours "$command" "$user"; then
                 echo "$manager ${enabled:-unknown} ${active:-unknown} ${restart:-unknown} $name"
             fi
@@ -142,7 +142,7 @@ crontab_starts() { # does the account's crontab start it at a boot? "yes", "no" 
         echo no
     elif table=$(crontab -l 2>&1 </dev/null); then
         lines=$(printf '%s\n' "$table" | in_force | grep '^[[:space:]]*@reboot.*supervisord') || :
-        if [ -n "$lines" ] && runs_ours "$lines" "$account"; then echo yes; else echo no; fi
+        if [ -n "$lines" ] && runs_ours "$lines" "$own_account"; then echo yes; else echo no; fi
     else
         case $table in *"no crontab"*) echo no ;; *) echo unknown ;; esac
     fi
@@ -185,7 +185,7 @@ file_that_starts() { # at a boot, beside units and the account's crontab; "nobod
         /etc/cron*) said=$(printf '%s\n' "$said" | sed -n '/^[[:space:]]*[A-Za-z_]*[[:space:]]*=/d; /supervisord/p') ;;
         esac
         if printf '%s\n' "$said" | grep -q supervisord &&
-            printf '%s\n' "$said" | grep -q -F -e "$account" -e "$supervisord_conf"; then
+            printf '%s\n' "$said" | grep -q -F -e "$own_account" -e "$supervisord_conf"; then
             echo "$file"
             return
         fi

@@ -1,6 +1,7 @@
 """What keeps supervisord alive, and what starts it at a boot, as a host's tools tell it: stand-ins for systemd's."""
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from ops import boot, survival
 from ops.scripts import script
 from ops.survival import Survival, Unit
 from tests.scripts import remote
-from tests.scripts.remote import SHELLS, Ran, executable, run
+from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run, start
 from tests.unit.hosts import host
 
 ME = "poms"
+TOOLS = Path(sys.executable).parent  # supervisord
 CONF = "/home/poms/supervisord.conf"
 RUNS = f"{{ path=/bin/bash ; argv[]=/bin/bash -c supervisord -n -c {CONF} ; }}"
 
@@ -124,6 +126,22 @@ YES = f'b true\nas 1 "{ME}"\nas 1 "root"'
 def test_logind_and_linger_say_how_it_is_started(machine: Machine, kills: str, linger: bool, way: str) -> None:
     machine.kills, machine.linger = kills, linger
     assert machine.way() == way
+
+
+def test_a_deploy_that_would_start_it_for_the_logout_changes_nothing(machine: Machine) -> None:
+    """The plan has said so already; linger may have been taken away since."""
+    (machine.root / "kills").write_text(YES + "\n")
+    (machine.root / "deployed").mkdir()
+    fake = FakeHost(machine.root / "deployed")
+    fake.conf.write_bytes(b"old")
+    asked = fake.request((fake.conf, b"new", digest(b"old")))
+    asked[-1:] = ["reload supervisord start", "end"]
+    with start(machine.shell, "transaction", asked, f"{machine.root}/bin:{TOOLS}") as running:
+        assert running.stdout
+        said = running.stdout.read().decode().splitlines()
+    assert "start refused killed" in said, "\n".join(said)
+    assert said[-1] == "ended unchanged"
+    assert fake.conf.read_bytes() == b"old"
 
 
 def test_what_is_in_no_session_is_ended_by_no_logout(machine: Machine) -> None:
