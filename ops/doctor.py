@@ -5,19 +5,15 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
-from ops import door, restart_cost, selinux, standby, supervisord, workers
+from ops import restart_cost, selinux, standby, supervisord, survival
 from ops.certs import KINDS, Ending
+from ops.doctor_facts import Facts, sudo_commands
 from ops.errors import LOCKABLE
-from ops.files import RenderedFile, supervisord_conf
-from ops.programs import app_lines, through_apache_lines
-from ops.request import trial_lines
+from ops.findings import MIND, WELL, WRONG, Finding
 from ops.schema import Host
-from ops.snapshot import place_lines, restart_lines
 from ops.validation import LEVELS, MEANING, is_less
 
-WELL, MIND, WRONG = "well", "mind", "wrong"
 APACHE_NEEDED = (2, 4, 37)  # TLSv1.3 in SSLProtocol; expressions in RequestHeader and mod_proxy_uwsgi came before
 SHIB_NEEDED = (3, 0)
 MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
@@ -26,81 +22,11 @@ LEAST_DISK, LEAST_INODES = 102_400, 1000  # kB; files
 SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds; Kerberos refuses beyond the second
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: WELL, MIND (it works, and has a price) or WRONG; and what to do about it."""
-
-    what: str
-    level: str
-    found: str
-    advice: str = ""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What remote/doctor.sh told: one value, or several where the name came more than once."""
-
-    values: dict[str, list[str]] = field(default_factory=dict)
-
-    def one(self, name: str) -> str:
-        """The value; empty where nothing was told."""
-        return self.values.get(name, [""])[0]
-
-    def pairs(self, name: str) -> list[tuple[str, str]]:
-        """Each value as its first word and the rest."""
-        return [(text.partition(" ")[0], text.partition(" ")[2]) for text in self.values.get(name, [])]
-
-
-def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
-    """What remote/doctor.sh is asked."""
-    yield f"state_dir {host.state_dir}"
-    yield from place_lines(host)
-    yield f"httpd {host.apache.configtest[0]}"
-    yield f"ca_dir {host.apache.ca_dir}"
-    places = [*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"]
-    yield from (f"write {path}" for path in places)
-    for name, words in sudo_commands(host).items():
-        yield f"sudo {name}"
-        yield from (f"word {word}" for word in words)
-    yield f"listens {host.apache.port}"
-    yield f"listens {host.apache.cert_port}"
-    if host.apache.revocation != "off":
-        yield f"lists {host.apache.revocation_dir}"
-    if host.apache.reload:
-        yield f"reload_words {shlex.join(host.apache.reload)}"
-    yield f"app_listen {host.app.listen}"
-    yield from (line for line in restart_lines(host) if line.startswith("restart_word "))
-    if workers.program(host):
-        yield from app_lines(host)
-        yield from through_apache_lines(host)
-    yield from trial_lines(host, files)
-    probe = door.trial(host)
-    yield from [f"no_probe no identity probe: {probe.why_not}"] if probe.why_not else probe.lines
-
-
-def sudo_commands(host: Host) -> dict[str, list[str]]:
-    """The inventory's commands that begin with sudo, without that word."""
-    commands = {"apache.restart": host.apache.restart, "apache.reload": host.apache.reload or []}
-    return {name: words[1:] for name, words in commands.items() if words[:1] == ["sudo"]}
-
-
-def parse(answer: list[str]) -> Facts:
-    """Read the answer of doctor.sh."""
-    values: dict[str, list[str]] = {}
-    for line in answer:
-        word, _, rest = line.partition(" ")
-        if word == "fact":
-            name, _, value = rest.partition(" ")
-            values.setdefault(name, []).append(value)
-        elif word == "unvalidated":
-            values.setdefault(word, []).append(rest)
-    return Facts(values)
-
-
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     """Judge every fact."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _standbys, _boot, _apache),
+        *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _stays),
+        *(_standbys, _boot, _apache),
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
@@ -200,13 +126,23 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
-    if facts.one("boot") == "nobody":
-        line = f"@reboot {host.activate} && supervisord -c {supervisord_conf(host)}"
-        yield Finding(
-            "boot", MIND, "nobody starts supervisord after a boot", f"a line of the account's crontab: {line}"
-        )
-    else:
-        yield Finding("boot", WELL, f"supervisord is started by {facts.one('boot')}")
+    found = survival.judge_boot(host, _survival(facts), facts.one("boot"))
+    yield Finding("boot", WELL if found.well else MIND, found.found, found.advice)
+
+
+def _survival(facts: Facts) -> survival.Survival:
+    return survival.parse(facts.values.get("survival", []))
+
+
+def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
+    """Whether supervisord outlives the logins: the one that runs, or the one that a deploy would start."""
+    if refused := survival.refusal(host, facts.one("start")):
+        yield Finding("supervisord", WRONG, *refused)
+    if "kills unknown" in facts.values.get("survival", []):
+        found = "it is not known whether the logout ends it: logind does not say what its KillUserProcesses is"
+        yield Finding("supervisord", MIND, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
+    if place := survival.judge_place(host, _survival(facts)):
+        yield Finding("supervisord", MIND, place.found, place.advice)
 
 
 def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ops.console import cell
-from ops.doctor import WRONG, Finding
 from ops.errors import HostError, OperatorError
+from ops.findings import WRONG, Finding
 from ops.schema import Host
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ops import workers
 from ops.console import age, cell
-from ops.doctor import WRONG, Finding
+from ops.findings import WRONG, Finding
 from ops.health import Health
 from ops.schema import Host
 from ops.supervisord import UP

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from ops import hiding, removals, uwsgi
+from ops import hiding, removals, survival, uwsgi
 from ops.files import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.hiding import Hiding
 from ops.removals import Removal, Replaced
@@ -66,7 +66,8 @@ class Plan:
     file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
     of which `added` are new;
     `memory` and `restart_cost` are the snapshot's; `removals` is what is there now and will not be; `applied` the
-    groups of programs that supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds).
+    groups of programs that supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds);
+    `start` is the snapshot's.
     """
 
     host: Host
@@ -81,6 +82,7 @@ class Plan:
     applied: list[str] = field(default_factory=list)
     added: frozenset[str] = frozenset()
     restart_cost: RestartCost | None = None
+    start: str = ""
 
     @property
     def missing(self) -> list[tuple[str, str]]:
@@ -122,7 +124,7 @@ class Plan:
     def services(self) -> list[str]:
         """What would be restarted or reloaded, in words, in the order in which it is done."""
         words = {
-            "start": "supervisord: start, with its programs",
+            "start": f"supervisord: start, with its programs{survival.in_words(self.start)}",
             "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
@@ -193,6 +195,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         taken.applied,
         taken.added,
         snapshot.restart_cost,
+        snapshot.start,
     )
 
 

@@ -4,9 +4,9 @@ import base64
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ops import apache, uwsgi, workers
+from ops import apache, survival, uwsgi, workers
 from ops.connection import Remote
 from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
 from ops.plan import GRACEFUL, reload_ways
@@ -16,6 +16,7 @@ from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.supervisord import DOWN, Supervisord, trouble
 from ops.supervisord import parse as parse_supervisord
+from ops.survival import Survival
 from ops.who import holder
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
@@ -55,7 +56,7 @@ class Report:
     """supervisord's state (ops/supervisord.py) with its pid and `detail`, and what it said of the programs.
 
     `orphans` are process ids of programs that a killed supervisord left behind; `trouble` says why it told nothing,
-    and then it is "unknown".
+    and then it is "unknown". `survival` says what it outlives, where the states were asked for.
     """
 
     supervisord: str
@@ -66,6 +67,7 @@ class Report:
     notes: tuple[str, ...] = ()
     trouble: str = ""
     detail: str = ""
+    survival: Survival = field(default_factory=Survival)
 
 
 def app_lines(host: Host) -> Iterator[str]:
@@ -109,6 +111,9 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
     need_lock(host, answer)
     with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
         report, failure = _parse(answer)
+    for way in (line.removeprefix("start ") for line in answer if line.startswith("start ")):
+        if refused := survival.refusal(host, way):
+            raise HostError(host.name, refused[0], left="everything", next_step=refused[1])
     if failure is not None or answer[-1:] != ["end"]:
         lines = "\n".join(f"    {line}" for line in (failure or "(nothing)").splitlines())
         raise HostError(
@@ -133,6 +138,7 @@ def need_lock(host: Host, answer: list[str]) -> None:
 def _parse(answer: list[str]) -> tuple[Report, str | None]:
     """The report, and what the host's tools said of a failure. Raises ValueError for an odd answer."""
     state, facts, failed, evidence, orphans, notes = "", [], False, "", "", []
+    survives = []
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "supervisord":
@@ -141,6 +147,8 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
             notes.append(value)
         elif kind == "orphans":
             orphans = value
+        elif kind == "survival":
+            survives.append(value)
         elif kind == "failed":
             failed = True
         elif kind == "evidence":
@@ -156,6 +164,7 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
         orphans,
         tuple(notes),
         detail=supervisord.detail,
+        survival=survival.parse(survives),
     )
     return report, evidence if failed else None
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "remote"
-SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "supervisord.sh")
+SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "survival.sh", "supervisord.sh")
 STANDBY = ("standby_requests.py", "standby.sh")
 PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
     "transaction": (
@@ -40,6 +40,7 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
         "apache_unit.sh",
         "through_apache.sh",
     ),
+    "boot": (*SUPERVISORD, "lock.sh"),
     "run": (),
     "certs": ("apache_read.sh", "apache_facts.sh"),
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_unit.sh", "apache_why.sh"),

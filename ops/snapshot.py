@@ -79,6 +79,7 @@ class Snapshot:
     toolkit: str | None = None
     elsewhere: str | None = None
     restart_cost: RestartCost | None = None
+    start: str = ""  # where supervisord is down: how it is started there (ops/survival.py)
 
 
 def probe(
@@ -127,7 +128,7 @@ def parse(answer: list[str]) -> Snapshot:
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
-    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": "", "restart_cost": ""}
+    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": "", "restart_cost": "", "start": ""}
     programs: dict[str, str] | None = None
     times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
     owed: list[str] = []
@@ -196,5 +197,6 @@ def parse(answer: list[str]) -> Snapshot:
         toolkit=words["toolkit"] or None,
         elsewhere=words["elsewhere"] or None,
         restart_cost=parse_cost(words["restart_cost"]) if words["restart_cost"] else None,
+        start=words["start"],
         **times,
     )

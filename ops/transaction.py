@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from ops import door, selinux
+from ops import door, selinux, survival
 from ops.connection import Dialogue, Heartbeat, Remote
 from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
@@ -159,6 +159,7 @@ class _Account:
     step: str = ""
     ended: str = ""
     still: str = ""
+    unstartable: tuple[str, str] | None = None
     asks: bool = False
     service: Service | None = None
 
@@ -195,6 +196,8 @@ class _Account:
         elif kind == "selinux":
             self.accesses.append(selinux.parse(value))
             self.tell(f"SELinux: {self.accesses[-1].describe()}")
+        elif kind == "start":
+            self.unstartable = survival.refusal(self.host, value)
         elif kind in ("failed", "unwanted"):
             self.failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":
@@ -265,6 +268,9 @@ def _failed(account: _Account, stderr: str) -> HostError:
     if account.ended == "broken":
         host = account.host
         next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
+    if account.unstartable and account.ended == "unchanged":
+        account.failure, next_step = account.unstartable
+        account.evidence = ""
     failure = account.failure or account.not_back or stderr or "the host ended the transaction without a word"
     is_whole = account.ended in ("unchanged", "rolled-back") and not account.still
     shows = account.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong

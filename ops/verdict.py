@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from ops import workers
+from ops import survival, workers
 from ops.certs import KINDS
 from ops.console import age
-from ops.doctor import LEAST_DISK, LEAST_INODES, MIND, WRONG, Finding
+from ops.doctor import LEAST_DISK, LEAST_INODES
 from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
+from ops.findings import MIND, WRONG, Finding
 from ops.health import CANNOT_SEE, MOST_WAITING, Health
 from ops.plan import pending_reads
 from ops.programs import ProgramState
@@ -36,6 +37,8 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
     if wrong:
         yield Finding("supervisord", WRONG, *wrong)
+    if place := survival.judge_place(host, report.survival):
+        yield Finding("supervisord", WRONG, place.found, place.advice)
     for program in report.programs:
         if program.needs_attention:
             said = f"{program.state}{': ' if program.detail else ''}{program.detail}"

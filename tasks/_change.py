@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ops import console
+from ops import console, survival
 from ops.connection import Remote
 from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
 from ops.files import RenderedFile
@@ -124,6 +124,7 @@ def _refusal(plan: Plan, release: Release, consent: Consent) -> OperatorError | 
             _refuse_missing(plan)
         _refuse_removals(plan, consent.remove)
         _refuse_open_secrets(plan)
+        _refuse_start(plan)
     except OperatorError as refusal:
         return refusal
     return None
@@ -168,6 +169,18 @@ def _refuse_open_secrets(plan: Plan) -> None:
             left="everything",
             outcome="its secrets would lie open",
             next_step="have the folder made writable for the account, or chmod 600 the file there by its owner",
+        )
+
+
+def _refuse_start(plan: Plan) -> None:
+    refused = survival.refusal(plan.host, plan.start) if plan.supervisord == "start" else None
+    if refused:
+        raise HostError(
+            plan.host.name,
+            refused[0],
+            left="everything",
+            next_step=refused[1],
+            outcome="supervisord would not stay",
         )
 
 

@@ -34,6 +34,7 @@ MODULES = {
     "hosts": ("hosts",),
     "certs": ("certs",),
     "doctor": ("doctor",),
+    "boot": ("start-at-boot",),
     "trust": ("trust",),
     "lab": ("lab.up", "lab.down", "lab.status"),
 }

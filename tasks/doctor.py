@@ -5,9 +5,11 @@ from typing import Any
 
 from ops import certs, console
 from ops.connection import Remote
-from ops.doctor import MIND, WELL, WRONG, Finding, diagnose, parse, request
+from ops.doctor import diagnose
+from ops.doctor_facts import parse, request
 from ops.errors import read_answer
 from ops.files import RenderedFile
+from ops.findings import MIND, WELL, WRONG, Finding
 from ops.fleet import AT_ONCE, Answer
 from ops.line_reader import Limits
 from ops.schema import Host

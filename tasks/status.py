@@ -8,9 +8,9 @@ from rich.text import Text
 
 from ops import capacity, console, live, overview, workers
 from ops.connection import Remote
-from ops.doctor import WRONG
 from ops.errors import Interrupted
 from ops.files import RenderedFile
+from ops.findings import WRONG
 from ops.fleet import AT_ONCE, Answer
 from ops.health import Health, look
 from ops.schema import Host

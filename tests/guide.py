@@ -146,6 +146,10 @@ RUNS = {
 CHANGES_FROM = "fab -H pomsgpvm01 rollback"  # the first of them that changes the host
 
 NOT_RUN = {
+    "fab -H pomsgpvm01 start-at-boot": "needs a cron daemon; tests/lab/test_survival.py has a host with one",
+    "fab -H HOST start-at-boot": "the same",
+    "fab -H pomsgpvm01 start-at-boot --remove": "the same",
+    "fab -H HOST start-at-boot --remove": "the same",
     "fab lab.up": "takes this machine's own lab; tests/lab/test_lab.py has one of its own",
     "fab lab.up --hosts=new --base=trixie-systemd": "as the line before; tests/lab/test_hosts.py has labs of its own",
     "fab lab.down": "takes this machine's own lab; tests/lab/test_lab.py has one of its own",

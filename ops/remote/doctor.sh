@@ -83,32 +83,6 @@ look_at_supervisors_python() { # with which a deploy asks supervisord, by runnin
     fi
 }
 
-in_force() { # the text of a crontab, unit or script without what is commented out
-    sed -e 's/^[[:space:]]*[#;].*//' -e 's/[[:space:]]#.*//'
-}
-
-look_at_boot() { # who starts supervisord then?
-    if crontab -l 2>/dev/null | in_force | grep -q '^[[:space:]]*@reboot.*supervisord'; then
-        fact "boot the account's crontab"
-        return
-    fi
-    for file in "$HOME"/.config/systemd/user/*.service /etc/systemd/system/*.service /etc/rc.local /etc/rc.d/rc.local \
-        /etc/init.d/* /etc/crontab /etc/cron.d/*; do
-        if [ ! -r "$file" ] || [ ! -f "$file" ]; then continue; fi
-        said=$(in_force <"$file")
-        case $file in
-        *~ | *.rpmsave | *.rpmorig | *.rpmnew | *.dpkg-*) continue ;; # left by a package; nobody reads them
-        /etc/cron*) said=$(printf '%s\n' "$said" | sed -n '/^[[:space:]]*[A-Za-z_]*[[:space:]]*=/d; /supervisord/p') ;;
-        esac
-        if printf '%s\n' "$said" | grep -q supervisord &&
-            printf '%s\n' "$said" | grep -q -F -e "$(id -un)" -e "$supervisord_conf"; then
-            fact "boot $file"
-            return
-        fi
-    done
-    fact "boot nobody"
-}
-
 look_at_lists() { # who has Apache read revocation lists again once they have changed?
     [ -n "$lists" ] && [ -n "$(find -L "$lists" -name '*.r[0-9]*' 2>/dev/null | head -n 1)" ] || return 0
     if [ -n "$reload_words" ] && crontab -l 2>/dev/null | in_force | grep -qF -e "$reload_words"; then
@@ -256,7 +230,12 @@ try_validation
 look_at_shibd
 look_at_products
 look_at_supervisors_python
-look_at_boot
+tell_boot 'fact survival'
+fact "boot $boot"
+case $supervisord in
+up*) fact "survival lives $(place_of "${supervisord#up }")" ;;
+down) fact "start $(way_to_start)" ;;
+esac
 look_through_apache
 look_at_selinux
 if [ -e "$pending/restart" ]; then fact "restart_cost $(restart_cost "$(cat "$pending/apache_root")" <"$pending/restart")"; fi

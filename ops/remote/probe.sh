@@ -10,7 +10,7 @@
 #           "elsewhere FOLDER" where there are no releases here, and some there (place.sh);
 #           "programs" and "program STATE GROUP NAME" for each that supervisord has, where its file differs, or "untold WHY";
 #           "memory EACH FREE" in kB, of uWSGI's workers, where a file differs; "lock TEXT"; "owed RELOAD" for each reload that an earlier deploy did not come to; "unfinished RELEASE" of
-#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE"; "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known, or "service unreached BASE64", where Apache does not reach it; "free KILOBYTES" where something may be written;
+#           one that died half-way; "staged NAME" of each that is being sent, or died there; "supervisord STATE" and, where it is down, "start WAY" (survival.sh); "service answers", or "service fails STATE BASE64": its program's, "-" where that is not known, or "service unreached BASE64", where Apache does not reach it; "free KILOBYTES" where something may be written;
 #           "restart_cost SIGNAL GRACEFUL TIMEOUT" (apache_unit.sh) where something differs or is owed; end
 say poms-ops probe
 newline='
@@ -191,6 +191,7 @@ running=$(running_release)
     if [ -s "$state_dir/owed" ]; then sed 's/^/owed /' "$state_dir/owed" >&3; fi
     IFS= read -r supervisord || :
     say "supervisord $supervisord"
+    if [ "$supervisord" = down ]; then say "start $(way_to_start)"; fi
     if IFS= read -r service; then say "$service"; fi
     if [ -n "$rewritten" ]; then tell_read; fi
     case $conf_differs$rewritten-$supervisord in

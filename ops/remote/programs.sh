@@ -4,6 +4,7 @@
 #           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
 #           file changed), end
 # Answers:  "locked TEXT", where another task holds the lock; "unlockable WHY", where none can be had; "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
+#           "survival FACT ..." where the states are asked for, and "start refused WHY [NAME]", as survival.sh tells of them;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)
@@ -67,6 +68,13 @@ act() {
     stop-supervisord)
         case $before in
         up*)
+            unit=$(unit_of_process "${before#up }")
+            case $unit in
+            system*' always '* | system*' on-success '*)
+                say "start refused brought-back ${unit##* }"
+                return 1
+                ;;
+            esac
             end_standbys "$RESTART_MERCY" kill
             ask_supervisord stop-all
             shut_down_supervisord "${before#up }"
@@ -108,6 +116,7 @@ if [ "$before" = down ]; then
 else
     say "supervisord $before"
 fi
+case $before-$asked in up*-states) tell_survival survival "${before#up }" ;; esac
 case $before-$asked-$orphans in
 up*-*-* | down-start-supervisord-)
     set +e

@@ -154,6 +154,7 @@ ports_that_must_answer() { # those that did before; all of them on a host's firs
 }
 
 look_before() { # what is well now: the ports that answer, the programs that run, the app
+    if grep -qx 'supervisord start' "$pending/reloads"; then need_way_to_start; fi
     : >"$pending/well"
     [ -e "$state_dir/current" ] || : >"$pending/first"
     while read -r port; do

@@ -18,7 +18,18 @@ orphaned_programs() { supervisord_facts orphans "$supervisord_conf" "$supervisor
 
 supervise_python() { supervisor_python "$supervisord_conf" "$@"; } # supervise.py reads the socket's password there
 
-# Start supervisord, unless that would run every program twice.
+need_way_to_start() { # sets $way; where supervisord would not stay, or is its unit's to start, says so and fails
+    way=$(way_to_start)
+    case $way in
+    refused*)
+        say "start $way"
+        echo "supervisord is not started: $way"
+        return 1
+        ;;
+    esac
+}
+
+# Start supervisord where it stays alive, unless that would run every program twice.
 start_supervisord() {
     if [ ! -e "$supervisord_conf" ]; then
         echo "there is no $supervisord_conf: this host has not been deployed to"
@@ -39,14 +50,24 @@ start_supervisord() {
             "A new one would run them twice."
         return 1
     fi
+    need_way_to_start
     rm -f "$state_dir/supervisord.stopped"
-    (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null)
+    case $way in
+    await*) await_supervisord "${way#* }" ;;
+    unit*) start_as_unit "${way#* }" ;;
+    scope) (umask 022 && start_in_scope) ;;
+    *) (umask 022 && with_products supervisord -c "$supervisord_conf" </dev/null) ;;
+    esac
 }
 
 # End supervisord, process $1, with its programs, which may take their time.
 shut_down_supervisord() {
     its_start=$(start_time "$1")
-    ask_supervisord shutdown
+    unit=$(unit_of_process "$1")
+    case $unit in
+    user*) ask_systemd user stop "${unit##* }" ;; # which would start it again
+    *) ask_supervisord shutdown ;;
+    esac
     tries=0
     while is_process "$1" "$its_start"; do
         if [ "$tries" -gt 600 ]; then

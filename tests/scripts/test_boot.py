@@ -9,7 +9,6 @@ from tests.scripts import remote
 from tests.scripts.remote import SHELLS, executable, run
 
 ME = "poms"
-UNIT = f"[Service]\nUser={ME}\nExecStart=/products/bin/supervisord -n -c /home/poms/supervisord.conf\n"
 INIT = f"#!/bin/sh\nsu - {ME} -c 'supervisord -c /home/poms/supervisord.conf'\n"
 CRON = f"@reboot {ME} supervisord -c /home/poms/supervisord.conf\n"
 GRACEFUL = "0 * * * * root /usr/sbin/httpd -k graceful\n"
@@ -60,8 +59,6 @@ def boot(shell: str, root: Path, crontab: str = "", **files: str) -> str:
 PLACES = {
     "etc/cron.d/poms": CRON,
     "etc/crontab": CRON,
-    "etc/systemd/system/poms.service": UNIT,
-    "home/.config/systemd/user/poms.service": UNIT,
     "etc/init.d/poms": INIT,
     "etc/rc.local": INIT,
 }
@@ -78,7 +75,6 @@ def test_what_is_commented_out_starts_nothing(shell: str, root: Path) -> None:
     for place, text in PLACES.items():
         for sign in ("#", "# ", "  # "):
             assert boot(shell, root, **{place: commented(text, sign)}) == "nobody", place
-    assert boot(shell, root, **{"etc/systemd/system/poms.service": commented(UNIT, ";")}) == "nobody"
     for line in ("#@reboot supervisord\n", "# @reboot supervisord\n", "@reboot true # and not supervisord\n"):
         assert boot(shell, root, line) == "nobody", line
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from ops import doctor, transaction
+from ops import doctor_facts, transaction
 from ops.apache_control import control
 from ops.certs import read_endings
 from ops.connection import Remote
@@ -98,7 +98,7 @@ def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, 
         assert set(seen.snapshot.files) == {file.path for file in wanted}
         assert seen.vitals.disks
 
-        facts = doctor.parse(remote.ask("doctor", doctor.request(host, wanted)))
+        facts = doctor_facts.parse(remote.ask("doctor", doctor_facts.request(host, wanted)))
         assert [path for _, path in facts.pairs("write")] == [
             *(file.path for file in wanted),
             f"{host.log_dir}/x",

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from ops.certs import Ending
-from ops.doctor import MIND, WELL, WRONG, Facts, Finding, diagnose, parse
+from ops.doctor import diagnose
+from ops.doctor_facts import Facts, parse
+from ops.findings import MIND, WELL, WRONG, Finding
 from tests.unit.hosts import host
 
 HEALTHY = {
@@ -82,6 +84,8 @@ def judged(what: str, **told: str) -> Finding:
         ("trial start", {"validation": "configtest"}, WRONG, "deploy.validation"),
         ("revocation lists", {"lists_reloaded": "nobody"}, MIND, "crontab"),
         ("ports", {"port": "silent 443"}, WRONG, "443"),
+        ("boot", {"boot": "nobody", "survival": "crontab no"}, MIND, "start-at-boot"),
+        ("boot", {"boot": "/etc/rc.local"}, WELL, "/etc/rc.local"),
     ],
 )
 def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
@@ -96,6 +100,13 @@ def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
 def test_where_no_selinux_is_at_work_nothing_is_said_of_it() -> None:
     facts = Facts({name: [value] for name, value in HEALTHY.items()})
     assert not [found for found in diagnose(host(), facts, []) if found.what == "SELinux"]
+
+
+def test_a_supervisord_that_no_deploy_would_start_is_in_the_way() -> None:
+    told = HEALTHY | {"supervisord": "down", "start": "refused killed"}
+    found = diagnose(host(), parse([f"fact {k} {v}" for k, v in told.items()]), [])
+    (wrong,) = [one for one in found if one.what == "supervisord" and one.level == WRONG]
+    assert "loginctl enable-linger poms" in wrong.advice
 
 
 def test_certificates_that_end_soon_are_told_each() -> None:

@@ -34,6 +34,7 @@ INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 WORDS = {
     "adopt": [INI],
     **{verb: ["--yes"] for verb in ("deploy", "stop-programs", "restart-programs", "stop-supervisord")},
+    "start-at-boot": ["--yes"],
     "fetch-logs": ["--to=FOLDER"],
     "rollback": ["--yes", "--to=r1"],
 }

@@ -9,9 +9,9 @@ from rich.console import Console, Group
 
 from ops import finding_list, overview
 from ops.certs import Ending
-from ops.doctor import MIND, WRONG, Finding
 from ops.drift import EDITED, TEMPLATE, Drift
 from ops.errors import OperatorError, Unreachable
+from ops.findings import MIND, WRONG, Finding
 from ops.health import Disk, Health, ThroughApache, Vitals, parse
 from ops.programs import ProgramState, Report
 from ops.releases import PastRelease

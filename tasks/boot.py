@@ -1,0 +1,69 @@
+"""`start-at-boot`: have supervisord started after a boot of the host."""
+
+from typing import Any
+
+from ops import boot, console
+from ops.connection import connect
+from ops.errors import BadInput, HostError
+from ops.fleet import change_in_turn
+from ops.schema import Host
+from ops.survival import judge_boot
+from tasks._verb import chosen, print_json, verb
+
+
+@verb(
+    help={
+        "remove": "Take back what this has installed.",
+        "yes": "Do not ask for confirmation; without a terminal this is required.",
+        "json": "Print one JSON document: per host, what was done. Needs --yes.",
+    }
+)
+def start_at_boot(context: Any, remove: bool = False, yes: bool = False, json: bool = False) -> None:
+    """Have supervisord started after a boot: by a line of the account's crontab, or a unit of its own.
+
+    It is shown first. The rest of the crontab stays as it is. Where something starts it already, nothing is done.
+    Without -H: the default host.
+    """
+    hosts = chosen(everywhere=False)
+    if not yes and (json or not console.is_terminal()):
+        names = ", ".join(host.name for host in hosts)
+        raise BadInput(f"There is no terminal to ask on: add --yes. Nothing was touched on {names}.")
+    done: dict[str, object] = {}
+
+    def change(host: Host) -> None:
+        with connect(host, context.config) as remote:
+            found = boot.look(remote)
+            if remove:
+                changes = boot.removals(found)
+            else:
+                wanted = boot.choose(host, found)
+                changes = [wanted] if wanted else []
+            done[host.name] = [{"did": one.does, "what": one.what, "text": one.text} for one in changes]
+            for one in changes:
+                _show(host, one, found, err=json)
+            if changes and not yes and not console.confirm(f"Do this to {host.name}?"):
+                raise HostError(host.name, "not done: you said no", left="everything", outcome="not done")
+            for one in changes:
+                boot.carry_out(remote, one)
+        said = "done"
+        if not changes:
+            said = "nothing to do: " + ("nothing of it is there" if remove else _who(host, found))
+        console.say(f"{host.name}: {said}", "green", err=json)
+
+    change_in_turn(hosts, change)
+    if json:
+        print_json(done)
+
+
+def _who(host: Host, found: boot.Found) -> str:
+    return judge_boot(host, found.survival, found.boot).found
+
+
+def _show(host: Host, change: boot.Change, found: boot.Found, *, err: bool) -> None:
+    console.say(f"{host.name}: {change.does} {boot.describe(change)}", err=err)
+    sign = "+" if change.does == boot.ADD else "-"
+    for line in change.text.splitlines():
+        console.say(f"    {sign}{line}", err=err)
+    if change.what == boot.LINE:
+        others = found.lines - (2 if found.own else 0)
+        console.say(f"    its other {others} line{' stays' if others == 1 else 's stay'} as they are", err=err)

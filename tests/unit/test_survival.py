@@ -1,0 +1,136 @@
+"""What starts supervisord at a boot and what it outlives, judged from what a host tells."""
+
+import pytest
+
+from ops import boot
+from ops.boot import ADD, LINE, OWN_UNIT, Found
+from ops.errors import HostError
+from ops.snapshot import Snapshot
+from ops.survival import CRONTAB, Survival, Unit, cron_line, judge_boot, judge_place, parse, refusal
+from tests.unit.hosts import host
+
+OURS, THEIRS = (Unit(manager, "enabled", "active", "always", f"{manager}.service") for manager in ("user", "system"))
+OFF = Unit("system", "disabled", "inactive", "no", "off.service")
+LINGER = "loginctl enable-linger poms"
+
+
+def test_facts_are_read_and_what_is_not_told_is_not_known() -> None:
+    assert parse([]) == Survival()
+    told = [
+        "kills yes",
+        "linger no",
+        "cron unknown",
+        "unit system enabled active always a b.service",
+        "lives manager x",
+    ]
+    unit = Unit("system", "enabled", "active", "always", "a b.service")
+    assert parse(told) == Survival(kills="yes", linger="no", units=(unit,), lives="manager x")
+
+
+@pytest.mark.parametrize("line", ["", "kills perhaps", "unit x", "units yes"])
+def test_an_odd_fact_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse([line])
+
+
+@pytest.mark.parametrize(
+    ("found", "files", "well", "words"),
+    [
+        (Survival(units=(OFF, THEIRS)), "nobody", True, "system.service"),
+        (Survival(units=(OURS,), linger="yes"), "nobody", True, "user.service"),
+        (Survival(units=(OURS,), linger="no"), "nobody", False, LINGER),
+        (Survival(units=(OURS,)), "nobody", False, "not known"),
+        (Survival(units=(OURS,), linger="no", cron="yes"), CRONTAB, True, CRONTAB),
+        (Survival(units=(OFF,)), "nobody", False, "root: systemctl enable off.service"),
+        (Survival(cron="yes"), CRONTAB, True, CRONTAB),
+        (Survival(cron="yes"), "/etc/cron.d/poms", True, "/etc/cron.d/poms"),
+        (Survival(cron="no"), CRONTAB, False, "no cron daemon runs"),
+        (Survival(), CRONTAB, False, "not known"),
+        (Survival(cron="yes", kills="yes", cron_sessions="yes"), CRONTAB, False, LINGER),
+        (Survival(cron="yes", kills="yes", cron_sessions="no"), CRONTAB, True, CRONTAB),
+        (Survival(cron="no"), "/etc/rc.local", True, "/etc/rc.local"),
+        (Survival(cron="yes", crontab="no", linger="no"), "nobody", False, "start-at-boot"),
+        (Survival(cron="no", crontab="no", linger="no"), "nobody", False, "no cron daemon runs"),
+        (Survival(crontab="unknown"), "nobody", False, "not known"),
+    ],
+)
+def test_who_starts_it_at_a_boot(found: Survival, files: str, well: bool, words: str) -> None:
+    judged = judge_boot(host(), found, files)
+    assert judged.well == well, judged
+    assert words in f"{judged.found} {judged.advice}"
+    assert bool(judged.advice) != well
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Survival(lives="manager poms.service", linger="no"), "only while somebody is logged in"),
+        (Survival(lives="manager poms.service", linger="yes"), ""),
+        (Survival(lives="manager poms.service"), ""),
+        (Survival(lives="session session-3.scope", kills="yes", linger="no"), "KillUserProcesses"),
+        (Survival(lives="session session-3.scope", kills="no"), ""),
+        (Survival(lives="left session-3.scope", kills="yes"), ""),
+        (Survival(lives="system cron.service", kills="yes"), ""),
+    ],
+)
+def test_what_the_one_that_runs_outlives(found: Survival, words: str) -> None:
+    judged = judge_place(host(), found)
+    assert (judged is None) == (not words)
+    assert judged is None or (words in judged.found and LINGER in judged.advice)
+
+
+@pytest.mark.parametrize(
+    ("way", "command"),
+    [
+        ("refused killed", f"root: {LINGER}"),
+        ("refused lingerless a.service", f"root: {LINGER}"),
+        ("refused system-unit a.service", "root: systemctl start a.service"),
+        ("refused brought-back a.service", "root: systemctl stop a.service"),
+        ("refused of late", "doctor"),
+    ],
+)
+def test_a_refusal_has_the_command_that_helps(way: str, command: str) -> None:
+    refused = refusal(host(), way)
+    assert refused
+    assert command in refused[1]
+
+
+@pytest.mark.parametrize("way", ["", "plain", "scope", "unit a.service", "await a.service"])
+def test_a_way_that_stays_is_not_refused(way: str) -> None:
+    assert refusal(host(), way) is None
+    assert Snapshot({}, {}, None, None, "down", None, None, start=way).start == way
+
+
+def test_the_line_of_the_crontab_holds_no_end_of_line_for_cron() -> None:
+    line = cron_line(host(activate="export D=$(date +%F) && it's=1"))
+    assert line.startswith("@reboot /bin/bash -c '")
+    assert line.replace("\\%", "").count("%") == 0
+
+
+def test_the_unit_hands_bash_the_text_as_it_is() -> None:
+    text = boot.unit_text(host(activate='. "$HOME/x y" && a \\% b'))
+    (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    assert '. \\"$$HOME/x y\\" && a \\\\%% b && exec supervisord -n -c ' in command
+
+
+CRON = Survival(cron="yes", crontab="no", linger="no", kills="no", cron_sessions="no")
+ALONE = Survival(cron="no", crontab="no", linger="yes", kills="no", cron_sessions="no")
+
+
+def test_what_is_installed_is_what_would_start_it() -> None:
+    line = cron_line(host())
+    one = boot.choose(host(), Found(CRON))
+    assert one
+    assert (one.does, one.what, one.text) == (ADD, LINE, line)
+    there = Survival(cron="yes", crontab="yes")
+    assert boot.choose(host(), Found(there, CRONTAB, 2, own=line)) is None
+    other = boot.choose(host(), Found(Survival(cron="yes", crontab="yes", kills="no"), CRONTAB, 2, own="@reboot old"))
+    assert other
+    assert other.text == line, "activate has changed"
+    unit = boot.choose(host(), Found(ALONE, manager=True))
+    assert unit
+    assert unit.what == OWN_UNIT
+    with pytest.raises(HostError, match=LINGER):
+        boot.choose(host(), Found(ALONE))
+    with pytest.raises(HostError, match=LINGER):
+        boot.choose(host(), Found(Survival(cron="yes", kills="yes", cron_sessions="yes", linger="no")))
