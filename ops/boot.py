@@ -158,6 +158,6 @@ def _need_end(host: Host, answer: list[str], what: str) -> None:
     raise HostError(
         host.name,
         f"{what}; the host's tools said:\n{lines}",
-        left="the crontab, or it was put back",
+        left="the crontab, or it was restored",
         next_step=f"fab -H {host.name} doctor",
     )

@@ -43,13 +43,13 @@ read_crontab() { # into $log.old; fails where it cannot be read, which an empty 
 
 without_ours() { MARK=$MARK awk 'skip { skip = 0; next } $0 == ENVIRON["MARK"] { skip = 1; next } { print }' "$log.old"; }
 
-write_crontab() { # from $log.new, as a whole; where another one is there afterwards, the old one is put back
+write_crontab() { # from $log.new, as a whole; where another one is there afterwards, the old one is restored
     if [ ! -s "$log.new" ]; then
         [ ! -s "$log.old" ] || crontab -r
         return
     fi
     if crontab "$log.new" && crontab -l 2>/dev/null </dev/null | cmp -s - "$log.new"; then return; fi
-    echo "the crontab that is there is not the one that was written; the old one is put back"
+    echo "the crontab that is there is not the one that was written; the old one is restored"
     if [ -s "$log.old" ]; then crontab "$log.old"; else crontab -r; fi
     return 1
 }
