@@ -1,5 +1,6 @@
 """One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -41,7 +42,16 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
     made = lab.Lab(state=tmp_path_factory.mktemp("lab") / "state")
     lab.up(lab=made)
     yield made
+    for line in shibd_ended(made):
+        warnings.warn(line, stacklevel=1)  # shown at the end of a run; some tests end it on purpose
     lab.down(lab=made)
+
+
+def shibd_ended(made: lab.Lab) -> list[str]:
+    """What the consoles of the lab's hosts tell of a shibd that ended, with its status: the lab starts it again."""
+    consoles = made.hosts.glob("*/console.log")
+    lines = [f"{path.parent.name}: {line}" for path in consoles for line in path.read_text().splitlines()]
+    return [line for line in lines if "shibd ended" in line]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import Lab, status
+from lab.base.table import BASES
 from lab.host import Record, read_records
 from ops.inventory import PROJECT
 
@@ -102,6 +103,12 @@ class Site:
         path = folder / "hosts.toml"
         path.write_text(text)
         return path
+
+    def reload_line(self, host: str = "pomsgpvm01") -> str:
+        """The line of the lab's inventory that grants the host's reload of Apache."""
+        if BASES[self.record(host).base].systemd:
+            return 'apache.reload = ["sudo", "systemctl", "reload", "httpd"]\n'
+        return 'reload = ["sudo", "service", "httpd", "graceful"]\n'
 
     def address(self, host: str = "pomsgpvm01") -> str:
         """The host's address, from the inventory."""

@@ -91,8 +91,9 @@ def test_an_apache_value_changes_only_its_file_and_reloads_only_apache(deployed:
 
 def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp_path: Path) -> None:
     _, generation, started = deployed.apache()
-    reload = 'reload = ["sudo", "service", "httpd", "graceful"]'
-    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, (reload, "verify_depth = 6")))
+    depth = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 6\n"
+    inventory = deployed.changed(tmp_path, (deployed.reload_line(), ""), depth)
+    said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 0, said.all
     _, after, started_after = deployed.apache()
     assert started_after > started

@@ -9,7 +9,7 @@ import pytest
 from tests.lab.site import Site, until
 
 HOST = ("-H", "pomsgpvm01")
-SHIBD = "/usr/sbin/shibd -f -u _shibd -g _shibd -p /run/shibboleth/shibd.pid -w 30"  # as the lab's init has it
+SHIBD, SOCKET = "/usr/sbin/shibd", "/run/shibboleth/shibd.sock"
 
 
 def findings(site: Site, task: str) -> dict[str, dict[str, Any]]:
@@ -44,7 +44,7 @@ def test_what_answers_is_up_although_its_process_is_hidden(hidden: Site) -> None
 
 @pytest.mark.exhaustive
 def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
-    hidden.root("pkill -x shibd; rm -f /run/shibboleth/shibd.sock")
+    hidden.root(f"mv {SHIBD} {SHIBD}.away; pkill -x shibd; rm -f {SOCKET}")  # else it is started again
     until(lambda: hidden.root("pgrep -x shibd || :") == "", 20, "shibd has ended")
     try:
         assert findings(hidden, "status")["shibd"]["level"] == "mind"
@@ -53,7 +53,8 @@ def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
         assert findings(hidden, "status")["shibd"]["level"] == "wrong"
         assert findings(hidden, "doctor")["shibd"]["level"] == "wrong"
     finally:
-        hidden.root(f"({SHIBD} </dev/null >/dev/null 2>&1 &)")
+        hidden.root(f"mv {SHIBD}.away {SHIBD}")
+        until(lambda: hidden.root(f"ls {SOCKET} 2>/dev/null || :") != "", 30, "shibd listens again")
 
 
 def test_closed_ports_are_wrong_whoever_is_hidden(hidden: Site) -> None:

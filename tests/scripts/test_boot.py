@@ -101,3 +101,12 @@ def test_a_commented_reload_of_apache_reads_no_lists(shell: str, root: Path) -> 
     assert boot(shell, root, **{"etc/cron.d/x": GRACEFUL}) == "nobody; etc/cron.d/x"
     for text in (commented(GRACEFUL), "0 * * * * root true # httpd -k graceful\n"):
         assert boot(shell, root, **{"etc/cron.d/x": text}) == "nobody; nobody", text
+
+
+def test_apaches_own_unit_reloads_nothing_by_itself(shell: str, root: Path) -> None:
+    (root / "lists").mkdir()
+    (root / "lists/0a0a.r0").touch()
+    unit = "[Service]\nExecReload=/usr/sbin/httpd -k graceful\n"
+    assert boot(shell, root, **{"etc/systemd/system/httpd.service": unit}) == "nobody; nobody"
+    other = "etc/systemd/system/lists.service"
+    assert boot(shell, root, **{other: unit}) == f"nobody; {other}"
