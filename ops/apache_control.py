@@ -2,36 +2,30 @@
 
 import base64
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
 from ops.programs import need_lock
 from ops.request import apache_lines, apache_logs, apache_place_lines
-from ops.restart_cost import LOST, RestartCost
+from ops.restart_cost import RestartCost
 from ops.restart_cost import parse as parse_cost
 from ops.schema import Host
 from ops.validation import is_less
 from ops.who import holder
 
+COST = "restart_cost "  # of the host's answer
+UNKNOWN = "UNKNOWN: see fab check-apache"
+
 
 @dataclass
 class _Told:
-    """What the host told: how each step ended, the evidence behind it, what was not validated; a restart's cost."""
+    """What the host told: how each step ended, the evidence behind it, what was not validated."""
 
     ended: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, str] = field(default_factory=dict)
     unvalidated: list[str] = field(default_factory=list)
-    cost: RestartCost = LOST
-
-
-@dataclass(frozen=True)
-class Controlled:
-    """What was not validated before it, a sentence each, and what a restart has cost (None for anything else)."""
-
-    unvalidated: list[str]
-    cost: RestartCost | None = None
 
 
 def need_reload(hosts: list[Host]) -> None:
@@ -45,16 +39,24 @@ def need_reload(hosts: list[Host]) -> None:
             )
 
 
-def control(remote: Remote, action: str) -> Controlled:
+def control(remote: Remote, action: str, report: Callable[[RestartCost], None] = lambda _: None) -> list[str]:
     """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
 
-    A trial start goes before an action. Raises HostError with Apache's own message; a failing test or
-    trial start leaves the running Apache as it is.
+    A trial start goes before an action, and before a restart `report` gets what it will cost. Returns what could
+    not be validated, a sentence each.
+
+    Raises HostError with Apache's own message; a failing test or trial start leaves the running Apache as it is.
     """
     host = remote.host
-    answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()])
+
+    def hear(line: str) -> None:
+        if line.startswith(COST):
+            with read_answer(host.name, "apache", left=UNKNOWN):
+                report(parse_cost(line.removeprefix(COST)))
+
+    answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()], hear)
     need_lock(host, answer)
-    with read_answer(host.name, "apache", left="UNKNOWN: see fab check-apache"):
+    with read_answer(host.name, "apache", left=UNKNOWN):
         told = _read(answer)
     failed = next((step for step, how in told.ended.items() if how == "failed"), None)
     if failed:
@@ -65,7 +67,7 @@ def control(remote: Remote, action: str) -> Controlled:
             "the line was lost before Apache's answer",
             next_step=f"fab -H {host.name} check-apache",
         )
-    return Controlled(told.unvalidated, told.cost if action == "restart" else None)
+    return told.unvalidated
 
 
 def _request(remote: Remote, action: str) -> Iterator[str]:
@@ -94,8 +96,6 @@ def _read(answer: list[str]) -> _Told:
             told.evidence[step] = base64.b64decode(value).decode(errors="replace").strip()
         elif kind == "unvalidated":
             told.unvalidated.append(value)
-        elif kind == "restart_cost":
-            told.cost = parse_cost(value)
         elif value in ("up", "down"):
             told.ended["now"] = value
         elif value in ("ok", "failed", "barred"):

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
@@ -192,14 +192,19 @@ class Remote:
         dialogue.send(request)
         return dialogue
 
-    def ask(self, name: str, request: Iterable[str]) -> list[str]:
-        """Run script `name` to its end: the lines of its answer, without its greeting.
+    def ask(self, name: str, request: Iterable[str], on_line: Callable[[str], None] = lambda _: None) -> list[str]:
+        """Run script `name` to its end: its answer's lines, without its greeting; `on_line` gets each as it comes.
 
         Raises HostError where the script said nothing, Unreachable where the line was lost before its end.
         """
-        return self.ask_together({name: request})[name]
+        return self.ask_together({name: request}, on_line=on_line)[name]
 
-    def ask_together(self, requests: Mapping[str, Iterable[str]], limits: Limits = ANSWER) -> dict[str, list[str]]:
+    def ask_together(
+        self,
+        requests: Mapping[str, Iterable[str]],
+        limits: Limits = ANSWER,
+        on_line: Callable[[str], None] = lambda _: None,
+    ) -> dict[str, list[str]]:
         """The same for several scripts in one command: name to request, name to answer.
 
         The answer of one that said nothing is empty.
@@ -214,6 +219,7 @@ class Remote:
             name = greetings.get(line, name)
             if line not in greetings:
                 answers[name].append(line)
+                on_line(line)
         transport = dialogue.channel.transport
         if transport is None or not transport.is_active():
             raise Unreachable(self.host.name, "the line was lost before the answer was whole")

@@ -4,9 +4,10 @@ import functools
 from typing import Any
 
 from ops import console
-from ops.apache_control import Controlled, control, need_reload
+from ops.apache_control import control, need_reload
 from ops.connection import connect
 from ops.fleet import AT_ONCE, Answer, change_in_turn
+from ops.restart_cost import RestartCost
 from ops.schema import Host
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import chosen, print_json, verb
@@ -26,7 +27,7 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
     return code_of(answers)
 
 
-def _show(answers: list[Answer[Controlled]]) -> None:
+def _show(answers: list[Answer[list[str]]]) -> None:
     for answer in answers:
         if not answer.error:
             console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
@@ -54,12 +55,13 @@ def restart_apache(context: Any) -> None:
 
 
 def _control(config: Any, action: str, host: Host) -> None:
+    def report(cost: RestartCost) -> None:
+        console.say(f"{host.name}: restarting Apache: {cost.describe()}")
+
     with connect(host, config) as remote:
-        done = control(remote, action)
-    for what in done.unvalidated:
+        unvalidated = control(remote, action, report)
+    for what in unvalidated:
         console.say(f"{host.name}: not validated: {what}", "yellow")
-    if done.cost:
-        console.say(f"{host.name}: what the restart cost: {done.cost.describe()}")
     console.say(
         f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}", "green"
     )

@@ -110,8 +110,10 @@ attempt configtest run_command "$work/configtest"
 if [ -e "$work/apache" ]; then
     if [ -n "$validate" ]; then validate_live; fi
     if has_apache_ended; then ran=''; else ran=yes; fi
-    if [ -n "$cost" ]; then cost=$(restart_cost "$(cat "$work/apache_root")" <"$work/apache"); fi
-    if [ -n "$cost" ]; then say "restart_cost $cost"; fi
+    if [ -n "$cost" ]; then
+        cost=$(restart_cost "$(cat "$work/apache_root")" <"$work/apache")
+        say "restart_cost ${cost:-0}" # 0: no unit of systemd's, so no signal that spares requests
+    fi
     : >"$work/began"
     since=$(now_in_ticks)
     what=apache

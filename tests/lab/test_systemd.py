@@ -141,7 +141,8 @@ def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
         took = time.monotonic() - begun
         assert systemd.ask("https://HOST/poms")[0] == 302
         assert request.wait(60) != 0, "it takes longer than GracefulShutdownTimeout"
-    assert "CLOSED" in said.out
+    lines = said.out.splitlines()
+    assert [word in line for word, line in zip(("CLOSED", "done"), lines[-2:], strict=True)] == [True, True], said.out
     closed = moments[-1] - moments[0]
     assert 1 < closed < told["ports_closed_seconds"] + 5 < 40, moments
     record_property(
