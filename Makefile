@@ -16,7 +16,7 @@ test: setup packages
 
 test-all: setup packages
 	$(MAKE) --no-print-directory kerberos
-	POMS_TEST_ALL=1 tests/run lint unit scripts lab
+	POMS_TEST_ALL=1 tests/run lint unit scripts lab bases
 
 OPERATIONS ?= 300
 SEED ?= 1
