@@ -20,7 +20,8 @@ from lab.place import Lab
 from ops import crew, live, overview, workers
 from ops.connection import Remote, connect
 from ops.health import look
-from ops.inventory import PROJECT, read_inventory
+from ops.inventory import read_inventory
+from ops.project import PROJECT
 from ops.schema import Host
 from ops.templates import render
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ops.connection import Remote
 from ops.errors import BadInput, HostError, read_answer
 from ops.programs import need_lock
-from ops.request import apache_lines, apache_logs, apache_place_lines
+from ops.request_lines import apache_lines, apache_logs, apache_place_lines
 from ops.restart_cost import RestartCost
 from ops.restart_cost import parse as parse_cost
 from ops.schema import Host

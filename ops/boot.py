@@ -8,8 +8,8 @@ from ops import survival
 from ops.connection import Remote
 from ops.errors import HostError, read_answer
 from ops.programs import need_lock
+from ops.request_lines import place_lines
 from ops.schema import Host
-from ops.snapshot import place_lines
 from ops.survival import NO, YES, Survival
 from ops.who import holder
 

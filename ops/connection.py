@@ -10,13 +10,13 @@ from threading import Event, Thread
 import fabric
 import paramiko
 
-from ops.console import harmless
 from ops.errors import HostError, ShellUnready, Unreachable
 from ops.line_reader import Limits, LineReader, OverLimit
 from ops.login import NOTHING_TOUCHED, log_in, way_to
 from ops.masking import masked
 from ops.schema import Host
 from ops.scripts import running, script
+from ops.text import escape_control_chars
 from ops.who import who
 
 ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
@@ -132,7 +132,9 @@ class Dialogue:
         """
         self._reader.drain_stderr()
         before = b"" if self.greeted else (self._before + self._reader.rest)[-SAID_BYTES:].rstrip() + b"\n"
-        return harmless(masked((before + self._reader.stderr).decode(errors="replace")))[-SAID_BYTES:].strip()
+        return escape_control_chars(masked((before + self._reader.stderr).decode(errors="replace")))[
+            -SAID_BYTES:
+        ].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
         return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")

@@ -1,15 +1,15 @@
-"""What the operator sees: text from hosts made harmless, tables, coloured diffs, one question."""
+"""What the operator sees: text with control characters escaped, tables, coloured diffs, one question."""
 
 import contextlib
 import io
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from ops.hiding import Line, comparison
 from ops.masking import masked
+from ops.text import escape_control_chars
 
 if TYPE_CHECKING:  # rich is loaded when something is drawn: it takes as long as a login
     from rich.console import Console, RenderableType
@@ -22,25 +22,9 @@ _PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")  # blanks at the end of a lin
 LAST_COLUMN = 40  # characters that the last column of a table may always have
 
 
-def harmless(text: str) -> str:
-    """`text` with every control character but line break and tab written out, so no terminal obeys it."""
-    if text.isprintable():  # which is most of what there is, and much faster
-        return text
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in _CONTROL else _escaped(char) for char in text
-    )
-
-
-_CONTROL = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
-
-
-def _escaped(char: str) -> str:
-    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
-
-
 def say(text: str = "", style: str = "", *, err: bool = False) -> None:
-    """Print `text` as it is, harmless and without secrets, on standard output or (`err`) standard error."""
-    words, stream = harmless(masked(text)), _stream(err)
+    """Print `text`, control characters escaped and secrets masked, on standard output or (`err`) standard error."""
+    words, stream = escape_control_chars(masked(text)), _stream(err)
     if not stream.isatty():
         print(words, file=stream, flush=True)
         return
@@ -51,7 +35,7 @@ def say(text: str = "", style: str = "", *, err: bool = False) -> None:
 
 def log_line(label: str, text: str, style: str) -> None:
     """Print a line of a log at once: as `say` does, and on a terminal with `text` in its colour."""
-    shown = (harmless(masked(label)), harmless(masked(text)))
+    shown = (escape_control_chars(masked(label)), escape_control_chars(masked(text)))
     if sys.stdout.isatty():
         from rich.text import Text
 
@@ -67,7 +51,7 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
     bar = transfer_bar(_stream(err=True))
     with bar:
-        task = bar.add_task(harmless(label), total=None)
+        task = bar.add_task(escape_control_chars(label), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
@@ -100,7 +84,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def show(*drawn: "RenderableType") -> None:
-    """Print what `rich` draws; its texts have to be harmless already, as `cell` makes them."""
+    """Print what `rich` draws; its texts must have their control characters escaped already, as `cell` does."""
     from rich.console import Group
 
     _print(screen(), Group(*drawn))
@@ -109,14 +93,6 @@ def show(*drawn: "RenderableType") -> None:
 def width() -> int:
     """Columns that a drawing may take."""
     return screen().width
-
-
-def age(seconds: float) -> str:
-    """A time span as the eye takes it in: "40 s", "12 min", "5 h", "3 d"."""
-    for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < below:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86_400:.0f} d"
 
 
 def say_lines(lines: Iterable[tuple[str, str]]) -> None:
@@ -132,7 +108,7 @@ def styled(lines: Iterable[tuple[str, str]]) -> str:
     console = screen()
     with console.capture() as captured:
         for text, style in lines:
-            console.print(Text(harmless(masked(text)), style=style), soft_wrap=True)
+            console.print(Text(escape_control_chars(masked(text)), style=style), soft_wrap=True)
     return captured.get()
 
 
@@ -141,7 +117,7 @@ def height_of(lines: Iterable[tuple[str, str]]) -> int:
     from rich.cells import cell_len
 
     columns = width()
-    return sum(max(1, -(-cell_len(harmless(text)) // columns)) for text, _ in lines)
+    return sum(max(1, -(-cell_len(escape_control_chars(text)) // columns)) for text, _ in lines)
 
 
 def height() -> int:
@@ -210,10 +186,10 @@ def is_terminal() -> bool:
 
 
 def cell(text: str) -> "Text":
-    """`text` made harmless, and marked as wrong where it begins with '!'."""
+    """`text` with control characters escaped, marked as wrong where it begins with '!'."""
     from rich.text import Text
 
-    text = harmless(masked(text))
+    text = escape_control_chars(masked(text))
     return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
 
 

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from ops.console import age, cell
+from ops.console import cell
 from ops.schema import Host
+from ops.text import age
 from ops.worker_record import MEGABYTE, STEADY, Point, growth, hours_left, no_record, span, summary, why
 from ops.workers import NEAR, Crew, Worker
 

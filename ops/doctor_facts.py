@@ -4,12 +4,14 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ops import door, workers
+from ops import door
 from ops.files import RenderedFile
 from ops.programs import app_lines, through_apache_lines
+from ops.reload import web_program
 from ops.request import trial_lines
+from ops.request_lines import place_lines
 from ops.schema import Host
-from ops.snapshot import place_lines, restart_lines
+from ops.snapshot import restart_lines
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
         yield f"reload_words {shlex.join(host.apache.reload)}"
     yield f"app_listen {host.app.listen}"
     yield from (line for line in restart_lines(host) if line.startswith("restart_word "))
-    if workers.program(host):
+    if web_program(host):
         yield from app_lines(host)
         yield from through_apache_lines(host)
     yield from trial_lines(host, files)

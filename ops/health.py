@@ -14,6 +14,7 @@ from ops.files import RenderedFile
 from ops.line_reader import Limits
 from ops.programs import Report
 from ops.releases import PastRelease
+from ops.reload import web_program
 from ops.schema import Host
 from ops.snapshot import Snapshot
 from ops.standby import Standby
@@ -107,7 +108,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
     asked = {
         "probe": ["digests", *snapshot.request(host, wanted)],
         "releases": releases.request(host),
-        "workers": workers.request(host, record=False, reasons=True) if workers.program(host) else [],
+        "workers": workers.request(host, record=False, reasons=True) if web_program(host) else [],
     }
     if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
         last = None
@@ -127,7 +128,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
-            crew=workers.parse(host, answers["workers"]) if workers.program(host) else Crew(),
+            crew=workers.parse(host, answers["workers"]) if web_program(host) else Crew(),
             ending=last.ending if last else certs.parse_endings(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
@@ -147,7 +148,7 @@ def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
     if configtest:
         yield from (f"configtest {word}" for word in host.apache.configtest)
     yield f"queue {MOST_WAITING} {host.app.listen}"
-    if workers.program(host):
+    if web_program(host):
         yield from programs.app_lines(host)
         yield from programs.through_apache_lines(host)
     yield f"visit {host.apache.server_name} {host.app.path}"

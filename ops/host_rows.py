@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from ops import workers
-from ops.console import age, cell
+from ops.console import cell
 from ops.findings import WRONG, Finding
 from ops.health import Health
+from ops.reload import web_program
 from ops.schema import Host
 from ops.supervisord import UP
+from ops.text import age
 from ops.verdict import SERVER_ERROR, is_edited, judge
 from ops.worker_record import MEGABYTE
 
@@ -135,7 +136,7 @@ def _programs(health: Health) -> str:
 
 def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
     crew, waiting = health.crew, (health.vitals.queue or (0, 0))[0]
-    if not workers.program(host):
+    if not web_program(host):
         return "-"
     if health.vitals.app:  # of a program that does not run, that alone is a finding
         return "no answer" if _of(found, ("app",)) else "none"

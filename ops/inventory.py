@@ -16,12 +16,12 @@ from ops import capacity
 from ops.complaints import Complaint, complaints, did_you_mean, has, unknown_key, unknown_name, value_at, without
 from ops.defaults import completed, host_from
 from ops.errors import BadInput, Problem
+from ops.project import PROJECT
 from ops.rules import contradictions, values_no_file_holds
 from ops.schema import Fleet, Host, Secret
 
 LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
 _LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from ops import console, finding_list
 from ops.connection import Remote, connect
 from ops.errors import BadInput, OperatorError
 from ops.schema import Host
+from ops.text import age
 
 EVERY = 2  # seconds between two looks
 LONGEST = 3600
@@ -64,7 +65,7 @@ class Watched(Generic[Seen]):
     def note(self, every: int) -> str:
         """What the operator has to know of the age of all this; empty where it is fresh."""
         silence = time.time() - self.at
-        seen = f"seen {console.age(silence)} ago" if self.at else "not seen yet"
+        seen = f"seen {age(silence)} ago" if self.at else "not seen yet"
         if self.error:
             return f"GONE, {seen}"
         return seen if silence > every + STALE else ""

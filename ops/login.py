@@ -14,7 +14,6 @@ from typing import Any
 import fabric
 import paramiko
 
-from ops.console import harmless
 from ops.errors import BadInput, Unreachable
 from ops.gateways import gateway_of, jump_of
 from ops.kerberos import Refused, begin, wish_of
@@ -24,6 +23,7 @@ from ops.schema import Host
 from ops.ssh_query import settings_of
 from ops.ssh_settings import NOTHING_TOUCHED as NOTHING_CONNECTED
 from ops.ssh_settings import Connection
+from ops.text import escape_control_chars
 from ops.trust import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
@@ -58,7 +58,7 @@ class Hop:
     def _said(self) -> str:
         """What the host said at the login, where it came to one: a banner, or the text of /etc/nologin."""
         said = getattr(self.connection.client.get_transport(), "said", b"")
-        return harmless(masked(said.decode(errors="replace"))).strip()
+        return escape_control_chars(masked(said.decode(errors="replace"))).strip()
 
     def get_to_know(self) -> str:
         """What to type so that its key is believed from then on."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from rich.console import RenderableType
 from rich.table import Table
 
-from ops import finding_list, host_rows, workers
+from ops import finding_list, host_rows
 from ops.certs import KINDS
-from ops.console import age, cell
+from ops.console import cell
 from ops.errors import OperatorError
 from ops.health import CANNOT_SEE, Health
+from ops.reload import web_program
 from ops.schema import Host
+from ops.text import age
 from ops.verdict import is_edited, judge
 from ops.worker_record import MEGABYTE
 
@@ -79,7 +81,7 @@ def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     yield from _services(health)
     yield from _programs(health)
     yield from _through_apache(host, health)
-    if workers.program(host):
+    if web_program(host):
         yield from _workers(host, health)
     first = health.ending[:1]
     due = first and first[0].is_due(host.certificates.warn_days)
@@ -164,7 +166,7 @@ def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
         "unknown": "not known through Apache",
         "not-asked": "not asked through Apache",
     }
-    if workers.program(host) and not health.vitals.app:
+    if web_program(host) and not health.vitals.app:
         yield "app", words[health.vitals.through_apache.state]
 
 

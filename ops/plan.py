@@ -1,14 +1,14 @@
 """What a deploy would do to one host: pure, from what is wanted, what was last deployed and what is there."""
 
-import re
 from dataclasses import dataclass, field
 
 from ops import hiding, removals, survival, uwsgi
 from ops.files import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.hiding import Hiding
+from ops.reload import GRACEFUL, RESTART, reload_methods
 from ops.removals import Removal, Replaced
 from ops.restart_cost import LOST, RestartCost
-from ops.schema import Host, Program
+from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot
 from ops.supervisor_effect import read_effect
 from ops.unread import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
@@ -23,7 +23,6 @@ CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "unchanged",
 )
 REFUSED = (EDITED, UNREADABLE)
-GRACEFUL, RESTART = "graceful", "restart-running"  # how a program takes in its file; or "signal-NAME"
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Plan:
     def missing(self) -> list[tuple[str, str]]:
         """(file, program) where no template makes the file any more, and the program is still to read it."""
         gone = [change.wanted.path for change in self.changes if change.gone]
-        return [(path, name) for name, _, path in reload_ways(self.host, gone)]
+        return [(path, name) for name, _, path in reload_methods(self.host, gone)]
 
     def reload_lines(self) -> list[str]:
         """What is to take the files in, a line each, as the host notes what it owes."""
@@ -174,12 +173,12 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     supervisord, replaced = taken.does, taken.replaced
     programs = []
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
-    ways = reload_ways(host, paths)
+    ways = reload_methods(host, paths)
     if supervisord in ("", "apply"):
         programs = [(way[0], _how_of(way, changed)) for way in ways if way[0] not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
-        late = reload_ways(host, [path for path, _ in behind])
+        late = reload_methods(host, [path for path, _ in behind])
         programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
     unread = [path for path in paths if path not in [way[2] for way in ways]]
     return Plan(
@@ -212,7 +211,7 @@ def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
         ):
             found.append((path, service))
         elif service == "programs":
-            ways = reload_ways(host, [path])
+            ways = reload_methods(host, [path])
             found += [
                 (path, name)
                 for name, how, _ in ways
@@ -221,37 +220,11 @@ def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
     return found
 
 
-def reload_ways(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
-    """(program, how it reloads, file) for each of `paths` that a program's command or its `reads` names."""
-    found = []
-    for name, program in host.programs.items():
-        found += [
-            (name, _how(host, program, path), path) for path in paths if path in program.reads or names(program, path)
-        ]
-    return found
-
-
-def _how(host: Host, program: Program, path: str) -> str:
-    if not program.reload_signal:
-        return RESTART
-    own = path == uwsgi.ini_path(host) and uwsgi.is_uwsgi(program)
-    return GRACEFUL if own and program.reload_signal == "HUP" else f"signal-{program.reload_signal}"
-
-
 def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
     """How a program takes in its file: what a reload cannot change takes a restart."""
     _, how, path = way
     change = next(change for change in changed if change.wanted.path == path)
     return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
-
-
-def names(program: Program, path: str) -> bool:
-    """Whether the command holds the path as a word or part of one, whole or from its directory on."""
-    spellings = [path]
-    if program.directory and path.startswith(program.directory + "/"):
-        spellings.append(path.removeprefix(program.directory + "/"))
-    ends = r"(?=$|[\s'\":;,])"
-    return any(re.search(rf"(?:^|[\s'\"=:,]){re.escape(text)}{ends}", program.command) for text in spellings)
 
 
 def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ops import apache, survival, uwsgi, workers
+from ops import apache, survival, uwsgi
 from ops.connection import Remote
 from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
-from ops.plan import GRACEFUL, reload_ways
+from ops.reload import GRACEFUL, reload_methods, web_program
+from ops.request_lines import place_lines
 from ops.schema import Host
 from ops.service import Service
-from ops.snapshot import place_lines
 from ops.supervisor import log_files
 from ops.supervisord import DOWN, Supervisord, trouble
 from ops.supervisord import parse as parse_supervisord
@@ -86,7 +86,7 @@ def app_lines(host: Host) -> Iterator[str]:
 
 def uwsgi_program(host: Host) -> str:
     """The program that is the app's uWSGI and can be reloaded; empty where there is none."""
-    return next((name for name, how, _ in reload_ways(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
+    return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
 
 
 def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None, graceful: str = "") -> Report:
@@ -171,7 +171,7 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
 
 def service_lines(host: Host) -> Iterator[str]:
     """What a script is asked that is to tell of the web service; nothing where no program of the host's is it."""
-    name = workers.program(host)
+    name = web_program(host)
     if name:
         yield from app_lines(host)
         yield f"web_program {name}"
@@ -180,14 +180,14 @@ def service_lines(host: Host) -> Iterator[str]:
 
 def through_apache_lines(host: Host) -> Iterator[str]:
     """What a script is asked that is to ask Apache for a page of the app (remote/through_apache.sh)."""
-    if host.app.check_through_apache and workers.program(host):
+    if host.app.check_through_apache and web_program(host):
         asked = f"{host.apache.port} {apache.own_page(host)} {host.apache.server_name}"
         yield f"through_apache {asked} {host.apache.account} {host.app.listen}"
 
 
 def need_service(host: Host, found: Service | None, done: str) -> None:
     """Raise NotServing where the web service is known not to serve; `done` says what else became of the host."""
-    name = workers.program(host)
+    name = web_program(host)
     if name is None or found is None or not found.problem:
         return
     fab, stopped = f"fab -H {host.name}", found.state == "STOPPED"

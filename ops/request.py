@@ -5,15 +5,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ops import uwsgi, workers
+from ops import uwsgi
 from ops.files import RenderedFile
 from ops.hiding import recorded
-from ops.plan import Plan, reload_ways
+from ops.plan import Plan
 from ops.programs import app_lines, through_apache_lines, uwsgi_program
 from ops.release_host import recorded_host
 from ops.releases import Release
+from ops.reload import reload_methods, web_program
+from ops.request_lines import apache_lines, apache_logs, apache_place_lines, place_lines
 from ops.schema import Host
-from ops.snapshot import place_lines
 from ops.supervisor import log_files
 
 
@@ -60,7 +61,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
         yield f"app_access {host.apache.account}"
     yield f"uwsgi_program {uwsgi_program(host)}"
     yield from app_lines(host)
-    yield f"web_program {workers.program(host) or ''}"
+    yield f"web_program {web_program(host) or ''}"
     yield from through_apache_lines(host)
 
 
@@ -74,13 +75,6 @@ def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
     yield from apache_place_lines(host)
 
 
-def apache_place_lines(host: Host) -> Iterator[str]:
-    """Where Apache has its things."""
-    yield f"apache_root {host.apache.server_root}"
-    yield f"apache_run {host.apache.server_root}/run"
-    yield f"apache_logs {host.apache.log_dir}"
-
-
 def _log_files(host: Host) -> list[str]:
     """Where what went wrong may be told: the programs' logs, supervisord's, and Apache's where it may be read."""
     paths = [host.supervisor.logfile, *apache_logs(host)]
@@ -89,30 +83,14 @@ def _log_files(host: Host) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def apache_logs(host: Host) -> list[str]:
-    """Where Apache may tell why it has ended."""
-    return [f"{host.apache.log_dir}/{name}" for name in ("error_log", "ssl_error_log", "cert_ssl_error_log")]
-
-
 def _parser(host: Host, file: RenderedFile) -> str:
     """Which program's own parser reads the file: "supervisord", "uwsgi" or ""."""
     if file.service == "supervisord":
         return "supervisord"
-    for name, _, _ in reload_ways(host, [file.path]):
+    for name, _, _ in reload_methods(host, [file.path]):
         if uwsgi.is_uwsgi(host.programs[name]):
             return "uwsgi"
     return ""
-
-
-def apache_lines(host: Host, action: str) -> Iterator[str]:
-    """Apache's commands as a request carries them; `action` is "restart", "reload" or "" for the test alone.
-
-    `apache_start` is for an Apache that has ended: a reload does not start it on every system.
-    """
-    yield from (f"configtest {word}" for word in host.apache.configtest)
-    command = {"restart": host.apache.restart, "reload": host.apache.reload or host.apache.restart, "": []}[action]
-    yield from (f"apache {word}" for word in command)
-    yield from (f"apache_start {word}" for word in host.apache.restart)
 
 
 def directories(plan: Plan) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from ops import hiding
 from ops.connection import Remote
 from ops.errors import read_answer
-from ops.files import RenderedFile, supervisord_conf
+from ops.files import RenderedFile
 from ops.hiding import Hiding
 from ops.masking import masked
+from ops.request_lines import place_lines
 from ops.restart_cost import RestartCost
 from ops.restart_cost import parse as parse_cost
 from ops.schema import Host
@@ -114,13 +115,6 @@ def restart_lines(host: Host) -> Iterator[str]:
     if not host.apache.reload:
         yield from (f"restart_word {word}" for word in host.apache.restart)
         yield f"apache_root {host.apache.server_root}"
-
-
-def place_lines(host: Host) -> Iterator[str]:
-    """The lines of every request that say where things are on the host."""
-    yield f"supervisord_conf {supervisord_conf(host)}"
-    yield f"supervisor_socket {host.supervisor.socket}"
-    yield f"activate {host.activate}"
 
 
 def parse(answer: list[str]) -> Snapshot:

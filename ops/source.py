@@ -6,7 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.inventory import PROJECT, inventory_path
+from ops.inventory import inventory_path
+from ops.project import PROJECT
 
 NONE = "none"  # in place of a commit, outside a repository
 _USER = re.compile(r"^([a-z+]+://)[^/@]*@")

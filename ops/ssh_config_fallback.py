@@ -13,10 +13,10 @@ from typing import Any
 import fabric
 import paramiko
 
-from ops.console import harmless
 from ops.errors import BadInput
 from ops.ssh_query import config_files
 from ops.ssh_settings import NOTHING_TOUCHED, Values
+from ops.text import escape_control_chars
 
 _COMMENT = re.compile(r"""(?:[^"'#]|"[^"]*"|'[^']*'|(?<!\s)#)*\s#""")
 _INCLUDE = re.compile(r"include(?:\s*=\s*|\s+)(.*)", re.IGNORECASE)
@@ -35,7 +35,7 @@ def read(config: fabric.Config, name: str) -> Values:
     try:
         found = known.lookup(name)
     except Exception as error:  # noqa: BLE001 - names that are not found, values that cannot be read, tools that lack
-        why = harmless(str(error) or type(error).__name__)
+        why = escape_control_chars(str(error) or type(error).__name__)
         raise BadInput(f"{name}: {' or '.join(files)}: {why}. {_NO_SSH}. {NOTHING_TOUCHED}") from None
     return {key: value if isinstance(value, list) else [value or ""] for key, value in found.items()}
 
@@ -54,7 +54,9 @@ def _parse(known: Any, file: str) -> None:
     except OSError as error:
         raise BadInput(f"{file}: {error.strerror}. {NOTHING_TOUCHED}") from None
     except Exception as error:  # noqa: BLE001 - paramiko's reader fails in many ways
-        raise BadInput(f"{file}: line {number}: {harmless(str(error))}. {_NO_SSH}. {NOTHING_TOUCHED}") from None
+        raise BadInput(
+            f"{file}: line {number}: {escape_control_chars(str(error))}. {_NO_SSH}. {NOTHING_TOUCHED}"
+        ) from None
 
 
 def _refuse_what_differs(line: str, folder: Path) -> None:

@@ -18,11 +18,11 @@ from threading import BoundedSemaphore, Lock, Thread
 
 import fabric
 
-from ops.console import harmless
 from ops.errors import BadInput, OperatorError
 from ops.masking import masked
 from ops.schema import Host
 from ops.ssh_settings import NOTHING_TOUCHED, Settings, Values, from_values
+from ops.text import escape_control_chars
 
 LIMIT = 10.0  # seconds for one `ssh -G`: it may run commands (Match exec) and ask name servers
 AT_ONCE = 8  # processes of `ssh -G` at a time
@@ -163,7 +163,7 @@ def _own_words(text: str) -> str:
     """The first line that names file and line of a fault, or the last one; commands of Match exec write here too."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     where = [line for line in lines if os.path.isfile(line.partition(": line ")[0])]  # noqa: PTH113 - Path's may raise
-    said = harmless(masked([*where, *lines[-1:], "(it says nothing)"][0]))[:300].rstrip(".")
+    said = escape_control_chars(masked([*where, *lines[-1:], "(it says nothing)"][0]))[:300].rstrip(".")
     if BYTE_ORDER_MARK in said:
         said += ". The file begins with a byte order mark, which ssh does not take: save it as UTF-8 without one"
     return said

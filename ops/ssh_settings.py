@@ -17,8 +17,8 @@ from typing import Any
 import fabric
 from msgspec import Struct
 
-from ops.console import harmless
 from ops.errors import BadInput
+from ops.text import escape_control_chars
 
 GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
@@ -200,13 +200,15 @@ def _seconds(text: str, name: str) -> int | None:
     if not text:
         return None
     if not re.fullmatch(r"(\d+[smhdw]?)+", text, re.IGNORECASE):
-        raise BadInput(f"{name}: ssh_config: ConnectTimeout {harmless(text)}: is no time. {NOTHING_TOUCHED}")
+        raise BadInput(
+            f"{name}: ssh_config: ConnectTimeout {escape_control_chars(text)}: is no time. {NOTHING_TOUCHED}"
+        )
     return sum(int(count) * UNITS[unit] for count, unit in re.findall(r"(\d+)([smhdw]?)", text.lower())) or None
 
 
 def _number(text: str, key: str, name: str) -> int:
     if not text.isascii() or not text.isdecimal():
-        raise BadInput(f"{name}: ssh_config: {key} {harmless(text)}: is no number. {NOTHING_TOUCHED}")
+        raise BadInput(f"{name}: ssh_config: {key} {escape_control_chars(text)}: is no number. {NOTHING_TOUCHED}")
     return int(text)
 
 

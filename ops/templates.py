@@ -21,7 +21,7 @@ from msgspec import structs
 from ops import apache, hiding, masking, supervisor, uwsgi
 from ops.errors import BadInput
 from ops.files import APACHE_MODE, HOME_MODE, SECRET_MODE, RenderedFile, file_at, service_of
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from ops.schema import Host
 from ops.secrets import Secrets, names_used
 

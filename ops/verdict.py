@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 from ops import survival, workers
 from ops.certs import KINDS
-from ops.console import age
 from ops.doctor import LEAST_DISK, LEAST_INODES
 from ops.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.findings import MIND, WRONG, Finding
 from ops.health import CANNOT_SEE, MOST_WAITING, Health
 from ops.plan import pending_reads
 from ops.programs import ProgramState
+from ops.reload import web_program
 from ops.schema import Host
 from ops.supervisord import DOWN, Supervisord, trouble
+from ops.text import age
 from ops.validation import is_less
 from ops.worker_record import MEGABYTE, why
 
@@ -51,7 +52,7 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
                 f"program {program.name}", WRONG, said, f"{fab} tail-logs --programs={program.name} says why"
             )
         elif program.stopped_ago is not None:
-            level = WRONG if program.name == workers.program(host) else MIND
+            level = WRONG if program.name == web_program(host) else MIND
             advice = f"{fab} start-programs --programs={program.name}, once it may run again"
             yield Finding(f"program {program.name}", level, _stopped(program), advice)
 
@@ -63,7 +64,7 @@ def _stopped(program: ProgramState) -> str:
 
 def _app(host: Host, health: Health) -> Iterator[Finding]:
     """The app on its own socket, as Apache asks it; where its program does not run, that was told already."""
-    report, name, fab = health.report, workers.program(host), f"fab -H {host.name}"
+    report, name, fab = health.report, web_program(host), f"fab -H {host.name}"
     waiting, room = health.vitals.queue or (0, 0)
     ended = any(program.name == name and not program.uptime for program in report.programs)
     if name is None or report.supervisord == DOWN or ended:
@@ -119,7 +120,7 @@ def _standbys(_: Host, health: Health) -> Iterator[Finding]:
 
 def _workers(host: Host, health: Health) -> Iterator[Finding]:
     crew, soft, hard = health.crew, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
-    name = workers.program(host)
+    name = web_program(host)
     if crew.problem:
         if name in [program.name for program in health.report.programs if program.uptime]:
             yield Finding("workers", MIND, "nothing is known of them", crew.problem)

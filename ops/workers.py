@@ -7,10 +7,9 @@ from typing import Any
 
 from ops.connection import Remote
 from ops.errors import read_answer
-from ops.plan import names
+from ops.reload import web_program
 from ops.schema import Host
 from ops.supervisor import log_files
-from ops.uwsgi import ini_path
 from ops.worker_record import MEGABYTE, Point, growth, hours_left, patterns, span, why
 
 MOST_POINTS = 1000  # of a record that is added to
@@ -71,19 +70,12 @@ class Crew:
         return sum(worker.state == state for worker in self.workers)
 
 
-def program(host: Host) -> str | None:
-    """The program whose command names uWSGI's file, or else whose `reads` does; None where no program does."""
-    ini = ini_path(host)
-    by_command = [name for name, one in host.programs.items() if names(one, ini)]
-    return next(iter(by_command + [name for name, one in host.programs.items() if ini in one.reads]), None)
-
-
 def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:
     """What remote/workers.sh is asked; without `record`, the log is left alone, or its end is read for `reasons`."""
     asked = [f"activate {host.activate}"]
     stats = host.uwsgi.options.get("stats")
     asked += [f"stats {stats}"] if isinstance(stats, str) else []
-    name = program(host)
+    name = web_program(host)
     if not ((record or reasons) and name):
         return asked
     log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
@@ -162,7 +154,7 @@ def _facts(worker: Worker, host: Host) -> dict[str, Any]:
 
 def look(remote: Remote, *, record: bool = True) -> Crew:
     """Ask the host for its workers, with their `record` or without; none where no program of it is uWSGI."""
-    if not program(remote.host):
+    if not web_program(remote.host):
         return Crew()
     answer = remote.ask("workers", request(remote.host, record=record))
     with read_answer(remote.host.name, "workers"):

@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 import fabric.main
 from invoke.exceptions import Exit, ParseError
 
-from ops.console import harmless
 from ops.errors import OperatorError
 from ops.inventory import Inventory, inventory_path, read_inventory
 from ops.log_names import SERVICES
+from ops.text import escape_control_chars
 from tasks._index import MODULES
 
 FLAG_OF_WORD: dict[str, str] = {}  # of a task: "fab releases ID" for "fab releases --release=ID"
@@ -220,7 +220,9 @@ def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
     """invoke's message with the nearest names, and the command that was meant where that is certain."""
     text = str(error)
     if found := re.fullmatch(r"No idea what (['\"])(.*)\1 is!", text):
-        return harmless("\n".join([text, *_unknown(program, found[2], getattr(error.context, "name", None))]))
+        return escape_control_chars(
+            "\n".join([text, *_unknown(program, found[2], getattr(error.context, "name", None))])
+        )
     if found := re.fullmatch(r"'(\S+)' did not receive required positional arguments: '(\S+)'.*", text):
         return f"{found[1]} needs a {found[2]}: fab {found[1]} {found[2].upper()}"
     if found := re.fullmatch(r"Flag <Argument: (\S+)(?: \(.*\))?> needed value and was not given one!", text):
@@ -295,4 +297,4 @@ def command_with(program: fabric.main.Fab, old: str, new: str) -> str:
 
 
 def _refuse(message: str, command: str) -> NoReturn:
-    raise Exit(harmless("\n".join([f"{message}\nNothing was run.", *_try(command)])), code=3)
+    raise Exit(escape_control_chars("\n".join([f"{message}\nNothing was run.", *_try(command)])), code=3)

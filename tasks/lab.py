@@ -7,7 +7,7 @@ from invoke.collection import Collection
 
 import lab
 from ops import console
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tasks._verb import print_json, verb
 
 

@@ -7,8 +7,8 @@ from ops import console
 from ops.connection import Remote, connect
 from ops.errors import BadInput, OperatorError
 from ops.fleet import change_in_turn
-from ops.plan import GRACEFUL, reload_ways
 from ops.programs import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
+from ops.reload import GRACEFUL, reload_methods
 from ops.schema import Host
 from ops.supervisord import DOWN
 from ops.templates import render
@@ -56,7 +56,7 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     """
 
     def changed_files(host: Host, names: list[str]) -> list[str]:
-        ways = reload_ways(host, [file.path for file in render(host, values=False) if file.service == "programs"])
+        ways = reload_methods(host, [file.path for file in render(host, values=False) if file.service == "programs"])
         ways = [way for way in ways if way[0] in names and way[1] != GRACEFUL]
         chosen_names = names if programs else []  # none named: programs that are gone from the inventory too
         return [str(len(chosen_names)), *chosen_names, *(word for way in ways for word in way)]

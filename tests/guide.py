@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs/guide").glob("*.md"))]
 _INLINE = re.compile(r"`((?:[A-Z_0-9]+=\S+ )*(?:fab|make)\s[^`]*)`")

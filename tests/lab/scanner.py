@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.front import HOST, Front
 
 SCANNER = PROJECT / ".venv/scanner/bin/sslyze"

@@ -16,7 +16,7 @@ from typing import Any
 from lab import Lab, status
 from lab.base.table import BASES
 from lab.host import Record, read_records
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 
 FAB = PROJECT / ".venv/bin/fab"
 PYTHON = "/home/poms/products/python/v3/bin/python3"  # on a host; not all have one in PATH

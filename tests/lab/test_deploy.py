@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT, read_inventory
+from ops.inventory import read_inventory
+from ops.project import PROJECT
 from ops.templates import render
 from tests.lab.site import Site, until
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import Site
 
 SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.guide import CHANGES_FROM, RUNS, Command
 from tests.lab.site import Said, Site
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import FAB, Site
 
 SUDOERS = "/etc/sudoers.d/poms"

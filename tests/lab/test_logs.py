@@ -268,7 +268,7 @@ def test_a_log_that_is_made_later_and_one_that_cannot_be_read_are_told(deployed:
         deployed.poms("kill -USR2 $(cat $HOME/supervisord.pid)")
 
 
-def test_long_and_binary_lines_are_shown_cut_and_harmless(deployed: Site) -> None:
+def test_long_and_binary_lines_are_shown_cut_and_escaped(deployed: Site) -> None:
     deployed.poms(f"printf 'bin \\377\\0\\033 end\\n' >> {LOG}; head -c 1000000 /dev/zero | tr '\\0' z >> {LOG}")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--grep=bin\\|zzz", "--programs=poms_joblog_agent")
     deployed.poms(f"echo >> {LOG}")

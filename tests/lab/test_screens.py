@@ -7,7 +7,7 @@ from typing import Any
 
 import pexpect
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import FAB, Site
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"

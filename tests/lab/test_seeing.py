@@ -11,7 +11,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import FAB, PYTHON, Site, until
 
 CONF = "/home/poms/supervisord.conf"

@@ -12,7 +12,7 @@ from typing import IO
 import pexpect
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import FAB, Site, until
 
 QUICK, SLOW = "pomsgpvm01", "fermicloud045"

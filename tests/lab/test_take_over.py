@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT, read_inventory
+from ops.inventory import read_inventory
+from ops.project import PROJECT
 from tests.lab.site import Site, until
 
 HOST = "fermicloud045"

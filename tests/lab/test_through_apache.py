@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import Site
 
 HOST = "pomsgpvm01"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.faults import Bench, ended
 from tests.lab.site import Site
 

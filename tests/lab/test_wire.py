@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.host import folder
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.counted import Counted, counting
 from tests.lab.site import Said, Site
 

@@ -11,7 +11,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 
 # Hosts a to d; of the words behind, each is what a host's file is to be. Hosts are "changed" by a word on the screen.
 PROGRAM = textwrap.dedent(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ops.inventory import PROJECT
 from ops.log_names import SERVICES as LOG_SERVICES
+from ops.project import PROJECT
 from tasks._completion import CORE, SERVICES, completions, verbs
 
 FAB = Path(sys.executable).parent / "fab"

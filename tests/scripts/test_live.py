@@ -13,8 +13,8 @@ from rich.segment import Segment
 
 from lab.made_up import draw_watched
 from ops.errors import Unreachable
-from ops.inventory import PROJECT
 from ops.live import Scroll, Watched, screen
+from ops.project import PROJECT
 from tests.unit.hosts import host
 
 PROGRAM = textwrap.dedent(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ops import health
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from ops.scripts import running, script
 from ops.worker_record import MEGABYTE, patterns
 from ops.workers import Crew, parse

@@ -8,7 +8,7 @@ from pathlib import Path
 import fabric.main
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from ops.adopt import Advice, advise
 from ops.adopt_values import GONE, with_value
 from ops.advice import inventory_lines, patch
-from ops.console import harmless
 from ops.errors import BadInput
 from ops.files import RenderedFile
 from ops.fleet import Answer
-from ops.inventory import PROJECT, Inventory, read_inventory
+from ops.inventory import Inventory, read_inventory
+from ops.project import PROJECT
 from ops.schema import Fleet, Host
 from ops.snapshot import FoundFile, Snapshot
 from ops.templates import TREE, render, render_one
+from ops.text import escape_control_chars
 from tasks.adopt import _facts, _found, _show
 from tests.every_value import toml
 from tests.unit.hosts import host
@@ -384,7 +385,9 @@ def test_what_is_told_is_toml_that_gives_the_edited_values(
         if advice.untold:
             continue
         lines = inventory_lines(one, advice.values, before.data, str)
-        block = "".join(f"  [{table}]\n" + "".join(f"  {harmless(line)}\n" for line in rest) for table, rest in lines)
+        block = "".join(
+            f"  [{table}]\n" + "".join(f"  {escape_control_chars(line)}\n" for line in rest) for table, rest in lines
+        )
         own = _over(before.data["hosts"]["web1"], tomllib.loads(block).get("hosts", {}).get("web1", {}))
         assert render_one(inventory(own).hosts["web1"], template) == render_one(goal.hosts["web1"], template)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 
 # What an advice could do harm with.
 ACTS = re.compile(

@@ -8,8 +8,9 @@ from typing import Any
 import fabric.main
 import pytest
 
-from ops.inventory import PROJECT, read_inventory
+from ops.inventory import read_inventory
 from ops.log_names import names_of
+from ops.project import PROJECT
 from tests import guide
 from tests.guide import NOT_RUN, PAGES, RUNS, Command, commands
 

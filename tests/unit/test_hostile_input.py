@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from ops import connection, who
 from ops.connection import Dialogue
-from ops.console import harmless
 from ops.errors import BadInput, HostError
-from ops.inventory import PROJECT
+from ops.project import PROJECT
+from ops.text import escape_control_chars
 from tests.hostile import CONTROLS, hosts, leaves, placed, read, without_refused
 from tests.scale import TIMES
 from tests.unit.hosts import host
@@ -44,7 +44,7 @@ def test_a_control_character_in_any_field_is_refused_by_name(
         read(changed(kept, loc, bad), tmp_path)
     assert caught.value.code == 3
     assert "must not hold a control character" in str(caught.value)
-    assert harmless(str(caught.value)) == str(caught.value)
+    assert escape_control_chars(str(caught.value)) == str(caught.value)
 
 
 def changed(data: Any, loc: tuple[str, ...], text: str) -> Any:
@@ -119,7 +119,7 @@ def test_what_the_command_line_may_not_say_reaches_no_host(words: tuple[str, ...
         program.run(["fab", *ordered])
     assert ended.value.code == 3, printed.getvalue()
     assert not login.called
-    assert printed.getvalue() == harmless(printed.getvalue())
+    assert printed.getvalue() == escape_control_chars(printed.getvalue())
 
 
 @pytest.mark.parametrize("text", ["a\nactivate touch CANARY", "a\0"])

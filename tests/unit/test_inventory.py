@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ops.errors import BadInput
-from ops.inventory import PROJECT, Inventory, read_inventory
+from ops.inventory import Inventory, read_inventory
+from ops.project import PROJECT
 
 SMALL = """
 [fleet]

@@ -16,9 +16,10 @@ from ops import following
 from ops.connection import Remote
 from ops.errors import BadInput, Unreachable
 from ops.following import Following, InOrder
-from ops.inventory import PROJECT, read_inventory
+from ops.inventory import read_inventory
 from ops.log_names import chosen_logs, since_line, span_lines, until_line
 from ops.logs import HostLogs, LogLine, LogRequest, Remark
+from ops.project import PROJECT
 from ops.schema import Host
 from ops.severity import Severities, severity
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 
 FAB = PROJECT / ".venv/bin/fab"
 

@@ -12,11 +12,11 @@ from ops.errors import BadInput
 from ops.files import RenderedFile
 from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
 from ops.releases import Release
+from ops.reload import web_program
 from ops.request import request_lines
 from ops.schema import Host
 from ops.snapshot import FoundFile, Snapshot, parse
 from ops.source import Source
-from ops.workers import program
 from tasks._change import Consent, carry_out_plan
 from tests.unit.hosts import host
 
@@ -267,4 +267,4 @@ def test_a_file_is_tied_to_a_program_that_reads_it() -> None:
     plan = plan_for(host(programs=programs), "/home/poms/webservice.ini", "a", "b")
     assert (plan.programs, plan.unread) == ([("app", "restart-running")], [])
     first = {"app": programs["app"], "web": PROGRAMS["web"]}
-    assert program(host(programs=first)) == "web", "which is the app's uWSGI, whoever reads its file besides"
+    assert web_program(host(programs=first)) == "web", "which is the app's uWSGI, whoever reads its file besides"

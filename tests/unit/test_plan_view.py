@@ -7,7 +7,8 @@ import pytest
 
 from ops.files import RenderedFile
 from ops.hiding import Hidden
-from ops.plan import GRACEFUL, Plan, make_plan
+from ops.plan import Plan, make_plan
+from ops.reload import GRACEFUL
 from ops.snapshot import FoundFile, Snapshot
 from tasks._plan_view import Seen, fingerprint, review, show_plans
 from tests.unit.hosts import host

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from ops.releases import new_release
 from ops.source import NONE, read_source, what_is_missing
 

@@ -9,7 +9,8 @@ import pytest
 
 from ops.apache import literal, quote
 from ops.errors import BadInput
-from ops.inventory import PROJECT, read_inventory
+from ops.inventory import read_inventory
+from ops.project import PROJECT
 from ops.templates import TREE, not_rendered, render
 from tests.unit.hosts import host
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.unit.conftest import Fab
 
 ADOPTED = "/home/poms/supervisord.conf"

@@ -10,7 +10,7 @@ import pytest
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tasks._index import MODULES, collection
 from tests.unit.conftest import Fab
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.inventory import PROJECT
+from ops.project import PROJECT
 from tests.lab.site import Site
 
 LOCUST = PROJECT / ".venv/load/bin/locust"
