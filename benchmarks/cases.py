@@ -17,8 +17,8 @@ from lab.certificates import CA_NAME, PEOPLE, SERVICE_NAME
 from lab.host import Record, folder
 from lab.place import HERE as LAB
 from lab.ssh_keys import ensure_key
-from ops.inventory import read_inventory
-from ops.templates import render
+from ops.inventory.loader import read_inventory
+from ops.rendering.renderer import render
 
 PROJECT = Path(__file__).resolve().parent.parent
 INPUTS = PROJECT / "benchmarks/inputs"

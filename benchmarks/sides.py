@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.cases import Case
 from benchmarks.runs import Run
-from ops.drift import SAME
+from ops.deploy.drift import SAME
 
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"

@@ -11,18 +11,19 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from lab.pictures import EVERY, WIDTH, picture
-from ops import capacity, live, overview
-from ops.certs import Ending
-from ops.defaults import host_from
-from ops.drift import EDITED, TEMPLATE, Drift
+from ops.deploy.drift import EDITED, TEMPLATE, Drift
+from ops.deploy.releases import PastRelease
+from ops.deploy.snapshot import Snapshot
 from ops.errors import Unreachable
-from ops.health import Disk, Health, Vitals
-from ops.programs import ProgramState, Report
-from ops.releases import PastRelease
+from ops.inventory import capacity
+from ops.inventory.defaults import host_from
+from ops.monitoring.certificates import Ending
+from ops.monitoring.health import Disk, Health, Vitals
+from ops.monitoring.worker_history import MEGABYTE
+from ops.monitoring.workers import Crew, Worker
 from ops.schema import Fleet, Host
-from ops.snapshot import Snapshot
-from ops.worker_record import MEGABYTE
-from ops.workers import Crew, Worker
+from ops.services.supervisord import ProgramState, Report
+from ops.ui import status_view, watch
 
 SIZES = (3, 8, 30)
 HEIGHT = 40  # lines of the terminal with the most hosts
@@ -80,7 +81,7 @@ def _worker(number: int, seed: int) -> Worker:
     )
 
 
-def made_up(count: int) -> tuple[list[Host], overview.Seen]:
+def made_up(count: int) -> tuple[list[Host], status_view.Seen]:
     """So many hosts, and how they were found."""
     hosts = [made_up_host(number) for number in range(1, count + 1)]
     disk = Vitals(**vars(made_up_health(9).vitals) | {"disks": (Disk(180_000, 99, 10**6, "/home"),)})
@@ -105,12 +106,12 @@ def made_up(count: int) -> tuple[list[Host], overview.Seen]:
         for number, host in enumerate(hosts, 1)
         if number not in down
     ]
-    return hosts, overview.Seen(seen, errors)
+    return hosts, status_view.Seen(seen, errors)
 
 
-def draw(hosts: list[Host], seen: overview.Seen, width: int) -> Iterator[RenderableType]:
+def draw(hosts: list[Host], seen: status_view.Seen, width: int) -> Iterator[RenderableType]:
     """What `fab status` draws of them."""
-    yield from overview.draw(seen, width, rows=len(hosts) > overview.MOST_COLUMNS)
+    yield from status_view.draw(seen, width, rows=len(hosts) > status_view.MOST_COLUMNS)
     yield Text(f"capacity: {capacity.in_words(hosts, Fleet(default=hosts[0].name))}", style="dim")
 
 
@@ -119,18 +120,18 @@ def draw_watched(count: int, width: int, height: int) -> RenderableType:
     hosts, seen = made_up(count)
     health = {host.name: health for host, health in seen.hosts}
     errors = {host.name: error for host, error in seen.errors}
-    watched = [live.Watched[Health](host) for host in hosts]
+    watched = [watch.Watched[Health](host) for host in hosts]
     for one in watched:
         if one.host.name in errors:
             one.lose(errors[one.host.name])
         else:
             one.take(health[one.host.name])
 
-    def drawn(told: list[live.Watched[Health]], width: int) -> Iterator[RenderableType]:
-        return draw(hosts, overview.Seen([(one.host, one.last) for one in told if one.last]), width)
+    def drawn(told: list[watch.Watched[Health]], width: int) -> Iterator[RenderableType]:
+        return draw(hosts, status_view.Seen([(one.host, one.last) for one in told if one.last]), width)
 
     screen = Console(width=width, height=height, force_terminal=True, color_system="truecolor")
-    return live.shown(Group(*live.screen(watched, drawn, EVERY, width)), live.Scroll(), screen)
+    return watch.shown(Group(*watch.screen(watched, drawn, EVERY, width)), watch.Scroll(), screen)
 
 
 def main() -> None:

@@ -17,13 +17,14 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, Group, RenderableType
 
 from lab.place import Lab
-from ops import crew, live, overview, workers
-from ops.connection import Remote, connect
-from ops.health import look
-from ops.inventory import read_inventory
+from ops.inventory.loader import read_inventory
+from ops.monitoring import workers
+from ops.monitoring.health import look
 from ops.project import PROJECT
+from ops.rendering.renderer import render
 from ops.schema import Host
-from ops.templates import render
+from ops.ssh.session import Remote, connect
+from ops.ui import status_view, watch, workers_view
 
 WIDTH = 112
 LOOKS, EVERY = 40, 2  # and seconds
@@ -44,7 +45,7 @@ def main() -> None:
             _ask(lab, hosts[0], f"/poms/leak?megabytes={2 + number % 5}")
             seen = trends[hosts[0].name].look(remote)
             time.sleep(EVERY)
-    _keep("workers", [_watched(hosts[0], seen)], lambda told, width: crew.draw(_seen(told), width))
+    _keep("workers", [_watched(hosts[0], seen)], lambda told, width: workers_view.draw(_seen(told), width))
 
     def once(remote: Remote) -> Any:
         return look(remote, render(remote.host, values=False))
@@ -53,15 +54,15 @@ def main() -> None:
     for host in hosts:
         with connect(host, config) as remote:
             found.append(_watched(host, once(remote)))
-    _keep("status", found, lambda told, width: overview.draw(overview.Seen(_seen(told)), width))
+    _keep("status", found, lambda told, width: status_view.draw(status_view.Seen(_seen(told)), width))
 
 
-def _seen(watched: list[live.Watched[Any]]) -> list[tuple[Host, Any]]:
+def _seen(watched: list[watch.Watched[Any]]) -> list[tuple[Host, Any]]:
     return [(one.host, one.last) for one in watched]
 
 
-def _watched(host: Host, seen: Any) -> live.Watched[Any]:
-    one: live.Watched[Any] = live.Watched(host)
+def _watched(host: Host, seen: Any) -> watch.Watched[Any]:
+    one: watch.Watched[Any] = watch.Watched(host)
     one.take(seen)
     return one
 
@@ -77,10 +78,10 @@ def _ask(lab: Lab, host: Host, path: str) -> None:
 
 def _keep(
     verb: str,
-    watched: list[live.Watched[Any]],
-    draw: Callable[[list[live.Watched[Any]], int], Iterator[RenderableType]],
+    watched: list[watch.Watched[Any]],
+    draw: Callable[[list[watch.Watched[Any]], int], Iterator[RenderableType]],
 ) -> None:
-    picture(verb, f"fab {verb} --watch", Group(*live.screen(watched, draw, EVERY, WIDTH)))
+    picture(verb, f"fab {verb} --watch", Group(*watch.screen(watched, draw, EVERY, WIDTH)))
 
 
 def picture(name: str, title: str, drawn: RenderableType) -> None:

@@ -28,7 +28,7 @@ SecretName = Annotated[
 Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
 
 
-Address = Annotated[  # of IPv6 also with a zone; ops/rules.py looks at those once more
+Address = Annotated[  # of IPv6 also with a zone; ops/inventory/constraints.py looks at those once more
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?", "must be a name or IP address")
 ]
 Attribute = Annotated[
@@ -112,8 +112,8 @@ class ServiceCertificate(Table, frozen=True, kw_only=True):
 class Deploy(Table, frozen=True, kw_only=True):
     """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep.
 
-    `validation` is the least that a deploy of Apache's files must reach (ops/validation.py); less than the most needs
-    a reason.
+    `validation` is the least that a deploy of Apache's files must reach (inventory/validation_levels.py); less than
+    the most needs a reason.
     """
 
     limit: Annotated[int, Meta(ge=5, le=3600)] = 60
@@ -135,7 +135,9 @@ class Secret(Table, frozen=True, kw_only=True):
     command: Command | None = None
     file: Text | None = None
     env: Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable")] | None = None
-    seconds: Annotated[int, Meta(ge=1, le=3600)] | None = None  # for the command; None: ops/secrets.py's own limit
+    seconds: Annotated[int, Meta(ge=1, le=3600)] | None = (
+        None  # for the command; None: ops/secrets/sources.py's own limit
+    )
 
     def __post_init__(self) -> None:
         """Refuse what does not say where the value comes from."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ops import console
+from ops.deploy.plan import Plan
 from ops.errors import HostError
-from ops.plan import Plan
+from ops.ui import console
 from tasks._plan_view import Seen, fingerprint, review
 
 

@@ -5,23 +5,24 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ops import console, survival
-from ops.connection import Remote
+from ops.deploy.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
+from ops.deploy.releases import Release, need_state_dir, new_release, read_contents
+from ops.deploy.snapshot import Snapshot, probe
 from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
-from ops.files import RenderedFile
-from ops.hiding import values
-from ops.masking import conceal_words
-from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
-from ops.programs import need_service, need_socket, service_lines
-from ops.releases import Release, need_state_dir, new_release, read_contents
+from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
-from ops.snapshot import Snapshot, probe
-from ops.supervisord import Supervisord
+from ops.secrets.masking import conceal_words
+from ops.secrets.redaction import values
+from ops.services import survival
+from ops.services.supervisord import need_service, need_socket, service_lines
+from ops.services.supervisord_state import Supervisord
+from ops.ssh.session import Remote
+from ops.ui import console
 from tasks._agreement import Agreement
 from tasks._plan_view import show_plans
 
 if TYPE_CHECKING:
-    from ops.transaction import Outcome
+    from ops.deploy.transaction import Outcome
 
 LEAST_FREE = 1024  # kB
 DONE = {
@@ -185,7 +186,7 @@ def _refuse_start(plan: Plan) -> None:
 
 
 def _carry_out(remote: Remote, plan: Plan, release: Release) -> "Outcome":
-    from ops.transaction import carry_out  # a deploy that finds nothing to do needs none of it
+    from ops.deploy.transaction import carry_out  # a deploy that finds nothing to do needs none of it
 
     return carry_out(remote, plan, release, functools.partial(_step, plan.host))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
-SERVICES = ["supervisord", "apache", "shibd"]  # that have logs besides: ops/log_names.py
+SERVICES = ["supervisord", "apache", "shibd"]  # that have logs besides: ops/logs/catalog.py
 LOG_VERBS = ["tail-logs", "fetch-logs"]
 HOST_VERBS = ["shell", "trust"]  # which take a host as their first word
 CORE = (  # fab's own flags

@@ -1,14 +1,14 @@
 """The deploy of one host."""
 
-from ops import console
-from ops.connection import Lines
+from ops.deploy.plan import make_plan
+from ops.deploy.release_source import what_is_missing
+from ops.deploy.releases import new_release
 from ops.errors import HostError
-from ops.files import RenderedFile
-from ops.plan import make_plan
-from ops.programs import need_service
-from ops.releases import new_release
+from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
-from ops.source import what_is_missing
+from ops.services.supervisord import need_service
+from ops.ssh.session import Lines
+from ops.ui import console
 from tasks._change import Consent, carry_out_plan, look_and_mend
 
 

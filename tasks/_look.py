@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ops import console
 from ops.errors import BadInput, HostError, Interrupted
-from ops.files import RenderedFile
-from ops.fleet import AT_ONCE, Answer, ask_all
+from ops.rendering.rendered_file import RenderedFile
+from ops.rollout import AT_ONCE, Answer, ask_all
 from ops.schema import Host
-from ops.ssh_query import ask_ahead
+from ops.ssh.config_query import ask_ahead
+from ops.ui import console
 from tasks._verb import NEEDS_ATTENTION, chosen, show_error
 
 if TYPE_CHECKING:
-    from ops.connection import Remote
+    from ops.ssh.session import Remote
 
 Result = TypeVar("Result")
 PARALLEL_HELP = {"parallel": f"How many hosts are asked at once (default {AT_ONCE})."}
@@ -45,7 +45,7 @@ def ask_hosts(
         raise BadInput(f"--parallel={parallel}: must be from 1 to 200. Nothing was connected to.")
     hosts = chosen(everywhere=True)
     ask_ahead(context.config, hosts)
-    from ops.connection import Lines  # takes as long to load as ssh to answer
+    from ops.ssh.session import Lines  # takes as long to load as ssh to answer
 
     with Lines(context.config, ahead=hosts[:parallel]) as lines:
         prepare(hosts)
@@ -109,7 +109,7 @@ def by_host(answers: list[Answer[Result]], facts: Callable[[Answer[Result]], obj
 
 def rendered(hosts: list[Host], *, values: bool = True) -> dict[str, list[RenderedFile]]:
     """The managed files of each host, by its name; `values` as in `render`. Raises BadInput."""
-    from ops.templates import render  # jinja2 takes as long as the login that is under way meanwhile
+    from ops.rendering.renderer import render  # jinja2 takes as long as the login that is under way meanwhile
 
     return {host.name: render(host, values=values) for host in hosts}
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ops import console, pager
-from ops.hiding import Line, shown_lines
-from ops.masking import MARK
-from ops.plan import CREATE, REFUSED, REMOVE, FileChange, Plan
+from ops.deploy.plan import CREATE, REFUSED, REMOVE, FileChange, Plan
+from ops.secrets.masking import MARK
+from ops.secrets.redaction import Line, shown_lines
+from ops.ui import console, pager
 
 Key = TypeVar("Key")
 

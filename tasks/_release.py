@@ -3,15 +3,15 @@
 import re
 from dataclasses import dataclass
 
-from ops import console
-from ops.connection import Remote
+from ops.deploy.originals import read_originals
+from ops.deploy.release_history import rolled_back_from, way_back, were_live
+from ops.deploy.releases import ORIGINAL, Contents, PastRelease, need_contents, read_contents, read_releases
 from ops.errors import BadInput, HostError, OperatorError
-from ops.files import RenderedFile
-from ops.hiding import shown_lines
-from ops.originals import read_originals
-from ops.release_history import rolled_back_from, way_back, were_live
-from ops.releases import ORIGINAL, Contents, PastRelease, need_contents, read_contents, read_releases
+from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
+from ops.secrets.redaction import shown_lines
+from ops.ssh.session import Remote
+from ops.ui import console
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 OLD_KEPT = {  # of the files that a deploy changed: what it found there and nobody had deployed

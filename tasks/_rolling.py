@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from ops import console
 from ops.errors import BadInput, OperatorError
-from ops.fleet import Answer, roll_out
+from ops.rollout import Answer, roll_out
 from ops.schema import Host
+from ops.ui import console
 from tasks._verb import show_error
 
 ROLLING_HELP = {
@@ -36,7 +36,7 @@ def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: boo
             raise
 
     def interrupt() -> None:
-        from ops.transaction import interrupt
+        from ops.deploy.transaction import interrupt
 
         console.say("Interrupted: every host that is being changed puts back what it has changed.", err=True)
         interrupt()

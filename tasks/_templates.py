@@ -1,7 +1,7 @@
 """What is said of the tree of templates before it is rendered."""
 
-from ops import console
-from ops.templates import TREE, not_rendered
+from ops.rendering.renderer import TREE, not_rendered
+from ops.ui import console
 
 
 def warn_of_what_is_not_rendered() -> None:

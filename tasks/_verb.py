@@ -15,11 +15,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit, ParseError
 from invoke.tasks import Call, Task, task
 
-from ops import console
 from ops.errors import BadInput, OperatorError
-from ops.inventory import Inventory, UnknownHost, inventory_path, read_inventory
-from ops.masking import masked, masked_document
+from ops.inventory.loader import Inventory, UnknownHost, inventory_path, read_inventory
 from ops.schema import Host
+from ops.secrets.masking import masked, masked_document
+from ops.ui import console
 from tasks._words import FLAG_OF_WORD, command_with, put_flags_for_words, what_is_meant
 
 NEEDS_ATTENTION = 2
@@ -49,7 +49,7 @@ def take_over(program: fabric.main.Fab) -> None:
     To be called by the fabfile: fab has read its own flags by then, and the verbs and theirs not yet.
     """
     program.executor_class = OncePerVerb
-    # Fabric reads no ssh_config: ssh does (ops/ssh_query.py), and only where something is connected to.
+    # Fabric reads no ssh_config: ssh does (ops/ssh/config_query.py), and only where something is connected to.
     if hasattr(program, "config"):  # not where the fabfile is only imported, for its list of tasks
         program.config._set(_given_explicit_object=True)
     program._make_parser = functools.cache(program._make_parser)  # a task gives the help of its flags away once
@@ -91,7 +91,7 @@ class _Context(Context):
 
     def run(self, *_: Any, **__: Any) -> None:
         """Refuse."""
-        raise OperatorError("c.run would run on this machine, not on a host; use ops.connection.connect")
+        raise OperatorError("c.run would run on this machine, not on a host; use ops.ssh.session.connect")
 
     sudo = run
 

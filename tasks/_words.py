@@ -18,8 +18,8 @@ import fabric.main
 from invoke.exceptions import Exit, ParseError
 
 from ops.errors import OperatorError
-from ops.inventory import Inventory, inventory_path, read_inventory
-from ops.log_names import SERVICES
+from ops.inventory.loader import Inventory, inventory_path, read_inventory
+from ops.logs.catalog import SERVICES
 from ops.text import escape_control_chars
 from tasks._index import MODULES
 

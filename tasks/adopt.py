@@ -5,23 +5,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops import console
-from ops.adopt import Advice, Untold, advise
-from ops.advice import assignment, inventory_lines, patch, table_of, with_values
-from ops.connection import Remote
-from ops.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
+from ops.deploy.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
+from ops.deploy.plan import hiding_there
+from ops.deploy.releases import read_files
+from ops.deploy.snapshot import Snapshot, probe
 from ops.errors import BadInput, HostError
-from ops.files import RenderedFile
-from ops.fleet import AT_ONCE, Answer
-from ops.hiding import shown_lines, values
-from ops.inventory import Inventory
-from ops.lines import carry_over, lines_of
-from ops.masking import Masker
-from ops.plan import hiding_there
-from ops.releases import read_files
+from ops.importing.adopt import Advice, Untold, advise
+from ops.importing.advice import assignment, inventory_lines, patch, table_of, with_values
+from ops.importing.line_edits import carry_over, lines_of
+from ops.inventory.loader import Inventory
+from ops.rendering.rendered_file import RenderedFile
+from ops.rendering.renderer import TREE, render
+from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
-from ops.snapshot import Snapshot, probe
-from ops.templates import TREE, render
+from ops.secrets.masking import Masker
+from ops.secrets.redaction import shown_lines, values
+from ops.ssh.session import Remote
+from ops.ui import console
 from tasks._look import ask_hosts, code_of, nothing
 from tasks._verb import chosen, inventory, print_json, verb
 

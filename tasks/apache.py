@@ -3,12 +3,12 @@
 import functools
 from typing import Any
 
-from ops import console
-from ops.apache_control import control, need_reload
-from ops.connection import connect
-from ops.fleet import AT_ONCE, Answer, change_in_turn
-from ops.restart_cost import RestartCost
+from ops.rollout import AT_ONCE, Answer, change_in_turn
 from ops.schema import Host
+from ops.services.apache import control, need_reload
+from ops.services.restart_cost import RestartCost
+from ops.ssh.session import connect
+from ops.ui import console
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import chosen, print_json, verb
 

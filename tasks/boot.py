@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from ops import boot, console
-from ops.connection import connect
 from ops.errors import BadInput, HostError
-from ops.fleet import change_in_turn
+from ops.rollout import change_in_turn
 from ops.schema import Host
-from ops.survival import judge_boot
+from ops.services import boot
+from ops.services.survival import judge_boot
+from ops.ssh.session import connect
+from ops.ui import console
 from tasks._verb import chosen, print_json, verb
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from ops import console
-from ops.certs import KINDS, Ending, read_endings
 from ops.errors import BadInput
-from ops.fleet import AT_ONCE, Answer
+from ops.monitoring.certificates import KINDS, Ending, read_endings
+from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
+from ops.ui import console
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import print_json, verb
 

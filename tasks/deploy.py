@@ -3,7 +3,7 @@
 from typing import Any
 
 from ops.schema import Host
-from ops.ssh_query import ask_ahead
+from ops.ssh.config_query import ask_ahead
 from tasks._look import rendered
 from tasks._rolling import ROLLING_HELP, change_rolling
 from tasks._verb import chosen, verb
@@ -32,7 +32,7 @@ def deploy(
     """
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)
-    from ops.connection import Lines  # takes as long to load as ssh to answer
+    from ops.ssh.session import Lines  # takes as long to load as ssh to answer
 
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)

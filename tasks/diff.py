@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from ops import console
-from ops.connection import Remote
-from ops.files import RenderedFile
-from ops.fleet import AT_ONCE, Answer
-from ops.plan import UNCHANGED, Plan, make_plan
-from ops.restart_cost import LOST
+from ops.deploy.plan import UNCHANGED, Plan, make_plan
+from ops.deploy.snapshot import probe
+from ops.rendering.rendered_file import RenderedFile
+from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
-from ops.snapshot import probe
+from ops.services.restart_cost import LOST
+from ops.ssh.session import Remote
+from ops.ui import console
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._plan_view import Seen, show_plans
 from tasks._release import NoSuchReleaseError, need_name, none_has, target_of

@@ -3,16 +3,17 @@
 import time
 from typing import Any
 
-from ops import certs, console
-from ops.connection import Remote
-from ops.doctor import diagnose
-from ops.doctor_facts import parse, request
 from ops.errors import read_answer
-from ops.files import RenderedFile
-from ops.findings import MIND, WELL, WRONG, Finding
-from ops.fleet import AT_ONCE, Answer
-from ops.line_reader import Limits
+from ops.monitoring import certificates
+from ops.monitoring.doctor import diagnose
+from ops.monitoring.doctor_facts import parse, request
+from ops.monitoring.findings import MIND, WELL, WRONG, Finding
+from ops.rendering.rendered_file import RenderedFile
+from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
+from ops.ssh.line_reader import Limits
+from ops.ssh.session import Remote
+from ops.ui import console
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._verb import print_json, verb
 
@@ -35,10 +36,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, files[host.name])]
         begun = int(time.time())
-        told = remote.ask_together({"doctor": asked, "certs": certs.request(host)}, ANSWER)
+        told = remote.ask_together({"doctor": asked, "certs": certificates.request(host)}, ANSWER)
         with read_answer(host.name, "doctor"):
             facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}"])
-            return diagnose(host, facts, certs.parse_endings(told["certs"], host.apache.certificate))
+            return diagnose(host, facts, certificates.parse_endings(told["certs"], host.apache.certificate))
 
     def show(answers: list[Answer[list[Finding]]]) -> None:
         for answer in answers:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from ops import console
-from ops.connection import Remote
-from ops.drift import SAME, find_drift, places, unmanaged
-from ops.files import RenderedFile
-from ops.fleet import AT_ONCE, Answer
+from ops.deploy.drift import SAME, find_drift, places, unmanaged
+from ops.deploy.snapshot import Snapshot, probe
+from ops.rendering.rendered_file import RenderedFile
+from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
-from ops.snapshot import Snapshot, probe
+from ops.ssh.session import Remote
+from ops.ui import console
 from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
 from tasks._verb import print_json, verb
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from ops import capacity, console
-from ops.rules import SSH_PORT
+from ops.inventory import capacity
+from ops.inventory.constraints import SSH_PORT
+from ops.ui import console
 from tasks._verb import inventory, print_json, verb
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from invoke.collection import Collection
 
 import lab
-from ops import console
 from ops.project import PROJECT
+from ops.ui import console
 from tasks._verb import print_json, verb
 
 

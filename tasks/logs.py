@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from ops import console
-from ops.bundles import Wanted, fetch
-from ops.connection import connect
 from ops.errors import BadInput, OperatorError
-from ops.following import Following
-from ops.log_names import chosen_logs, since_line, span_lines
-from ops.logs import HostLogs, LogLine, LogRequest, Remark
-from ops.severity import Severities
+from ops.logs.archive import Wanted, fetch
+from ops.logs.catalog import chosen_logs, since_line, span_lines
+from ops.logs.follow import Following
+from ops.logs.severity import Severities
+from ops.logs.stream import HostLogs, LogLine, LogRequest, Remark
+from ops.ssh.session import connect
+from ops.ui import console
 from tasks._verb import chosen, show_error, verb
 
 STYLES = {"error": "red", "warning": "yellow", "debug": "dim", "": ""}

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from ops import console
-from ops.connection import Remote, connect
 from ops.errors import BadInput, OperatorError
-from ops.fleet import change_in_turn
-from ops.programs import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
-from ops.reload import GRACEFUL, reload_methods
+from ops.formats.uwsgi import ini_path
+from ops.rendering.renderer import render
+from ops.rollout import change_in_turn
 from ops.schema import Host
-from ops.supervisord import DOWN
-from ops.templates import render
-from ops.uwsgi import ini_path
+from ops.services.reload import GRACEFUL, reload_methods
+from ops.services.supervisord import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
+from ops.services.supervisord_state import DOWN
+from ops.ssh.session import Remote, connect
+from ops.ui import console
 from tasks._verb import chosen, verb
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."

@@ -5,14 +5,14 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from ops import console
-from ops.connection import Remote, connect
-from ops.fleet import AT_ONCE, Answer, change_in_turn
-from ops.plan import make_plan
-from ops.programs import need_service
-from ops.release_history import rolled_back_from
-from ops.releases import ORIGINAL, PastRelease, new_release, read_releases, rollback_to
+from ops.deploy.plan import make_plan
+from ops.deploy.release_history import rolled_back_from
+from ops.deploy.releases import ORIGINAL, PastRelease, new_release, read_releases, rollback_to
+from ops.rollout import AT_ONCE, Answer, change_in_turn
 from ops.schema import Host
+from ops.services.supervisord import need_service
+from ops.ssh.session import Remote, connect
+from ops.ui import console
 from tasks import _release
 from tasks._agreement import Agreement
 from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished

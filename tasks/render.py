@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ops import console
 from ops.errors import BadInput, OperatorError
-from ops.files import RenderedFile
-from ops.templates import render
+from ops.rendering.rendered_file import RenderedFile
+from ops.rendering.renderer import render
+from ops.ui import console
 from tasks._templates import warn_of_what_is_not_rendered
 from tasks._verb import chosen, verb
 

@@ -4,12 +4,12 @@ import sys
 from threading import Event, Lock
 from typing import Any
 
-from ops import console
 from ops.errors import BadInput, Interrupted
-from ops.fleet import AT_ONCE, Answer, ask_all
-from ops.remote_command import Command, run_command
+from ops.rollout import AT_ONCE, Answer, ask_all
 from ops.schema import Host
-from ops.ssh_query import ask_ahead
+from ops.ssh.config_query import ask_ahead
+from ops.ssh.remote_command import Command, run_command
+from ops.ui import console
 from tasks._look import PARALLEL_HELP
 from tasks._verb import chosen, print_json, show_error, verb
 
@@ -42,7 +42,7 @@ def run(context: Any, command: str, timeout: int = 0, json: bool = False, parall
     wanted = Command(sys.stdin.read() if command == "-" else command, timeout or None)
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)
-    from ops.connection import Lines  # takes as long to load as ssh to answer
+    from ops.ssh.session import Lines  # takes as long to load as ssh to answer
 
     over = Event()
     outputs = {host.name: _Output(host.name if len(hosts) > 1 else "", keeps=json, over=over) for host in hosts}

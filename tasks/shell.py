@@ -3,9 +3,9 @@
 import shlex
 from typing import Any
 
-from ops import console
-from ops.connection import connect
 from ops.errors import BadInput
+from ops.ssh.session import connect
+from ops.ui import console
 from tasks._verb import named, verb
 
 

@@ -6,15 +6,18 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from ops import capacity, console, live, overview, workers
-from ops.connection import Remote
 from ops.errors import Interrupted
-from ops.files import RenderedFile
-from ops.findings import WRONG
-from ops.fleet import AT_ONCE, Answer
-from ops.health import Health, look
+from ops.inventory import capacity
+from ops.monitoring import workers
+from ops.monitoring.assess import judge
+from ops.monitoring.findings import WRONG
+from ops.monitoring.health import Health, look
+from ops.rendering.rendered_file import RenderedFile
+from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
-from ops.verdict import judge
+from ops.ssh.session import Remote
+from ops.ui import console, status_view
+from ops.ui import watch as live
 from tasks._look import PARALLEL_HELP, WithErrors, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._verb import chosen, inventory, print_json, verb
 
@@ -39,22 +42,22 @@ def status(
         wanted.update(rendered(hosts, values=False))
 
     def as_rows() -> bool:
-        return len(wanted) > overview.MOST_COLUMNS
+        return len(wanted) > status_view.MOST_COLUMNS
 
     def ask(remote: Remote, last: Health | None = None) -> Health:
         return look(remote, wanted[remote.host.name], last)
 
     def draw(watched: list[live.Watched[Health]], width: int) -> Iterator[RenderableType]:
         notes = {one.host.name: note for one in watched if (note := one.note(every))}
-        seen = overview.Seen([(one.host, one.last) for one in watched if one.last], notes=notes)
-        yield from overview.draw(seen, width, rows=as_rows())
+        seen = status_view.Seen([(one.host, one.last) for one in watched if one.last], notes=notes)
+        yield from status_view.draw(seen, width, rows=as_rows())
         yield Text(f"capacity: {room}", style="dim")
 
     def show(answers: list[Answer[Health]]) -> None:
         errors = [(one.host, one.error) for one in answers if one.error and not isinstance(one.error, Interrupted)]
-        seen = overview.Seen([(one.host, one.result) for one in answers if one.result], errors)
+        seen = status_view.Seen([(one.host, one.result) for one in answers if one.result], errors)
         if seen.hosts or seen.errors:
-            console.show(*overview.draw(seen, console.width(), rows=as_rows()))
+            console.show(*status_view.draw(seen, console.width(), rows=as_rows()))
 
     known = inventory()
     room = capacity.in_words(known.hosts.values(), known.fleet)

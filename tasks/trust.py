@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ops import console
 from ops.errors import BadInput, HostError
-from ops.host_keys import Shown, ask_key, record
 from ops.schema import Host
+from ops.ssh.keyscan import Shown, ask_key, record
+from ops.ui import console
 from tasks._verb import named, verb
 
 

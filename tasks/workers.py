@@ -5,10 +5,11 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from ops import console, crew, live
-from ops import workers as nouns
-from ops.fleet import AT_ONCE, Answer
-from ops.workers import Crew
+from ops.monitoring import workers as nouns
+from ops.monitoring.workers import Crew
+from ops.rollout import AT_ONCE, Answer
+from ops.ui import console, workers_view
+from ops.ui import watch as live
 from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._verb import chosen, print_json, verb
 
@@ -36,7 +37,7 @@ def workers(
         trends = {host.name: nouns.Trend(every=LOG_EVERY) for host in hosts}
 
         def draw(watched: list[live.Watched[Crew]], width: int) -> Iterator[RenderableType]:
-            yield from crew.draw([(one.host, one.last) for one in watched if one.last], width)
+            yield from workers_view.draw([(one.host, one.last) for one in watched if one.last], width)
 
         live.keep(hosts, context.config, lambda remote, _last: trends[remote.host.name].look(remote), draw, every)
         return 0
@@ -50,4 +51,4 @@ def workers(
 def _show(answers: list[Answer[Crew]]) -> None:
     seen = [(one.host, one.result) for one in answers if one.result]
     if seen:
-        console.show(*crew.draw(seen, console.width()))
+        console.show(*workers_view.draw(seen, console.width()))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
-from ops.inventory import Inventory, _validate, read_inventory
+from ops.inventory.loader import Inventory, _validate, read_inventory
 from ops.schema import Host, Table
 
 CANARY = "CANARY"

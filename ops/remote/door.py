@@ -1,6 +1,6 @@
 # door.py: try the doors of an Apache on trial, in a network of its own: nobody may get in as somebody else. Stands in
 # for the app behind it and notes whom it is told. Runs under Python 2.7 or 3.
-# Usage: door.py FOLDER SOCKET; FOLDER/door has the questions (ops/door.py), SOCKET is where Apache looks for
+# Usage: door.py FOLDER SOCKET; FOLDER/door has the questions (ops/deploy/identity_probe.py), SOCKET is where Apache looks for
 # an app that listens on one. How many questions there were goes to FOLDER/door.asked,
 # those that this host gives no occasion for to FOLDER/door.left_out.
 # Prints a sentence for each that ended wrong. Exits 3 if somebody got in, 4 if only somebody did not who must.

@@ -1,6 +1,6 @@
 # Part of transaction.sh: try the doors of the staged Apache, on trial, before any file of it is live.
 # Reads $pending: door, the questions, and door_ca.N and door_list.N, throwaway CAs under the names of the inventory's and
-# their revocation lists (ops/door.py); and what prove.sh laid out. The requests themselves are door.py's.
+# their revocation lists (ops/deploy/identity_probe.py); and what prove.sh laid out. The requests themselves are door.py's.
 
 # What the account does in the trial behind the start (see prove.sh): the app's place is taken by a stand-in.
 # shellcheck disable=SC2016 # expanded by the shell that runs it

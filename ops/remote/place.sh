@@ -1,5 +1,5 @@
 # Part of the scripts that read or write releases: where these lie when the inventory's state_dir is another one now.
-USUAL_PLACE=private/poms-ops      # below the home: ops/defaults.py
+USUAL_PLACE=private/poms-ops      # below the home: ops/inventory/defaults.py
 PLACE_NOTE=.poms-ops-state-dir    # below the home: names the folder where it is not the usual one
 
 # Releases, or a deploy that died half-way, that lie in another folder than $state_dir, which has none: say where.

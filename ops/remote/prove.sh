@@ -443,7 +443,7 @@ require_level() {
     return 1
 }
 
-rank_of() { # ops/validation.py has the same order
+rank_of() { # ops/inventory/validation_levels.py has the same order
     case $1 in identity-probe) echo 3 ;; trial-start) echo 2 ;; configtest) echo 1 ;; *) echo 0 ;; esac
 }
 

@@ -4,7 +4,7 @@
 # Asked, a line each, then end:
 #   state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT" (the lock's text, second line);
 #   "home PATH", where it is noted which state_dir has the releases; "host JSON", the values that a rollback to this
-#   release is judged by (ops/release_host.py); "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
+#   release is judged by (ops/deploy/release_host.py); "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
 #   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
 #   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
 #   a file whose WANTED is "absent" has no content: it is removed;

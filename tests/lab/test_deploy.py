@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import read_inventory
+from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
-from ops.templates import render
+from ops.rendering.renderer import render
 from tests.lab.site import Site, until
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"

@@ -11,8 +11,8 @@ import pytest
 from msgspec import structs
 
 from lab.certificates import PEOPLE
-from ops.inventory import read_inventory
-from ops.templates import render
+from ops.inventory.loader import read_inventory
+from ops.rendering.renderer import render
 from tests.lab.attacks import ATTACKS
 from tests.lab.crafted import CERTIFICATES, ROOT, Crafted
 from tests.lab.front import HOST, PERSON, Front

@@ -22,7 +22,7 @@ from lab.base.table import BASES, DEFAULT
 from lab.host import Record, read_records
 from lab.place import HERE, Lab
 from ops.errors import BadInput, OperatorError
-from ops.inventory import read_inventory
+from ops.inventory.loader import read_inventory
 
 QUIET: Callable[[str], None] = lambda _text: None  # noqa: E731
 

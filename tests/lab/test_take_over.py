@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.inventory import read_inventory
+from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from tests.lab.site import Site, until
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ops.connection import Remote
 from ops.schema import Host
 from ops.scripts import running
+from ops.ssh.session import Remote
 from tests.scripts.remote import SHELLS, as_here, executable
 
 # Each notes its words in a file, a NUL behind each, and stands in for one of the host's commands.
@@ -127,7 +127,7 @@ class Line:
         return self.channels[-1]
 
     def start_command(self, channel: Channel, command: str) -> None:
-        """As ops/who.py's transport does."""
+        """As ops/ssh/operator_identity.py's transport does."""
         channel.start(command)
 
     def remote(self, host: Host, password: str | None = None) -> Remote:

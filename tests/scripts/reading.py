@@ -11,9 +11,9 @@ from threading import Thread
 from typing import Any
 
 from ops.errors import BadInput
-from ops.inventory import read_inventory
-from ops.log_names import Log
-from ops.logs import HostLogs, LogLine, LogRequest
+from ops.inventory.loader import read_inventory
+from ops.logs.catalog import Log
+from ops.logs.stream import HostLogs, LogLine, LogRequest
 from ops.project import PROJECT
 from ops.scripts import running
 from tests.scripts.remote import SHELLS, sent

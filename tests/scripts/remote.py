@@ -43,7 +43,7 @@ def as_here(text: str, path: str) -> str:
 
 
 def start(shell: str, name: str, request: list[str], path: str = "") -> "subprocess.Popen[bytes]":
-    """Start script `name` under `shell`, sent as ops.connection sends it, with `request` behind it.
+    """Start script `name` under `shell`, sent as ops/ssh/session.py sends it, with `request` behind it.
 
     `path` is a folder whose commands come before the system's.
     """

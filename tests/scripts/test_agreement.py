@@ -17,9 +17,9 @@ from ops.project import PROJECT
 PROGRAM = textwrap.dedent(
     """
     import sys
-    from ops import transaction
-    from ops.releases import Release
-    from ops.transaction import Outcome
+    from ops.deploy import transaction
+    from ops.deploy.releases import Release
+    from ops.deploy.transaction import Outcome
     from tasks._agreement import Agreement
     from tasks._change import Consent, carry_out_plan
     from tasks._rolling import change_rolling

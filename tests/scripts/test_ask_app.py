@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ops.programs import app_lines
 from ops.scripts import FOLDER
+from ops.services.supervisord import app_lines
 from tests.unit.hosts import host
 
 

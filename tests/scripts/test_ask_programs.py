@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.snapshot import Snapshot, parse
+from ops.deploy.snapshot import Snapshot, parse
 from tests.scripts.remote import SHELLS, digest, executable, run
 
 TOOLS = Path(sys.executable).parent

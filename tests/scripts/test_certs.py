@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ops.certs import Ending, parse_endings, request
+from ops.monitoring.certificates import Ending, parse_endings, request
 from tests.scripts.remote import SHELLS, run
 from tests.unit.hosts import host
 

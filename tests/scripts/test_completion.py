@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ops.log_names import SERVICES as LOG_SERVICES
+from ops.logs.catalog import SERVICES as LOG_SERVICES
 from ops.project import PROJECT
 from tasks._completion import CORE, SERVICES, completions, verbs
 

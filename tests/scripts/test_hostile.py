@@ -20,20 +20,21 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from ops import doctor_facts, transaction
-from ops.apache_control import control
-from ops.certs import read_endings
-from ops.connection import Remote
-from ops.drift import places
+from ops.deploy import transaction
+from ops.deploy.drift import places
+from ops.deploy.plan import make_plan
+from ops.deploy.releases import Release, new_release, read_files, read_releases
+from ops.deploy.snapshot import probe
 from ops.errors import BadInput, HostError
-from ops.health import look
-from ops.log_names import Log, chosen_logs
-from ops.logs import HostLogs, LogLine, LogRequest
-from ops.plan import make_plan
-from ops.releases import Release, new_release, read_files, read_releases
+from ops.logs.catalog import Log, chosen_logs
+from ops.logs.stream import HostLogs, LogLine, LogRequest
+from ops.monitoring import doctor_facts
+from ops.monitoring.certificates import read_endings
+from ops.monitoring.health import look
+from ops.rendering.renderer import render
 from ops.schema import Host
-from ops.snapshot import probe
-from ops.templates import render
+from ops.services.apache import control
+from ops.ssh.session import Remote
 from tests.hostile import CANARY, hosts, merged, placed, read, texts, without_refused
 from tests.scale import TIMES
 from tests.scripts.local_line import Line

@@ -13,14 +13,14 @@ from rich.segment import Segment
 
 from lab.made_up import draw_watched
 from ops.errors import Unreachable
-from ops.live import Scroll, Watched, screen
 from ops.project import PROJECT
+from ops.ui.watch import Scroll, Watched, screen
 from tests.unit.hosts import host
 
 PROGRAM = textwrap.dedent(
     """
     import contextlib, sys
-    from ops import live
+    from ops.ui import watch
     from tests.unit.hosts import host
 
     @contextlib.contextmanager

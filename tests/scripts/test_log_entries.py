@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ops.errors import BadInput
-from ops.logs import LogLine
+from ops.logs.stream import LogLine
 from tests.scripts.reading import Reading, append, logs_of, rotate, shown, until
 from tests.scripts.remote import SHELLS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.log_names import Log
-from ops.logs import HostLogs, LogRequest
+from ops.logs.catalog import Log
+from ops.logs.stream import HostLogs, LogRequest
 from tests.scripts.reading import Reading, until
 from tests.scripts.remote import SHELLS
 from tests.unit.hosts import host

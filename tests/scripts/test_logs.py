@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ops.errors import BadInput
-from ops.logs import HostLogs, LogLine, Remark
+from ops.logs.stream import HostLogs, LogLine, Remark
 from tests.scripts.reading import Reading, append, logs_of, rotate, shown, until
 from tests.scripts.remote import SHELLS, executable
 

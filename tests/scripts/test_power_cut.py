@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.snapshot import parse
+from ops.deploy.snapshot import parse
 from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run
 
 OLD, NEW, THIRD = b"# old\n", b"# new\n", b"# third\n"

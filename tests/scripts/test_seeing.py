@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ops import health
+from ops.monitoring import health
+from ops.monitoring.worker_history import MEGABYTE, patterns
+from ops.monitoring.workers import Crew, parse
 from ops.project import PROJECT
 from ops.scripts import running, script
-from ops.worker_record import MEGABYTE, patterns
-from ops.workers import Crew, parse
 from tests.scripts.remote import SHELLS, run
 from tests.unit.hosts import host
 

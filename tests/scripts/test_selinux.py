@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.deploy.selinux import Access, parse
 from ops.scripts import script
-from ops.selinux import Access, parse
 from tests.scripts import remote
 from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run
 

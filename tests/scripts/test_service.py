@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ops import health, programs, workers
-from ops.health import Vitals
-from ops.programs import ProgramState
-from ops.service import Service
-from ops.snapshot import Snapshot
-from ops.snapshot import parse as parse_snapshot
+from ops.deploy.snapshot import Snapshot
+from ops.deploy.snapshot import parse as parse_snapshot
+from ops.monitoring import health, workers
+from ops.monitoring.health import Vitals
+from ops.services import supervisord
+from ops.services.supervisord import ProgramState
+from ops.services.web_service import Service
 from tests.scripts.remote import SHELLS, executable, run
 from tests.scripts.test_ask_app import App
 from tests.unit.hosts import host
@@ -142,7 +143,7 @@ def ask(root: Path, action: str, *names: str, by: str = "") -> dict[str, Program
     request += [*([f"by {by}, {action}"] if by else []), f"action {action}", *(f"name {name}" for name in names)]
     ran = run("dash", "programs", [*request, "end"])
     assert ran.code == 0, base64.b64decode("".join(ran.values("evidence")))
-    return {state.name: state for state in programs.parse(one, action, ran.facts).programs}
+    return {state.name: state for state in supervisord.parse(one, action, ran.facts).programs}
 
 
 def ends(root: Path) -> int:
@@ -187,7 +188,7 @@ def probe(shell: str, root: Path, listen: str) -> Snapshot:
         programs={"web": {"command": f"uwsgi --ini {INI}"}},
     )
     request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
-    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", *programs.service_lines(one)]
+    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", *supervisord.service_lines(one)]
     ran = run(shell, "probe", [*request, "end"], str(TOOLS))
     assert ran.code == 0, ran
     return parse_snapshot(ran.facts[1:])

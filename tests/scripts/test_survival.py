@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ops import boot, survival
 from ops.scripts import script
-from ops.survival import Survival, Unit
+from ops.services import boot, survival
+from ops.services.survival import Survival, Unit
 from tests.scripts import remote
 from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run, start
 from tests.unit.hosts import host

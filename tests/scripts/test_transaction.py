@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.releases import parse_releases
+from ops.deploy.releases import parse_releases
 from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, run, start
 
 OLD, NEW = b"# old\n", b"# new\n"

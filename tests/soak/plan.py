@@ -34,7 +34,7 @@ FAULTS: dict[str, float] = {
     "hang-import": 0.5,
 }
 FROM_THE_BEGIN = ("slow-import", "hang-import")
-# The steps of a deploy at which something may go wrong, as ops/transaction.py names them.
+# The steps of a deploy at which something may go wrong, as ops/deploy/transaction.py names them.
 STEPS = ("stage", "keep", "prove", "look", "swap", "configtest", "reload-apache", "check", "verdict", "commit")
 AT_A_STEP = 0.5  # how often it happens at a step, and else at any moment
 SELDOM = 0.4  # of the one Apache value beside the other: changes of Apache take longest

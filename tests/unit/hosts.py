@@ -6,7 +6,7 @@ from typing import Any
 import fabric
 import paramiko
 
-from ops.defaults import host_from
+from ops.inventory.defaults import host_from
 from ops.schema import Host
 
 

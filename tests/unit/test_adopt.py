@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.adopt import Advice, advise
-from ops.adopt_values import GONE, with_value
-from ops.advice import inventory_lines, patch
+from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.errors import BadInput
-from ops.files import RenderedFile
-from ops.fleet import Answer
-from ops.inventory import Inventory, read_inventory
+from ops.importing.adopt import Advice, advise
+from ops.importing.adopt_values import GONE, with_value
+from ops.importing.advice import inventory_lines, patch
+from ops.inventory.loader import Inventory, read_inventory
 from ops.project import PROJECT
+from ops.rendering.rendered_file import RenderedFile
+from ops.rendering.renderer import TREE, render, render_one
+from ops.rollout import Answer
 from ops.schema import Fleet, Host
-from ops.snapshot import FoundFile, Snapshot
-from ops.templates import TREE, render, render_one
 from ops.text import escape_control_chars
 from tasks.adopt import _facts, _found, _show
 from tests.every_value import toml

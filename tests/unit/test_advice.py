@@ -55,7 +55,8 @@ def advices(tree: ast.AST) -> Iterator[str]:
 
 
 def all_advices() -> set[str]:
-    files = [path for folder in ("ops", "tasks") for path in sorted((PROJECT / folder).glob("*.py"))]
+    files = [path for folder in ("ops", "tasks") for path in sorted((PROJECT / folder).rglob("*.py"))]
+    files = [path for path in files if "remote" not in path.parts]
     return {text for path in files for text in advices(ast.parse(path.read_text(encoding="utf-8")))}
 
 

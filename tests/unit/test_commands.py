@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.commands import _words
-from ops.rules import contradictions
+from ops.inventory.constraints import contradictions
+from ops.inventory.program_commands import _words
 from tests.unit.hosts import host
 
 

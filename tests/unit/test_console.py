@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from ops import console
-from ops.hiding import shown_lines
+from ops.secrets.redaction import shown_lines
 from ops.text import escape_control_chars
+from ops.ui import console
 
 
 @pytest.mark.parametrize(

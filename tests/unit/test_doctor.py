@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from ops.certs import Ending
-from ops.doctor import diagnose
-from ops.doctor_facts import Facts, parse
-from ops.findings import MIND, WELL, WRONG, Finding
+from ops.monitoring.certificates import Ending
+from ops.monitoring.doctor import diagnose
+from ops.monitoring.doctor_facts import Facts, parse
+from ops.monitoring.findings import MIND, WELL, WRONG, Finding
 from tests.unit.hosts import host
 
 HEALTHY = {

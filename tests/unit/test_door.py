@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from ops.door import IDENTITY, INTRUDER, trial
+from ops.deploy.identity_probe import IDENTITY, INTRUDER, trial
 from ops.schema import Host
 from tests.unit.hosts import host
 

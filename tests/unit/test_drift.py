@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from ops.drift import (
+from ops.deploy.drift import (
     BOTH,
     EDITED,
     GONE,
@@ -17,8 +17,8 @@ from ops.drift import (
     find_drift,
     unmanaged,
 )
-from ops.files import RenderedFile
-from ops.snapshot import FoundFile, Snapshot
+from ops.deploy.snapshot import FoundFile, Snapshot
+from ops.rendering.rendered_file import RenderedFile
 from tests.unit.hosts import host
 
 PATH = "/etc/httpd/conf.d/ssl.conf"

@@ -9,7 +9,7 @@ import pytest
 
 from lab.certificates import CA_NAME, PEOPLE, SERVICE_NAME
 from lab.place import HERE
-from ops.inventory import read_inventory
+from ops.inventory.loader import read_inventory
 from tests.every_value import LAB_HOST, NOT_DEPLOYED, Table, inventory, is_deployed, required, rows, toml
 
 

@@ -5,10 +5,10 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from ops import console
 from ops.errors import BadInput, HostError
-from ops.fleet import Answer, roll_out
+from ops.rollout import Answer, roll_out
 from ops.schema import Host
+from ops.ui import console
 from tasks._rolling import change_rolling
 from tests.unit.hosts import host
 

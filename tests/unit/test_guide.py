@@ -8,8 +8,8 @@ from typing import Any
 import fabric.main
 import pytest
 
-from ops.inventory import read_inventory
-from ops.log_names import names_of
+from ops.inventory.loader import read_inventory
+from ops.logs.catalog import names_of
 from ops.project import PROJECT
 from tests import guide
 from tests.guide import NOT_RUN, PAGES, RUNS, Command, commands

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops import console, masking, transaction
+from ops.deploy import transaction
+from ops.deploy.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
+from ops.deploy.releases import Release
+from ops.deploy.snapshot import FoundFile, Snapshot
+from ops.deploy.transaction_request import request_lines
 from ops.errors import HostError
-from ops.files import RenderedFile
-from ops.hiding import (
+from ops.rendering.rendered_file import RenderedFile
+from ops.secrets import masking
+from ops.secrets.masking import MARK
+from ops.secrets.redaction import (
     Hidden,
     Hiding,
     find,
@@ -22,11 +28,7 @@ from ops.hiding import (
     socket_passwords,
     values,
 )
-from ops.masking import MARK
-from ops.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
-from ops.releases import Release
-from ops.request import request_lines
-from ops.snapshot import FoundFile, Snapshot
+from ops.ui import console
 from tasks._change import Consent, carry_out_plan
 from tasks._plan_view import show_plans
 from tasks._verb import show_error

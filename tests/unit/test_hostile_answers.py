@@ -17,11 +17,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ops import connection, ssh_query, transaction
-from ops.inventory import read_inventory
+from ops.deploy import transaction
+from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
+from ops.rendering.renderer import render
 from ops.scripts import names, script
-from ops.templates import render
+from ops.ssh import config_query, session
 from ops.text import escape_control_chars
 from tasks._index import MODULES
 from tests.hostile import CONTROLS, texts
@@ -117,8 +118,8 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
         transport=transport, connect_kwargs={}, close=lambda: None, client=SimpleNamespace(close=lambda: None)
     )
     with (
-        patch.object(connection, "_log_in", lambda *_: line),
-        patch.object(ssh_query, "_program", lambda: None),  # nobody would hear its answer
+        patch.object(session, "_log_in", lambda *_: line),
+        patch.object(config_query, "_program", lambda: None),  # nobody would hear its answer
         patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []),
     ):
         yield

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ops import connection, who
-from ops.connection import Dialogue
 from ops.errors import BadInput, HostError
 from ops.project import PROJECT
+from ops.ssh import operator_identity, session
+from ops.ssh.session import Dialogue
 from ops.text import escape_control_chars
 from tests.hostile import CONTROLS, hosts, leaves, placed, read, without_refused
 from tests.scale import TIMES
@@ -110,7 +110,7 @@ def test_what_the_command_line_may_not_say_reaches_no_host(words: tuple[str, ...
     program, printed, login = fabric.main.make_program(), io.StringIO(), Mock()
     with (
         patch.object(fabric.main, "program", program),
-        patch.object(connection, "_log_in", login),
+        patch.object(session, "_log_in", login),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
         contextlib.chdir(PROJECT),
@@ -132,4 +132,4 @@ def test_a_line_break_that_came_so_far_is_not_sent(text: str) -> None:
 
 def test_whom_the_environment_names_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "jane\nactivate touch CANARY\udcff\x1b[2J")
-    assert who.local_user().startswith("jane activate touch CANARY [2J@")
+    assert operator_identity.local_user().startswith("jane activate touch CANARY [2J@")

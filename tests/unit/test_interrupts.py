@@ -8,8 +8,8 @@ from threading import Event
 import pytest
 
 from ops.errors import LeftAtWork
-from ops.fleet import change_in_turn, roll_out
 from ops.interrupts import uninterrupted
+from ops.rollout import change_in_turn, roll_out
 from ops.schema import Host
 from tests.unit.hosts import host
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import BadInput
-from ops.inventory import Inventory, read_inventory
+from ops.inventory.loader import Inventory, read_inventory
 from ops.project import PROJECT
 
 SMALL = """

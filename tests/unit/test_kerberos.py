@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ops.kerberos import Initiator, Refused, Wish, wish_of
-from ops.login import way_to
-from ops.releases import new_release
-from ops.who import local_user
+from ops.deploy.releases import new_release
+from ops.ssh.kerberos import Initiator, Refused, Wish, wish_of
+from ops.ssh.login import way_to
+from ops.ssh.operator_identity import local_user
 from tests.unit.hosts import host, settings
 
 SSH_CONFIG = """
@@ -109,5 +109,5 @@ def test_the_lock_says_which_principal_and_at_which_machine() -> None:
 
 
 def test_who_does_without_kerberos_does_not_read_its_library() -> None:
-    code = "import sys, ops.connection; sys.exit('gssapi' in sys.modules)"
+    code = "import sys, ops.ssh.session; sys.exit('gssapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ops import masking
-from ops.adopt import advise
 from ops.errors import BadInput
-from ops.inventory import read_inventory
-from ops.masking import Masker
-from ops.secrets import value_of
-from ops.ssh_query import settings_of
-from ops.templates import TREE, render, render_one
+from ops.importing.adopt import advise
+from ops.inventory.loader import read_inventory
+from ops.rendering.renderer import TREE, render, render_one
+from ops.secrets import masking
+from ops.secrets.masking import Masker
+from ops.secrets.sources import value_of
+from ops.ssh.config_query import settings_of
 from tasks._completion import inventory
 from tests.unit.hosts import host, settings
 from tests.unit.test_trust import KEY, connection, judge, text

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.line_reader import Limits, LineReader, OverLimit
+from ops.ssh.line_reader import Limits, LineReader, OverLimit
 
 LIMITS = Limits(silence=5.0, seconds=5.0, total=2**20, line=2**18)
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.lines import Hunk, carry_over, hunks, lines_of
+from ops.importing.line_edits import Hunk, carry_over, hunks, lines_of
 
 
 def carried(base: str, edited: str, to: str) -> tuple[str, list[Hunk]]:

@@ -12,11 +12,11 @@ import fabric
 import paramiko
 import pytest
 
-from ops import login
-from ops.connection import Dialogue, connect
 from ops.errors import BadInput, HostError, ShellUnready, Unreachable
-from ops.login import log_in, way_to
-from ops.trust import UnknownHostKey
+from ops.ssh import login
+from ops.ssh.known_hosts import UnknownHostKey
+from ops.ssh.login import log_in, way_to
+from ops.ssh.session import Dialogue, connect
 from tests.unit import hosts
 from tests.unit.hosts import host
 

@@ -10,10 +10,10 @@ from typing import Any
 import paramiko
 import pytest
 
-from ops.key_certificate import FOREVER, KeyCertificate, certificate_in, read_certificate
-from ops.login import way_to
-from ops.login_keys import KeyLogin
-from ops.who import who
+from ops.ssh.key_certificate import FOREVER, KeyCertificate, certificate_in, read_certificate
+from ops.ssh.login import way_to
+from ops.ssh.login_keys import KeyLogin
+from ops.ssh.operator_identity import who
 from tests.unit.hosts import host, settings
 
 

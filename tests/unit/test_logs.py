@@ -12,16 +12,16 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from ops import following
-from ops.connection import Remote
 from ops.errors import BadInput, Unreachable
-from ops.following import Following, InOrder
-from ops.inventory import read_inventory
-from ops.log_names import chosen_logs, since_line, span_lines, until_line
-from ops.logs import HostLogs, LogLine, LogRequest, Remark
+from ops.inventory.loader import read_inventory
+from ops.logs import follow as following
+from ops.logs.catalog import chosen_logs, since_line, span_lines, until_line
+from ops.logs.follow import Following, InOrder
+from ops.logs.severity import Severities, severity
+from ops.logs.stream import HostLogs, LogLine, LogRequest, Remark
 from ops.project import PROJECT
 from ops.schema import Host
-from ops.severity import Severities, severity
+from ops.ssh.session import Remote
 
 HOST = read_inventory(PROJECT / "hosts.toml").choose("pomsgpvm01", everywhere=False)[0]
 

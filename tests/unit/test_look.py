@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
-from ops import fleet
+from ops import rollout
 from ops.errors import HostError, Interrupted
-from ops.fleet import Answer, ask_all
+from ops.rollout import Answer, ask_all
 from ops.schema import Host
 from tasks._look import code_of
 from tests.unit.hosts import host
@@ -21,10 +21,10 @@ Shown = list[tuple[list[str], list[str]]]
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer waits for others."""
-    monkeypatch.setattr(fleet, "HELD_SECONDS", 0.0)
+    monkeypatch.setattr(rollout, "HELD_SECONDS", 0.0)
 
 
-def recorder(shown: Shown, then: Callable[[], object] = lambda: None) -> fleet.Show[str]:
+def recorder(shown: Shown, then: Callable[[], object] = lambda: None) -> rollout.Show[str]:
     """Notes which answers it gets and who is waited for; `then` is called each time."""
 
     def show(answers: list[Answer[str]], waiting: list[Host]) -> None:
@@ -37,7 +37,7 @@ def recorder(shown: Shown, then: Callable[[], object] = lambda: None) -> fleet.S
 def test_answers_that_come_together_are_shown_together_in_the_inventorys_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleet, "HELD_SECONDS", 600.0)  # however slow this machine is
+    monkeypatch.setattr(rollout, "HELD_SECONDS", 600.0)  # however slow this machine is
     turn = {one.name: Event() for one in HOSTS}
     turn["h6"].set()
 

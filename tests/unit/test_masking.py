@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops import console, masking
 from ops.errors import HostError
-from ops.masking import MARK, Masker
+from ops.secrets import masking
+from ops.secrets.masking import MARK, Masker
+from ops.ui import console
 from tasks import _verb
 
 FORMS: list[Callable[[str], str]] = [

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ops.deploy.transaction import _Account
 from ops.errors import HostError, LockHeld
-from ops.programs import need_lock
-from ops.transaction import _Account
+from ops.services.supervisord import need_lock
 from tests.unit.hosts import host
 
 SAID = "flock: exit code 71: flock: 9: No locks available"

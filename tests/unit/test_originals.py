@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from ops import masking, originals
-from ops.files import RenderedFile, file_at, supervisord_conf
-from ops.hiding import Hidden, shown_lines
-from ops.masking import Masker
-from ops.originals import host_as_found, parse_originals
+from ops.deploy import originals
+from ops.deploy.originals import host_as_found, parse_originals
+from ops.formats.uwsgi import ini_path
+from ops.rendering.rendered_file import RenderedFile, file_at, supervisord_conf
 from ops.schema import Host
-from ops.uwsgi import ini_path
+from ops.secrets import masking
+from ops.secrets.masking import Masker
+from ops.secrets.redaction import Hidden, shown_lines
 from tests.unit.hosts import host
 
 WEB = {"command": "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini"}

@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
-from ops import finding_list, overview
-from ops.certs import Ending
-from ops.drift import EDITED, TEMPLATE, Drift
+from ops.deploy.drift import EDITED, TEMPLATE, Drift
+from ops.deploy.releases import PastRelease
+from ops.deploy.snapshot import Snapshot
 from ops.errors import OperatorError, Unreachable
-from ops.findings import MIND, WRONG, Finding
-from ops.health import Disk, Health, ThroughApache, Vitals, parse
-from ops.programs import ProgramState, Report
-from ops.releases import PastRelease
+from ops.monitoring.assess import judge
+from ops.monitoring.certificates import Ending
+from ops.monitoring.findings import MIND, WRONG, Finding
+from ops.monitoring.health import Disk, Health, ThroughApache, Vitals, parse
+from ops.monitoring.worker_history import MEGABYTE
+from ops.monitoring.workers import Crew, Worker
 from ops.schema import Host
-from ops.snapshot import Snapshot
-from ops.standby import Standby
-from ops.verdict import judge
-from ops.worker_record import MEGABYTE
-from ops.workers import Crew, Worker
+from ops.services.standby import Standby
+from ops.services.supervisord import ProgramState, Report
+from ops.ui import finding_list, status_view
 from tests.unit.hosts import host
 
 NOW = 1_800_000_000
@@ -71,18 +71,18 @@ def vitals(**changes: Any) -> Health:
 def screen(*healths: Health, width: int = 100) -> str:
     """What the operator reads."""
     console = Console(width=width, color_system=None)
-    seen = overview.Seen([(shop(f"web{number}"), health) for number, health in enumerate(healths, 1)])
+    seen = status_view.Seen([(shop(f"web{number}"), health) for number, health in enumerate(healths, 1)])
     with console.capture() as captured:
-        console.print(Group(*overview.draw(seen, width)))
+        console.print(Group(*status_view.draw(seen, width)))
     return captured.get()
 
 
 def rows(*healths: Health, width: int = 100, notes: dict[str, str] | None = None) -> list[str]:
     """What the operator reads where hosts are rows, without what stands above them."""
     console = Console(width=width, color_system=None)
-    seen = overview.Seen([(shop(f"web{n}"), one) for n, one in enumerate(healths, 1)], notes=notes or {})
+    seen = status_view.Seen([(shop(f"web{n}"), one) for n, one in enumerate(healths, 1)], notes=notes or {})
     with console.capture() as captured:
-        console.print(Group(*overview.draw(seen, width, rows=True)))
+        console.print(Group(*status_view.draw(seen, width, rows=True)))
     lines = captured.get().splitlines()
     return lines[next(number for number, line in enumerate(lines) if line.startswith("host ")) :]
 
@@ -368,9 +368,9 @@ def test_hosts_that_could_not_be_asked_stand_above_all_else_and_once() -> None:
     ]
     errors.append((hosts[2], OperatorError("something else")))
     console = Console(width=160, color_system=None)
-    seen = overview.Seen([(shop(), well(report=DOWN))], errors)
+    seen = status_view.Seen([(shop(), well(report=DOWN))], errors)
     with console.capture() as captured:
-        console.print(Group(*overview.draw(seen, 160)))
+        console.print(Group(*status_view.draw(seen, 160)))
     lines = captured.get().splitlines()
     assert lines[0].startswith("down1, down2: ")
     assert "cannot reach poms@HOST port 22" in lines[0]

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.deploy.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
+from ops.deploy.release_source import Source
+from ops.deploy.releases import Release
+from ops.deploy.snapshot import FoundFile, Snapshot, parse
+from ops.deploy.transaction_request import request_lines
 from ops.errors import BadInput
-from ops.files import RenderedFile
-from ops.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
-from ops.releases import Release
-from ops.reload import web_program
-from ops.request import request_lines
+from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
-from ops.snapshot import FoundFile, Snapshot, parse
-from ops.source import Source
+from ops.services.reload import web_program
 from tasks._change import Consent, carry_out_plan
 from tests.unit.hosts import host
 

@@ -5,11 +5,11 @@ from hashlib import sha256
 
 import pytest
 
-from ops.files import RenderedFile
-from ops.hiding import Hidden
-from ops.plan import Plan, make_plan
-from ops.reload import GRACEFUL
-from ops.snapshot import FoundFile, Snapshot
+from ops.deploy.plan import Plan, make_plan
+from ops.deploy.snapshot import FoundFile, Snapshot
+from ops.rendering.rendered_file import RenderedFile
+from ops.secrets.redaction import Hidden
+from ops.services.reload import GRACEFUL
 from tasks._plan_view import Seen, fingerprint, review, show_plans
 from tests.unit.hosts import host
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops.release_history import rolled_back_from, way_back, were_live
-from ops.releases import PastRelease
+from ops.deploy.release_history import rolled_back_from, way_back, were_live
+from ops.deploy.releases import PastRelease
 
 
 def history(*said: str) -> list[PastRelease]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ops.release_host import host_at_release, recorded_host
+from ops.deploy.release_host import host_at_release, recorded_host
 from tests.unit.hosts import host
 
 PROGRAM = {"web": {"command": "uwsgi --ini x", "reload_signal": "HUP", "environment": {"TOKEN": "s3cret"}}}

@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
-from ops.connection import Remote
+from ops.deploy.release_host import recorded_host
 from ops.errors import HostError
-from ops.release_host import recorded_host
+from ops.ssh.session import Remote
 from tasks._release import Shown, differences, facts, kept, read_release, target_of
 from tests.unit.hosts import host
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ops.plan import make_plan
-from ops.restart_cost import RestartCost, parse
-from ops.snapshot import Snapshot, request
-from ops.snapshot import parse as parse_snapshot
+from ops.deploy.plan import make_plan
+from ops.deploy.snapshot import Snapshot, request
+from ops.deploy.snapshot import parse as parse_snapshot
+from ops.services.restart_cost import RestartCost, parse
 from tests.unit.hosts import host
 
 CLOSED = RestartCost(finishes_requests=True, closed_seconds=90)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ops.errors import BadInput, HostError, Unreachable
-from ops.line_reader import PIECE
-from ops.remote_command import MARK, Command, Lines, _Reader
 from ops.schema import Host
+from ops.ssh.line_reader import PIECE
+from ops.ssh.remote_command import MARK, Command, Lines, _Reader
 from tests.unit.conftest import Fab
 from tests.unit.hosts import host
 
@@ -134,8 +134,8 @@ def hosts(fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable
                 raise end
             return int(end)
 
-        monkeypatch.setattr("ops.connection.Lines.connect", connect)
-        monkeypatch.setattr("ops.connection._begin", lambda *_: SimpleNamespace(add_done_callback=lambda _: None))
+        monkeypatch.setattr("ops.ssh.session.Lines.connect", connect)
+        monkeypatch.setattr("ops.ssh.session._begin", lambda *_: SimpleNamespace(add_done_callback=lambda _: None))
         monkeypatch.setattr("tasks.run.ask_ahead", lambda *_: None)
         monkeypatch.setattr("tasks.run.run_command", run_command)
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from ops import masking
 from ops.errors import BadInput
-from ops.files import RenderedFile, supervisord_conf
-from ops.hiding import shown_lines
-from ops.inventory import read_inventory
-from ops.masking import MARK, Masker
-from ops.secrets import LONGEST, value_of
-from ops.templates import render
+from ops.inventory.loader import read_inventory
+from ops.rendering.rendered_file import RenderedFile, supervisord_conf
+from ops.rendering.renderer import render
+from ops.secrets import masking
+from ops.secrets.masking import MARK, Masker
+from ops.secrets.redaction import shown_lines
+from ops.secrets.sources import LONGEST, value_of
 from tests.unit.hosts import host
 
 

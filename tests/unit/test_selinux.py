@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
+from ops.deploy.selinux import Access, parse
+from ops.deploy.transaction import _Account, _failed
 from ops.errors import HostError
-from ops.selinux import Access, parse
-from ops.transaction import _Account, _failed
 from tests.unit.hosts import host
 
 FILE = "Enforcing denied socket-file httpd_t user_home_t found /home/poms/private/run/app.sock"

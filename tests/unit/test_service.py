@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
+from ops.deploy.plan import make_plan
+from ops.deploy.release_source import Source
+from ops.deploy.releases import Release
+from ops.deploy.snapshot import Snapshot
+from ops.deploy.snapshot import parse as parse_snapshot
+from ops.deploy.transaction import _Account
+from ops.deploy.transaction_request import request_lines
 from ops.errors import HostError, NotServing
-from ops.plan import make_plan
-from ops.programs import need_service, service_lines
-from ops.releases import Release
-from ops.request import request_lines
 from ops.schema import Host
-from ops.service import Service, parse
-from ops.snapshot import Snapshot
-from ops.snapshot import parse as parse_snapshot
-from ops.source import Source
-from ops.transaction import _Account
+from ops.services.supervisord import need_service, service_lines
+from ops.services.web_service import Service, parse
 from tests.unit.hosts import host
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from ops.snapshot import FoundFile, parse
+from ops.deploy.snapshot import FoundFile, parse
 
 CONTENT = base64.b64encode("é\n".encode()).decode()
 ANSWER = [

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.deploy.release_source import NONE, read_source, what_is_missing
+from ops.deploy.releases import new_release
 from ops.project import PROJECT
-from ops.releases import new_release
-from ops.source import NONE, read_source, what_is_missing
 
 
 def git(folder: Path, *words: str) -> str:

@@ -9,11 +9,11 @@ import fabric
 import paramiko
 import pytest
 
-from ops import ssh_query
 from ops.errors import BadInput
-from ops.login import way_to
-from ops.ssh_query import settings_of
-from ops.ssh_settings import Settings
+from ops.ssh import config_query
+from ops.ssh.config_query import settings_of
+from ops.ssh.login import way_to
+from ops.ssh.settings import Settings
 from tests.unit import hosts
 from tests.unit.hosts import host
 
@@ -174,7 +174,7 @@ def test_a_config_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_a_match_exec_that_hangs_is_ended(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_query, "LIMIT", 0.5)
+    monkeypatch.setattr(config_query, "LIMIT", 0.5)
     os.mkfifo(tmp_path / "alive")
     reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(BadInput, match="Match exec"):
@@ -185,14 +185,14 @@ def test_a_match_exec_that_hangs_is_ended(ask: Ask, tmp_path: Path, monkeypatch:
 
 
 def test_a_program_that_cannot_be_started_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_query, "_program", lambda: "/nosuch/ssh")
+    monkeypatch.setattr(config_query, "_program", lambda: "/nosuch/ssh")
     with pytest.raises(BadInput, match="cannot be started"):
         ask("")
 
 
 def test_each_login_is_asked_for_once(tmp_path: Path) -> None:
     made = config(tmp_path, f'Match exec "echo asked >> {tmp_path}/asked"\n  Port 23\n')
-    ssh_query.ask_ahead(made, [host(), host(name="web2"), host(name="web3")])
+    config_query.ask_ahead(made, [host(), host(name="web2"), host(name="web3")])
     for name in ("web1", "web2", "web3"):
         assert [settings_of(made, name, "poms").port for _ in range(2)] == [23, 23]
     assert (tmp_path / "asked").read_text() == "asked\n" * 3
@@ -223,7 +223,7 @@ def test_fabrics_own_switch_for_ssh_config_holds(tmp_path: Path, monkeypatch: py
 @pytest.fixture
 def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without the program."""
-    monkeypatch.setattr(ssh_query, "_program", lambda: None)
+    monkeypatch.setattr(config_query, "_program", lambda: None)
 
 
 @pytest.mark.usefixtures("no_ssh")

@@ -16,9 +16,9 @@ from supervisor.datatypes import (
 )
 from supervisor.options import ClientOptions, ProcessConfig, ServerOptions
 
+from ops.formats.supervisor import log_files, unwritable_program, unwritable_supervisor
+from ops.rendering.renderer import render
 from ops.schema import Host, Program
-from ops.supervisor import log_files, unwritable_program, unwritable_supervisor
-from ops.templates import render
 from tests.scale import TIMES
 from tests.unit.hosts import host
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.supervisord import DEAF, DOWN, STATES, Supervisord, parse, trouble
+from ops.services.supervisord_state import DEAF, DOWN, STATES, Supervisord, parse, trouble
 from tests.unit.hosts import host
 
 

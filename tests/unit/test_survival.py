@@ -2,11 +2,11 @@
 
 import pytest
 
-from ops import boot
-from ops.boot import ADD, LINE, OWN_UNIT, Found
+from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError
-from ops.snapshot import Snapshot
-from ops.survival import CRONTAB, Survival, Unit, cron_line, judge_boot, judge_place, parse, refusal
+from ops.services import boot
+from ops.services.boot import ADD, LINE, OWN_UNIT, Found
+from ops.services.survival import CRONTAB, Survival, Unit, cron_line, judge_boot, judge_place, parse, refusal
 from tests.unit.hosts import host
 
 OURS, THEIRS = (Unit(manager, "enabled", "active", "always", f"{manager}.service") for manager in ("user", "system"))

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from supervisor.options import ServerOptions
 
-from ops.files import RenderedFile
-from ops.plan import Plan, make_plan
+from ops.deploy.plan import Plan, make_plan
+from ops.deploy.snapshot import FoundFile, Snapshot
+from ops.deploy.supervisor_changes import read_effect
+from ops.rendering.rendered_file import RenderedFile
+from ops.rendering.renderer import render
 from ops.schema import Host
-from ops.snapshot import FoundFile, Snapshot
-from ops.supervisor_effect import read_effect
-from ops.templates import render
 from tests.unit.hosts import host
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"

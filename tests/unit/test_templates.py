@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ops.apache import literal, quote
 from ops.errors import BadInput
-from ops.inventory import read_inventory
+from ops.formats.apache import literal, quote
+from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
-from ops.templates import TREE, not_rendered, render
+from ops.rendering.renderer import TREE, not_rendered, render
 from tests.unit.hosts import host
 
 EXPECTED = Path(__file__).parent / "expected"

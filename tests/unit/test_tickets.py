@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.tickets import missing_cache
+from ops.ssh.credential_cache import missing_cache
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ops.formats.uwsgi import ini_lines, known_options, needs_restart, reload_in_words, unwritable, unwritable_listen
+from ops.rendering.renderer import render
 from ops.schema import Uwsgi
-from ops.templates import render
-from ops.uwsgi import ini_lines, known_options, needs_restart, reload_in_words, unwritable, unwritable_listen
 from tests.scale import TIMES
 from tests.unit.hosts import host
 

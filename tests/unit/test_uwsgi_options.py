@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ops.rules import contradictions
-from ops.uwsgi import known_options
+from ops.formats.uwsgi import known_options
+from ops.inventory.constraints import contradictions
 from tests.unit.hosts import host
 
 SAFE = (
@@ -224,7 +224,7 @@ SOUNDS_OPEN = ("socket", "router", "server", "http", "stats", "-ss", "udp", "zer
 
 def test_every_option_that_sounds_of_a_door_was_judged() -> None:
     """One that a later uWSGI brings has to be looked at before the list of its options is renewed."""
-    from ops.uwsgi_options import JUDGED_HARMLESS, is_judged
+    from ops.formats.uwsgi_options import JUDGED_HARMLESS, is_judged
 
     names = [name for name in known_options() if any(part in name for part in SOUNDS_OPEN)]
     assert [name for name in names if not is_judged(name)] == []

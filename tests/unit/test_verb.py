@@ -219,7 +219,7 @@ def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_
 def test_what_was_mistyped_is_told_with_the_command_that_was_meant(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], command: str
 ) -> None:
-    monkeypatch.setattr("ops.console.is_terminal", lambda: True)
+    monkeypatch.setattr("ops.ui.console.is_terminal", lambda: True)
     done = fab(*words)
     assert (done.returncode, f"{command}\n" in done.stderr) == (3, True), done
 

@@ -9,12 +9,12 @@ import fabric
 import paramiko
 import pytest
 
-from ops.connection import connect
-from ops.plan import make_plan
-from ops.releases import new_release
-from ops.request import request_lines
-from ops.snapshot import Snapshot
-from ops.who import local_user
+from ops.deploy.plan import make_plan
+from ops.deploy.releases import new_release
+from ops.deploy.snapshot import Snapshot
+from ops.deploy.transaction_request import request_lines
+from ops.ssh.operator_identity import local_user
+from ops.ssh.session import connect
 from tasks.releases import _short
 from tests.unit.hosts import host
 

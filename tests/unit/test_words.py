@@ -7,7 +7,7 @@ import fabric.main
 import pytest
 from invoke.exceptions import Exit
 
-from ops.inventory import read_inventory
+from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from tasks._index import collection
 from tasks._words import put_flags_for_words

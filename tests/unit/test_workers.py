@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
-from ops import crew as picture
-from ops.worker_record import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
-from ops.workers import Crew, Worker, facts, joined, needs_attention, parse, request
+from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
+from ops.monitoring.workers import Crew, Worker, facts, joined, needs_attention, parse, request
+from ops.ui import workers_view as picture
 from tests.unit.hosts import host
 
 STATS = "/home/poms/private/stats.sock"

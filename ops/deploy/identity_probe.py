@@ -1,0 +1,283 @@
+"""What every deploy asks the trial start of Apache: does anybody get in as somebody else?
+
+The trial takes throwaway CAs that bear the names of the inventory's for trusted. They and what they issue are made
+here; `remote/door.py` sends the requests, on the host, before anything is live.
+"""
+
+import base64
+import datetime as dt
+import functools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from ops.formats import apache
+from ops.schema import Host
+
+IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
+INTRUDER = "intruder"  # what every forged header says
+ELSEWHERE = "127.0.0.2"  # as far as the trial's network reaches, and no address of the host itself for Apache
+USER_IDS = (
+    "proof",
+    "proof1",
+    "p1",
+    "prf",
+    "pr",
+    "p",
+    "PROOF",
+    "P1",
+    "1234",
+    "12345",
+    "123456",
+    "1234567",
+    "12345678",
+)
+# Short names that OpenSSL prints and RFC 4514 does not know.
+SHORT_NAMES = {
+    "emailAddress": NameOID.EMAIL_ADDRESS,
+    "serialNumber": NameOID.SERIAL_NUMBER,
+    "SN": NameOID.SURNAME,
+    "GN": NameOID.GIVEN_NAME,
+    "title": NameOID.TITLE,
+}
+BELOW = "a CA below another, under the name of the users'"
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+YEARS = dt.timedelta(days=3650)  # the host's clock may be another
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request, and whom the app must see: `user`, or nobody at all (None). `bearer` names the certificate.
+
+    Where it `needs` another CA, it is asked on hosts that trust one besides the users' and those above them.
+    """
+
+    name: str
+    port: int
+    path: str
+    user: str | None = None
+    bearer: str | None = None
+    lines: list[str] = field(default_factory=list)
+    needs_another_ca: bool = False
+    method: str = "GET"
+    source: str = "127.0.0.1"  # the address that it is asked from
+    nameless: bool = False  # the app may be asked, and must be told of nobody
+
+
+@dataclass(frozen=True)
+class _Pair:
+    certificate: x509.Certificate
+    key: Key
+
+    @property
+    def pem(self) -> str:
+        return self.certificate.public_bytes(Encoding.PEM).decode()
+
+    @property
+    def key_pem(self) -> str:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The lines of a request that have the doors tried; none, and why, where this inventory's cannot be."""
+
+    lines: list[str]
+    why_not: str = ""
+
+
+def trial(host: Host) -> Trial:
+    """The CAs that the trial trusts, their revocation lists, and the questions with their certificates."""
+    if not user_ids(host):
+        return Trial([], f"no user id is known that identity.user_id ({host.identity.user_id}) allows")
+    try:
+        trusted, bearers = _certificates(host)
+    except ValueError as error:
+        return Trial([], f"a name of identity does not fit into a certificate: {error}")
+    lines = [f"door_issuer {name}" for name in _issuers(host)]
+    for ca in trusted.values():
+        lines.append(f"door_ca {_packed(ca.pem)}")
+        lines.append(f"door_list {_packed(_taking_back(ca, bearers.get('revoked', [])))}")
+    asked = {
+        "listen": host.app.listen,
+        "believed": [*IDENTITY, *host.identity.dropped_headers],
+        "intruder": INTRUDER,
+        "bearers": {name: ["".join(pair.pem for pair in chain), chain[0].key_pem] for name, chain in bearers.items()},
+        "questions": [asdict(question) for question in questions(host, list(bearers))],
+    }
+    return Trial([*lines, f"door {_packed(json.dumps(asked))}"])
+
+
+def user_ids(host: Host) -> list[str]:
+    """Some that the inventory's pattern allows; where it names them one by one, those that stand in it."""
+    pattern = host.identity.user_id
+    named = re.findall(r"[A-Za-z0-9_.@-]+", pattern.replace("\\.", ".").replace("\\-", "-"))
+    known = [user for user in USER_IDS if re.fullmatch(pattern, user)]
+    return known or [user for user in dict.fromkeys(named) if re.fullmatch(pattern, user)]
+
+
+def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
+    """All of them; `bearers` are the certificates there are. First come those who must get in: where they do not, the
+    others prove nothing.
+    """
+    port, path, user = host.apache.cert_port, host.app.path, user_ids(host)[0]
+    spoofs = [f"{name}: {INTRUDER}" for name in (*IDENTITY, *host.identity.dropped_headers)]
+    services = {f"service{number}": row.user for number, row in enumerate(host.identity.service_certificates)}
+    for bearer, stands_for in ({"user": user} | services).items():
+        yield Question("a certificate of its own", port, path, stands_for, bearer)
+        yield Question("a certificate of its own and false headers", port, path, stands_for, bearer, spoofs)
+    for how, lines in _disguised(spoofs).items():
+        yield Question(f"a certificate of its own and false headers, {how}", port, path, user, "user", lines)
+    yield Question("no certificate", port, path, None, None, spoofs)
+    for bearer in bearers:
+        if bearer not in {"user", *services}:
+            # Deeper, the CA above must be one that is trusted, too.
+            needs = bearer == BELOW and host.apache.verify_depth > 1
+            yield Question(f"a certificate ({bearer})", port, path, None, bearer, spoofs, needs)
+    last, first = path.rpartition("/")[2], f"/%{ord(path[1]):02x}{path[2:]}"
+    for way in (
+        path,
+        f"{path}/",
+        f"{path}/x",
+        f"{path}?x",
+        f"{path}/../{last}",
+        f"/{path}",
+        f"/.{path}",
+        f"/x/..{path}",
+        first,
+    ):
+        yield Question("no login", host.apache.port, way, None, None, spoofs)
+    if host.app.check_through_apache:
+        yield from _own_questions(host, spoofs)
+
+
+def _own_questions(host: Host, spoofs: list[str]) -> Iterator[Question]:
+    """At the page where the host asks itself, of which the trial is one that may: no page, and nobody's name."""
+    port, own, path = host.apache.port, apache.own_page(host), host.app.path
+    for way in (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}"):
+        yield Question("a page for the host itself", port, way, None, None, spoofs)
+    for way in (f"{own}/x", f"{own}?x", f"{own}/../../..{path}"):
+        yield Question("a page below the host's own", port, way, None, None, spoofs, method="HEAD")
+    claims = [*spoofs, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
+    yield Question(
+        "the host's own page, from elsewhere", port, own, None, None, claims, method="HEAD", source=ELSEWHERE
+    )
+    yield Question("the host itself, with false headers", port, own, None, None, spoofs, method="HEAD", nameless=True)
+
+
+def _disguised(spoofs: list[str]) -> dict[str, list[str]]:
+    return {
+        "in small letters": [line.lower() for line in spoofs],
+        "in capitals": [line.upper() for line in spoofs],
+        "with underscores": [line.replace("-", "_") for line in spoofs],
+        "twice": [*spoofs, *spoofs],
+        "folded": [line.replace(": ", ":\r\n ") for line in spoofs],
+        "behind what Connection names": [f"Connection: {', '.join(IDENTITY)}", *spoofs],
+        "which Connection names": [f"Connection: {name}" for name in IDENTITY],
+    }
+
+
+def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]:
+    """The trusted CAs by name, and what each bearer sends. Raises ValueError."""
+    identity = host.identity
+    names = [*_issuers(host), "CN=Another CA"]
+    trusted = {name: _authority(name) for name in names}
+    people, other = trusted[identity.certificate_issuer], trusted["CN=Another CA"]
+    issue = functools.partial(_issue, key=_own_key(host))
+    users = user_ids(host)
+    end, false = f"CN=Proof User,{identity.certificate_subject_end}", users[-1]
+    user, named = f"CN=UID:{users[0]},{end}", f"CN=UID:{false},{end}"
+    unknown, below = _authority(identity.certificate_issuer), _authority(identity.certificate_issuer, other)
+    comma = rf"CN=Proof\, CN\=UID:{false},{identity.certificate_subject_end}"
+    subjects = {
+        "a second name in the name": rf"CN=Proof User/CN\=UID:{false},{identity.certificate_subject_end}",
+        "a second name behind a comma": f"CN=UID:{users[0]},{comma}",
+        "more behind the user id": f"CN=UID:{false}/x,{end}",
+        "a name in the user id": rf"CN=UID:{false}\,CN\=Proof User,{identity.certificate_subject_end}",
+        "two values in one part": f"CN=UID:{false}+CN=Proof User,{identity.certificate_subject_end}",
+        "the parts in another order": f"CN=Proof User,CN=UID:{false},{identity.certificate_subject_end}",
+        "a part before the user id": f"CN=x,{named}",
+        "a part behind the end": f"{named},DC=evil",
+        "a part in between": f"CN=UID:{false},OU=x,{end}",
+        "no user id": end,
+        "nothing": "",
+    }
+    bearers = {"user": [issue(user, people)]}
+    for number, row in enumerate(identity.service_certificates):
+        bearers[f"service{number}"] = [issue(row.subject, trusted[row.issuer])]
+        bearers[f"{row.user}'s name, by another CA"] = [issue(row.subject, other)]
+    bearers |= {name: [issue(subject, people)] for name, subject in subjects.items()}
+    bearers["a user's name, by another CA"] = [issue(named, other)]
+    bearers["a CA that nobody trusts, under the name of the users'"] = [issue(named, unknown), unknown]
+    bearers["out of date"] = [issue(user, people, over=True)]
+    bearers[BELOW] = [issue(named, below), below]
+    if host.apache.revocation != "off":
+        bearers["revoked"] = [issue(user, people)]
+    return trusted, bearers
+
+
+def _issuers(host: Host) -> list[str]:
+    """The names of the CAs whose certificates say who somebody is."""
+    return [host.identity.certificate_issuer, *(row.issuer for row in host.identity.service_certificates)]
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name.from_rfc4514_string(text, SHORT_NAMES)
+
+
+def _authority(name: str, by: _Pair | None = None) -> _Pair:
+    return _signed(_name(name), by, x509.BasicConstraints(ca=True, path_length=None))
+
+
+def _own_key(host: Host) -> Key:
+    """The key of all who come with a certificate: of a kind that Apache takes with the inventory's curves.
+
+    In TLS 1.2 a certificate must be on one of them. RSA is always taken, and takes a tenth of a second to make.
+    """
+    if {"prime256v1", "P-256"} & set(host.apache.curves.split(":")):
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 2048)
+
+
+def _issue(subject: str, by: _Pair, key: Key, *, over: bool = False) -> _Pair:
+    return _signed(_name(subject), by, x509.BasicConstraints(ca=False, path_length=None), (key, over))
+
+
+def _signed(
+    subject: x509.Name, by: _Pair | None, what: x509.BasicConstraints, given: tuple[Key | None, bool] = (None, False)
+) -> _Pair:
+    key, over = given[0] or ec.generate_private_key(ec.SECP256R1()), given[1]
+    issuer, signer = (by.certificate.subject, by.key) if by else (subject, key)
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - YEARS).not_valid_after(now - YEARS / 2 if over else now + YEARS)
+    builder = builder.add_extension(what, critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    builder = builder.add_extension(authority, critical=False)
+    return _Pair(builder.sign(signer, hashes.SHA256()), key)
+
+
+def _taking_back(ca: _Pair, revoked: Sequence[_Pair]) -> str:
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
+    builder = builder.last_update(now - YEARS).next_update(now + YEARS)
+    # Else it would stand in the way of another CA's certificates that bears the same name.
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+    builder = builder.add_extension(authority, critical=False)
+    for pair in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(pair.certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(now - YEARS).build())
+    return builder.sign(ca.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

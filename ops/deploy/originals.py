@@ -1,0 +1,118 @@
+"""How a host was found: its files before a release first changed them, which `rollback --to=original` puts back."""
+
+import base64
+import re
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from ops.deploy.releases import (
+    ORIGINAL,
+    Contents,
+    need_state_dir,
+    parse_elsewhere,
+    parse_releases,
+    read_contents,
+    request,
+)
+from ops.deploy.supervisor_changes import read_effect
+from ops.errors import HostError, read_answer
+from ops.formats.uwsgi import ini_path, pairs_of
+from ops.rendering.rendered_file import RenderedFile, file_at, supervisord_conf
+from ops.schema import Host
+from ops.secrets import redaction
+from ops.secrets.masking import conceal_words
+from ops.ssh.session import Remote
+
+_LISTEN = re.compile(r"^[ \t]*Listen[ \t]+(?:\S*:)?([0-9]{1,5})\b", re.MULTILINE | re.IGNORECASE)
+_SOCKETS = ("socket", "uwsgi-socket")
+
+
+@dataclass(frozen=True)
+class Originals:
+    """The files that were there, the paths of those that were not, and of those whose old content is kept no more."""
+
+    files: list[RenderedFile]
+    absent: list[str]
+    lost: list[str]
+
+
+def read_originals(remote: Remote) -> Contents:
+    """What a rollback to how the host was found puts there.
+
+    A file that no release has changed is as it was found. Raises HostError where that is not known, and where the
+    host had no supervisord.conf: nothing that ran there could be had back.
+    """
+    host = remote.host
+    answer = remote.ask("releases", [*request(host), "originals"])
+    need_state_dir(host, parse_elsewhere(answer))
+    with read_answer(host.name, "releases"):
+        found = parse_originals(host, answer)
+        running = next((one.name for one in parse_releases(answer) if one.current), "")
+    deployed = read_contents(remote, [running]).get(running) if running else None
+    if deployed is None:
+        raise HostError(host.name, "nothing was deployed to it, so it is as it was found", left="everything")
+    if found.lost:
+        raise HostError(host.name, f"how {', '.join(found.lost)} was found is kept no more", left="everything")
+    if supervisord_conf(host) in found.absent:
+        raise HostError(
+            host.name,
+            f"it was found without {supervisord_conf(host)}: nothing ran there that could be had back",
+            left="everything",
+            next_step="docs/guide/uninstall.md says how to take everything away",
+        )
+    last = {file.path: file for file in deployed.files}
+    known = {file.path for file in found.files} | set(found.absent)
+    files = [_with_hiding(file, last.get(file.path)) for file in found.files]
+    files += [file for path, file in last.items() if path not in known]
+    return Contents(ORIGINAL, files, host_as_found(host, files), [])
+
+
+def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
+    """`today` with what these files say of its programs, ports and the app's socket, by which they are judged."""
+    texts = {file.path: file.content.decode(errors="replace") for file in files}
+    effect = read_effect(texts.get(supervisord_conf(today), "").encode(), today)
+    programs = {name: one for name, one in today.programs.items() if effect and name in effect.groups}
+    listens = [
+        int(port)
+        for file in files
+        if file.service == "apache"
+        for port in _LISTEN.findall(file.content.decode(errors="replace"))
+    ]
+    port, cert_port = today.apache.port, today.apache.cert_port
+    if listens:  # else they stand in files that no deploy has changed
+        port = port if port in listens else listens[0]
+        cert_port = cert_port if cert_port in listens else port
+    sockets = [value for option, value in pairs_of(texts.get(ini_path(today), "")) if option in _SOCKETS]
+    apache = structs.replace(today.apache, port=port, cert_port=cert_port)
+    app = structs.replace(today.app, listen=sockets[0] if sockets else today.app.listen)
+    return structs.replace(today, programs=programs, apache=apache, app=app, checks=[])
+
+
+def parse_originals(host: Host, answer: list[str]) -> Originals:
+    """Read the answer of releases.sh to "originals". Raises ValueError for an odd one."""
+    files: list[RenderedFile] = []
+    absent: list[str] = []
+    lost: list[str] = []
+    mode = path = ""
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == ORIGINAL:
+            mode, _, path = value.partition(" ")
+            if mode in ("absent", "lost"):
+                (absent if mode == "absent" else lost).append(path)
+        elif kind == "content" and path:
+            files.append(file_at(host, path, base64.b64decode(value, validate=True), f"{int(mode, 8):04o}"))
+    return Originals(files, absent, lost)
+
+
+def _with_hiding(file: RenderedFile, deployed: RenderedFile | None) -> RenderedFile:
+    """The file with what may be secret in it hidden: nobody knows how it came about."""
+    text = file.content.decode(errors="replace")
+    if deployed and deployed.hiding:
+        like = deployed.content.decode(errors="replace")
+        hidden = redaction.find_in_unknown(text, like, deployed.hiding)
+        for part in redaction.values(text, hidden):  # the host's tools may say it, too
+            conceal_words(part, like)
+        return replace(file, hiding=hidden)
+    return replace(file, hiding=redaction.socket_passwords(text)) if file.service == "supervisord" else file

@@ -1,0 +1,344 @@
+"""What a deploy would do to one host: pure, from what is wanted, what was last deployed and what is there."""
+
+from dataclasses import dataclass, field
+
+from ops.deploy import removals
+from ops.deploy.removals import Removal, Replaced
+from ops.deploy.snapshot import FoundFile, Snapshot
+from ops.deploy.supervisor_changes import read_effect
+from ops.deploy.unread_files import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
+from ops.formats import uwsgi
+from ops.rendering.rendered_file import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
+from ops.schema import Host
+from ops.secrets import redaction
+from ops.secrets.redaction import Hiding
+from ops.services import survival
+from ops.services.reload import GRACEFUL, RESTART, reload_methods
+from ops.services.restart_cost import LOST, RestartCost
+
+CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
+    "create",
+    "update",
+    "take over",
+    "edited by hand",
+    "unreadable",
+    "remove",
+    "unchanged",
+)
+REFUSED = (EDITED, UNREADABLE)
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One managed file and what becomes of it.
+
+    `gone`: it is wanted no more, and `wanted` is empty. Where it was edited by hand too, `kind` says that. `hiding`
+    tells where what was found may hold secrets.
+    """
+
+    wanted: RenderedFile
+    found: FoundFile
+    kind: str
+    gone: bool = False
+    hiding: Hiding = ()
+
+    @property
+    def before(self) -> str:
+        """What is there."""
+        same = self.found.digest == self.wanted.digest
+        return (self.wanted.content if same else self.found.content or b"").decode(errors="replace")
+
+    @property
+    def after(self) -> str:
+        """What is to be there."""
+        return self.wanted.content.decode(errors="replace")
+
+    @property
+    def exposes(self) -> bool:
+        """Whether its secrets would lie open to others, for nobody here may change its mode."""
+        return not mode_is_well(self.wanted, self.found) and self.found.mode_is_fixed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a deploy would do to one host.
+
+    `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
+    "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
+    file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
+    of which `added` are new;
+    `memory` and `restart_cost` are the snapshot's; `removals` is what is there now and will not be; `applied` the
+    groups of programs that supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds);
+    `start` is the snapshot's.
+    """
+
+    host: Host
+    changes: list[FileChange]
+    apache: str
+    supervisord: str
+    programs: list[tuple[str, str]]
+    unread: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    memory: tuple[int, int] | None = None
+    removals: list[Removal] = field(default_factory=list)
+    applied: list[str] = field(default_factory=list)
+    added: frozenset[str] = frozenset()
+    restart_cost: RestartCost | None = None
+    start: str = ""
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """(file, program) where no template makes the file any more, and the program is still to read it."""
+        gone = [change.wanted.path for change in self.changes if change.gone]
+        return [(path, name) for name, _, path in reload_methods(self.host, gone)]
+
+    def reload_lines(self) -> list[str]:
+        """What is to take the files in, a line each, as the host notes what it owes."""
+        lines = ["apache"] if self.apache else []
+        lines += [f"supervisord {self.supervisord}"] if self.supervisord else []
+        return lines + [f"program {how} {name}" for name, how in self.programs]
+
+    @property
+    def changed(self) -> list[FileChange]:
+        """The files that would be written."""
+        return [change for change in self.changes if change.kind != UNCHANGED]
+
+    @property
+    def refused(self) -> list[FileChange]:
+        """The files that only `--force` overwrites."""
+        return [change for change in self.changes if change.kind in REFUSED]
+
+    @property
+    def unplanned(self) -> list[Removal]:
+        """What only `--remove` takes away: the last release did not have it."""
+        return [removal for removal in self.removals if not removal.planned]
+
+    @property
+    def exposed(self) -> list[FileChange]:
+        """The files whose secrets others could read."""
+        return [change for change in self.changes if change.exposes]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changed and not self.reload_lines()
+
+    def services(self) -> list[str]:
+        """What would be restarted or reloaded, in words, in the order in which it is done."""
+        words = {
+            "start": f"supervisord: start, with its programs{survival.in_words(self.start)}",
+            "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
+            "restart": "supervisord: restart with ALL programs (its own settings changed)",
+        }
+        listed = [f"Apache: {self._of_apache()}"] if self.apache else []
+        listed += [words[self.supervisord]] if self.supervisord else []
+        listed += [f"remove {removal.describe()}" for removal in self.removals]
+        listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
+        listed += [f"no deploy: no template makes {path} any more, and {one} reads it" for path, one in self.missing]
+        return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+
+    def _of_apache(self) -> str:
+        if self.apache == "reload":
+            return "reload"
+        cost = (self.restart_cost or LOST).describe()
+        return f"restart; {cost} (a sudo rule for a reload, apache.reload, would keep them)"
+
+    def _with_new(self) -> str:
+        restarted = [name for name in self.replaced if name not in self.added]
+        listed = [f"{', '.join(sorted(self.added))}: start"] if self.added else []
+        listed += [f"{', '.join(restarted)}: restart; requests in progress are lost"] if restarted else []
+        return "; ".join(listed)
+
+    def _without_new(self) -> str:
+        return "none" if self.applied else "those it finds"
+
+
+def _in_words(how: str, host: Host, memory: tuple[int, int] | None) -> str:
+    if how == GRACEFUL:
+        return uwsgi.reload_in_words(host.uwsgi.workers, memory)
+    if how == RESTART:
+        return "restart; requests under way are lost"
+    return how.replace("signal-", "reload by SIG")
+
+
+def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
+    """Compare, and say which services that touches."""
+    changes = [_compare(file, snapshot) for file in wanted]
+    if wanted:  # else only what is owed is made up for
+        changes += _gone(host, {file.path for file in wanted}, snapshot)
+    changed = [change for change in changes if change.kind != UNCHANGED]
+    behind = pending_reads(host, snapshot) if wanted else []
+    touched = {change.wanted.service for change in changed if _differs(change)} | {
+        line for line in (*snapshot.owed, *(service for _, service in behind)) if line == "apache"
+    }
+    apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
+    taken = _supervisord(host, changes, snapshot)
+    supervisord, replaced = taken.does, taken.replaced
+    programs = []
+    paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
+    ways = reload_methods(host, paths)
+    if supervisord in ("", "apply"):
+        programs = [(way[0], _how_of(way, changed)) for way in ways if way[0] not in replaced]
+        owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
+        programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
+        late = reload_methods(host, [path for path, _ in behind])
+        programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
+    unread = [path for path in paths if path not in [way[2] for way in ways]]
+    return Plan(
+        host,
+        changes,
+        apache,
+        supervisord,
+        list(dict.fromkeys(programs)),
+        unread,
+        sorted(replaced),
+        snapshot.memory,
+        [*taken.removals, *_removals(host, changes)],
+        taken.applied,
+        taken.added,
+        snapshot.restart_cost,
+        snapshot.start,
+    )
+
+
+def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
+    """(file, what runs and has not read it: "apache", "supervisord" or a program's name).
+
+    Of files that are as wanted and were written by somebody else since the last deploy.
+    """
+    found = []
+    for path in snapshot.rewritten:
+        service = service_of(host, path)
+        if (service == "apache" and is_unread_by_apache(path, snapshot)) or (
+            service == "supervisord" and is_unread_by_supervisord(path, snapshot)
+        ):
+            found.append((path, service))
+        elif service == "programs":
+            ways = reload_methods(host, [path])
+            found += [
+                (path, name)
+                for name, how, _ in ways
+                if is_unread_by_program(path, name, snapshot, graceful=how == GRACEFUL)
+            ]
+    return found
+
+
+def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
+    """How a program takes in its file: what a reload cannot change takes a restart."""
+    _, how, path = way
+    change = next(change for change in changed if change.wanted.path == path)
+    return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
+
+
+def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
+    """What the last release put there and nobody wants any more; supervisord keeps its own file in any case."""
+    changes = []
+    for path in sorted(snapshot.deployed.keys() - wanted - {supervisord_conf(host)}):
+        found = snapshot.files.get(path) or FoundFile(path, None)
+        if not found.readable:
+            kind = UNREADABLE
+        elif found.digest is None:
+            continue
+        else:
+            kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED
+        nothing = file_at(host, path, b"", found.mode or "0600")
+        changes.append(FileChange(nothing, found, kind, gone=True, hiding=hiding_there(nothing, found, snapshot)))
+    return changes
+
+
+def _differs(change: FileChange) -> bool:
+    """Whether the content changes; a change of mode alone concerns no service."""
+    return change.found.digest != change.wanted.digest
+
+
+def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
+    found = snapshot.files.get(file.path) or FoundFile(file.path, None)
+    deployed = snapshot.deployed.get(file.path)
+    if not found.readable:
+        kind = UNREADABLE
+    elif found.digest is None:
+        kind = CREATE
+    elif found.digest == file.digest:
+        kind = UNCHANGED if mode_is_well(file, found) else UPDATE
+    elif deployed is None:
+        kind = TAKE_OVER
+    else:
+        kind = UPDATE if found.digest == deployed else EDITED
+    return FileChange(file, found, kind, hiding=hiding_there(file, found, snapshot))
+
+
+def mode_is_well(wanted: RenderedFile, found: FoundFile) -> bool:
+    """Whether it is as wanted, or cannot be changed and opens no secret to others."""
+    if not found.mode_is_fixed:
+        return found.mode == wanted.mode
+    return wanted.mode != SECRET_MODE or not int(found.mode, 8) & 0o077
+
+
+def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> Hiding:
+    """Where the file that was found may hold secrets, known to anybody here or not."""
+    recorded = snapshot.hiding.get(wanted.path, ())
+    if found.content is None or not (wanted.hiding or recorded):
+        if found.content is not None and wanted.service == "supervisord":
+            return redaction.socket_passwords(found.content.decode(errors="replace"))
+        return wanted.hiding
+    if recorded and found.digest == snapshot.deployed.get(wanted.path):
+        return recorded
+    there, like = (content.decode(errors="replace") for content in (found.content, wanted.content))
+    return redaction.find_in_unknown(there, like, wanted.hiding)
+
+
+@dataclass(frozen=True)
+class _Supervisord:
+    """What supervisord has to do, and what comes of it for its programs; see Plan."""
+
+    does: str = ""
+    replaced: frozenset[str] = frozenset()
+    removals: tuple[Removal, ...] = ()
+    applied: list[str] = field(default_factory=list)
+    added: frozenset[str] = frozenset()
+
+
+def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _Supervisord:
+    mine = next((one for one in changes if one.wanted.path == supervisord_conf(host)), None)
+    own = mine if mine and mine.kind != UNCHANGED and _differs(mine) else None
+    owed = [line.removeprefix("supervisord ") for line in snapshot.owed if line.startswith("supervisord ")]
+    otherwise = "start" if snapshot.supervisord == "down" else "restart" if "restart" in owed else ""
+    if own is None and mine and not otherwise and is_unread_by_supervisord(mine.wanted.path, snapshot):
+        effect = read_effect(mine.wanted.content, host)
+        return _Supervisord(
+            "apply", removals=(*removals.removed_programs(effect, effect, snapshot.programs, _replaced(mine)),)
+        )
+    if own is None:
+        return _Supervisord(otherwise or ("apply" if owed else ""))
+    before, after = read_effect(own.found.content or b"", host), read_effect(own.wanted.content, host)
+    conf = _replaced(own)
+    gone = [*removals.removed_programs(before, after, snapshot.programs, conf)]
+    if snapshot.untold:
+        gone.append(Removal(removals.PROGRAM, "?", f"supervisord does not say what runs: {snapshot.untold}"))
+    gone += removals.removed_ports(before, after, conf)
+    if otherwise or before is None or after is None or before.daemon != after.daemon:
+        return _Supervisord(otherwise or "restart", removals=tuple(gone))
+    names = before.groups.keys() | after.groups.keys()
+    differing = {name for name in names if before.groups.get(name) != after.groups.get(name)}
+    ended = {removal.name.partition(":")[0] for removal in gone if removal.kind == removals.PROGRAM}
+    if not differing and not ended and not owed:
+        return _Supervisord()
+    applied = [] if owed or snapshot.untold else sorted(differing | ended)
+    replaced = frozenset(differing & after.groups.keys())
+    return _Supervisord("apply", replaced, tuple(gone), applied, replaced - before.groups.keys())
+
+
+def _replaced(change: FileChange) -> Replaced:
+    return Replaced(change.wanted.path, change.before, change.after, change.kind in (UPDATE, REMOVE))
+
+
+def _removals(host: Host, changes: list[FileChange]) -> list[Removal]:
+    """What the files that are replaced or removed have and no file will, but for supervisord's."""
+    written = [one for one in changes if one.kind != UNCHANGED and _differs(one)]
+    apache = [_replaced(one) for one in written if one.wanted.service == "apache"]
+    kept = [one.after for one in changes if one.wanted.service == "apache" and one not in written]
+    found = [*removals.removed_from_apache(apache, kept)]
+    for change in written:
+        if change.wanted.path == uwsgi.ini_path(host):
+            found += removals.removed_uwsgi_ports(_replaced(change))
+    return found

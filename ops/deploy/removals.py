@@ -1,0 +1,146 @@
+"""What a deploy would end on the way: programs that run, ports and virtual hosts that no new file has.
+
+What the last release itself put there is taken away because the inventory or a template was changed: that is planned.
+What somebody set up by hand is not in the history of this inventory; a deploy names it and asks for --remove.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ops.deploy.supervisor_changes import Effect
+from ops.formats import uwsgi, uwsgi_options
+
+PROGRAM, PORT, VIRTUAL_HOST, INCLUDE = "program", "port", "virtual host", "include"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One thing that is there now and will not be. `where` says more; `planned`: the last release had it."""
+
+    kind: str
+    name: str
+    where: str
+    planned: bool = False
+
+    def describe(self) -> str:
+        """In words, for a line of the plan."""
+        return f"{self.kind} {self.name} ({self.where})"
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A file that a deploy writes or removes: its text before and after, and whether the last release wrote it so."""
+
+    path: str
+    before: str
+    after: str
+    planned: bool = False
+
+
+def removed_programs(
+    before: Effect | None, after: Effect | None, told: dict[str, str] | None, conf: Replaced
+) -> Iterator[Removal]:
+    """The processes that end, of those that supervisord tells of (`told`: name to state; None: it was not asked)."""
+    own = before.processes if before else frozenset()
+    wanted = after.processes if after else frozenset()
+    if told is None:
+        for name in sorted(own - wanted):
+            yield Removal(PROGRAM, name, f"of {conf.path}", conf.planned)
+        return
+    included = bool(after and before and set(before.includes) <= set(after.includes) and before.includes)
+    for name in sorted(told.keys() - wanted):
+        if name in own:
+            yield Removal(PROGRAM, name, f"{told[name]}, of {conf.path}", conf.planned)
+        elif not included:  # else the new file reads the same further files
+            yield Removal(PROGRAM, name, f"{told[name]}, known to supervisord, not of {conf.path} itself")
+
+
+def removed_ports(before: Effect | None, after: Effect | None, conf: Replaced) -> Iterator[Removal]:
+    """The ports of supervisord itself and of sockets that it holds for programs."""
+    ports = (before.ports if before else frozenset()) - (after.ports if after else frozenset())
+    for port in sorted(ports):
+        yield Removal(PORT, port.removeprefix(":"), f"supervisord's, of {conf.path}", conf.planned)
+
+
+def removed_uwsgi_ports(ini: Replaced) -> Iterator[Removal]:
+    """The ports on which uWSGI listens by its file."""
+    kept = {address for _, address in _uwsgi_ports(ini.after)}
+    for option, address in _uwsgi_ports(ini.before):
+        if address not in kept:
+            yield Removal(PORT, address.removeprefix(":"), f"{option} of {ini.path}", ini.planned)
+
+
+def _uwsgi_ports(text: str) -> list[tuple[str, str]]:
+    found = []
+    for option, value in uwsgi.pairs_of(text):
+        addresses = [value] if option in ("socket", "uwsgi-socket") else uwsgi_options.listening(option, value)
+        found += [(option, one) for one in addresses if re.fullmatch(r"[^/]*:[0-9]+", one)]
+    return found
+
+
+# ---- Apache -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Apache:
+    """What some files of Apache's have: ports to listen on, names by port, and further files that they name."""
+
+    listens: dict[str, str] = field(default_factory=dict)
+    hosts: dict[tuple[str, str], str] = field(default_factory=dict)
+    includes: dict[str, str] = field(default_factory=dict)
+
+
+def removed_from_apache(replaced: Sequence[Replaced], kept: Sequence[str]) -> Iterator[Removal]:
+    """What the files before have and none after, nor any of `kept`, the texts of managed files that stay as they are.
+
+    A virtual host without a name is replaced by any other on its port.
+    """
+    after = _Apache()
+    for number, text in enumerate([*kept, *(file.after for file in replaced)]):
+        _read(f"{number}", text, after)
+    ports = {port for port, _ in after.hosts}
+    any_address = {port for port in after.listens if ":" not in port}
+    for file in replaced:
+        before = _Apache()
+        _read(file.path, file.before, before)
+        for port, path in before.listens.items():
+            if port not in after.listens and port.rpartition(":")[2] not in any_address:
+                yield Removal(PORT, port, f"Listen in {path}", file.planned)
+        for (port, name), path in before.hosts.items():
+            if (port not in ports) if not name else ((port, name) not in after.hosts):
+                yield Removal(VIRTUAL_HOST, f"{name or '*'}:{port}", f"in {path}", file.planned)
+        for pattern, path in before.includes.items():
+            if pattern not in after.includes:
+                yield Removal(INCLUDE, pattern, f"in {path}", file.planned)
+
+
+def _read(path: str, text: str, into: _Apache) -> None:
+    ports: list[str] = []
+    name = ""
+    for words in _directives(text):
+        directive, arguments = words[0].lower(), words[1:]
+        if directive == "listen" and arguments:
+            into.listens[_port(arguments[0])] = path
+        elif directive == "<virtualhost":
+            ports, name = [address.rpartition(":")[2] for address in arguments], ""
+        elif directive == "servername" and arguments:
+            name = re.sub(r"^[a-z]+://|:[0-9]+$", "", arguments[0].lower())
+        elif directive == "</virtualhost":
+            into.hosts |= {(port, name): path for port in ports}
+        elif directive in ("include", "includeoptional") and arguments:
+            into.includes[arguments[0]] = path
+
+
+def _directives(text: str) -> Iterator[list[str]]:
+    """The words of each line, without quotes and the brackets' ends; a backslash continues a line."""
+    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
+        words = [quoted or plain for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|([^\s">]+)', line)]
+        if words and not words[0].startswith("#"):
+            yield words
+
+
+def _port(address: str) -> str:
+    """An address to listen on; the port alone where that is every address."""
+    host, _, port = address.rpartition(":")
+    return port if host in ("", "*", "0.0.0.0", "[::]") else f"{host}:{port}"  # noqa: S104 - spellings of nothing

@@ -1,0 +1,132 @@
+"""The service asked from outside, as a visitor: before a deploy, and again before its verdict.
+
+Where this machine cannot reach the port, the question goes through the SSH connection; where that is not to be had
+either, the check is "not asked", which is not "wrong".
+"""
+
+import http.client
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import paramiko
+from invoke.exceptions import ThreadException
+
+from ops.schema import Check, Host
+from ops.ssh.session import Remote
+
+WELL, WRONG, NOT_ASKED = "well", "wrong", "not asked"
+TUNNEL_TRIES = 40
+SETTLE = 10.0  # seconds in which a check that was well before may become well again
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: its name, WELL, WRONG or NOT_ASKED, and what the visitor got."""
+
+    name: str
+    state: str
+    got: str
+
+
+def checks_of(host: Host) -> list[Check]:
+    """The two doors, and what the inventory adds."""
+    login = Check(name="443 sends to login", port=host.apache.port, path=host.app.path, status=[302, 303])
+    refusal = Check(
+        name="8443 refuses without a certificate", port=host.apache.cert_port, path=host.app.path, status=[0]
+    )
+    return [login, refusal, *host.checks]
+
+
+def ask_from_outside(remote: Remote) -> list[Finding]:
+    """Ask every check once, side by side."""
+    checks = checks_of(remote.host)
+    with ThreadPoolExecutor(len(checks)) as pool:
+        return list(pool.map(lambda check: _ask(remote, check), checks))
+
+
+def what_got_worse(remote: Remote, before: list[Finding], last: list[Finding]) -> list[Finding]:
+    """The checks that were well before and are wrong now; each gets some seconds to become well again.
+
+    `last` gets all that was found at last.
+    """
+    end = time.monotonic() + SETTLE
+    while True:
+        last[:] = ask_from_outside(remote)
+        worse = [now for was, now in zip(before, last, strict=True) if was.state == WELL and now.state == WRONG]
+        if not worse or time.monotonic() > end:
+            return worse
+        time.sleep(0.5)
+
+
+def _ask(remote: Remote, check: Check) -> Finding:
+    try:
+        return _judge(check, *_get(remote.host, check, (remote.connection.host, check.port)))
+    except OSError as error:
+        return _ask_through_ssh(remote, check, f"from here: {error}")
+
+
+def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
+    """Ask where this machine has no way to the port of its own; the host connects to itself by its address."""
+    address = remote.connection.host
+    try:
+        remote.connection.transport.open_channel("direct-tcpip", (address, check.port), ("", 0), timeout=5).close()
+    except paramiko.ChannelException as error:
+        refused = error.code == 2  # RFC 4254: the connect failed; any other code is sshd's own refusal
+        return Finding(check.name, WRONG if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {error}")
+    port = _free_port()
+    try:
+        with remote.connection.forward_local(local_port=port, remote_port=check.port, remote_host=address):
+            for _ in range(TUNNEL_TRIES):
+                try:
+                    return _judge(check, *_get(remote.host, check, ("127.0.0.1", port)))
+                except ConnectionRefusedError:  # its thread does not listen yet
+                    time.sleep(0.05)
+        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: no tunnel")
+    except (ThreadException, OSError) as error:
+        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {type(error).__name__}")
+
+
+def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
+    """Status (0: the TLS handshake was refused) and body. Raises OSError where no connection can be made."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # whether the service answers is asked here, not who it is
+    context.verify_mode = ssl.CERT_NONE
+    if check.certificate:
+        context.load_cert_chain(check.certificate, check.key)
+    with socket.create_connection(address, check.seconds) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=host.apache.server_name) as line:
+                connection = http.client.HTTPConnection(host.apache.server_name, check.port)
+                connection.sock = line
+                connection.request("GET", check.path, headers={"User-Agent": "poms-ops"})
+                answer = connection.getresponse()
+                return answer.status, answer.read(100_000).decode(errors="replace")
+        except ssl.SSLError as error:
+            return 0, error.reason or str(error)
+        except (http.client.HTTPException, ConnectionError) as error:
+            return -1, str(error) or type(error).__name__
+
+
+def _judge(check: Check, status: int, body: str) -> Finding:
+    if status == 0:
+        got = f"the handshake was refused ({body})"
+    elif status < 0:
+        got = f"the connection was closed without an answer ({body})"
+    else:
+        got = f"status {status}"
+    if status not in check.status:
+        return Finding(check.name, WRONG, f"{got}, wanted {' or '.join(map(str, check.status))}")
+    if check.text and check.text not in body:
+        return Finding(check.name, WRONG, f"{got}, without the text {check.text!r}")
+    return Finding(check.name, WELL, got)
+
+
+def _free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

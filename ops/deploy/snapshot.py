@@ -1,0 +1,196 @@
+"""What is on a host: asked by one command (`remote/probe.sh`), read into types by a pure function."""
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from ops.errors import read_answer
+from ops.formats.uwsgi import ini_path
+from ops.rendering.rendered_file import RenderedFile
+from ops.schema import Host
+from ops.secrets import redaction
+from ops.secrets.masking import masked
+from ops.secrets.redaction import Hiding
+from ops.services.request_lines import place_lines
+from ops.services.restart_cost import RestartCost
+from ops.services.restart_cost import parse as parse_cost
+from ops.services.supervisord_state import parse as parse_supervisord
+from ops.services.web_service import Service
+from ops.services.web_service import parse as parse_service
+from ops.ssh.session import Remote
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """One managed path as it is on the host.
+
+    `digest` is SHA-256 in hex, None where there is no file; `content` is there only where it is not the wanted one.
+    A mode is fixed where only the file may be written, and not its folder.
+    """
+
+    path: str
+    digest: str | None
+    mode: str = ""
+    mode_is_fixed: bool = False
+    content: bytes | None = field(default=None, repr=False)
+    readable: bool = True
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One host at one moment.
+
+    `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
+    its state (supervisord_state.py), `supervisord_detail` what goes with that; `lock` tells of a deploy at work,
+    `unfinished` of one that died half-way, `staged` of those that are being sent, or died meanwhile; `owed` are the
+    lines of reloads that an earlier deploy did not come to;
+    `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
+    `toolkit` is git's name of what the last release's templates were from; `elsewhere` the folder that has the host's
+    releases where `state_dir` has none;
+    `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
+    stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
+    its file differs, and `untold` why it does not; `service` is whether the web service serves, None where that was
+    not asked. `rewritten` has the files that are as wanted and not as deployed, with the time at which they were
+    written; where there are some, `read` says when what runs has read its files ("apache", "uwsgi.serving", and
+    programs that we started or reloaded), and `started` when each program began; all by the host's clock.
+    `restart_cost` is told of a host whose Apache can only be restarted, where something differs.
+    """
+
+    files: dict[str, FoundFile]
+    deployed: dict[str, str]
+    release: str | None
+    lock: str | None
+    supervisord: str
+    supervisord_pid: int | None
+    free_kilobytes: int | None
+    owed: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    unfinished: str | None = None
+    staged: list[str] = field(default_factory=list)
+    commit: str | None = None
+    hiding: dict[str, Hiding] = field(default_factory=dict)
+    memory: tuple[int, int] | None = None
+    programs: dict[str, str] | None = None
+    untold: str = ""
+    supervisord_detail: str = ""
+    service: Service | None = None
+    rewritten: dict[str, float] = field(default_factory=dict)
+    read: dict[str, float] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
+    toolkit: str | None = None
+    elsewhere: str | None = None
+    restart_cost: RestartCost | None = None
+    start: str = ""  # where supervisord is down: how it is started there (ops/services/survival.py)
+
+
+def probe(
+    remote: Remote, wanted: list[RenderedFile], places: Iterable[str] = (), more: Iterable[str] = ()
+) -> Snapshot:
+    """Look at the host with one command; what lies in `places` is listed too, and `more` are lines of the request.
+
+    Raises HostError for an odd answer.
+    """
+    asked = [*request(remote.host, wanted), *(f"place {folder}" for folder in places), *more]
+    answer = remote.ask("probe", asked)
+    with read_answer(remote.host.name, "probe"):
+        snapshot = parse(answer)
+        untold = [file.path for file in wanted if file.path not in snapshot.files]
+        if untold:
+            raise ValueError(f"nothing is told of {untold[0]}")
+        return snapshot
+
+
+def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
+    """What remote/probe.sh is asked; "digests" before it keeps contents from being sent."""
+    yield f"state_dir {host.state_dir}"
+    yield f"home {host.home}"
+    yield from place_lines(host)
+    yield f"uwsgi {ini_path(host)}"
+    yield from restart_lines(host)
+    yield from (f"file {file.digest} {file.path}" for file in wanted)
+
+
+def restart_lines(host: Host) -> Iterator[str]:
+    """What the cost of a restart is asked by, of a host whose Apache can only be restarted."""
+    if not host.apache.reload:
+        yield from (f"restart_word {word}" for word in host.apache.restart)
+        yield f"apache_root {host.apache.server_root}"
+
+
+def parse(answer: list[str]) -> Snapshot:
+    """Read the answer of probe.sh. Raises ValueError if it is not whole."""
+    files: dict[str, FoundFile] = {}
+    deployed: dict[str, str] = {}
+    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
+    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": "", "restart_cost": "", "start": ""}
+    programs: dict[str, str] | None = None
+    times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
+    owed: list[str] = []
+    staged: list[str] = []
+    present: list[str] = []
+    hidden: dict[str, Hiding] = {}
+    last = ""
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == "file":
+            digest, mode, place, last = value.split(" ", 3)
+            files[last] = FoundFile(last, digest, mode.zfill(4), place == "theirs")
+        elif kind == "content":
+            files[last] = replace(files[last], content=base64.b64decode(value, validate=True))
+        elif kind == "absent":
+            files[value] = FoundFile(value, None)
+        elif kind == "unreadable":
+            files[value] = FoundFile(value, None, readable=False)
+        elif kind == "deployed":
+            digest, _mode, path = value.split(" ", 2)
+            deployed[path] = digest
+        elif kind == "secret":
+            where, path = value.split(" ", 1)
+            hidden[path] = redaction.from_record(where)
+        elif kind == "programs":
+            programs = {}
+        elif kind == "program" and programs is not None:
+            state, group, name = value.split(" ", 2)
+            programs[name if name == group else f"{group}:{name}"] = state
+        elif kind in ("rewritten", "read", "started"):
+            time, _, name = value.partition(" ")
+            times[kind][name] = float(time)
+        elif kind == "present":
+            present.append(value)
+        elif kind == "owed":
+            owed.append(value)
+        elif kind == "staged":
+            staged.append(value)
+        elif kind in words:
+            words[kind] = value
+        elif kind != "end":
+            raise ValueError(f"unexpected line {masked(line)[:80]!r}")
+    if not answer or answer[-1] != "end":
+        raise ValueError("it ends before its end")
+    supervisord = parse_supervisord(words["supervisord"])
+    each, _, free = words["memory"].partition(" ")
+    return Snapshot(
+        files=files,
+        deployed=deployed,
+        release=words["release"] or None,
+        lock=words["lock"] or None,
+        supervisord=supervisord.state,
+        supervisord_pid=supervisord.pid,
+        free_kilobytes=int(words["free"]) if words["free"] else None,
+        owed=owed,
+        present=present,
+        unfinished=words["unfinished"] or None,
+        staged=staged,
+        commit=words["commit"] or None,
+        hiding=hidden,
+        memory=(int(each), int(free)) if free else None,
+        programs=programs,
+        untold=masked(words["untold"]),
+        supervisord_detail=supervisord.detail,
+        service=parse_service(words["service"]) if words["service"] else None,
+        toolkit=words["toolkit"] or None,
+        elsewhere=words["elsewhere"] or None,
+        restart_cost=parse_cost(words["restart_cost"]) if words["restart_cost"] else None,
+        start=words["start"],
+        **times,
+    )

@@ -1,0 +1,314 @@
+"""Carry a plan out: one command on the host (`remote/transaction.sh`), driven to its verdict from here."""
+
+import base64
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event, Thread
+
+from ops.deploy import identity_probe, selinux
+from ops.deploy.plan import Plan
+from ops.deploy.releases import Release
+from ops.deploy.smoke_checks import NOT_ASKED, WELL, WRONG, Finding, ask_from_outside, what_got_worse
+from ops.deploy.transaction_request import request_lines
+from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
+from ops.interrupts import uninterrupted
+from ops.schema import Host
+from ops.secrets.masking import masked
+from ops.services import survival
+from ops.services.web_service import Service
+from ops.services.web_service import parse as parse_service
+from ops.ssh.session import Dialogue, Heartbeat, Remote
+
+_under_way: set[Dialogue] = set()
+_interrupted = Event()
+
+STEPS = {
+    "stage": "sending the new files",
+    "directories": "making folders",
+    "keep": "saving the files that are there",
+    "prove": "validating the new files before they are live",
+    "look": "looking at what is well now",
+    "swap": "putting the new files in place",
+    "configtest": "Apache's configuration test",
+    "reload-apache": "reloading Apache",
+    "start-supervisord": "starting supervisord",
+    "apply-programs": "restarting programs with new settings",
+    "restart-supervisord": "restarting supervisord",
+    "check": "checking what was reloaded",
+    "verdict": "asking from outside",
+    "commit": "recording the release",
+    "put-back": "PUTTING BACK what was there",
+    "recover": "PUTTING BACK what a deploy that was killed has left",
+}
+
+CHECKED = {WELL: "ok", WRONG: "failed", NOT_ASKED: "not-asked"}  # in the record
+BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a transaction ended, and what supervisord did meanwhile: (program, what was done, state).
+
+    `service` is whether the web service serves after it, where the host has told that.
+    """
+
+    release: str
+    programs: list[tuple[str, str, str]]
+    proofs: list[str]
+    unvalidated: list[str]
+    service: Service | None = None
+
+
+def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
+    """Change the host as a whole. `tell` gets a line for each step. Ctrl-C has the host put back what it has changed.
+
+    Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
+    """
+
+    def pressed(times: int) -> None:
+        if times == 1:
+            tell("interrupted: the host puts back what it has changed")
+            Thread(target=interrupt, daemon=True).start()
+        else:
+            tell("the host is putting back what it has changed, whether this waits for it or not")
+
+    return uninterrupted(lambda: _carry_out(remote, plan, release, tell), pressed)
+
+
+def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
+    before = ask_from_outside(remote) if release.knows_the_doors else []
+    for finding in before:
+        if finding.state != WELL:
+            tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
+
+    last: list[Finding] = []
+
+    def worse() -> str:
+        found = what_got_worse(remote, before, last) if before else []
+        return "; ".join(f"from outside: {one.name}: {one.got}" for one in found)
+
+    def verdict() -> list[str]:
+        word = worse() or "commit"
+        return [*map(_check_line, last), word]
+
+    host = plan.host
+    if _interrupted.is_set():
+        raise HostError(host.name, "not begun: you interrupted", left="everything", outcome="not tried")
+    account = _Account(host, tell)
+    doors = _trial_of_doors(plan, release)
+    dialogue = remote.start("transaction", [*request_lines(plan, release, doors), *remote.password_lines(), "end"])
+    _under_way.add(dialogue)
+    try:
+        with Heartbeat(dialogue):
+            if _interrupted.is_set():  # meanwhile
+                interrupt()
+            _follow(dialogue, account, verdict)
+    except Unreachable as error:
+        raise Unreachable(
+            host.name,
+            f"{error.message} in the middle of the deploy",
+            left="nothing for long: without a word from here the host puts everything back by itself",
+            next_step=f"fab -H {host.name} diff, as soon as it can be reached",
+            outcome="the line was lost; the host puts back by itself",
+        ) from None
+    finally:
+        _under_way.discard(dialogue)
+    if account.ended == "rolled-back":
+        account.still = worse()
+    if account.ended != "committed":
+        raise _failed(account, dialogue.stderr())
+    return Outcome(release.name, account.programs, account.proofs, account.unvalidated, account.service)
+
+
+def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
+    """The request's lines for it. The way back is not barred by questions that its own deploy has answered."""
+    if not plan.apache or release.purpose != "deploy":
+        return []
+    trial = identity_probe.trial(plan.host)
+    return [f"no_probe no identity probe: {trial.why_not}"] if trial.why_not else trial.lines
+
+
+def interrupt() -> None:
+    """Have every host that is being changed put everything back, and begin no other change."""
+    _interrupted.set()
+    for dialogue in list(_under_way):
+        with contextlib.suppress(Unreachable):
+            dialogue.send(["interrupted by the operator"])
+        dialogue.close_input()
+
+
+@dataclass
+class _Account:
+    """What the host has told so far; it `asks` once it waits for the verdict.
+
+    `still` is what got worse, and is so although everything was put back.
+    """
+
+    host: Host
+    tell: Callable[[str], None]
+    programs: list[tuple[str, str, str]] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
+    unvalidated: list[str] = field(default_factory=list)
+    insufficient: str = ""
+    accesses: list[selinux.Access] = field(default_factory=list)
+    not_back: str = ""
+    failure: str = ""
+    evidence: str = ""
+    step: str = ""
+    ended: str = ""
+    still: str = ""
+    unstartable: tuple[str, str] | None = None
+    asks: bool = False
+    service: Service | None = None
+
+    def take(self, line: str) -> None:
+        """Take one line of the host's in; one that cannot be read is told as it came. Raises LockHeld."""
+        try:
+            self._take(line)
+        except (ValueError, RecursionError):
+            self.tell(f"not understood: {line[:200]}")
+
+    def _take(self, line: str) -> None:
+        kind, _, value = line.partition(" ")
+        if kind == "locked":
+            raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)
+        if kind == "unlockable":
+            raise no_lock(self.host.name, value)
+        if kind == "step":
+            self.step = value
+            self.tell(_step(value))
+        elif kind == "note":
+            self.tell(value)
+            if value.startswith("could not be put back"):
+                self.not_back = value
+        elif kind == "proof":
+            level, _, what = value.partition(" ")
+            self.proofs.append(f"validated ({level}): {what}")
+            self.tell(self.proofs[-1])
+        elif kind == "unvalidated":
+            self.unvalidated.append(value)  # the result names it
+        elif kind == "probed":
+            self.tell(f"identity probe passed: {value} requests, nobody was taken for somebody else")
+        elif kind == "insufficient":
+            self.insufficient = value
+        elif kind == "selinux":
+            self.accesses.append(selinux.parse(value))
+            self.tell(f"SELinux: {self.accesses[-1].describe()}")
+        elif kind == "start":
+            self.unstartable = survival.refusal(self.host, value)
+        elif kind in ("failed", "unwanted"):
+            self.failure = f"{_step(value)} failed" if kind == "failed" else value
+        elif kind == "evidence":
+            self.evidence = base64.b64decode(value).decode(errors="replace").rstrip()
+        elif kind == "ended":
+            self.ended = value
+        elif kind == "service":
+            self.service = parse_service(value)
+        elif kind == "verdict":
+            self.asks = True
+        elif line.startswith("{"):
+            self.programs.append(_program_line(json.loads(line)))
+
+
+def _check_line(found: Finding) -> str:
+    """One check for the record of the release."""
+    return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
+
+
+def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], list[str]]) -> None:
+    """Read the host's steps to their end, and give the verdict when it is asked for."""
+    judged = False
+    for line in dialogue.lines():
+        account.take(line)
+        if account.asks and not judged:
+            judged = True
+            said = judge()
+            if not _interrupted.is_set():  # else another word was sent, the last one
+                dialogue.send(said)
+
+
+def _step(name: str) -> str:
+    return STEPS.get(name, name.replace("reload-", "reloading ", 1))
+
+
+def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:
+    return str(facts.get("program", "supervisord")), str(facts.get("did", "")), str(facts.get("state", ""))
+
+
+def _failed(account: _Account, stderr: str) -> HostError:
+    if not account.ended and account.step in BEFORE_THE_SWAP:
+        account.ended = "unchanged"
+    left, outcome = {
+        "unchanged": ("everything: nothing had been changed", "nothing changed"),
+        "rolled-back": (
+            "everything: the files that were there are back, and what was reloaded took them in again",
+            "rolled back",
+        ),
+        "files-back": (
+            "the files that were there are back, but not all is as it was (see above): see fab status",
+            "rolled back, but not all is as it was",
+        ),
+        "broken": (
+            f"NOT everything: {account.not_back or 'a file could not be restored'}",
+            "NOT rolled back: a file could not be restored",
+        ),
+    }.get(
+        account.ended,
+        ("UNKNOWN: the next deploy puts back what this one kept, before it does anything else", "UNKNOWN"),
+    )
+    if account.still:
+        left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
+    if account.insufficient:
+        return _not_validated(account)
+    if denied := selinux.refusal(account.accesses):
+        return _denied(account, *denied)
+    next_step = "mend what it names, then deploy again"
+    if account.ended == "broken":
+        host = account.host
+        next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
+    if account.unstartable and account.ended == "unchanged":
+        account.failure, next_step = account.unstartable
+        account.evidence = ""
+    failure = account.failure or account.not_back or stderr or "the host ended the transaction without a word"
+    is_whole = account.ended in ("unchanged", "rolled-back") and not account.still
+    shows = account.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong
+    said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if shows else ""
+    return HostError(
+        account.host.name,
+        f"{failure}{said}",
+        left=left,
+        next_step=next_step,
+        outcome=outcome,
+    )
+
+
+def _not_validated(account: _Account) -> HostError:
+    host, minimum = account.host, account.host.deploy.validation
+    reasons = re.findall(r"^in the way: (.*)$", account.evidence, re.MULTILINE)
+    return HostError(
+        host.name,
+        f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks "
+        f"for {minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
+        left="everything: nothing had been changed",
+        next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
+        "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",
+        outcome="not validated",
+    )
+
+
+def _denied(account: _Account, what: str, commands: str) -> HostError:
+    return HostError(
+        account.host.name,
+        f"SELinux would keep visitors from the app: {what}",
+        left="everything: nothing had been changed",
+        next_step=f"{commands}; fab -H {account.host.name} doctor asks the kernel again. If it has to go out all the "
+        "same: --unvalidated",
+        outcome="SELinux denies it",
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,106 @@
+"""What a change asks of its host, as the lines that a command there reads (`remote/transaction.sh`)."""
+
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from ops.deploy.plan import Plan
+from ops.deploy.release_host import recorded_host
+from ops.deploy.releases import Release
+from ops.formats import uwsgi
+from ops.formats.supervisor import log_files
+from ops.rendering.rendered_file import RenderedFile
+from ops.schema import Host
+from ops.secrets.redaction import recorded
+from ops.services.reload import reload_methods, web_program
+from ops.services.request_lines import apache_lines, apache_logs, apache_place_lines, place_lines
+from ops.services.supervisord import app_lines, through_apache_lines, uwsgi_program
+
+
+def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterator[str]:
+    """All that the host gets to know of a deploy; `doors` are the lines for a trial of Apache's doors."""
+    host = plan.host
+    yield f"state_dir {host.state_dir}"
+    yield f"home {host.home}"
+    yield f"host {recorded_host(host)}"
+    yield f"by {release.holder}, {release.purpose} {release.name}"
+    yield from place_lines(host)
+    yield f"limit {host.deploy.limit}"
+    yield f"keep {host.deploy.keep}"
+    yield from (f"meta {line}" for line in [*release.meta_lines(), f"begun {int(time.time())}"])
+    yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
+    yield from (f"directory {folder}" for folder in directories(plan))
+    for change in plan.changed:
+        mode = change.found.mode if change.found.mode_is_fixed else change.wanted.mode
+        wanted = "absent" if change.gone else change.wanted.digest
+        yield f"file {mode} {change.found.digest or 'absent'} {wanted} {change.wanted.path}"
+        if change.gone:
+            continue
+        yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
+        parser = _parser(host, change.wanted)
+        if parser:
+            yield f"parser {parser}"
+    for change in (kept for kept in plan.changes if not kept.gone):
+        yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
+        if change.wanted.hiding:  # where, and not what
+            yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
+    yield from (f"reload {line}" for line in plan.reload_lines())
+    yield from (f"apply {group}" for group in plan.applied)
+    yield from (f"meta removed {removal.kind} {removal.name}" for removal in plan.removals)
+    yield from (f"log_file {path}" for path in _log_files(host))
+    yield from apache_lines(host, plan.apache)
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+    yield from apache_place_lines(host)
+    if plan.apache and release.purpose == "deploy":  # the way back is not barred
+        yield f"minimum {host.deploy.validation}"
+        yield from ["waived yes"] * release.unvalidated
+    yield from doors
+    if host.app.listen.startswith("/"):
+        yield f"app_access {host.apache.account}"
+    yield f"uwsgi_program {uwsgi_program(host)}"
+    yield from app_lines(host)
+    yield f"web_program {web_program(host) or ''}"
+    yield from through_apache_lines(host)
+
+
+def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
+    """What a trial start of Apache needs to know, without a deploy; `files` are all that the host shall have."""
+    for file in files:
+        if file.service == "apache":
+            yield f"file {file.mode} - {file.digest} {file.path}"
+            yield f"content {base64.b64encode(file.content).decode()}".rstrip()
+    yield from (f"configtest {word}" for word in host.apache.configtest)
+    yield from apache_place_lines(host)
+
+
+def _log_files(host: Host) -> list[str]:
+    """Where what went wrong may be told: the programs' logs, supervisord's, and Apache's where it may be read."""
+    paths = [host.supervisor.logfile, *apache_logs(host)]
+    for name, program in host.programs.items():
+        paths += log_files(name, program, host.log_dir).values()
+    return list(dict.fromkeys(paths))
+
+
+def _parser(host: Host, file: RenderedFile) -> str:
+    """Which program's own parser reads the file: "supervisord", "uwsgi" or ""."""
+    if file.service == "supervisord":
+        return "supervisord"
+    for name, _, _ in reload_methods(host, [file.path]):
+        if uwsgi.is_uwsgi(host.programs[name]):
+            return "uwsgi"
+    return ""
+
+
+def directories(plan: Plan) -> list[str]:
+    """The folders in the account's home that files, logs and sockets need, each once."""
+    host = plan.host
+    written = [change.wanted for change in plan.changed if not change.gone]
+    paths = [file.path for file in written if file.service != "apache"]
+    paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
+    paths += [host.app.listen, host.app.cron_listen or ""]
+    for name, program in host.programs.items():
+        paths += log_files(name, program, host.log_dir).values()
+    parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]
+    return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))

@@ -1,0 +1,302 @@
+"""Options of uWSGI that the inventory may not set: ways past Apache, hidden options, and what cannot be supervised.
+
+The app believes what Apache tells it of a visitor. Whoever reaches uWSGI some other way is whoever they say they are,
+so each option that makes uWSGI listen takes an address that only this host has, or a socket in the account's places.
+Source: the calls of bind_to_tcp, bind_to_unix, bind_to_udp and uwsgi_new_gateway_socket in uWSGI 2.0.30 (core and
+plugins), and its tables of options (`uwsgi_options.txt`). What an address may be is a positive list, since uWSGI
+takes many forms for one: `:80`, `0:80`, `*:80`, a host's name, `=0` (a shared socket), `fd://3`, `@abstract`.
+"""
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+from ops.formats.uwsgi import is_uwsgi, items_of, known_options
+from ops.schema import Host, UwsgiValue
+
+Addresses = Callable[[str], list[str]]
+
+
+def _whole(value: str) -> list[str]:
+    return [value]
+
+
+def _before_comma(value: str) -> list[str]:
+    return [value.partition(",")[0]]
+
+
+def _keyed(*keys: str) -> Addresses:
+    """What stands behind one of `keys` in `key=value,key=value`, several of them with semicolons between."""
+
+    def addresses(value: str) -> list[str]:
+        pairs = [part.partition("=") for part in value.split(",")]
+        return [address for key, _, text in pairs if key.strip() in keys for address in text.split(";")]
+
+    return addresses
+
+
+def _pool(value: str) -> list[str]:
+    path, _, rest = value.partition(":")
+    return [path, *rest.split(",")]
+
+
+def _second_word(value: str) -> list[str]:
+    return value.split()[1:2]
+
+
+def _without_port(value: str) -> list[str]:
+    """A socket of the file system; anything else becomes what no rule takes."""
+    return [value if value.startswith("/") else f"not a path: {value}"]
+
+
+# Each option that makes uWSGI listen, or take listening sockets from somebody, and where its value says on what.
+LISTENERS: dict[str, Addresses] = {
+    **dict.fromkeys(
+        [
+            *("http-socket", "http11-socket", "fastcgi-socket", "fastcgi-nph-socket", "scgi-socket"),
+            *("scgi-nph-socket", "raw-socket", "puwsgi-socket", "shared-socket", "undeferred-shared-socket"),
+            *("http", "httprouter", "http-to-https", "fastrouter", "rawrouter"),
+            *(f"{router}-subscription-server" for router in ("http", "fastrouter", "rawrouter", "sslrouter")),
+            *("udp", "snmp", "cache-udp-server", "fastrouter-resubscribe-bind"),
+            *("zerg", "http-zerg", "fastrouter-zerg", "rawrouter-zerg", "sslrouter-zerg"),
+            *(
+                f"{router}-{kind}"
+                for router in ("http", "fastrouter", "rawrouter", "sslrouter")
+                for kind in ("stats", "stats-server", "ss")
+            ),
+        ],
+        _whole,
+    ),
+    **dict.fromkeys(["https", "https-socket", "suwsgi-socket", "ssl-socket", "sslrouter"], _before_comma),
+    **dict.fromkeys(["https2", "sslrouter2"], _keyed("addr")),
+    "cache2": _keyed("udp", "udp_servers", "udp_server", "udpservers", "udpserver"),
+    **dict.fromkeys(["legion", "legion-mcast"], _second_word),
+    **dict.fromkeys(["zerg-pool", "zergpool"], _pool),
+    # They show the headers of running requests, or what the code does: to this account alone.
+    **dict.fromkeys(["stats", "stats-server", "py-tracebacker", "notify-socket"], _without_port),
+}
+_LISTENER = re.compile(r"(.+-)?socket|.+router2?|(.+-)?stats(-server)?|.+-(ss|zerg|subscription-server)")
+
+_HIDES = "loads further options, which nobody sees here: write them into uwsgi.options"
+_RUNS_OTHERS = "runs further uWSGIs with options that nobody sees here: make each a program of its own"
+_SHELL = "gives a shell of the account to whoever connects"
+_FEEDS = "takes requests from a message queue, past Apache: whoever feeds it is whoever they say they are"
+_LEAVES = "leaves the foreground: supervisord takes the program for ended and starts another one"
+_ENDS = "ends uWSGI, or keeps it from serving: the program would not stay up under supervisord"
+_ROOT = "needs root, and uWSGI runs as the account: it would be ignored or end the start"
+REFUSED = {
+    **dict.fromkeys(
+        [
+            *("ini", "include", "inherit", "config", "fallback-config", "inject-before", "inject-after"),
+            *("json", "js", "yaml", "yml", "xml", "xmlconfig", "sqlite", "sqlite3", "ldap"),
+            *("ini-paste", "ini-paste-logged", "pypy-ini-paste", "set", "declare-option", "declare-option2"),
+        ],
+        _HIDES,
+    ),
+    **dict.fromkeys(
+        ["pty-socket", "forkptyrouter", "forkpty-router", "forkptyurouter", "forkpty-urouter", "forkptyrouter-zerg"],
+        _SHELL,
+    ),
+    **dict.fromkeys(["zeromq", "zmq", "zeromq-socket", "zmq-socket", "mongrel2"], _FEEDS),
+    **dict.fromkeys(["daemonize", "daemonize2"], _LEAVES),
+    **dict.fromkeys(
+        [
+            *("die-on-idle", "no-server", "exit", "version", "help", "usage", "stop", "reload", "pause", "suspend"),
+            *("resume", "connect-and-read", "extract", "cflags", "dot-h", "config-py", "build-plugin", "get", "ping"),
+            *("nagios", "test", "print-sym", "print-symbol", "dump-options"),
+        ],
+        _ENDS,
+    ),
+    **dict.fromkeys(
+        [
+            *("chroot", "pivot-root", "pivot_root", "namespace", "namespace-net", "ns", "ns-net", "unshare"),
+            *("unshare2", "setns", "setns-socket", "setns-preopen", "cap", "master-as-root", "immediate-uid"),
+            *("immediate-gid", "add-gid", "jail", "jail2", "libjail", "tuntap-router", "tuntap-router-stats"),
+            *("tuntap-device",),
+        ],
+        _ROOT,
+    ),
+}
+_EMPEROR = re.compile(r"(early-)?emperor(-.+)?|vassals?-.+|imperial-.+")
+
+# What sounds of a listener and is none: it connects, counts, names a mode, or says how something is written.
+JUDGED_HARMLESS = frozenset(
+    [
+        *("abstract-socket", "cache-udp-node", "chmod-socket", "chown-socket", "exec-as-emperor"),
+        *("hook-as-emperor", "call-as-emperor", "call-as-emperor1", "call-as-emperor2", "call-as-emperor4"),
+        *("mount-as-emperor", "umount-as-emperor", "hook-emperor-lost", "hook-emperor-reload"),
+        *("hook-emperor-start", "hook-emperor-stop", "log-socket", "log-zeromq", "map-socket", "master-fifo"),
+        *("php-server-software", "rpc-max", "setns-skip", "setns-socket-skip", "shutdown-sockets"),
+        *("socket-protocol", "socket-rcvbuf", "socket-send-timeout", "socket-sndbuf", "socket-timeout"),
+        *("socket-write-timeout", "subscription-notify-socket", "wait-for-socket", "wait-for-socket-timeout"),
+        *("websocket-max-size", "websocket-ping-freq", "websocket-pong-tolerance", "websockets-max-size"),
+        *("websockets-ping-freq", "websockets-pong-tolerance", "stats-http", "stats-min", "stats-minified"),
+        *("stats-no-cores", "stats-no-metrics", "stats-push", "stats-pusher-default-freq"),
+        *("stats-pushers-default-freq", "zerg-fallback", "router-list", "routers-list", "ssl-enable-sslv3"),
+        *("cron-legion", "cron-curl-legion", "curl-cron-legion", "unique-cron-legion", "unique-legion-cron"),
+    ]
+)
+# Settings of a router or of the protocol; the router itself is above.
+_SETTING = re.compile(
+    r"(http|https|http-socket|https-socket|fastrouter|rawrouter|sslrouter|forkpty-?router|tuntap-router|legion)-.+"
+)
+
+
+def is_judged(name: str) -> bool:
+    """Whether somebody has decided about the option; see the tests."""
+    written = ("socket", "uwsgi-socket", "zerg-server")
+    known = name in LISTENERS or name in REFUSED or name in JUDGED_HARMLESS or name in written
+    return known or bool(_EMPEROR.fullmatch(name) or _SETTING.fullmatch(name))
+
+
+def listening(name: str, value: UwsgiValue) -> list[str]:
+    """The addresses that the option makes uWSGI listen on; none for any other option."""
+    addresses = LISTENERS.get(name)
+    if addresses is None and name not in known_options() and _LISTENER.fullmatch(name):
+        addresses = _whole  # a plugin's own, or one of a newer uWSGI
+    if addresses is None:
+        return []
+    return [address for item in items_of(value) for address in addresses(str(item))]
+
+
+def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path of keys, rule) for each option of uWSGI in the inventory that must not stand there, wherever it does."""
+    for name, value in host.uwsgi.options.items():
+        yield from ((("uwsgi", "options", name), rule) for rule in _rules(host, name, value))
+    for name in host.supervisor.environment:
+        yield from ((("supervisor", "environment", name), rule) for rule in _variable_rules(name))
+    for program, settings in host.programs.items():
+        if not is_uwsgi(settings):
+            continue
+        for name in settings.environment:
+            yield from ((("programs", program, "environment", name), rule) for rule in _variable_rules(name))
+        for option, text in _on_command_line(settings.command):
+            if option != "ini":  # that is how it gets its file
+                for rule in _rules(host, option, text):
+                    yield ("programs", program, "command"), f"--{option} {rule}"
+
+
+def _rules(host: Host, name: str, value: UwsgiValue) -> Iterator[str]:
+    if name in REFUSED:
+        yield REFUSED[name]
+    elif _EMPEROR.fullmatch(name):
+        yield _RUNS_OTHERS
+    elif name in ("uid", "gid") and any(str(item) != host.account for item in items_of(value)):
+        yield f"must be {host.account}, or not be there: uWSGI runs as the account and cannot become another"
+    elif name == "abstract-socket" and value is not False:
+        yield "must not be set: a socket without a file is open to every account of the host"
+    elif name in ("chmod-socket", "chmod") and not _all_match("[0-7]{2}[0145]", value):
+        yield "must be three octal digits that let others not write ('660'): who may write a socket may connect to it"
+    elif name == "umask" and not _all_match("0?[0-7]{2}[2367]", value):
+        yield "must keep others from writing ('022'): who may write a socket may connect to it"
+    else:
+        places = _places(host)
+        if not all(_is_local(address, places) for address in listening(name, value)):
+            yield _rule_for(name, places)
+
+
+def _all_match(pattern: str, value: UwsgiValue) -> bool:
+    return all(re.fullmatch(pattern, str(item)) for item in items_of(value))
+
+
+def _rule_for(name: str, places: list[str]) -> str:
+    path = f"path of a unix socket in one of the account's places ({', '.join(places)})"
+    if LISTENERS.get(name) is _without_port:
+        return f"must be the {path}: it shows what others must not see, the headers of requests for example"
+    return (
+        f"must listen on a loopback address and port (127.0.0.1:8082, [::1]:8082), or on the {path}: "
+        "whoever reaches the app past Apache is whoever they say they are"
+    )
+
+
+def _places(host: Host) -> list[str]:
+    """Folders in which nobody but the account makes a socket: its home, and what the inventory gives it elsewhere."""
+    places = [host.home, host.config_dir, host.state_dir]
+    for socket in (host.app.listen, host.app.cron_listen or ""):
+        if socket.startswith("/"):  # a folder of its own, which ops/inventory/constraints.py sees to
+            places.append(str(PurePosixPath(socket).parent))
+    outermost = [place for place in places if not any(_is_below(place, other) for other in places)]
+    return list(dict.fromkeys(outermost))
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _is_local(address: str, places: list[str]) -> bool:
+    """Whether nobody but this host, or an account in one of `places`, can connect to it."""
+    if address.startswith("/"):
+        plain = re.fullmatch(r"(?!.*/\.\.?(/|$))(/[^/:,;*%]+)+", address)  # with a colon it is a port to uWSGI
+        return bool(plain) and any(_is_below(address, place) for place in places)
+    name, _, port = address.rpartition(":")
+    if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        return False
+    if name == "localhost":
+        return True
+    try:
+        if name.startswith("[") and name.endswith("]"):
+            return ipaddress.IPv6Address(name[1:-1]) == ipaddress.IPv6Address("::1")
+        return ipaddress.IPv4Address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _variable_rules(name: str) -> Iterator[str]:
+    if name.startswith("UWSGI_"):
+        yield "is an option to uWSGI, which reads variables of this name: write it into uwsgi.options"
+
+
+# uWSGI's short options: what each stands for, where that matters here, and which ones take a value.
+_SHORT = {"s": "http-socket", "S": "set", "d": "daemonize", "x": "xml", "y": "yaml", "j": "json"}
+_SHORT_SWITCHES = {"a": "abstract-socket", "h": "help", "C": "chmod-socket"}
+_SHORT_WITH_VALUE = "AHJOQRSbdjlpstvwxyz"
+# Long ones whose value stands behind a "=" or nowhere (optional_argument in uWSGI's tables); the next word is none.
+_VALUE_OPTIONAL = re.compile(
+    r"chmod(-socket)?|snmp|exit|ksm|mule(-msg-size)?|need-app|check-cache|end-?(if|for)|log-?date|log-prefix|log-syslog"
+    r"|(fastrouter|http|rawrouter|sslrouter)-use-(cache|socket)|http-(enable-proxy-protocol|keepalive|manage-expect)"
+    r"|(pl|py|rb)shell(-oneshot)?|ssl-sessions?-use-cache|ssl-verify-depth|tuntap-use-credentials|zabbix-template"
+)
+
+
+def _on_command_line(command: str) -> Iterator[tuple[str, UwsgiValue]]:
+    """The options in the words of a command that starts uWSGI, as getopt_long reads them, with their values."""
+    try:
+        words = shlex.split(command)[1:]
+    except ValueError:  # of which its own rule tells
+        return
+    while words:
+        word = words.pop(0)
+        if word.startswith("--"):
+            given, equals, value = word[2:].partition("=")
+            options = _meant(given)
+            if not equals and words and any(_takes_next(option) for option in options):
+                value = words.pop(0)
+            yield from ((option, value) for option in options)
+        elif word.startswith("-"):
+            letters, value = _cluster(word[1:])
+            if letters and letters[-1] in _SHORT_WITH_VALUE and not value and words:
+                value = words.pop(0)
+            yield from ((_SHORT[letter], value) for letter in letters if letter in _SHORT)
+            yield from ((_SHORT_SWITCHES[letter], value) for letter in letters if letter in _SHORT_SWITCHES)
+
+
+def _takes_next(option: str) -> bool:
+    return not known_options().get(option) and not _VALUE_OPTIONAL.fullmatch(option)
+
+
+def _cluster(letters: str) -> tuple[str, str]:
+    """Short options in one word up to the first that takes a value, and the value that follows it there."""
+    for at, letter in enumerate(letters):
+        if letter in _SHORT_WITH_VALUE or letter == "C":
+            return letters[: at + 1], letters[at + 1 :]
+    return letters, ""
+
+
+def _meant(given: str) -> list[str]:
+    """The options that a long one can stand for: it may be cut short."""
+    known = [*known_options(), *LISTENERS, *REFUSED]
+    if given in known or not given:
+        return [given]
+    return list(dict.fromkeys(name for name in known if name.startswith(given))) or [given]

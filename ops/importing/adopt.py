@@ -1,0 +1,184 @@
+"""How to keep a file as somebody edited it on a host: values of the inventory, or lines of templates.
+
+Everything is found by trying: a value or a line is told only if the file, rendered with it, reads as it does on the
+host where it did not before, and differs nowhere else.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ops.errors import BadInput
+from ops.importing.adopt_templates import Sources, edits, origin, sources_of, tree_with
+from ops.importing.adopt_values import Place, candidates, value_at, with_value
+from ops.importing.line_edits import Hunk, carry_over, hunks, lines_of
+from ops.rendering.rendered_file import RenderedFile
+from ops.rendering.renderer import TREE, render, render_one
+from ops.schema import Host
+from ops.secrets.sources import described
+
+TRIES = 400  # of values or of lines, for one difference; most have under ten
+TOO_MUCH = "more than half of the file is another one there"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value for the inventory. `elsewhere`: it writes a line that was added by hand at another place."""
+
+    place: Place
+    before: Any
+    after: Any
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True)
+class Untold:
+    """A difference that nothing explains, where its lines come from as far as can be told, and why."""
+
+    hunk: Hunk
+    where: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What keeps a file: values, and templates with their texts before and after; `also` changes on this host too."""
+
+    values: list[Value] = field(default_factory=list)
+    templates: dict[str, tuple[str, str]] = field(default_factory=dict)
+    untold: list[Untold] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _State:
+    """How far it has come: with this host and these templates the file has the lines `text`; they shall be `goal`."""
+
+    file: RenderedFile
+    tree: Path
+    host: Host
+    sources: Sources
+    text: list[str]
+    goal: list[str]
+    values: tuple[Value, ...] = ()
+
+    def rendered(self) -> "_State | None":
+        """The same with its text; None where it cannot be rendered, or lands elsewhere."""
+        with tree_with(self.sources, self.tree) as tree:
+            try:
+                made = render_one(self.host, self.file.template, tree)
+            except BadInput:
+                return None
+        return replace(self, text=lines_of(made.content.decode())) if made.path == self.file.path else None
+
+    def others(self) -> dict[str, bytes]:
+        """The other files of the host."""
+        with tree_with(self.sources, self.tree) as tree:
+            return {made.path: made.content for made in render(self.host, tree) if made.path != self.file.path}
+
+
+def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advice:
+    """What makes `goal` of `file`, which is rendered for `host`."""
+    text = lines_of(file.content.decode())
+    secret = {text[one.line - 1] for one in file.hiding}
+    begin = _State(file, tree, host, sources_of(file.template, tree), text, lines_of(goal))
+    open_ones = hunks(text, begin.goal)
+    if 2 * sum(len(hunk.old) for hunk in open_ones) > len(text):
+        return Advice(untold=[Untold(hunk, "", TOO_MUCH) for hunk in open_ones])
+    end = _solve(_solve(begin, _with_values), _with_lines)
+    changed = {
+        name: ("".join(lines), "".join(end.sources[name]))
+        for name, lines in begin.sources.items()
+        if lines != end.sources[name]
+    }
+    untold = [_untold(end, hunk, secret) for hunk in hunks(end.text, end.goal)]
+    return Advice(list(end.values), changed, untold, _also(begin, end))
+
+
+def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
+    """`state` with every difference explained that `tries` explains, in the way that changes the fewest files."""
+    failed: set[Hunk] = set()
+    while True:
+        hunk = next((one for one in hunks(state.text, state.goal) if one not in failed), None)
+        if hunk is None:
+            return state
+        found = list(islice(tries(state, hunk), 20))
+        if found:
+            state, failed = min(found, key=lambda way: (way.goal != state.goal, len(_also(state, way)))), set()
+        else:
+            failed.add(hunk)
+
+
+def _with_values(state: _State, hunk: Hunk) -> Iterator[_State]:
+    for place, value in islice(candidates(state.host, hunk), TRIES):
+        host = with_value(state.host, (place, value))
+        way = replace(state, host=host).rendered() if host else None
+        if way is None or host is None:
+            continue
+        moved = None if _is_nearer(state, way) else _with_line_elsewhere(state, way, hunk)
+        if moved or _is_nearer(state, way):
+            told = Value(place, value_at(state.host, place), value, elsewhere=moved is not None)
+            # What was told before of the same place is part of this.
+            kept = tuple(old for old in state.values if old.place != place)
+            before = next((old.before for old in state.values if old.place == place), told.before)
+            yield replace(moved or way, values=(*kept, replace(told, before=before)))
+
+
+def _with_lines(state: _State, hunk: Hunk) -> Iterator[_State]:
+    for edit in islice(edits(hunk, state.text, state.sources), TRIES):
+        way = replace(state, sources=edit.made(state.sources)).rendered()
+        if way and _is_nearer(state, way):
+            yield way
+
+
+def _is_nearer(state: _State, way: _State) -> bool:
+    """Whether less differs, and nothing that did not differ before."""
+    before, after = hunks(state.text, state.goal), hunks(way.text, way.goal)
+    size = [sum(len(hunk.old) + len(hunk.new) for hunk in one) for one in (before, after)]
+    return size[1] < size[0] and all(any(_is_part(hunk, other) for other in before) for hunk in after)
+
+
+def _is_part(hunk: Hunk, other: Hunk) -> bool:
+    return _is_run(hunk.old, other.old) and _is_run(hunk.new, other.new)
+
+
+def _is_run(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
+
+
+def _with_line_elsewhere(state: _State, way: _State, hunk: Hunk) -> _State | None:
+    """Where `way` writes a line that was added, but at another place of the file: with that place as the goal."""
+    changed = hunks(state.text, way.text)
+    added = [line for one in changed for line in one.new]
+    if hunk.old or any(one.old for one in changed) or len(added) != 1 or added[0] not in hunk.new:
+        return None
+    at = state.goal.index(added[0])
+    goal, clashes = carry_over(state.text, way.text, [*state.goal[:at], *state.goal[at + 1 :]])
+    moved = replace(way, goal=goal)
+    if clashes or _section(state.goal, at) != _section(way.text, changed[0].first):
+        return None
+    return moved if _is_nearer(state, moved) else None
+
+
+def _section(lines: list[str], number: int) -> str:
+    """The last line like `[uwsgi]` before that one."""
+    return next((line for line in reversed(lines[:number]) if line.startswith("[")), "")
+
+
+def _also(begin: _State, end: _State) -> list[str]:
+    if (begin.host, begin.sources) == (end.host, end.sources):
+        return []
+    before, after = begin.others(), end.others()
+    return sorted(path for path in before | after if before.get(path) != after.get(path))
+
+
+def _untold(state: _State, hunk: Hunk, secret: set[str]) -> Untold:
+    if secret & set(hunk.old):
+        sources = [f"secrets.{name} ({described(state.host.secrets[name])})" for name in state.file.secrets]
+        return Untold(
+            hunk, "", f"a secret was changed there; the new value belongs where {' or '.join(sources)} is from"
+        )
+    why = "no value of the inventory writes this, and no line of a template is it, or only along with other changes"
+    return Untold(hunk, origin(hunk, state.text, state.sources), why)

@@ -1,0 +1,152 @@
+"""Which lines of which template make a line of a file, and edits of them that may explain a hand edit."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import jinja2.meta
+
+from ops.importing.line_edits import Hunk, lines_of
+
+Sources = dict[str, list[str]]  # the lines of templates, by their names
+_TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})")
+_FOR, _ENDFOR = re.compile(r"\{%[-+]?\s*for\b"), re.compile(r"\{%[-+]?\s*endfor\b")
+_OPENS = re.compile(r"\{[{%#]")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Lines `first` to `last` (from 0, without the last) of template `name` are to be `new`."""
+
+    name: str
+    first: int
+    last: int
+    new: tuple[str, ...]
+
+    def made(self, sources: Sources) -> Sources:
+        """The templates with it."""
+        lines = sources[self.name]
+        return sources | {self.name: [*lines[: self.first], *self.new, *lines[self.last :]]}
+
+
+def sources_of(template: str, tree: Path) -> Sources:
+    """The template and all that it includes, extends or imports, itself first."""
+    environment = jinja2.Environment()  # noqa: S701 - it only parses
+    found: Sources = {}
+    waiting = [template]
+    while waiting:
+        name = waiting.pop(0)
+        if name in found or not (tree / name).is_file():
+            continue
+        text = (tree / name).read_text(encoding="utf-8-sig")
+        found[name] = lines_of(text)
+        waiting += [other for other in jinja2.meta.find_referenced_templates(environment.parse(text)) if other]
+    return found
+
+
+def edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
+    """What may be changed in `sources` so that `text`, which they make, gets the new lines of `hunk`.
+
+    What is in no loop comes first: a line in one may fit as well today, while the loop has a single turn.
+    """
+    yield from sorted(_edits(hunk, text, sources), key=lambda edit: _loops(sources[edit.name][: edit.first]))
+
+
+def _edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
+    for name, lines in sources.items():
+        if hunk.old:
+            yield from _replacing(name, lines, hunk)
+        else:
+            new = tuple(_literal(line) for line in hunk.new)
+            for number, line in enumerate(lines):
+                if hunk.first and _makes(line, text[hunk.first - 1]):
+                    yield Edit(name, number + 1, number + 1, new)
+                if hunk.first < len(text) and _makes(line, text[hunk.first]):
+                    yield Edit(name, number, number, new)
+
+
+def origin(hunk: Hunk, text: list[str], sources: Sources) -> str:
+    """Where the old lines, or what the new ones stand behind, come from, as far as it can be told."""
+    at = hunk.first if hunk.old else hunk.first - 1
+    if not 0 <= at < len(text):
+        return ""
+    places = [
+        (len(_TAG.sub("", line).strip()), name, number)
+        for name, lines in sources.items()
+        for number, line in enumerate(lines, 1)
+        if _TAG.sub("", line).strip() and _makes(line, text[at])
+    ]
+    most = max((literal for literal, _, _ in places), default=0)
+    return " or ".join(f"templates/{name}, line {number}" for literal, name, number in places if literal == most)
+
+
+@contextmanager
+def tree_with(sources: Sources, tree: Path) -> Iterator[Path]:
+    """The tree with `sources` in it: a copy, which goes in the end, where they differ from its own."""
+    if all("".join(lines) == (tree / name).read_text(encoding="utf-8-sig") for name, lines in sources.items()):
+        yield tree
+        return
+    with tempfile.TemporaryDirectory(prefix="poms-ops-") as folder:
+        copy = Path(folder) / "templates"
+        shutil.copytree(tree, copy)
+        for name, lines in sources.items():
+            (copy / name).write_text("".join(lines), encoding="utf-8")
+        yield copy
+
+
+def _loops(lines: list[str]) -> int:
+    """How many loops are open behind these lines."""
+    tags = [tag for line in lines for tag in _TAG.findall(line)]
+    return sum(bool(_FOR.match(tag)) - bool(_ENDFOR.match(tag)) for tag in tags)
+
+
+def _replacing(name: str, lines: list[str], hunk: Hunk) -> Iterator[Edit]:
+    """Lines that make the old ones, in a row: those without tags as they are, of others what is round the tags."""
+    count = len(hunk.old)
+    for start in range(len(lines) - count + 1):
+        here = lines[start : start + count]
+        if not all(_makes(line, old) for line, old in zip(here, hunk.old, strict=True)):
+            continue
+        if not hunk.new or here == list(hunk.old):
+            yield Edit(name, start, start + count, tuple(_literal(line) for line in hunk.new))
+        elif len(hunk.new) == count:
+            new = [_with_tags(*lines) for lines in zip(here, hunk.old, hunk.new, strict=True)]
+            if all(new):
+                yield Edit(name, start, start + count, tuple(new))
+
+
+def _makes(line: str, written: str) -> bool:
+    """Whether the line of a template may write that, its tags being anything."""
+    return line == written or (bool(_TAG.search(line)) and _pattern(line).fullmatch(written) is not None)
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    parts = _TAG.split(line)
+    return re.compile("".join("(.*?)" if number % 2 else re.escape(part) for number, part in enumerate(parts)))
+
+
+def _with_tags(line: str, old: str, new: str) -> str:
+    """The line of the template with `new` in it, where what its tags write stands in `new` too; else nothing."""
+    written = _pattern(line).fullmatch(old)
+    if not written:
+        return ""
+    made, rest = "", new
+    for tag, text in zip(_TAG.split(line)[1::2], written.groups(), strict=True):
+        before, found, rest = rest.partition(text) if text else ("", "", rest)
+        if text and not found:
+            return ""
+        made += _literal(before) + tag
+    return made + _literal(rest)
+
+
+def _literal(line: str) -> str:
+    """A line as a template has to hold it so that it is written as it is."""
+    if not _OPENS.search(line):
+        return line
+    text = line.removesuffix("\n")
+    return f"{{% raw %}}{text}{{% endraw +%}}{line[len(text) :]}"  # the + keeps the line break

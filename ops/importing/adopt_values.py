@@ -1,0 +1,191 @@
+"""Which value of the inventory may explain a hand edit: candidates, to be tried by rendering with each.
+
+Guesses are cheap here and need not be right: nothing counts that does not render as the host's file reads.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ops.formats import apache
+from ops.importing.line_edits import Hunk
+from ops.inventory.constraints import contradictions, values_no_file_holds
+from ops.inventory.defaults import host_from
+from ops.schema import Host
+
+Place = tuple[str | int, ...]
+Candidate = tuple[Place, Any]
+GONE = object()  # as a value: the key is to be left out
+NOT_IN_FILES = ("name", "port", "ssh", "deploy", "checks", "secrets")
+PAIRS = 64  # lines of a hunk compared each with each up to that; beyond it one by one
+_KEYED = re.compile(r"\s*([\w.-]+)\s*[=:\s]\s*(.*?)\s*")
+_VARIABLE = re.compile(r"""([A-Za-z0-9_/.+():-]+)=(?:"([^"]*)"|'([^']*)')""")
+_WORD = re.compile(r"[\w./:@%+-]+")
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+# How a value is written in the files, and how it is read back.
+_FORMS: list[tuple[Callable[[str], str], Callable[[str], str]]] = [
+    (lambda value: value, lambda text: text),
+    (lambda value: value.replace("%", "%%"), lambda text: text.replace("%%", "%")),
+    (lambda value: value.replace("%", "%%%%"), lambda text: text.replace("%%%%", "%")),
+    (lambda value: apache.quote(value)[1:-1], _unescaped),
+    (lambda value: apache.quote(apache.literal(value))[1:-1], lambda text: _unescaped(_unescaped(text))),
+]
+
+
+def candidates(host: Host, hunk: Hunk) -> Iterator[Candidate]:
+    """Values, each with its place in the inventory, that may write the new lines of `hunk`. Each comes once."""
+    data = {key: value for key, value in msgspec.to_builtins(host).items() if key not in NOT_IN_FILES}
+    seen = set()
+    for place, value in _all(data, hunk):
+        mark = (place, repr(value))
+        if mark not in seen:
+            seen.add(mark)
+            yield place, value
+
+
+def value_at(host: Host, place: Place) -> Any:
+    """What the inventory has there; GONE where it has nothing."""
+    here: Any = msgspec.to_builtins(host)
+    for part in place:
+        if isinstance(here, dict) and part not in here:
+            return GONE
+        here = here[part]
+    return here
+
+
+def with_value(host: Host, candidate: Candidate) -> Host | None:
+    """`host` with that value; None where it may not have it."""
+    place, value = candidate
+    data = msgspec.to_builtins(replace(host, secrets={}))
+    here: Any = data
+    for part in place[:-1]:
+        here = here[part]
+    if value is GONE:
+        del here[place[-1]]
+    else:
+        here[place[-1]] = value
+    if value is not GONE and any(values_no_file_holds("", {".".join(map(str, place)): value})):
+        return None
+    try:
+        made = host_from(data)
+    except msgspec.ValidationError:
+        return None
+    if any(True for _ in contradictions(made)):
+        return None
+    return replace(made, secrets=host.secrets)
+
+
+def _all(data: dict[str, Any], hunk: Hunk) -> Iterator[Candidate]:
+    leaves = list(_leaves(data))
+    old, new = ([line.rstrip("\n") for line in lines] for lines in (hunk.old, hunk.new))
+    pairs = product(old, new) if len(old) * len(new) <= PAIRS else zip(old, new, strict=False)
+    for before, after in pairs:
+        for place, value in leaves:
+            yield from _replaced(place, value, before, after)
+        yield from _variables(data, before, after)
+    for line in new:
+        key, text = _key_and_value(line)
+        named = [(place, value) for place, value in leaves if place[-1] == key]
+        for place, _ in named:
+            yield from ((place, typed) for typed in _typed(text))
+        if key and key not in data["uwsgi"]["options"]:
+            yield from ((("uwsgi", "options", key), typed) for typed in _typed(text))
+        for place, value in named:
+            if place[:2] == ("uwsgi", "options"):  # given once more
+                values = value if isinstance(value, list) else [value]
+                yield from ((place, [*values, typed]) for typed in _typed(text))
+    for line in old if not new else []:
+        key, _ = _key_and_value(line)
+        for place, value in leaves:
+            if key and place[-1] == key:
+                yield place, GONE
+                if isinstance(value, list):
+                    yield from ((place, value[:n] + value[n + 1 :]) for n in range(len(value)))
+
+
+def _leaves(data: Any, place: Place = ()) -> Iterator[Candidate]:
+    """Every value that is no table; a list as a whole too."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _leaves(value, (*place, key))
+        return
+    if isinstance(data, list):
+        for number, item in enumerate(data):
+            yield from _leaves(item, (*place, number))
+    yield place, data
+
+
+def _replaced(place: Place, value: Any, before: str, after: str) -> Iterator[Candidate]:
+    """What stands in `after` where `before` has the value, if all round it is the same."""
+    if isinstance(value, list):
+        yield from _lists(place, value, before, after)
+        return
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    for write, read in _FORMS:
+        form = write(written)
+        for start in _starts(form, before) if form else []:
+            behind = before[start + len(form) :]
+            fits = len(after) >= start + len(behind) and after.startswith(before[:start]) and after.endswith(behind)
+            if fits:
+                text = read(after[start : len(after) - len(behind)])
+                yield from ((place, typed) for typed in _typed(text))
+
+
+def _starts(part: str, text: str) -> Iterator[int]:
+    start = text.find(part)
+    while start >= 0:
+        yield start
+        start = text.find(part, start + 1)
+
+
+def _lists(place: Place, values: list[Any], before: str, after: str) -> Iterator[Candidate]:
+    """One item less, or one more that is a new word of the line."""
+    if any(isinstance(item, dict | list) for item in values) or not all(str(item) in before for item in values):
+        return
+    for number in range(len(values)):
+        yield place, values[:number] + values[number + 1 :]
+    for word in dict.fromkeys(_WORD.findall(after)):
+        if word not in before:
+            for text in (word, word.lstrip("+-")):
+                yield from ((place, [*values, typed]) for typed in _typed(text))
+
+
+def _variables(data: dict[str, Any], before: str, after: str) -> Iterator[Candidate]:
+    """A variable that was added to or taken out of an environment; changed ones are values like others."""
+    old, new = (
+        {found[1]: found[2] or found[3] or "" for found in _VARIABLE.finditer(line)} for line in (before, after)
+    )
+    tables: dict[Place, dict[str, str]] = {("supervisor", "environment"): data["supervisor"]["environment"]}
+    tables |= {("programs", name, "environment"): table["environment"] for name, table in data["programs"].items()}
+    for place, table in tables.items():
+        for name in new.keys() - old.keys():
+            yield from (((*place, name), read(new[name])) for _, read in _FORMS[:3])
+        yield from (((*place, name), GONE) for name in old.keys() - new.keys() if name in table)
+
+
+def _key_and_value(line: str) -> tuple[str, str]:
+    found = _KEYED.fullmatch(line)
+    return (found[1], found[2]) if found else ("", "")
+
+
+def _typed(text: str) -> Iterator[Any]:
+    """`text` as each kind of value that it may be; what a key cannot have is refused when it is tried."""
+    if text in ("true", "false"):
+        yield text == "true"
+    if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
+        yield int(text)
+    yield text.strip("\"'")
+    yield from (read(text) for _, read in _FORMS)
+    parts = [part.strip() for part in text.split(",")]
+    if all(part.isdigit() and len(part) < 18 for part in parts):
+        yield [int(part) for part in parts]
+    yield parts

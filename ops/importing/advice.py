@@ -1,0 +1,113 @@
+"""The written form of advice on how to keep a hand edit: lines of the inventory, and a patch of the templates."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ops.importing.adopt import Advice, Value
+from ops.importing.adopt_values import GONE, Place, value_at, with_value
+from ops.inventory.schema_errors import has
+from ops.schema import Host
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def table_of(host: Host, value: Value, data: dict[str, Any]) -> str:
+    """The table of the inventory to write the value into: the host's own.
+
+    Of the defaults it is where a host cannot have it otherwise: a key that is to go.
+    """
+    tables = _split(value.place)[0]
+    shared = value.after is GONE and _written(host, value, data) == "defaults"
+    return _dotted((*(("defaults",) if shared else ("hosts", host.name)), *tables))
+
+
+def assignment(host: Host, value: Value) -> str:
+    """The line of TOML that sets the value, or a comment that says what is to go.
+
+    `host` is as it becomes: of a list that has another entry, the whole is written.
+    """
+    tables, (name, *entry) = _split(value.place)
+    if value.after is GONE and not entry:
+        return f"# take out {_dotted((name,))}"
+    return f"{_dotted((name,))} = {_toml(value_at(host, (*tables, name)) if entry else value.after)}"
+
+
+def with_values(host: Host, values: list[Value]) -> Host:
+    """`host` once the advice is followed."""
+    for value in values:
+        host = with_value(host, (value.place, value.after)) or host
+    return host
+
+
+def inventory_lines(
+    host: Host, values: list[Value], data: dict[str, Any], masked: Callable[[str], str]
+) -> list[tuple[str, list[str]]]:
+    """What to write into the inventory, which is `data`: TOML, each table once with its lines.
+
+    `masked` crosses out what may be secret; no number is.
+    """
+    becomes, tables = with_values(host, values), dict[str, dict[str, str]]()
+    for value in values:
+        lines = tables.setdefault(table_of(host, value, data), {})
+        line = assignment(becomes, value)
+        written = f"{line}    # {origin_of(host, value, data)}"
+        lines[line] = written if isinstance(value.after, int) else masked(written)
+        if value.elsewhere:
+            lines[f"{line}, elsewhere"] = "# that line then stands at another place of the file"
+    return [(table, list(lines.values())) for table, lines in tables.items()]
+
+
+def origin_of(host: Host, value: Value, data: dict[str, Any]) -> str:
+    """What is there now, and where it is from."""
+    if value.before in (GONE, None):
+        return "now there is none"
+    of = {"hosts": "its own", "defaults": f"of [{_dotted(('defaults', *_split(value.place)[0]))}], for all hosts"}
+    return f"now {_toml(value.before)}, {of.get(_written(host, value, data), 'the default')}"
+
+
+def patch(advice: Advice) -> str:
+    """The change of the templates as `git apply` and `patch -p1` take it."""
+    lines: list[str] = []
+    for name, (before, after) in advice.templates.items():
+        old, new = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (before, after))
+        for line in difflib.unified_diff(old, new, f"a/templates/{name}", f"b/templates/{name}"):
+            lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(lines)
+
+
+def _written(host: Host, value: Value, data: dict[str, Any]) -> str:
+    """ "hosts", "defaults" or "": whose value the host has now."""
+    loc = tuple(str(part) for part in value.place)
+    if has(data.get("hosts", {}).get(host.name, {}), loc):
+        return "hosts"
+    return "defaults" if has(data.get("defaults", {}), loc) else ""
+
+
+def _split(place: Place) -> tuple[Place, Place]:
+    """The tables, and the key in the last one; with an entry of a list goes the way to it from the list's key."""
+    entry = next((number for number, part in enumerate(place) if isinstance(part, int)), len(place))
+    return place[: entry - 1], place[entry - 1 :]
+
+
+def _dotted(parts: Place) -> str:
+    return ".".join(str(part) if _BARE.fullmatch(str(part)) else _toml(str(part)) for part in parts)
+
+
+def _toml(value: object) -> str:
+    """A value of the inventory in TOML, on one line, with nothing in it that a terminal is not shown as it is."""
+    if isinstance(value, dict):
+        inside = ", ".join(f"{_dotted((key,))} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    text = "false" if value is None else json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def _escaped(number: int) -> str:
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -1,0 +1,114 @@
+"""Values of a host that follow from others, filled in where nobody wrote them."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from ops.inventory.schema_errors import has
+from ops.schema import AbsolutePath, Account, Address, Apache, Count, Host, Name, PositiveCount
+
+Kind = TypeVar("Kind")
+Data = dict[str, Any]
+Location = tuple[str, ...]
+
+# What each value follows from where nobody wrote it; a program's logs follow from its name.
+FOLLOWS_FROM: dict[Location, Location] = {
+    ("home",): ("account",),
+    ("config_dir",): ("home",),
+    ("log_dir",): ("home",),
+    ("state_dir",): ("home",),
+    ("supervisor", "socket"): ("home",),
+    ("supervisor", "pidfile"): ("home",),
+    ("supervisor", "logfile"): ("log_dir",),
+    ("apache", "revocation_dir"): ("apache", "ca_dir"),
+}
+
+
+def follows_from(loc: Location, data: Data) -> Location:
+    """The key of `data` that the value at `loc` follows from: `loc` itself where it stands there, or from none."""
+    source: Location | None = loc
+    while source and not has(data, source):
+        source = source[:2] if source[0] == "programs" and len(source) > 2 else FOLLOWS_FROM.get(source)
+    return source or loc
+
+
+def host_from(data: Data) -> Host:
+    """The host of which `data` is the table, its name in it. Raises msgspec.ValidationError."""
+    return msgspec.convert(completed(data), Host)
+
+
+def completed(data: Data) -> Data:
+    """A copy with what follows: places from the home, names from the host's name, numbers from each other.
+
+    It follows from valid values only: what is wrong is told of the key that stands in the file, and of no other.
+    """
+    name = _if_valid(Name, data.get("name"), "unknown")
+    account = _if_valid(Account, data.get("account"), "poms")
+    home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
+    log_dir = _if_valid(AbsolutePath, data.get("log_dir"), f"{home}/private/logs/poms")
+    address = data.get("address", name)
+    follows = {
+        "address": name,
+        "home": home,
+        "config_dir": f"{home}/private/config/poms",
+        "log_dir": log_dir,
+        "state_dir": f"{home}/private/poms-ops",
+        "apache": {},
+        "supervisor": {},
+        "uwsgi": {},
+    }
+    socket, pidfile, logfile = f"{home}/supervisor.sock", f"{home}/supervisord.pid", f"{log_dir}/supervisord.log"
+    whole = follows | data
+    for key, table in list(whole.items()):
+        if not isinstance(table, dict):
+            continue
+        if key == "apache":
+            whole[key] = _server_name(address) | _completed_apache(table)
+        elif key == "supervisor":
+            whole[key] = {"socket": socket, "pidfile": pidfile, "logfile": logfile} | table
+        elif key == "uwsgi":
+            whole[key] = _completed_uwsgi(table)
+        elif key == "programs":
+            whole[key] = {program: _completed_program(values) for program, values in table.items()}
+    return whole
+
+
+def _server_name(address: Any) -> Data:
+    """An IPv6 address is no name for Apache: the rules ask for one."""
+    name = _if_valid(Name, address, "" if _if_valid(Address, address, "") else "unknown")
+    return {"server_name": name} if name else {}
+
+
+def _completed_apache(data: Data) -> Data:
+    """Revocation lists lie beside the certificates that they belong to."""
+    default = next(field.default for field in msgspec.structs.fields(Apache) if field.name == "ca_dir")
+    lists = _if_valid(AbsolutePath, data.get("ca_dir"), default)
+    return _none_for_false({"revocation_dir": lists} | data, "reload")
+
+
+def _completed_uwsgi(data: Data) -> Data:
+    """Where `workers` is small or `cheaper` large, the numbers that nobody wrote give way."""
+    workers = _if_valid(PositiveCount, data.get("workers"), 6)
+    cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
+    return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
+
+
+def _completed_program(data: Any) -> Any:
+    """`killasgroup` follows `stopasgroup`, as in supervisord itself."""
+    if not isinstance(data, dict):
+        return data
+    return _none_for_false({"killasgroup": data.get("stopasgroup") is True} | data, "reload_signal")
+
+
+def _none_for_false(data: Data, key: str) -> Data:
+    """TOML has no word for none; false says it."""
+    return data | {key: None} if data.get(key) is False else data
+
+
+def _if_valid(kind: Any, value: Any, otherwise: Kind) -> Kind:
+    """`value` where it is of `kind`, `otherwise` where it is not or there is none."""
+    try:
+        valid: Kind = msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return otherwise
+    return valid

@@ -1,0 +1,281 @@
+"""The inventory, `hosts.toml`: read, checked as a whole, and asked which hosts are meant."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ops.errors import BadInput, Problem
+from ops.inventory import capacity
+from ops.inventory.constraints import contradictions, values_no_file_holds
+from ops.inventory.defaults import completed, host_from
+from ops.inventory.schema_errors import (
+    Complaint,
+    complaints,
+    did_you_mean,
+    has,
+    unknown_key,
+    unknown_name,
+    value_at,
+    without,
+)
+from ops.project import PROJECT
+from ops.schema import Fleet, Host, Secret
+
+LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
+_LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All hosts, complete and checked, in the order of the file; `data` is the file itself."""
+
+    path: Path
+    fleet: Fleet
+    hosts: dict[str, Host]
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def choose(self, given: str | None, *, everywhere: bool) -> list[Host]:
+        """The hosts that `-H` names; without it all of them (`everywhere`) or the one default.
+
+        `given` holds names of hosts and groups, separated by commas. Each host comes once, in the order given.
+        Raises BadInput, with the nearest names, for one that is not in the inventory.
+        """
+        if given is None:
+            return list(self.hosts.values()) if everywhere else [self.hosts[self.fleet.default]]
+        chosen: dict[str, Host] = {}
+        unknown: dict[str, str] = {}  # with the nearest name, where there is one
+        for name in filter(None, (part.strip() for part in given.split(","))):
+            if name in self.hosts:
+                chosen[name] = self.hosts[name]
+            elif name in self.fleet.groups:
+                chosen |= {member: self.hosts[member] for member in self.fleet.groups[name]}
+            else:
+                unknown[name] = self.nearest(name)
+        if unknown:
+            raise UnknownHost(given, unknown, [*self.hosts, *self.fleet.groups])
+        if not chosen:
+            raise BadInput(f"-H names no host; {self.path.name} has {', '.join(self.hosts)}")
+        return list(chosen.values())
+
+    def nearest(self, given: str) -> str:
+        """The name of the host or group that is nearest to `given`; empty where none is near.
+
+        Somebody may have written an account before it, a port behind it, its address, or names with blanks between.
+        """
+        names = [*self.hosts, *self.fleet.groups]
+        if len(parts := given.split()) > 1 and all(part in names for part in parts):
+            return ",".join(parts)
+        known = {host.address.lower(): name for name, host in self.hosts.items()} | {n.lower(): n for n in names}
+        bare = _LOGIN.fullmatch(given)
+        word = (bare[1] or bare[2] if bare else given).lower()
+        for candidate in (word, word.partition(".")[0]):
+            if candidate in known:
+                return known[candidate]
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+        return known[near[0]] if near else ""
+
+
+class UnknownHost(BadInput):
+    """A name is neither a host nor a group; `right` is what was given with the nearest in its place.
+
+    It is empty where one has none.
+    """
+
+    def __init__(self, given: str, unknown: dict[str, str], names: list[str]) -> None:
+        self.given = given
+        parts = [part.strip() for part in given.split(",")]
+        self.right = ",".join(unknown.get(part, part) for part in parts if part) if all(unknown.values()) else ""
+        lines = []
+        for name, near in unknown.items():
+            said = f"{name!r} is neither a host nor a group of the inventory"
+            said += f"; nearest: {near}" if near else did_you_mean(name, names)
+            lines.append(
+                said + ("; account and port are the inventory's" if near and re.search("[@:]", name) else "")
+            )
+        super().__init__("\n".join([*lines, "Nothing was connected to."]))
+
+
+def inventory_path() -> Path:
+    """`hosts.toml` of this project, or the file that POMS_INVENTORY names."""
+    return Path(_expanded(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
+
+
+def read_inventory(path: Path) -> Inventory:
+    """Read and check the whole file. Raises BadInput with every problem found, one a line."""
+    data = _parse(path)
+    problems = list(values_no_file_holds(path.name, data))
+    problems += _unknown_tables(path.name, data)
+    if not problems:
+        hosts, problems = _read_hosts(path.name, data)
+        fleet, fleet_problems = _read_fleet(path.name, data, list(hosts)) if hosts else (None, [])
+        problems += fleet_problems
+        if not problems and fleet is not None:
+            resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
+            read = {name: host for name, host in resolved.items() if host is not None}
+            if not capacity.is_over(read.values(), fleet):
+                return Inventory(path, fleet, read, data)
+            rule = f"is passed: workers times threads make {capacity.in_words(read.values(), fleet)}"
+            problems.append(Problem(path.name, "fleet.database_connections", fleet.database_connections, rule))
+    lines = list(dict.fromkeys(str(problem) for problem in problems))
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    raise BadInput("\n".join([*lines, f"{count} in {path}; nothing was touched."]))
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows put a mark before it
+    except OSError as error:
+        raise BadInput(f"Cannot read the inventory {path}: {error.strerror}. Nothing was touched.") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path} is not UTF-8 text, from byte {error.start} on: save it as UTF-8. Nothing was touched."
+        ) from None
+    except ValueError as error:  # TOML, a number of thousands of digits
+        raise BadInput(f"{path} is not TOML: {error}. Nothing was touched.") from None
+    except RecursionError:
+        data = None
+    if data is None or _deeper_than(LEVELS, data):
+        raise BadInput(f"{path}: tables or lists stand more than {LEVELS} deep in each other. Nothing was touched.")
+    return data
+
+
+def _deeper_than(levels: int, data: Any) -> bool:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else []
+    return levels < 0 or any(_deeper_than(levels - 1, value) for value in inner)
+
+
+def _unknown_tables(file: str, data: dict[str, Any]) -> Iterator[Problem]:
+    known = ["fleet", "defaults", "hosts"]
+    for key in data:
+        if key not in known:
+            yield Problem(file, key, None, unknown_key(key, known))
+    for key in known:
+        if not isinstance(data.get(key, {}), dict):
+            yield Problem(file, key, data[key], "must be a table")
+    hosts = data.get("hosts", {})
+    if isinstance(hosts, dict):
+        for name, host in hosts.items():
+            if not isinstance(host, dict):
+                yield Problem(file, f"hosts.{name}", host, "must be a table")
+
+
+def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None], list[Problem]]:
+    """Each host checked by itself; one that has problems is there by name, with nothing in it."""
+    defaults, hosts, problems = data.get("defaults", {}), data.get("hosts", {}), []
+    found: dict[str, Host | None] = {}
+    for table, values in [("defaults", defaults), *((f"hosts.{name}", own) for name, own in hosts.items())]:
+        if "name" in values:
+            rule = "must not be given: a host is named by its table, [hosts.NAME]"
+            problems.append(Problem(file, f"{table}.name", values["name"], rule))
+    for name, own in hosts.items():
+        merged = _merged_host(defaults, own) | {"name": name}
+        host, errors = _validate(merged)
+        for loc, rule in errors:
+            if loc == ("name",):
+                problems.append(Problem(file, f"hosts.{name}", None, rule))
+                continue
+            said = loc[:-1] if rule == "is missing" else loc  # it is the table around it that is written somewhere
+            table = "defaults" if has(defaults, said) and not has(own, said) else f"hosts.{name}"
+            # Somebody may have written a secret itself where it comes from is to stand.
+            value, rule = (None, _of_secret(rule)) if loc[0] == "secrets" else (value_at(merged, loc), rule)
+            problems.append(Problem(file, ".".join([table, *loc]), value, rule))
+        found[name] = None if errors else host
+    if not hosts:
+        problems.append(Problem(file, "hosts", None, "must name at least one host: [hosts.NAME]"))
+    return found, problems
+
+
+def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[Complaint]]:
+    """A host and what is wrong with it. The contradictions are looked for in what has no problem of its own."""
+    errors: list[Complaint] = []
+    try:
+        host = host_from(merged)
+    except msgspec.ValidationError:
+        errors = list(complaints(completed(merged), Host))
+        try:
+            host = host_from(without(merged, [loc for loc, _ in errors]))
+        except msgspec.ValidationError:
+            return None, errors
+    wrong = [loc for loc, _ in errors]
+    errors += [(loc, rule) for loc, rule in contradictions(host, merged) if loc not in wrong]
+    return host, errors
+
+
+def _read_fleet(file: str, data: dict[str, Any], hosts: list[str]) -> tuple[Fleet | None, list[Problem]]:
+    table = data.get("fleet", {})
+    try:
+        fleet = msgspec.convert(table, Fleet)
+    except msgspec.ValidationError:
+        return None, [
+            Problem(file, ".".join(["fleet", *loc]), value_at(table, loc), rule)
+            for loc, rule in complaints(table, Fleet)
+        ]
+    problems = []
+    if fleet.default not in hosts:
+        problems.append(Problem(file, "fleet.default", fleet.default, unknown_name(fleet.default, hosts)))
+    for group, members in fleet.groups.items():
+        if group in hosts:
+            problems.append(Problem(file, f"fleet.groups.{group}", None, "is the name of a host as well"))
+        problems += [
+            Problem(file, f"fleet.groups.{group}", member, unknown_name(member, hosts))
+            for member in members
+            if member not in hosts
+        ]
+    return fleet, problems
+
+
+def _merged(defaults: Any, own: Any) -> Any:
+    """`own` over `defaults`; tables are merged key by key, all else is replaced."""
+    if not (isinstance(defaults, dict) and isinstance(own, dict)):
+        return own
+    return defaults | {key: _merged(defaults[key], value) if key in defaults else value for key, value in own.items()}
+
+
+def _merged_host(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A host over the defaults; of a secret, which comes from one place, the whole is replaced."""
+    merged: dict[str, Any] = _merged(defaults, own)
+    both = defaults.get("secrets"), own.get("secrets")
+    if isinstance(both[0], dict) and isinstance(both[1], dict):
+        merged["secrets"] = both[0] | both[1]
+    return merged
+
+
+def _of_secret(rule: str) -> str:
+    if rule != "must be a table":
+        return rule
+    return 'must be a table that says where the value comes from, such as { command = ["pass", "show", "poms/db"] }'
+
+
+def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
+    """The files on the operator's machine are named from the inventory's own folder."""
+    if host is None:
+        return None
+
+    def named(value: str | None) -> str | None:
+        return None if value is None else str(folder / _expanded(value))
+
+    ssh = replace(host.ssh, known_hosts=named(host.ssh.known_hosts), identity_file=named(host.ssh.identity_file))
+    checks = [replace(check, certificate=named(check.certificate), key=named(check.key)) for check in host.checks]
+    secrets = {name: _secret_from(folder, secret) for name, secret in host.secrets.items()}
+    return replace(host, ssh=ssh, checks=checks, secrets=secrets)
+
+
+def _secret_from(folder: Path, secret: Secret) -> Secret:
+    """Its file, and a command that is a path and not a name, from the inventory's folder."""
+    if secret.command and ("/" in secret.command[0]):
+        command = [str(folder / _expanded(secret.command[0])), *secret.command[1:]]
+        return replace(secret, command=command)
+    return replace(secret, file=str(folder / _expanded(secret.file))) if secret.file else secret
+
+
+def _expanded(path: str) -> str:
+    """`path` with a leading ~ or ~account replaced; left as it is where there is no such account."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises

@@ -1,0 +1,125 @@
+"""A host's logs as one compressed file on the operator's machine."""
+
+import base64
+import contextlib
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ops.errors import HostError, read_answer
+from ops.logs.catalog import Log
+from ops.logs.stream import STATES, ask_reader, spoiled
+from ops.ssh.session import Remote
+
+SILENCE = 60.0  # seconds without a word from the host after which the line is dead
+MEGABYTE = 1_000_000
+_PART = re.compile(r"\.[A-Za-z0-9._-]+-logs-[0-9]{8}T[0-9]{6}Z\.tar\.gz\.part")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The logs with their rotated files, of those what was written `since` (a line of the request, "" for all).
+
+    The bundle goes into `folder` and may have `limit` megabytes.
+    """
+
+    logs: list[Log]
+    since: str
+    folder: Path
+    limit: int
+
+
+@dataclass
+class Bundle:
+    """What was fetched: `path`, its size in bytes, what the host could not give of what was asked for.
+
+    `spoiled` says which compressed files in it are damaged.
+    """
+
+    path: Path
+    size: int = 0
+    missing: list[str] = field(default_factory=list)
+    spoiled: list[str] = field(default_factory=list)
+
+
+def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
+    """Bring the logs as a tar.gz, mode 0600, which has its name once it is whole.
+
+    `progress` gets the bytes that are packed and those that are to be, before compression. Raises HostError where the
+    host does not give them, the disk does not take them or there are too many, Unreachable; nothing is left then.
+    """
+    name = f"{remote.host.name}-logs-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.tar.gz"
+    bundle = Bundle(wanted.folder / name)
+    part = wanted.folder / f".{name}.part"
+    try:
+        _remove_left_over(wanted.folder)
+        descriptor = _begin(part)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for data in _pieces(remote, wanted, bundle, progress):
+                    bundle.size += file.write(data)
+                    if bundle.size > wanted.limit * MEGABYTE:
+                        raise HostError(
+                            remote.host.name,
+                            f"its logs have more than {wanted.limit} MB, compressed; nothing of them was kept",
+                            next_step="name fewer with --programs or a later time with --since, or raise --limit",
+                        )
+            part.rename(bundle.path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
+    except OSError as error:
+        raise HostError(remote.host.name, f"cannot write {bundle.path}: {error.strerror}; nothing was kept") from None
+    return bundle
+
+
+def _begin(part: Path) -> int:
+    """Make the file, locked for as long as this process lives; the descriptor. Raises OSError."""
+    while True:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # another process removed it before it was locked
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove parts of bundles that no process writes any more: one that was killed has lost its lock."""
+    for path in folder.iterdir():
+        if not _PART.fullmatch(path.name):
+            continue
+        with contextlib.suppress(OSError), path.open("rb") as file:  # another's, or one that is locked
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:
+    """The archive as it comes."""
+    total = 0
+    request = [
+        "mode bundle",
+        *filter(None, [wanted.since]),
+        *(line for log in wanted.logs for line in log.request_lines()),
+    ]
+    with read_answer(remote.host.name, "logs"):
+        for fact in ask_reader(remote, request, SILENCE):
+            kind, _, value = fact.partition(" ")
+            if kind == "data":
+                yield base64.b64decode(value)
+            elif kind == "total":
+                total = int(value)
+            elif kind == "done":
+                progress(int(value), total)
+            elif kind == "spoiled":
+                number, _, rest = value.partition(" ")
+                bundle.spoiled.append(spoiled(wanted.logs[int(number) - 1], rest))
+            elif kind in STATES:
+                log = wanted.logs[int(value) - 1]
+                if log.asked or kind == "unreadable":
+                    bundle.missing.append(STATES[kind].format(log.path))

@@ -1,0 +1,115 @@
+"""Which logs a host has and what they are called: the programs', supervisord's own, Apache's and shibd's."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ops.errors import BadInput
+from ops.formats.supervisor import log_files
+from ops.inventory.schema_errors import did_you_mean
+from ops.schema import Host
+
+APACHE_LOGS = ("error_log", "ssl_error_log", "ssl_access_log", "cert_ssl_error_log", "cert_ssl_access_log")
+SHIBD_LOG = "/var/log/shibboleth/shibd.log"  # where Shibboleth's packages have it
+SERVICES = ("supervisord", "apache", "shibd")
+_AGO = re.compile(r"([0-9]{1,6}[smhd])+")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class Log:
+    """One log: `label` names it to the operator; whether it was `asked` for, or comes along where it can be read.
+
+    `writer` is the program of supervisord's, or supervisord, in whose time zone its lines are.
+    """
+
+    label: str
+    path: str
+    asked: bool
+    writer: str = ""
+
+    def request_lines(self) -> list[str]:
+        """How remote/log_reader.py is asked for it."""
+        return [f"log {self.path}", *([f"writer {self.writer}"] if self.writer else [])]
+
+
+def names_of(host: Host) -> list[str]:
+    """What `--programs` may name: the programs, and the services that have logs besides."""
+    return list(dict.fromkeys([*host.programs, *SERVICES]))
+
+
+def chosen_logs(host: Host, given: str | None) -> list[Log]:
+    """The logs that `--programs` names, each path once; all of them without it.
+
+    Raises BadInput, with the nearest names, for one that the host does not have.
+    """
+    names = names_of(host) if given is None else [part.strip() for part in given.split(",") if part.strip()]
+    if not names:
+        raise BadInput("--programs names no program. Nothing was connected to.")
+    for name in names:
+        if name not in names_of(host):
+            near = did_you_mean(name, names_of(host))
+            raise BadInput(f"{host.name} has no program or log {name!r}{near}. Nothing was connected to.")
+    found: dict[str, Log] = {}
+    for name in names:
+        for label, path in _logs(host, name):
+            asked = given is not None or name in host.programs or name == "supervisord"
+            found.setdefault(path, Log(label, path, asked, "" if name in ("apache", "shibd") else name))
+    return list(found.values())
+
+
+def _logs(host: Host, name: str) -> Iterable[tuple[str, str]]:
+    if name in host.programs:
+        files = log_files(name, host.programs[name], host.log_dir)
+        return [(f"{name} (stderr)" if key == "stderr_logfile" else name, path) for key, path in files.items()]
+    if name == "apache":
+        return [(f"apache {file}", f"{host.apache.log_dir}/{file}") for file in APACHE_LOGS]
+    return [(name, SHIBD_LOG if name == "shibd" else host.supervisor.logfile)]
+
+
+def since_line(text: str) -> str:
+    """`--since` as a host is asked it: a while ago by the host's clock, or a time, without a zone the host's own.
+
+    Raises BadInput for what is neither.
+    """
+    return _moment_line("since", text)
+
+
+def until_line(text: str) -> str:
+    """`--until` as a host is asked it: as `since_line`."""
+    return _moment_line("until", text)
+
+
+def span_lines(since: str, until: str) -> tuple[str, str]:
+    """Both as a host is asked them, "" for what is not given.
+
+    Raises BadInput where `until` is before `since`, as far as that is seen without the host's clock and
+    zone; the host sees the rest.
+    """
+    lines = since_line(since) if since else "", until_line(until) if until else ""
+    if since and until:
+        if _AGO.fullmatch(since) and _AGO.fullmatch(until):
+            is_before = _seconds(until) > _seconds(since)
+        elif _AGO.fullmatch(since) or _AGO.fullmatch(until):
+            is_before = False
+        else:
+            begin, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
+            is_before = (begin.tzinfo is None) == (end.tzinfo is None) and end < begin
+        if is_before:
+            raise BadInput(f"--until={until} is before --since={since}. Nothing was connected to.")
+    return lines
+
+
+def _seconds(ago: str) -> int:
+    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", ago))
+
+
+def _moment_line(name: str, text: str) -> str:
+    if _AGO.fullmatch(text):
+        return f"{name} {_seconds(text)}"
+    try:
+        return f"{name}_time {datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
+    except ValueError:
+        rule = "must be a while such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
+        raise BadInput(f"--{name}={text}: {rule}. Nothing was connected to.") from None

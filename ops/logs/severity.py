@@ -1,0 +1,38 @@
+"""How bad the thing is that a line of a log tells of, by the words that its writer has for that."""
+
+import re
+from typing import Literal
+
+from ops.logs.stream import LogLine
+
+Severity = Literal["error", "warning", "debug", ""]
+
+# Python's logging, supervisord and shibd; Apache's error log; uWSGI; the status in lines of requests.
+_WORDS: dict[Severity, re.Pattern[str]] = {
+    "error": re.compile(
+        r"\b(ERROR|CRIT(ICAL)?|FATAL|ALERT|EMERG)\b|:(error|crit|alert|emerg)\]"
+        r"|Traceback \(most recent|^[\w.]+(Error|Exception)\b|DAMN ?!|(\"|=>) 5\d\d\b"
+    ),
+    "warning": re.compile(r"\bWARN(ING)?\b|:warn\]|(\"|=>) 4\d\d\b"),
+    "debug": re.compile(r"\bDEBUG\b|:(debug|trace\d)\]"),
+}
+
+
+def severity(text: str) -> Severity:
+    """The worst that the line speaks of; "" where it is nothing special."""
+    return next((kind for kind, words in _WORDS.items() if words.search(text)), "")
+
+
+class Severities:
+    """How bad each line is, with what it belongs to: a traceback under a line of an error is as bad as that."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], Severity] = {}  # of each log, that of its entry so far
+
+    def of(self, line: LogLine) -> Severity:
+        """The severity of the line; of one that continues an entry at least the entry's."""
+        log, kind = (line.host, line.label), severity(line.text)
+        if line.continues:
+            kind = min(kind, self._last.get(log, ""), key=[*_WORDS, ""].index)
+        self._last[log] = kind
+        return kind

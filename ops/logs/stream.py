@@ -1,0 +1,203 @@
+"""The logs of one host: their last lines, and then the new ones, across rotation and lost connections."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ops.errors import BadInput, HostError, Unreachable, read_answer
+from ops.logs.catalog import Log
+from ops.schema import Host
+from ops.ssh.line_reader import Limits
+from ops.ssh.session import Heartbeat, Remote
+
+SILENCE = 15.0  # seconds without a beat (the host's comes every 3) after which the line is dead
+LINE_BYTES = 2**20  # of a line of the answer; the host cuts what is longer than a screen
+FILES = 3  # of a log whose positions are kept: Apache's old processes write on in one that is rotated
+
+STATES = {
+    "missing": "no log yet: {}",
+    "unreadable": "{} cannot be read",
+    "nofile": "{} is not a file",
+    "cut": "{} was emptied; what was written just before may be missing",
+    "gap": "the file that was read of {} is gone; what was written meanwhile may be missing",
+}
+
+SPOILED = {  # of one file of a log
+    "torn": "{} ends in the middle: it was cut off, or is still being compressed",
+    "broken": "{} is damaged from some place on",
+    "unknown": "{} is left out, for nothing on the host can read it; fab fetch-logs brings it as it is",
+}
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """Which lines of each log: the last `lines`, or those `since`; none later than `until` (`ops/logs/catalog.py`).
+
+    Only entries in which a line matches `pattern` (a basic regular expression, "" for all), in capitals or not where
+    `ignore_case`; then, with `follow`, the new ones.
+    """
+
+    lines: int = 20
+    since: str = ""
+    pattern: str = ""
+    follow: bool = False
+    until: str = ""
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a log, or what is said about the log; `time` in seconds since the epoch, 0.0 for unknown.
+
+    One that `continues` belongs to the line before it of the same log, and has its time: a traceback, for example.
+    """
+
+    host: str
+    label: str
+    text: str
+    time: float = 0.0
+    continues: bool = False
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is said to the operator about a host besides its lines."""
+
+    host: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """What `host` had written so far has come; from here on lines come as they are written."""
+
+    host: str
+
+
+def spoiled(log: Log, fact: str) -> str:
+    """What is wrong with one of the log's files, of what the host said (WHY NAME); empty where that is nothing."""
+    why, _, name = fact.partition(" ")
+    if why not in SPOILED or not name or "/" in name:
+        return ""
+    return SPOILED[why].format(PurePosixPath(log.path).with_name(name))
+
+
+def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[str]:
+    """What remote/log_reader.py answers, up to its end, with no pause of more than `silence` seconds.
+
+    Raises Unreachable where the line is lost, HostError where the host cannot read its logs.
+    """
+    dialogue = remote.start("logs", [*request, "end"])
+    dialogue.limit(Limits(silence, total=None, line=LINE_BYTES))
+    with Heartbeat(dialogue):
+        for fact in dialogue.lines():
+            if fact == "end":
+                return
+            if fact in ("failed", "no_python"):
+                break
+            yield fact
+        else:
+            fact = ""
+        said = dialogue.stderr()
+    told = f"; the host said:\n{said}" if said else ""
+    if fact == "no_python":
+        raise HostError(remote.host.name, "it has no Python to read logs with: python3, python2 or platform-python")
+    if fact == "failed":
+        raise HostError(remote.host.name, f"the host did not read its logs to their end{told}")
+    raise Unreachable(remote.host.name, f"the stream of log lines ended{told}")
+
+
+class HostLogs:
+    """The logs of one host, and how far they are read: a second `read` goes on where the first one was cut off."""
+
+    def __init__(self, host: Host, logs: list[Log], wanted: LogRequest) -> None:
+        self.host = host
+        self._logs = logs
+        self._wanted = wanted
+        self._positions: dict[int, dict[str, str]] = {}  # of each log's files, by what the host knows them by
+        self._states: dict[int, str] = {}
+        self._unreadable: list[str] = []
+        self._spoiled: set[str] = set()  # that were told
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was read."""
+        return bool(self._positions)
+
+    def read(self, remote: Remote) -> Iterator[LogLine | Remark | Live]:
+        """The lines that were not read yet; when following, until the line is lost.
+
+        Raises Unreachable where it is, BadInput for a pattern that the host's grep refuses, HostError where the host
+        cannot read its logs.
+        """
+        for fact in ask_reader(remote, self.request(), SILENCE):
+            with read_answer(self.host.name, "logs"):
+                told = [*self.understand(fact)]
+            yield from told
+
+    def request(self) -> list[str]:
+        """What the host is asked (remote/log_reader.py)."""
+        wanted = self._wanted
+        request = [f"mode {'follow' if wanted.follow else 'show'}", wanted.since or f"lines {wanted.lines}"]
+        request += [wanted.until] if wanted.until else []
+        request += [f"pattern {wanted.pattern}"] if wanted.pattern else []
+        request += ["case ignored"] if wanted.ignore_case else []
+        for number, log in enumerate(self._logs, 1):
+            positions = self._positions.get(number, {}).values()
+            request += [*log.request_lines(), *(f"from {position}" for position in positions)]
+        return request
+
+    def understand(self, fact: str) -> Iterator[LogLine | Remark | Live]:
+        """What one line of the host's answer tells the operator."""
+        kind, _, value = fact.partition(" ")
+        number, _, rest = value.partition(" ")
+        if kind == "beat":
+            return
+        if kind == "refused":
+            pattern = self._wanted.pattern
+            raise BadInput(f"--grep={pattern!r} is no basic regular expression: {value.strip()}")
+        if kind == "reversed":
+            raise BadInput(f"--until is before --since, by the clock of {self.host.name}. Nothing was shown.")
+        if kind in ("line", "more", "live", "at") and self._unreadable:
+            names = ", ".join(self._unreadable)
+            yield Remark(self.host.name, f"not shown, for {self.host.account} may not read them: {names}")
+            self._unreadable.clear()
+        if kind == "live":
+            yield Live(self.host.name)
+            return
+        if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= len(self._logs)):
+            yield LogLine(self.host.name, "(not understood)", fact)
+            return
+        log = self._logs[int(number) - 1]
+        if kind in ("line", "more", "at"):
+            position, _, rest = rest.partition(" ")
+            self._note(int(number), position)
+            if kind != "at":
+                time, _, text = rest.partition(" ")
+                time, _, length = time.partition(",")
+                text += f"… (line of {int(length):,} characters)" if length else ""
+                yield LogLine(self.host.name, log.label, text, float(time), kind == "more")
+        elif kind == "spoiled" and (text := spoiled(log, rest)):
+            if text not in self._spoiled:
+                self._spoiled.add(text)
+                yield LogLine(self.host.name, log.label, f"({text})")
+        elif kind in STATES:
+            yield from self._state(int(number), log, kind)
+        else:
+            yield LogLine(self.host.name, "(not understood)", fact)
+
+    def _note(self, number: int, position: str) -> None:
+        known = self._positions.setdefault(number, {})
+        known.pop("none", None)
+        known[position.partition(":")[0]] = position
+        while len(known) > FILES:
+            del known[next(iter(known))]
+
+    def _state(self, number: int, log: Log, state: str) -> Iterator[LogLine]:
+        if self._states.get(number) == state and state not in ("cut", "gap"):
+            return
+        self._states[number] = state
+        if log.asked or state in ("cut", "gap"):
+            yield LogLine(self.host.name, log.label, f"({STATES[state].format(log.path)})")
+        elif state == "unreadable":
+            self._unreadable.append(log.label)

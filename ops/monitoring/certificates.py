@@ -1,0 +1,103 @@
+"""How long certificates and revocation lists hold: the host's, the CAs', the service provider's."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from ops.errors import read_answer
+from ops.schema import Host
+from ops.ssh.session import Remote
+
+NOT_READ = "Apache has not read it since it changed: reload Apache"
+NOT_SERVED = "is not the one in {}: reload Apache"
+KINDS = {
+    "served": "certificate that is served",
+    "host": "host certificate",
+    "ca": "trusted CA",
+    "revocations": "revocation list",
+    "sp": "service provider",
+}
+OPENSSL_DATE = "%b %d %H:%M:%S %Y GMT"
+DAY = 86400
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One certificate or list: `days` left by the host's own clock, negative once it is over.
+
+    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told. `problem` is also
+    what is wrong although it holds: Apache serves, or goes by, another than the file holds.
+    """
+
+    kind: str
+    path: str
+    name: str = ""
+    days: float | None = None
+    problem: str = ""
+
+    def is_due(self, limit: int) -> bool:
+        """Whether it ends within `limit` days, or cannot be read."""
+        return bool(self.problem) or (self.days is not None and self.days < limit)
+
+    def in_words(self) -> str:
+        """How long it still holds: "12 days", "3 hours", "OVER for 2 days"."""
+        if self.problem or self.days is None:
+            return self.problem or "no end"
+        count = abs(self.days)
+        amount, unit = (int(count), "day") if count >= 1 else (int(count * 24), "hour")
+        words = f"{amount} {unit}{'' if amount == 1 else 's'}"
+        return words if self.days >= 0 else f"OVER for {words}"
+
+
+def read_endings(remote: Remote) -> list[Ending]:
+    """What the host trusts and shows, the soonest end first."""
+    answer = remote.ask("certs", request(remote.host))
+    with read_answer(remote.host.name, "certs"):
+        return parse_endings(answer, remote.host.apache.certificate)
+
+
+def request(host: Host) -> list[str]:
+    """What remote/certs.sh is asked."""
+    return [
+        f"certificate host {host.apache.certificate}",
+        f"folder ca {host.apache.ca_dir}",
+        f"folder sp {host.certificates.shibboleth_dir}",
+        *([f"lists {host.apache.revocation_dir}"] if host.apache.revocation != "off" else []),
+        *(f"served {port} {host.apache.certificate}" for port in (host.apache.port, host.apache.cert_port)),
+    ]
+
+
+def parse_endings(answer: list[str], certificate: str = "its file") -> list[Ending]:
+    """Read the answer of certs.sh; `certificate` is the host's own. Raises ValueError for an odd one."""
+    now, found = 0, []
+    stale: dict[tuple[str, str], str] = {}
+    kind = path = date = ""
+    for line in answer:
+        word, _, value = line.partition(" ")
+        if word == "now":
+            now = int(value)
+        elif word in ("ends", "unreadable", "broken", "absent"):
+            kind, _, path = value.partition(" ")
+            if word != "ends":
+                problem = {"unreadable": "cannot be read", "broken": "is none", "absent": "is not there"}[word]
+                found.append(Ending(kind, path, problem=problem))
+        elif word == "unread":
+            stale["revocations", value] = NOT_READ
+        elif word == "differs":
+            stale["served", value] = NOT_SERVED.format(certificate)
+        elif word == "date":
+            date = value
+        elif word == "name":
+            found.append(Ending(kind, path, value, _days(date, now)))
+    for one in found:
+        if one.kind not in KINDS:
+            raise ValueError(f"no kind of certificate: {one.kind!r}")
+    found = [replace(one, problem=stale.get((one.kind, one.path), one.problem)) for one in found]
+    return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
+
+
+def _days(text: str, now: int) -> float | None:
+    try:
+        end = datetime.strptime(text, OPENSSL_DATE).replace(tzinfo=UTC)
+    except ValueError:  # a list that says NONE
+        return None
+    return (end.timestamp() - now) / DAY

@@ -1,0 +1,202 @@
+"""A host as one look shows it: what runs, what was deployed, what is left; asked by one remote command."""
+
+import base64
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ops.deploy import releases, snapshot
+from ops.deploy.drift import Drift, find_drift
+from ops.deploy.releases import PastRelease
+from ops.deploy.snapshot import Snapshot
+from ops.errors import HostError, read_answer
+from ops.monitoring import certificates, workers
+from ops.monitoring.certificates import Ending
+from ops.monitoring.workers import Crew
+from ops.rendering.rendered_file import RenderedFile
+from ops.schema import Host
+from ops.services import supervisord
+from ops.services.reload import web_program
+from ops.services.standby import Standby
+from ops.services.standby import parse as parse_standby
+from ops.services.supervisord import Report
+from ops.ssh.line_reader import Limits
+from ops.ssh.session import Remote
+
+# No slow host may keep the others from the screen for long; one whose supervisord is suspended takes 25 seconds.
+ANSWER = Limits(silence=45.0, seconds=90.0)
+CANNOT_SEE = "this account cannot see other accounts' processes"
+CERTIFICATES_EVERY = 600.0  # seconds
+MOST_WAITING = (
+    10  # connections in the app's queue, from which it is not asked: one that hangs is given no more of them
+)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system: kilobytes free, percent used, files that still fit (None where it counts none), where it is."""
+
+    free: int
+    used: int
+    inodes: int | None
+    mount: str
+
+
+@dataclass(frozen=True)
+class ThroughApache:
+    """Whether Apache reaches the app: "ok", "failed", "unknown" or "not-asked"; and what there is to say of it."""
+
+    state: str = "not-asked"
+    found: str = ""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What remote/health.sh told.
+
+    `ports` is port to whether something accepts connections there; `processes` name to (process id, seconds), None
+    where it does not run, and without a name that this account may not see; `shibd_listens`: the kernel knows of its
+    socket; `queue` (connections that wait for the app, room for them), None where the host does not
+    tell. `pages`: port to the status that a visitor without a login gets for the app's path, where there was one.
+    `app` is why the app does not answer on its own socket, `configtest` why Apache refuses its files: "" where all is
+    well, None where that is not known.
+    """
+
+    now: int = 0
+    ports: dict[int, bool] = field(default_factory=dict)
+    processes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    queue: tuple[int, int] | None = None
+    disks: tuple[Disk, ...] = ()
+    shibd_listens: bool = False
+    standbys: tuple[Standby, ...] = ()
+    pages: dict[int, int] = field(default_factory=dict)
+    app: str | None = None
+    configtest: str | None = None
+    through_apache: ThroughApache = ThroughApache()
+
+
+@dataclass(frozen=True)
+class Health:
+    """One host at one moment; `drift` holds the managed files that differ.
+
+    Certificates were read at `ending_seen`.
+    """
+
+    report: Report
+    snapshot: Snapshot
+    release: PastRelease | None
+    drift: list[Drift]
+    vitals: Vitals
+    crew: Crew
+    ending: list[Ending]
+    ending_seen: float
+    validated: PastRelease | None = None  # the last deploy that changed Apache's files, whose validation still holds
+
+    @property
+    def release_age(self) -> int | None:
+        """Seconds since the release was made, by the host's clock."""
+        at = self.release.facts.get("at", "") if self.release else ""
+        return max(0, self.vitals.now - int(at)) if at.isdigit() else None
+
+
+def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None) -> Health:
+    """Look at the host; what costs the most is taken from a `last` look that is not old.
+
+    That is certificates, and Apache's configuration test where it was well.
+
+    `wanted` is rendered without secrets' values. Raises HostError for an odd answer, Unreachable.
+    """
+    host = remote.host
+    asked = {
+        "probe": ["digests", *snapshot.request(host, wanted)],
+        "releases": releases.request(host),
+        "workers": workers.request(host, record=False, reasons=True) if web_program(host) else [],
+    }
+    if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
+        last = None
+    tested = last is not None and last.vitals.configtest == ""
+    asked["health"] = [*request(host, configtest=not tested), *remote.password_lines()]
+    if last is None:
+        asked["certs"] = certificates.request(host)
+    asked["programs"] = supervisord.request(host, "states")
+    answers = remote.ask_together(asked, ANSWER)
+    with read_answer(host.name, "status"):
+        found = snapshot.parse(answers["probe"])
+        past = releases.parse_releases(answers["releases"])
+        vitals = parse(answers["health"])
+        return Health(
+            report=_report(host, answers["programs"]),
+            snapshot=found,
+            release=next((release for release in past if release.current), None),
+            drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
+            vitals=replace(vitals, configtest="") if tested else vitals,
+            crew=workers.parse(host, answers["workers"]) if web_program(host) else Crew(),
+            ending=last.ending if last else certificates.parse_endings(answers["certs"], host.apache.certificate),
+            ending_seen=last.ending_seen if last else time.time(),
+            validated=releases.last_validated(past),
+        )
+
+
+def _report(host: Host, answer: list[str]) -> Report:
+    try:
+        return supervisord.parse(host, "states", answer)
+    except HostError as error:
+        return Report("unknown", None, [], [], trouble=error.message)
+
+
+def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
+    """What remote/health.sh is asked; without `configtest`, Apache's files are not tested."""
+    yield f"state_dir {host.state_dir}"
+    if configtest:
+        yield from (f"configtest {word}" for word in host.apache.configtest)
+    yield f"queue {MOST_WAITING} {host.app.listen}"
+    if web_program(host):
+        yield from supervisord.app_lines(host)
+        yield from supervisord.through_apache_lines(host)
+    yield f"visit {host.apache.server_name} {host.app.path}"
+    yield f"listens {host.apache.port}"
+    yield f"listens {host.apache.cert_port}"
+    yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - looked at
+
+
+def parse(answer: list[str]) -> Vitals:
+    """Read the answer of health.sh. Raises ValueError."""
+    found, disks = Vitals(), {}
+    for line in answer:
+        kind, *words = line.split(" ")
+        if kind == "now":
+            found = replace(found, now=int(words[0]))
+        elif kind == "port":
+            found.ports[int(words[1])] = words[0] == "open"
+        elif kind == "shibd":
+            found = replace(found, shibd_listens=True)
+        elif kind == "standby":
+            found = replace(found, standbys=(*found.standbys, parse_standby(words)))
+        elif kind == "process" and words[1:] != ["hidden"]:
+            numbers = [int(word) for word in words[1:]]
+            found.processes[words[0]] = (numbers[0], numbers[1] if numbers[1:] else 0) if numbers else None
+        elif kind == "page":
+            found.pages[int(words[1])] = int(words[0])
+        elif kind == "app":
+            found = replace(found, app=_told(words))
+        elif kind == "through_apache":
+            found = replace(found, through_apache=ThroughApache(words[0], _decoded(words[1])))
+        elif kind == "configtest":
+            found = replace(found, configtest=_told(words))
+        elif kind == "queue":
+            found = replace(found, queue=(int(words[0]), int(words[1])))
+        elif kind == "disk":
+            mount = " ".join(words[3:])
+            disks[mount] = Disk(int(words[0]), int(words[1]), int(words[2]) if words[2].isdigit() else None, mount)
+    return replace(found, disks=tuple(disks.values()))
+
+
+def _told(words: list[str]) -> str | None:
+    """What was wrong with what was tried: nothing, or not known, or as the host's tools said. Raises ValueError."""
+    if words[1:]:
+        return _decoded(words[1]) or "no word of why"
+    return None if words == ["unknown"] else ""
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text, validate=True).decode(errors="replace").strip()

@@ -1,0 +1,220 @@
+"""uWSGI's workers on a host: their state and memory, how fast that grows, and why they were replaced."""
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ops.errors import read_answer
+from ops.formats.supervisor import log_files
+from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, patterns, span, why
+from ops.schema import Host
+from ops.services.reload import web_program
+from ops.ssh.session import Remote
+
+MOST_POINTS = 1000  # of a record that is added to
+NEAR = 0.9  # of the soft limit, from which a worker is said to be near it
+LATE, MANY = 300, 3  # seconds; ends of workers that lost requests, and that are too many
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker: sizes in bytes, times in seconds. `record` is its present process's, from uWSGI's log.
+
+    `state` is idle, busy, cheap (sent away while it is quiet) or pause; `busy_cores` of `cores` threads
+    are in a request. `reasons` counts why it was replaced, as far back as the log was read; `last` is the latest.
+    """
+
+    id: int
+    pid: int
+    state: str
+    requests: int = 0
+    size: int = 0
+    resident: int = 0
+    age: int = 0
+    reloads: int = 0
+    busy_cores: int = 0
+    cores: int = 1
+    exceptions: int = 0
+    harakiris: int = 0
+    record: tuple[Point, ...] = ()
+    reasons: dict[str, int] = field(default_factory=dict)
+    last: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process: a cheap one's numbers are those of its last."""
+        return self.state != "cheap"
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A host's workers at the time `now` of its clock.
+
+    `problem` says why nothing is known of them, `log_problem` the same of their record. `queue_errors` counts, since
+    uWSGI's start, what found no room in the listen queue.
+    """
+
+    workers: tuple[Worker, ...] = ()
+    now: int = 0
+    queue_errors: int = 0
+    problem: str = ""
+    log_problem: str = ""
+
+    def largest(self) -> Worker | None:
+        """The one with the most address space."""
+        return max((worker for worker in self.workers if worker.runs), key=lambda worker: worker.size, default=None)
+
+    def count(self, state: str) -> int:
+        """How many are in that state."""
+        return sum(worker.state == state for worker in self.workers)
+
+
+def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:
+    """What remote/workers.sh is asked; without `record`, the log is left alone, or its end is read for `reasons`."""
+    asked = [f"activate {host.activate}"]
+    stats = host.uwsgi.options.get("stats")
+    asked += [f"stats {stats}"] if isinstance(stats, str) else []
+    name = web_program(host)
+    if not ((record or reasons) and name):
+        return asked
+    log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
+    if not record:
+        return [*asked, f"end_of_log {log}"]
+    asked += [f"log {log}"]
+    return asked + [f"pattern {part} {pattern}" for part, pattern in patterns(host).items()]
+
+
+def parse(host: Host, answer: list[str]) -> Crew:
+    """Read the answer of workers.sh."""
+    if not isinstance(host.uwsgi.options.get("stats"), str):
+        return Crew(
+            problem="uWSGI has no stats server: set uwsgi.options.stats to a path in a folder of the account's"
+        )
+    told = next((line for line in answer if line.startswith("{")), "")
+    if not told:
+        return Crew(problem="the host's Python told nothing of them: fab doctor looks at the products")
+    facts = json.loads(told)
+    if "problem" in facts:
+        return Crew(problem=f"the stats server {host.uwsgi.options['stats']}: {facts['problem']}")
+    points = {int(pid): tuple(Point(*point) for point in found) for pid, found in facts.get("points", {}).items()}
+    return Crew(
+        tuple(_worker(said, facts, points.get(said["pid"], ())) for said in facts["workers"]),
+        facts["now"],
+        facts["queue_errors"],
+        log_problem=facts.get("log_problem", ""),
+    )
+
+
+def _worker(said: dict[str, Any], facts: dict[str, Any], record: tuple[Point, ...]) -> Worker:
+    return Worker(
+        id=said["id"],
+        pid=said["pid"],
+        state=said["state"],
+        requests=said["requests"],
+        size=said["vsz"],
+        resident=said["rss"],
+        age=max(0, facts["now"] - said["last_spawn"]) if said["last_spawn"] else 0,
+        reloads=max(0, said["respawn_count"] - 1),
+        busy_cores=said["busy_cores"],
+        cores=said["cores"],
+        exceptions=said["exceptions"],
+        harakiris=said["harakiri_count"],
+        record=record,
+        reasons=facts.get("reasons", {}).get(str(said["id"]), {}),
+        last=facts.get("last", {}).get(str(said["id"]), ""),
+    )
+
+
+def facts(host: Host, crew: Crew) -> dict[str, Any]:
+    """The same as --json prints it: sizes in MB, times in seconds, growth in MB an hour."""
+    soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    return {
+        "problem": crew.problem or crew.log_problem or None,
+        "queue_errors": crew.queue_errors,
+        "soft_limit": soft,
+        "hard_limit": hard,
+        "workers": [_facts(worker, host) for worker in crew.workers],
+    }
+
+
+def _facts(worker: Worker, host: Host) -> dict[str, Any]:
+    rate, left = growth(worker.record), hours_left(worker.size, host.uwsgi.reload_on_as, worker.record)
+    plain = ("id", "pid", "state", "requests", "age", "busy_cores", "cores", "exceptions", "harakiris", "reloads")
+    return {name: getattr(worker, name) for name in plain} | {
+        "address_space": round(worker.size / MEGABYTE, 1),
+        "resident": round(worker.resident / MEGABYTE, 1),
+        "reasons": {why(reason, host): count for reason, count in worker.reasons.items()},
+        "last_reload": why(worker.last, host) if worker.last else None,
+        "growth": None if rate is None else round(rate / MEGABYTE, 1),
+        "record": round(span(worker.record)),
+        "hours_to_soft_limit": None if left is None else round(left, 2),
+    }
+
+
+def look(remote: Remote, *, record: bool = True) -> Crew:
+    """Ask the host for its workers, with their `record` or without; none where no program of it is uWSGI."""
+    if not web_program(remote.host):
+        return Crew()
+    answer = remote.ask("workers", request(remote.host, record=record))
+    with read_answer(remote.host.name, "workers"):
+        return parse(remote.host, answer)
+
+
+class Trend:
+    """Looks at one host's workers again and again: the record of its log, read now and then, and each look since."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._read_at = 0.0
+        self._crew = Crew()
+
+    def look(self, remote: Remote) -> Crew:
+        """The workers now, with everything that is known of their past."""
+        record = time.monotonic() - self._read_at > self._every or not self._crew.workers
+        now = look(remote, record=record)
+        if record:
+            self._read_at = time.monotonic()
+        self._crew = now if now.problem else joined(now, self._crew, record=record)
+        return self._crew
+
+
+def joined(now: Crew, earlier: Crew, *, record: bool) -> Crew:
+    """`now`, and of the same processes what `earlier` knew; of the reasons too, where no `record` came with `now`."""
+    known = {worker.id: worker for worker in earlier.workers}
+    together = []
+    for worker in now.workers:
+        before = known.get(worker.id, replace(worker, record=()))
+        past = {point.time: point for point in (*worker.record, *before.record)} if before.pid == worker.pid else {}
+        points = sorted(past.values() or worker.record, key=lambda point: point.time)
+        points += [Point(now.now, worker.size)] if worker.runs else []
+        told = worker if record else before
+        kept = tuple(points[-MOST_POINTS:])
+        together.append(replace(worker, record=kept, reasons=told.reasons, last=told.last))
+    return replace(now, workers=tuple(together), log_problem=now.log_problem if record else earlier.log_problem)
+
+
+def lost_of_late(crew: Crew) -> tuple[dict[str, int], int] | None:
+    """Reason to how often it ended workers in the middle of requests, and the seconds since the last time.
+
+    Of workers whose last end was such a one within `LATE` seconds, as far back as the log was read; None below
+    `MANY` in all.
+    """
+    late = [worker for worker in crew.workers if worker.runs and worker.age <= LATE and _lost(worker.last)]
+    counts: dict[str, int] = {}
+    for worker in late:
+        for reason, count in worker.reasons.items():
+            if _lost(reason):
+                counts[reason] = counts.get(reason, 0) + count
+    return (counts, min(worker.age for worker in late)) if sum(counts.values()) >= MANY else None
+
+
+def _lost(reason: str) -> bool:
+    """Whether a worker that is replaced for it loses its requests."""
+    return reason.partition(" ")[0] in ("evil", "evil-rss", "harakiri", "signal", "died")
+
+
+def needs_attention(host: Host, crew: Crew) -> bool:
+    """Whether nothing is known, or a worker is over the soft limit."""
+    largest = crew.largest()
+    return bool(crew.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)

@@ -1,0 +1,239 @@
+"""The template tree rendered for one host: which files, where they land, what they say.
+
+The tree mirrors the host: `templates/home/…` lands in the account's home, `templates/httpd/…` in Apache's
+server root; a file or folder whose name begins with `_` is a part of others and is never deployed.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
+
+import jinja2
+import jinja2.bccache
+import jinja2.meta
+from jinja2 import nodes
+from msgspec import structs
+
+from ops.errors import BadInput
+from ops.formats import apache, supervisor, uwsgi
+from ops.project import PROJECT
+from ops.rendering.rendered_file import APACHE_MODE, HOME_MODE, SECRET_MODE, RenderedFile, file_at, service_of
+from ops.schema import Host
+from ops.secrets import masking, redaction
+from ops.secrets.sources import Secrets, names_used
+
+TREE = PROJECT / "templates"
+SUFFIX = ".j2"
+OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
+BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
+NOT_SHOWN = "(not shown: the template takes its secrets apart)\n"
+
+
+def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[RenderedFile]:
+    """Every managed file of `host`, sorted by path on the host. Raises BadInput; nothing is sent or written.
+
+    With `values` off, secrets are not asked for, and placeholders stand for them.
+    """
+    files = [render_one(host, template, tree, values=values) for template in _templates(tree)]
+    return sorted(files, key=lambda file: file.path)
+
+
+def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = True) -> RenderedFile:
+    """The file that one template makes, as in `render`.
+
+    It is rendered with placeholders first: a template that asks for no secret is done with that, and of one that
+    does, it says what is public.
+    """
+    path, public, failure = _destination(host, template), Secrets(host, values=False), None
+    try:
+        shown = _text(host, tree, template, public)
+    except TemplateFailure as error:
+        if not names_used(public):
+            raise
+        shown, failure = NOT_SHOWN, error
+    used = names_used(public)
+    if not used:
+        mode = APACHE_MODE if service_of(host, path) == "apache" else HOME_MODE
+        return file_at(host, path, shown.encode(), mode, template)
+    made = RenderedFile(template, path, shown.encode(), SECRET_MODE, service_of(host, path), used)
+    if not values:
+        return made
+    secrets = Secrets(host, values=True)
+    try:
+        text = _text(host, tree, template, secrets)
+    except TemplateFailure as error:
+        raise failure or error.without_words(names_used(secrets)) from None
+    used = tuple(dict.fromkeys([*used, *names_used(secrets)]))
+    hidden = redaction.whole(text) if failure else redaction.find(text, shown)
+    for part in [] if failure else redaction.values(text, hidden):
+        masking.conceal_words(part, shown)
+    return replace(made, content=text.encode(), secrets=used, hiding=hidden)
+
+
+def _templates(tree: Path) -> list[str]:
+    found = [path.relative_to(tree) for path in tree.rglob("*" + SUFFIX) if path.is_file()]
+    kept = [path.as_posix() for path in found if not _is_part(path)]
+    if not kept:
+        raise BadInput(f"{tree} holds no templates; nothing was touched.")
+    return sorted(kept)
+
+
+def not_rendered(tree: Path = TREE) -> Iterator[tuple[str, str]]:
+    """Each file below `tree` that goes to no host and is no part of a template: its name there, and why."""
+    files = sorted(path.relative_to(tree) for path in tree.rglob("*") if path.is_file())
+    left = [file for file in files if file.suffix != SUFFIX and file.name not in OF_GIT and not _is_part(file)]
+    if not left:
+        return
+    used = _parts_named(tree)
+    for name in (file.as_posix() for file in left if file.as_posix() not in used):
+        backup = BACKUP.fullmatch(name.rpartition("/")[2])
+        yield name, "an editor's copy" if backup else f"its name does not end in {SUFFIX}"
+
+
+def _is_part(file: PurePath) -> bool:
+    return any(part.startswith("_") for part in file.parts)
+
+
+def _parts_named(tree: Path) -> set[str]:
+    """What the templates include, extend or import, whatever its name."""
+    environment = jinja2.Environment()  # noqa: S701 - it only parses
+    found: set[str] = set()
+    for path in tree.rglob("*" + SUFFIX):
+        with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # it is told where it is rendered
+            named = jinja2.meta.find_referenced_templates(environment.parse(path.read_text(encoding="utf-8-sig")))
+            found.update(filter(None, named))
+    return found
+
+
+class TemplateFailure(BadInput):
+    """A template cannot be rendered."""
+
+    def __init__(self, host: Host, where: str, said: str) -> None:
+        self.where = f"{host.name}: {where}"
+        super().__init__(f"{self.where}: {said}. Nothing was touched.")
+
+    def without_words(self, secrets: Sequence[str]) -> BadInput:
+        """The same, without what the error says, which may hold a secret."""
+        fails = f"fails with the values of its secrets ({', '.join(secrets)}); how is not shown, for it may hold them"
+        return BadInput(f"{self.where}: {fails}. Nothing was touched.")
+
+
+def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
+    managed = f"Managed by poms-ops from templates/{template}: edit there, a change made here is found."
+    # Without the table that says where the secrets come from, which a template could take for their values.
+    known = structs.replace(host, secrets={})
+    try:
+        text = _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
+        if "\r" in text:  # line ends of Windows in the template itself are read as plain ones
+            raise TemplateFailure(host, f"templates/{template}", "it writes a carriage return (\\r) into the file")
+        return text
+    except jinja2.TemplateSyntaxError as error:
+        where = f"templates/{error.name or template}, line {error.lineno}"
+        raise TemplateFailure(host, where, str(error.message)) from None
+    except supervisor.UnwritableSecretError as error:
+        raise BadInput(f"{host.name}: {error}. Nothing was touched.") from None
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+    ) as error:
+        where = f"templates/{template}{_line(error, tree)}"
+        raise TemplateFailure(host, where, str(error)) from None
+
+
+def _destination(host: Host, template: str) -> str:
+    """Where a template lands; the longest root that the inventory places wins."""
+    roots = {
+        "home/private/config/poms": host.config_dir,
+        "home": host.home,
+        "httpd/conf.d": host.apache.conf_d,
+        "httpd": host.apache.server_root,
+    }
+    path = PurePosixPath(template.removesuffix(SUFFIX))
+    for root, place in roots.items():
+        if path.is_relative_to(root) and path != PurePosixPath(root):
+            return f"{place}/{path.relative_to(root)}"
+    raise BadInput(f"templates/{template}: the first folder must be one of {', '.join(roots)}. Nothing was touched.")
+
+
+@cache
+def _environment(tree: Path) -> jinja2.Environment:
+    environment = _Environment(
+        loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
+        bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"quote": apache.quote, "literal": apache.literal}
+    environment.globals |= {
+        "check_page": apache.check_page,
+        "own_page": apache.own_page,
+        "proxy_target": apache.proxy_target,
+        "response_headers": apache.response_headers,
+        "program_options": supervisor.program_options,
+        "supervisord_options": supervisor.supervisord_options,
+        "handover_socket": uwsgi.handover_socket,
+        "ini_lines": uwsgi.ini_lines,
+    }
+    return environment
+
+
+class _Environment(jinja2.Environment):
+    """Jinja's, which refuses what it would drop: text beside the blocks of a template that extends another one."""
+
+    def compile(self, source: Any, name: str | None = None, filename: str | None = None, *args: Any) -> Any:
+        """Compile a template. Raises TemplateSyntaxError."""
+        parsed = self.parse(source, name, filename) if isinstance(source, str) else source
+        if any(isinstance(node, nodes.Extends) for node in parsed.body):
+            for lineno in map(_dropped, parsed.body):
+                if lineno is not None:
+                    said = "this text would be dropped: a template that extends another one has text in blocks alone"
+                    raise jinja2.TemplateSyntaxError(said, lineno, name, filename)
+        return super().compile(parsed, name, filename, *args)
+
+
+def _dropped(node: nodes.Node) -> int | None:
+    """The line of the first text or value that the node, which stands beside the blocks, would print."""
+    if isinstance(node, nodes.Block | nodes.Macro | nodes.AssignBlock):
+        return None
+    printed = [node] if isinstance(node, nodes.Output) else list(node.find_all(nodes.Output))
+    for part in (part for output in printed for part in output.nodes):
+        if not isinstance(part, nodes.TemplateData):
+            return part.lineno
+        if part.data.strip():
+            return part.lineno + part.data[: len(part.data) - len(part.data.lstrip())].count("\n")
+    return None
+
+
+class _Compiled(jinja2.FileSystemBytecodeCache):
+    """Compiled templates, kept beside the tree as Python keeps modules: to compile takes as long as a login."""
+
+    def __init__(self, tree: Path) -> None:
+        super().__init__(str(tree.with_name(f".{tree.name}-compiled")))
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep one, where the folder can be written."""
+        with contextlib.suppress(OSError):
+            Path(self.directory).mkdir(mode=0o700, exist_ok=True)
+            super().dump_bytecode(bucket)
+
+
+def _line(error: BaseException, tree: Path) -> str:
+    """ ", line N" of the template in which `error` was raised, from its traceback."""
+    line, frame = "", error.__traceback__
+    while frame:
+        if frame.tb_frame.f_code.co_filename.startswith(str(tree)):
+            line = f", line {frame.tb_lineno}"
+        frame = frame.tb_next
+    return line

@@ -1,0 +1,162 @@
+"""Which parts of a file's lines hold secrets: by their place, so that an old value that nobody knows is hidden too.
+
+A template is rendered twice, with the secrets and with placeholders for them. What both have in common is public; the
+rest is hidden. Which parts that were is recorded with each release, without what stood there.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ops.secrets.masking import MARK
+
+OPEN, CLOSE = "⟦", "⟧"  # round a placeholder; seldom in a configuration file
+_PASSWORD = re.compile(r"\s*password\s*[=:]\s*")
+_KEY = re.compile(r".*[\s=:]")  # as much of a line as may be told of one that is not known
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """One line, counted from 1, that holds a secret; so many characters `before` and `after` it are public."""
+
+    line: int
+    before: int = 0
+    after: int = 0
+
+
+Hiding = tuple[Hidden, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: as it is, for comparing, and as it is shown."""
+
+    text: str
+    shown: str
+
+
+def placeholder(name: str) -> str:
+    """What stands for the value of a secret where it is not shown."""
+    return f"{OPEN}secret {name}{CLOSE}"
+
+
+def split(text: str) -> list[str]:
+    """The lines of `text`, without their line breaks; of a last one without, there is no mark."""
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def shown_lines(text: str, hiding: Hiding) -> list[Line]:
+    """The lines of a file with its secrets hidden. A line break that is missing at the end makes a difference."""
+    hidden = {one.line: one for one in hiding}
+    lines = [Line(line, _shown(line, hidden.get(number))) for number, line in enumerate(split(text), 1)]
+    if text and not text.endswith("\n"):
+        lines[-1] = Line(f"{lines[-1].text}\n", f"{lines[-1].shown}  (no line break at the end)")
+    return lines
+
+
+def values(text: str, hiding: Hiding) -> list[str]:
+    """What is hidden, part by part."""
+    lines = split(text)
+    return [_cut(lines[one.line - 1], one)[1] for one in hiding if one.line <= len(lines)]
+
+
+def find(text: str, public: str) -> Hiding:
+    """Where `text`, rendered with the secrets, says what `public`, rendered with placeholders, does not."""
+    lines, known = split(text), split(public)
+    found = []
+    for kind, first, last, start, end in comparison(known, lines).get_opcodes():
+        if kind != "equal":
+            edges = [_edges(line) for line in known[first:last]]
+            edges += [(before, "") for before, _ in edges]  # the first line of several
+            found += [_fitting(number, lines[number - 1], edges) for number in range(start + 1, end + 1)]
+    return tuple(found)
+
+
+def whole(text: str) -> Hiding:
+    """All of it."""
+    return tuple(Hidden(number) for number in range(1, len(split(text)) + 1))
+
+
+def find_in_unknown(text: str, like: str, hiding: Hiding) -> Hiding:
+    """Where `text`, of which nobody knows how it came about, may hold secrets: in each line that is not public.
+
+    It is in the place of the file `like`, whose secrets `hiding` tells; its public lines are known. Of another line
+    no more is shown than the beginning that it shares with a line of that file, up to what looks like the value.
+    """
+    hidden = {one.line: one for one in hiding}
+    numbered = list(enumerate(split(like), 1))
+    public = {line for number, line in numbered if number not in hidden}
+    edges = [_cut(line, hidden[number])[::2] for number, line in numbered if number in hidden]
+    found = []
+    for number, line in enumerate(split(text), 1):
+        if line in public or not line.strip():
+            continue
+        fitting = _fitting(number, line, [edge for edge in edges if edge[0].strip()])
+        found.append(fitting if fitting.before else Hidden(number, _shared_key(line, public)))
+    return tuple(found)
+
+
+def socket_passwords(text: str) -> Hiding:
+    """Where a supervisord.conf holds the password of its socket: a site's own may, of which no inventory tells."""
+    found = ((number, _PASSWORD.match(line)) for number, line in enumerate(split(text), 1))
+    return tuple(Hidden(number, len(key[0])) for number, key in found if key)
+
+
+def recorded(hiding: Hiding) -> str:
+    """For the record on the host: LINE:BEFORE:AFTER with commas between."""
+    return ",".join(f"{one.line}:{one.before}:{one.after}" for one in hiding)
+
+
+def from_record(text: str) -> Hiding:
+    """What `recorded` wrote. Raises ValueError for anything else."""
+    found = []
+    for item in text.split(","):
+        line, before, after = (int(number) for number in item.split(":"))
+        found.append(Hidden(line, before, after))
+    return tuple(found)
+
+
+def comparison(before: Sequence[str], after: Sequence[str]) -> difflib.SequenceMatcher[str]:
+    """difflib's comparison of two lists of lines, none of which it takes for padding."""
+    return difflib.SequenceMatcher(None, before, after, autojunk=False)
+
+
+def _edges(line: str) -> tuple[str, str]:
+    """What stands before the first and behind the last placeholder; nothing where a filter has changed them."""
+    if OPEN in line and CLOSE in line:
+        return line[: line.index(OPEN)], line[line.rindex(CLOSE) + 1 :]
+    return "", ""
+
+
+def _fitting(number: int, line: str, edges: Iterable[tuple[str, str]]) -> Hidden:
+    """The line hidden but for the longest of `edges` that it has."""
+    best = Hidden(number)
+    for before, after in edges:
+        fits = line.startswith(before) and line.endswith(after) and len(before) + len(after) <= len(line)
+        if fits and len(before) + len(after) > best.before + best.after:
+            best = Hidden(number, len(before), len(after))
+    return best
+
+
+def _shared_key(line: str, public: set[str]) -> int:
+    longest = 0
+    for other in public:
+        same = next((n for n, pair in enumerate(zip(line, other, strict=False)) if pair[0] != pair[1]), None)
+        shared = line[: min(len(line), len(other)) if same is None else same]
+        key = _KEY.match(shared)
+        longest = max(longest, len(key[0]) if key else 0)
+    return longest if line[:longest].strip() else 0
+
+
+def _cut(line: str, hidden: Hidden) -> tuple[str, str, str]:
+    end = max(len(line) - hidden.after, hidden.before)
+    return line[: hidden.before], line[hidden.before : end], line[end:]
+
+
+def _shown(line: str, hidden: Hidden | None) -> str:
+    if hidden is None:
+        return line
+    before, _, after = _cut(line, hidden)
+    return f"{before}{MARK}{after}"

@@ -1,0 +1,43 @@
+"""How each program of a host reads a changed file again, and which program is the web service. Pure."""
+
+import re
+
+from ops.formats import uwsgi
+from ops.schema import Host, Program
+
+GRACEFUL, RESTART = "graceful", "restart-running"  # or "signal-NAME"
+
+
+def reload_methods(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
+    """(program, how it reloads, file) for each of `paths` that a program's command or its `reads` names."""
+    found = []
+    for name, program in host.programs.items():
+        found += [
+            (name, _how(host, program, path), path)
+            for path in paths
+            if path in program.reads or names_file(program, path)
+        ]
+    return found
+
+
+def _how(host: Host, program: Program, path: str) -> str:
+    if not program.reload_signal:
+        return RESTART
+    own = path == uwsgi.ini_path(host) and uwsgi.is_uwsgi(program)
+    return GRACEFUL if own and program.reload_signal == "HUP" else f"signal-{program.reload_signal}"
+
+
+def names_file(program: Program, path: str) -> bool:
+    """Whether the command holds the path as a word or part of one, whole or from its directory on."""
+    spellings = [path]
+    if program.directory and path.startswith(program.directory + "/"):
+        spellings.append(path.removeprefix(program.directory + "/"))
+    ends = r"(?=$|[\s'\":;,])"
+    return any(re.search(rf"(?:^|[\s'\"=:,]){re.escape(text)}{ends}", program.command) for text in spellings)
+
+
+def web_program(host: Host) -> str | None:
+    """The program whose command names uWSGI's file, or else whose `reads` does; None where no program does."""
+    ini = uwsgi.ini_path(host)
+    by_command = [name for name, one in host.programs.items() if names_file(one, ini)]
+    return next(iter(by_command + [name for name, one in host.programs.items() if ini in one.reads]), None)

@@ -1,0 +1,259 @@
+"""The programs that supervisord runs on a host: their states, and what can be asked of them."""
+
+import base64
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
+from ops.formats import apache, uwsgi
+from ops.formats.supervisor import log_files
+from ops.schema import Host
+from ops.services import survival
+from ops.services.reload import GRACEFUL, reload_methods, web_program
+from ops.services.request_lines import place_lines
+from ops.services.supervisord_state import DOWN, Supervisord, trouble
+from ops.services.supervisord_state import parse as parse_supervisord
+from ops.services.survival import Survival
+from ops.services.web_service import Service
+from ops.ssh.operator_identity import holder
+from ops.ssh.session import Remote
+
+ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
+FLAPS = 3  # ends of its own within five minutes (remote/supervise_checks.py)
+
+
+@dataclass(frozen=True)
+class ProgramState:
+    """One program as supervisord sees it; `uptime` in seconds, 0 where it does not run.
+
+    `ended`: how often it ended by itself in the last five minutes, since it was last stopped or given up. Of one that
+    was stopped on purpose: `stopped_ago`, in seconds, and `stopped_by`, empty where no task of ours did it.
+    """
+
+    name: str
+    state: str
+    pid: int
+    uptime: int
+    detail: str
+    ended: int = 0
+    stopped_ago: int | None = None
+    stopped_by: str = ""
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether it should run and does not."""
+        return self.state in ENDED_BADLY or (self.state == "EXITED" and bool(self.detail))
+
+    @property
+    def flaps(self) -> bool:
+        """Whether it is started again and again."""
+        return self.state in ("RUNNING", "STARTING") and self.ended >= FLAPS
+
+
+@dataclass(frozen=True)
+class Report:
+    """supervisord's state (supervisord_state.py) with its pid and `detail`, and what it said of the programs.
+
+    `orphans` are process ids of programs that a killed supervisord left behind; `trouble` says why it told nothing,
+    and then it is "unknown". `survival` says what it outlives, where the states were asked for.
+    """
+
+    supervisord: str
+    pid: int | None
+    programs: list[ProgramState]
+    done: list[dict[str, object]]
+    orphans: str = ""
+    notes: tuple[str, ...] = ()
+    trouble: str = ""
+    detail: str = ""
+    survival: Survival = field(default_factory=Survival)
+
+
+def app_lines(host: Host) -> Iterator[str]:
+    """What a request says of the app and its uWSGI: `app NAME VALUE` (remote/uwsgi.sh)."""
+    name = uwsgi_program(host)
+    logs = log_files(name, host.programs[name], host.log_dir) if name else {}
+    yield f"app listen {host.app.listen}"
+    yield f"app path {apache.check_page(host)}"
+    yield from (f"app header {header} {value}" for header, value in host.app.check_headers.items())
+    yield from (f"app status {status}" for status in host.app.check_status)
+    yield f"app ini {uwsgi.ini_path(host)}"
+    yield f"app timeout {host.app.timeout}"
+    yield f"app start {host.app.start_seconds}"
+    yield f"app log {next(iter(logs.values()), '/dev/null')}"
+
+
+def uwsgi_program(host: Host) -> str:
+    """The program that is the app's uWSGI and can be reloaded; empty where there is none."""
+    return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
+
+
+def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None, graceful: str = "") -> Report:
+    """Do `action` (see remote/programs.sh) with the programs `names`. Raises HostError if it failed.
+
+    `graceful` is a uWSGI that is reloaded without losing a request, where its file changed.
+    """
+    asked = [f"by {holder(remote.who)}, {action}", *([f"graceful {graceful}"] if graceful else [])]
+    asked += request(remote.host, action, names)
+    return parse(remote.host, action, remote.ask("programs", asked))
+
+
+def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
+    """What remote/programs.sh is asked."""
+    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host)]
+    asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
+    return asked + [f"name {name}" for name in names or []]
+
+
+def parse(host: Host, action: str, answer: list[str]) -> Report:
+    """Read the answer of programs.sh. Raises HostError if the action failed, or for an odd answer."""
+    need_lock(host, answer)
+    with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
+        report, failure = _parse(answer)
+    for way in (line.removeprefix("start ") for line in answer if line.startswith("start ")):
+        if refused := survival.refusal(host, way):
+            raise HostError(host.name, refused[0], left="everything", next_step=refused[1])
+    if failure is not None or answer[-1:] != ["end"]:
+        lines = "\n".join(f"    {line}" for line in (failure or "(nothing)").splitlines())
+        raise HostError(
+            host.name,
+            f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
+            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs; on a new host: "
+            f"fab -H {host.name} deploy",
+        )
+    return report
+
+
+def need_lock(host: Host, answer: list[str]) -> None:
+    """Raise LockHeld where another task holds the host's lock, HostError where no lock can be had."""
+    for line in answer:
+        if line.startswith("unlockable "):
+            raise no_lock(host.name, line.removeprefix("unlockable "))
+    held = [line.removeprefix("locked ") for line in answer if line.startswith("locked ")]
+    if held:
+        raise LockHeld(host.name, f"another task is at work: {held[0]}", left="everything", next_step=WAIT)
+
+
+def _parse(answer: list[str]) -> tuple[Report, str | None]:
+    """The report, and what the host's tools said of a failure. Raises ValueError for an odd answer."""
+    state, facts, failed, evidence, orphans, notes = "", [], False, "", "", []
+    survives = []
+    for line in answer:
+        kind, _, value = line.partition(" ")
+        if kind == "supervisord":
+            state = value
+        elif kind == "note":
+            notes.append(value)
+        elif kind == "orphans":
+            orphans = value
+        elif kind == "survival":
+            survives.append(value)
+        elif kind == "failed":
+            failed = True
+        elif kind == "evidence":
+            evidence = base64.b64decode(value).decode(errors="replace").strip()
+        elif line.startswith("{"):
+            facts.append(json.loads(line))
+    supervisord = parse_supervisord(state)
+    report = Report(
+        supervisord.state,
+        supervisord.pid,
+        [_state(fact) for fact in facts if "since" in fact],
+        facts,
+        orphans,
+        tuple(notes),
+        detail=supervisord.detail,
+        survival=survival.parse(survives),
+    )
+    return report, evidence if failed else None
+
+
+def service_lines(host: Host) -> Iterator[str]:
+    """What a script is asked that is to tell of the web service; nothing where no program of the host's is it."""
+    name = web_program(host)
+    if name:
+        yield from app_lines(host)
+        yield f"web_program {name}"
+        yield from through_apache_lines(host)
+
+
+def through_apache_lines(host: Host) -> Iterator[str]:
+    """What a script is asked that is to ask Apache for a page of the app (remote/through_apache.sh)."""
+    if host.app.check_through_apache and web_program(host):
+        asked = f"{host.apache.port} {apache.own_page(host)} {host.apache.server_name}"
+        yield f"through_apache {asked} {host.apache.account} {host.app.listen}"
+
+
+def need_service(host: Host, found: Service | None, done: str) -> None:
+    """Raise NotServing where the web service is known not to serve; `done` says what else became of the host."""
+    name = web_program(host)
+    if name is None or found is None or not found.problem:
+        return
+    fab, stopped = f"fab -H {host.name}", found.state == "STOPPED"
+    why = f"{name} is {found.state}" if stopped or found.state in (*ENDED_BADLY, "EXITED") else found.problem
+    next_step = f"{fab} tail-logs --programs={name} says why; {fab} status"
+    if found.unreached:
+        next_step = f"{fab} doctor looks at the way from Apache to the app"
+    elif stopped:
+        next_step = f"{fab} start-programs --programs={name}, once it may run again"
+    raise NotServing(
+        host.name,
+        f"{done}, and the web service does not serve: {why}",
+        next_step=next_step,
+        outcome=f"{done}; does not serve",
+    )
+
+
+def need_supervisord(host: Host, report: Report) -> None:
+    """Raise HostError, which says what to do, unless supervisord can be asked."""
+    _need(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
+
+
+def need_socket(host: Host, found: Supervisord) -> None:
+    """Raise HostError where supervisord runs and cannot be asked."""
+    if found.state != DOWN:
+        _need(host, found)
+
+
+def _need(host: Host, found: Supervisord, orphans: str = "") -> None:
+    wrong = trouble(host, found, orphans)
+    if wrong:
+        raise HostError(host.name, f"supervisord {wrong[0]}", left="everything", next_step=wrong[1])
+
+
+def chosen_programs(host: Host, given: str | None) -> list[str]:
+    """The programs that `--programs` names, all without it. Raises BadInput with the nearest names."""
+    if given is None:
+        return list(host.programs)
+    names = [name for name in (part.strip() for part in given.split(",")) if name]
+    for name in names:
+        if name not in host.programs:
+            near = difflib.get_close_matches(name, host.programs, cutoff=0.5)
+            known = f"nearest: {', '.join(near)}" if near else f"it has: {', '.join(host.programs) or 'none'}"
+            raise BadInput(f"{host.name} has no program {name!r}; {known}. Nothing was touched.")
+    if not names:
+        raise BadInput("--programs names no program. Nothing was touched.")
+    return names
+
+
+def _state(fact: dict[str, object]) -> ProgramState:
+    runs = fact["state"] in ("RUNNING", "STARTING")
+    now, since = int(str(fact["now"])), int(str(fact["since"]))
+    detail, stopped_ago = str(fact["error"]), None
+    if fact["state"] == "EXITED" and not fact["expected"]:
+        detail = f"ended with status {fact['exitstatus']}"
+    elif fact["state"] == "STOPPED":
+        detail = "stopped on purpose" if since else "not started yet"
+        stopped_ago = max(0, now - int(str(fact.get("stopped", now)))) if since else None
+    return ProgramState(
+        str(fact["program"]),
+        str(fact["state"]),
+        int(str(fact["pid"])),
+        max(0, now - since) if runs else 0,
+        detail,
+        int(str(fact.get("ended", 0))),
+        stopped_ago,
+        str(fact.get("stopped_by", "")),
+    )

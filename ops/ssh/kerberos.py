@@ -1,0 +1,188 @@
+"""Kerberos on the operator's side: whether a login is to use it, the ticket for the host, and why there is none.
+
+The package gssapi is asked for only where it is wanted: a plain installation has none (docs/decisions/kerberos.md).
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from ops.schema import Ssh
+from ops.ssh.credential_cache import missing_cache
+from ops.ssh.settings import Connection
+
+FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et): RFC 4120's own numbers come first
+NOT_KNOWN, EXPIRED = 7, 32
+CLOCK = (33, 37)  # a ticket that is not valid yet; a skew that is too great
+WRONG_KEY = (31, 35, 41, 44, 45)  # cannot be decrypted, is for somebody else, was modified, unknown version, no key
+NO_KDC = (154, 156)  # none is known, none answers
+
+_SETUP = "make kerberos, in the project's folder, installs it (docs/guide/kerberos.md)"
+_KINIT = "kinit; klist shows what you have"
+_CLOCKS = "compare date here and there, and have the wrong clock set"
+_NETWORK = "is the network or VPN of the site up? /etc/krb5.conf names the KDCs"
+_NAME = (
+    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) has to be its name in the KDC; "
+    "if it is, the KDC's administrator has to add it"
+)
+
+
+class Refused(Exception):
+    """No login by Kerberos, and what to do about it."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.advice = advice
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A login by Kerberos: to which host's name, as which principal ("": the ticket's), and whether it goes along."""
+
+    host: str
+    principal: str = ""
+    delegate: bool = False
+    ask_dns: bool = False
+
+    @property
+    def target(self) -> str:
+        """The name that the KDC is asked for."""
+        if self.ask_dns:
+            try:
+                return socket.gethostbyaddr(self.host)[0]
+            except OSError:
+                pass
+        return self.host
+
+
+def wish_of(connection: Connection, ssh: Ssh | None) -> Wish | None:
+    """What the inventory and ssh_config say for this login; None where it is not to use Kerberos.
+
+    `ssh` is the inventory's word on the host, None for a jump host, of which only ssh_config knows.
+    """
+    settings = connection.settings
+    wanted = ssh.kerberos if ssh else None
+    if wanted is None:
+        wanted = settings.kerberos
+    if not wanted:
+        return None
+    named = settings.kerberos_host or (ssh.kerberos_host if ssh else None)
+    return Wish(
+        named or str(connection.host),
+        settings.kerberos_principal,
+        settings.kerberos_delegate,
+        settings.kerberos_ask_dns and not named,
+    )
+
+
+class Initiator:
+    """The operator's half of the proof: tokens for the host, tokens from it. Every method raises Refused.
+
+    To make one takes a ticket for the host, for which the KDC is asked unless there is one already.
+    """
+
+    def __init__(self, wish: Wish) -> None:
+        import gssapi
+
+        self._error = gssapi.exceptions.GSSError
+        self.target = wish.target
+        flags = [gssapi.RequirementFlag.mutual_authentication, gssapi.RequirementFlag.integrity]
+        if wish.delegate:
+            flags.append(gssapi.RequirementFlag.delegate_to_peer)
+        try:
+            creds = None
+            if wish.principal:
+                creds = gssapi.Credentials(name=gssapi.Name(wish.principal), usage="initiate")
+            self._context: Any = gssapi.SecurityContext(
+                name=gssapi.Name(f"host@{self.target}", gssapi.NameType.hostbased_service),
+                mech=gssapi.MechType.kerberos,
+                flags=flags,
+                creds=creds,
+                usage="initiate",
+            )
+            self.first_token = bytes(self._context.step())
+        except self._error as error:
+            raise explained(error, self.target) from None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether host and operator have proven themselves to each other."""
+        return bool(self._context.complete)
+
+    @property
+    def principal(self) -> str:
+        """Who the ticket says the operator is."""
+        try:
+            return str(self._context.initiator_name)
+        except self._error as error:  # a ticket may expire at any moment
+            raise explained(error, self.target) from None
+
+    def step(self, token: bytes) -> bytes:
+        """The answer to the host's token; empty where none is due."""
+        try:
+            return bytes(self._context.step(token) or b"")
+        except self._error as error:
+            raise explained(error, self.target) from None
+
+    def sign(self, content: bytes) -> bytes:
+        """The proof that `content` comes from who holds the ticket."""
+        try:
+            return bytes(self._context.get_signature(content))
+        except self._error as error:
+            raise explained(error, self.target) from None
+
+
+def begin(wish: Wish, limit: float) -> Initiator:
+    """Get the ticket for the host within `limit` seconds; Kerberos itself waits half a minute for a silent KDC.
+
+    Raises Refused.
+    """
+    if missing := missing_cache(os.environ, os.getuid()):
+        raise Refused(f"you have no Kerberos ticket (there is no file {missing})", _KINIT)
+    try:
+        import gssapi  # noqa: F401 - seen to be there
+    except ImportError:
+        raise Refused("this installation of poms-ops has no Kerberos", _SETUP) from None
+    came: list[Initiator | Refused] = []
+
+    def get() -> None:
+        try:
+            came.append(Initiator(wish))
+        except Refused as refusal:
+            came.append(refusal)
+
+    getting = Thread(target=get, daemon=True)
+    getting.start()
+    getting.join(limit)
+    if not came:
+        raise Refused(f"the KDC does not answer within {limit:g} seconds", _NETWORK)
+    if isinstance(came[0], Refused):
+        raise came[0]
+    return came[0]
+
+
+def explained(error: Any, target: str) -> Refused:
+    """What a GSSError means to the operator."""
+    number = error.min_code - (1 << 32 if error.min_code >= 1 << 31 else 0) - FIRST_CODE
+    kind = type(error).__name__
+    words = error.get_all_statuses(error.min_code, False) or error.get_all_statuses(error.maj_code, True)
+    said = "; ".join(str(text) for text in words)
+    if kind in ("ExpiredCredentialsError", "ExpiredContextError") or number == EXPIRED:
+        return Refused("your Kerberos ticket has expired", _KINIT)
+    if kind == "MissingCredentialsError":
+        return Refused(f"you have no Kerberos ticket ({said})", _KINIT)
+    if number == NOT_KNOWN:
+        return Refused(f"the KDC does not know the host: no principal host/{target}", _NAME)
+    if number in CLOCK:
+        return Refused(f"the clocks of this machine, the host and the KDC differ too much: {said}", _CLOCKS)
+    if number in WRONG_KEY:
+        return Refused(
+            f"the host's key is not the one that the KDC has for host/{target}: {said}",
+            f"is the host {target}? If so, root there has to renew /etc/krb5.keytab (klist -k shows it)",
+        )
+    if number in NO_KDC:
+        return Refused(f"no KDC can be reached: {said}", _NETWORK)
+    return Refused(said, _KINIT)

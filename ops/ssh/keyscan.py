@@ -1,0 +1,97 @@
+"""Get to know a host: the key that it shows, and a line of known_hosts for it."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import fabric
+import paramiko
+from msgspec.structs import replace
+
+from ops.errors import BadInput, HostError, OperatorError
+from ops.schema import Host
+from ops.ssh.known_hosts import Believed, believed_of, names_of
+from ops.ssh.login import Hop, log_in, way_to
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The key that a host showed, what is believed of it so far, and the file that a line for it belongs to."""
+
+    key: paramiko.PKey
+    believed: Believed
+    names: str
+    file: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """As `ssh-keygen -l` writes it: "SHA256:…"."""
+        return str(self.key.fingerprint)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is believed already."""
+        return self.believed.believes(self.key) and not self.believed.revocation(self.key)
+
+
+def ask_key(host: Host, config: fabric.Config) -> Shown:
+    """The key that `host` shows now; nobody logs in to it, only to the jump hosts before it.
+
+    Raises Unreachable where it cannot be asked, HostError where another key of it is known, or this one is revoked,
+    BadInput where there is no file to record it in.
+    """
+    file = Path(host.ssh.known_hosts) if host.ssh.known_hosts else None
+    if file and not file.exists():  # it is made when the first key is recorded
+        host = replace(host, ssh=replace(host.ssh, known_hosts=None))
+    hops = way_to(host, config)
+    if not file and not hops[-1].connection.settings.user_known_hosts:
+        raise BadInput(
+            f"{host.name}: there is no file for its key: UserKnownHostsFile of ssh_config is none, and the inventory "
+            "has no ssh.known_hosts. Nothing was connected to."
+        )
+    log_in(hops[:-1])
+    key = _key_of(hops[-1])
+    connection = hops[-1].connection
+    believed = believed_of(connection, host.ssh.known_hosts, host.ssh.host_keys)
+    names = ",".join(sorted(names_of(connection)))
+    shown = Shown(key, believed, names, file or connection.settings.user_known_hosts[0])
+    if why := believed.revocation(key):
+        raise HostError(host.name, f"the key that it shows must not be believed, {shown.fingerprint}: {why}")
+    if believed.keys and not shown.is_known:
+        known = ", ".join(str(one.fingerprint) for one in believed.keys)
+        where = "known_hosts" if believed.lines else "the inventory"
+        raise HostError(
+            host.name,
+            f"it shows the {key.get_name()} key {shown.fingerprint}, and {where} has another: {known}",
+            left=f"{shown.file}: nothing was recorded",
+            next_step="somebody may be in between, or it was installed anew: ask its administrator before you "
+            f"{believed.removal()}",
+        )
+    return shown
+
+
+def record(shown: Shown) -> None:
+    """Add a line for the key. Raises OperatorError where the file cannot be written."""
+    try:
+        shown.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with shown.file.open("a+", encoding="utf-8") as file:
+            file.seek(0)
+            text = file.read()
+            cut = "\n" if text and not text.endswith("\n") else ""
+            file.write(f"{cut}{shown.names} {shown.key.get_name()} {shown.key.get_base64()}\n")
+    except OSError as error:
+        raise OperatorError(f"Nothing was recorded: {shown.file}: {error.strerror}") from None
+
+
+def _key_of(hop: Hop) -> paramiko.PKey:
+    connection = hop.connection
+    try:
+        if connection.gateway:
+            sock = connection.open_gateway()
+        else:
+            sock = socket.create_connection((connection.host, connection.port), hop.timeout)
+        with paramiko.Transport(sock) as transport:
+            transport.start_client(timeout=float(hop.timeout))
+            return transport.get_remote_server_key()
+    except (OSError, EOFError, UnicodeError, paramiko.SSHException) as error:
+        raise hop.refused(f"cannot be asked for its key, {hop.where}: {error}") from None

@@ -1,0 +1,175 @@
+"""The picture of `workers`: memory as bars against both limits, growth, and why each was replaced."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ops.monitoring.worker_history import MEGABYTE, STEADY, Point, growth, hours_left, no_record, span, summary, why
+from ops.monitoring.workers import NEAR, Crew, Worker
+from ops.schema import Host
+from ops.text import age
+from ops.ui import console
+from ops.ui.console import cell
+
+BAR, LEAST_BAR = 24, 9  # columns, for the hard limit
+TREND = 16
+NUMBERS = (10, 6, 8, 7, 10, 8, 7)  # columns: state, MB, requests, age, growth, the time left, reloads
+OVER = 7
+WHOLE, ROOMY = 100, 120  # columns of a terminal from which nothing is left out, and nothing is cramped
+LEAST_TREND = 32  # MB from the lowest to the highest mark: less is no trend
+STATES = {"busy": "cyan", "cheap": "dim", "pause": "yellow"}
+
+
+class Marks(NamedTuple):
+    """What bars and trends are drawn with."""
+
+    full: str
+    empty: str
+    limit: str
+    levels: str
+
+
+BLOCKS = Marks("█", "░", "│", "▁▂▃▄▅▆▇█")
+ASCII = Marks("#", ".", "|", "_.-=*#")
+
+
+def marks(encoding: str) -> Marks:
+    """Those that the encoding of standard output can write."""
+    try:
+        "".join(BLOCKS).encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return BLOCKS
+
+
+def draw(seen: Sequence[tuple[Host, Crew]], width: int) -> Iterator[RenderableType]:
+    """A table for each host, and below it what is missing for more."""
+    drawn = marks(console.screen().encoding)
+    for number, (host, crew) in enumerate(seen):
+        if number:
+            yield ""
+        if crew.workers:
+            yield _table(host, crew, drawn, width)
+            yield from (cell(text) for worker in crew.workers for text in _reloads(worker, host))
+        yield from (cell(f"{host.name}: {text}") for text in _missing(host, crew))
+
+
+def _missing(host: Host, crew: Crew) -> Iterator[str]:
+    if crew.problem:
+        yield f"!nothing is known of the workers: {crew.problem}"
+    elif crew.log_problem:
+        yield f"no growth and no reasons: its log: {crew.log_problem}"
+    elif no_record(host):
+        yield f"no growth is told: {no_record(host)}"
+
+
+class Layout(NamedTuple):
+    """Columns for a bar and a trend (0: none), blanks between columns, and whether all columns find room."""
+
+    bar: int
+    trend: int
+    gap: int
+    whole: bool
+
+
+def layout(name: str, width: int) -> Layout:
+    """How the table of host `name` is drawn in `width` columns: bars and trends give way to numbers."""
+    whole, gap = width >= WHOLE, 2 if width >= ROOMY else 1
+    numbers = max(len(name), 10) + sum(NUMBERS) + (OVER + gap if whole else 0) + gap * len(NUMBERS)
+    room = width - numbers - gap
+    bar = min(BAR, max(LEAST_BAR, room * 3 // 5 if whole else room))
+    return Layout(bar, min(TREND, max(0, room - bar)) if whole else 0, gap, whole)
+
+
+def _table(host: Host, crew: Crew, drawn: Marks, width: int) -> Table:
+    soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    shape = layout(host.name, width)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, shape.gap, 0, 0))
+    for heading in (host.name, "state", f"MB of {soft}/{hard}"):
+        table.add_column(heading, no_wrap=True)
+    trends, spans = ["trend"] * bool(shape.trend), ["over"] * shape.whole
+    for heading in ("requests", "age", *trends, "growth", *spans, "limit in", "reloads"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for worker in crew.workers:
+        table.add_row(*_cells(worker, host, drawn, shape))
+    return table
+
+
+def _cells(worker: Worker, host: Host, drawn: Marks, shape: Layout) -> Iterator[Text]:
+    soft, size = host.uwsgi.reload_on_as, worker.size // MEGABYTE
+    yield Text(f"{worker.id}  {worker.pid}" if worker.runs else f"{worker.id}")
+    yield _state(worker)
+    measured = worker.runs and size
+    filled = bar(size, (soft, host.uwsgi.evil_reload_on_as), drawn, shape.bar) if measured else Text("")
+    yield filled.append(f" {size:>5}", _style(size, soft)) if measured else filled
+    yield Text(f"{worker.requests:,}")
+    yield Text(age(worker.age) if worker.runs else "")
+    if shape.trend:
+        yield Text(trend(worker.record, drawn, shape.trend) if worker.runs else "", "cyan")
+    rate, over, left = _growth(worker, soft) if worker.runs else (Text(""), Text(""), Text(""))
+    yield rate
+    if shape.whole:
+        yield over
+    yield left
+    yield Text(str(worker.reloads))
+
+
+def _state(worker: Worker) -> Text:
+    busy = f" {worker.busy_cores}/{worker.cores}" if worker.runs and worker.busy_cores else ""
+    return Text(worker.state + busy, STATES.get(worker.state, ""))
+
+
+def _style(size: int, soft: int) -> str:
+    return "bold red" if size >= soft else "yellow" if size >= soft * NEAR else "green"
+
+
+def bar(size: int, limits: tuple[int, int], drawn: Marks, width: int = BAR) -> Text:
+    """`size` as part of the hard limit, with a mark at the soft one; all in MB."""
+    soft, hard = limits
+    filled = min(width, round(width * size / hard))
+    limit = min(width - 1, round(width * soft / hard))
+    text = Text(drawn.full * filled + drawn.empty * (width - filled), _style(size, soft))
+    text = Text.assemble(text[:limit], (drawn.limit, "bold"), text[limit + 1 :])
+    text.stylize("dim", max(filled, limit + 1))
+    return text
+
+
+def trend(record: Sequence[Point], drawn: Marks, width: int = TREND) -> str:
+    """The record in so many columns, the newest at the right; the lowest mark is its smallest size."""
+    if len(record) < 2:
+        return ""
+    first, last = record[0].time, record[-1].time
+    slots: dict[int, float] = {}
+    for point in record:
+        slots[int((point.time - first) / ((last - first) or 1) * (width - 1))] = point.size
+    low = min(slots.values())
+    high = max(*slots.values(), low + LEAST_TREND * MEGABYTE)
+    text, size = "", record[0].size
+    for slot in range(width):
+        size = slots.get(slot, size)
+        text += drawn.levels[round((size - low) / (high - low) * (len(drawn.levels) - 1))]
+    return text
+
+
+def _growth(worker: Worker, soft: int) -> tuple[Text, Text, Text]:
+    """How much an hour, over which time, and when the soft limit is reached."""
+    rate, left = growth(worker.record), hours_left(worker.size, soft, worker.record)
+    soon = Text("") if left is None else Text(age(left * 3600), "yellow" if left < 1 else "")
+    if left == 0:
+        soon = Text("now", "bold red")
+    if rate is None:
+        return Text("not yet", "dim"), Text(""), soon
+    said = f"{rate / MEGABYTE:+.0f} MB/h" if abs(rate) >= STEADY * MEGABYTE else "none"
+    return Text(said), Text(age(span(worker.record)), "dim"), soon
+
+
+def _reloads(worker: Worker, host: Host) -> Iterator[str]:
+    """Why it was replaced, as far as the log still holds it; nothing where it was not."""
+    if worker.reloads:
+        last = (
+            f"{why(worker.last, host)}; in all: {summary(worker.reasons, host)}" if worker.last else "not in the log"
+        )
+        yield f"worker {worker.id} was replaced last: {last}"
