@@ -1,7 +1,10 @@
-"""Text for people: control characters written out, and spans of time in words."""
+"""Text for people: control characters escaped, times in words, and the nearest of several names."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
+CLEARLY = 0.1  # by which a name is much nearer than the next
 _CONTROL = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
@@ -24,3 +27,28 @@ def age(seconds: float) -> str:
         if seconds < below:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def closest(word: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0.6) -> list[str]:
+    """At most `most` of `known` that are near to `word`, whatever its case, and with - for _.
+
+    Those that it begins go before others, and one that is much nearer than the others stands alone.
+    """
+    names = {name.lower().replace("_", "-"): name for name in known}
+    plain = word.lower().replace("_", "-")
+    begun = [name for name in names if plain and name.startswith(plain)]
+    if plain in names or begun:
+        return [names[name] for name in ([plain] if plain in names else begun[:most])]
+    near = difflib.get_close_matches(plain, names, n=most, cutoff=cutoff)
+    nearness = [difflib.SequenceMatcher(None, name, plain).ratio() for name in near]
+    if len(near) > 1 and nearness[0] - nearness[1] > CLEARLY:
+        del near[1:]
+    return [names[name] for name in near]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The nearest of `known`, or else all of them, for the end of a sentence about `word`."""
+    names = list(known)
+    if near := closest(word, names, cutoff=0.5):
+        return f"; nearest: {', '.join(near)}"
+    return f"; known: {', '.join(sorted(names))}" if names else ""

@@ -6,10 +6,9 @@ may be given for. Where that is not certain, nothing is run and the right comman
 """
 
 import contextlib
-import difflib
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NoReturn
@@ -20,12 +19,11 @@ from invoke.exceptions import Exit, ParseError
 from ops.errors import OperatorError
 from ops.inventory.loader import Inventory, inventory_path, read_inventory
 from ops.logs.catalog import SERVICES
-from ops.text import escape_control_chars
+from ops.text import closest, escape_control_chars
 from tasks._index import MODULES
 
 FLAG_OF_WORD: dict[str, str] = {}  # of a task: "fab releases ID" for "fab releases --release=ID"
 TASKS = list(chain(*MODULES.values()))
-CLEARLY = 0.1  # so much nearer, of 1, is the one that was meant
 _RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+")
 
 
@@ -192,7 +190,7 @@ def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inv
     """Say what is nearest to a word that stands for nothing, and which command that would be."""
     before = f"No idea what {word!r} is behind {said.name}!"
     host = known.nearest(word) if said.for_hosts else ""
-    program_near, task_near = _near(word, _programs(said, known)), _near(word, TASKS)
+    program_near, task_near = closest(word, _programs(said, known)), closest(word, TASKS)
     if said.name == "run":
         command = " ".join([*said.needed, *said.words])
         _refuse(f"{before} A command is one word: quote it.", f"fab run {shlex.quote(command)}")
@@ -240,7 +238,7 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
         later = [name for name in program.core.unparsed if name in contexts and word in contexts[name].flags]
         if later and not task:
             yield f"{word} is a flag of {later[0]}: flags of a task stand behind it."
-        elif near := _near(word, flags):
+        elif near := closest(word, flags):
             yield f"Nearest: {', '.join(near)}"
             yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
         elif task:
@@ -255,7 +253,7 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
         yield "It is a host; several have commas between them, and stand behind -H or the task."
         rest = [other for other in program.core.unparsed if other not in (word, "-H", "--hosts")]
         yield from _try(shlex.join(["fab", "-H", ",".join(given), *rest])) if rest else ()
-    elif near := _near(word, TASKS):
+    elif near := closest(word, TASKS):
         yield f"Nearest: {', '.join(near)}"
         yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
 
@@ -263,23 +261,6 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
 def _try(command: str) -> Iterator[str]:
     if command:
         yield f"Try: {command}"
-
-
-def _near(word: str, known: Iterable[str]) -> list[str]:
-    """At the most three of `known` that are near to `word`, whatever its case, and with - for _.
-
-    Those that it begins go before others, and one that is much nearer than the others stands alone.
-    """
-    names = {name.lower(): name for name in known}
-    plain = word.lower().replace("_", "-")
-    begun = [name for name in names if plain and name.startswith(plain)]
-    if plain in names or begun:
-        return [names[name] for name in ([plain] if plain in names else begun[:3])]
-    near = difflib.get_close_matches(plain, names, n=3, cutoff=0.6)
-    nearness = [difflib.SequenceMatcher(None, name, plain).ratio() for name in near]
-    if len(near) > 1 and nearness[0] - nearness[1] > CLEARLY:
-        del near[1:]
-    return [names[name] for name in near]
 
 
 def command_with(program: fabric.main.Fab, old: str, new: str) -> str:

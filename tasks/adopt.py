@@ -1,6 +1,5 @@
 """`adopt`: what to put into the inventory or a template so that a file stays as somebody edited it on a host."""
 
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ops.schema import Host
 from ops.secrets.masking import Masker
 from ops.secrets.redaction import shown_lines, values
 from ops.ssh.session import Remote
+from ops.text import did_you_mean
 from ops.ui import console
 from tasks._look import ask_hosts, code_of, nothing
 from tasks._verb import chosen, inventory, print_json, verb
@@ -75,8 +75,7 @@ def adopt(context: Any, file: str, json: bool = False) -> int:
 def _wanted(host: Host, path: str) -> RenderedFile:
     files = {file.path: file for file in render(host)}
     if path not in files:
-        near = difflib.get_close_matches(path, files, n=1, cutoff=0.4)
-        raise BadInput(f"{path} is not managed on {host.name}{'; nearest: ' + near[0] if near else ''}.")
+        raise BadInput(f"{path} is not managed on {host.name}{did_you_mean(path, files)}.")
     return files[path]
 
 

@@ -8,7 +8,6 @@ Source: the uWSGI documentation, "Configuring uWSGI" (magic variables, placehold
   the variables of log-format arrive as they are.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from ops.schema import Host, Program, Uwsgi, UwsgiValue
+from ops.text import closest
 
 # What the file holds already, and how else to set it.
 WRITTEN_BY_TEMPLATE = {
@@ -146,7 +146,7 @@ def _name_rules(name: str) -> Iterator[str]:
     if name in WRITTEN_BY_TEMPLATE:
         yield f"is written by the template: {WRITTEN_BY_TEMPLATE[name]}"
     elif name not in known_options():
-        near = difflib.get_close_matches(name.replace("_", "-"), known_options(), n=1, cutoff=0.85)
+        near = closest(name, known_options(), cutoff=0.85)
         if near:  # with none it may be a plugin's own; uWSGI, which is strict, judges at the start
             yield f"is no option of uWSGI; nearest: {near[0]}"
 

@@ -1,6 +1,5 @@
 """The inventory, `hosts.toml`: read, checked as a whole, and asked which hosts are meant."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -19,15 +18,16 @@ from ops.inventory.defaults import completed, host_from
 from ops.inventory.schema_errors import (
     Complaint,
     complaints,
-    did_you_mean,
     has,
     unknown_key,
     unknown_name,
     value_at,
     without,
 )
+from ops.paths import expand_home
 from ops.project import PROJECT
 from ops.schema import Fleet, Host, Secret
+from ops.text import closest, did_you_mean
 
 LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
 _LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
@@ -79,7 +79,7 @@ class Inventory:
         for candidate in (word, word.partition(".")[0]):
             if candidate in known:
                 return known[candidate]
-        near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+        near = closest(word, known)
         return known[near[0]] if near else ""
 
 
@@ -105,7 +105,7 @@ class UnknownHost(BadInput):
 
 def inventory_path() -> Path:
     """`hosts.toml` of this project, or the file that POMS_INVENTORY names."""
-    return Path(_expanded(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
+    return Path(expand_home(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
 
 
 def read_inventory(path: Path) -> Inventory:
@@ -260,7 +260,7 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
         return None
 
     def named(value: str | None) -> str | None:
-        return None if value is None else str(folder / _expanded(value))
+        return None if value is None else str(folder / expand_home(value))
 
     ssh = replace(host.ssh, known_hosts=named(host.ssh.known_hosts), identity_file=named(host.ssh.identity_file))
     checks = [replace(check, certificate=named(check.certificate), key=named(check.key)) for check in host.checks]
@@ -271,11 +271,6 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
 def _secret_from(folder: Path, secret: Secret) -> Secret:
     """Its file, and a command that is a path and not a name, from the inventory's folder."""
     if secret.command and ("/" in secret.command[0]):
-        command = [str(folder / _expanded(secret.command[0])), *secret.command[1:]]
+        command = [str(folder / expand_home(secret.command[0])), *secret.command[1:]]
         return replace(secret, command=command)
-    return replace(secret, file=str(folder / _expanded(secret.file))) if secret.file else secret
-
-
-def _expanded(path: str) -> str:
-    """`path` with a leading ~ or ~account replaced; left as it is where there is no such account."""
-    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises
+    return replace(secret, file=str(folder / expand_home(secret.file))) if secret.file else secret

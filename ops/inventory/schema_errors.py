@@ -3,7 +3,6 @@
 msgspec says whether a value is right, and stops at the first that is not; here every value is looked at by itself.
 """
 
-import difflib
 import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -12,6 +11,7 @@ import msgspec
 from msgspec.structs import fields
 
 from ops.schema import Table
+from ops.text import did_you_mean
 
 Location = tuple[str, ...]
 Complaint = tuple[Location, str]
@@ -82,14 +82,6 @@ def unknown_key(key: str, known: list[str]) -> str:
 def unknown_name(name: str, known: list[str]) -> str:
     """The rule for a name that is no host or group."""
     return f"{name!r} is neither a host nor a group of the inventory{did_you_mean(name, known)}"
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """The nearest of `known`, or all of them, to be put behind a complaint about `word`."""
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-    if near:
-        return f"; nearest: {', '.join(near)}"
-    return f"; known: {', '.join(sorted(known))}" if known else ""
 
 
 def has(data: Any, loc: Location) -> bool:

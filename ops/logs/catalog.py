@@ -7,8 +7,8 @@ from datetime import datetime
 
 from ops.errors import BadInput
 from ops.formats.supervisor import log_files
-from ops.inventory.schema_errors import did_you_mean
 from ops.schema import Host
+from ops.text import did_you_mean
 
 APACHE_LOGS = ("error_log", "ssl_error_log", "ssl_access_log", "cert_ssl_error_log", "cert_ssl_access_log")
 SHIBD_LOG = "/var/log/shibboleth/shibd.log"  # where Shibboleth's packages have it

@@ -4,7 +4,6 @@ A value comes from a command's output, a file or the environment of the operator
 says on its standard error is never shown, for it may hold the value.
 """
 
-import difflib
 import os
 import selectors
 import stat
@@ -20,6 +19,7 @@ from ops.errors import BadInput
 from ops.schema import Host, Secret
 from ops.secrets import masking
 from ops.secrets.redaction import placeholder
+from ops.text import did_you_mean
 
 LONGEST = 65_536  # bytes
 PATIENCE = 60  # seconds for a command, which may have to ask somebody
@@ -41,9 +41,7 @@ class Secrets:
         if name.startswith("_"):
             raise AttributeError(name)
         if name not in given:
-            near = difflib.get_close_matches(name, given, n=1) or list(given)
-            known = f"; the inventory has {', '.join(near)}" if near else "; the inventory has none"
-            return jinja2.StrictUndefined(f"there is no secret {name!r}{known}", name=name)
+            return jinja2.StrictUndefined(f"there is no secret {name!r}{did_you_mean(name, given)}", name=name)
         if name not in self._used:
             self._used.append(name)
         return value_of(self._host, name) if self._values else placeholder(name)

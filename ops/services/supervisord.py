@@ -1,7 +1,6 @@
 """The programs that supervisord runs on a host: their states, and what can be asked of them."""
 
 import base64
-import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from ops.services.survival import Survival
 from ops.services.web_service import Service
 from ops.ssh.operator_identity import holder
 from ops.ssh.session import Remote
+from ops.text import did_you_mean
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
 FLAPS = 3  # ends of its own within five minutes (remote/supervise_checks.py)
@@ -230,9 +230,9 @@ def chosen_programs(host: Host, given: str | None) -> list[str]:
     names = [name for name in (part.strip() for part in given.split(",")) if name]
     for name in names:
         if name not in host.programs:
-            near = difflib.get_close_matches(name, host.programs, cutoff=0.5)
-            known = f"nearest: {', '.join(near)}" if near else f"it has: {', '.join(host.programs) or 'none'}"
-            raise BadInput(f"{host.name} has no program {name!r}; {known}. Nothing was touched.")
+            raise BadInput(
+                f"{host.name} has no program {name!r}{did_you_mean(name, host.programs)}. Nothing was touched."
+            )
     if not names:
         raise BadInput("--programs names no program. Nothing was touched.")
     return names

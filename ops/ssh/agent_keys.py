@@ -1,7 +1,6 @@
 """The keys of the operator's SSH agent, and the public halves of key files."""
 
 import base64
-import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import paramiko
 from paramiko.agent import AgentSSH
 
+from ops.paths import expand_home
 from ops.ssh.key_certificate import read_certificate
 
 USUAL_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
@@ -16,7 +16,7 @@ USUAL_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
 
 def public_half(file: str) -> tuple[bytes, str]:
     """Key and comment of the `.pub` file beside `file`, which may be it; both empty where there is none."""
-    path = os.path.expanduser(file.removesuffix("-cert.pub").removesuffix(".pub") + ".pub")  # noqa: PTH111 - Path's raises
+    path = expand_home(file.removesuffix("-cert.pub").removesuffix(".pub") + ".pub")
     try:
         words = Path(path).read_text(encoding="utf-8").split(maxsplit=2)
         return base64.b64decode(words[1]), words[2] if len(words) == 3 else ""

@@ -14,6 +14,7 @@ import fabric
 import paramiko
 
 from ops.errors import BadInput
+from ops.paths import expand_home
 from ops.ssh.config_query import config_files
 from ops.ssh.settings import NOTHING_TOUCHED, Values
 from ops.text import escape_control_chars
@@ -63,7 +64,7 @@ def _refuse_what_differs(line: str, folder: Path) -> None:
     """Raises ValueError for what paramiko would pass over, or take for a part of the value."""
     included = _INCLUDE.fullmatch(line)
     if included and any(
-        glob.glob(os.path.expanduser(word.strip('"')), root_dir=folder)  # noqa: PTH111, PTH207 - Path's raise
+        glob.glob(expand_home(word.strip('"')), root_dir=folder)  # noqa: PTH207 - Path's raises
         for word in included[1].split()
     ):
         raise ValueError(f"{line}: Include is not known here")

@@ -19,6 +19,7 @@ from threading import BoundedSemaphore, Lock, Thread
 import fabric
 
 from ops.errors import BadInput, OperatorError
+from ops.paths import expand_home
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.ssh.settings import NOTHING_TOUCHED, Settings, Values, from_values
@@ -182,10 +183,10 @@ def _program() -> str | None:
 def config_files(config: fabric.Config) -> list[str]:
     """The files of ssh_config that hold for this run: that of fab's -S, or the operator's and the system's."""
     if config._runtime_ssh_path is not None:
-        return [os.path.expanduser(config._runtime_ssh_path)]  # noqa: PTH111 - Path's raises
+        return [expand_home(config._runtime_ssh_path)]
     if not config.load_ssh_configs:
         return []
-    return [os.path.expanduser("~/.ssh/config"), SYSTEM_CONFIG]  # noqa: PTH111 - Path's raises
+    return [expand_home("~/.ssh/config"), SYSTEM_CONFIG]
 
 
 def _file_arguments(config: fabric.Config) -> list[str]:

@@ -5,7 +5,6 @@ every command waits 40 ms for a delayed acknowledgement.
 """
 
 import logging
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import fabric
 import paramiko
 
 from ops.errors import BadInput, Unreachable
+from ops.paths import expand_home
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.ssh.config_query import settings_of
@@ -85,7 +85,7 @@ def way_to(host: Host, config: fabric.Config) -> list[Hop]:
             raise BadInput(f"{host.name}: ssh.{key}: the file {path} does not exist. {NOTHING_CONNECTED}")
     last = Connection(settings_of(config, host.address, host.account, host.port), config)
     named = [file for file in last.connect_kwargs["key_filename"] if file not in last.settings.identity_files]
-    if missing := [file for file in named if not Path(os.path.expanduser(file)).exists()]:  # noqa: PTH111 - Path's raises
+    if missing := [file for file in named if not Path(expand_home(file)).exists()]:
         raise BadInput(f"-i: the file {missing[0]} does not exist. {NOTHING_CONNECTED}")
     shares = (host.ssh.known_hosts, host.ssh.connect_timeout)  # a jump host is shared by hosts that agree on these
     last.gateway = gateway_of(last, config, lambda made: _complete(Hop(host, made, jump=True)), shares)

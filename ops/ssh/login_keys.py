@@ -6,7 +6,6 @@ passed over.
 """
 
 import copy
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import paramiko
 from msgspec import Struct
 
+from ops.paths import expand_home
 from ops.ssh.agent_keys import USUAL_KEYS, Agent, public_half
 from ops.ssh.key_certificate import FOREVER, KeyCertificate, certificate_in
 from ops.ssh.settings import Connection
@@ -127,7 +127,7 @@ class _Offer:
             yield key
 
     def _read(self, file: str) -> paramiko.PKey | None:
-        path = os.path.expanduser(file)  # noqa: PTH111 - Path's raises
+        path = expand_home(file)
         passphrase = self._login.passphrase or self._login.password
         for kind in _KINDS:
             try:
@@ -153,7 +153,7 @@ def _copy(key: Any) -> Any:
 
 
 def _certificate_of(file: str) -> str:
-    path = os.path.expanduser(file)  # noqa: PTH111 - Path's raises
+    path = expand_home(file)
     return path if path.endswith("-cert.pub") else f"{path}-cert.pub"
 
 

@@ -18,6 +18,7 @@ import fabric
 from msgspec import Struct
 
 from ops.errors import BadInput
+from ops.paths import expand_home
 from ops.text import escape_control_chars
 
 GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
@@ -114,7 +115,7 @@ def from_values(values: Values, name: str, user: str | None, port: int | None) -
     alias = first("hostkeyalias")
     tokens = {
         "%": "%",
-        "d": os.path.expanduser("~"),  # noqa: PTH111 - Path's raises
+        "d": expand_home("~"),
         "h": host_name,
         "i": str(os.getuid()),
         "j": first("proxyjump"),
@@ -168,7 +169,7 @@ def _expanded(text: str, tokens: Mapping[str, str], *, home: bool = True) -> str
             return tokens.get(found[1], found[0])
         return os.environ.get(found[2], found[0]) if home else found[0]
 
-    text = os.path.expanduser(text) if home else text  # noqa: PTH111 - Path's raises
+    text = expand_home(text) if home else text
     return re.sub(r"%(.)|\$\{(\w+)\}", value, text) if "%" in text or "$" in text else text
 
 

@@ -188,7 +188,7 @@ def test_without_values_no_secret_is_asked_for_and_its_name_stands_there(tmp_pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a\n{{ secrets.bd }}\n", r"x\.ini\.j2, line 2: there is no secret 'bd'; the inventory has db"),
+        ("a\n{{ secrets.bd }}\n", r"x\.ini\.j2, line 2: there is no secret 'bd'; nearest: db"),
         ("{{ secrets }}", "write secrets.NAME"),
         ("{{ host.secrets.db }}", "no attribute 'db'"),
         ("{{ secrets.broken }}", "secrets.broken: POMS_NO_SUCH is not set"),
