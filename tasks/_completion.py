@@ -162,7 +162,7 @@ def completions(words: list[str]) -> list[str]:
 
 
 def _words(verb: str, known: dict[str, list[str]], hosts: list[str], programs: list[str]) -> list[str]:
-    """What else a word behind that verb may be (tasks/_words.py)."""
+    """What else a word behind that verb may be (tasks/_arguments.py)."""
     if not verb or verb == "hosts" or verb.startswith("lab."):
         return []
     names = [*programs, *(SERVICES if verb in LOG_VERBS else [])] if "--programs" in known[verb] else []

@@ -9,7 +9,7 @@ from ops.schema import Host
 from ops.services.supervisord import need_service
 from ops.ssh.session import Lines
 from ops.ui import console
-from tasks._change import Consent, carry_out_plan, look_and_mend
+from tasks._apply import Consent, carry_out_plan, look_and_mend
 
 
 def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Consent, *, unvalidated: bool) -> str:

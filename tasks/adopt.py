@@ -22,8 +22,8 @@ from ops.secrets.redaction import shown_lines, values
 from ops.ssh.session import Remote
 from ops.text import did_you_mean
 from ops.ui import console
-from tasks._look import ask_hosts, code_of, nothing
-from tasks._verb import chosen, inventory, print_json, verb
+from tasks._query import ask_hosts, code_of, nothing
+from tasks._task import chosen, inventory, print_json, task
 
 NOTHING = {
     SAME: "it is as wanted; there is nothing to adopt",
@@ -43,7 +43,7 @@ class Found:
     masker: Masker = field(default_factory=Masker)
 
 
-@verb(
+@task(
     help={
         "file": "The path of a managed file on the host.",
         "json": "Print one JSON document: per host, values, patch, and what cannot be told.",

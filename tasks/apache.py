@@ -9,11 +9,11 @@ from ops.services.apache import control, need_reload
 from ops.services.restart_cost import RestartCost
 from ops.ssh.session import connect
 from ops.ui import console
-from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
-from tasks._verb import chosen, print_json, verb
+from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
+from tasks._task import chosen, print_json, task
 
 
-@verb(
+@task(
     help={
         "json": "Print one JSON document: per host, whether Apache accepts its configuration, or the error.",
         **PARALLEL_HELP,
@@ -33,7 +33,7 @@ def _show(answers: list[Answer[list[str]]]) -> None:
             console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
 
 
-@verb()
+@task()
 def reload_apache(context: Any) -> None:
     """Test Apache's configuration and try a start of it, then let Apache reload it without dropping a request.
 
@@ -44,7 +44,7 @@ def reload_apache(context: Any) -> None:
     change_in_turn(hosts, functools.partial(_control, context.config, "reload"))
 
 
-@verb()
+@task()
 def restart_apache(context: Any) -> None:
     """Test Apache's configuration and try a start of it, then restart Apache.
 

@@ -9,10 +9,10 @@ from ops.services import boot
 from ops.services.survival import judge_boot
 from ops.ssh.session import connect
 from ops.ui import console
-from tasks._verb import chosen, print_json, verb
+from tasks._task import chosen, print_json, task
 
 
-@verb(
+@task(
     help={
         "remove": "Take back what this has installed.",
         "yes": "Do not ask for confirmation; without a terminal this is required.",

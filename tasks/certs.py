@@ -7,11 +7,11 @@ from ops.monitoring.certificates import KINDS, Ending, read_endings
 from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
 from ops.ui import console
-from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
-from tasks._verb import print_json, verb
+from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
+from tasks._task import print_json, task
 
 
-@verb(
+@task(
     help={
         "days": "Warn of what ends within this many days (0, the default: as the inventory says).",
         "all": "Show every trusted CA and revocation list, not only the one of each kind that ends first.",

@@ -4,12 +4,12 @@ from typing import Any
 
 from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
-from tasks._look import rendered
-from tasks._rolling import ROLLING_HELP, change_rolling
-from tasks._verb import chosen, verb
+from tasks._query import rendered
+from tasks._rollout import ROLLING_HELP, change_rolling
+from tasks._task import chosen, task
 
 
-@verb(
+@task(
     help={
         "unvalidated": "Deploy although the host validates less than deploy.validation; the release records it.",
         **ROLLING_HELP,
@@ -36,8 +36,8 @@ def deploy(
 
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
-        from tasks._agreement import Agreement
-        from tasks._change import Consent
+        from tasks._apply import Consent
+        from tasks._confirm import Agreement
         from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
         from tasks._templates import warn_of_what_is_not_rendered
 

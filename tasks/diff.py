@@ -11,13 +11,13 @@ from ops.schema import Host
 from ops.services.restart_cost import LOST
 from ops.ssh.session import Remote
 from ops.ui import console
-from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._plan_view import Seen, show_plans
+from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._release import NoSuchReleaseError, need_name, none_has, target_of
-from tasks._verb import print_json, verb
+from tasks._task import print_json, task
 
 
-@verb(
+@task(
     help={
         "to": "Not the inventory's files but those of a release: what fab rollback --to=ID would change.",
         "json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded.",

@@ -14,13 +14,13 @@ from ops.schema import Host
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Remote
 from ops.ui import console
-from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
-from tasks._verb import print_json, verb
+from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
+from tasks._task import print_json, task
 
 ANSWER = Limits(silence=120.0, seconds=300.0)  # a trial start, and each of the products' tools
 
 
-@verb(help={"json": "Print one JSON document: per host, a list of what was looked at.", **PARALLEL_HELP})
+@task(help={"json": "Print one JSON document: per host, a list of what was looked at.", **PARALLEL_HELP})
 def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Look at everything that must hold before a deploy, and say what to do about what does not.
 

@@ -9,11 +9,11 @@ from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
 from ops.ssh.session import Remote
 from ops.ui import console
-from tasks._look import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
-from tasks._verb import print_json, verb
+from tasks._query import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
+from tasks._task import print_json, task
 
 
-@verb(
+@task(
     help={
         "json": "Print one JSON document: per host, each file's state, and the files that nobody manages.",
         **PARALLEL_HELP,

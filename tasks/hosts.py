@@ -5,10 +5,10 @@ from typing import Any
 from ops.inventory import capacity
 from ops.inventory.constraints import SSH_PORT
 from ops.ui import console
-from tasks._verb import inventory, print_json, verb
+from tasks._task import inventory, print_json, task
 
 
-@verb(help={"json": "Print one JSON document: per host, its address, account, groups and capacity."})
+@task(help={"json": "Print one JSON document: per host, its address, account, groups and capacity."})
 def hosts(context: Any, json: bool = False) -> None:  # noqa: ARG001 - fab's signature
     """List the hosts of the inventory with their groups and capacity. Connects to nothing."""
     known = inventory()

@@ -8,10 +8,10 @@ from invoke.collection import Collection
 import lab
 from ops.project import PROJECT
 from ops.ui import console
-from tasks._verb import print_json, verb
+from tasks._task import print_json, task
 
 
-@verb(
+@task(
     help={
         "hosts": "Names of the hosts, separated by commas (default: pomsgpvm01,fermicloud045).",
         "base": f"The kind of those that are new: {', '.join(lab.BASES)} (docs/guide/lab.md).",
@@ -32,14 +32,14 @@ def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS), base: str = "") 
         console.say(_short(line))
 
 
-@verb()
+@task()
 def down(_context: Any) -> None:
     """End the lab's hosts and remove all they left: processes, mounts, interfaces, keys."""
     names = lab.down(say=_progress)
     console.say(f"Ended and removed: {', '.join(names)}." if names else "There was no lab.")
 
 
-@verb(help={"json": "Print one JSON document: a list of hosts."})
+@task(help={"json": "Print one JSON document: a list of hosts."})
 def status(_context: Any, json: bool = False) -> None:
     """Show the lab's hosts, their addresses and what runs in them."""
     hosts = lab.status(say=_progress)

@@ -14,14 +14,14 @@ from ops.logs.severity import Severities
 from ops.logs.stream import HostLogs, LogLine, LogRequest, Remark
 from ops.ssh.session import connect
 from ops.ui import console
-from tasks._verb import chosen, show_error, verb
+from tasks._task import chosen, show_error, task
 
 STYLES = {"error": "red", "warning": "yellow", "debug": "dim", "": ""}
 PROGRAMS_HELP = "Only the logs of these, separated by commas: programs, and supervisord, apache, shibd."
 SINCE_HELP = "Only what was written since: a while ago (10m, 2h, 1d) or a time (2026-11-25T03:00, the host's own)."
 
 
-@verb(
+@task(
     help={
         "programs": PROGRAMS_HELP,
         "lines": "How many of the last lines of each log to show, where there is no --since (default 20).",
@@ -69,7 +69,7 @@ def tail_logs(
     return errors.code or int(follow)
 
 
-@verb(
+@task(
     help={
         "programs": PROGRAMS_HELP,
         "since": SINCE_HELP,

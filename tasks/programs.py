@@ -13,19 +13,19 @@ from ops.services.supervisord import Report, ask_supervisord, chosen_programs, n
 from ops.services.supervisord_state import DOWN
 from ops.ssh.session import Remote, connect
 from ops.ui import console
-from tasks._verb import chosen, verb
+from tasks._task import chosen, task
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."
 YES_HELP = "Do not ask for confirmation where all programs are meant; without a terminal this is required."
 
 
-@verb(help={"programs": PROGRAMS_HELP})
+@task(help={"programs": PROGRAMS_HELP})
 def start_programs(context: Any, programs: str | None = None) -> None:
     """Start programs; changed settings are taken in first. Without -H: the default host."""
     _change(context.config, "start", programs, lambda _host, names: names)
 
 
-@verb(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
+@task(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
 def stop_programs(context: Any, programs: str | None = None, yes: bool = False) -> None:
     """Stop programs; they stay stopped until start-programs. Without -H: the default host.
 
@@ -36,7 +36,7 @@ def stop_programs(context: Any, programs: str | None = None, yes: bool = False) 
     _change(context.config, "stop", programs, lambda _host, names: names)
 
 
-@verb(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
+@task(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
 def restart_programs(context: Any, programs: str | None = None, yes: bool = False) -> None:
     """Stop and start programs with their present settings; one that was stopped stays so unless it is named.
 
@@ -48,7 +48,7 @@ def restart_programs(context: Any, programs: str | None = None, yes: bool = Fals
     _change(context.config, "restart" if programs else "restart-running", programs, lambda _host, names: names)
 
 
-@verb(help={"programs": PROGRAMS_HELP})
+@task(help={"programs": PROGRAMS_HELP})
 def reload_programs(context: Any, programs: str | None = None) -> None:
     """Let programs take in their changed files and settings; those with none are left alone.
 
@@ -64,7 +64,7 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     _change(context.config, "reload-changed", programs, changed_files)
 
 
-@verb()
+@task()
 def reload_uwsgi(context: Any) -> None:
     """Let uWSGI read its file and the app anew without losing a request, and wait until the new workers serve.
 
@@ -86,7 +86,7 @@ def reload_uwsgi(context: Any) -> None:
     change_in_turn(hosts, reload)
 
 
-@verb()
+@task()
 def start_supervisord(context: Any) -> None:
     """Start supervisord, and with it the programs, where it is not running. Without -H: the default host.
 
@@ -106,7 +106,7 @@ def start_supervisord(context: Any) -> None:
     change_in_turn(chosen(everywhere=False), start)
 
 
-@verb(help={"yes": "Do not ask for confirmation; without a terminal this is required."})
+@task(help={"yes": "Do not ask for confirmation; without a terminal this is required."})
 def stop_supervisord(context: Any, yes: bool = False) -> None:
     """Stop all programs, then supervisord itself. Without -H: the default host.
 

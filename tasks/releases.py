@@ -14,15 +14,15 @@ from ops.services.supervisord import need_service
 from ops.ssh.session import Remote, connect
 from ops.ui import console
 from tasks import _release
-from tasks._agreement import Agreement
-from tasks._change import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
-from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
+from tasks._apply import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
+from tasks._confirm import Agreement
+from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._release import Shown, need_name, target_of
-from tasks._rolling import ROLLING_HELP, change_rolling
-from tasks._verb import chosen, print_json, verb
+from tasks._rollout import ROLLING_HELP, change_rolling
+from tasks._task import chosen, print_json, task
 
 
-@verb(
+@task(
     word="release",
     help={
         "release": "One of them, with its files, its diff to the one before, and what it has kept: fab releases ID.",
@@ -77,7 +77,7 @@ def _show(answers: list[Answer[list[PastRelease]]]) -> None:
         console.say(f"{', '.join(none)}: nothing was deployed yet")
 
 
-@verb(
+@task(
     word="to",
     help={
         "to": "The release to go back to (see fab releases); without it the last one that was live before the "
@@ -118,7 +118,7 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
         return carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
 
 
-@verb()
+@task()
 def recover(context: Any) -> None:
     """Put back what a deploy that was killed left half-done. Without -H: the default host.
 

@@ -8,11 +8,11 @@ from ops.errors import BadInput, OperatorError
 from ops.rendering.rendered_file import RenderedFile
 from ops.rendering.renderer import render
 from ops.ui import console
+from tasks._task import chosen, task
 from tasks._templates import warn_of_what_is_not_rendered
-from tasks._verb import chosen, verb
 
 
-@verb(
+@task(
     name="render",
     help={
         "out": "Write the files below this folder, as DIR/HOST/path-on-the-host, instead of printing them.",

@@ -10,15 +10,15 @@ from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
 from ops.ssh.remote_command import Command, run_command
 from ops.ui import console
-from tasks._look import PARALLEL_HELP
-from tasks._verb import chosen, print_json, show_error, verb
+from tasks._query import PARALLEL_HELP
+from tasks._task import chosen, print_json, show_error, task
 
 KEPT = 2**20  # characters of each output in a JSON document
 FAILED = 1
 _one_at_a_time = Lock()  # lines of several hosts, each whole
 
 
-@verb(
+@task(
     positional=["command"],
     help={
         "command": "Shell text for bash, as one word. - reads it from standard input: then it stands in no list of "

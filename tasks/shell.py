@@ -6,10 +6,10 @@ from typing import Any
 from ops.errors import BadInput
 from ops.ssh.session import connect
 from ops.ui import console
-from tasks._verb import named, verb
+from tasks._task import named, task
 
 
-@verb(positional=["host"], help={"host": "A host of the inventory."})
+@task(positional=["host"], help={"host": "A host of the inventory."})
 def shell(context: Any, host: str) -> int:
     """Open a terminal on a host, as the account, with the products set up. Its exit code becomes fab's."""
     chosen = named(host, everywhere=False)

@@ -18,11 +18,11 @@ from ops.schema import Host
 from ops.ssh.session import Remote
 from ops.ui import console, status_view
 from ops.ui import watch as live
-from tasks._look import PARALLEL_HELP, WithErrors, ask_hosts, by_host, code_of, nothing, rendered
-from tasks._verb import chosen, inventory, print_json, verb
+from tasks._query import PARALLEL_HELP, WithErrors, ask_hosts, by_host, code_of, nothing, rendered
+from tasks._task import chosen, inventory, print_json, task
 
 
-@verb(
+@task(
     help={
         **live.HELP,
         **PARALLEL_HELP,

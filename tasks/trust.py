@@ -6,10 +6,10 @@ from ops.errors import BadInput, HostError
 from ops.schema import Host
 from ops.ssh.keyscan import Shown, ask_key, record
 from ops.ui import console
-from tasks._verb import named, verb
+from tasks._task import named, task
 
 
-@verb(
+@task(
     positional=["host"],
     help={
         "host": "A host or group of the inventory.",

@@ -10,13 +10,13 @@ from ops.monitoring.workers import Crew
 from ops.rollout import AT_ONCE, Answer
 from ops.ui import console, workers_view
 from ops.ui import watch as live
-from tasks._look import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
-from tasks._verb import chosen, print_json, verb
+from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
+from tasks._task import chosen, print_json, task
 
 LOG_EVERY = 30  # seconds between two looks of --watch at the log; it costs more than the rest
 
 
-@verb(
+@task(
     help={
         **live.HELP,
         **PARALLEL_HELP,

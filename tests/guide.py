@@ -163,7 +163,7 @@ NOT_RUN = {
     "fab -H HOST diff --to=original": "the lab's host was found bare; tests/lab/test_take_over.py has another",
     "fab -H HOST rollback original": "the lab's host was found bare; tests/lab/test_take_over.py has another",
     "fab -H pomsgpvm01 rollback original": "the same",
-    "fab -H HOST -- COMMAND": "is refused; tests/unit/test_verb.py",
+    "fab -H HOST -- COMMAND": "is refused; tests/unit/test_task.py",
     'fab run "COMMAND"': "stands for any; the others of run.md are run",
     "fab run -": "reads standard input; tests/lab/test_run.py gives it some",
     'fab -H pomsgpvm01 run --timeout=60 "make -C poms check"': "the lab's app has nothing to make",

@@ -7,7 +7,7 @@ from rich.console import Console
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to whoever started this (tasks/_pipe.py); rich would end the program with code 1."""
+        """Leave it to whoever started this (tasks/_sigpipe.py); rich would end the program with code 1."""
         raise
 
 

@@ -20,10 +20,10 @@ PROGRAM = textwrap.dedent(
     from ops.deploy import transaction
     from ops.deploy.releases import Release
     from ops.deploy.transaction import Outcome
-    from tasks._agreement import Agreement
-    from tasks._change import Consent, carry_out_plan
-    from tasks._rolling import change_rolling
-    from tasks._verb import verb
+    from tasks._confirm import Agreement
+    from tasks._apply import Consent, carry_out_plan
+    from tasks._rollout import change_rolling
+    from tasks._task import task
     from tests.unit.hosts import host
     from tests.unit.test_plan_view import plan
 
@@ -35,7 +35,7 @@ PROGRAM = textwrap.dedent(
     plans = {name: plan(name, ssl=("old\\n", eval(text))) for name, text in zip("abcd", sys.argv[1:])}
     consent = Consent(agreement=Agreement(list(plans)))
 
-    @verb()
+    @task()
     def change(context):
         def one(host):
             return carry_out_plan(None, plans[host.name], Release("r", "me"), consent)

@@ -9,7 +9,7 @@ from tests.soak.trace import Violation
 from tests.soak.versions import VERSIONS, Catalog, Version, is_edited
 from tests.soak.witness import CERTIFICATE, Answer
 
-CODES = (0, 1, 2, 3, 4, 130)  # ops/errors.py, tasks/_verb.py
+CODES = (0, 1, 2, 3, 4, 130)  # ops/errors.py, tasks/_task.py
 SERVICES = {  # one process each whose parent is supervisord, by what its command line holds
     "poms_webservice": "uwsgi --ini",
     "poms_joblog_agent": "poms_agent.py joblog",

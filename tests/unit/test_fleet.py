@@ -9,7 +9,7 @@ from ops.errors import BadInput, HostError
 from ops.rollout import Answer, roll_out
 from ops.schema import Host
 from ops.ui import console
-from tasks._rolling import change_rolling
+from tasks._rollout import change_rolling
 from tests.unit.hosts import host
 
 HOSTS = [host(name=f"h{number}") for number in range(1, 7)]

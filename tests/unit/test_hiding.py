@@ -29,9 +29,9 @@ from ops.secrets.redaction import (
     values,
 )
 from ops.ui import console
-from tasks._change import Consent, carry_out_plan
+from tasks._apply import Consent, carry_out_plan
 from tasks._plan_view import show_plans
-from tasks._verb import show_error
+from tasks._task import show_error
 from tests.unit.hosts import host
 
 PATH = "/home/poms/private/db.ini"

@@ -24,7 +24,7 @@ from ops.rendering.renderer import render
 from ops.scripts import names, script
 from ops.ssh import config_query, session
 from ops.text import escape_control_chars
-from tasks._index import MODULES
+from tasks._registry import MODULES
 from tests.hostile import CONTROLS, texts
 from tests.scale import TIMES
 

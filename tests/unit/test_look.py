@@ -11,7 +11,7 @@ from ops import rollout
 from ops.errors import HostError, Interrupted
 from ops.rollout import Answer, ask_all
 from ops.schema import Host
-from tasks._look import code_of
+from tasks._query import code_of
 from tests.unit.hosts import host
 
 HOSTS = [host(name=f"h{number}") for number in range(1, 7)]

@@ -18,7 +18,7 @@ from ops.errors import HostError
 from ops.secrets import masking
 from ops.secrets.masking import MARK, Masker
 from ops.ui import console
-from tasks import _verb
+from tasks import _fabric, _task
 
 FORMS: list[Callable[[str], str]] = [
     lambda value: value,
@@ -94,8 +94,8 @@ def test_everything_that_is_printed_passes_here(
     monkeypatch.setattr(masking, "_this_run", masker("hunter2"))
     console.say("say hunter2")
     console.table(("heading",), [("cell hunter2",)])
-    _verb.print_json({"hunter2": ["hunter2", 2, None, {"key": "hunter2"}]})
-    _verb.show_error(HostError("web1", "it said hunter2", left="hunter2", next_step="hunter2"))
+    _task.print_json({"hunter2": ["hunter2", 2, None, {"key": "hunter2"}]})
+    _task.show_error(HostError("web1", "it said hunter2", left="hunter2", next_step="hunter2"))
     out, err = capsys.readouterr()
     assert "hunter2" not in out + err
     assert (out.count(MARK), err.count(MARK)) == (5, 3)
@@ -109,7 +109,7 @@ def test_a_fault_of_the_program_itself_is_shown_without_it(monkeypatch: pytest.M
     try:
         raise RuntimeError("a fault with hunter2 in it")
     except RuntimeError as error:
-        _verb._show_fault(RuntimeError, error, error.__traceback__)
+        _fabric._show_fault(RuntimeError, error, error.__traceback__)
     assert f"RuntimeError: a fault with {MARK} in it" in stream.getvalue()
     assert "hunter2" not in stream.getvalue().replace('"a fault with hunter2 in it"', "")
 

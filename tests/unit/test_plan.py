@@ -17,7 +17,7 @@ from ops.errors import BadInput
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services.reload import web_program
-from tasks._change import Consent, carry_out_plan
+from tasks._apply import Consent, carry_out_plan
 from tests.unit.hosts import host
 
 APACHE = "/etc/httpd/conf.d/ssl.conf"

@@ -18,7 +18,7 @@ from ops.services.supervisord import need_service, need_socket, service_lines
 from ops.services.supervisord_state import Supervisord
 from ops.ssh.session import Remote
 from ops.ui import console
-from tasks._agreement import Agreement
+from tasks._confirm import Agreement
 from tasks._plan_view import show_plans
 
 if TYPE_CHECKING:

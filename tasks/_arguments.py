@@ -20,7 +20,7 @@ from ops.errors import OperatorError
 from ops.inventory.loader import Inventory, inventory_path, read_inventory
 from ops.logs.catalog import SERVICES
 from ops.text import closest, escape_control_chars
-from tasks._index import MODULES
+from tasks._registry import MODULES
 
 FLAG_OF_WORD: dict[str, str] = {}  # of a task: "fab releases ID" for "fab releases --release=ID"
 TASKS = list(chain(*MODULES.values()))

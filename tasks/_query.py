@@ -11,7 +11,7 @@ from ops.rollout import AT_ONCE, Answer, ask_all
 from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
 from ops.ui import console
-from tasks._verb import NEEDS_ATTENTION, chosen, show_error
+from tasks._task import NEEDS_ATTENTION, chosen, show_error
 
 if TYPE_CHECKING:
     from ops.ssh.session import Remote

@@ -9,8 +9,8 @@ from invoke.exceptions import Exit
 
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
-from tasks._index import collection
-from tasks._words import put_flags_for_words
+from tasks._arguments import put_flags_for_words
+from tasks._registry import collection
 
 SMALL = """
 [fleet]

@@ -6,7 +6,7 @@ from ops.errors import BadInput, OperatorError
 from ops.rollout import Answer, roll_out
 from ops.schema import Host
 from ops.ui import console
-from tasks._verb import show_error
+from tasks._task import show_error
 
 ROLLING_HELP = {
     "yes": "Do not ask for confirmation; without a terminal this is required.",

@@ -11,7 +11,7 @@ from invoke.collection import Collection
 from invoke.tasks import Task
 
 from ops.project import PROJECT
-from tasks._index import MODULES, collection
+from tasks._registry import MODULES, collection
 from tests.unit.conftest import Fab
 
 FAB = PROJECT / ".venv/bin/fab"
@@ -102,8 +102,8 @@ def test_a_task_that_forgets_its_host_does_not_run_on_this_machine(tmp_path: Pat
     witness = tmp_path / "ran-here"
     (tmp_path / "fabfile.py").write_text(
         "import sys; sys.path.insert(0, '.')\n"
-        "import fabric.main, fabric\nfrom tasks._verb import OncePerVerb\n"
-        "fabric.main.program.executor_class = OncePerVerb\n"
+        "import fabric.main, fabric\nfrom tasks._fabric import OncePerTask\n"
+        "fabric.main.program.executor_class = OncePerTask\n"
         f"@fabric.task\ndef slip(c):\n    c.run('touch {witness}')\n"
     )
     done = subprocess.run(
