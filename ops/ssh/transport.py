@@ -1,4 +1,14 @@
-"""paramiko's connection with fewer round trips, and with a memory of whom the host let in."""
+"""Everything that changes how paramiko works: fewer round trips, and a memory of whom the host let in.
+
+| change | why | measured |
+|---|---|---|
+| a login by key does not wait for the host's word that one may log in | a round trip less | docs/decisions/speed.md |
+| a command is not waited for until it has begun | a round trip less | docs/decisions/speed.md |
+| what the host says at the login is kept | paramiko forgets it with each try, and when the host hangs up | |
+
+The first two use what paramiko keeps to itself. They are in force with the versions in `TRIED` alone
+(tests/unit/test_transport.py holds the lock file to them); with any other, paramiko does it its own way.
+"""
 
 from threading import Event
 from typing import Any
@@ -7,6 +17,7 @@ import paramiko
 from paramiko.auth_handler import AuthHandler
 from paramiko.common import MSG_SERVICE_ACCEPT, MSG_USERAUTH_BANNER
 
+TRIED = ("5.1.0",)
 USERAUTH = "ssh-userauth"
 SAID_BYTES = 1000  # kept of what a host says at the login
 
@@ -39,7 +50,7 @@ class Transport(paramiko.Transport):
                     "IdentityFile: it is offered first, from the agent too)"
                 )
             raise paramiko.SSHException("the line was lost before the login")
-        self.auth_handler = _Hasty(self)
+        self.auth_handler = _Hasty(self) if is_tried() else AuthHandler(self)
         self.refused += 1  # until it is not
         decided = event or Event()
         self.auth_handler.auth_publickey(username, key, decided)
@@ -50,8 +61,11 @@ class Transport(paramiko.Transport):
     def start_command(self, channel: paramiko.Channel, command: str) -> None:
         """Run `command` without waiting to hear that it was begun, as RFC 4254, 6.5 allows: a round trip less.
 
-        A host that refuses ends the channel without an answer.
+        A host that refuses ends the channel without an answer. Raises paramiko.SSHException where the line is lost.
         """
+        if not is_tried():
+            channel.exec_command(command)
+            return
         message = paramiko.Message()
         message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
         message.add_int(channel.remote_chanid)
@@ -59,6 +73,11 @@ class Transport(paramiko.Transport):
         message.add_boolean(False)
         message.add_string(command)
         self._send_user_message(message)  # type: ignore[attr-defined] # the stubs leave it out
+
+
+def is_tried() -> bool:
+    """Whether the shortcuts were tried with the paramiko that is installed."""
+    return paramiko.__version__ in TRIED
 
 
 class _Hasty(AuthHandler):
