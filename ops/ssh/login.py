@@ -34,6 +34,10 @@ _CHANGED = (
 )
 _REVOKED = "somebody else may have it: ask its administrator, who gives the host another one"
 _LOGIN = "is your key in the agent or given with -i, and its public half in ~/.ssh/authorized_keys of the account?"
+_NO_GREETING = (
+    "wait a minute and try again: sshd bars an address for a while after failed logins (PerSourcePenalties), and takes so "
+    "many at a time and no more (MaxStartups)"
+)
 _IS_IT_UP = "is it up, and the network between you?"
 
 
@@ -187,6 +191,10 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
         if isinstance(connection.gateway, fabric.Connection) and connection.client.get_transport() is None:
             message = f"jump host {connection.gateway.host} cannot connect to {hop.where}: {error}"
             raise hop.refused(message, _IS_IT_UP) from None
+        if "protocol banner" in str(
+            error
+        ):  # paramiko's words for a line that ends, or is silent, before the greeting
+            raise hop.refused(f"{hop.where} takes the connection and does not greet", _NO_GREETING) from None
         raise hop.refused(f"no SSH session with {hop.where}: {error}") from None
     except (OSError, EOFError, ValueError) as error:
         raise hop.refused(f"cannot connect to {hop.where}: {error}", _IS_IT_UP) from None

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,9 +108,24 @@ class Site:
 
     def reload_line(self, host: str = "pomsgpvm01") -> str:
         """The line of the lab's inventory that grants the host's reload of Apache."""
-        if BASES[self.record(host).base].systemd:
-            return 'apache.reload = ["sudo", "systemctl", "reload", "httpd"]\n'
-        return 'reload = ["sudo", "service", "httpd", "graceful"]\n'
+        words = '"systemctl", "reload", "httpd"' if self.systemd(host) else '"service", "httpd", "graceful"'
+        return f'reload = ["sudo", {words}]\n'
+
+    def systemd(self, host: str = "pomsgpvm01") -> bool:
+        """Whether the host's first process is systemd, and Apache's commands are systemctl's."""
+        return BASES[self.record(host).base].systemd
+
+    @contextmanager
+    def broken_reload(self, says: str = "") -> Iterator[None]:
+        """What reloads and restarts Apache fails, and prints these words; whatever else it does it does still."""
+        tool = "/usr/bin/systemctl" if self.systemd() else "/usr/sbin/service"
+        fails = f'case "$*" in *reload* | *restart* | *graceful*) echo "{says}"; exit 1 ;; esac'
+        script = f'#!/bin/sh\n{fails}\nexec {tool}.real "$@"\n'
+        self.root(f"mv {tool} {tool}.real; printf %s {shlex.quote(script)} >{tool}; chmod 755 {tool}")
+        try:
+            yield
+        finally:
+            self.root(f"mv {tool}.real {tool}")
 
     def address(self, host: str = "pomsgpvm01") -> str:
         """The host's address, from the inventory."""

@@ -29,7 +29,7 @@ def gone(path: str, what: str, words: str) -> Fault:
 
 
 FAULTS = {
-    "sudo": gone(SUDOERS, "sudo", "NOPASSWD: service httpd restart"),
+    "sudo": gone(SUDOERS, "sudo", "NOPASSWD: "),
     "folder": Fault(
         f"chown -R root:root {CONF_D}; chmod 755 {CONF_D}",
         f"chown -R poms:poms {CONF_D}; chown root:poms {CONF_D}; chmod 2775 {CONF_D}",

@@ -140,6 +140,8 @@ def test_a_deploy_of_legal_values_serves_on_both_doors(host: Site, tmp_path: Pat
     lab = tomllib.loads(host.lab.inventory.read_text())
     table = inventory(lab, rows()[name])
     (one,) = table["hosts"].values()
+    if host.systemd():
+        as_systemctl(one["apache"])
     placed(host, tmp_path, table)
     if "secrets" in one:
         host.checkout(tmp_path, {"home/private/config/poms/secret.conf.j2": TEMPLATE})
@@ -155,6 +157,14 @@ def test_a_deploy_of_legal_values_serves_on_both_doors(host: Site, tmp_path: Pat
     assert said.code == 0, said.err
     (facts,) = json.loads(said.out).values()
     assert not facts["then"]
+
+
+def as_systemctl(apache: Table) -> None:
+    """Apache's commands of the table as a host with systemd grants them."""
+    tool = apache.get("restart", ["sudo", "service"])[1].replace("/usr/sbin/service", "/usr/bin/systemctl")
+    apache["restart"] = ["sudo", tool.replace("service", "systemctl"), "restart", "httpd"]
+    if apache.get("reload"):
+        apache["reload"] = ["sudo", "systemctl", "reload", "httpd"]
 
 
 def assert_serves(host: Site, one: Table) -> None:

@@ -1,6 +1,7 @@
 """Nothing waits for ever, and nothing is left: an app that hangs, two tasks, a full disk, a boot in the middle."""
 
 import contextlib
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -20,10 +21,11 @@ START = ("[defaults.uwsgi]\n", "[defaults.app]\nstart_seconds = 4\n\n[defaults.u
 
 
 def ours(site: Site) -> list[str]:
-    """Processes of the account that are neither supervisord's nor supervisord."""
+    """Processes of the account that are neither supervisord's nor supervisord, nor systemd's own for a login."""
     daemon = site.read("/home/poms/supervisord.pid").strip()
     lines = site.root("ps -u poms -o pid=,sid=,stat=,args=").splitlines()
-    return [line for line in lines if line.split()[1] != daemon and line.split()[2][0] != "Z"]
+    lines = [line for line in lines if line.split()[1] != daemon and line.split()[2][0] != "Z"]
+    return [line for line in lines if not re.search(r"systemd --user|\(sd-pam\)|dbus-daemon", line)]
 
 
 def lock_is_free(site: Site) -> bool:

@@ -127,10 +127,7 @@ def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
     systemd: Site, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """With EL's unit running requests are finished, and nobody else gets in until then."""
-    changes = (
-        ('apache.reload = ["sudo", "systemctl", "reload", "httpd"]\n', ""),
-        ('reload = ["sudo", "service", "httpd", "graceful"]\n', "client_timeout = 61\n"),
-    )
+    changes = ((systemd.reload_line(), "client_timeout = 61\n"),)
     inventory = systemd.changed(tmp_path, *changes)
     told = json.loads(systemd.fab(*HOST, "diff", "--json", inventory=inventory).out)["pomsgpvm01"]["apache_restart"]
     assert told["requests"] == "finished"

@@ -16,7 +16,6 @@ from tests.lab.site import Site
 CERT_SSL, SSL = "/etc/httpd/conf.d/cert_ssl.conf", "/etc/httpd/conf.d/ssl.conf"
 STATE = "/home/poms/private/poms-ops"
 DEPTH = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 5\n"
-REAL = "/usr/sbin/service.real"
 
 
 def serves(site: Site) -> None:
@@ -82,16 +81,11 @@ def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(de
 
 
 def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
-    broken = "#!/bin/sh\necho 'service is broken'; exit 1\n"
-    deployed.root(f"mv /usr/sbin/service {REAL}; printf %s '{broken.replace(chr(39), chr(34))}' > /usr/sbin/service")
-    deployed.root("chmod 755 /usr/sbin/service")
-    try:
+    with deployed.broken_reload("service is broken"):
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
         assert said.code == 1
         assert "a service did not take the old files in: it is owed a reload" in said.all
         assert "service is broken" in said.err
-    finally:
-        deployed.root(f"mv {REAL} /usr/sbin/service")
     generation = deployed.apache()[1]
     plan = deployed.fab("-H", "pomsgpvm01", "diff")
     assert (plan.code, "then Apache: reload" in plan.out) == (2, True), plan.all
@@ -284,13 +278,12 @@ def test_a_file_that_is_managed_no_more_is_removed_and_a_rollback_brings_it_back
 
 def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: Path) -> None:
     """Its owner, time and inode too, of a file of another account whose folder may be written."""
-    deployed.root(f"chown root:root {SSL}; chmod 644 {SSL}; mv /usr/sbin/service {REAL}")
-    deployed.root("printf '#!/bin/sh\\nexit 1\\n' > /usr/sbin/service; chmod 755 /usr/sbin/service")
+    deployed.root(f"chown root:root {SSL}; chmod 644 {SSL}")
     look = f"stat -c '%n %i %U %a %Y' {SSL} {CERT_SSL}"
     before = deployed.root(look)
     protocols = "[defaults.apache]\n", '[defaults.apache]\nprotocols = ["TLSv1.3"]\n'
-    said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, protocols))
-    deployed.root(f"mv {REAL} /usr/sbin/service")
+    with deployed.broken_reload():
+        said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, protocols))
     assert said.code == 1, said.all
     assert deployed.root(look) == before
     deployed.fab("recover", check=True)

@@ -146,14 +146,9 @@ def test_a_second_rollback_goes_further_back_and_is_seen_before_it_is_done(deplo
 def test_a_release_that_was_never_live_is_not_offered(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     check = '[[defaults.checks]]\nname = "none"\nport = 443\npath = "/"\nstatus = [302]\n\n[defaults.ssh]'
-    real = "/usr/sbin/service.real"
-    script = 'printf "#!/bin/sh\\nexit 1\\n" >/usr/sbin/service; chmod 755 /usr/sbin/service'
-    deployed.root(f"mv /usr/sbin/service {real}; {script}")
-    try:
+    with deployed.broken_reload():
         changed = deployed.changed(tmp_path, depth(6), ("[defaults.ssh]", check))
         assert deployed.fab("deploy", "--yes", inventory=changed).code == 1
-    finally:
-        deployed.root(f"mv {real} /usr/sbin/service")
     deployed.fab("recover", check=True)
     failed = next(one["name"] for one in reversed(releases(deployed)) if one["facts"]["ended"] != "committed")
     said = deployed.fab("rollback", "--yes", f"--to={failed}")

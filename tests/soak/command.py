@@ -53,7 +53,8 @@ class Command:
     def kill(self) -> None:
         """By -9: the operator's machine dies."""
         self.killed = True
-        os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self, seconds: float) -> bool:
         """Until it has ended; whether it has within that time."""

@@ -153,6 +153,11 @@ def failing(error: Exception) -> Callable[[], None]:
         (paramiko.AuthenticationException("no"), "jump host jump1: login as me@jump1 port 2200 was refused", "agent"),
         (OSError("no route"), "jump host jump1: cannot connect to me@jump1 port 2200: no route", "is it up"),
         (UnicodeError("label too long"), "jump host jump1: cannot connect", "is it up"),
+        (
+            paramiko.SSHException("Error reading SSH protocol banner"),
+            "jump host jump1: me@jump1 port 2200",
+            "MaxStartups",
+        ),
     ],
 )
 def test_a_fault_of_a_jump_host_is_told_as_its_own(
