@@ -35,8 +35,8 @@ _CHANGED = (
 _REVOKED = "somebody else may have it: ask its administrator, who gives the host another one"
 _LOGIN = "is your key in the agent or given with -i, and its public half in ~/.ssh/authorized_keys of the account?"
 _NO_GREETING = (
-    "wait a minute and try again: sshd bars an address for a while after failed logins (PerSourcePenalties), and takes so "
-    "many at a time and no more (MaxStartups)"
+    "wait a minute and try again: sshd bars an address for a while after failed logins (PerSourcePenalties), and "
+    "takes so many at a time and no more (MaxStartups)"
 )
 _IS_IT_UP = "is it up, and the network between you?"
 
