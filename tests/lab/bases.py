@@ -1,11 +1,18 @@
-"""Labs of one host of a certain base, for what differs between kinds of hosts."""
+"""Labs of one host of a certain base, and what only `make test-all` tries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 import lab
 from tests.lab.site import Site
+
+
+def exhaustive(*values: object) -> list[object]:
+    """Values of a parametrized test that only `make test-all` tries."""
+    return [pytest.param(value, marks=pytest.mark.exhaustive) for value in values]
 
 
 @contextmanager

@@ -26,6 +26,9 @@ LONG = (
     "test_transaction.py",
     "test_validation.py",
     "test_doctor.py",
+    "test_through_apache.py",
+    "test_way_back.py",
+    "test_take_over.py",
     "test_deploy.py",
 )
 

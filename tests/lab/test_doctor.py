@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.lab.bases import exhaustive
 from tests.lab.site import Site
 
 CONF_D = "/etc/httpd/conf.d"
@@ -50,6 +51,9 @@ FAULTS = {
 }
 
 
+RARE = ("shibd", "CAs", "products", "Apache")
+
+
 def findings(site: Site) -> tuple[int, dict[str, list[dict[str, str]]]]:
     said = site.fab("-H", "pomsgpvm01", "doctor", "--json")
     found: dict[str, list[dict[str, str]]] = {}
@@ -66,7 +70,7 @@ def test_a_host_that_is_well_is_said_so_and_what_has_a_price_too(deployed: Site)
     assert "nothing is in the way of a deploy" in deployed.fab("-H", "pomsgpvm01", "doctor").out
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["sudo", "folder", "module", "namespaces", *exhaustive(*RARE)])
 def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None:
     made = FAULTS[fault]
     deployed.root(made.breaks)

@@ -20,6 +20,7 @@ def held_steps(*in_make_test: str) -> list[str]:
     return [*STEPS, "put-back"] if ALL else list(in_make_test)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", held_steps("check", "put-back"))
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_a_hand_edit_is_kept_whenever_it_is_made(bench: Bench, row: Row, kind: str, step: str) -> None:
@@ -42,6 +43,7 @@ def test_a_hand_edit_is_kept_whenever_it_is_made(bench: Bench, row: Row, kind: s
     row("hand edit", step, kind, "yes", "", after == before)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", held_steps("keep", "reload-poms_webservice")[2 if ALL else 0 :])
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_a_full_disk_that_is_freed_later(bench: Bench, row: Row, small_disk: str, kind: str, step: str) -> None:

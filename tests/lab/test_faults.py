@@ -73,6 +73,7 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
     row(fault, step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", expected == before)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str, kind: str, step: str) -> None:
@@ -91,6 +92,7 @@ def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str,
     row("disk full under what is kept", step, kind, "yes", "", after == before)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_disk_that_is_full_before_the_deploy(bench: Bench, row: Row, small_disk: str, kind: str) -> None:
     bench.site.root(KINDS[kind])
@@ -157,6 +159,7 @@ def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench
     row("conf.d read-only before", "keep", kind, "yes", "", True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: str) -> None:
     """The proof has passed, and somebody else's file breaks the live tree in between."""
@@ -172,6 +175,7 @@ def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: 
     row("configuration test fails", "configtest", kind, "yes", "", True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
     bench: Bench, row: Row, kind: str, tmp_path: Path
@@ -209,6 +213,7 @@ def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
     row("two deploys at once", "keep", kind, "yes", "", False)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     """It passes its trial start, serves beside the live one, and ends as soon as it is that itself."""
@@ -230,6 +235,7 @@ def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kin
     row("a program never reaches RUNNING", "reload-poms_webservice", kind, "yes", "", True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_a_check_from_outside_that_fails_afterwards(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     bench.site.root(KINDS[kind])

@@ -104,6 +104,7 @@ def test_mail_from_the_certificate_limits_and_headers(front: Front, deploy: Depl
         assert endless.result().status == 500
 
 
+@pytest.mark.exhaustive
 def test_several_addresses_of_a_certificate_become_what_several_values_of_an_attribute_do(
     front: Front, deploy: Deploy
 ) -> None:

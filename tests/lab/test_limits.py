@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.bases import exhaustive
 from tests.lab.faults import Bench, ended, the_other
 from tests.lab.site import Site, until
 
@@ -68,8 +69,8 @@ def test_ctrl_c_ends_the_trial_of_such_an_app_at_once(hanging: Site, tmp_path: P
 @pytest.mark.parametrize(
     "task",
     [
-        *("restart-programs --yes", "stop-programs --yes", "stop-supervisord --yes"),
-        *("start-supervisord", "start-programs", "reload-programs", "reload-uwsgi", "reload-apache"),
+        *("restart-programs --yes", "stop-supervisord --yes", "reload-uwsgi", "reload-apache"),
+        *exhaustive("stop-programs --yes", "start-supervisord", "start-programs", "reload-programs"),
     ],
 )
 def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str) -> None:
@@ -105,6 +106,7 @@ def without_supervisord(bench: Bench) -> tuple[str, str]:
     return before, the_other(before)
 
 
+@pytest.mark.exhaustive
 def test_a_supervisord_that_was_started_at_the_boot_goes_on_at_the_recovery(bench: Bench) -> None:
     """The deploy was to start it, and died with the host; cron was quicker than the recovery."""
     site, (before, other) = bench.site, without_supervisord(bench)
@@ -119,6 +121,7 @@ def test_a_supervisord_that_was_started_at_the_boot_goes_on_at_the_recovery(benc
     bench.assert_well(before)
 
 
+@pytest.mark.exhaustive
 def test_a_supervisord_that_a_rolled_back_deploy_has_started_has_ended_when_the_deploy_has(bench: Bench) -> None:
     site, (_before, other) = bench.site, without_supervisord(bench)
     with bench.held("check", other) as running:
@@ -131,6 +134,7 @@ def test_a_supervisord_that_a_rolled_back_deploy_has_started_has_ended_when_the_
     bench.assert_well(other)
 
 
+@pytest.mark.exhaustive
 def test_a_disk_that_fills_while_uwsgi_reloads_holds_nobody_up_once_it_is_freed(bench: Bench) -> None:
     site, other = bench.site, the_other(bench.settled())
     site.root(
@@ -177,6 +181,7 @@ def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, 
     assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tmp_path: Path) -> None:
     inventory = deployed.changed(tmp_path, THREADS)
     with login_runs(deployed, "read -r x"):
@@ -186,9 +191,7 @@ def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tm
     assert "threads = 10" in deployed.read("/home/poms/private/config/poms/uwsgi-service.ini")
 
 
-@pytest.mark.parametrize(
-    "step", ["prove", pytest.param("reload-poms_webservice", marks=pytest.mark.exhaustive), "verdict"]
-)
+@pytest.mark.parametrize("step", ["prove", *exhaustive("reload-poms_webservice", "verdict")])
 def test_ctrl_c_pressed_again_and_again_only_has_the_host_put_back(bench: Bench, step: str) -> None:
     before = bench.settled()
     with bench.held(step, the_other(before)) as running:

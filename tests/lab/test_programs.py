@@ -91,6 +91,7 @@ def test_all_programs_are_stopped_only_for_who_says_so(deployed: Site) -> None:
     deployed.fab("start-programs", check=True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("task", ["restart-programs --yes", "restart-programs --programs=poms_webservice"])
 def test_an_app_that_would_not_serve_again_is_not_restarted(deployed: Site, task: str) -> None:
     master, states = deployed.workers()["pid"], deployed.program_states()
@@ -139,6 +140,7 @@ def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
     assert deployed.processes("supervisord") == 1
 
 
+@pytest.mark.exhaustive
 def test_a_second_supervisord_is_never_started(deployed: Site) -> None:
     pid = deployed.read("/home/poms/supervisord.pid").strip()
     deployed.poms(f"rm {SOCKET}")

@@ -77,6 +77,7 @@ def test_an_apache_that_dies_of_its_reload_is_not_said_to_answer(deployed: Site,
         until(lambda: deployed.ask("https://HOST/poms")[0] == 302, 20, "Apache answers again")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("option", ["requiretty", "listpw=always"])
 def test_sudos_own_words_are_shown(deployed: Site, option: str) -> None:
     deployed.root(f"echo 'Defaults {option}' >{SUDOERS}")

@@ -75,6 +75,7 @@ def test_a_web_service_that_was_stopped_is_said_with_by_whom_and_is_no_success_o
     assert serving.fab("-H", HOST, "deploy", "--yes").code == 0
 
 
+@pytest.mark.exhaustive
 def test_another_program_that_was_stopped_is_said_and_needs_nothing(serving: Site) -> None:
     serving.fab("stop-programs", f"--programs={AGENT}", check=True)
     try:
@@ -99,6 +100,7 @@ def test_a_deploy_says_that_the_service_does_not_serve_with_nothing_to_do_or_wit
     assert serving.fab("-H", HOST, "deploy", "--yes").code == 0
 
 
+@pytest.mark.exhaustive
 def test_a_program_that_ends_again_and_again_is_wrong_until_it_was_restarted(serving: Site) -> None:
     def pids() -> set[str]:
         return set(
@@ -130,6 +132,7 @@ def test_workers_that_are_killed_again_and_again_are_wrong_until_a_reload(servin
     assert wrong(serving) == []
 
 
+@pytest.mark.exhaustive
 def test_a_file_of_somebody_else_that_apache_refuses_is_wrong_before_anything_reads_it(serving: Site) -> None:
     serving.root(f"echo NoSuchDirective on >{FOREIGN}")
     try:

@@ -105,6 +105,7 @@ def test_a_json_document_stays_one_and_whole(dripping: Site) -> None:
     assert set(json.loads(out)) == {QUICK, SLOW}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("doctor",)], ids=" ".join)
 def test_ctrl_c_shows_what_was_there_and_names_who_has_not_answered(dripping: Site, words: tuple[str, ...]) -> None:
     with started(dripping, *words) as running:

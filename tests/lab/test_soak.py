@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.soak.lane import Lane
 from tests.soak.plan import draw
 from tests.soak.report import violation_text
@@ -9,6 +11,7 @@ from tests.soak.report import violation_text
 SEED, OPERATIONS = 260, 10  # of that seed, twenty draw each kind of fault; `make soak` makes as many as it is told
 
 
+@pytest.mark.exhaustive
 def test_operations_leave_the_host_whole_whatever_disturbs_them(tmp_path: Path) -> None:
     lane = Lane.made(tmp_path, tmp_path / "soak.log")
     try:

@@ -199,6 +199,7 @@ def test_a_user_certificate_lets_in_and_the_release_has_its_key_id(
     assert refused.code == 1, refused.all
 
 
+@pytest.mark.exhaustive
 def test_a_certificate_that_has_ended_does_not_keep_its_key_out(
     deployed: Site, status: Status, known: str, second: Path, home: Path
 ) -> None:

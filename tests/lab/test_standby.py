@@ -153,6 +153,7 @@ def test_a_deploy_that_restarts_ends_it_first(site_: Site, tmp_path: Path) -> No
     serves(site_)
 
 
+@pytest.mark.exhaustive
 def test_a_hung_app_is_waited_for_no_longer_than_a_request_may_take(site_: Site, tmp_path: Path) -> None:
     inventory = site_.changed(tmp_path, BRIEF)
     site_.fab(*HOST, "deploy", "--yes", inventory=inventory, check=True)
@@ -162,6 +163,7 @@ def test_a_hung_app_is_waited_for_no_longer_than_a_request_may_take(site_: Site,
     assert "standby." not in site_.poms("ls $HOME/private/poms-ops")
 
 
+@pytest.mark.exhaustive
 def test_one_whose_script_was_killed_is_found_by_its_process_and_start(site_: Site) -> None:
     site_.root(f": >{LOG}")
     with slow(site_, 30):

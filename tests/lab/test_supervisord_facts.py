@@ -86,6 +86,7 @@ def test_however_it_was_started_it_is_ours_and_up(site_: Site, how: str) -> None
     assert daemons(site_) == [pid]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["a name in its folder", "a home behind a link", "no file named"])
 def test_one_whose_socket_is_gone_is_found_however_it_was_started(site_: Site, how: str) -> None:
     pid = start(site_, STARTS[how])
@@ -98,6 +99,7 @@ def test_one_whose_socket_is_gone_is_found_however_it_was_started(site_: Site, h
     until(lambda: found(site_) == ("up", pid), 40, "it has its socket again, as the advice says")
 
 
+@pytest.mark.exhaustive
 def test_another_one_of_the_account_is_neither_ours_nor_touched(site_: Site) -> None:
     conf = "$HOME/other/supervisord.conf"
     site_.poms("mkdir -p $HOME/other")
@@ -115,6 +117,7 @@ def test_another_one_of_the_account_is_neither_ours_nor_touched(site_: Site) -> 
     assert "kill" not in advice(site_)
 
 
+@pytest.mark.exhaustive
 def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
     site_.poms(f"sed -i -e 's|{SOCKET}|{OTHER}|' {CONF}")
     pid = start(site_, STARTS["a name in its folder"])
@@ -167,6 +170,7 @@ def test_a_password_that_cannot_be_read_is_said(site_: Site) -> None:
     assert daemons(site_) == [pid]
 
 
+@pytest.mark.exhaustive
 def test_programs_of_a_killed_one_are_found_whatever_they_call_themselves(site_: Site) -> None:
     ini = f"{HOME}/private/config/poms/uwsgi-service.ini"
     site_.poms(f"cp {ini} $HOME/kept.ini; echo 'auto-procname = true' >>{ini}")

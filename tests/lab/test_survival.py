@@ -151,6 +151,7 @@ def test_with_linger_it_outlives_the_login_that_has_started_it(host: Site) -> No
     assert findings(host, "status", "supervisord") == []
 
 
+@pytest.mark.exhaustive
 def test_one_that_logind_is_about_to_end_is_said_to_be(host: Site) -> None:
     kill_at_logout(host)
     with logged_in(host, "supervisord -c $HOME/supervisord.conf"):
@@ -159,6 +160,7 @@ def test_one_that_logind_is_about_to_end_is_said_to_be(host: Site) -> None:
     until(lambda: not pids(host), 20, "logind has ended it")
 
 
+@pytest.mark.exhaustive
 def test_its_own_unit_without_linger_is_seen_up_and_said_to_end(host: Site) -> None:
     install(host, USER, wanted_by="default.target")
     with logged_in(host, "systemctl --user daemon-reload; systemctl --user enable -q poms.service"):

@@ -56,6 +56,7 @@ def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd: Site, tmp_pat
     assert systemd.ask("https://HOST/poms")[0] == 302
 
 
+@pytest.mark.exhaustive
 def test_what_a_hand_has_broken_is_said_where_apache_stays_down(systemd: Site, tmp_path: Path) -> None:
     """The broken file is managed, so the deploy puts it right, and the rollback brings it back."""
     inventory = with_garbage_key(systemd, tmp_path)

@@ -146,6 +146,7 @@ def test_a_rollback_to_the_original_brings_back_what_the_first_deploy_has_found(
     assert site.ask("https://HOST:8443/poms", *site.certificate("jdoe"), host=HOST)[0] == 200
 
 
+@pytest.mark.exhaustive
 def test_a_host_that_was_found_bare_has_no_original_to_go_back_to(served: Site) -> None:
     said = served.fab("-H", HOST, "rollback", "--yes", "--to=original")
     assert (said.code, CONF in said.err, "left as it was: everything" in said.err) == (1, True, True), said.all
@@ -199,6 +200,7 @@ def test_only_the_program_that_differs_in_effect_is_restarted(served: Site) -> N
     assert changed == {"poms_status_agent"}
 
 
+@pytest.mark.exhaustive
 def test_a_program_taken_out_of_the_inventory_goes_by_name_and_one_started_by_hand_needs_remove(
     served: Site, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_an_app_that_apache_cannot_reach_is_rolled_back_and_named(
     assert (code, seen["through_apache"]["state"]) == (0, "ok"), seen["findings"]
 
 
+@pytest.mark.exhaustive
 def test_a_right_that_somebody_takes_away_afterwards_is_seen(deployed: Site, on_socket: Path, tmp_path: Path) -> None:
     code, seen = status(deployed, inventory=on_socket)
     assert (code, seen["through_apache"]["state"]) == (0, "ok"), seen["findings"]
@@ -105,6 +106,7 @@ def test_a_right_that_somebody_takes_away_afterwards_is_seen(deployed: Site, on_
     assert served(deployed) == 200
 
 
+@pytest.mark.exhaustive
 def test_what_failed_before_is_not_rolled_back(deployed: Site, on_socket: Path, tmp_path: Path) -> None:
     deployed.root(f"chmod 600 {SOCKET}; setfacl -b {SOCKET}")
     limit = ('listen = "/home', 'timeout = 601\nlisten = "/home')
@@ -114,6 +116,7 @@ def test_what_failed_before_is_not_rolled_back(deployed: Site, on_socket: Path, 
     assert "timeout=601" in deployed.read("/etc/httpd/conf.d/ssl.conf")
 
 
+@pytest.mark.exhaustive
 def test_files_of_an_earlier_version_are_not_known_and_not_down(deployed: Site, closed: str, tmp_path: Path) -> None:
     text = (PROJECT / "templates" / SSL).read_text()
     before, _, rest = text.partition("{% if host.app.check_through_apache %}")
@@ -134,6 +137,7 @@ def test_files_of_an_earlier_version_are_not_known_and_not_down(deployed: Site, 
     assert served(deployed) == 200
 
 
+@pytest.mark.exhaustive
 def test_a_program_that_is_stopped_is_no_fault_of_apaches(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("-H", HOST, "stop-programs", "--yes", "--programs=poms_webservice", check=True)
     limit = ("[defaults.uwsgi]\n", "[defaults.app]\ntimeout = 601\n\n[defaults.uwsgi]\n")

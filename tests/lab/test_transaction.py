@@ -36,6 +36,7 @@ def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_pat
     assert deployed.apache() == apache
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("change", "said_text"),
     [
@@ -56,12 +57,14 @@ def test_uwsgis_own_parser_judges_before_anything_is_live(
         serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_the_deploy_says_how_far_it_validated(deployed: Site, tmp_path: Path) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
     assert "validated (identity-probe)" in said.out
     assert [proof.split()[0] for proof in releases(deployed)[-1]["proofs"]] == ["identity-probe"]
 
 
+@pytest.mark.exhaustive
 def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chmod 700 /usr/bin/unshare")
     lower = (
@@ -130,6 +133,7 @@ def test_a_rollback_works_when_the_live_configuration_is_broken(deployed: Site, 
     serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_path: Path) -> None:
     keep = "[defaults.identity]", "[defaults.deploy]\nkeep = 2\n[defaults.identity]"
     for depth in (3, 4, 5):
@@ -143,6 +147,7 @@ def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_p
     assert "SSLVerifyDepth 4" in deployed.read(CERT_SSL)
 
 
+@pytest.mark.exhaustive
 def test_a_deploy_mends_a_program_that_is_dead(deployed: Site, tmp_path: Path) -> None:
     deployed.poms("echo 'raise SystemExit' > $HOME/poms/poms_app.py.new; cp $HOME/poms/poms_app.py $HOME/kept.py")
     deployed.poms("mv $HOME/poms/poms_app.py.new $HOME/poms/poms_app.py")

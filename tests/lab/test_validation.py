@@ -74,6 +74,7 @@ def refused(said: Said, before: object, after: object) -> bool:
     return said.code == 1 and before == after and "nothing had been changed" in said.err
 
 
+@pytest.mark.exhaustive
 def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: Path) -> None:
     said = rude.fab("deploy", "--yes", inventory=changed(rude, tmp_path))
     assert said.code == 0, said.all
@@ -84,6 +85,7 @@ def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: 
     assert rude.ask("https://HOST:8443/poms", *rude.certificate("jdoe"))[0] == 200
 
 
+@pytest.mark.exhaustive
 def test_a_left_over_virtual_host_is_found_with_a_rude_profile_too(rude: Site, tmp_path: Path) -> None:
     """It believes what a client says of itself, and comes before ours on the same port."""
     vhost = rude.read(CERT_SSL).partition("<VirtualHost")[2].replace(" early", "", 1)
@@ -115,6 +117,7 @@ def test_less_than_the_minimum_stops_and_one_flag_lets_it_out(deployed: Site, tm
         assert "validation" in [finding["what"] for finding in seen["findings"]]
 
 
+@pytest.mark.exhaustive
 def test_a_host_with_a_lower_minimum_has_it_written_down_and_shown(deployed: Site, tmp_path: Path) -> None:
     lower = with_deploy('validation = "configtest"', 'validation_reason = "no user namespaces here"')
     inventory = changed(deployed, tmp_path, lower, depth=6)
@@ -126,6 +129,7 @@ def test_a_host_with_a_lower_minimum_has_it_written_down_and_shown(deployed: Sit
         assert "validation" not in [finding["what"] for finding in seen["findings"]]
 
 
+@pytest.mark.exhaustive
 def test_an_old_unshare_is_no_hindrance(deployed: Site, tmp_path: Path) -> None:
     """util-linux before 2.36, as on EL8, knows no --map-user; newer ones write it otherwise in their help."""
     shim = """mv /usr/bin/unshare /usr/bin/unshare.real; cat >/usr/bin/unshare <<'END_OF_FILE'
@@ -200,6 +204,7 @@ def test_a_key_that_does_not_belong_to_its_certificate_is_found_though_nobody_ma
     assert site.fab("-H", HOST, "status").code == 2
 
 
+@pytest.mark.exhaustive
 def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) -> None:
     """Apache's children are stopped, and the kernel goes on accepting for them."""
     with on_host(deployed, "pkill -STOP -u apache -x httpd", "pkill -CONT -u apache -x httpd"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ops.project import PROJECT
+from tests.lab.bases import exhaustive
 from tests.lab.faults import Bench, ended
 from tests.lab.site import Site
 
@@ -44,7 +45,7 @@ def folder(tmp_path: Path, name: str) -> Path:
     return tmp_path / name
 
 
-@pytest.mark.parametrize("key", CHANGES)
+@pytest.mark.parametrize("key", ["path", *exhaustive("port", "cert_port", "listen")])
 def test_a_rollback_behind_a_change_of_a_port_or_path_is_judged_by_the_releases_own(
     deployed: Site, tmp_path: Path, key: str
 ) -> None:
@@ -92,6 +93,7 @@ def test_releases_of_the_version_before_are_read_rolled_back_to_and_recovered(de
     serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_another_state_dir_is_noticed_and_the_advice_takes_the_releases_along(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     before = releases(deployed)
