@@ -50,7 +50,7 @@ class HostError(OperatorError):
     def __str__(self) -> str:
         lines = [f"{self.host}: {self.message}"]
         if self.left:
-            lines.append(f"  left as it was: {self.left}")
+            lines.append(f"  unchanged: {self.left}")
         if self.next_step:
             lines.append(f"  what to do: {self.next_step}")
         return "\n".join(lines)
@@ -70,14 +70,14 @@ class ShellUnready(Unreachable):
             host,
             f"it let you in, and its login shell started no command within {seconds:g} seconds"
             + (f"; it said:\n{said}" if said else ""),
-            left="everything: nothing was run",
+            left="everything (nothing was run)",
             next_step="look at what the account runs at its login (.bashrc, .profile, .cshrc), and whether its home"
             " answers; a host that is only slow gets more time by ssh.answer_timeout",
         )
 
 
 @contextmanager
-def read_answer(host: str, script: str, left: str = "everything: it was only looked at") -> Iterator[None]:
+def read_answer(host: str, script: str, left: str = "everything (this task only reads)") -> Iterator[None]:
     """For what reads a host's answer to `script`: raises HostError where the answer has not the form that it must."""
     try:
         yield
@@ -122,7 +122,7 @@ class Interrupted(HostError):
     ended = "interrupted"
 
     def __init__(self, host: str) -> None:
-        super().__init__(host, "had not answered when Ctrl-C came", left="everything: it was only looked at")
+        super().__init__(host, "had not answered when Ctrl-C came", left="everything (this task only reads)")
 
 
 class LeftAtWork(HostError):

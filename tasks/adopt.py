@@ -86,7 +86,7 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = 
         return Found(file, NOTHING[state])
     if there.content is None:
         raise HostError(
-            host.name, f"{file.path} cannot be adopted: {state}", left="everything: it was only looked at"
+            host.name, f"{file.path} cannot be adopted: {state}", left="everything (this task only reads)"
         )
     try:
         goal = there.content.decode()

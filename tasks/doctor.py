@@ -7,7 +7,7 @@ from ops.errors import read_answer
 from ops.monitoring import certificates
 from ops.monitoring.doctor import diagnose
 from ops.monitoring.doctor_facts import parse, request
-from ops.monitoring.findings import MIND, WELL, WRONG, Finding
+from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, Answer
 from ops.schema import Host
@@ -49,19 +49,17 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)
     if json:
         print_json(by_host(answers, lambda answer: [vars(one) for one in answer.result or []]))
-    wrong = any(one.level == WRONG for answer in answers for one in answer.result or [])
+    wrong = any(one.level == ERROR for answer in answers for one in answer.result or [])
     return code_of(answers, attention=wrong)
 
 
 def _show(host: Host, findings: list[Finding]) -> None:
     """What is well in a table, and below it, where the eye rests, what is not, with what to do about it."""
-    console.table(
-        ("host", "well", "found"), [(host.name, one.what, one.found) for one in findings if one.level == WELL]
-    )
-    for level, style in ((MIND, "yellow"), (WRONG, "red")):
+    console.table(("host", "ok", "found"), [(host.name, one.what, one.found) for one in findings if one.level == OK])
+    for level, style in ((WARNING, "yellow"), (ERROR, "red")):
         for one in findings:
             if one.level == level:
                 console.say(f"{host.name}: {level}: {one.what}: {one.found}", style)
                 console.say(f"    {one.advice}")
-    if all(one.level != WRONG for one in findings):
-        console.say(f"{host.name}: nothing is in the way of a deploy", "green")
+    if all(one.level != ERROR for one in findings):
+        console.say(f"{host.name}: ready to deploy", "green")

@@ -10,7 +10,7 @@ from ops.errors import Interrupted
 from ops.inventory import capacity
 from ops.monitoring import workers
 from ops.monitoring.assess import judge
-from ops.monitoring.findings import WRONG
+from ops.monitoring.findings import ERROR
 from ops.monitoring.health import Health, look
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, Answer
@@ -73,7 +73,7 @@ def status(
     else:
         console.say(f"capacity: {room}")
     found = [finding for one in answers if one.result for finding in judge(one.host, one.result)]
-    return code_of(answers, attention=any(finding.level == WRONG for finding in found))
+    return code_of(answers, attention=any(finding.level == ERROR for finding in found))
 
 
 def _facts(host: Host, health: Health) -> dict[str, object]:

@@ -135,7 +135,7 @@ class Plan:
         listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
         listed += [f"no deploy: no template makes {path} any more, and {one} reads it" for path, one in self.missing]
-        return listed + [f"nobody takes in {path}: no program's command names it" for path in self.unread]
+        return listed + [f"{path}: no program uses this file, nothing will be reloaded" for path in self.unread]
 
     def _of_apache(self) -> str:
         if self.apache == "reload":

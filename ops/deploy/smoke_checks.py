@@ -1,7 +1,7 @@
 """The service asked from outside, as a visitor: before a deploy, and again before its verdict.
 
 Where this machine cannot reach the port, the question goes through the SSH connection; where that is not to be had
-either, the check is "not asked", which is not "wrong".
+either, the check is "not asked", which is not "failed".
 """
 
 import http.client
@@ -17,14 +17,14 @@ from invoke.exceptions import ThreadException
 from ops.schema import Check, Host
 from ops.ssh.session import Remote
 
-WELL, WRONG, NOT_ASKED = "well", "wrong", "not asked"
+PASSED, FAILED, NOT_ASKED = "passed", "failed", "not asked"
 TUNNEL_TRIES = 40
 SETTLE = 10.0  # seconds in which a check that was well before may become well again
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: its name, WELL, WRONG or NOT_ASKED, and what the visitor got."""
+    """What one check found: its name, PASSED, FAILED or NOT_ASKED, and what the visitor got."""
 
     name: str
     state: str
@@ -55,7 +55,7 @@ def what_got_worse(remote: Remote, before: list[Finding], last: list[Finding]) -
     end = time.monotonic() + SETTLE
     while True:
         last[:] = ask_from_outside(remote)
-        worse = [now for was, now in zip(before, last, strict=True) if was.state == WELL and now.state == WRONG]
+        worse = [now for was, now in zip(before, last, strict=True) if was.state == PASSED and now.state == FAILED]
         if not worse or time.monotonic() > end:
             return worse
         time.sleep(0.5)
@@ -75,7 +75,7 @@ def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
         remote.connection.transport.open_channel("direct-tcpip", (address, check.port), ("", 0), timeout=5).close()
     except paramiko.ChannelException as error:
         refused = error.code == 2  # RFC 4254: the connect failed; any other code is sshd's own refusal
-        return Finding(check.name, WRONG if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
+        return Finding(check.name, FAILED if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
     except (paramiko.SSHException, OSError, EOFError) as error:
         return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {error}")
     port = _free_port()
@@ -120,10 +120,10 @@ def _judge(check: Check, status: int, body: str) -> Finding:
     else:
         got = f"status {status}"
     if status not in check.status:
-        return Finding(check.name, WRONG, f"{got}, wanted {' or '.join(map(str, check.status))}")
+        return Finding(check.name, FAILED, f"{got}, wanted {' or '.join(map(str, check.status))}")
     if check.text and check.text not in body:
-        return Finding(check.name, WRONG, f"{got}, without the text {check.text!r}")
-    return Finding(check.name, WELL, got)
+        return Finding(check.name, FAILED, f"{got}, without the text {check.text!r}")
+    return Finding(check.name, PASSED, got)
 
 
 def _free_port() -> int:

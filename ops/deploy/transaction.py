@@ -11,7 +11,7 @@ from threading import Event, Thread
 from ops.deploy import identity_probe, selinux
 from ops.deploy.plan import Plan
 from ops.deploy.releases import Release
-from ops.deploy.smoke_checks import NOT_ASKED, WELL, WRONG, Finding, ask_from_outside, what_got_worse
+from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, Finding, ask_from_outside, what_got_worse
 from ops.deploy.transaction_request import request_lines
 from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
@@ -30,7 +30,7 @@ STEPS = {
     "directories": "making folders",
     "keep": "saving the files that are there",
     "prove": "validating the new files before they are live",
-    "look": "looking at what is well now",
+    "look": "running checks before the change",
     "swap": "putting the new files in place",
     "configtest": "Apache's configuration test",
     "reload-apache": "reloading Apache",
@@ -40,11 +40,11 @@ STEPS = {
     "check": "checking what was reloaded",
     "verdict": "asking from outside",
     "commit": "recording the release",
-    "put-back": "PUTTING BACK what was there",
-    "recover": "PUTTING BACK what a deploy that was killed has left",
+    "put-back": "ROLLING BACK",
+    "recover": "ROLLING BACK a deploy that was killed",
 }
 
-CHECKED = {WELL: "ok", WRONG: "failed", NOT_ASKED: "not-asked"}  # in the record
+CHECKED = {PASSED: "ok", FAILED: "failed", NOT_ASKED: "not-asked"}  # in the record
 BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
 
 
@@ -81,7 +81,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
 def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
     before = ask_from_outside(remote) if release.knows_the_doors else []
     for finding in before:
-        if finding.state != WELL:
+        if finding.state != PASSED:
             tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
 
     last: list[Finding] = []
@@ -242,7 +242,7 @@ def _failed(account: _Account, stderr: str) -> HostError:
     if not account.ended and account.step in BEFORE_THE_SWAP:
         account.ended = "unchanged"
     left, outcome = {
-        "unchanged": ("everything: nothing had been changed", "nothing changed"),
+        "unchanged": ("nothing was modified", "nothing changed"),
         "rolled-back": (
             "everything: the files that were there are back, and what was reloaded took them in again",
             "rolled back",
@@ -257,7 +257,7 @@ def _failed(account: _Account, stderr: str) -> HostError:
         ),
     }.get(
         account.ended,
-        ("UNKNOWN: the next deploy puts back what this one kept, before it does anything else", "UNKNOWN"),
+        ("unknown; the next deploy (or fab recover) rolls this one back first", "UNKNOWN"),
     )
     if account.still:
         left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
@@ -265,7 +265,7 @@ def _failed(account: _Account, stderr: str) -> HostError:
         return _not_validated(account)
     if denied := selinux.refusal(account.accesses):
         return _denied(account, *denied)
-    next_step = "mend what it names, then deploy again"
+    next_step = "fix the error above and deploy again"
     if account.ended == "broken":
         host = account.host
         next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
@@ -292,7 +292,7 @@ def _not_validated(account: _Account) -> HostError:
         host.name,
         f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks "
         f"for {minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
-        left="everything: nothing had been changed",
+        left="nothing was modified",
         next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
         "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",
         outcome="not validated",
@@ -303,7 +303,7 @@ def _denied(account: _Account, what: str, commands: str) -> HostError:
     return HostError(
         account.host.name,
         f"SELinux would keep visitors from the app: {what}",
-        left="everything: nothing had been changed",
+        left="nothing was modified",
         next_step=f"{commands}; fab -H {account.host.name} doctor asks the kernel again. If it has to go out all the "
         "same: --unvalidated",
         outcome="SELinux denies it",

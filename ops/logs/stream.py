@@ -160,7 +160,7 @@ class HostLogs:
             raise BadInput(f"--until is before --since, by the clock of {self.host.name}. Nothing was shown.")
         if kind in ("line", "more", "live", "at") and self._unreadable:
             names = ", ".join(self._unreadable)
-            yield Remark(self.host.name, f"not shown, for {self.host.account} may not read them: {names}")
+            yield Remark(self.host.name, f"skipped, permission denied for {self.host.account}: {names}")
             self._unreadable.clear()
         if kind == "live":
             yield Live(self.host.name)

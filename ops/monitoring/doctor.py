@@ -11,7 +11,7 @@ from ops.errors import LOCKABLE
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
 from ops.monitoring.certificates import KINDS, Ending
 from ops.monitoring.doctor_facts import Facts, sudo_commands
-from ops.monitoring.findings import MIND, WELL, WRONG, Finding
+from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.schema import Host
 from ops.services import restart_cost, standby, supervisord_state, survival
 
@@ -33,13 +33,13 @@ def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
     found = [finding for check in checks for finding in check(host, facts)]
     for one in endings:
         if one.is_due(host.certificates.warn_days):
-            level = WRONG if one.problem or (one.days or 0) < 0 else MIND
+            level = ERROR if one.problem or (one.days or 0) < 0 else WARNING
             stale = one.kind == "served" or (one.kind == "revocations" and one.problem)
             advice = f"fab -H {host.name} reload-apache" if stale else "renew it; a host certificate needs root"
             found.append(Finding("certificates", level, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", advice))
     if not any(finding.what == "certificates" for finding in found):
         found.append(
-            Finding("certificates", WELL, f"{len(endings)}, none ends within {host.certificates.warn_days} days")
+            Finding("certificates", OK, f"{len(endings)}, none ends within {host.certificates.warn_days} days")
         )
     return found
 
@@ -48,9 +48,9 @@ def _account(host: Host, facts: Facts) -> Iterator[Finding]:
     shell = facts.one("shell")
     if facts.one("account") != host.account:
         advice = f"log in as {host.account}: see account in the inventory"
-        yield Finding("login", WRONG, f"it leads to the account {facts.one('account')}", advice)
+        yield Finding("login", ERROR, f"it leads to the account {facts.one('account')}", advice)
     else:
-        yield Finding("login", WELL, f"{host.account}, whose shell is {shell}; let in as {facts.one('who')}")
+        yield Finding("login", OK, f"{host.account}, whose shell is {shell}; let in as {facts.one('who')}")
 
 
 def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -60,30 +60,30 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
         quoted = f"; sudo says: {said[name]}" if name in said else ""
         rule = f"{host.account} ALL=(root) NOPASSWD: {words} (with the full path)"
         if granted == "yes":
-            yield Finding("sudo", WELL, f"{name}: {words}")
+            yield Finding("sudo", OK, f"{name}: {words}")
         elif granted == "password":
             advice = (
                 f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}. Where it "
                 f"is there, root adds 'Defaults:{host.account} listpw=any': sudo asks for a password to list it"
             )
-            yield Finding("sudo", WRONG, f"{name} is not granted without a password: {words}{quoted}", advice)
+            yield Finding("sudo", ERROR, f"{name} is not granted without a password: {words}{quoted}", advice)
         else:
             advice = f"root adds to /etc/sudoers.d: {rule}"
-            yield Finding("sudo", WRONG, f"{name} is not granted: {words}{quoted}", advice)
+            yield Finding("sudo", ERROR, f"{name} is not granted: {words}{quoted}", advice)
     if not host.apache.reload:
         advice = "have root grant 'service httpd graceful' too, and name it as apache.reload"
         told = facts.one("restart_cost")
         cost = (restart_cost.parse(told) if told else restart_cost.LOST).describe()
-        yield Finding("sudo", MIND, f"only a restart: with each change of Apache's files {cost}", advice)
+        yield Finding("sudo", WARNING, f"only a restart: with each change of Apache's files {cost}", advice)
 
 
 def _places(host: Host, facts: Facts) -> Iterator[Finding]:
     barred = [path for may, path in facts.pairs("write") if may == "no"]
     if not barred:
-        yield Finding("places", WELL, f"all {len(facts.pairs('write'))} may be written")
+        yield Finding("places", OK, f"all {len(facts.pairs('write'))} may be written")
     for path in barred:
         yield Finding(
-            "places", WRONG, f"{path} may not be written", f"root gives {host.account} the file, or its folder"
+            "places", ERROR, f"{path} may not be written", f"root gives {host.account} the file, or its folder"
         )
 
 
@@ -91,24 +91,24 @@ def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
     missing = [name for there, name in facts.pairs("tool") if there == "no"]
     for name in missing:
         if name in TOOLS:
-            yield Finding("tools", WRONG, f"there is no {name}", "root installs it")
+            yield Finding("tools", ERROR, f"there is no {name}", "root installs it")
     if not set(missing) & {*TOOLS}:
-        yield Finding("tools", WELL, ", ".join(TOOLS))
+        yield Finding("tools", OK, ", ".join(TOOLS))
 
 
 def _locks(host: Host, facts: Facts) -> Iterator[Finding]:
     had, _space, why = facts.one("lock").partition(" ")
     if had == "no":
-        yield Finding("locks", WRONG, f"no lock can be had in {host.state_dir}: {why}", LOCKABLE)
+        yield Finding("locks", ERROR, f"no lock can be had in {host.state_dir}: {why}", LOCKABLE)
 
 
 def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
     made, _space, why = facts.one("temporary").partition(" ")
     if made == "no":
         advice = "root makes room in /tmp, or mends its mode"
-        yield Finding("temporary files", WRONG, f"none can be made: {why}", advice)
+        yield Finding("temporary files", ERROR, f"none can be made: {why}", advice)
     elif made:
-        yield Finding("temporary files", WELL, "one was made and removed")
+        yield Finding("temporary files", OK, "one was made and removed")
 
 
 def _products(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -118,17 +118,17 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
         advice = (
             "a deploy asks supervisord with it: install supervisor so that supervisorctl is a script of its Python"
         )
-        yield Finding("products", WRONG, f"supervisorctl's Python is not to be had: {python}", advice)
+        yield Finding("products", ERROR, f"supervisorctl's Python is not to be had: {python}", advice)
     if missing:
         advice = f"install them with UPS, or mend activate in the inventory: {host.activate}"
-        yield Finding("products", WRONG, f"none of {', '.join(missing)} after activate", advice)
+        yield Finding("products", ERROR, f"none of {', '.join(missing)} after activate", advice)
     elif has_python != "no":
-        yield Finding("products", WELL, ", ".join(["supervisord, supervisorctl, uwsgi", *filter(None, [python])]))
+        yield Finding("products", OK, ", ".join(["supervisord, supervisorctl, uwsgi", *filter(None, [python])]))
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
     found = survival.judge_boot(host, _survival(facts), facts.one("boot"))
-    yield Finding("boot", WELL if found.well else MIND, found.found, found.advice)
+    yield Finding("boot", OK if found.well else WARNING, found.found, found.advice)
 
 
 def _survival(facts: Facts) -> survival.Survival:
@@ -138,83 +138,83 @@ def _survival(facts: Facts) -> survival.Survival:
 def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether supervisord outlives the logins: the one that runs, or the one that a deploy would start."""
     if refused := survival.refusal(host, facts.one("start")):
-        yield Finding("supervisord", WRONG, *refused)
+        yield Finding("supervisord", ERROR, *refused)
     if "kills unknown" in facts.values.get("survival", []):
         found = "it is not known whether the logout ends it: logind does not say what its KillUserProcesses is"
-        yield Finding("supervisord", MIND, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
+        yield Finding("supervisord", WARNING, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
     if place := survival.judge_place(host, _survival(facts)):
-        yield Finding("supervisord", MIND, place.found, place.advice)
+        yield Finding("supervisord", WARNING, place.found, place.advice)
 
 
 def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:
     version, _, path = facts.one("httpd").partition(" ")
     if version == "absent":
-        yield Finding("Apache", WRONG, f"there is no {path}", "root installs httpd, or mend apache.configtest")
+        yield Finding("Apache", ERROR, f"there is no {path}", "root installs httpd, or mend apache.configtest")
         return
     needed = ".".join(map(str, APACHE_NEEDED))
     if _numbers(version) < APACHE_NEEDED:
         advice = f"the templates need {needed} (RHEL 8) for TLS 1.3, and were never tried on an older one"
-        yield Finding("Apache", WRONG, f"{version} is too old", advice)
+        yield Finding("Apache", ERROR, f"{version} is too old", advice)
     else:
-        yield Finding("Apache", WELL, f"{version} {path}")
+        yield Finding("Apache", OK, f"{version} {path}")
     if facts.one("modules_unknown"):
-        yield Finding("modules", WRONG, facts.one("modules_unknown"), "Apache cannot read its files as they are now")
+        yield Finding("modules", ERROR, facts.one("modules_unknown"), "Apache cannot read its files as they are now")
         return
     missing = [name for name in MODULES if name not in facts.one("modules").split()]
     for name in missing:
-        yield Finding("modules", WRONG, f"{name} is not loaded", "root installs and loads it, in conf.modules.d")
+        yield Finding("modules", ERROR, f"{name} is not loaded", "root installs and loads it, in conf.modules.d")
     if not missing:
-        yield Finding("modules", WELL, ", ".join(MODULES))
+        yield Finding("modules", OK, ", ".join(MODULES))
 
 
 def _shibboleth(_: Host, facts: Facts) -> Iterator[Finding]:
     found = re.search(r"\d+(\.\d+)+", facts.one("shibd_version"))
     if not found:
-        yield Finding("shibd", WRONG, "it is not installed", "root installs shibboleth 3 with its Apache module")
+        yield Finding("shibd", ERROR, "it is not installed", "root installs shibboleth 3 with its Apache module")
     elif _numbers(found[0]) < SHIB_NEEDED:
-        yield Finding("shibd", WRONG, f"{found[0]} is too old", "the templates need 3.0, and were never tried on 2")
+        yield Finding("shibd", ERROR, f"{found[0]} is too old", "the templates need 3.0, and were never tried on 2")
     elif facts.one("shibd") == "hidden":
         said = f"{found[0]}; this account cannot see other accounts' processes, nor a socket of it"
-        yield Finding("shibd", MIND, said, "root: service shibd status")
+        yield Finding("shibd", WARNING, said, "root: service shibd status")
     elif facts.one("shibd") not in ("runs", "listens"):
-        yield Finding("shibd", WRONG, "it does not run: nobody can log in on 443", "root: service shibd start")
+        yield Finding("shibd", ERROR, "it does not run: nobody can log in on 443", "root: service shibd start")
     else:
-        yield Finding("shibd", WELL, f"{found[0]}, {facts.one('shibd')}")
+        yield Finding("shibd", OK, f"{found[0]}, {facts.one('shibd')}")
 
 
 def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
     found = supervisord_state.parse(facts.one("supervisord"))
     wrong = supervisord_state.trouble(host, found, facts.one("orphans"))
     if wrong is None:
-        yield Finding("supervisord", WELL, f"answers on {host.supervisor.socket}, process {found.pid}")
+        yield Finding("supervisord", OK, f"answers on {host.supervisor.socket}, process {found.pid}")
     elif found.state == supervisord_state.DOWN and not facts.one("orphans"):
-        yield Finding("supervisord", MIND, "is not running: before the first deploy that is so", wrong[1])
+        yield Finding("supervisord", WARNING, "is not running: before the first deploy that is so", wrong[1])
     else:
-        yield Finding("supervisord", WRONG, *wrong)
+        yield Finding("supervisord", ERROR, *wrong)
 
 
 def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
     for text in facts.values.get("standby", []):
         words = standby.parse(text.split()).in_words()
-        yield Finding("standby", MIND, words, "nothing to do: it ends by itself")
+        yield Finding("standby", WARNING, words, "nothing to do: it ends by itself")
 
 
 def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
     """How far a deploy's validation gets here, found by going through it with the files that are wanted."""
     minimum, reached = host.deploy.validation, facts.one("validation")
     if taken := facts.one("taken"):
-        yield Finding("ports", WRONG, taken, "a deploy of Apache's files stops there, before anything changes")
+        yield Finding("ports", ERROR, taken, "a deploy of Apache's files stops there, before anything changes")
     if facts.one("fault"):
         said = base64.b64decode(facts.one("fault")).decode(errors="replace").strip()
         advice = "a deploy of these files stops there, before anything changes; correct what it names"
-        yield Finding("trial start", WRONG, f"Apache cannot use the wanted files: {said}", advice)
+        yield Finding("trial start", ERROR, f"Apache cannot use the wanted files: {said}", advice)
     elif not reached:
         yield Finding(
-            "trial start", MIND, "not tried: there is no Apache here, or no file of it is wanted", "see above"
+            "trial start", WARNING, "not tried: there is no Apache here, or no file of it is wanted", "see above"
         )
     elif not is_less(reached, minimum):
         reason = f"; deploy.validation is {minimum}: {host.deploy.validation_reason}" if minimum != LEVELS[-1] else ""
-        yield Finding("trial start", WELL, f"{reached}: {MEANING[reached]}{reason}")
+        yield Finding("trial start", OK, f"{reached}: {MEANING[reached]}{reason}")
     else:
         found = (
             f"{reached}, and deploy.validation asks for {minimum}; in the way: {facts.one('obstacle') or 'unknown'}"
@@ -224,9 +224,9 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
             "user.max_user_namespaces = 0, root sets it to 15000 (Debian: kernel.unprivileged_userns_clone to 1); "
             "where it cannot be had, set deploy.validation and deploy.validation_reason"
         )
-        yield Finding("trial start", WRONG, found, advice)
+        yield Finding("trial start", ERROR, found, advice)
     for what in facts.values.get("unvalidated", []):
-        yield Finding("trial start", MIND, f"cannot be validated: {what}", "see docs/guide/validation.md")
+        yield Finding("trial start", WARNING, f"cannot be validated: {what}", "see docs/guide/validation.md")
 
 
 def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -237,44 +237,44 @@ def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
         line = f"17 */6 * * * {words}"
         found = f"nobody has Apache read the lists in {host.apache.revocation_dir} again once they have changed"
         yield Finding(
-            "revocation lists", MIND, found, f"a line of the account's crontab: {line} (docs/guide/certs.md)"
+            "revocation lists", WARNING, found, f"a line of the account's crontab: {line} (docs/guide/certs.md)"
         )
     elif reloaded:
-        yield Finding("revocation lists", WELL, f"Apache reads them again: {reloaded}")
+        yield Finding("revocation lists", OK, f"Apache reads them again: {reloaded}")
 
 
 def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
     count, _, path = facts.one("ca_dir").partition(" ")
     if count == "absent":
-        yield Finding("trusted CAs", WRONG, f"{path} cannot be read", "root makes it, with the CAs' certificates")
+        yield Finding("trusted CAs", ERROR, f"{path} cannot be read", "root makes it, with the CAs' certificates")
     elif count == "0":
-        yield Finding("trusted CAs", WRONG, f"{path} has no CA under its hash", f"root: openssl rehash {path}")
+        yield Finding("trusted CAs", ERROR, f"{path} has no CA under its hash", f"root: openssl rehash {path}")
     else:
-        yield Finding("trusted CAs", WELL, f"{count} in {path}")
+        yield Finding("trusted CAs", OK, f"{count} in {path}")
 
 
 def _ports(host: Host, facts: Facts) -> Iterator[Finding]:
     ports = {state: [port for found, port in facts.pairs("port") if found == state] for state in ("silent", "closed")}
     if ports["silent"]:
         found = f"{', '.join(ports['silent'])}: somebody listens, and no TLS handshake gets an HTTP answer"
-        yield Finding("ports", WRONG, found, f"fab -H {host.name} check-apache; its error log says more")
+        yield Finding("ports", ERROR, found, f"fab -H {host.name} check-apache; its error log says more")
     if ports["closed"]:
         advice = "before the first deploy that is so; afterwards see fab check-apache"
-        yield Finding("ports", MIND, f"nothing listens on {', '.join(ports['closed'])}", advice)
+        yield Finding("ports", WARNING, f"nothing listens on {', '.join(ports['closed'])}", advice)
     if not ports["silent"] and not ports["closed"]:
         listed = ", ".join(port for _state, port in facts.pairs("port"))
-        yield Finding("ports", WELL, f"TLS answers on {listed}")
+        yield Finding("ports", OK, f"TLS answers on {listed}")
 
 
 def _app(host: Host, _: Facts) -> Iterator[Finding]:
     if host.app.listen.startswith("/"):
-        yield Finding("app", WELL, f"a socket of the account's, {host.app.listen}")
+        yield Finding("app", OK, f"a socket of the account's, {host.app.listen}")
     else:
-        found = f"{host.app.listen}: every account of this host can ask it, in anybody's name"
-        yield Finding("app", MIND, found, "let nobody else log in there, or use a socket: docs/guide/apache.md")
+        found = f"{host.app.listen}: any local account can connect and impersonate anyone"
+        yield Finding("app", WARNING, found, "let nobody else log in there, or use a socket: docs/guide/apache.md")
     if host.app.cron_listen and not host.app.cron_listen.startswith("/"):
         found = f"{host.app.cron_listen}, for the host's own jobs: every account can ask it, in anybody's name"
-        yield Finding("app", MIND, found, "let nobody else log in there; see docs/guide/apache.md")
+        yield Finding("app", WARNING, found, "let nobody else log in there; see docs/guide/apache.md")
 
 
 def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -282,40 +282,42 @@ def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
     state, _space, found = facts.one("through_apache").partition(" ")
     if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - looked at
         said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has a /tmp and a /var/tmp of its own"
-        level = WRONG if state == "failed" else MIND
+        level = ERROR if state == "failed" else WARNING
         yield Finding("app", level, said, "set app.listen to a socket in the account's home")
     if state == "ok":
-        yield Finding("app through Apache", WELL, f"Apache reaches it on {host.app.listen}")
+        yield Finding("app through Apache", OK, f"Apache reaches it on {host.app.listen}")
     elif state == "failed":
         advice = "users get that status. Give Apache's account the right that is named, or set another app.listen"
-        yield Finding("app through Apache", WRONG, found, advice)
+        yield Finding("app through Apache", ERROR, found, advice)
     elif state == "unknown":
-        yield Finding("app through Apache", MIND, found, f"fab -H {host.name} deploy, or diff to see what it brings")
+        yield Finding(
+            "app through Apache", WARNING, found, f"fab -H {host.name} deploy, or diff to see what it brings"
+        )
     elif not host.app.check_through_apache:
         found = "not asked: app.check_through_apache is false"
-        yield Finding("app through Apache", MIND, found, "see docs/guide/apache.md")
+        yield Finding("app through Apache", WARNING, found, "see docs/guide/apache.md")
 
 
 def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
     """What the kernel says of Apache's way to the app and of its ports; nothing where no SELinux is at work."""
     answers = [selinux.parse(text) for text in facts.values.get("selinux", [])]
     if allowed := [one.describe() for one in answers if one.verdict == selinux.ALLOWED]:
-        yield Finding("SELinux", WELL, "; ".join(allowed))
+        yield Finding("SELinux", OK, "; ".join(allowed))
     for one in answers:
         if one.verdict != selinux.ALLOWED:
             certain = one.verdict == selinux.DENIED and one.mode == selinux.ENFORCING
-            yield Finding("SELinux", WRONG if certain else MIND, one.describe(), one.to_do())
+            yield Finding("SELinux", ERROR if certain else WARNING, one.describe(), one.to_do())
 
 
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
     # Some file systems count no inodes.
     kilobytes, inodes = (int(text) if (text := facts.one(name)).isdecimal() else -1 for name in ("disk", "inodes"))
     if 0 <= kilobytes < LEAST_DISK:
-        yield Finding("disk", WRONG, f"only {kilobytes} kB are free in {host.home}", "make room")
+        yield Finding("disk", ERROR, f"only {kilobytes} kB are free in {host.home}", "make room")
     elif 0 <= inodes < LEAST_INODES:
-        yield Finding("disk", WRONG, f"only {inodes} more files fit in {host.home}", "remove files that nobody needs")
+        yield Finding("disk", ERROR, f"only {inodes} more files fit in {host.home}", "remove files that nobody needs")
     else:
-        yield Finding("disk", WELL, f"{kilobytes // 1024} MB are free in {host.home}")
+        yield Finding("disk", OK, f"{kilobytes // 1024} MB are free in {host.home}")
 
 
 def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
@@ -324,11 +326,11 @@ def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
     asked = int(facts.one("asked") or now)
     skew = max(asked - told, told - now, 0)
     if skew > SKEW_NOTED:
-        level = WRONG if skew > SKEW_WRONG else MIND
+        level = ERROR if skew > SKEW_WRONG else WARNING
         advice = "set one of the two clocks: Kerberos, certificates and the login depend on it"
         yield Finding("clock", level, f"it differs from this machine's by {skew} seconds", advice)
     else:
-        yield Finding("clock", WELL, "as this machine's")
+        yield Finding("clock", OK, "as this machine's")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

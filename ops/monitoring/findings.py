@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-WELL, MIND, WRONG = "well", "mind", "wrong"
+OK, WARNING, ERROR = "ok", "warning", "error"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: WELL, MIND (it works, and has a price) or WRONG; and what to do about it."""
+    """One thing that was looked at: OK, WARNING (it works, and has a price) or ERROR; and what to do."""
 
     what: str
     level: str

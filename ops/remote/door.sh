@@ -109,7 +109,7 @@ probe_identity() { # fails where the new files are at fault; else it sets $reach
         try_door >"$pending/door.live" 2>&1 || tried=$?
         case $tried in
         0 | 3)
-            echo "The new files would lock out who gets in now."
+            echo "The new configuration rejects users who are accepted today."
             return 1
             ;;
         esac

@@ -281,6 +281,6 @@ compare() { # check $1 fails now, as $2 says: does that make it worse? A host's 
         echo "$2"
         worse=yes
     else
-        say "note was broken before and still is: $2"
+        say "note already failing before this deploy: $2"
     fi
 }

@@ -262,7 +262,7 @@ def send_signal(server, signal, names):
         if state == "RUNNING":
             server.supervisor.signalProcess(name, signal)
             took(name)
-            tell(program=name, did="told by SIG%s to reload" % signal)
+            tell(program=name, did="reloaded (SIG%s)" % signal)
         elif state in ("STOPPED", "STOPPING"):
             tell(program=name, did="left stopped")
         else:

@@ -209,7 +209,7 @@ take_in_again() { # the old files are back; services that had begun to take the 
     if [ -e "$pending/reloading" ]; then
         attempt undo_reloads
         if failed; then
-            say "note a service did not take the old files in: it is owed a reload"
+            say "note a service was not reloaded after the rollback; its reload is pending"
             return 0
         fi
         attempt look_again

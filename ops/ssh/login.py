@@ -28,7 +28,7 @@ from ops.text import escape_control_chars
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
 
-NOTHING_TOUCHED = "everything: no command was sent to it"
+NOTHING_TOUCHED = "everything (no command was sent to it)"
 _CHANGED = (
     "Someone may be in between, or the host was installed anew. Compare the key with its administrator before you"
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ops.errors import HostError, OperatorError
-from ops.monitoring.findings import WRONG, Finding
+from ops.monitoring.findings import ERROR, Finding
 from ops.schema import Host
 from ops.ui.console import cell
 
@@ -19,8 +19,8 @@ _HOSTS, _ADDRESS = "\0hosts\0", "\0address\0"  # what stands for a host's own na
 def finding_of(error: OperatorError) -> Finding:
     """The finding that a host could not be asked, or did not answer as it must."""
     if isinstance(error, HostError):
-        return Finding(error.ended, WRONG, error.message, error.next_step)
-    return Finding("failed", WRONG, str(error))
+        return Finding(error.ended, ERROR, error.message, error.next_step)
+    return Finding("failed", ERROR, str(error))
 
 
 def grouped(found: Iterable[tuple[Host, Finding]]) -> list[tuple[list[str], Finding]]:
@@ -30,7 +30,7 @@ def grouped(found: Iterable[tuple[Host, Finding]]) -> list[tuple[list[str], Find
     of them, since -H takes several, and the other says HOST where they differ.
     """
     groups: dict[Finding, list[Host]] = {}
-    for host, one in sorted(found, key=lambda pair: pair[1].level != WRONG):
+    for host, one in sorted(found, key=lambda pair: pair[1].level != ERROR):
         key = replace(one, found=_general(host, one.found), advice=_general(host, one.advice))
         hosts = groups.setdefault(key, [])
         if host not in hosts:
@@ -61,7 +61,7 @@ def lines(found: Iterable[tuple[list[str], Finding]]) -> Iterator["Text"]:
 
     for names, one in found:
         text = cell(f"{', '.join(names)}: {one.what}: {one.found}")
-        text.stylize("bold red" if one.level == WRONG else "yellow")
+        text.stylize("bold red" if one.level == ERROR else "yellow")
         yield text
         if one.advice:
             yield Text("    ").append_text(cell(one.advice))

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.monitoring.assess import SERVER_ERROR, is_edited, judge
-from ops.monitoring.findings import WRONG, Finding
+from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
 from ops.monitoring.worker_history import MEGABYTE
 from ops.schema import Host
@@ -60,11 +60,11 @@ def draw(seen: Sequence[tuple[Host, Health]], width: int, notes: Mapping[str, st
 
 def _urgency(found: Iterable[Finding], note: str | None) -> int:
     levels = [finding.level for finding in found]
-    return 0 if WRONG in levels else 1 if note else 2 if levels else 3
+    return 0 if ERROR in levels else 1 if note else 2 if levels else 3
 
 
 def _style(found: Sequence[Finding]) -> str:
-    return "bold red" if any(one.level == WRONG for one in found) else "yellow" if found else ""
+    return "bold red" if any(one.level == ERROR for one in found) else "yellow" if found else ""
 
 
 def _cells(host: Host, health: Health, found: Sequence[Finding]) -> list[Text]:
@@ -86,7 +86,7 @@ def _of(found: Sequence[Finding], names: tuple[str, ...]) -> list[Finding]:
 
 
 def _cell(text: str, found: Sequence[Finding]) -> Text:
-    wrong = any(one.level == WRONG for one in found)
+    wrong = any(one.level == ERROR for one in found)
     drawn = cell(f"!!{text}" if wrong else text)  # one mark makes it red, and one is to be read
     if found and not wrong:
         drawn.stylize("yellow")

@@ -64,10 +64,10 @@ def findings(site: Site) -> tuple[int, dict[str, list[dict[str, str]]]]:
 
 def test_a_host_that_is_well_is_said_so_and_what_has_a_price_too(deployed: Site) -> None:
     code, found = findings(deployed)
-    wrong = [one for several in found.values() for one in several if one["level"] == "wrong"]
+    wrong = [one for several in found.values() for one in several if one["level"] == "error"]
     assert (code, wrong) == (0, [])
     assert "start-at-boot" in found["boot"][0]["advice"]
-    assert "nothing is in the way of a deploy" in deployed.fab("-H", "pomsgpvm01", "doctor").out
+    assert "ready to deploy" in deployed.fab("-H", "pomsgpvm01", "doctor").out
 
 
 @pytest.mark.parametrize("fault", ["sudo", "folder", "module", "namespaces", *exhaustive(*RARE)])
@@ -78,10 +78,10 @@ def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None
         code, found = findings(deployed)
     finally:
         deployed.root(made.mends)
-    bad = [one for one in found[made.what] if one["level"] != "well"]
+    bad = [one for one in found[made.what] if one["level"] != "ok"]
     assert any(made.words in f"{one['found']} {one['advice']}" for one in bad), found[made.what]
     assert code == 2
-    assert all(one["level"] == "well" for one in findings(deployed)[1][made.what])
+    assert all(one["level"] == "ok" for one in findings(deployed)[1][made.what])
 
 
 def test_supervisord_is_started_after_a_boot_where_a_script_of_the_boot_does_so(deployed: Site) -> None:
@@ -89,7 +89,7 @@ def test_supervisord_is_started_after_a_boot_where_a_script_of_the_boot_does_so(
     script, unit = "/etc/rc.local", "/etc/systemd/system/poms.service"
     deployed.root(f"mkdir -p /etc/systemd/system; printf 'User=poms\\nExecStart=supervisord\\n' >{unit}")
     try:
-        assert findings(deployed)[1]["boot"][0]["level"] == "mind"
+        assert findings(deployed)[1]["boot"][0]["level"] == "warning"
         deployed.root(f"printf 'su - poms -c supervisord\\n' >{script}")
         assert findings(deployed)[1]["boot"][0]["found"] == f"supervisord is started by {script}"
     finally:

@@ -52,7 +52,7 @@ OPENED = {
     ),
     "nobody gets in any more": (
         (CERTIFICATE, "Require env id_user", "Require env id_usr"),
-        "The new files would lock out who gets in now.",
+        "The new configuration rejects users who are accepted today.",
     ),
 }
 

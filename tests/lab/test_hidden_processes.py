@@ -34,9 +34,9 @@ def test_what_answers_is_up_although_its_process_is_hidden(hidden: Site) -> None
     assert findings(hidden, "status") == {}
     doctor = findings(hidden, "doctor")
     assert {what: one["level"] for what, one in doctor.items()} == {
-        "Apache": "well",
-        "shibd": "well",
-        "supervisord": "well",
+        "Apache": "ok",
+        "shibd": "ok",
+        "supervisord": "ok",
     }
     shown = hidden.fab(*HOST, "status")
     assert (shown.code, shown.out.count("cannot see other accounts' processes")) == (0, 2), shown.all
@@ -47,11 +47,11 @@ def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
     hidden.root(f"mv {SHIBD} {SHIBD}.away; pkill -x shibd; rm -f {SOCKET}")  # else it is started again
     until(lambda: hidden.root("pgrep -x shibd || :") == "", 20, "shibd has ended")
     try:
-        assert findings(hidden, "status")["shibd"]["level"] == "mind"
-        assert findings(hidden, "doctor")["shibd"]["level"] == "mind"
+        assert findings(hidden, "status")["shibd"]["level"] == "warning"
+        assert findings(hidden, "doctor")["shibd"]["level"] == "warning"
         hidden.root("mount -o remount,hidepid=0 /proc")
-        assert findings(hidden, "status")["shibd"]["level"] == "wrong"
-        assert findings(hidden, "doctor")["shibd"]["level"] == "wrong"
+        assert findings(hidden, "status")["shibd"]["level"] == "error"
+        assert findings(hidden, "doctor")["shibd"]["level"] == "error"
     finally:
         hidden.root(f"mv {SHIBD}.away {SHIBD}")
         until(lambda: hidden.root(f"ls {SOCKET} 2>/dev/null || :") != "", 30, "shibd listens again")
@@ -60,6 +60,6 @@ def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
 def test_closed_ports_are_wrong_whoever_is_hidden(hidden: Site) -> None:
     hidden.root("service httpd stop")
     try:
-        assert findings(hidden, "status")["Apache"]["level"] == "wrong"
+        assert findings(hidden, "status")["Apache"]["level"] == "error"
     finally:
         hidden.root("service httpd start")

@@ -66,8 +66,8 @@ def test_doctor_before_the_first_deploy(host: Site) -> None:
     """Nothing is in the way, and the whole of the validation can be had: trial start and identity probe."""
     said = fab(host, "doctor", "--json")
     found = {finding["what"]: finding for finding in documents(said)}
-    assert [one for one in found.values() if one["level"] == "wrong"] == []
-    assert found["trial start"]["level"] == "well"
+    assert [one for one in found.values() if one["level"] == "error"] == []
+    assert found["trial start"]["level"] == "ok"
     assert found["trial start"]["found"].startswith("identity-probe")
 
 
@@ -81,7 +81,7 @@ def test_deploy(host: Site) -> None:
 
 def test_status(host: Site) -> None:
     found = documents(fab(host, "status", "--json"))
-    assert [one for one in found["findings"] if one["level"] == "wrong"] == []
+    assert [one for one in found["findings"] if one["level"] == "error"] == []
     assert found["programs"][WEB]["state"] == "RUNNING"
     assert found["processes"]["apache"]
     assert found["processes"]["shibd"]

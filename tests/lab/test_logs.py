@@ -51,7 +51,7 @@ def test_the_last_lines_of_all_logs_with_their_host_and_program(deployed: Site) 
     assert said.code == 0, said.all
     for log in ("poms_webservice", "poms_joblog_agent", "poms_status_agent", "supervisord"):
         assert said.out.count(f"pomsgpvm01 {log} | ") == 2
-    assert said.err.startswith("pomsgpvm01: not shown, for poms may not read them: apache error_log, apache ssl_")
+    assert said.err.startswith("pomsgpvm01: skipped, permission denied for poms: apache error_log, apache ssl_")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=3", "--programs=poms_joblog_agent")
     assert len(said.out.splitlines()) == 3
     assert all("joblog: line" in line for line in said.out.splitlines())

@@ -46,7 +46,7 @@ def test_a_list_that_apache_has_not_read_again_needs_attention(with_list: Site) 
     with_list.root(f"cp -p {CAS}/list.pem /root/l && cat /root/l >{CAS}/list.pem")
     assert due(with_list, "revocations") == [True]
     assert with_list.fab("-H", HOST, "status").code == 2
-    assert [one["level"] for one in findings(with_list, "certificates")] == ["wrong"]
+    assert [one["level"] for one in findings(with_list, "certificates")] == ["error"]
     with_list.fab("reload-apache", check=True)
     assert due(with_list, "revocations") == [False]
     assert with_list.fab("-H", HOST, "status").code == 0
@@ -54,13 +54,13 @@ def test_a_list_that_apache_has_not_read_again_needs_attention(with_list: Site) 
 
 def test_doctor_says_who_has_apache_read_lists_again(with_list: Site) -> None:
     (nobody,) = findings(with_list, "revocation lists")
-    assert nobody["level"] == "mind"
+    assert nobody["level"] == "warning"
     line = nobody["advice"].partition(": ")[2].partition(" (")[0]
     with_list.root(f"echo '# {line}' >{CRON}")  # a comment reloads nothing
     try:
-        assert [one["level"] for one in findings(with_list, "revocation lists")] == ["mind"]
+        assert [one["level"] for one in findings(with_list, "revocation lists")] == ["warning"]
         with_list.root(f"echo '{line.replace('sudo', 'poms sudo', 1)}' >{CRON}")
-        assert [one["level"] for one in findings(with_list, "revocation lists")] == ["well"]
+        assert [one["level"] for one in findings(with_list, "revocation lists")] == ["ok"]
     finally:
         with_list.root(f"rm {CRON}")
 
@@ -82,7 +82,7 @@ def test_an_apache_that_dies_of_its_reload_is_not_said_to_answer(deployed: Site,
 def test_sudos_own_words_are_shown(deployed: Site, option: str) -> None:
     deployed.root(f"echo 'Defaults {option}' >{SUDOERS}")
     try:
-        wrong = [one for one in findings(deployed, "sudo") if one["level"] == "wrong"]
+        wrong = [one for one in findings(deployed, "sudo") if one["level"] == "error"]
     finally:
         deployed.root(f"rm {SUDOERS}")
     assert len(wrong) == 2  # restart and reload
@@ -93,7 +93,7 @@ def test_sudos_own_words_are_shown(deployed: Site, option: str) -> None:
 def test_a_host_where_no_temporary_file_can_be_made_is_said_so(deployed: Site) -> None:
     deployed.root("chmod 700 /tmp")
     try:
-        assert [one["level"] for one in findings(deployed, "temporary files")] == ["wrong"]
+        assert [one["level"] for one in findings(deployed, "temporary files")] == ["error"]
     finally:
         deployed.root("chmod 1777 /tmp")
 

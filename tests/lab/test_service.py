@@ -36,7 +36,7 @@ def status(site: Site) -> tuple[int, dict[str, Any]]:
 def wrong(site: Site) -> list[str]:
     """What is wrong, as status judges it; only that makes its exit code."""
     code, found = status(site)
-    names = [one["what"] for one in found["findings"] if one["level"] == "wrong"]
+    names = [one["what"] for one in found["findings"] if one["level"] == "error"]
     assert code == (2 if names else 0), found
     return names
 

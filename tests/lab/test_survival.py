@@ -103,7 +103,7 @@ def boot(site: Site) -> dict[str, str]:
 
 def refused(said: Said, *words: str) -> None:
     assert said.code == 1, said.all
-    for word in (*words, "left as it was: everything"):
+    for word in (*words, "unchanged: everything"):
         assert word in said.err, said.all
 
 
@@ -133,7 +133,7 @@ def test_where_logind_would_end_it_nothing_is_started_or_changed(host: Site) -> 
     before = host.root(f"ls -l --time-style=full-iso {CONF} /home/poms/private/poms-ops")
     refused(host.fab("-H", HOST, "deploy", "--yes"), "root: loginctl enable-linger poms", "KillUserProcesses")
     refused(host.fab("-H", HOST, "start-supervisord"), "root: loginctl enable-linger poms")
-    (wrong,) = [one for one in findings(host, "doctor", "supervisord") if one["level"] == "wrong"]
+    (wrong,) = [one for one in findings(host, "doctor", "supervisord") if one["level"] == "error"]
     assert "loginctl enable-linger poms" in wrong["advice"]
     assert pids(host) == []
     after = host.root(f"ls -l --time-style=full-iso {CONF} /home/poms/private/poms-ops")
@@ -156,7 +156,7 @@ def test_one_that_logind_is_about_to_end_is_said_to_be(host: Site) -> None:
     kill_at_logout(host)
     with logged_in(host, "supervisord -c $HOME/supervisord.conf"):
         assert "KillUserProcesses" in findings(host, "status", "supervisord")[0]["found"]
-        assert findings(host, "doctor", "supervisord")[-1]["level"] == "mind"
+        assert findings(host, "doctor", "supervisord")[-1]["level"] == "warning"
     until(lambda: not pids(host), 20, "logind has ended it")
 
 
@@ -170,7 +170,7 @@ def test_its_own_unit_without_linger_is_seen_up_and_said_to_end(host: Site) -> N
     found = findings(host, "status", "supervisord")[0]
     assert "only while somebody is logged in" in found["found"]
     assert found["advice"] == "root: loginctl enable-linger poms"
-    assert (boot(host)["level"], boot(host)["advice"]) == ("mind", "root: loginctl enable-linger poms")
+    assert (boot(host)["level"], boot(host)["advice"]) == ("warning", "root: loginctl enable-linger poms")
 
 
 def test_its_own_unit_starts_and_stops_it_where_the_account_lingers(host: Site) -> None:
@@ -186,7 +186,7 @@ def test_its_own_unit_starts_and_stops_it_where_the_account_lingers(host: Site) 
     host.fab("-H", HOST, "start-supervisord", check=True)
     logged_out(host)
     assert len(pids(host)) == 1
-    assert boot(host)["level"] == "well"
+    assert boot(host)["level"] == "ok"
 
 
 def test_no_second_one_is_started_beside_a_unit_of_the_system(host: Site) -> None:

@@ -91,12 +91,12 @@ def test_a_right_that_somebody_takes_away_afterwards_is_seen(deployed: Site, on_
     code, seen = status(deployed, inventory=on_socket)
     assert code == 2
     assert seen["through_apache"]["state"] == "failed"
-    wrong = [one for one in seen["findings"] if one["level"] == "wrong" and one["what"] == "app through Apache"]
+    wrong = [one for one in seen["findings"] if one["level"] == "error" and one["what"] == "app through Apache"]
     assert f"apache may not enter {Path(SOCKET).parent}" in wrong[0]["found"], seen["findings"]
 
     said = deployed.fab("-H", HOST, "doctor", "--json", inventory=on_socket)
     found = [one for one in json.loads(said.out)[HOST] if one["what"] == "app through Apache"]
-    assert (said.code, [one["level"] for one in found]) == (2, ["wrong"])
+    assert (said.code, [one["level"] for one in found]) == (2, ["error"])
 
     assert deployed.fab("deploy", "--yes", inventory=on_socket).code == 2, "nothing to do, and nobody is served"
     deployed.root(f"chmod g-x,o-x {Path(SOCKET).parent.parent}; setfacl -x u:apache {Path(SOCKET).parent.parent}")

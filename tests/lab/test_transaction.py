@@ -87,7 +87,7 @@ def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed:
     with deployed.broken_reload("service is broken"):
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
         assert said.code == 1
-        assert "a service did not take the old files in: it is owed a reload" in said.all
+        assert "a service was not reloaded after the rollback; its reload is pending" in said.all
         assert "service is broken" in said.err
     generation = deployed.apache()[1]
     plan = deployed.fab("-H", "pomsgpvm01", "diff")

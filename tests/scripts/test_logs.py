@@ -246,7 +246,7 @@ def test_what_was_not_asked_for_is_said_in_a_word_where_it_cannot_be_read() -> N
     told = [
         each for fact in ("missing 1", "unreadable 2", "unreadable 3", "live") for each in source.understand(fact)
     ]
-    assert [each.text for each in told if isinstance(each, Remark)] == ["not shown, for poms may not read them: 2, 3"]
+    assert [each.text for each in told if isinstance(each, Remark)] == ["skipped, permission denied for poms: 2, 3"]
     assert not any(isinstance(each, LogLine) for each in told)
 
 

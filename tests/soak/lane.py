@@ -33,7 +33,7 @@ SERVES_WITHIN = 90  # seconds in which the app is back
 NOT_SERVING = 2  # fab's exit code of a deploy that is done, where the web service does not serve
 STEPS = 6  # of advice that are followed
 SHARE = {"deploy": 1.0, "rollback": 1.0, "deploy-broken": 0.8}  # of a deploy's time that a task takes; others: 0.4
-LEFT = "left as it was: everything"
+LEFT = "unchanged: everything"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from ops.monitoring.certificates import Ending
 from ops.monitoring.doctor import diagnose
 from ops.monitoring.doctor_facts import Facts, parse
-from ops.monitoring.findings import MIND, WELL, WRONG, Finding
+from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from tests.unit.hosts import host
 
 HEALTHY = {
@@ -38,54 +38,54 @@ def judged(what: str, **told: str) -> Finding:
 @pytest.mark.parametrize(
     ("what", "told", "level", "words"),
     [
-        ("app through Apache", {"through_apache": "ok status 200"}, WELL, "reaches it"),
-        ("app through Apache", {"through_apache": "unknown not yet"}, MIND, "not yet"),
-        ("app through Apache", {"through_apache": "failed status 503; why"}, WRONG, "503"),
-        ("locks", {"lock": "no flock: exit code 71: No locks available"}, WRONG, "No locks available"),
-        ("products", {"supervisor_python": "no No module named supervisor"}, WRONG, "No module named supervisor"),
-        ("products", {"supervisor_python": "yes /x/python, Python 3.11"}, WELL, "/x/python"),
-        ("Apache", {}, WELL, "2.4.62"),
-        ("Apache", {"httpd": "2.4.6 /usr/sbin/httpd"}, WRONG, "2.4.37"),
-        ("Apache", {"httpd": "2.2.15 /usr/sbin/httpd"}, WRONG, "RHEL 8"),
-        ("modules", {"modules": "ssl_module"}, WRONG, "headers_module"),
-        ("modules", {"modules_unknown": "AH00526: Syntax error"}, WRONG, "AH00526"),
-        ("shibd", {"shibd_version": "shibboleth 2.5.3"}, WRONG, "too old"),
-        ("shibd", {"shibd": "down"}, WRONG, "nobody can log in"),
-        ("shibd", {"shibd": "listens"}, WELL, "listens"),
-        ("shibd", {"shibd": "hidden"}, MIND, "cannot see other accounts' processes"),
-        ("supervisord", {}, WELL, "process 40"),
-        ("supervisord", {"supervisord": "down"}, MIND, "start-supervisord"),
-        ("supervisord", {"supervisord": "down", "orphans": "41 42"}, WRONG, "'kill 41 42'"),
-        ("supervisord", {"supervisord": "elsewhere 40 /x.sock"}, WRONG, 'set supervisor.socket to "/x.sock"'),
-        ("supervisord", {"supervisord": "silent 40"}, WRONG, "does not answer"),
-        ("standby", {"standby": "50 60 3 600"}, MIND, "answers 3 requests"),
-        ("SELinux", {"selinux": f"Enforcing denied {SOCKET}"}, WRONG, "httpd_var_run_t '/home/poms/run(/.*)?'"),
-        ("SELinux", {"selinux": f"Enforcing allowed {SOCKET}"}, WELL, "/home/poms/run/app.sock"),
-        ("SELinux", {"selinux": f"Permissive denied {SOCKET}"}, MIND, "restorecon"),
+        ("app through Apache", {"through_apache": "ok status 200"}, OK, "reaches it"),
+        ("app through Apache", {"through_apache": "unknown not yet"}, WARNING, "not yet"),
+        ("app through Apache", {"through_apache": "failed status 503; why"}, ERROR, "503"),
+        ("locks", {"lock": "no flock: exit code 71: No locks available"}, ERROR, "No locks available"),
+        ("products", {"supervisor_python": "no No module named supervisor"}, ERROR, "No module named supervisor"),
+        ("products", {"supervisor_python": "yes /x/python, Python 3.11"}, OK, "/x/python"),
+        ("Apache", {}, OK, "2.4.62"),
+        ("Apache", {"httpd": "2.4.6 /usr/sbin/httpd"}, ERROR, "2.4.37"),
+        ("Apache", {"httpd": "2.2.15 /usr/sbin/httpd"}, ERROR, "RHEL 8"),
+        ("modules", {"modules": "ssl_module"}, ERROR, "headers_module"),
+        ("modules", {"modules_unknown": "AH00526: Syntax error"}, ERROR, "AH00526"),
+        ("shibd", {"shibd_version": "shibboleth 2.5.3"}, ERROR, "too old"),
+        ("shibd", {"shibd": "down"}, ERROR, "nobody can log in"),
+        ("shibd", {"shibd": "listens"}, OK, "listens"),
+        ("shibd", {"shibd": "hidden"}, WARNING, "cannot see other accounts' processes"),
+        ("supervisord", {}, OK, "process 40"),
+        ("supervisord", {"supervisord": "down"}, WARNING, "start-supervisord"),
+        ("supervisord", {"supervisord": "down", "orphans": "41 42"}, ERROR, "'kill 41 42'"),
+        ("supervisord", {"supervisord": "elsewhere 40 /x.sock"}, ERROR, 'set supervisor.socket to "/x.sock"'),
+        ("supervisord", {"supervisord": "silent 40"}, ERROR, "does not answer"),
+        ("standby", {"standby": "50 60 3 600"}, WARNING, "answers 3 requests"),
+        ("SELinux", {"selinux": f"Enforcing denied {SOCKET}"}, ERROR, "httpd_var_run_t '/home/poms/run(/.*)?'"),
+        ("SELinux", {"selinux": f"Enforcing allowed {SOCKET}"}, OK, "/home/poms/run/app.sock"),
+        ("SELinux", {"selinux": f"Permissive denied {SOCKET}"}, WARNING, "restorecon"),
         (
             "SELinux",
             {"selinux": "Enforcing unknown app-port httpd_t - no-tool 127.0.0.1:1"},
-            MIND,
+            WARNING,
             "libselinux-utils",
         ),
-        ("disk", {"disk": "1000"}, WRONG, "1000 kB"),
-        ("disk", {"inodes": "12"}, WRONG, "12 more files"),
-        ("disk", {"inodes": "-"}, WELL, ""),
-        ("clock", {"now": str(int(time.time()) - 60)}, MIND, " seconds"),
+        ("disk", {"disk": "1000"}, ERROR, "1000 kB"),
+        ("disk", {"inodes": "12"}, ERROR, "12 more files"),
+        ("disk", {"inodes": "-"}, OK, ""),
+        ("clock", {"now": str(int(time.time()) - 60)}, WARNING, " seconds"),
         # A slow answer: the host told its time when it was asked.
-        ("clock", {"now": str(int(time.time()) - 60), "asked": str(int(time.time()) - 61)}, WELL, ""),
-        ("clock", {"now": str(int(time.time()) - 60), "asked": str(int(time.time()) - 30)}, MIND, " seconds"),
-        ("clock", {"now": str(int(time.time()) + 3600)}, WRONG, "Kerberos"),
-        ("login", {"account": "root"}, WRONG, "root"),
-        ("sudo", {"sudo": "password apache.reload"}, WRONG, "--prompt-for-sudo-password"),
-        ("sudo", {"sudo": "no apache.reload"}, WRONG, "NOPASSWD: service httpd graceful"),
-        ("tools", {"tool": "no flock"}, WRONG, "flock"),
-        ("temporary files", {"temporary": "no space"}, WRONG, "space"),
-        ("trial start", {"validation": "configtest"}, WRONG, "deploy.validation"),
-        ("revocation lists", {"lists_reloaded": "nobody"}, MIND, "crontab"),
-        ("ports", {"port": "silent 443"}, WRONG, "443"),
-        ("boot", {"boot": "nobody", "survival": "crontab no"}, MIND, "start-at-boot"),
-        ("boot", {"boot": "/etc/rc.local"}, WELL, "/etc/rc.local"),
+        ("clock", {"now": str(int(time.time()) - 60), "asked": str(int(time.time()) - 61)}, OK, ""),
+        ("clock", {"now": str(int(time.time()) - 60), "asked": str(int(time.time()) - 30)}, WARNING, " seconds"),
+        ("clock", {"now": str(int(time.time()) + 3600)}, ERROR, "Kerberos"),
+        ("login", {"account": "root"}, ERROR, "root"),
+        ("sudo", {"sudo": "password apache.reload"}, ERROR, "--prompt-for-sudo-password"),
+        ("sudo", {"sudo": "no apache.reload"}, ERROR, "NOPASSWD: service httpd graceful"),
+        ("tools", {"tool": "no flock"}, ERROR, "flock"),
+        ("temporary files", {"temporary": "no space"}, ERROR, "space"),
+        ("trial start", {"validation": "configtest"}, ERROR, "deploy.validation"),
+        ("revocation lists", {"lists_reloaded": "nobody"}, WARNING, "crontab"),
+        ("ports", {"port": "silent 443"}, ERROR, "443"),
+        ("boot", {"boot": "nobody", "survival": "crontab no"}, WARNING, "start-at-boot"),
+        ("boot", {"boot": "/etc/rc.local"}, OK, "/etc/rc.local"),
     ],
 )
 def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
@@ -94,7 +94,7 @@ def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
     found = judged(what, **told)
     assert found.level == level, found
     assert words in f"{found.found} {found.advice}"
-    assert bool(found.advice) == (level != WELL)
+    assert bool(found.advice) == (level != OK)
 
 
 def test_where_no_selinux_is_at_work_nothing_is_said_of_it() -> None:
@@ -105,7 +105,7 @@ def test_where_no_selinux_is_at_work_nothing_is_said_of_it() -> None:
 def test_a_supervisord_that_no_deploy_would_start_is_in_the_way() -> None:
     told = HEALTHY | {"supervisord": "down", "start": "refused killed"}
     found = diagnose(host(), parse([f"fact {k} {v}" for k, v in told.items()]), [])
-    (wrong,) = [one for one in found if one.what == "supervisord" and one.level == WRONG]
+    (wrong,) = [one for one in found if one.what == "supervisord" and one.level == ERROR]
     assert "loginctl enable-linger poms" in wrong.advice
 
 
@@ -117,8 +117,8 @@ def test_certificates_that_end_soon_are_told_each() -> None:
     ]
     found = diagnose(host(), parse([f"fact {k} {v}" for k, v in HEALTHY.items()]), endings)
     assert [(one.level, one.found) for one in found if one.what == "certificates"] == [
-        (MIND, "host certificate /h.pem: 3 days"),
-        (WRONG, "trusted CA /c.pem: OVER for 1 day"),
+        (WARNING, "host certificate /h.pem: 3 days"),
+        (ERROR, "trusted CA /c.pem: OVER for 1 day"),
     ]
 
 
@@ -127,10 +127,10 @@ def test_a_socket_in_a_folder_that_systemd_may_hide_is_to_be_minded() -> None:
     for listen, warned in (("/tmp/poms/app.sock", True), ("/var/tmp/p/app.sock", True), ("/home/poms/run/s", False)):
         one = host(app={"listen": listen})
         found = [finding.level for finding in diagnose(one, facts, []) if finding.what == "app"]
-        assert (MIND in found) == warned, listen
+        assert (WARNING in found) == warned, listen
 
 
 def test_a_check_that_is_turned_off_is_not_well() -> None:
     facts = Facts({name: [value] for name, value in HEALTHY.items()})
     one = host(app={"check_through_apache": False})
-    assert [f.level for f in diagnose(one, facts, []) if f.what == "app through Apache"] == [MIND]
+    assert [f.level for f in diagnose(one, facts, []) if f.what == "app through Apache"] == [WARNING]

@@ -13,7 +13,7 @@ from ops.deploy.snapshot import Snapshot
 from ops.errors import OperatorError, Unreachable
 from ops.monitoring.assess import judge
 from ops.monitoring.certificates import Ending
-from ops.monitoring.findings import MIND, WRONG, Finding
+from ops.monitoring.findings import ERROR, WARNING, Finding
 from ops.monitoring.health import Disk, Health, ThroughApache, Vitals, parse
 from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import Crew, Worker
@@ -134,101 +134,106 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
     [
         (
             well(report=Report("up", 40, [WEB, FATAL], [])),
-            WRONG,
+            ERROR,
             "program agent: FATAL: Exited too quickly",
             "tail-logs",
         ),
-        (well(report=Report("down", None, [], [])), WRONG, "supervisord: is not running", "start-supervisord"),
-        (well(report=Report("down", None, [], [], "41 42")), WRONG, "its programs still run", "'kill 41 42'"),
-        (well(report=Report("deaf", 40, [], [])), WRONG, "supervisor.sock is missing", "kill -HUP 40"),
-        (well(report=Report("silent", 40, [], [])), WRONG, "process 40: it listens on", "suspended"),
+        (well(report=Report("down", None, [], [])), ERROR, "supervisord: is not running", "start-supervisord"),
+        (well(report=Report("down", None, [], [], "41 42")), ERROR, "its programs still run", "'kill 41 42'"),
+        (well(report=Report("deaf", 40, [], [])), ERROR, "supervisor.sock is missing", "kill -HUP 40"),
+        (well(report=Report("silent", 40, [], [])), ERROR, "process 40: it listens on", "suspended"),
         (
             well(report=Report("elsewhere", 40, [], [], detail="/home/poms/x.sock")),
-            WRONG,
+            ERROR,
             "runs as process 40 with /home/poms/supervisord.conf on the socket /home/poms/x.sock",
             'set supervisor.socket to "/home/poms/x.sock"',
         ),
-        (well(report=Report("refuses", None, [], [], detail="no login")), WRONG, "no login", "doctor"),
+        (well(report=Report("refuses", None, [], [], detail="no login")), ERROR, "no login", "doctor"),
         (
             well(report=Report("unknown", None, [], [], trouble="no supervisorctl")),
-            WRONG,
+            ERROR,
             "no supervisorctl",
             "doctor",
         ),
         (
             vitals(processes={"apache": None, "shibd": (1, 1)}, ports={443: False, 8443: False}),
-            WRONG,
+            ERROR,
             "Apache: does not run",
             "check-apache",
         ),
-        (vitals(processes={"apache": None, "shibd": (1, 1)}), MIND, "something accepts on 443, 8443", "ss -ltnp"),
-        (vitals(processes={"apache": (1, 1)}), MIND, "shibd: not known", "service shibd status"),
+        (vitals(processes={"apache": None, "shibd": (1, 1)}), WARNING, "something accepts on 443, 8443", "ss -ltnp"),
+        (vitals(processes={"apache": (1, 1)}), WARNING, "shibd: not known", "service shibd status"),
         (
             vitals(processes={}, ports={443: False, 8443: True}, shibd_listens=True),
-            WRONG,
+            ERROR,
             "Apache: accepts nothing on 443",
             "check-apache",
         ),
-        (vitals(standbys=(Standby(50, 60, 3, 600),)), MIND, "standby: the second uWSGI of a reload", "nothing to do"),
+        (
+            vitals(standbys=(Standby(50, 60, 3, 600),)),
+            WARNING,
+            "standby: the second uWSGI of a reload",
+            "nothing to do",
+        ),
         (
             programs(stopped("web", "key x (eve@desk)")),
-            WRONG,
+            ERROR,
             "web: stopped on purpose 3 min ago by key x (eve",
             "start-",
         ),
-        (programs(stopped("web")), WRONG, "stopped on purpose 3 min ago on the host itself", "start-programs"),
-        (programs(stopped("web"), app="refused"), WRONG, "program web: stopped", "start-programs"),
-        (programs(WEB, stopped("agent")), MIND, "program agent: stopped on purpose 3 min ago", "--programs=agent"),
-        (programs(replace(WEB, ended=3)), WRONG, "program web: does not stay up: it ended 3 times", "tail-logs"),
-        (vitals(app="the app does not answer on x"), WRONG, "app: the app does not answer on x", "tail-logs"),
-        (vitals(app=None, queue=(12, 100)), MIND, "app: was not asked: 12 connections wait", "workers"),
-        (vitals(pages={443: 503}), WRONG, "Apache: answers a visitor with status 503 on 443", "check-apache"),
-        (vitals(configtest="Syntax error in x.conf"), WRONG, "its configuration test fails: Syntax error", "restart"),
-        (well(crew=Crew((killed(1, 2, 4), killed(2, 1, 9)))), WRONG, "killed 3 times by evil-reload-on-as", "fab -H"),
+        (programs(stopped("web")), ERROR, "stopped on purpose 3 min ago on the host itself", "start-programs"),
+        (programs(stopped("web"), app="refused"), ERROR, "program web: stopped", "start-programs"),
+        (programs(WEB, stopped("agent")), WARNING, "program agent: stopped on purpose 3 min ago", "--programs=agent"),
+        (programs(replace(WEB, ended=3)), ERROR, "program web: does not stay up: it ended 3 times", "tail-logs"),
+        (vitals(app="the app does not answer on x"), ERROR, "app: the app does not answer on x", "tail-logs"),
+        (vitals(app=None, queue=(12, 100)), WARNING, "app: was not asked: 12 connections wait", "workers"),
+        (vitals(pages={443: 503}), ERROR, "Apache: answers a visitor with status 503 on 443", "check-apache"),
+        (vitals(configtest="Syntax error in x.conf"), ERROR, "its configuration test fails: Syntax error", "restart"),
+        (well(crew=Crew((killed(1, 2, 4), killed(2, 1, 9)))), ERROR, "killed 3 times by evil-reload-on-as", "fab -H"),
         (
             well(crew=Crew((killed(1, 2, 4, "signal 11"), killed(2, 1, 9, "harakiri")))),
-            WRONG,
+            ERROR,
             "workers: were killed 2 times by signal 11, 1 time by harakiri",
             "tail-logs",
         ),
-        (vitals(ports={443: True, 8443: False}), WRONG, "Apache: accepts nothing on 8443", "check-apache"),
-        (vitals(processes={"apache": (1, 1), "shibd": None}), WRONG, "shibd: does not run", "service shibd start"),
-        (vitals(queue=(80, 100)), WRONG, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
-        (vitals(disks=(Disk(5000, 99, None, "/var"),)), WRONG, "disk: /var: 4 MB are free", "make room"),
-        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), WRONG, "disk: /var: only 3 more files fit", "nobody needs"),
+        (vitals(ports={443: True, 8443: False}), ERROR, "Apache: accepts nothing on 8443", "check-apache"),
+        (vitals(processes={"apache": (1, 1), "shibd": None}), ERROR, "shibd: does not run", "service shibd start"),
+        (vitals(queue=(80, 100)), ERROR, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
+        (vitals(disks=(Disk(5000, 99, None, "/var"),)), ERROR, "disk: /var: 4 MB are free", "make room"),
+        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), ERROR, "disk: /var: only 3 more files fit", "nobody needs"),
         (
             well(crew=Crew((worker(3, 1500),))),
-            WRONG,
+            ERROR,
             "worker 3: 1500 MB of address space, over",
             "1800 MB it is killed",
         ),
-        (well(crew=Crew((worker(3, 1300),))), MIND, "worker 3: 1300 MB of address space, near", "workers tells"),
+        (well(crew=Crew((worker(3, 1300),))), WARNING, "worker 3: 1300 MB of address space, near", "workers tells"),
         (
             well(crew=Crew((worker(1, state="busy", busy_cores=10),))),
-            WRONG,
+            ERROR,
             "every thread of all 1 is busy",
             "tail-logs",
         ),
-        (well(crew=Crew(problem="no stats")), MIND, "workers: nothing is known of them", "no stats"),
-        (well(crew=Crew((worker(1),), queue_errors=4)), MIND, "was full 4 times", "more workers"),
-        (well(drift=[Drift("/x", EDITED)]), WRONG, "drift: /x: edited on the host", "adopt /x keeps it"),
-        (well(drift=[Drift("/x", TEMPLATE)]), MIND, "drift: 1 file is not as the inventory", "diff shows it"),
-        (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), WRONG, "r9 died half-way", "recover"),
+        (well(crew=Crew(problem="no stats")), WARNING, "workers: nothing is known of them", "no stats"),
+        (well(crew=Crew((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "more workers"),
+        (well(drift=[Drift("/x", EDITED)]), ERROR, "drift: /x: edited on the host", "adopt /x keeps it"),
+        (well(drift=[Drift("/x", TEMPLATE)]), WARNING, "drift: 1 file is not as the inventory", "diff shows it"),
+        (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), ERROR, "r9 died half-way", "recover"),
         (
             well(snapshot=replace(UNDEPLOYED, release="r", rewritten={CONF_D: 9.0}, read={"apache": 8.0})),
-            MIND,
+            WARNING,
             f"drift: {CONF_D}: as wanted, and apache has not read it",
             "deploy reloads it",
         ),
-        (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), MIND, "under way: by eve", "wait"),
-        (well(snapshot=UNDEPLOYED, release=None), MIND, "nothing was deployed here yet", "doctor, then deploy"),
+        (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), WARNING, "under way: by eve", "wait"),
+        (well(snapshot=UNDEPLOYED, release=None), WARNING, "nothing was deployed here yet", "doctor, then deploy"),
         (
             well(snapshot=replace(UNDEPLOYED, elsewhere="/old"), release=None),
-            WRONG,
+            ERROR,
             "release: its releases are in /old",
             "releases says how to take them along",
         ),
-        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), WRONG, "provider /sp.pem: OVER for 2 days", "fab certs"),
+        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), ERROR, "provider /sp.pem: OVER for 2 days", "fab certs"),
     ],
 )
 def test_what_is_wrong_stands_on_top_with_what_to_do(health: Health, level: str, said: str, advice: str) -> None:
@@ -348,7 +353,7 @@ def test_findings_that_differ_in_anything_stay_apart() -> None:
 def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
     advice = "fab -H web10 doctor"
     one, ten = shop("web1"), shop("web10")
-    found = [(host, Finding("x", WRONG, "y", advice)) for host in (one, ten)]
+    found = [(host, Finding("x", ERROR, "y", advice)) for host in (one, ten)]
     assert [(names, told.advice) for names, told in finding_list.grouped(found)] == [
         (["web1"], advice),
         (["web10"], advice),
@@ -356,7 +361,7 @@ def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
 
 
 def test_several_findings_of_one_host_that_read_the_same_name_it_once() -> None:
-    found = [(shop(), Finding("x", WRONG, "y"))] * 2
+    found = [(shop(), Finding("x", ERROR, "y"))] * 2
     assert [names for names, _ in finding_list.grouped(found)] == [["web1"]]
 
 
@@ -425,7 +430,7 @@ def test_a_host_is_a_row_and_what_needs_attention_comes_first() -> None:
 def test_a_rows_cell_says_what_is_wrong_and_marks_it(health: Health, cell: str) -> None:
     line = rows(health)[1]
     assert cell in re.split(" {2,}", line.strip())
-    assert line.count("!") == (1 if judge(shop(), health)[0].level == WRONG else 0)
+    assert line.count("!") == (1 if judge(shop(), health)[0].level == ERROR else 0)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -447,9 +452,9 @@ def test_an_app_that_apache_does_not_reach_is_wrong_and_one_that_is_not_known_is
         health = vitals(through_apache=ThroughApache(state, "Apache cannot reach it"), **more)
         return [(one.what, one.level) for one in judge(shop(), health)]
 
-    assert seen("failed") == [("app through Apache", WRONG)]
+    assert seen("failed") == [("app through Apache", ERROR)]
     assert seen("unknown") == seen("not-asked") == []
-    assert seen("failed", app="refused") == [("app", WRONG)], "one cause is one finding"
+    assert seen("failed", app="refused") == [("app", ERROR)], "one cause is one finding"
     down = replace(vitals(through_apache=ThroughApache("failed", "x")), report=Report("down", None, [], []))
     assert "app through Apache" not in [one.what for one in judge(shop(), down)]
     assert "!" not in screen(vitals(through_apache=ThroughApache("unknown")))

@@ -77,7 +77,7 @@ def test_a_denial_stops_the_deploy_with_the_commands() -> None:
         account.take(line)
     error = _failed(account, "")
     assert isinstance(error, HostError)
-    assert (error.outcome, error.left) == ("SELinux denies it", "everything: nothing had been changed")
+    assert (error.outcome, error.left) == ("SELinux denies it", "nothing was modified")
     for command in ("semanage fcontext", "semodule -i"):
         assert command in error.next_step
 

@@ -33,7 +33,7 @@ def test_edits_are_told_from_what_was_deployed() -> None:
 
 
 def test_what_a_failed_deploy_advises_is_done() -> None:
-    by = "x: edited on the host\n  left as it was: everything\n  what to do: keep it, or overwrite with --force"
+    by = "x: edited on the host\n  unchanged: everything\n  what to do: keep it, or overwrite with --force"
     step = read_advice(by, force=False)
     assert step is not None
     assert (step.task, step.force) == ("deploy", True)
