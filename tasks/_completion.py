@@ -65,7 +65,7 @@ def verbs(folder: Path = PROJECT / "tasks") -> dict[str, list[str]]:
 def _of_verb(node: ast.FunctionDef) -> Iterator[dict[str, Any]]:
     """What stands as text in the decorator that makes `node` a verb, if it is one."""
     for call in node.decorator_list:
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "verb":
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "task":
             yield {
                 each.arg: each.value.value
                 for each in call.keywords
