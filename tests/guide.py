@@ -59,7 +59,7 @@ def _command(text: str) -> str:
 # What tests/lab/test_guide.py runs, and the exit code that the page implies. "HOST" and the like stand for something
 # of the lab. What asks before it changes something gets --yes, for there is no terminal.
 RUNS = {
-    "fab --help VERB": 0,
+    "fab --help TASK": 0,
     "fab --help deploy": 0,
     "fab --list": 0,
     "fab adopt FILE": 0,
