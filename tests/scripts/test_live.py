@@ -27,9 +27,9 @@ PROGRAM = textwrap.dedent(
     def connect(host, config):
         yield None
 
-    live.connect = connect
+    watch.connect = connect
     lines = [f"line{number};" for number in range(int(sys.argv[1]))]
-    live.keep([host()], None, lambda remote, last: 1, lambda watched, width: iter(lines), 60)
+    watch.keep([host()], None, lambda remote, last: 1, lambda watched, width: iter(lines), 60)
     """
 )
 
