@@ -19,8 +19,8 @@ trap 'rm -rf "$work"' EXIT
 # Whether this account sees other accounts' processes: /proc may be mounted with hidepid.
 sees_processes() { command -v pgrep >/dev/null && IFS= read -r _ 2>/dev/null </proc/1/stat; }
 
-look_at_process() { # $1: what we call it, $2: its name as the kernel has it
-    process=$(pgrep -o -x "$2" 2>/dev/null) || process=
+look_at_process() { # $1: what we call it, $2: its name as the kernel has it, $3: whose it is, where only that one counts
+    process=$(pgrep -o ${3:+-u "$3"} -x "$2" 2>/dev/null) || process=
     age=
     if [ -n "$process" ]; then age=$(ps -o etimes= -p "$process" 2>/dev/null | tr -d ' ') || age=; fi
     if [ -z "$process" ] && ! sees_processes; then process=hidden; fi
@@ -120,7 +120,7 @@ if [ -e "$work/app" ] && [ -z "$crowded" ]; then
     if [ -e "$work/through_apache" ]; then begin through ask_apache_for_it; fi
 fi
 for port in $ports; do look_at_port "$port"; done
-look_at_process apache 'httpd|apache2'
+look_at_process apache 'httpd|apache2' root # and not the configuration test that has begun above, or a trial start
 look_at_process shibd shibd
 if grep -q ' 00010000 .*/shibd\.sock$' /proc/net/unix 2>/dev/null; then say "shibd listens"; fi
 tell_standbys standby
