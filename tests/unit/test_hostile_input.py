@@ -43,7 +43,7 @@ def test_a_control_character_in_any_field_is_refused_by_name(
     with pytest.raises(BadInput) as caught:
         read(changed(kept, loc, bad), tmp_path)
     assert caught.value.code == 3
-    assert "must not hold a control character" in str(caught.value)
+    assert "must not contain a control character" in str(caught.value)
     assert escape_control_chars(str(caught.value)) == str(caught.value)
 
 

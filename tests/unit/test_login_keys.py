@@ -153,7 +153,7 @@ def test_a_certificate_is_offered_before_its_key(make: Any, certify: Any, agent:
 def test_a_certificate_that_has_ended_is_told_where_nothing_gets_in(make: Any, certify: Any) -> None:
     file, _ = make("mine")
     certify(file, "-V", "20200101:20200102")
-    with pytest.raises(paramiko.AuthenticationException, match=r"jdoe@site of .*team ended 2020-01-0"):
+    with pytest.raises(paramiko.AuthenticationException, match=r"jdoe@site of .*team expired on 2020-01-0"):
         KeyLogin("poms", (file,), ()).authenticate(Refusing())  # type: ignore[arg-type]
 
 

@@ -84,7 +84,7 @@ def test_what_the_login_shell_says_is_no_part_of_it() -> None:
 @pytest.mark.parametrize(
     ("channel", "seconds", "error", "said"),
     [
-        (Channel((True, MARK), code=-1), None, Unreachable, "line was lost"),
+        (Channel((True, MARK), code=-1), None, Unreachable, "connection was lost"),
         (Channel((False, b"x" * 2**26), (False, b"x")), None, HostError, "printed more than 64 MB"),
         (Channel(code=None, is_open=True), 0, HostError, "did not end within 0 seconds"),  # type: ignore[arg-type]
     ],

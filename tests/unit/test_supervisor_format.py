@@ -142,7 +142,7 @@ def test_a_command_holds(home: Path, command: str) -> None:
         ({"environment": {"K": 'it\'s "so" so'}}, "environment.K", "both kinds of quotes"),
         ({"environment": {"K": "a'b\"c,d"}}, "environment.K", "both kinds of quotes"),
         ({"environment": {"K": "a\nb"}}, "environment.K", "one line"),
-        ({"stopasgroup": True, "killasgroup": False}, "killasgroup", "where stopasgroup is"),
+        ({"stopasgroup": True, "killasgroup": False}, "killasgroup", "if stopasgroup is true"),
         ({"stderr_logfile": "/a"}, "stderr_logfile", "never written"),
     ],
 )

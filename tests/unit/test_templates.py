@@ -208,7 +208,7 @@ def tree(tmp_path: Path, name: str, text: str) -> Path:
         ("home/x.j2", "a\n\n{% if %}", r"line 3: "),
         ("home/x.j2", "{{ 1 / 0 }}", "division by zero"),
         ("etc/x.j2", "text", "the first folder must be one of"),
-        ("home/_part.j2", "text", "holds no templates"),
+        ("home/_part.j2", "text", "has no templates"),
     ],
 )
 def test_a_broken_template_ends_with_its_name_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:

@@ -128,7 +128,7 @@ def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path, known:
 
 
 def test_a_host_that_only_a_ca_vouches_for_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(UnknownHostKey, match=r"known_hosts names a CA for it, and certificates cannot be checked"):
+    with pytest.raises(UnknownHostKey, match=r"known_hosts names a CA for it, and poms-ops cannot check"):
         judge(connection(tmp_path, f"@cert-authority *.org,web1 {text(KEY)}\n"), KEY)
     with pytest.raises(UnknownHostKey, match=r"is not in known_hosts$"):
         judge(connection(tmp_path, f"@cert-authority *.org {text(KEY)}\n"), KEY)

@@ -143,7 +143,7 @@ def test_what_uwsgi_would_replace_is_refused_and_has_to_be(ini: Path, value: str
         ({"strict": True}, "--strict"),
         ({"reload_on_rss": 1}, "nearest: reload-on-rss"),
         ({"harakiry": 1}, "nearest: harakiri"),
-        ({"harakiri": True}, "takes a value"),
+        ({"harakiri": True}, "needs a value"),
         ({"log-date": False}, "leave it out"),
     ],
 )
@@ -219,11 +219,11 @@ def test_what_is_not_refused_is_read_as_it_was_meant(
 @pytest.mark.parametrize(
     ("memory", "words"),
     [
-        (None, "a second uWSGI serves meanwhile"),
-        ((0, 4_000_000), "a second uWSGI serves meanwhile"),
-        ((51_200, 4_096_000), r"\(6 workers, up to 300 MB for it; 4000 MB are free\)"),
-        ((51_200, 204_800), r"\(3 workers, up to 150 MB for it; 200 MB are free\)"),
-        ((51_200, 51_200), "requests wait meanwhile: of 50 MB none are free for a second uWSGI"),
+        (None, "a second uWSGI serves during the reload"),
+        ((0, 4_000_000), "a second uWSGI serves during the reload"),
+        ((51_200, 4_096_000), r"\(6 workers, up to 300 MB; 4000 MB are free\)"),
+        ((51_200, 204_800), r"\(3 workers, up to 150 MB; 200 MB are free\)"),
+        ((51_200, 51_200), "requests wait until it ends: 50 MB free are too few for a second uWSGI"),
     ],
 )
 def test_the_memory_that_a_reload_needs_is_known_beforehand(memory: tuple[int, int] | None, words: str) -> None:
