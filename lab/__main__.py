@@ -28,7 +28,7 @@ def main() -> int:
     result: object
     try:
         if not machine.is_root():
-            raise OperatorError("This part of the lab needs root: run fab lab.up, which calls it through sudo.")
+            raise OperatorError("This part of the lab needs root: run it by fab (fab lab.up), which uses sudo.")
         if given.verb == "up":
             result = fleet.up(given.names or DEFAULT_HOSTS, base=given.base, say=say, lab=lab)
         elif given.verb == "prepare":

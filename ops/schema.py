@@ -148,7 +148,7 @@ class Secret(Table, frozen=True, kw_only=True):
 
 
 class Identity(Table, frozen=True, kw_only=True):
-    """Who a visitor is: the allowed form of a user id, and what a client certificate says of it."""
+    """The identity of a visitor: the form of a user id, and how to read it from a client certificate."""
 
     user_id: Text = "[a-z][a-z0-9._-]{0,31}"
     email_attribute: Attribute = "mail"

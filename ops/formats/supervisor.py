@@ -102,7 +102,7 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
     except ValueError as error:
         yield "command", f"supervisord cannot split this into words: {error}"
     if program.stopasgroup and not program.killasgroup:
-        yield "killasgroup", "must be true if stopasgroup is true: supervisord refuses other values"
+        yield "killasgroup", "must be true if stopasgroup is true: supervisord refuses false"
     if program.redirect_stderr and program.stderr_logfile is not None:
         yield "stderr_logfile", f"is never written: redirect_stderr sends the errors of {name} to its stdout_logfile"
     yield from _environment_rules(program.environment)

@@ -29,7 +29,7 @@ WRITTEN_BY_TEMPLATE = {
     "cheaper-initial": "set uwsgi.cheaper-initial",
     "reload-on-as": "set uwsgi.reload-on-as",
     "evil-reload-on-as": "set uwsgi.evil-reload-on-as",
-    "zerg-server": "a reload needs it where it is",
+    "zerg-server": "a reload needs it at a fixed path",
 }
 _SOCKET_BYTES = 102  # bind_to_unix in core/socket.c
 

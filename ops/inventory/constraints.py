@@ -72,7 +72,7 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     for loc, rule in apache.unwritable(host):
         yield loc, rule
     if host.app.check_through_apache and _within(host.app.path, apache.OWN):
-        yield ("app", "path"), f"must not be in {apache.OWN}, which is the host's check (app.check_through_apache)"
+        yield ("app", "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule

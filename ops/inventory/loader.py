@@ -51,7 +51,7 @@ class Inventory:
         if given is None:
             return list(self.hosts.values()) if everywhere else [self.hosts[self.fleet.default]]
         chosen: dict[str, Host] = {}
-        unknown: dict[str, str] = {}  # with the nearest name, where there is one
+        unknown: dict[str, str] = {}  # to the nearest name, or ""
         for name in filter(None, (part.strip() for part in given.split(","))):
             if name in self.hosts:
                 chosen[name] = self.hosts[name]

@@ -29,7 +29,7 @@ def read(config: fabric.Config, name: str) -> Values:
     files = config_files(config)
     known: Any = paramiko.SSHConfig()
     for file in files:
-        if os.path.isfile(file):  # noqa: PTH113 - as everywhere where Path's expanduser would raise
+        if os.path.isfile(file):  # noqa: PTH113 - Path's expanduser may raise
             _parse(known, file)
         elif config._runtime_ssh_path is not None:
             raise BadInput(f"{name}: there is no ssh_config file {file}. {NOTHING_TOUCHED}")

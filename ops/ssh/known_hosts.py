@@ -46,7 +46,7 @@ class Believed(paramiko.MissingHostKeyPolicy):
     plain: list[paramiko.PKey] = field(default_factory=list)
     revoked: set[bytes] = field(default_factory=set)
     lines: list[tuple[Path, str]] = field(default_factory=list)
-    authority: Path | None = None  # where a CA for the host is named, if one is
+    authority: Path | None = None  # the file that names a CA for the host, if there is one
     revoked_in: str = ""  # RevokedHostKeys of ssh_config
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 - paramiko's signature

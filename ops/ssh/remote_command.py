@@ -127,7 +127,7 @@ class _Reader:
         elif silent > self._host.ssh.silence_timeout:
             raise self._over(
                 f"printed nothing for {self._host.ssh.silence_timeout} seconds",
-                "--timeout sets the limit of one command, ssh.silence_timeout that of all commands on this host",
+                "--timeout sets a fixed limit instead, ssh.silence_timeout this limit for all commands here",
             )
 
     def _over(self, what: str, next_step: str) -> HostError:

@@ -87,7 +87,7 @@ class Dialogue:
                     yield line
             else:
                 self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
-                # The login shell's last line may have had no end of its own.
+                # The login shell's last line may have no line end, so the greeting may follow it.
                 if line.endswith(self._greeting):
                     self.greeted = True
                     self._reader.limits = self._limits

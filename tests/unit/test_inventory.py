@@ -235,7 +235,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.supervisor]\npidfile = '/home/poms/supervisord.conf'\n",
-            "pidfile = '/home/poms/supervisord.conf': /home/poms/supervisord.conf is supervisord's configuration as",
+            "/home/poms/supervisord.conf is also supervisord's configuration",
         ),
         (
             "[hosts.web1.supervisor]\nsocket = '/tmp/a'\nlogfile = '/tmp/a'\n",
@@ -274,7 +274,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_file_key_value_and_rule(tmp_path: Path, text: str, said: str) -> None:
+def test_a_problem_names_file_key_value_and_rule(tmp_path: Path, text: str, said: str) -> None:
     base = SMALL if "[defaults]" not in text else SMALL.replace("[defaults]\n", text)
     whole = base if "[defaults]" in text else SMALL + text
     if "[hosts.web1]" in text:
@@ -285,7 +285,7 @@ def test_what_is_wrong_is_named_with_file_key_value_and_rule(tmp_path: Path, tex
         assert len(found) == 1, found
 
 
-def test_all_problems_are_told_at_once_and_a_default_only_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_without_repetition(tmp_path: Path) -> None:
     text = SMALL.replace('default = "web1"', 'default = "web9"') + (
         "[defaults.uwsgi]\nworkers = 0\nreload-on-as = 2000\n[hosts.web2.apache]\nport = 'x'\ncert_port = 2222\n"
     )
@@ -296,7 +296,7 @@ def test_all_problems_are_told_at_once_and_a_default_only_once(tmp_path: Path) -
     assert any("hosts.web2.apache.cert_port = 2222: port 2222 is also used by port" in line for line in found)
 
 
-def test_a_file_that_is_not_toml_or_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_no_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is not TOML"):
         read(tmp_path, "[fleet")
     with pytest.raises(BadInput, match="Cannot read the inventory"):
@@ -345,7 +345,7 @@ def test_numbers_that_nobody_wrote_give_way(tmp_path: Path, written: str, cheape
         (f"home = '/{'h' * 100}'", "home = ", "supervisor.socket"),
     ],
 )
-def test_a_problem_is_told_of_a_key_that_somebody_wrote(tmp_path: Path, text: str, key: str, said: str) -> None:
+def test_a_problem_names_a_key_of_the_file(tmp_path: Path, text: str, key: str, said: str) -> None:
     lines = problems(tmp_path, SMALL.replace("[hosts.web1]\n", f"[hosts.web1]\n{text}\n"))
     assert all(line.startswith(f"hosts.toml: hosts.web1.{key}") for line in lines), lines
     assert sum(said in line for line in lines) == 1, lines
@@ -377,7 +377,7 @@ def test_an_ipv6_address_needs_only_a_name_for_apache(tmp_path: Path) -> None:
         ("[fleet]\ndefault = 1\ngroups = []\n[hosts.w]\n", "fleet.groups = .*: must be a table"),
     ],
 )
-def test_what_no_inventory_looks_like_ends_as_bad_input(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_inventory_is_bad_input(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         read(tmp_path, text + "\n")
 
@@ -388,7 +388,7 @@ def test_without_hosts_nothing_is_said_of_the_fleet(tmp_path: Path) -> None:
     ]
 
 
-def test_hosts_that_may_want_more_connections_than_the_database_has_are_refused_with_the_sum(tmp_path: Path) -> None:
+def test_hosts_with_too_many_database_connections_are_refused(tmp_path: Path) -> None:
     text = SMALL.replace("[fleet]", "[fleet]\ndatabase_connections = 100") + "uwsgi.workers = 4\n"
     assert len(read(tmp_path, text).hosts) == 2
     assert problems(tmp_path, text.replace("workers = 4", "workers = 5")) == [

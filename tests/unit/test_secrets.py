@@ -51,7 +51,7 @@ def refusal(**source: Any) -> str:
     return text
 
 
-def test_a_value_comes_from_a_command_a_file_or_the_environment(
+def test_a_secret_comes_from_a_command_file_or_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masker: Masker
 ) -> None:
     assert secret(command=command(tmp_path, "echo warned >&2; echo 'from a command'")) == "from a command"
@@ -65,7 +65,7 @@ def test_a_value_comes_from_a_command_a_file_or_the_environment(
         assert masker.masked(f"<{value}>") == "<***>"
 
 
-def test_a_command_runs_once_whichever_hosts_and_names_share_it(tmp_path: Path) -> None:
+def test_a_command_that_several_secrets_share_runs_once(tmp_path: Path) -> None:
     words = command(tmp_path, f"echo x >>{tmp_path}/runs; echo shared-value")
     for name in ("web1", "web2"):
         one = host(name=name, secrets={"a": {"command": words}, "b": {"command": words}})
@@ -85,7 +85,7 @@ def test_a_command_runs_once_whichever_hosts_and_names_share_it(tmp_path: Path) 
         ("yes hunter2", f"its command ({{0}}) printed more than {LONGEST} bytes"),
     ],
 )
-def test_a_command_that_gives_no_value_is_named_with_its_exit_code_and_not_with_what_it_says(
+def test_a_failed_command_is_named_without_its_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, said: str
 ) -> None:
     words = command(tmp_path, text)
@@ -175,7 +175,7 @@ def test_a_secret_that_no_template_uses_is_not_asked_for(tmp_path: Path) -> None
     assert file(tmp_path, "{{ host.name }}\n").mode == "0640"
 
 
-def test_without_values_no_secret_is_asked_for_and_its_name_stands_there(tmp_path: Path) -> None:
+def test_without_values_placeholders_stand_for_secrets(tmp_path: Path) -> None:
     made = file(tmp_path, "password = {{ secrets.broken }}\n", values=False)
     assert (made.content.decode(), made.mode) == ("password = ⟦secret broken⟧\n", "0600")
     (tmp_path / "2").mkdir()
@@ -258,7 +258,7 @@ def test_a_wrong_table_is_told_without_what_stands_there(tmp_path: Path, text: s
     assert "hunter2" not in told
 
 
-def test_a_hosts_own_source_replaces_that_of_the_defaults_and_paths_are_from_the_inventory(tmp_path: Path) -> None:
+def test_a_hosts_source_of_a_secret_replaces_that_of_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(
         """
         [fleet]
@@ -280,7 +280,7 @@ def test_a_hosts_own_source_replaces_that_of_the_defaults_and_paths_are_from_the
 @pytest.mark.parametrize(
     ("value", "writable"), [("x; #% 'y", True), ("'x", False), ("x'\"y z", False), ("a\nb", False)]
 )
-def test_a_programs_variable_holds_a_secret_or_the_deploy_is_refused_without_telling_it(
+def test_an_unsupported_secret_of_a_variable_is_refused_without_its_value(
     monkeypatch: pytest.MonkeyPatch, value: str, writable: bool
 ) -> None:
     variable = f"POMS_TEST_{value.encode().hex()}"  # of its own, for it is asked for once a run
