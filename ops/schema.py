@@ -123,7 +123,7 @@ class Deploy(Table, frozen=True, kw_only=True):
 
 
 class Certificates(Table, frozen=True, kw_only=True):
-    """The warning `warn_days` before certificates and revocation lists expire, and the folder of the SP's."""
+    """The warning `warn_days` before certificates and revocation lists expire, and the folder of the SP."""
 
     warn_days: Annotated[int, Meta(ge=1, le=3650)] = 21
     shibboleth_dir: AbsolutePath = "/etc/shibboleth"

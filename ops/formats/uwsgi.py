@@ -19,7 +19,7 @@ from ops.text import closest
 
 # The options that the template writes, and how to set them instead.
 WRITTEN_BY_TEMPLATE = {
-    "strict": "every file is validated with --strict; at run time any variable UWSGI_… of the host would stop uWSGI",
+    "strict": "every file is validated with --strict; at run time a variable UWSGI_… of the host would stop uWSGI",
     "socket": "set app.listen",
     "uwsgi-socket": "set app.listen",
     "workers": "set uwsgi.workers",

@@ -117,8 +117,8 @@ class TemplateFailure(BadInput):
 
     def without_words(self, secrets: Sequence[str]) -> BadInput:
         """The same without the error's text, which may contain a secret."""
-        fails = f"fails with the values of its secrets ({', '.join(secrets)}); the error may contain them: not shown"
-        return BadInput(f"{self.where}: {fails}. Nothing was touched.")
+        fails = f"fails with the values of its secrets ({', '.join(secrets)})"
+        return BadInput(f"{self.where}: {fails}; the error may contain them and is not shown. Nothing was touched.")
 
 
 def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
