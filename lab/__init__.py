@@ -1,4 +1,4 @@
-"""Disposable real hosts on this machine, to try every verb against: `up`, `down` and `status`."""
+"""Disposable real hosts on this machine, to try every task on: `up`, `down` and `status`."""
 
 from lab.base.table import BASES
 from lab.browser import by_hand

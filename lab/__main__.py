@@ -1,4 +1,4 @@
-"""`python -m lab VERB`: the lab's verbs as root. Progress goes to stderr, one JSON document to stdout."""
+"""`python -m lab VERB`: the lab's tasks as root. Progress goes to stderr, one JSON document to stdout."""
 
 import argparse
 import json
@@ -12,13 +12,13 @@ from ops.errors import OperatorError
 
 
 def main() -> int:
-    """Run one verb; the exit code is the error's."""
+    """Run one task; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("verb", choices=["prepare", "up", "down", "status"])
     parser.add_argument("--state", type=Path, default=Lab().state)
     parser.add_argument("--cache", type=Path, default=Lab().cache)
     parser.add_argument("--base")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of hosts; of bases where the verb is prepare")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names of hosts; with prepare, names of bases")
     given = parser.parse_intermixed_args()
     lab = Lab(given.state, given.cache)
 
@@ -28,7 +28,7 @@ def main() -> int:
     result: object
     try:
         if not machine.is_root():
-            raise OperatorError("This is the part of the lab that needs root; fab gets there through sudo.")
+            raise OperatorError("This part of the lab needs root: run it by fab (fab lab.up), which uses sudo.")
         if given.verb == "up":
             result = fleet.up(given.names or DEFAULT_HOSTS, base=given.base, say=say, lab=lab)
         elif given.verb == "prepare":

@@ -1,4 +1,4 @@
-"""How to see the lab's hosts in a browser: nothing on this machine knows their names, nor trusts their CA."""
+"""The lab's hosts in a browser, on a machine that does not know their names and does not trust their CA."""
 
 import base64
 import hashlib
@@ -26,27 +26,27 @@ trap 'rm -rf "$profile"' EXIT
 
 
 def options(lab: Lab, records: Sequence[Record]) -> list[str]:
-    """Chromium's options that have it find the lab's hosts, believe their certificates, and talk to nobody else."""
-    records = [record for record in records if record.name != KDC]  # which has no pages
+    """Chromium's options to find the lab's hosts, trust their certificates, and connect to nothing else."""
+    records = [record for record in records if record.name != KDC]  # the KDC has no pages
     names = ",".join([*(f"MAP {record.server_name} {record.address}" for record in records), "MAP * ~NOTFOUND"])
     keys = ",".join(_key_digest(_certificate(lab, record)) for record in records)
     return [f"--host-resolver-rules={names}", f"--ignore-certificate-errors-spki-list={keys}"]
 
 
 def write_script(lab: Lab, records: Sequence[Record]) -> None:
-    """The script that opens the first host's page."""
+    """Write the script that opens the first host's page."""
     text = SCRIPT.format(options=shlex.join(options(lab, records)), page=_page(records[0]))
     put(lab.browser, text.encode(), 0o755)
 
 
 def by_hand(lab: Lab) -> list[str]:
-    """What to tell who wants to log in with a browser."""
+    """The instructions for a login with a browser."""
     records = [record for record in read_records(lab) if record.name != KDC]
     return [
         f"With a browser, after a deploy: {lab.browser} opens {_page(records[0])} in Chromium.",
         f"Another browser needs {lab.certificates}/ca.pem among its authorities, and in this machine's /etc/hosts:",
         *(f"    {record.address} {record.server_name}" for record in records),
-        f"Log in as {' or '.join(PEOPLE)}; everybody's password is {lab.password.read_text().strip()}",
+        f"Log in as {' or '.join(PEOPLE)}; the password of all is {lab.password.read_text().strip()}",
     ]
 
 
@@ -60,7 +60,7 @@ def _certificate(lab: Lab, record: Record) -> Path:
 
 
 def _key_digest(certificate: Path) -> str:
-    """What Chromium knows a key by: the SHA-256 of its SubjectPublicKeyInfo, in base64."""
+    """Chromium's name for a key: the SHA-256 of its SubjectPublicKeyInfo, in base64."""
     key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return base64.b64encode(hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).digest()).decode()

@@ -1,4 +1,4 @@
-"""The lab's certificates: a trusted CA, one that is not, and what they issue to hosts, people and services."""
+"""The lab's certificates: a trusted CA, an untrusted CA, and the certificates of hosts, people and services."""
 
 import base64
 import datetime as dt
@@ -48,7 +48,7 @@ class Pair:
 
 
 def ensure_certificates(folder: Path) -> Pair:
-    """The lab's CA. Made with its users' and service's certificates where `folder` has none yet."""
+    """The lab's CA. It is made, with the certificates of users and service, if `folder` has none yet."""
     if (folder / "ca.pem").exists():  # written last
         return read_pair(folder / "ca.pem", folder / "ca.key")
     authority, untrusted = _authority(CA_NAME), _authority(UNTRUSTED_CA_NAME)
@@ -62,7 +62,7 @@ def ensure_certificates(folder: Path) -> Pair:
 
 
 def issue(authority: Pair, subject: str, host_names: Sequence[str] = ()) -> Pair:
-    """A certificate from `authority`: for a server where host names are given, else for a client."""
+    """A certificate from `authority`: for a server if host names are given, else for a client."""
     usage = ExtendedKeyUsageOID.SERVER_AUTH if host_names else ExtendedKeyUsageOID.CLIENT_AUTH
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(x509.Name.from_rfc4514_string(subject), authority.certificate.subject, key)
@@ -75,27 +75,27 @@ def issue(authority: Pair, subject: str, host_names: Sequence[str] = ()) -> Pair
 
 
 def self_signed(common_name: str) -> Pair:
-    """A certificate that vouches for itself, with an RSA key, as a SAML party uses it."""
+    """A self-signed certificate with an RSA key, for SAML."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     return Pair(_builder(name, name, key).sign(key, hashes.SHA256()), key)
 
 
 def write_pair(pair: Pair, certificate: Path, key: Path) -> None:
-    """Write both files: the key first, and for its owner alone."""
+    """Write both files: the key first, readable only for its owner."""
     put(key, pair.key_pem, 0o600)
     put(certificate, pair.pem)
 
 
 def read_pair(certificate: Path, key: Path) -> Pair:
-    """What `write_pair` wrote."""
+    """The pair in two files of `write_pair`."""
     found = serialization.load_pem_private_key(key.read_bytes(), None)
     assert isinstance(found, Key)  # noqa: S101 - for mypy: it is a file of ours
     return Pair(x509.load_pem_x509_certificate(certificate.read_bytes()), found)
 
 
 def kept_pair(certificate: Path, key: Path, make: Callable[[], Pair]) -> Pair:
-    """The pair in these files; made where there is none yet."""
+    """The pair in these files; it is made if there is none yet."""
     if not certificate.exists():  # written last
         write_pair(make(), certificate, key)
     return read_pair(certificate, key)

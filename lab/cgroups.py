@@ -1,4 +1,4 @@
-"""A cgroup for each host whose first process is systemd, below the machine's own; it goes with the host."""
+"""A cgroup for each host whose first process is systemd; it is removed with the host."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,12 +8,12 @@ from ops.errors import OperatorError
 
 
 def make(lab: Lab, host: str) -> Path:
-    """The host's cgroup, made now. Raises OperatorError on a machine without version 2 of cgroups."""
+    """Make the host's cgroup. Raises OperatorError on a machine without cgroups version 2."""
     machine = _machine()
     if machine is None:
         raise OperatorError(
-            "A lab host with systemd needs version 2 of the kernel's cgroups, and this machine has not mounted it. "
-            "The hosts of base bookworm and el8-like do without."
+            "A lab host with systemd needs cgroups version 2, which this machine has not mounted. "
+            "Hosts of the bases bookworm and el8-like do not need it."
         )
     made = machine / _name(lab, host)
     made.mkdir(exist_ok=True)
@@ -21,14 +21,14 @@ def make(lab: Lab, host: str) -> Path:
 
 
 def remove(lab: Lab, host: str) -> None:
-    """Take away what the host has left, once its processes have ended."""
+    """Remove the host's cgroup, after its processes have ended."""
     machine = _machine()
     if machine:
         _remove(machine / _name(lab, host))
 
 
 def remove_all(lab: Lab, but: Iterable[str]) -> None:
-    """Take away the cgroups of this lab's hosts, except those of the hosts named."""
+    """Remove the cgroups of this lab's hosts, except those of the hosts in `but`."""
     machine, kept = _machine(), [_name(lab, host) for host in but]
     for left in machine.glob(_name(lab, "*")) if machine else ():
         if left.name not in kept:
@@ -40,7 +40,7 @@ def _name(lab: Lab, host: str) -> str:
 
 
 def _machine() -> Path | None:
-    """Where this machine has mounted version 2 of cgroups."""
+    """Where this machine has mounted cgroups version 2; None if it has not."""
     for line in Path("/proc/self/mounts").read_text().splitlines():
         kind, mount, *_ = line.split(" ")
         if kind == "cgroup2":
@@ -49,7 +49,7 @@ def _machine() -> Path | None:
 
 
 def _remove(cgroup: Path) -> None:
-    """Folders alone: what else is in there are the kernel's files, which go with them."""
+    """Remove the folders; the files in them are the kernel's, and disappear with their folders."""
     if cgroup.is_dir():
         for below in cgroup.iterdir():
             if below.is_dir():

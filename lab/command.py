@@ -8,7 +8,7 @@ from ops.errors import OperatorError
 
 
 def run(*command: str | Path, fails: str, keep: int | None = None) -> str:
-    """The command's stdout. Raises OperatorError that says `fails`, with the last lines the command wrote."""
+    """The command's stdout. Raises OperatorError with the text `fails` and the last lines of the command's output."""
     result = attempt(command, keep=keep)
     if result.returncode != 0:
         said = "\n".join((result.stderr or result.stdout).strip().splitlines()[-20:])
@@ -17,7 +17,7 @@ def run(*command: str | Path, fails: str, keep: int | None = None) -> str:
 
 
 def attempt(command: Sequence[str | Path], *, keep: int | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command whose failure is an answer: output captured, stdin empty, `keep` a file it has open."""
+    """Run a command that may fail, with output captured and stdin empty. `keep` is a file descriptor it inherits."""
     return subprocess.run(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The main job, on the lab: bring two real hosts up, deploy to one, deploy again, look at it from outside.
+# A demonstration on the lab: bring two real hosts up, deploy to one, deploy again, check it from outside.
 set -eu
 cd "$(dirname "$0")/.."
 started=$SECONDS
@@ -14,7 +14,7 @@ run() {
 run fab lab.up
 run fab -H pomsgpvm01 deploy --yes
 run fab -H pomsgpvm01 deploy --yes
-printf '\nA value changes in the inventory: only its file changes, and only its service notices.\n'
+printf '\nA value changes in the inventory: only its file changes, and only its service is reloaded.\n'
 sed 's/^threads = 10/threads = 12/' "$state/hosts.toml" >"$state/demo.toml"
 POMS_INVENTORY=$state/demo.toml run fab -H pomsgpvm01 deploy --yes
 run fab -H pomsgpvm01 deploy --yes
@@ -28,7 +28,7 @@ ca=$state/certificates/ca.pem
 printf '\nFrom outside: a person without a login is sent to the identity provider,\n'
 run curl -sS --cacert "$ca" --resolve "$name:443:$address" -o /dev/null -w '%{http_code} %{redirect_url}\n' \
     "https://$name/poms" | sed 's/?.*/?…/'
-printf '\nand a job with a client certificate is who its certificate says:\n'
+printf '\nand a job with a client certificate is the user in its certificate:\n'
 run curl -sS --cacert "$ca" --resolve "$name:8443:$address" --cert "$state/certificates/jdoe.pem" \
     --key "$state/certificates/jdoe.key" "https://$name:8443/poms"
 printf '\nmake demo took %s s. The lab is still up: fab lab.status; fab lab.down removes it.\n' "$((SECONDS - started))"

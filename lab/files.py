@@ -1,10 +1,10 @@
-"""Writing a file whole or not at all."""
+"""Writing a file completely or not at all."""
 
 from pathlib import Path
 
 
 def put(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write the file, and its folders; at no moment can anybody read it whom `mode` does not let in."""
+    """Write the file, and make its folders; the content is never readable for anybody whom `mode` excludes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)

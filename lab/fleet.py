@@ -1,4 +1,4 @@
-"""The lab as a whole: bring its hosts up, take them down, say what runs."""
+"""The lab as a whole: bring its hosts up, take them down, show what runs."""
 
 import fcntl
 import ipaddress
@@ -24,13 +24,13 @@ from lab.ssh_keys import ensure_key
 from ops.errors import BadInput, OperatorError
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-BASE_VARIABLE = "POMS_LAB_BASE"  # the base of new hosts where none is named
+BASE_VARIABLE = "POMS_LAB_BASE"  # the base of new hosts if the caller names none
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class LabHost:
-    """One host: `since` in seconds since the epoch, None where it does not run; `processes` counted by name."""
+    """One host: `since` in seconds since the epoch, None if it does not run; `processes` counted by name."""
 
     name: str
     address: str
@@ -42,7 +42,7 @@ class LabHost:
 
 @dataclass(frozen=True)
 class LabReport:
-    """What `up` did, by name of host, and where the inventory is."""
+    """The result of `up`: names of hosts, and the path of the inventory."""
 
     started: list[str]
     already_running: list[str]
@@ -52,10 +52,10 @@ class LabReport:
 def up(
     hosts: Sequence[str] = DEFAULT_HOSTS, *, base: str | None = None, say: Say = print, lab: Lab | None = None
 ) -> LabReport:
-    """Have these hosts, the identity provider and the KDC run, with all they need; what runs already is left alone.
+    """Start these hosts, the identity provider and the KDC, with all they need; running ones are not touched.
 
-    `base` is the kind of those that are new (lab/base/table.py). Raises BadInput for a name that no host can have, no
-    base has or another base's host has already, OperatorError where the machine cannot hold the lab.
+    `base` is the base of new hosts (lab/base/table.py). Raises BadInput for an invalid name of a host, an unknown
+    base, or a host that exists with another base; OperatorError if the machine cannot run the lab.
     """
     lab = lab or Lab()
     wanted, kind = _checked(hosts), base_named(base or os.environ.get(BASE_VARIABLE) or DEFAULT)
@@ -75,7 +75,7 @@ def up(
         due = [name for name in (*wanted, *SERVICES) if name not in running]
         if due:
             say(f"Starting {', '.join(due)} on this machine, as root: namespaces, overlay mounts, a bridge.")
-        lab.state.mkdir(parents=True, exist_ok=True)  # first: where it is, `down` has something to take away
+        lab.state.mkdir(parents=True, exist_ok=True)  # first, since `down` removes the lab only if this exists
         subnet = network.ensure_bridge(lab)
         started = [_start(lab, _placed(lab, name, subnet, kind), roots) for name in due]
         records = read_records(lab)
@@ -94,7 +94,7 @@ def up(
 
 
 def prepare(bases: Sequence[str] = (DEFAULT,), *, say: Say = print, lab: Lab | None = None) -> None:
-    """Install what a lab needs and make root file systems for hosts, so that labs can be brought up side by side."""
+    """Install what a lab needs and make the root file systems, so that several labs can start in parallel."""
     lab = lab or Lab()
     kinds = [base_named(name) for name in bases]
     machine.check_system()
@@ -106,13 +106,13 @@ def prepare(bases: Sequence[str] = (DEFAULT,), *, say: Say = print, lab: Lab | N
 
 
 def _ensure(lab: Lab, bases: Sequence[Base], say: Say) -> dict[str, Path]:
-    """What the machine needs, and the bases' root file systems, by name."""
+    """Install what the machine needs; the bases' root file systems by name."""
     machine.prepare(say, build=not all(base_exists(lab, base) for base in bases))
     return ensure_bases(lab, bases, say)
 
 
 def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
-    """End every host and remove all that the lab made but the shared root file system. Returns the hosts' names."""
+    """End every host and remove the lab, except the shared root file systems. Returns the hosts' names."""
     lab = lab or Lab()
     machine.check_system()
     if not lab.state.exists() and not network.exists(lab):
@@ -131,7 +131,7 @@ def down(*, say: Say = print, lab: Lab | None = None) -> list[str]:
 
 
 def status(*, say: Say = print, lab: Lab | None = None) -> list[LabHost]:
-    """Every host of the lab and what runs in it; an empty list where there is no lab."""
+    """Every host of the lab and what runs in it; an empty list if there is no lab."""
     lab = lab or Lab()
     machine.check_system()
     if not lab.hosts.exists():
@@ -152,25 +152,25 @@ def _checked(hosts: Sequence[str]) -> list[str]:
     bad = [name for name in hosts if not NAME.fullmatch(name)]
     for name in SERVICES:
         if name in hosts:
-            raise BadInput(f"{name} is a service of the lab's own, which comes with every lab. Nothing was touched.")
+            raise BadInput(f"{name} is the name of a service that every lab has. Nothing was touched.")
     if bad or not hosts:
         wrong = ", ".join(map(repr, bad)) or "an empty list"
-        raise BadInput(f"{wrong}: a lab host's name has small letters, digits, dashes. Nothing was touched.")
+        raise BadInput(f"{wrong}: a lab host's name has lower case letters, digits, dashes. Nothing was touched.")
     return list(dict.fromkeys(hosts))
 
 
 def _check_bases(lab: Lab, wanted: Sequence[str], base: str | None) -> None:
-    """A host keeps the base that it was made with."""
+    """Raises BadInput for a host that exists with another base: it keeps the base that it was made with."""
     for record in read_records(lab):
         if base and record.name in wanted and record.base != base:
             raise BadInput(
-                f"{record.name} is a host of base {record.base} already, not {base}: choose another name, or run "
+                f"{record.name} is already a host of base {record.base}, not {base}: choose another name, or run "
                 "fab lab.down first. Nothing was touched."
             )
 
 
 def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network, kind: Base) -> Record:
-    """The record of the host: its old one, or a new one with the first free address (services have their own)."""
+    """The host's record: the existing one, or a new one with the first free address (services have fixed ones)."""
     records = {record.name: record for record in read_records(lab)}
     if name in records and ipaddress.ip_address(records[name].address) in subnet:
         return records[name]
@@ -182,7 +182,7 @@ def _placed(lab: Lab, name: str, subnet: ipaddress.IPv4Network, kind: Base) -> R
             record = Record(name, str(subnet[number]), base=kind.name)
             write_record(lab, record)
             return record
-    raise OperatorError(f"The lab's subnet {subnet} has no address left for {name}.")
+    raise OperatorError(f"The lab's subnet {subnet} has no free address for {name}.")
 
 
 def _start(lab: Lab, record: Record, roots: Mapping[str, Path]) -> Record:
@@ -200,7 +200,7 @@ def _start(lab: Lab, record: Record, roots: Mapping[str, Path]) -> Record:
 
 
 def _wait_for_services(lab: Lab, record: Record) -> None:
-    """Until SSH greets, Apache takes connections and shibd has its socket; of a service, until it listens."""
+    """Wait until SSH greets, Apache runs and shibd has its socket; for a service, until it listens."""
     run = processes.PROC / str(record.pid) / "root/run"
     ready = {
         "sshd": lambda: _answers(record.address, 22, b"SSH-"),
@@ -214,7 +214,7 @@ def _wait_for_services(lab: Lab, record: Record) -> None:
     for service, condition in ready.items():
         if not wait_until(lambda c=condition: c() or not record.running, seconds=30) or not record.running:  # type: ignore[misc] # a loop's value, bound
             said = console_tail(lab, record.name)
-            raise OperatorError(f"{service} of {record.name} of the lab does not start.\n{said}")
+            raise OperatorError(f"{service} of the lab host {record.name} does not start.\n{said}")
 
 
 def _answers(address: str, port: int, greeting: bytes = b"") -> bool:
@@ -226,7 +226,7 @@ def _answers(address: str, port: int, greeting: bytes = b"") -> bool:
 
 
 def _hand_over(lab: Lab) -> None:
-    """Give what the operator uses to the owner of this checkout, who may have come through sudo."""
+    """Give the operator's files to the owner of this checkout, since this process may run through sudo."""
     owner = HERE.stat()
     used = [lab.state, lab.identity_file, lab.known_hosts, lab.inventory, lab.certificates, lab.browser, lab.password]
     used += [lab.krb5_conf]
@@ -236,14 +236,14 @@ def _hand_over(lab: Lab) -> None:
 
 @contextmanager
 def _alone(lab: Lab, say: Say) -> Iterator[None]:
-    """One `up` or `down` of a lab at a time; the lock ends with the process, however that ends."""
+    """Lock the lab: one `up` or `down` at a time. The lock ends with the process."""
     lab.cache.mkdir(parents=True, exist_ok=True)
     lock = os.open(lab.cache / f"lab-{lab.tag}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another command is at work on this lab; waiting for it.")
+            say("Another command is changing this lab; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
@@ -251,7 +251,7 @@ def _alone(lab: Lab, say: Say) -> Iterator[None]:
 
 
 def as_json(value: object) -> object:
-    """A report in the form that goes through a pipe."""
+    """A report as JSON has it."""
     if value is None:
         return None
     if isinstance(value, LabReport):

@@ -1,4 +1,4 @@
-"""The files of one host: the tree `rootfs/` and its base's layers, filled in, with its own keys and certificates.
+"""The files of one host: rendered from `rootfs/` and its base's layers, with keys and certificates of its own.
 
 A file that ends in `.j2` is a template and loses that ending; the others are copied as they are.
 """
@@ -18,7 +18,7 @@ from lab.ssh_keys import ensure_key
 
 @dataclass(frozen=True)
 class Names:
-    """How a host is called."""
+    """The names and the address of a host."""
 
     name: str
     server_name: str
@@ -27,7 +27,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Trusted:
-    """Whom a host lets in: the CA of client certificates, the identity provider, the operator by SSH."""
+    """What a host trusts: the CA of client certificates, the identity provider, the operator's SSH key."""
 
     authority: Pair
     provider: Pair
@@ -35,9 +35,9 @@ class Trusted:
 
 
 def furnish(target: Path, names: Names, trusted: Trusted, layers: Sequence[str] = ()) -> None:
-    """Write all files of the host under `target`, afresh; owners are set when the host starts for the first time.
+    """Write all files of the host to an empty `target`; the first start of the host sets their owners.
 
-    A file of a layer takes the place of the one of all hosts, and of a layer before it.
+    A file of a layer replaces the one of `rootfs/` and of earlier layers.
     """
     if target.exists():
         shutil.rmtree(target)

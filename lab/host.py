@@ -1,4 +1,4 @@
-"""One lab host: namespaces of its own over a copy-on-write view of the shared root file system."""
+"""One lab host: namespaces of its own, and a copy-on-write view of the shared root file system."""
 
 import ipaddress
 import json
@@ -21,28 +21,28 @@ NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net", "--fork")
 
 @dataclass(frozen=True)
 class Record:
-    """What is remembered of a host, in `hosts/NAME/record.json`; `pid` 0: not started yet."""
+    """The state of a host in `hosts/NAME/record.json`; `pid` 0: not started yet."""
 
     name: str
     address: str
-    pid: int = 0  # of its first process, as this machine counts
-    ticks: int = 0  # when that process started: a pid alone may have been given to another
-    launcher: int = 0  # the `unshare` that waits for it
+    pid: int = 0  # of its first process, in the machine's namespace
+    ticks: int = 0  # when that process started, since the pid may be reused
+    launcher: int = 0  # the pid of the `unshare` that waits for it
     base: str = DEFAULT
 
     @property
     def server_name(self) -> str:
-        """The name under which browsers know the host."""
+        """The host's name for browsers."""
         return f"{self.name}.poms.example"
 
     @property
     def running(self) -> bool:
-        """Whether the host's first process lives."""
+        """Whether the host's first process runs."""
         return self.pid != 0 and processes.start_ticks(self.pid) == self.ticks
 
 
 def folder(lab: Lab, name: str) -> Path:
-    """Where the host keeps everything."""
+    """The folder with all files of the host."""
     return lab.hosts / name
 
 
@@ -53,7 +53,7 @@ def read_records(lab: Lab) -> list[Record]:
 
 
 def write_record(lab: Lab, record: Record) -> None:
-    """Remember the host; in one step, so that there is never half a record."""
+    """Write the host's record, in one step."""
     path = folder(lab, record.name) / "record.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".new").write_text(json.dumps(asdict(record), indent=1) + "\n")
@@ -61,7 +61,7 @@ def write_record(lab: Lab, record: Record) -> None:
 
 
 def start(lab: Lab, record: Record, base: Path) -> Record:
-    """Start the host and remember it; its files must be in `files`. Returns before its services answer."""
+    """Start the host and record it; its files must be in `files`. Returns before its services answer."""
     home = folder(lab, record.name)
     for name in ("upper", "work", "root", "home"):
         (home / name).mkdir(exist_ok=True)
@@ -73,9 +73,9 @@ def start(lab: Lab, record: Record, base: Path) -> Record:
 
 
 def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[object]) -> Record:
-    """Start the host's first process in namespaces of its own, plug its network in, remember it, and let it go on.
+    """Start the host's first process in new namespaces, connect its network, record it, and let it continue.
 
-    `boot` prints its pid and waits for a line; it has the host's folder among its arguments.
+    `boot` prints its pid and waits for a line; one of its arguments is the host's folder.
     """
     command = ("setsid", "--fork", "unshare", *namespaces, *map(str, boot))
     with (folder(lab, record.name) / "console.log").open("ab") as console:
@@ -87,7 +87,7 @@ def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[o
         launcher.wait()
         ticks = processes.start_ticks(int(said)) if said.strip() else None
         if ticks is None:
-            raise OperatorError(f"{record.name} of the lab did not start.\n{console_tail(lab, record.name)}")
+            raise OperatorError(f"The lab host {record.name} did not start.\n{console_tail(lab, record.name)}")
         pid = int(said)
         started = replace(record, pid=pid, ticks=ticks, launcher=processes.parent(pid) or 0)
         network.plug_in(lab, ipaddress.IPv4Address(record.address), pid)
@@ -97,19 +97,19 @@ def launch(lab: Lab, record: Record, namespaces: Sequence[str], boot: Sequence[o
 
 
 def stop(lab: Lab, record: Record) -> None:
-    """End the host: with its first process the kernel ends all others, and takes its mounts and network away."""
+    """End the host: with its first process the kernel ends all others, and removes its mounts and network."""
     if record.running:
         os.kill(record.pid, signal.SIGKILL)
         gone = wait_until(lambda: processes.start_ticks(record.pid) is None, seconds=20)
         gone = gone and wait_until(lambda: not _is_launcher(record.launcher), seconds=5)
         if not gone:
-            raise OperatorError(f"{record.name} of the lab (pid {record.pid}) does not end.")
+            raise OperatorError(f"The lab host {record.name} (pid {record.pid}) does not end.")
     cgroups.remove(lab, record.name)
     shutil.rmtree(folder(lab, record.name))
 
 
 def end_unrecorded(lab: Lab) -> None:
-    """End hosts of this lab that no record tells of: `up` was killed before it wrote one, or its state deleted."""
+    """End hosts of this lab without a record: `up` was killed before it wrote one, or the state was deleted."""
     known = {record.launcher for record in read_records(lab)}
     for launcher in processes.with_arguments("unshare", f"{lab.hosts}/"):
         if launcher not in known:
@@ -120,13 +120,13 @@ def end_unrecorded(lab: Lab) -> None:
 
 
 def console_tail(lab: Lab, name: str) -> str:
-    """The last lines that the host wrote while it started."""
+    """The last lines on the host's console."""
     path = folder(lab, name) / "console.log"
     return "\n".join(path.read_text(errors="replace").splitlines()[-20:]) if path.exists() else ""
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Ask every 10 ms until the condition holds or the time is over."""
+    """Test the condition every 10 ms, for so many seconds; whether it holds."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""The lab's inventory, `hosts.toml`, and the host keys that its hosts are known by."""
+"""The lab's inventory, `hosts.toml`, and its file of known hosts."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,9 +12,9 @@ from lab.ssh_keys import ensure_key
 
 
 def write_inventory(lab: Lab, records: Sequence[Record], say: Callable[[str], None]) -> None:
-    """Write it anew when the hosts are not the ones it was written for: else what was edited in it stays.
+    """Write the inventory if the hosts have changed since the last time; otherwise edits in it stay.
 
-    An edited one that has to give way is kept beside it, and that is said.
+    An edited inventory is backed up beside the new one, with a message.
     """
     environment = jinja2.Environment(  # noqa: S701 - no HTML
         loader=jinja2.FileSystemLoader(HERE),
@@ -29,13 +29,13 @@ def write_inventory(lab: Lab, records: Sequence[Record], say: Callable[[str], No
     if not lab.inventory.exists() or not written.exists() or written.read_text() != text:
         if lab.inventory.exists() and written.exists() and written.read_text() != lab.inventory.read_text():
             lab.inventory.replace(lab.inventory.with_suffix(".toml.edited"))
-            say(f"The hosts are others now: {lab.inventory.name} is new; yours is {lab.inventory.name}.edited now.")
+            say(f"The hosts have changed: {lab.inventory.name} is new, your old one is {lab.inventory.name}.edited.")
         lab.inventory.write_text(text)
         written.write_text(text)
 
 
 def write_known_hosts(lab: Lab, records: Sequence[Record]) -> None:
-    """One line a host: under its address and both its names."""
+    """Write one line for each host, with its address and both names."""
     lines = []
     for record in records:
         key = folder(lab, record.name) / "files/etc/ssh/ssh_host_ed25519_key"

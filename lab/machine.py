@@ -1,4 +1,4 @@
-"""What the machine must have to hold a lab, and getting what is missing."""
+"""The machine's requirements for a lab, and the installation of missing tools."""
 
 import os
 import shutil
@@ -9,42 +9,42 @@ from lab.command import attempt, run
 from lab.host import NAMESPACES
 from ops.errors import OperatorError
 
-# The lab uses nothing else of the machine; what installs itself is marked by its Debian package.
+# The tools that the lab uses, with their Debian packages.
 NEEDED = {"ip": "iproute2", "unshare": "util-linux", "setsid": "util-linux", "mount": "mount", "xmlsec1": "xmlsec1"}
 NEEDED_TO_BUILD = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux"}
 
 
 def check_system() -> None:
-    """Raises OperatorError where this is not Linux."""
+    """Raises OperatorError on a machine without Linux."""
     if sys.platform != "linux":
         raise OperatorError(
-            f"The lab's hosts are made of Linux namespaces, and this is {sys.platform}: use a Linux machine. "
+            f"The lab's hosts need Linux namespaces, and this system is {sys.platform}: use a Linux machine. "
             "Nothing was changed."
         )
 
 
 def is_root() -> bool:
-    """Whether this process may do what the lab needs."""
+    """Whether this process has root's rights, which the lab needs."""
     return os.geteuid() == 0
 
 
 def prepare(say: Callable[[str], None], *, build: bool) -> None:
-    """Install the tools that are missing (those for the build only where it is due) and try namespaces out.
+    """Install missing tools (those for the build only with `build`) and test that namespaces work.
 
-    Raises OperatorError that says what is missing. Root only.
+    Raises OperatorError that names what is missing. Root only.
     """
     needed = NEEDED | (NEEDED_TO_BUILD if build else {})
     missing = sorted({package for tool, package in needed.items() if shutil.which(tool) is None})
     if missing:
         _install(missing, say)
     if build and attempt([sys.executable, "-m", "pip", "--version"]).returncode != 0:
-        raise OperatorError(f"The lab fetches uWSGI's source with pip, which {sys.executable} does not have.")
+        raise OperatorError(f"The lab needs pip to fetch uWSGI's source, and {sys.executable} has no pip.")
     if build and shutil.which("apt-get") is None:
         raise OperatorError("The lab's hosts are made of Debian packages, and this machine has no apt-get.")
     trial = attempt(["unshare", *NAMESPACES, "true"])
     if trial.returncode != 0:
         raise OperatorError(
-            "The lab's hosts are made of Linux namespaces, and this machine (a container?) allows none: "
+            "The lab's hosts need Linux namespaces, and this machine (a container?) does not allow them: "
             f"{trial.stderr.strip()}"
         )
 

@@ -1,6 +1,6 @@
-"""`python -m lab.made_up`: what `status` draws of 3, 8 and 30 hosts, as docs/pictures/status-*.svg.
+"""`python -m lab.made_up`: the screen of `status` for 3, 8 and 30 hosts, as docs/pictures/status-*.svg.
 
-The hosts are made up: as many do not fit on one machine.
+The hosts are made up, since so many do not fit on one machine.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def made_up_host(number: int) -> Host:
 
 
 def made_up_health(number: int, **changes: Any) -> Health:
-    """A host where nothing is wrong, but for `changes`."""
+    """The health of a host without errors, except for `changes`."""
     crew = Crew(tuple(_worker(one, number) for one in range(1, 7)))
     release = PastRelease("20270109T091500Z-2a6e", True, {"at": str(NOW - 6 * DAY), "by": "jdoe@EXAMPLE.ORG"})
     well = Health(
@@ -82,7 +82,7 @@ def _worker(number: int, seed: int) -> Worker:
 
 
 def made_up(count: int) -> tuple[list[Host], status_view.Seen]:
-    """So many hosts, and how they were found."""
+    """So many hosts, and their health."""
     hosts = [made_up_host(number) for number in range(1, count + 1)]
     disk = Vitals(**vars(made_up_health(9).vitals) | {"disks": (Disk(180_000, 99, 10**6, "/home"),)})
     trouble: dict[int, dict[str, Any]] = {
@@ -110,13 +110,13 @@ def made_up(count: int) -> tuple[list[Host], status_view.Seen]:
 
 
 def draw(hosts: list[Host], seen: status_view.Seen, width: int) -> Iterator[RenderableType]:
-    """What `fab status` draws of them."""
+    """The screen of `fab status` for these hosts."""
     yield from status_view.draw(seen, width, rows=len(hosts) > status_view.MOST_COLUMNS)
     yield Text(f"capacity: {capacity.in_words(hosts, Fleet(default=hosts[0].name))}", style="dim")
 
 
 def draw_watched(count: int, width: int, height: int) -> RenderableType:
-    """What `fab status --watch` draws of so many on a terminal of that size."""
+    """The screen of `fab status --watch` for so many hosts on a terminal of that size."""
     hosts, seen = made_up(count)
     health = {host.name: health for host, health in seen.hosts}
     errors = {host.name: error for host, error in seen.errors}
@@ -135,7 +135,7 @@ def draw_watched(count: int, width: int, height: int) -> RenderableType:
 
 
 def main() -> None:
-    """Take the pictures."""
+    """Write the pictures."""
     for count in SIZES[:-1]:
         picture(f"status-{count}", f"fab status, {count} hosts", Group(*draw(*made_up(count), WIDTH)))
     count = SIZES[-1]

@@ -1,7 +1,7 @@
-"""The lab's network: a bridge of its own, one cable to each host, addresses out of 198.18.0.0/15.
+"""The lab's network: a bridge, one cable (veth pair) to each host, addresses from 198.18.0.0/15.
 
-That range is set aside for tests of network devices (RFC 2544), so no site uses it. Each lab takes a /24 of
-it: the one that its name's hash points at, or the next that no interface of this machine has.
+That range is reserved for tests of network devices (RFC 2544), so no site uses it. Each lab takes a /24 of it: the
+one at the hash of its name, or the next one that no interface of this machine uses.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ PREFIX = 24  # bits of an address that are the lab's
 FIRST_HOST, LAST_HOST = 11, 250  # numbers in it
 SERVICES = {PROVIDER: 251, KDC: 252}
 FAILS = "Cannot set up the lab's network"
-CHOOSING = "\0poms-ops-lab-network"  # a socket without a file, which one process of this network has at a time
+CHOOSING = "\0poms-ops-lab-network"  # an abstract socket, as a lock: one process of this machine binds it at a time
 PATIENCE = 60.0  # seconds
 
 
 def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
-    """The lab's subnet; its bridge is there and up, this machine has the subnet's first address."""
-    with alone():  # else two labs that come up at once may both take the subnet that is free
+    """Set up the lab's bridge, with the subnet's first address for this machine; the subnet."""
+    with alone():  # otherwise two labs that start at once may take the same subnet
         links = _links()
         if lab.bridge not in links:
             run("ip", "link", "add", "name", lab.bridge, "type", "bridge", fails=FAILS)
@@ -42,7 +42,7 @@ def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """While it is entered, no other process on this machine's network is. Raises OperatorError after a minute."""
+    """A lock on the choice of a subnet, for all labs of this machine. Raises OperatorError after a minute."""
     end = time.monotonic() + PATIENCE
     with socket.socket(socket.AF_UNIX) as held:
         while True:
@@ -53,18 +53,18 @@ def alone() -> Iterator[None]:
                 if error.errno != errno.EADDRINUSE:
                     raise
                 if time.monotonic() > end:
-                    raise OperatorError(f"{FAILS}: another lab has been setting up its own for a minute.") from None
+                    raise OperatorError(f"{FAILS}: another lab has held the lock on it for a minute.") from None
                 time.sleep(0.05)
         yield
 
 
 def exists(lab: Lab) -> bool:
-    """Whether the lab's bridge is there."""
+    """Whether the lab's bridge exists."""
     return Path("/sys/class/net", lab.bridge).exists()
 
 
 def plug_in(lab: Lab, address: ipaddress.IPv4Address, pid: int) -> None:
-    """Lay the cable from the bridge to `eth0` of the network namespace that `pid` lives in."""
+    """Connect the bridge with `eth0` in the network namespace of `pid`."""
     cable = _cable(lab, address)
     attempt(["ip", "link", "delete", cable])  # of the same host before it died
     mac = f"02:00:{address.packed.hex(':')}"  # the same at every start: no stale ARP
@@ -74,13 +74,13 @@ def plug_in(lab: Lab, address: ipaddress.IPv4Address, pid: int) -> None:
 
 
 def remove_network(lab: Lab) -> None:
-    """Take away the bridge and every cable, also those that an `up` which was killed has only just asked for."""
+    """Remove the bridge and every cable, also those that a killed `up` has just requested."""
     end = time.monotonic() + 5
     while left := _of(lab):
         if time.monotonic() > end:
             raise OperatorError(f"Cannot remove the lab's network: {', '.join(left)} is still there.")
         for link in left:
-            attempt(["ip", "link", "delete", link])  # a cable may go by itself, with its host
+            attempt(["ip", "link", "delete", link])  # a cable may already be gone with its host
 
 
 def _of(lab: Lab) -> list[str]:

@@ -1,6 +1,6 @@
-"""`python -m lab.pictures`: what `status` and `workers` draw of the lab that is up, as docs/pictures/*.svg.
+"""`python -m lab.pictures`: the screens of `status` and `workers` for the running lab, as docs/pictures/*.svg.
 
-Deploy to its first host before; the app there is made to lose address space and to answer slowly.
+Deploy to its first host before. This module makes the app there leak memory and answer slowly.
 """
 
 import re
@@ -28,12 +28,12 @@ from ops.ui import status_view, watch, workers_view
 
 WIDTH = 112
 LOOKS, EVERY = 40, 2  # and seconds
-# Without rich's fonts, which a browser would fetch from elsewhere.
+# Without rich's fonts, which a browser would download.
 FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def main() -> None:
-    """Take both pictures."""
+    """Write both pictures."""
     lab = Lab()
     hosts = list(read_inventory(lab.inventory).hosts.values())
     for path in ["/poms/slow?seconds=110", *(["/poms/slow?seconds=0.3"] * 3)]:
@@ -68,10 +68,10 @@ def _watched(host: Host, seen: Any) -> watch.Watched[Any]:
 
 
 def _ask(lab: Lab, host: Host, path: str) -> None:
-    """Ask for a page with a client certificate; what it says does not matter."""
+    """Request a page with a client certificate, and ignore its content."""
     context = ssl.create_default_context(cafile=lab.certificates / "ca.pem")
     context.load_cert_chain(lab.certificates / "jdoe.pem", lab.certificates / "jdoe.key")
-    context.check_hostname = False  # the host is asked by its address
+    context.check_hostname = False  # the URL has the host's address
     url = f"https://{host.address}:{host.apache.cert_port}{path}"
     urllib.request.urlopen(url, context=context, timeout=120).close()
 
@@ -85,7 +85,7 @@ def _keep(
 
 
 def picture(name: str, title: str, drawn: RenderableType) -> None:
-    """Write docs/pictures/NAME.svg: a terminal of WIDTH columns that shows this."""
+    """Write docs/pictures/NAME.svg: a terminal of WIDTH columns that shows `drawn`."""
     console = Console(record=True, width=WIDTH, file=sys.stderr, force_terminal=True, color_system="truecolor")
     console.print(drawn)
     path = PROJECT / f"docs/pictures/{name}.svg"

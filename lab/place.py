@@ -1,36 +1,36 @@
-"""Where a lab keeps its things, and the names that it alone uses on this machine."""
+"""The paths of a lab, and the names that are its own on this machine."""
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LAYERS = HERE / "layers"  # what some bases have beyond the others (lab/base/table.py)
+LAYERS = HERE / "layers"  # what some bases have in addition (lab/base/table.py)
 DEFAULT_HOSTS = ("pomsgpvm01", "fermicloud045")
-PROVIDER, KDC = "idp", "kdc"  # the lab's identity provider and its Kerberos: names that no host can have
+PROVIDER, KDC = "idp", "kdc"  # the lab's identity provider and its KDC: names that no host can have
 SERVICES = (PROVIDER, KDC)
 
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab: all that it makes is in `state`, but for the root file system in `cache`, which labs share."""
+    """One lab: all its files are in `state`, except the root file systems in `cache`, which labs share."""
 
     state: Path = HERE / "state"
     cache: Path = HERE / "cache"
 
     @property
     def tag(self) -> str:
-        """Eight hex digits that name this lab's interfaces: two checkouts have labs side by side."""
+        """Eight hex digits in the names of this lab's interfaces, so that each checkout can have a lab."""
         return hashlib.sha256(str(self.state.resolve()).encode()).hexdigest()[:8]
 
     @property
     def bridge(self) -> str:
-        """The interface that joins the hosts and this machine."""
+        """The interface that connects the hosts and this machine."""
         return f"poms{self.tag}"
 
     @property
     def hosts(self) -> Path:
-        """One folder a host: its record, its overlay, its console."""
+        """One folder per host: its record, its overlay, its console."""
         return self.state / "hosts"
 
     @property
@@ -45,17 +45,17 @@ class Lab:
 
     @property
     def known_hosts(self) -> Path:
-        """The hosts' own keys, under their addresses and names."""
+        """The host keys, with the hosts' addresses and names."""
         return self.state / "known_hosts"
 
     @property
     def password(self) -> Path:
-        """The password of everybody who can log in at the lab's identity provider."""
+        """The file with the password of all users of the lab's identity provider."""
         return self.state / "password"
 
     @property
     def krb5_conf(self) -> Path:
-        """Where this machine's Kerberos finds the lab's KDC."""
+        """The krb5.conf with which this machine finds the lab's KDC."""
         return self.state / "krb5.conf"
 
     @property

@@ -1,4 +1,4 @@
-"""Doing the lab's work as root where the caller is not: the same program again, through sudo."""
+"""Running the lab's work as root for another user: the same program again, through sudo."""
 
 import json
 import os
@@ -16,13 +16,13 @@ KEPT = ("PIP_", "SSL_CERT_", "PATH", "http_proxy", "https_proxy", "no_proxy")
 
 
 def as_root(lab: Lab, verb: str, arguments: list[str], say: Callable[[str], None]) -> Any:
-    """Run `python -m lab VERB` through sudo; its progress goes to stderr. Returns the answer it printed as JSON.
+    """Run `python -m lab VERB` through sudo; its progress goes to stderr. Returns the result that it prints as JSON.
 
-    Raises OperatorError where sudo is missing or does not let the caller in, and what the verb itself raises.
+    Raises OperatorError if sudo is missing or refuses the caller, and the errors of the task itself.
     """
     if shutil.which("sudo") is None:
         raise OperatorError(f"{WHY}, and there is no sudo here.")
-    say(f"{WHY}: going on through sudo.")
+    say(f"{WHY}: running it through sudo.")
     sudo = ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]
     kept = [f"{name}={value}" for name, value in os.environ.items() if name.startswith(KEPT)]
     places = ["--state", str(lab.state), "--cache", str(lab.cache)]

@@ -1,4 +1,4 @@
-"""Processes of this machine, told apart by pid and start time, and by the pid namespace they live in."""
+"""Processes of this machine, identified by pid and start time, and by their pid namespace."""
 
 import os
 from collections import Counter
@@ -8,7 +8,7 @@ PROC = Path("/proc")
 
 
 def start_ticks(pid: int) -> int | None:
-    """When the process was started (clock ticks since boot); None where it is gone, or dead and not yet buried."""
+    """When the process was started (clock ticks since boot); None if it is gone or a zombie."""
     try:
         stat = (PROC / str(pid) / "stat").read_text()
     except OSError:
@@ -18,7 +18,7 @@ def start_ticks(pid: int) -> int | None:
 
 
 def parent(pid: int) -> int | None:
-    """The pid of the parent; None where the process is gone."""
+    """The pid of the parent; None if the process is gone."""
     try:
         stat = (PROC / str(pid) / "stat").read_text()
     except OSError:
@@ -35,7 +35,7 @@ def children(pid: int) -> list[int]:
 
 
 def with_arguments(program: str, beginning: str) -> list[int]:
-    """The pids of the running processes of `program` that have an argument with this beginning."""
+    """The pids of the running processes of `program` with an argument that begins with `beginning`."""
     found = []
     for folder in PROC.iterdir():
         try:
@@ -54,7 +54,7 @@ def started_at(ticks: int) -> float:
 
 
 def names_in_namespace_of(pid: int) -> dict[str, int]:
-    """How many processes of each name live in the pid namespace whose first process is `pid`."""
+    """The number of processes of each name in the pid namespace of `pid`."""
     own = (PROC / str(pid) / "ns/pid").readlink()
     found: Counter[str] = Counter()
     for folder in PROC.iterdir():

@@ -1,4 +1,4 @@
-"""The SSH keys of a lab: the operator's one, and one of each host's own."""
+"""The SSH keys of a lab: the operator's key and the host keys."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def ensure_key(path: Path) -> str:
-    """The public half, as a line for authorized_keys or known_hosts; the key is made where there is none yet."""
+    """The public half, as a line for authorized_keys or known_hosts; the key is made if there is none yet."""
     public = path.with_name(path.name + ".pub")
     if not public.exists():  # written last
         key = Ed25519PrivateKey.generate()

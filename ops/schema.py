@@ -1,6 +1,6 @@
 """The types of the inventory: every value that differs between sites, with its default.
 
-`docs/inventory.md` explains each key. Options of uWSGI and supervisord bear their programs' own names.
+`docs/inventory.md` explains each key. Options of uWSGI and supervisord have their programs' own names.
 Source of the defaults: the production document of POMS, except where a comment says otherwise.
 """
 
@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 
 
 def _matching(pattern: str, rule: str) -> Meta:
-    """Text that must match `pattern` as a whole; `rule` says so in the operator's words."""
+    """Text that must match `pattern` as a whole; `rule` is the message for the operator."""
     return Meta(pattern=rf"^(?:{pattern})\Z", description=rule)
 
 
@@ -28,18 +28,18 @@ SecretName = Annotated[
 Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
 
 
-Address = Annotated[  # of IPv6 also with a zone; ops/inventory/constraints.py looks at those once more
+Address = Annotated[  # of IPv6 also with a zone; ops/inventory/constraints.py checks those again
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?", "must be a name or IP address")
 ]
 Attribute = Annotated[
     str,
-    _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be an attribute's name, and not begin with HTTP_"),
+    _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be the name of an attribute, and must not begin with HTTP_"),
 ]
 HostKey = Annotated[
     str,
     _matching(
         r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,2}( .*)?",
-        "must be a host's public key, as ssh-keyscan prints it behind the name: 'ssh-ed25519 AAAA…'",
+        "must be a host's public key, as ssh-keyscan prints it after the name: 'ssh-ed25519 AAAA…'",
     ),
 ]
 HeaderName = Annotated[
@@ -49,7 +49,7 @@ HeaderValue = Annotated[
     str,
     _matching(
         r"(?!expr=)[!-~]([ -~]*[!-~])?",
-        "must be printable ASCII, and not begin with expr= (an expression of Apache's)",
+        "must be printable ASCII, and must not begin with expr= (an Apache expression)",
     ),
 ]
 EmailRule = Annotated[
@@ -85,24 +85,24 @@ UwsgiValue = bool | int | str | list[bool | int | str]
 
 
 class Table(Struct, forbid_unknown_fields=True, frozen=True):
-    """One table of the inventory: unknown keys are refused, nothing is converted, nothing changes later."""
+    """One table of the inventory: unknown keys are refused, values are not converted, the table is immutable."""
 
 
 class Ssh(Table, frozen=True, kw_only=True):
-    """How the operator's side gets in; `~/.ssh/config` and fab's own flags go before."""
+    """How the operator's side logs in; `~/.ssh/config` and fab's own flags have priority."""
 
     known_hosts: str | None = None
     identity_file: str | None = None
     connect_timeout: Annotated[int, Meta(ge=1, le=600)] = 10
     answer_timeout: Annotated[int, Meta(ge=1, le=600)] = 60  # seconds until the login shell has started a command
-    silence_timeout: Annotated[int, Meta(ge=60, le=3600)] = 600  # seconds without a byte of a command that runs
-    host_keys: list[HostKey] = []  # where there are any, the host may show no other
-    kerberos: bool | None = None  # None: as ssh_config's GSSAPIAuthentication has it
-    kerberos_host: Name | None = None  # whose ticket to ask for; None: the address
+    silence_timeout: Annotated[int, Meta(ge=60, le=3600)] = 600  # seconds without output of a running command
+    host_keys: list[HostKey] = []  # if there are any, the host may show no other key
+    kerberos: bool | None = None  # None: GSSAPIAuthentication of ssh_config
+    kerberos_host: Name | None = None  # the host name of the ticket; None: the address
 
 
 class ServiceCertificate(Table, frozen=True, kw_only=True):
-    """A certificate without a user id, and whom it stands for. Names are in RFC 2253 form."""
+    """A certificate without a user id, and its user. Names are in RFC 2253 form."""
 
     issuer: Text
     subject: Text
@@ -110,10 +110,10 @@ class ServiceCertificate(Table, frozen=True, kw_only=True):
 
 
 class Deploy(Table, frozen=True, kw_only=True):
-    """How a deploy behaves: `limit` seconds of silence after which the host puts back, and releases to keep.
+    """How a deploy behaves: `limit` seconds of silence after which the host rolls back, and releases to keep.
 
-    `validation` is the least that a deploy of Apache's files must reach (inventory/validation_levels.py); less than
-    the most needs a reason.
+    `validation` is the minimum level that a deploy of Apache's files must reach (inventory/validation_levels.py); a
+    level below the highest needs a reason.
     """
 
     limit: Annotated[int, Meta(ge=5, le=3600)] = 60
@@ -123,14 +123,14 @@ class Deploy(Table, frozen=True, kw_only=True):
 
 
 class Certificates(Table, frozen=True, kw_only=True):
-    """Which ends of certificates and revocation lists are warned of: `warn_days` before; the SP's lie in a folder."""
+    """The warning `warn_days` before certificates and revocation lists expire, and the folder of the SP."""
 
     warn_days: Annotated[int, Meta(ge=1, le=3650)] = 21
     shibboleth_dir: AbsolutePath = "/etc/shibboleth"
 
 
 class Secret(Table, frozen=True, kw_only=True):
-    """Where a value comes from that templates use and no file of this project holds: one of the three."""
+    """The source of a secret, a value that templates use and that is in no file of this project: one of three."""
 
     command: Command | None = None
     file: Text | None = None
@@ -140,7 +140,7 @@ class Secret(Table, frozen=True, kw_only=True):
     )
 
     def __post_init__(self) -> None:
-        """Refuse what does not say where the value comes from."""
+        """Raises ValueError unless there is exactly one source."""
         if (self.command, self.file, self.env).count(None) != 2:
             raise ValueError("must have one of command, file and env")
         if self.command is None and self.seconds is not None:
@@ -148,19 +148,19 @@ class Secret(Table, frozen=True, kw_only=True):
 
 
 class Identity(Table, frozen=True, kw_only=True):
-    """Who a visitor is: the allowed form of a user id, and what a client certificate says of it."""
+    """The identity of a visitor: the form of a user id, and how to read it from a client certificate."""
 
     user_id: Text = "[a-z][a-z0-9._-]{0,31}"
     email_attribute: Attribute = "mail"
     first_name_attribute: Attribute = "givenName"
     last_name_attribute: Attribute = "sn"
-    several_values: Literal["first", "join", "omit"] = "first"  # of one of these attributes
+    several_values: Literal["first", "join", "omit"] = "first"  # for an attribute with several values
     certificate_issuer: Text = "CN=CILogon Basic CA 1,O=CILogon,C=US,DC=cilogon,DC=org"  # see docs/inventory.md
     certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
     certificate_email: EmailRule = ""  # no e-mail header
     service_certificates: list[ServiceCertificate] = []
-    # Besides the identity headers. POMS's own code believes the first six; the others are what such apps and
-    # their frameworks ask for.
+    # In addition to the identity headers. POMS's own code trusts the first six; similar apps and their frameworks
+    # read the others.
     dropped_headers: list[HeaderName] = field(
         default_factory=lambda: [
             *("X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"),
@@ -171,14 +171,14 @@ class Identity(Table, frozen=True, kw_only=True):
 
 
 class Apache(Table, frozen=True, kw_only=True):
-    """The system's Apache: its places, what may be asked of it, and the two ways in."""
+    """The system's Apache: its paths and commands, and the settings of the two ports."""
 
     account: Account = "apache"
     server_root: AbsolutePath = "/etc/httpd"
     conf_d: AbsolutePath = "/etc/httpd/conf.d"
     log_dir: AbsolutePath = "/var/log/httpd"
     restart: Command = field(default_factory=lambda: ["sudo", "service", "httpd", "restart"])
-    # None, which is false in the file: a site whose sudo rules grant no reload restarts instead.
+    # None (false in the file): a site whose sudo rules grant no reload restarts instead.
     reload: Annotated[Command | None, Meta(description="must be a command, or false")] = None
     configtest: Command = field(default_factory=lambda: ["/usr/sbin/httpd", "-t"])
     certificate: AbsolutePath = "/etc/grid-security/hostcert.pem"
@@ -193,7 +193,7 @@ class Apache(Table, frozen=True, kw_only=True):
     http2: bool = True
     upload_limit: Annotated[int, Meta(ge=1, le=102_400)] = 100  # MB
     client_timeout: Annotated[int, Meta(ge=1, le=3600)] = 60
-    hsts: Annotated[int, Meta(ge=0, le=63_072_000)] = 0  # seconds; two years is what browsers' lists ask for
+    hsts: Annotated[int, Meta(ge=0, le=63_072_000)] = 0  # seconds; the preload lists of browsers require two years
     response_headers: dict[HeaderName, HeaderValue] = field(
         default_factory=lambda: {
             "X-Content-Type-Options": "nosniff",
@@ -209,19 +209,19 @@ class Apache(Table, frozen=True, kw_only=True):
         "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
     )  # Mozilla's intermediate set without DHE
     curves: Annotated[
-        str, _matching(r"[A-Za-z0-9-]+(:[A-Za-z0-9-]+)*", "must be names of curves with colons between")
+        str, _matching(r"[A-Za-z0-9-]+(:[A-Za-z0-9-]+)*", "must be names of curves separated by colons")
     ] = "X25519:prime256v1:secp384r1"  # of the same set
 
 
 class App(Table, frozen=True, kw_only=True):
-    """The web application behind Apache: under which path, and where it listens for Apache (uwsgi protocol)."""
+    """The web application behind Apache: its path, and the address where it listens for Apache (uwsgi protocol)."""
 
     path: UrlPath = "/poms"
-    check_path: UrlPath | None = None  # asked of the app itself, on trial and after a deploy; None: `path`
-    # What that question holds besides, for an app that answers 500 to nobody; and what is an answer to it.
+    check_path: UrlPath | None = None  # requested from the app itself, on trial and after a deploy; None: `path`
+    # Further headers of that request, for an app that answers 500 without a user; and the accepted answers.
     check_headers: dict[HeaderName, HeaderValue] = {}
-    check_status: list[Annotated[int, Meta(ge=100, le=599)]] = []  # none: whatever is under 500
-    check_through_apache: bool = True  # whether the host asks Apache for that page, too
+    check_status: list[Annotated[int, Meta(ge=100, le=599)]] = []  # none: every status under 500
+    check_through_apache: bool = True  # whether the host also requests that page from Apache
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
     cron_listen: Listen | None = None  # HTTP, for the host's own jobs
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
@@ -229,7 +229,7 @@ class App(Table, frozen=True, kw_only=True):
 
 
 class Check(Table, frozen=True, kw_only=True):
-    """One question to the service from outside; status 0 means that the TLS handshake is refused."""
+    """One smoke check: a request to the service from outside; status 0 means that the TLS handshake is refused."""
 
     name: Text
     port: Port
@@ -267,7 +267,7 @@ class Supervisor(Table, frozen=True, kw_only=True):
 
 
 class Program(Table, frozen=True, kw_only=True):
-    """One program that supervisord runs. Keys are supervisord's own, but for those that a comment says are ours."""
+    """One program that supervisord runs. The keys are supervisord's, except those with a comment "ours"."""
 
     command: Text
     directory: AbsolutePath | None = None
@@ -280,29 +280,29 @@ class Program(Table, frozen=True, kw_only=True):
     stopsignal: Signal = "TERM"
     stopwaitsecs: Seconds = 10
     stopasgroup: bool = False
-    killasgroup: bool = False  # but true where stopasgroup is
+    killasgroup: bool = False  # but true if stopasgroup is true
     environment: dict[str, str] = {}
-    environment_secrets: dict[str, SecretName] = {}  # ours: variables whose values are secrets, by the secrets' names
+    environment_secrets: dict[str, SecretName] = {}  # ours: variable to the name of the secret with its value
     umask: Annotated[str, _matching(r"0?[0-7]{3}", "must be an octal mask such as 022")] | None = None
     redirect_stderr: bool = True
     stdout_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.log
     stdout_logfile_maxbytes: Size = "50MB"
     stdout_logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
-    stderr_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.err, where stderr is not merged
+    stderr_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.err, if stderr is not merged
     stderr_logfile_maxbytes: Size = "50MB"
     stderr_logfile_backups: Annotated[int, Meta(ge=0, le=1000)] = 10
     # Ours.
     reload_signal: Annotated[Signal | None, Meta(description="must be the name of a signal, or false")] = None
-    # Ours: managed files that it takes in besides those of its command.
+    # Ours: managed files that it reads in addition to those of its command.
     reads: list[AbsolutePath] = []
 
 
 class Host(Table, frozen=True, kw_only=True):
-    """One host, complete: what is not in the inventory has its default here."""
+    """One complete host: a value that is not in the inventory has its default here."""
 
     name: Name
     address: Address
-    port: Port | None = None  # None: ssh_config's, or 22
+    port: Port | None = None  # None: the port of ssh_config, or 22
     account: Account = "poms"
     home: AbsolutePath
     activate: Text = '. "$HOME/products/setup" && setup poms'
@@ -323,7 +323,7 @@ class Host(Table, frozen=True, kw_only=True):
 
 
 class Fleet(Table, frozen=True, kw_only=True):
-    """Which hosts there are, which one is meant when none is named, groups of them, and what they share."""
+    """The default host, the groups of hosts, and the limits that all hosts share."""
 
     default: Name
     groups: dict[Name, list[Name]] = {}

@@ -1,4 +1,4 @@
-"""The root file systems under the lab's hosts: each made once, kept under a key of what is in it."""
+"""The root file systems of the lab's hosts: each is made once, and kept under a hash of its ingredients."""
 
 import fcntl
 import hashlib
@@ -19,27 +19,27 @@ HERE = Path(__file__).resolve().parent
 INGREDIENTS = ("packages.txt", "products.txt", "build.sh")
 FAILS = "Cannot make the lab's root file system"
 
-# Options of the machine's apt that say how packages are fetched; the rest is about the machine itself.
+# Options of the machine's apt that do not matter for fetching packages.
 ABOUT_OTHER_THINGS = ("IndexTargets", "cdrom", "CompressionTypes", "Changelogs")
 
 
 def base_exists(lab: Lab, base: Base) -> bool:
-    """Whether the root file system is made already, as this checkout wants it."""
+    """Whether the root file system of this checkout exists already."""
     return _root(lab, base).is_dir()
 
 
 def ensure_bases(lab: Lab, bases: Iterable[Base], say: Callable[[str], None]) -> dict[str, Path]:
-    """The root file system of each base by its name, made now if this checkout has none like it yet.
+    """The root file system of each base, by its name; it is made if there is none yet.
 
     Raises OperatorError.
     """
     wanted = {base.name: base for base in bases}
-    with ThreadPoolExecutor(2) as two:  # most of a build is spent in waiting for packages and for one process
+    with ThreadPoolExecutor(2) as two:  # a build mostly waits for packages and for one process
         return dict(zip(wanted, two.map(lambda base: ensure_base(lab, base, say), wanted.values()), strict=True))
 
 
 def ensure_base(lab: Lab, base: Base, say: Callable[[str], None]) -> Path:
-    """As `ensure_bases`, of one."""
+    """As `ensure_bases`, for one base."""
     root = _root(lab, base)
     if root.is_dir():
         return root
@@ -62,19 +62,19 @@ def _key(base: Base) -> str:
 
 
 def _build(cache: Path, base: Base, lock: int, say: Callable[[str], None]) -> None:
-    """Build under another name and rename at the end: what bears the key is always complete."""
+    """Build under another name and rename at the end, so a folder with the final name is always complete."""
     work = cache / f"{_key(base)}.partial"
     for left in cache.glob(f"{base.name}-*.partial"):
         shutil.rmtree(left)
     work.mkdir()
     begun = time.monotonic()
-    say(f"Making the root file system {base.name}, as root; once, about 2 minutes: Debian packages, uWSGI.")
+    say(f"Making the root file system {base.name}, as root: Debian packages, uWSGI. About 2 minutes, only once.")
     work.joinpath("sources.list").write_text(_debian_sources(base.release))
     work.joinpath("apt.conf").write_text(_fetch_options())
     work.joinpath("packages").write_text(",".join(_packages(base)))
     _download(work / "downloads")
-    # Should this process die, the kernel ends the build, and with its namespace all that it mounted; what runs of
-    # it until then has the lock.
+    # If this process dies, the kernel ends the build and removes its mounts with its namespace; until then the
+    # build's processes hold the lock.
     namespaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     scripts = [str(LAYERS / layer / "build.sh") for layer in base.layers]
     build = ("sh", str(HERE / "build.sh"), str(work), base.release, *scripts)
@@ -91,12 +91,12 @@ def _packages(base: Base) -> list[str]:
 
 
 def _debian_sources(release: str) -> str:
-    """The machine's own sources of Debian, as lines of sources.list of that release; none on another system.
+    """The machine's Debian sources, as lines of sources.list for `release`; empty on another system.
 
-    A machine's sources name its own release, and those of others stand beside it.
+    The machine's sources name its own release; the same servers have the other releases too.
     """
     rows = _debian_archives()
-    if not rows:  # a machine whose package lists were cleaned away
+    if not rows:  # the machine's package lists were removed
         attempt(["apt-get", "-qq", "update"])
         rows = _debian_archives()
     lines = (f"deb {uri} {release}{kind} {component}\n" for uri, kind, component in rows)
@@ -104,7 +104,7 @@ def _debian_sources(release: str) -> str:
 
 
 def _debian_archives() -> list[tuple[str, str, str]]:
-    """(URI, "" or "-updates" or "-security", component) of each archive that apt knows to be a stable Debian's."""
+    """(URI, "" or "-updates" or "-security", component) of each archive of a stable Debian that apt knows."""
     form = "$(ORIGIN)|$(CODENAME)|$(REPO_URI)|$(COMPONENT)"
     targets = attempt(["apt-get", "indextargets", "--format", form, "Created-By: Packages"]).stdout
     rows = [row.split("|") for row in sorted(set(targets.splitlines())) if row.startswith("Debian|")]

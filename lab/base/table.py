@@ -1,4 +1,4 @@
-"""The kinds of hosts that a lab can have: what each is made of, and which habits of real hosts it shows."""
+"""The bases of lab hosts: the parts of each, and the properties of real hosts that it has."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from ops.errors import BadInput
 
 @dataclass(frozen=True)
 class Base:
-    """One kind: its root file system is Debian `release` with Python `python`.
+    """One base: its root file system is Debian `release` with Python `python`.
 
-    `layers` are folders of lab/layers: a script build.sh there changes the root file system when it is made, and a
-    tree rootfs/ comes over that of all hosts. `shows` says in words what such a host has that others have not.
+    `layers` are folders of lab/layers: a script build.sh there changes the root file system when it is made, and
+    files of a tree rootfs/ replace those of all hosts. `shows` describes what is special about such a host.
     """
 
     name: str
@@ -50,5 +50,5 @@ DEFAULT = "bookworm"
 def base_named(name: str) -> Base:
     """The base of that name. Raises BadInput."""
     if name not in BASES:
-        raise BadInput(f"{name!r} is no base of the lab: there are {', '.join(BASES)}. Nothing was touched.")
+        raise BadInput(f"{name!r} is not a base of the lab; these are: {', '.join(BASES)}. Nothing was touched.")
     return BASES[name]

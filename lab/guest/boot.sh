@@ -1,10 +1,10 @@
 #!/bin/sh
-# Become a lab host: the first process of its namespaces prepares its root and hands over to its init.
+# Become a lab host: the first process of its namespaces prepares its root and then executes its init.
 #
 # usage: boot.sh DIR NAME ADDRESS/LENGTH [CGROUP]   (root, in new mount, uts, ipc, pid and network namespaces)
-# DIR holds base (a link), upper, work and files; and where a folder of the host has a disk of its own, its image,
-# home.img or conf.d.img, with the mount options in disks. Prints its pid as the machine sees it, then waits for a line on
-# stdin: should who started it die before the host is recorded, that line never comes and nothing is left.
+# DIR has base (a link), upper, work and files. If a folder of the host has a disk of its own, DIR also has the image,
+# home.img or conf.d.img, and the mount options in disks. Prints its pid in the machine's namespace, then waits for a line
+# on stdin. If its parent dies before the host is recorded, that line never comes, and nothing is left.
 set -eu
 umask 022
 cd "$1"
@@ -12,14 +12,14 @@ read -r pid _ </proc/self/stat # /proc is still the machine's
 echo "$pid"
 read -r _
 exec </dev/null >&2
-[ -z "${4-}" ] || echo 0 >"$4/cgroup.procs" # this process, and what comes of it
+[ -z "${4-}" ] || echo 0 >"$4/cgroup.procs" # this process and its children
 
 echo "$2" >/proc/sys/kernel/hostname
 ip link set lo up
 ip address add "$3" dev eth0
 ip link set eth0 up
 
-disk() { # image $1, where there is one, at $2
+disk() { # mount image $1, if it exists, at $2
     [ -e "$1" ] || return 0
     mkdir -p "$2"
     mount -o "loop,$(cat disks)" "$1" "$2"
@@ -45,7 +45,7 @@ ln -s /proc/self/fd/0 root/dev/stdin
 ln -s /proc/self/fd/1 root/dev/stdout
 ln -s /proc/self/fd/2 root/dev/stderr
 touch root/dev/console
-mount --bind console.log root/dev/console # where systemd tells what it does
+mount --bind console.log root/dev/console # systemd writes its messages there
 for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
     number=${device#*:}
     mknod -m 0666 "root/dev/${device%%:*}" c "${number%:*}" "${number#*:}"

@@ -1,4 +1,4 @@
-"""The lab's identity provider: who can log in, the files it needs, and its start."""
+"""The lab's identity provider: its users, its files and its start."""
 
 import json
 import os
@@ -23,8 +23,8 @@ ADDRESSES = {
     "sso": f"https://{SERVER_NAME}/sso",
 }  # as every host's shibd has them
 
-# Who can log in, and what is said of them. jdoe is also the holder of the lab's client certificate; nora has no user
-# id, so a service must refuse her.
+# The users and their attributes. jdoe also has the lab's client certificate; nora has no user id, so a service must
+# refuse her.
 PEOPLE = {
     "jdoe": {"uid": "jdoe", "givenName": "Jane", "sn": "Doe", "mail": "jdoe@poms.example"},
     "zoe": {"uid": "zoe", "givenName": "Zoë", "sn": "Müller-Lüdenscheid", "mail": "zoe@poms.example"},
@@ -33,20 +33,20 @@ PEOPLE = {
 
 
 def signing_pair(lab: Lab) -> Pair:
-    """What it signs with and every host of the lab knows it by; made where there is none yet."""
+    """The pair that it signs with and that all hosts of the lab know; it is made if there is none yet."""
     home = folder(lab, PROVIDER)
     return kept_pair(home / "signing.pem", home / "signing.key", lambda: self_signed(SERVER_NAME))
 
 
 def introduce(lab: Lab, host: Record) -> None:
-    """Let it send visitors to this host, from now on."""
+    """Register this host as a service, so that the provider sends visitors there."""
     values = {"server_name": host.server_name}
     text = jinja2.Template((HERE / "service.xml.j2").read_text()).render(values)
     put(folder(lab, PROVIDER) / f"services/{host.name}.xml", text.encode())
 
 
 def start(lab: Lab, record: Record, authority: Pair) -> Record:
-    """Start it and remember it; returns before it answers. It runs as the owner of this checkout, without rights."""
+    """Start it and record it; returns before it answers. It runs as the owner of this checkout, not as root."""
     home, owner = folder(lab, PROVIDER), HERE.stat()
     signing_pair(lab)
     certificate = (f"CN={SERVER_NAME},OU=Hosts,{DOMAIN}", [SERVER_NAME])
@@ -63,7 +63,7 @@ def start(lab: Lab, record: Record, authority: Pair) -> Record:
 
 
 def password(lab: Lab) -> str:
-    """Everybody's; made where there is none yet."""
+    """The password of all users; it is made if there is none yet."""
     if not lab.password.exists():
         put(lab.password, f"{secrets.token_hex(4)}\n".encode(), 0o600)
     return lab.password.read_text().strip()

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Become the lab's identity provider: the first process of a network of its own, which knows the way to the lab's bridge
-# and to nowhere else.
+# Become the lab's identity provider: the first process of a network namespace of its own, which is connected only to the
+# lab's bridge.
 #
 # usage: boot.sh DIR ADDRESS/LENGTH UID GID PYTHON   (root, in new network and pid namespaces)
-# DIR holds what server.py needs, for UID to read. As a host's (guest/boot.sh) it prints its pid and waits for a line.
+# DIR has the files of server.py, readable for UID. Like guest/boot.sh, it prints its pid and waits for a line.
 set -eu
 read -r pid _ </proc/self/stat # /proc is the machine's
 echo "$pid"

@@ -31,11 +31,11 @@ FORM = """<!DOCTYPE html>
 
 
 class Refused(Exception):
-    """The request is none of a service that the lab knows."""
+    """The request is not from a service of the lab."""
 
 
 class Provider(ThreadingHTTPServer):
-    """The web server, with what it was told."""
+    """The web server, with its settings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,12 +45,12 @@ class Provider(ThreadingHTTPServer):
         super().__init__((self.settings["address"], 443), Handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """The next connection; its handshake is left to the thread that serves it, as it may take its time."""
+        """The next connection; the thread that serves it does the handshake, which may be slow."""
         line, address = super().get_request()
         return self._tls.wrap_socket(line, server_side=True, do_handshake_on_connect=False), address
 
     def read(self, request: str) -> dict[str, Any]:
-        """Who asks, and where the answer goes. Raises Refused."""
+        """The service in the request, and the address for the answer. Raises Refused."""
         from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError, s_utils
 
         try:
@@ -61,7 +61,7 @@ class Provider(ThreadingHTTPServer):
         return found
 
     def answer(self, asked: dict[str, Any], user: str, state: str) -> str:
-        """A page that sends the visitor back to who asked, with a signed word on who they are."""
+        """A page that sends the visitor back to the service, with a signed assertion of their identity."""
         from saml2 import BINDING_HTTP_POST, authn_context, xmldsig
 
         how = {"class_ref": authn_context.PASSWORDPROTECTEDTRANSPORT, "authn_auth": self.settings["entity"]}
@@ -72,12 +72,12 @@ class Provider(ThreadingHTTPServer):
         return str(page["data"])
 
     def _saml(self) -> Any:
-        """pysaml2's part in this, which knows the hosts of this moment."""
+        """pysaml2's server, with the services that are registered now."""
         return self._knowing(tuple(sorted(map(str, (self.folder / "services").glob("*.xml")))))
 
     @cache  # noqa: B019  (there is one provider, as long as its process lives)
     def _knowing(self, services: tuple[str, ...]) -> Any:
-        """The same, which knows these. Reading pysaml2 takes longer than all else here: who logs in waits for it."""
+        """The same with these services. The import of pysaml2 is slow, so only a login waits for it."""
         from saml2 import BINDING_HTTP_REDIRECT, saml
         from saml2.config import IdPConfig
         from saml2.server import Server
@@ -96,13 +96,13 @@ class Provider(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Shows the form, and takes it."""
+    """Shows the login form, and reads it."""
 
     server: Provider
     timeout = 30
 
     def do_GET(self) -> None:
-        """A visitor whom a service has sent."""
+        """Answer a visitor whom a service has sent."""
         path, _, query = self.path.partition("?")
         if path == "/sso":
             self._ask(dict(parse_qsl(query)))
@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
             self._say(404, "There is nothing here but /sso, where services send their visitors.")
 
     def do_POST(self) -> None:
-        """The form, filled in."""
+        """Read the form and answer it."""
         length = min(int(self.headers.get("Content-Length", 0)), 100_000)
         given = dict(parse_qsl(self.rfile.read(length).decode("latin-1")))
         settings, password = self.server.settings, given.get("password", "").encode()

@@ -1,4 +1,4 @@
-"""The lab's Kerberos realm: its KDC, a keytab for each host, and how an operator's machine finds it."""
+"""The lab's Kerberos realm: its KDC, a keytab for each host, and the operator's krb5.conf."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ KEYTAB = "etc/krb5.keytab"
 
 
 def start(lab: Lab, record: Record, base: Path) -> Record:
-    """Start it and remember it; returns before it answers. Its database stays with its files."""
+    """Start the KDC and record it; returns before it answers. Its database stays with its files."""
     home = folder(lab, KDC)
     if not (home / "furnished").exists():
         shutil.rmtree(home / "files", ignore_errors=True)
@@ -30,7 +30,7 @@ def start(lab: Lab, record: Record, base: Path) -> Record:
 
 
 def introduce(lab: Lab, kdc: Record, hosts: Sequence[Record]) -> None:
-    """Give every host its keytab and everybody a principal, where they have none yet. All must be up.
+    """Give each host a keytab and each person a principal, if they have none yet. All hosts must be up.
 
     Raises OperatorError.
     """
@@ -53,7 +53,7 @@ def introduce(lab: Lab, kdc: Record, hosts: Sequence[Record]) -> None:
 
 
 def kadmin(kdc: Record, *told: str) -> str:
-    """Say these lines to kadmin.local at the KDC, on its stdin; what it answered."""
+    """Run kadmin.local at the KDC with these lines on its stdin; its output."""
     enter = ("nsenter", "-t", str(kdc.pid), "-m", "-u", "-i", "-n", "-p", "-r", "-w")
     done = subprocess.run(
         [*enter, "/usr/sbin/kadmin.local"],
@@ -68,19 +68,19 @@ def kadmin(kdc: Record, *told: str) -> str:
 
 
 def write_krb5_conf(lab: Lab, kdc: Record) -> None:
-    """What `KRB5_CONFIG` is to name on this machine."""
+    """Write the file for `KRB5_CONFIG` on this machine."""
     text = jinja2.Template((HERE / "krb5.conf.j2").read_text(), keep_trailing_newline=True)
     put(lab.krb5_conf, text.render(realm=REALM, address=kdc.address).encode())
 
 
 def with_a_ticket(lab: Lab) -> list[str]:
-    """What to tell who wants to log in with a ticket."""
+    """The instructions for a login with a ticket."""
     return [f"With Kerberos: export KRB5_CONFIG={lab.krb5_conf}; kinit {PEOPLE[0]}, with the same password."]
 
 
 def _root(lab: Lab, record: Record, path: str) -> Path:
-    """A file of the running guest, as this machine sees it. Raises OperatorError for one that does not boot."""
+    """The path on this machine of a file of a running host. Raises OperatorError if the host does not boot."""
     root = processes.PROC / str(record.pid) / "root"
-    if not wait_until(lambda: root.exists() and not root.samefile("/"), seconds=30):  # until then the machine's own
-        raise OperatorError(f"{record.name} of the lab does not start.\n{console_tail(lab, record.name)}")
+    if not wait_until(lambda: root.exists() and not root.samefile("/"), seconds=30):  # first it is the machine's root
+        raise OperatorError(f"The lab host {record.name} does not start.\n{console_tail(lab, record.name)}")
     return root / path

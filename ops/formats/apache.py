@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ops.schema import Host
 
-OWN = "/poms-ops"  # what lies below it on 443 is for the host itself
+OWN = "/poms-ops"  # the path on 443 for requests of the host itself
 
 
 def quote(value: object) -> str:
@@ -20,8 +20,8 @@ def quote(value: object) -> str:
 def literal(value: str) -> str:
     """A regular expression that matches exactly `value`, for use between `m#` and `#`.
 
-    The first `#` ends it, whatever stands before it, so that one goes by its code. Apache's PCRE compares bytes: what
-    is not ASCII stands for itself.
+    The first `#` ends the expression even after a backslash, so `#` is written as its code. Apache's PCRE compares
+    bytes, so characters that are not ASCII need no escape.
     """
     return re.sub(r"((?![A-Za-z0-9 ,=:@_])[\x00-\x7f])", r"\\\1", value).replace(r"\#", r"\x23")
 
@@ -35,23 +35,23 @@ def proxy_target(host: Host, path: str = "") -> str:
 
 
 def check_page(host: Host) -> str:
-    """The app's page that is asked for where the question is whether it answers."""
+    """The path of the app's page for the check whether it answers."""
     return host.app.check_path or host.app.path
 
 
 def own_page(host: Host) -> str:
-    """Where the host asks Apache for that page; the app is asked for it as one that is mounted at `OWN`."""
+    """The path at which the host asks Apache for that page; the app sees it as mounted at `OWN`."""
     return f"{OWN}{check_page(host)}"
 
 
 def response_headers(host: Host) -> dict[str, str]:
-    """What every answer to a visitor bears: the inventory's headers, and HSTS where it is asked for."""
+    """The headers of every answer to a visitor: the inventory's, and HSTS if it is on."""
     asked = {"Strict-Transport-Security": f"max-age={host.apache.hsts}"} if host.apache.hsts else {}
     return asked | host.apache.response_headers
 
 
 def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(path of keys, rule) for every value that Apache's configuration cannot hold as it stands."""
+    """(path of keys, rule) for every value that Apache's configuration does not support."""
     apache, identity = host.apache, host.identity
     texts: dict[tuple[str, ...], str] = {
         ("apache", key): getattr(apache, key)
@@ -67,20 +67,20 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
         texts["apache", "response_headers", name] = value
     for loc, text in texts.items():
         if "${" in text:
-            yield loc, "must not hold '${', which Apache replaces by a variable"
+            yield loc, "must not contain '${', which Apache replaces by a variable"
     if host.app.listen.startswith("/") and not re.fullmatch(r"[\w./-]+", host.app.listen):
         yield (
             ("app", "listen"),
-            "may hold letters, digits and ._-/ only: Apache's ProxyPass reads some others in ways of its own",
+            "must have only letters, digits and ._-/ since other characters have a meaning in Apache's ProxyPass",
         )
     for rule in _user_id_rules(identity.user_id):
         yield ("identity", "user_id"), rule
 
 
 def _user_id_rules(pattern: str) -> Iterator[str]:
-    """Apache's PCRE judges in the end; Python's `re` is near enough to see what would let in or lock out too many."""
+    """The rules that the pattern breaks in Python's `re`, which is close enough to Apache's PCRE for these checks."""
     if re.search(r"[#\s]", pattern):
-        yield "must not hold '#' or a blank"
+        yield "must not contain '#' or a blank"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -89,16 +89,16 @@ def _user_id_rules(pattern: str) -> Iterator[str]:
         yield f"must be a regular expression: {error}"
         return
     except FutureWarning:
-        yield "must not hold a class in a class, such as [[:alpha:]]; write [A-Za-z]"
+        yield "must not contain a class in a class, such as [[:alpha:]]; write [A-Za-z]"
         return
     if compiled.groups:
-        yield "must not hold a group of its own; write (?:…)"
+        yield "must not contain a group of its own; write (?:…)"
     if any(compiled.fullmatch(text) for text in _no_user_ids()):
-        yield "must not match nothing, nor a blank, a comma, '/', '=' or '\\', which part the names in a certificate"
+        yield "must not match an empty text, a blank, a comma, '/', '=' or '\\' (they separate a certificate's names)"
 
 
 def _no_user_ids() -> Iterator[str]:
-    """Texts that are no user id, to be tried on a pattern; short, for a pattern may take its time over long ones."""
+    """Texts that are no user id, to test a pattern; short, since a pattern may be slow with long texts."""
     yield ""
     for char in " ,/=\\":
         for length in range(1, 11):

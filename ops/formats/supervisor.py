@@ -2,9 +2,9 @@
 
 Source: the supervisor manual, "Configuration File"; what it leaves open, `supervisor/options.py` and
 `supervisor/datatypes.py`, which read it in the same way in 3.4.0, 4.1.0, 4.2.5 and 4.3.0:
-- a blank with `;` or `#` behind it begins a comment, in quotes too;
+- a blank followed by `;` or `#` begins a comment, in quotes too;
 - a value is a format of Python's `%`; `[supervisord] environment` and the names of logs are expanded twice;
-- an environment is split by a `shlex` that knows quotes and no escapes, and then loses quotes at both ends.
+- an environment is split by a `shlex` that knows quotes but no escapes, and then loses quotes at both ends.
 """
 
 import os
@@ -16,20 +16,20 @@ from ops.formats.uwsgi import is_uwsgi
 from ops.schema import Program, Supervisor, Table
 
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
-_NOTHING = "%(here).0s"  # expands to no characters, and so parts a blank from its ; or # until comments are gone
-_WORD = re.compile(r"[A-Za-z0-9_/.+():-]+")  # what that shlex takes as one word without quotes
+_NOTHING = "%(here).0s"  # expands to nothing; between a blank and its ; or # it prevents a comment
+_WORD = re.compile(r"[A-Za-z0-9_/.+():-]+")  # what that shlex reads as one word without quotes
 _WORD_WITH_QUOTES = re.compile(r"""[A-Za-z0-9_/.+():'"-]+""")
-_LARGEST = 2**31 - 1  # that XML-RPC has
+_LARGEST = 2**31 - 1  # the largest integer in XML-RPC
 _SOCKET_BYTES = 107 - len(".4194304")  # supervisord binds FILE.PID first, and then renames it
 
 
-# uWSGI takes each variable UWSGI_* for an option, and the products export some (UPS: UWSGI_DIR of a product uwsgi). A
-# supervisord that was started by hand or by cron has them, so a program that runs uWSGI is started without them.
+# uWSGI reads each variable UWSGI_* as an option, and the products export some (UPS: UWSGI_DIR of a product uwsgi). A
+# supervisord that was started by hand or by cron has them, so uWSGI is started without them.
 WITHOUT_UWSGI_VARIABLES = """/bin/bash -c 'unset -v "${!UWSGI_@}"; exec "$@"' uwsgi """
 
 
 def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
-    """The logs that the program `name` writes: supervisord's key and the path. Errors have one unless merged."""
+    """The logs of the program `name`: supervisord's key and the path. Errors have a log unless they are merged."""
     logs = {"stdout_logfile": program.stdout_logfile or f"{log_dir}/{name}.log"}
     if not program.redirect_stderr:
         logs["stderr_logfile"] = program.stderr_logfile or f"{log_dir}/{name}.err"
@@ -37,9 +37,9 @@ def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
 
 
 def program_options(name: str, program: Program, log_dir: str, secrets: object) -> list[tuple[str, str]]:
-    """`[program:NAME]` as (key, text in the file), complete but for what is not set; see `unwritable_program`.
+    """`[program:NAME]` as (key, text in the file), without unset options; see `unwritable_program`.
 
-    `secrets` has an attribute for each (ops/secrets/sources.py). Raises UnwritableSecretError.
+    `secrets` has an attribute for each secret (ops/secrets/sources.py). Raises UnwritableSecretError.
     """
     prefix = WITHOUT_UWSGI_VARIABLES if is_uwsgi(program) else ""
     options = {"command": prefix + _text(program.command)}
@@ -72,7 +72,7 @@ def supervisord_options(supervisor: Supervisor) -> list[tuple[str, str]]:
 
 
 class UnwritableSecretError(Exception):
-    """A secret that supervisord's format cannot hold; the text says which and why, and nothing of its value."""
+    """A secret that supervisord's format does not support; the text says which and why, without its value."""
 
 
 def _secret_variables(name: str, program: Program, secrets: object) -> dict[str, str]:
@@ -87,22 +87,22 @@ def _secret_variables(name: str, program: Program, secrets: object) -> dict[str,
 
 
 def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]:
-    """(key, rule) for every value of the program that supervisord's format cannot hold, or supervisord cannot run."""
+    """(key, rule) for every value of the program that supervisord's format does not support or it cannot run."""
     for key in ("command", "directory", "stdout_logfile", "stderr_logfile"):
         yield from ((key, rule) for rule in _rules(getattr(program, key) or ""))
     for key in ("stdout_logfile_maxbytes", "stderr_logfile_maxbytes"):
         if _bytes(getattr(program, key)) > _LARGEST:
             yield (
                 key,
-                f"must be at the most {_LARGEST} bytes (2GB is one more, 2047MB is not): supervisord cannot tell of "
-                "larger numbers, and then of nothing",
+                f"must be at most {_LARGEST} bytes (2GB is too large, 2047MB is not): supervisord cannot show larger "
+                "numbers, and then it reports nothing",
             )
     try:
         shlex.split(program.command)
     except ValueError as error:
         yield "command", f"supervisord cannot split this into words: {error}"
     if program.stopasgroup and not program.killasgroup:
-        yield "killasgroup", "must be true where stopasgroup is: supervisord refuses the two otherwise"
+        yield "killasgroup", "must be true if stopasgroup is true: supervisord refuses false"
     if program.redirect_stderr and program.stderr_logfile is not None:
         yield "stderr_logfile", f"is never written: redirect_stderr sends the errors of {name} to its stdout_logfile"
     yield from _environment_rules(program.environment)
@@ -110,17 +110,17 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
         key = f"environment_secrets.{variable}"
         yield from ((key, rule) for _, rule in _environment_rules({variable: ""}))
         if variable in program.environment:
-            yield key, "is in environment as well: one of the two"
+            yield key, "is also in environment: remove one of the two"
 
 
 def unwritable_supervisor(supervisor: Supervisor) -> Iterator[tuple[str, str]]:
-    """(key, rule) for every value of supervisord itself that its format cannot hold."""
+    """(key, rule) for every value of supervisord itself that its format does not support."""
     for key in ("socket", "pidfile", "logfile"):
         yield from ((key, rule) for rule in _rules(getattr(supervisor, key)))
     if _COMMENT.search(supervisor.socket):
-        yield "socket", "must not hold a blank with ; or # behind it"  # templates write it with % doubled, no more
+        yield "socket", "must not contain a blank followed by ; or #"  # templates only double its %
     if len(os.fsencode(supervisor.socket)) > _SOCKET_BYTES:
-        yield "socket", f"is too long for a unix socket: supervisord takes {_SOCKET_BYTES} bytes"
+        yield "socket", f"is too long for a unix socket: the limit is {_SOCKET_BYTES} bytes"
     yield from _environment_rules(supervisor.environment)
 
 
@@ -140,13 +140,13 @@ def _environment_rules(environment: dict[str, str]) -> Iterator[tuple[str, str]]
     for name, value in environment.items():
         key = f"environment.{name}"
         if not _WORD.fullmatch(name):
-            yield key, "supervisord takes only letters, digits and _/.+():- in the name of a variable"
+            yield key, "supervisord allows only letters, digits and _/.+():- in the name of a variable"
         if "\n" in value or "\r" in value:
             yield key, "must be one line"
         if value != value.strip("'\""):
             yield key, "must not begin or end with a quote: supervisord drops it"
         elif "'" in value and '"' in value and not _WORD_WITH_QUOTES.fullmatch(value):
-            yield key, "must not hold both kinds of quotes: supervisord has no escape for the one inside the other"
+            yield key, "must not contain both kinds of quotes: supervisord has no escape for the one inside the other"
 
 
 def _environment(environment: dict[str, str], expansions: int = 1) -> str:

@@ -2,10 +2,10 @@
 
 Source: the uWSGI documentation, "Configuring uWSGI" (magic variables, placeholders); what it leaves open,
 `core/ini.c` and `core/utils.c` of 2.0.31. The file is read in two steps:
-- every `%` and the character behind it are replaced, in comments too; `%%` is a percent sign;
+- every `%` and the character after it are replaced, in comments too; `%%` is a percent sign;
 - in the values of most options `$(NAME)` is then replaced by an environment variable, `@(FILE)` by a file and
-  `%(NAME)` by the value of an option of that name, and nothing can be written to stop it. Other `%(NAME)` stay:
-  the variables of log-format arrive as they are.
+  `%(NAME)` by the value of an option of that name; there is no escape for these. Other `%(NAME)` stay, for example
+  the variables of log-format.
 """
 
 import os
@@ -17,9 +17,9 @@ from pathlib import Path
 from ops.schema import Host, Program, Uwsgi, UwsgiValue
 from ops.text import closest
 
-# What the file holds already, and how else to set it.
+# The options that the template writes, and how to set them instead.
 WRITTEN_BY_TEMPLATE = {
-    "strict": "every file is validated with --strict; at run time a variable UWSGI_… of the host would end the start",
+    "strict": "every file is validated with --strict; at run time a variable UWSGI_… of the host would stop uWSGI",
     "socket": "set app.listen",
     "uwsgi-socket": "set app.listen",
     "workers": "set uwsgi.workers",
@@ -29,7 +29,7 @@ WRITTEN_BY_TEMPLATE = {
     "cheaper-initial": "set uwsgi.cheaper-initial",
     "reload-on-as": "set uwsgi.reload-on-as",
     "evil-reload-on-as": "set uwsgi.evil-reload-on-as",
-    "zerg-server": "it is always where a reload finds it",
+    "zerg-server": "a reload needs it at a fixed path",
 }
 _SOCKET_BYTES = 102  # bind_to_unix in core/socket.c
 
@@ -39,42 +39,42 @@ SOCKETS = re.compile(r"(.+-)?socket|https?|listen|chmod|(socket-)?protocol")
 
 def is_uwsgi(program: Program) -> bool:
     """Whether the program's command starts uWSGI."""
-    words = program.command.split()  # none in a command of blanks that are not ASCII
+    words = program.command.split()  # empty for a command of non-ASCII blanks
     return bool(words) and words[0].rpartition("/")[2] == "uwsgi"
 
 
 def ini_path(host: Host) -> str:
-    """uWSGI's own file, as in the production document."""
+    """The path of uWSGI's file, as in the production document."""
     return f"{host.config_dir}/uwsgi-service.ini"
 
 
 def handover_socket(host: Host) -> str:
-    """Where uWSGI hands out its sockets for the time of a reload: for the account alone."""
+    """The zerg server socket, over which uWSGI shares its sockets during a reload, with the account alone."""
     return f"{host.state_dir}/uwsgi.zerg"
 
 
 def needs_restart(before: str, after: str) -> bool:
-    """Whether a reload would not do: uWSGI keeps the sockets that it has."""
+    """Whether the change of the file needs a restart: a reload does not change uWSGI's sockets."""
     return _sockets(before) != _sockets(after)
 
 
 def reload_in_words(workers: int, memory: tuple[int, int] | None) -> str:
-    """What a reload does, and needs: `memory` is what a worker has now and what is free, in kB.
+    """What a reload does, and what it needs. `memory`: a worker's memory now and the free memory, in kB.
 
-    As remote/uwsgi.sh decides: of what is free a fifth is left alone, and fewer workers will do for the time.
+    As in remote/uwsgi.sh: a fifth of the free memory is not used, and the second uWSGI may have fewer workers.
     """
-    words = "reload without losing a request: a second uWSGI serves meanwhile"
+    words = "reload without losing a request: a second uWSGI serves during the reload"
     if memory is None or not memory[0]:
         return words
     each, free = memory
     room = min(workers, free * 8 // 10 // (each + 1))
     if room < 1:
-        return f"reload; requests wait meanwhile: of {free // 1024} MB none are free for a second uWSGI"
-    return f"{words} ({room} workers, up to {room * each // 1024} MB for it; {free // 1024} MB are free)"
+        return f"reload; requests wait until it ends: {free // 1024} MB free are too few for a second uWSGI"
+    return f"{words} ({room} workers, up to {room * each // 1024} MB; {free // 1024} MB are free)"
 
 
 def pairs_of(ini: str) -> list[tuple[str, str]]:
-    """The options of a uWSGI file as they stand there: key and text."""
+    """The options of a uWSGI file as they are in the file: key and text."""
     lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
     return [(key.strip(), value.strip()) for key, equals, value in lines if equals]
 
@@ -84,12 +84,12 @@ def _sockets(ini: str) -> list[tuple[str, str]]:
 
 
 def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
-    """`[uwsgi]` but for the socket, as (key, text in the file); a list repeats its key.
+    """`[uwsgi]` without the socket, as (key, text in the file); a list repeats its key.
 
-    Holds what the inventory says only where `unwritable` has nothing to say.
+    uWSGI reads back the inventory's values only if `unwritable` yields nothing.
     """
     numbers: dict[str, int] = {"workers": uwsgi.workers, "threads": uwsgi.threads}
-    if uwsgi.cheaper:  # 0: all workers from the start, and no number of first workers either
+    if uwsgi.cheaper:  # 0: all workers run from the start, so cheaper-initial is left out too
         numbers |= {"cheaper": uwsgi.cheaper, "cheaper-initial": uwsgi.cheaper_initial}
     numbers |= {"reload-on-as": uwsgi.reload_on_as, "evil-reload-on-as": uwsgi.evil_reload_on_as}
     lines = [(key, str(number)) for key, number in numbers.items()]
@@ -97,7 +97,7 @@ def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
 
 
 def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
-    """(key, rule) for every option that the ini cannot hold, that uWSGI misreads or that stands there already."""
+    """(key, rule) for every option that the ini does not support, that uWSGI misreads or that the template writes."""
     present = {key for key, _ in ini_lines(uwsgi)} | {
         "ini",
         "strict",
@@ -121,17 +121,17 @@ def unwritable_listen(listen: str) -> Iterator[str]:
     """The rules that the address in `app.listen` breaks as uWSGI's socket."""
     yield from _text_rules(listen, set())
     if listen.startswith("/") and ":" in listen:
-        yield "must not hold a colon: uWSGI takes what follows it for a port"
+        yield "must not contain a colon: uWSGI reads the text after it as a port"
     if len(os.fsencode(listen)) > _SOCKET_BYTES:
-        yield f"is too long for a unix socket: uWSGI takes {_SOCKET_BYTES} bytes"
+        yield f"is too long for a unix socket: the limit is {_SOCKET_BYTES} bytes"
 
 
 def unwritable_handover(host: Host) -> Iterator[str]:
-    """The rules that `state_dir` breaks as the folder of what uWSGI needs for a reload."""
-    if ":" not in host.home:  # of which its own rule tells
-        yield from unwritable_listen(f"{host.state_dir}/standby.sock")  # the longest of them: remote/uwsgi.sh
+    """The rules that `state_dir` breaks as the folder of uWSGI's files for a reload."""
+    if ":" not in host.home:  # which breaks a rule of its own
+        yield from unwritable_listen(f"{host.state_dir}/standby.sock")  # the longest path (remote/uwsgi.sh)
     if " " in host.state_dir:
-        yield "must not hold a blank: uWSGI's hook takes what follows it for the text to write"
+        yield "must not contain a blank: uWSGI's hook reads the text after it as the text to write"
 
 
 @cache
@@ -147,16 +147,16 @@ def _name_rules(name: str) -> Iterator[str]:
         yield f"is written by the template: {WRITTEN_BY_TEMPLATE[name]}"
     elif name not in known_options():
         near = closest(name, known_options(), cutoff=0.85)
-        if near:  # with none it may be a plugin's own; uWSGI, which is strict, judges at the start
+        if near:  # otherwise it may be a plugin's option; uWSGI checks it at the trial start (--strict)
             yield f"is no option of uWSGI; nearest: {near[0]}"
 
 
 def _switch_rules(name: str, value: bool) -> Iterator[str]:
     mark = known_options().get(name, "switch")
     if not mark:
-        yield "takes a value: true and false are no more than text, or the number 0, to this option"
+        yield "needs a value: it reads true and false as text, or as the number 0"
     elif mark == "on" and not value:
-        yield "is not off when it is false: leave it out"
+        yield "is not switched off by false: leave it out"
 
 
 def _text_rules(text: str, options: set[str]) -> Iterator[str]:
@@ -165,18 +165,18 @@ def _text_rules(text: str, options: set[str]) -> Iterator[str]:
     if text != text.strip(" \t\r"):
         yield "must not begin or end with a blank: uWSGI drops it"
     if any(_tags(text, "$")):
-        yield "must not hold $(NAME), which uWSGI replaces by an environment variable; a shell takes `NAME` as well"
+        yield "must not contain $(NAME), which uWSGI replaces by an environment variable; in a shell, use `NAME`"
     if any(_tags(text, "@")):
-        yield "must not hold @(NAME), which uWSGI replaces by the content of a file"
+        yield "must not contain @(NAME), which uWSGI replaces by the content of a file"
     for name in _tags(text, "%"):
         if " " in name:
-            yield f"must not hold %({name}), which uWSGI calculates"
+            yield f"must not contain %({name}), which uWSGI calculates"
         elif name in options:
-            yield f"must not hold %({name}), which uWSGI replaces by the value of its option"
+            yield f"must not contain %({name}), which uWSGI replaces by the value of its option"
 
 
 def _tags(text: str, symbol: str) -> Iterator[str]:
-    """Each NAME, empty or not, in `symbol(NAME)`: up to the bracket that closes it, not over another symbol."""
+    """Each NAME, empty or not, in `symbol(NAME)`: up to the closing bracket, or up to another symbol."""
     for start in (match.end() for match in re.finditer(re.escape(symbol) + r"\(", text)):
         depth = 0
         for end in range(start, len(text)):

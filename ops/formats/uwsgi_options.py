@@ -1,7 +1,7 @@
-"""Options of uWSGI that the inventory may not set: ways past Apache, hidden options, and what cannot be supervised.
+"""Options of uWSGI that the inventory may not set: they bypass Apache, hide other options, or break supervision.
 
-The app believes what Apache tells it of a visitor. Whoever reaches uWSGI some other way is whoever they say they are,
-so each option that makes uWSGI listen takes an address that only this host has, or a socket in the account's places.
+The app trusts the headers that Apache sets. Whoever reaches uWSGI without Apache can impersonate anyone, so each
+option that makes uWSGI listen takes a loopback address, or a socket in a folder of the account.
 Source: the calls of bind_to_tcp, bind_to_unix, bind_to_udp and uwsgi_new_gateway_socket in uWSGI 2.0.30 (core and
 plugins), and its tables of options (`uwsgi_options.txt`). What an address may be is a positive list, since uWSGI
 takes many forms for one: `:80`, `0:80`, `*:80`, a host's name, `=0` (a shared socket), `fd://3`, `@abstract`.
@@ -28,7 +28,7 @@ def _before_comma(value: str) -> list[str]:
 
 
 def _keyed(*keys: str) -> Addresses:
-    """What stands behind one of `keys` in `key=value,key=value`, several of them with semicolons between."""
+    """The values of `keys` in `key=value,key=value`; a value may be a list separated by semicolons."""
 
     def addresses(value: str) -> list[str]:
         pairs = [part.partition("=") for part in value.split(",")]
@@ -47,11 +47,11 @@ def _second_word(value: str) -> list[str]:
 
 
 def _without_port(value: str) -> list[str]:
-    """A socket of the file system; anything else becomes what no rule takes."""
+    """The path of a unix socket; any other value becomes one that no rule accepts."""
     return [value if value.startswith("/") else f"not a path: {value}"]
 
 
-# Each option that makes uWSGI listen, or take listening sockets from somebody, and where its value says on what.
+# Each option that makes uWSGI listen or receive listening sockets, and how to find the addresses in its value.
 LISTENERS: dict[str, Addresses] = {
     **dict.fromkeys(
         [
@@ -74,18 +74,18 @@ LISTENERS: dict[str, Addresses] = {
     "cache2": _keyed("udp", "udp_servers", "udp_server", "udpservers", "udpserver"),
     **dict.fromkeys(["legion", "legion-mcast"], _second_word),
     **dict.fromkeys(["zerg-pool", "zergpool"], _pool),
-    # They show the headers of running requests, or what the code does: to this account alone.
+    # They show the headers of running requests, or what the code does: only this account may connect.
     **dict.fromkeys(["stats", "stats-server", "py-tracebacker", "notify-socket"], _without_port),
 }
 _LISTENER = re.compile(r"(.+-)?socket|.+router2?|(.+-)?stats(-server)?|.+-(ss|zerg|subscription-server)")
 
-_HIDES = "loads further options, which nobody sees here: write them into uwsgi.options"
-_RUNS_OTHERS = "runs further uWSGIs with options that nobody sees here: make each a program of its own"
+_HIDES = "loads options that are not in the inventory: write them into uwsgi.options"
+_RUNS_OTHERS = "runs further uWSGIs with options that are not in the inventory: make each a program of its own"
 _SHELL = "gives a shell of the account to whoever connects"
-_FEEDS = "takes requests from a message queue, past Apache: whoever feeds it is whoever they say they are"
-_LEAVES = "leaves the foreground: supervisord takes the program for ended and starts another one"
+_FEEDS = "takes requests from a message queue, past Apache: whoever writes to it can impersonate anyone"
+_LEAVES = "leaves the foreground: supervisord sees the program as ended and starts another one"
 _ENDS = "ends uWSGI, or keeps it from serving: the program would not stay up under supervisord"
-_ROOT = "needs root, and uWSGI runs as the account: it would be ignored or end the start"
+_ROOT = "needs root, and uWSGI runs as the account: it would be ignored, or stop the start"
 REFUSED = {
     **dict.fromkeys(
         [
@@ -121,7 +121,7 @@ REFUSED = {
 }
 _EMPEROR = re.compile(r"(early-)?emperor(-.+)?|vassals?-.+|imperial-.+")
 
-# What sounds of a listener and is none: it connects, counts, names a mode, or says how something is written.
+# Options whose names look like a listener's, and are none: they connect, count, set a mode or a form of output.
 JUDGED_HARMLESS = frozenset(
     [
         *("abstract-socket", "cache-udp-node", "chmod-socket", "chown-socket", "exec-as-emperor"),
@@ -145,7 +145,7 @@ _SETTING = re.compile(
 
 
 def is_judged(name: str) -> bool:
-    """Whether somebody has decided about the option; see the tests."""
+    """Whether this module has a decision about the option; see the tests."""
     written = ("socket", "uwsgi-socket", "zerg-server")
     known = name in LISTENERS or name in REFUSED or name in JUDGED_HARMLESS or name in written
     return known or bool(_EMPEROR.fullmatch(name) or _SETTING.fullmatch(name))
@@ -155,14 +155,14 @@ def listening(name: str, value: UwsgiValue) -> list[str]:
     """The addresses that the option makes uWSGI listen on; none for any other option."""
     addresses = LISTENERS.get(name)
     if addresses is None and name not in known_options() and _LISTENER.fullmatch(name):
-        addresses = _whole  # a plugin's own, or one of a newer uWSGI
+        addresses = _whole  # an option of a plugin or of a newer uWSGI
     if addresses is None:
         return []
     return [address for item in items_of(value) for address in addresses(str(item))]
 
 
 def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(path of keys, rule) for each option of uWSGI in the inventory that must not stand there, wherever it does."""
+    """(path of keys, rule) for each forbidden option of uWSGI in the inventory: in options, variables or commands."""
     for name, value in host.uwsgi.options.items():
         yield from ((("uwsgi", "options", name), rule) for rule in _rules(host, name, value))
     for name in host.supervisor.environment:
@@ -173,7 +173,7 @@ def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
         for name in settings.environment:
             yield from ((("programs", program, "environment", name), rule) for rule in _variable_rules(name))
         for option, text in _on_command_line(settings.command):
-            if option != "ini":  # that is how it gets its file
+            if option != "ini":  # it names uWSGI's own file
                 for rule in _rules(host, option, text):
                     yield ("programs", program, "command"), f"--{option} {rule}"
 
@@ -184,13 +184,13 @@ def _rules(host: Host, name: str, value: UwsgiValue) -> Iterator[str]:
     elif _EMPEROR.fullmatch(name):
         yield _RUNS_OTHERS
     elif name in ("uid", "gid") and any(str(item) != host.account for item in items_of(value)):
-        yield f"must be {host.account}, or not be there: uWSGI runs as the account and cannot become another"
+        yield f"must be {host.account} or be left out: uWSGI runs as the account and cannot change to another"
     elif name == "abstract-socket" and value is not False:
         yield "must not be set: a socket without a file is open to every account of the host"
     elif name in ("chmod-socket", "chmod") and not _all_match("[0-7]{2}[0145]", value):
-        yield "must be three octal digits that let others not write ('660'): who may write a socket may connect to it"
+        yield "must be three octal digits that do not let others write ('660'): who may write a socket may connect"
     elif name == "umask" and not _all_match("0?[0-7]{2}[2367]", value):
-        yield "must keep others from writing ('022'): who may write a socket may connect to it"
+        yield "must keep others from writing ('022'): who may write a socket may connect"
     else:
         places = _places(host)
         if not all(_is_local(address, places) for address in listening(name, value)):
@@ -202,20 +202,20 @@ def _all_match(pattern: str, value: UwsgiValue) -> bool:
 
 
 def _rule_for(name: str, places: list[str]) -> str:
-    path = f"path of a unix socket in one of the account's places ({', '.join(places)})"
+    path = f"path of a unix socket in a folder of the account ({', '.join(places)})"
     if LISTENERS.get(name) is _without_port:
-        return f"must be the {path}: it shows what others must not see, the headers of requests for example"
+        return f"must be the {path}: it shows data that others must not see, such as the headers of requests"
     return (
         f"must listen on a loopback address and port (127.0.0.1:8082, [::1]:8082), or on the {path}: "
-        "whoever reaches the app past Apache is whoever they say they are"
+        "whoever reaches the app without Apache can impersonate anyone"
     )
 
 
 def _places(host: Host) -> list[str]:
-    """Folders in which nobody but the account makes a socket: its home, and what the inventory gives it elsewhere."""
+    """The folders in which only the account makes sockets: its home, and its folders elsewhere."""
     places = [host.home, host.config_dir, host.state_dir]
     for socket in (host.app.listen, host.app.cron_listen or ""):
-        if socket.startswith("/"):  # a folder of its own, which ops/inventory/constraints.py sees to
+        if socket.startswith("/"):  # in a folder of its own, as ops/inventory/constraints.py checks
             places.append(str(PurePosixPath(socket).parent))
     outermost = [place for place in places if not any(_is_below(place, other) for other in places)]
     return list(dict.fromkeys(outermost))
@@ -226,7 +226,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _is_local(address: str, places: list[str]) -> bool:
-    """Whether nobody but this host, or an account in one of `places`, can connect to it."""
+    """Whether only this host can connect to it, or only an account with access to one of `places`."""
     if address.startswith("/"):
         plain = re.fullmatch(r"(?!.*/\.\.?(/|$))(/[^/:,;*%]+)+", address)  # with a colon it is a port to uWSGI
         return bool(plain) and any(_is_below(address, place) for place in places)
@@ -245,14 +245,14 @@ def _is_local(address: str, places: list[str]) -> bool:
 
 def _variable_rules(name: str) -> Iterator[str]:
     if name.startswith("UWSGI_"):
-        yield "is an option to uWSGI, which reads variables of this name: write it into uwsgi.options"
+        yield "is read by uWSGI as an option: write it into uwsgi.options"
 
 
-# uWSGI's short options: what each stands for, where that matters here, and which ones take a value.
+# uWSGI's short options: the long name of those that matter here, and which ones take a value.
 _SHORT = {"s": "http-socket", "S": "set", "d": "daemonize", "x": "xml", "y": "yaml", "j": "json"}
 _SHORT_SWITCHES = {"a": "abstract-socket", "h": "help", "C": "chmod-socket"}
 _SHORT_WITH_VALUE = "AHJOQRSbdjlpstvwxyz"
-# Long ones whose value stands behind a "=" or nowhere (optional_argument in uWSGI's tables); the next word is none.
+# Long options whose value can only follow a "=" (optional_argument in uWSGI's tables), never in the next word.
 _VALUE_OPTIONAL = re.compile(
     r"chmod(-socket)?|snmp|exit|ksm|mule(-msg-size)?|need-app|check-cache|end-?(if|for)|log-?date|log-prefix|log-syslog"
     r"|(fastrouter|http|rawrouter|sslrouter)-use-(cache|socket)|http-(enable-proxy-protocol|keepalive|manage-expect)"
@@ -264,7 +264,7 @@ def _on_command_line(command: str) -> Iterator[tuple[str, UwsgiValue]]:
     """The options in the words of a command that starts uWSGI, as getopt_long reads them, with their values."""
     try:
         words = shlex.split(command)[1:]
-    except ValueError:  # of which its own rule tells
+    except ValueError:  # another rule reports it
         return
     while words:
         word = words.pop(0)
@@ -287,7 +287,7 @@ def _takes_next(option: str) -> bool:
 
 
 def _cluster(letters: str) -> tuple[str, str]:
-    """Short options in one word up to the first that takes a value, and the value that follows it there."""
+    """Short options in one word up to the first that takes a value, and the value that follows it in that word."""
     for at, letter in enumerate(letters):
         if letter in _SHORT_WITH_VALUE or letter == "C":
             return letters[: at + 1], letters[at + 1 :]
@@ -295,7 +295,7 @@ def _cluster(letters: str) -> tuple[str, str]:
 
 
 def _meant(given: str) -> list[str]:
-    """The options that a long one can stand for: it may be cut short."""
+    """The options that a long option on the command line can mean: getopt_long accepts the first letters."""
     known = [*known_options(), *LISTENERS, *REFUSED]
     if given in known or not given:
         return [given]

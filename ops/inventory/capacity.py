@@ -1,20 +1,20 @@
-"""How many requests the hosts serve at once, against the connections that the database allows."""
+"""How many requests the hosts serve at once, compared with the connections that the database allows."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from ops.schema import Fleet, Host
 
-MOST_TERMS = 5  # of a sum that is written out
+MOST_TERMS = 5  # of a sum with one term per host; a longer one is grouped
 
 
 def at_once(host: Host) -> int:
-    """Requests at once: workers times threads, each of which may hold a connection to the database."""
+    """Requests at once: workers times threads. Each request may use a connection to the database."""
     return host.uwsgi.workers * host.uwsgi.threads
 
 
 def in_words(hosts: Iterable[Host], fleet: Fleet) -> str:
-    """The sum and how it comes about: "60 + 60 = 120 requests at once, of 200 database connections"."""
+    """The sum with its terms: "60 + 60 = 120 requests at once, of 200 database connections"."""
     numbers = [at_once(host) for host in hosts]
     terms = [str(number) for number in numbers]
     if len(terms) > MOST_TERMS:
@@ -25,6 +25,6 @@ def in_words(hosts: Iterable[Host], fleet: Fleet) -> str:
 
 
 def is_over(hosts: Iterable[Host], fleet: Fleet) -> bool:
-    """Whether all hosts together may want more connections than there are."""
+    """Whether all hosts together may use more connections than the database allows."""
     limit = fleet.database_connections
     return limit is not None and sum(at_once(host) for host in hosts) > limit

@@ -1,4 +1,4 @@
-"""What must hold between the values of one host, beyond the type of each."""
+"""The constraints between the values of one host, beyond the type of each value."""
 
 import ipaddress
 import re
@@ -17,18 +17,18 @@ from ops.schema import Host
 
 Location = tuple[str, ...]
 Rule = tuple[Location, str]
-Written = Callable[[Location], bool]  # whether somebody has written a value there
+Written = Callable[[Location], bool]  # whether the inventory has a value there
 SSH_PORT = 22
-SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run")  # noqa: S108 - named to be refused
+SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run")  # noqa: S108 - these are refused
 
 
 def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Problem]:
-    """Every key and value with a control character, and numbers too long for those who read them."""
+    """Every key and value with a control character, and every number that is too long for its readers."""
     if isinstance(data, dict):
         for name, value in data.items():
             inner = f"{key}.{name}" if key else name
             if _has_control(name):
-                yield Problem(file, ascii(inner), None, "a key must not hold a control character")
+                yield Problem(file, ascii(inner), None, "a key must not contain a control character")
             else:
                 yield from values_no_file_holds(file, value, inner)
     elif isinstance(data, list):
@@ -36,16 +36,16 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
             yield from values_no_file_holds(file, value, f"{key}.{number}")
     elif isinstance(data, str) and _has_control(data):
         shown = None if ".secrets." in f".{key}." else data
-        yield Problem(file, key, shown, "must not hold a control character")
+        yield Problem(file, key, shown, "must not contain a control character")
     elif isinstance(data, int) and abs(data) >= 10**18:
         yield Problem(file, key, None, "must have at most 18 digits")
 
 
 def contradictions(host: Host, data: Any = None) -> Iterator[Rule]:
-    """Values that are each well-formed and cannot hold together: (path of keys, rule).
+    """Values that are valid each and contradict each other: (path of keys, rule).
 
-    `data` is the host's table as it was written. Where it is given, each rule is told of a key that stands in it: of
-    two that clash, of the one that was written; of a value that follows from another, of that one.
+    `data` is the host's table in the file. With it, each rule names a key of that table: of two conflicting keys the
+    one that is in the table, for a default that follows from another value the key of that value.
     """
     if data is None:
         yield from _contradictions(host, lambda _: True)
@@ -56,7 +56,7 @@ def contradictions(host: Host, data: Any = None) -> Iterator[Rule]:
         if source == loc:
             yield loc, rule
         elif (source, rule) not in found:
-            yield source, f"{'.'.join(loc)}, which follows from it, {rule}"
+            yield source, f"{'.'.join(loc)}, whose default follows from it, {rule}"
 
 
 def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
@@ -68,11 +68,11 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _socket_folder(host)
     yield from _names(host)
     if "all" in host.programs:
-        yield ("programs", "all"), "must have another name: supervisorctl takes 'all' for every program"
+        yield ("programs", "all"), "must have another name: 'all' means every program to supervisorctl"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
     if host.app.check_through_apache and _within(host.app.path, apache.OWN):
-        yield ("app", "path"), f"must not be in {apache.OWN}, where the host asks itself (app.check_through_apache)"
+        yield ("app", "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule
@@ -102,20 +102,20 @@ def _names(host: Host) -> Iterator[Rule]:
             yield ("address",), "must be a name or IP address"
             return
     if not host.apache.server_name:
-        yield ("apache", "server_name"), "must be given where the address is no name that Apache can go by"
+        yield ("apache", "server_name"), "must be given, since Apache cannot use the address as its name"
 
 
 def _validation(host: Host) -> Iterator[Rule]:
     lower = host.deploy.validation != LEVELS[-1]
     if lower and not host.deploy.validation_reason:
-        rule = "must have deploy.validation_reason beside it: why this host cannot be validated further"
+        rule = "needs deploy.validation_reason too: why this host cannot be validated further"
         yield ("deploy", "validation"), rule
     if not lower and host.deploy.validation_reason:
-        yield ("deploy", "validation_reason"), f"must only be given where deploy.validation is below {LEVELS[-1]}"
+        yield ("deploy", "validation_reason"), f"must be left out if deploy.validation is {LEVELS[-1]}, its default"
 
 
 def _either(written: Written, one: Rule, other: Rule) -> Rule:
-    """Of two keys that clash, what to say of the first one that somebody wrote."""
+    """Of two conflicting keys, the rule for the first one that the inventory has."""
     return other if written(other[0]) and not written(one[0]) else one
 
 
@@ -123,7 +123,7 @@ def _uwsgi_numbers(host: Host, written: Written) -> Iterator[Rule]:
     numbers = host.uwsgi
     if numbers.cheaper >= numbers.workers:
         yield ("uwsgi", "cheaper"), f"must be under workers ({numbers.workers})"
-    if written(("uwsgi", "cheaper-initial")):  # else it follows from the two
+    if written(("uwsgi", "cheaper-initial")):  # otherwise it follows from the two
         if numbers.cheaper and numbers.cheaper_initial > numbers.workers:
             yield ("uwsgi", "cheaper-initial"), f"must not be over workers ({numbers.workers})"
         if numbers.cheaper_initial < numbers.cheaper:
@@ -151,13 +151,13 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
     for loc, port in ports:
         if port in used:
             first = used[port]
-            one, other = (f"port {port} is used by {'.'.join(by)} as well" for by in (first, loc))
+            one, other = (f"port {port} is also used by {'.'.join(by)}" for by in (first, loc))
             yield _either(written, (loc, one), (first, other))
         used.setdefault(port, loc)
 
 
 def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
-    """The ports that further options of uWSGI listen on."""
+    """The ports of further options that make uWSGI listen."""
     for name, value in host.uwsgi.options.items():
         for address in uwsgi_options.listening(name, value):
             port = re.fullmatch(r"[^/]*:([0-9]{1,5})", address)
@@ -166,7 +166,7 @@ def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
 
 
 def _files(host: Host, written: Written) -> Iterator[Rule]:
-    """No two of what lies on the host may have one path."""
+    """No two files or sockets on the host may have the same path."""
     ours = {
         f"{host.home}/supervisord.conf": "supervisord's configuration",
         f"{host.config_dir}/uwsgi-service.ini": "uWSGI's configuration",
@@ -181,46 +181,46 @@ def _files(host: Host, written: Written) -> Iterator[Rule]:
         files += [(("programs", name, key), path) for key, path in logs.items()]
     for loc, path in files:
         if path in ours:
-            yield loc, f"{path} is {ours[path]} as well"
+            yield loc, f"{path} is also {ours[path]}"
         elif path in used:
             first = used[path]
-            one, other = (f"{path} is {'.'.join(by)} as well" for by in (first, loc))
+            one, other = (f"{path} is also {'.'.join(by)}" for by in (first, loc))
             yield _either(written, (loc, one), (first, other))
         used.setdefault(path, loc)
 
 
 def _places(host: Host, written: Written) -> Iterator[Rule]:
-    """What a file belongs to follows from where it lies, so the places of Apache and of the account must be apart."""
+    """A file's folder decides its service, so the folders of Apache and of the account must be separate."""
     server_root, conf_d = ("apache", "server_root"), ("apache", "conf_d")
     roots: dict[Location, str] = {server_root: host.apache.server_root, conf_d: host.apache.conf_d}
     apache_has = f"must not be in a folder of Apache ({' or '.join(roots.values())})"
-    home_in = f"must not hold the account's home ({host.home})"
-    colon = "must not hold a colon: uWSGI takes what follows it for a section of its file"
+    home_in = f"must not contain the account's home ({host.home})"
+    colon = "must not contain a colon: uWSGI reads the text after it as a section of its file"
     if ":" in host.home:
         yield ("home",), colon
     elif _within(host.home, host.apache.server_root):
         yield _either(written, (("home",), apache_has), (server_root, home_in))
     elif _within(host.apache.conf_d, host.home):
         rule = f"must not be the account's home ({host.home}) or in it"
-        around = f"must not hold apache.conf_d ({host.apache.conf_d})"
+        around = f"must not contain apache.conf_d ({host.apache.conf_d})"
         yield _either(written, (conf_d, rule), (("home",), around))
     elif _within(host.home, host.apache.conf_d):
         yield _either(written, (("home",), apache_has), (conf_d, home_in))
     elif ":" in host.config_dir:
         yield ("config_dir",), colon
     elif inside := [loc for loc, root in roots.items() if _within(host.config_dir, root)]:
-        rule = f"must not hold config_dir ({host.config_dir})"
+        rule = f"must not contain config_dir ({host.config_dir})"
         yield _either(written, (("config_dir",), apache_has), (inside[0], rule))
 
 
 def _app_sockets(host: Host) -> dict[str, str]:
-    """Where the app listens, or is to for the host's own jobs, if that is a path."""
+    """The app's sockets that have a path: for Apache and for the host's own jobs."""
     found = {"listen": host.app.listen, "cron_listen": host.app.cron_listen or ""}
     return {key: path for key, path in found.items() if path.startswith("/")}
 
 
 def _socket_folder(host: Host) -> Iterator[Rule]:
-    """What is made in the folder of Apache's socket, Apache may read and write."""
+    """Apache's socket needs a folder of its own, since Apache may read and write whatever is made there."""
     socket = PurePosixPath(host.app.listen)
     kept = [
         *SHARED_FOLDERS,
@@ -231,7 +231,7 @@ def _socket_folder(host: Host) -> Iterator[Rule]:
         str(PurePosixPath(host.supervisor.socket).parent),
     ]
     if socket.is_absolute() and str(socket.parent) in kept:
-        yield ("app", "listen"), "must be in a folder of its own: Apache gets access to what is made in it"
+        yield ("app", "listen"), "must be in a folder of its own: Apache gets access to all that is made in it"
     if str(PurePosixPath(host.app.cron_listen or "x").parent) in SHARED_FOLDERS:
         yield ("app", "cron_listen"), "must be in a folder that other accounts cannot write"
 

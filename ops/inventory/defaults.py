@@ -1,4 +1,4 @@
-"""Values of a host that follow from others, filled in where nobody wrote them."""
+"""Defaults of a host that follow from its other values."""
 
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ Kind = TypeVar("Kind")
 Data = dict[str, Any]
 Location = tuple[str, ...]
 
-# What each value follows from where nobody wrote it; a program's logs follow from its name.
+# The value from which the default of each key follows; the logs of a program follow from its name.
 FOLLOWS_FROM: dict[Location, Location] = {
     ("home",): ("account",),
     ("config_dir",): ("home",),
@@ -25,7 +25,7 @@ FOLLOWS_FROM: dict[Location, Location] = {
 
 
 def follows_from(loc: Location, data: Data) -> Location:
-    """The key of `data` that the value at `loc` follows from: `loc` itself where it stands there, or from none."""
+    """The key of `data` from which the value at `loc` follows: `loc` itself if `data` has it, or if there is none."""
     source: Location | None = loc
     while source and not has(data, source):
         source = source[:2] if source[0] == "programs" and len(source) > 2 else FOLLOWS_FROM.get(source)
@@ -33,14 +33,14 @@ def follows_from(loc: Location, data: Data) -> Location:
 
 
 def host_from(data: Data) -> Host:
-    """The host of which `data` is the table, its name in it. Raises msgspec.ValidationError."""
+    """The host with the table `data`, which includes its name. Raises msgspec.ValidationError."""
     return msgspec.convert(completed(data), Host)
 
 
 def completed(data: Data) -> Data:
-    """A copy with what follows: places from the home, names from the host's name, numbers from each other.
+    """A copy with the defaults: paths from the home, names from the host's name, numbers from each other.
 
-    It follows from valid values only: what is wrong is told of the key that stands in the file, and of no other.
+    Defaults follow from valid values only, so that an error names the key in the file and no other.
     """
     name = _if_valid(Name, data.get("name"), "unknown")
     account = _if_valid(Account, data.get("account"), "poms")
@@ -74,20 +74,20 @@ def completed(data: Data) -> Data:
 
 
 def _server_name(address: Any) -> Data:
-    """An IPv6 address is no name for Apache: the rules ask for one."""
+    """Apache's name from the address; none for an IPv6 address, so the constraints ask for a name."""
     name = _if_valid(Name, address, "" if _if_valid(Address, address, "") else "unknown")
     return {"server_name": name} if name else {}
 
 
 def _completed_apache(data: Data) -> Data:
-    """Revocation lists lie beside the certificates that they belong to."""
+    """Revocation lists are in the folder of the CA certificates."""
     default = next(field.default for field in msgspec.structs.fields(Apache) if field.name == "ca_dir")
     lists = _if_valid(AbsolutePath, data.get("ca_dir"), default)
     return _none_for_false({"revocation_dir": lists} | data, "reload")
 
 
 def _completed_uwsgi(data: Data) -> Data:
-    """Where `workers` is small or `cheaper` large, the numbers that nobody wrote give way."""
+    """The missing numbers, such that they fit a small `workers` or a large `cheaper`."""
     workers = _if_valid(PositiveCount, data.get("workers"), 6)
     cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
     return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
@@ -101,12 +101,12 @@ def _completed_program(data: Any) -> Any:
 
 
 def _none_for_false(data: Data, key: str) -> Data:
-    """TOML has no word for none; false says it."""
+    """TOML has no null, so the inventory writes false."""
     return data | {key: None} if data.get(key) is False else data
 
 
 def _if_valid(kind: Any, value: Any, otherwise: Kind) -> Kind:
-    """`value` where it is of `kind`, `otherwise` where it is not or there is none."""
+    """`value` if it is a valid `kind`, else `otherwise`."""
     try:
         valid: Kind = msgspec.convert(value, kind)
     except msgspec.ValidationError:

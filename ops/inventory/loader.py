@@ -1,4 +1,4 @@
-"""The inventory, `hosts.toml`: read, checked as a whole, and asked which hosts are meant."""
+"""The inventory, `hosts.toml`: read it, check it as a whole, choose hosts from it."""
 
 import os
 import re
@@ -29,13 +29,13 @@ from ops.project import PROJECT
 from ops.schema import Fleet, Host, Secret
 from ops.text import closest, did_you_mean
 
-LEVELS = 20  # of tables and lists in each other; the keys of the inventory need five
+LEVELS = 20  # of nested tables and lists; the inventory's keys need five
 _LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts, complete and checked, in the order of the file; `data` is the file itself."""
+    """All hosts, complete and checked, in the order of the file; `data` is the content of the file."""
 
     path: Path
     fleet: Fleet
@@ -43,15 +43,15 @@ class Inventory:
     data: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def choose(self, given: str | None, *, everywhere: bool) -> list[Host]:
-        """The hosts that `-H` names; without it all of them (`everywhere`) or the one default.
+        """The hosts that `-H` names; without it all of them (`everywhere`) or the default host.
 
-        `given` holds names of hosts and groups, separated by commas. Each host comes once, in the order given.
-        Raises BadInput, with the nearest names, for one that is not in the inventory.
+        `given` has names of hosts and groups, separated by commas. Each host is there once, in the order given.
+        Raises BadInput, with the nearest names, for a name that is not in the inventory.
         """
         if given is None:
             return list(self.hosts.values()) if everywhere else [self.hosts[self.fleet.default]]
         chosen: dict[str, Host] = {}
-        unknown: dict[str, str] = {}  # with the nearest name, where there is one
+        unknown: dict[str, str] = {}  # to the nearest name, or ""
         for name in filter(None, (part.strip() for part in given.split(","))):
             if name in self.hosts:
                 chosen[name] = self.hosts[name]
@@ -66,9 +66,9 @@ class Inventory:
         return list(chosen.values())
 
     def nearest(self, given: str) -> str:
-        """The name of the host or group that is nearest to `given`; empty where none is near.
+        """The name of the host or group that is nearest to `given`; empty if none is near.
 
-        Somebody may have written an account before it, a port behind it, its address, or names with blanks between.
+        `given` may have an account before the name or a port after it, or be an address, or names with blanks.
         """
         names = [*self.hosts, *self.fleet.groups]
         if len(parts := given.split()) > 1 and all(part in names for part in parts):
@@ -84,9 +84,9 @@ class Inventory:
 
 
 class UnknownHost(BadInput):
-    """A name is neither a host nor a group; `right` is what was given with the nearest in its place.
+    """A name is neither a host nor a group. `right` is `given` with the nearest names instead.
 
-    It is empty where one has none.
+    It is empty if one of the names has no near one.
     """
 
     def __init__(self, given: str, unknown: dict[str, str], names: list[str]) -> None:
@@ -97,19 +97,17 @@ class UnknownHost(BadInput):
         for name, near in unknown.items():
             said = f"{name!r} is neither a host nor a group of the inventory"
             said += f"; nearest: {near}" if near else did_you_mean(name, names)
-            lines.append(
-                said + ("; account and port are the inventory's" if near and re.search("[@:]", name) else "")
-            )
+            lines.append(said + ("; the inventory sets account and port" if near and re.search("[@:]", name) else ""))
         super().__init__("\n".join([*lines, "Nothing was connected to."]))
 
 
 def inventory_path() -> Path:
-    """`hosts.toml` of this project, or the file that POMS_INVENTORY names."""
+    """The path of the project's `hosts.toml`, or of the file in POMS_INVENTORY."""
     return Path(expand_home(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
 
 
 def read_inventory(path: Path) -> Inventory:
-    """Read and check the whole file. Raises BadInput with every problem found, one a line."""
+    """Read and check the whole file. Raises BadInput with every problem, one per line."""
     data = _parse(path)
     problems = list(values_no_file_holds(path.name, data))
     problems += _unknown_tables(path.name, data)
@@ -122,7 +120,7 @@ def read_inventory(path: Path) -> Inventory:
             read = {name: host for name, host in resolved.items() if host is not None}
             if not capacity.is_over(read.values(), fleet):
                 return Inventory(path, fleet, read, data)
-            rule = f"is passed: workers times threads make {capacity.in_words(read.values(), fleet)}"
+            rule = f"is exceeded: workers times threads make {capacity.in_words(read.values(), fleet)}"
             problems.append(Problem(path.name, "fleet.database_connections", fleet.database_connections, rule))
     lines = list(dict.fromkeys(str(problem) for problem in problems))
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
@@ -131,19 +129,19 @@ def read_inventory(path: Path) -> Inventory:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows put a mark before it
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows write a byte order mark
     except OSError as error:
         raise BadInput(f"Cannot read the inventory {path}: {error.strerror}. Nothing was touched.") from None
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{path} is not UTF-8 text, from byte {error.start} on: save it as UTF-8. Nothing was touched."
+            f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8. Nothing was touched."
         ) from None
-    except ValueError as error:  # TOML, a number of thousands of digits
+    except ValueError as error:  # invalid TOML, or a number with thousands of digits
         raise BadInput(f"{path} is not TOML: {error}. Nothing was touched.") from None
     except RecursionError:
         data = None
     if data is None or _deeper_than(LEVELS, data):
-        raise BadInput(f"{path}: tables or lists stand more than {LEVELS} deep in each other. Nothing was touched.")
+        raise BadInput(f"{path}: tables or lists are nested more than {LEVELS} deep. Nothing was touched.")
     return data
 
 
@@ -168,7 +166,7 @@ def _unknown_tables(file: str, data: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None], list[Problem]]:
-    """Each host checked by itself; one that has problems is there by name, with nothing in it."""
+    """Each host by name, checked by itself; None for a host with problems."""
     defaults, hosts, problems = data.get("defaults", {}), data.get("hosts", {}), []
     found: dict[str, Host | None] = {}
     for table, values in [("defaults", defaults), *((f"hosts.{name}", own) for name, own in hosts.items())]:
@@ -182,9 +180,9 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
             if loc == ("name",):
                 problems.append(Problem(file, f"hosts.{name}", None, rule))
                 continue
-            said = loc[:-1] if rule == "is missing" else loc  # it is the table around it that is written somewhere
+            said = loc[:-1] if rule == "is missing" else loc  # of a missing key, the table that it is missing from
             table = "defaults" if has(defaults, said) and not has(own, said) else f"hosts.{name}"
-            # Somebody may have written a secret itself where it comes from is to stand.
+            # The value may be the secret itself, written by mistake instead of its source.
             value, rule = (None, _of_secret(rule)) if loc[0] == "secrets" else (value_at(merged, loc), rule)
             problems.append(Problem(file, ".".join([table, *loc]), value, rule))
         found[name] = None if errors else host
@@ -194,7 +192,7 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
 
 
 def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[Complaint]]:
-    """A host and what is wrong with it. The contradictions are looked for in what has no problem of its own."""
+    """A host and its problems. Constraints are checked only for values that are valid themselves."""
     errors: list[Complaint] = []
     try:
         host = host_from(merged)
@@ -223,7 +221,7 @@ def _read_fleet(file: str, data: dict[str, Any], hosts: list[str]) -> tuple[Flee
         problems.append(Problem(file, "fleet.default", fleet.default, unknown_name(fleet.default, hosts)))
     for group, members in fleet.groups.items():
         if group in hosts:
-            problems.append(Problem(file, f"fleet.groups.{group}", None, "is the name of a host as well"))
+            problems.append(Problem(file, f"fleet.groups.{group}", None, "is also the name of a host"))
         problems += [
             Problem(file, f"fleet.groups.{group}", member, unknown_name(member, hosts))
             for member in members
@@ -233,14 +231,14 @@ def _read_fleet(file: str, data: dict[str, Any], hosts: list[str]) -> tuple[Flee
 
 
 def _merged(defaults: Any, own: Any) -> Any:
-    """`own` over `defaults`; tables are merged key by key, all else is replaced."""
+    """`own` over `defaults`; tables are merged key by key, other values are replaced."""
     if not (isinstance(defaults, dict) and isinstance(own, dict)):
         return own
     return defaults | {key: _merged(defaults[key], value) if key in defaults else value for key, value in own.items()}
 
 
 def _merged_host(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """A host over the defaults; of a secret, which comes from one place, the whole is replaced."""
+    """A host over the defaults; a secret is replaced as a whole, since it has one source."""
     merged: dict[str, Any] = _merged(defaults, own)
     both = defaults.get("secrets"), own.get("secrets")
     if isinstance(both[0], dict) and isinstance(both[1], dict):
@@ -255,7 +253,7 @@ def _of_secret(rule: str) -> str:
 
 
 def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
-    """The files on the operator's machine are named from the inventory's own folder."""
+    """The host with absolute paths on the operator's machine: they are relative to the inventory's folder."""
     if host is None:
         return None
 
@@ -269,7 +267,7 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
 
 
 def _secret_from(folder: Path, secret: Secret) -> Secret:
-    """Its file, and a command that is a path and not a name, from the inventory's folder."""
+    """The secret with its file, or its command if that is a path, relative to the inventory's folder."""
     if secret.command and ("/" in secret.command[0]):
         command = [str(folder / expand_home(secret.command[0])), *secret.command[1:]]
         return replace(secret, command=command)

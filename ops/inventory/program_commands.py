@@ -1,7 +1,7 @@
-"""What of a shell stands in a program's command: supervisord runs none, it splits the command into words itself.
+"""Shell syntax in a program's command, which supervisord does not understand: it only splits the command into words.
 
 Source: the supervisor manual, "[program:x] Section Settings", command; `supervisor/options.py` splits it by `shlex`.
-What is quoted or escaped is a word's own text and is left alone, so `/bin/sh -c '…'` may hold anything.
+Quoted or escaped text is not checked, so `/bin/sh -c '…'` may hold anything.
 """
 
 import re
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from ops.formats.uwsgi import is_uwsgi
 from ops.schema import Program
 
-QUOTED = "\0"  # in place of a character that a shell would take as it is
-SHELL = "or give the whole to a shell: /bin/sh -c '…'"
+QUOTED = "\0"  # in place of a quoted or escaped character
+SHELL = "or run the whole command by a shell: /bin/sh -c '…'"
 _BUILTINS = (
     *("cd", "exec", "source", ".", "export", "eval", "set", "unset"),
     *("ulimit", "umask", "alias", "trap", "if", "for"),
@@ -25,22 +25,22 @@ _HOME = re.compile(r"~[a-z0-9_-]*(?:/.*)?")
 
 
 def shell_syntax(program: Program) -> Iterator[str]:
-    """The rule that the command breaks, for the first word that only a shell would understand; else nothing."""
+    """The rule for the first word of the command that only a shell understands; nothing if there is none."""
     words = list(_words(program.command))
     if not words:
         return
     first = words[0]
     if first[1] in _BUILTINS:
         instead = {
-            "cd": 'directory = "…" says where it runs',
-            "exec": "supervisord starts it without a shell in between, so leave exec out",
-            "umask": 'umask = "…" is a key of its own',
-        }.get(first[1], "put it into a script of its own")
+            "cd": 'set directory = "…" instead',
+            "exec": "leave exec out, since supervisord starts the program without a shell",
+            "umask": 'set umask = "…" instead',
+        }.get(first[1], "put it into a script")
         yield _rule(first[0], f"{instead}, {SHELL}")
         return
     if _ASSIGNMENT.match(first[1]):
         name = first[1].partition("=")[0]
-        yield _rule(first[0], f'environment = {{ {name} = "…" }} sets a variable, {SHELL}')
+        yield _rule(first[0], f'set environment = {{ {name} = "…" }} instead, {SHELL}')
         return
     for number, (text, bare) in enumerate(words):
         if is_uwsgi(program):
@@ -48,11 +48,11 @@ def shell_syntax(program: Program) -> Iterator[str]:
         if _OPERATOR.fullmatch(bare) or (bare.endswith(";") and number < len(words) - 1):
             yield _rule(
                 text,
-                'directory = "…" says where it runs, stdout_logfile where its output goes, each further command is '
+                'directory = "…" sets where it runs, stdout_logfile where its output goes; make each further command '
                 f"a program or part of a script, {SHELL}",
             )
         elif _SUBSTITUTION.match(bare):
-            yield _rule(text, f"put it into a script of its own, {SHELL}")
+            yield _rule(text, f"put it into a script, {SHELL}")
         elif _VARIABLE.fullmatch(bare) or _HOME.fullmatch(bare):
             yield _rule(text, f"write the value out, {SHELL}")
         else:
@@ -61,11 +61,11 @@ def shell_syntax(program: Program) -> Iterator[str]:
 
 
 def _rule(word: str, instead: str) -> str:
-    return f"supervisord runs no shell and would take {word!r} as it is: {instead}"
+    return f"supervisord runs no shell and passes {word!r} on as it is: {instead}"
 
 
 def _words(command: str) -> Iterator[tuple[str, str]]:
-    """Each word as supervisord splits the command, and the same with QUOTED for what is quoted or escaped."""
+    """Each word as supervisord splits the command, and the same with QUOTED for each quoted or escaped character."""
     text, bare, quote, is_word = "", "", "", False
     characters = iter(command)
     for char in characters:

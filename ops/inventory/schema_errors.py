@@ -1,6 +1,6 @@
-"""What is wrong with the inventory, all of it at once and in the operator's words.
+"""All schema errors of the inventory at once, in the operator's words.
 
-msgspec says whether a value is right, and stops at the first that is not; here every value is looked at by itself.
+msgspec stops at the first invalid value; here every value is checked by itself.
 """
 
 import types
@@ -19,7 +19,7 @@ WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a lis
 
 
 def complaints(data: Any, kind: Any) -> Iterator[Complaint]:
-    """Every value in `data` that does not fit where it stands, if `data` is to be a `kind`: (path of keys, rule)."""
+    """Every value in `data` that is invalid in a `kind`: (path of keys, rule)."""
     try:
         msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
@@ -28,7 +28,7 @@ def complaints(data: Any, kind: Any) -> Iterator[Complaint]:
 
 
 def _inside(data: Any, kind: Any) -> Iterator[Complaint]:
-    """The complaints about what stands in `data`, if that is a list or a table and `kind` is one too."""
+    """The schema errors inside `data`, if `data` and `kind` are both a list or both a table."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         yield from _inside(data, arguments[0])
@@ -57,7 +57,7 @@ def _at(key: str, found: Iterator[Complaint]) -> Iterator[Complaint]:
 
 
 def _rule(data: Any, kind: Any) -> str:
-    """What `data` must be to be a `kind`."""
+    """The rule that `data` breaks as a `kind`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         inner, meta = arguments
@@ -75,17 +75,17 @@ def _rule(data: Any, kind: Any) -> str:
 
 
 def unknown_key(key: str, known: list[str]) -> str:
-    """The rule for a key that is none of `known`."""
+    """The rule for a key that is not in `known`."""
     return f"unknown key{did_you_mean(key, known)}"
 
 
 def unknown_name(name: str, known: list[str]) -> str:
-    """The rule for a name that is no host or group."""
+    """The rule for a name that is neither a host nor a group."""
     return f"{name!r} is neither a host nor a group of the inventory{did_you_mean(name, known)}"
 
 
 def has(data: Any, loc: Location) -> bool:
-    """Whether `data` itself says something at `loc`."""
+    """Whether `data` itself has a value at `loc`."""
     for part in loc:
         if isinstance(data, list):
             return True
@@ -96,7 +96,7 @@ def has(data: Any, loc: Location) -> bool:
 
 
 def value_at(data: Any, loc: Location) -> Any:
-    """What stands at `loc`; None where that is a table or nothing."""
+    """The value at `loc`; None if that is a table or missing."""
     for part in loc:
         if isinstance(data, dict):
             data = data.get(part)
@@ -106,7 +106,7 @@ def value_at(data: Any, loc: Location) -> Any:
 
 
 def without(data: Any, locs: list[Location]) -> Any:
-    """A copy with the values at `locs` left out; of a list, the whole."""
+    """A copy without the values at `locs`; a list with such a value is left out as a whole."""
     if not isinstance(data, dict):
         return data
     kept = {}

@@ -1,4 +1,4 @@
-"""A file as it should be on a host, and what has to take it in."""
+"""One rendered file of a host, and the service that has to reload it."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,8 +13,8 @@ HOME_MODE, APACHE_MODE, SECRET_MODE = "0640", "0644", "0600"
 class RenderedFile:
     """One file as it should be on the host.
 
-    `service` is what has to take it in when it changes: "apache", "supervisord" or "programs". `secrets` has the
-    names of those that the template used, `hiding` where they stand.
+    `service` has to reload it when it changes: "apache", "supervisord" or "programs". `secrets` has the names of the
+    secrets that the template used, `hiding` their places in the content.
     """
 
     template: str
@@ -32,17 +32,17 @@ class RenderedFile:
 
 
 def supervisord_conf(host: Host) -> str:
-    """Where supervisord's configuration lands, as in the production document."""
+    """The path of supervisord's configuration, as in the production document."""
     return f"{host.home}/supervisord.conf"
 
 
 def file_at(host: Host, path: str, content: bytes, mode: str, template: str = "") -> RenderedFile:
-    """A file with the service that follows from where it lands; `template` is empty for one from an old release."""
+    """A file with the service that follows from its path; `template` is empty for a file from an old release."""
     return RenderedFile(template, path, content, mode, service_of(host, path))
 
 
 def service_of(host: Host, path: str) -> str:
-    """What has to take in a file that lands at `path`."""
+    """The service that has to reload a file at `path`."""
     if path.startswith((host.apache.conf_d + "/", host.apache.server_root + "/")):
         return "apache"
     return "supervisord" if path == supervisord_conf(host) else "programs"

@@ -1,7 +1,7 @@
-"""The template tree rendered for one host: which files, where they land, what they say.
+"""Rendering the template tree for one host: the files, their paths and their content.
 
-The tree mirrors the host: `templates/home/…` lands in the account's home, `templates/httpd/…` in Apache's
-server root; a file or folder whose name begins with `_` is a part of others and is never deployed.
+The tree mirrors the host: `templates/home/…` goes to the account's home, `templates/httpd/…` to Apache's server
+root. A file or folder whose name begins with `_` is a part of other templates and is not deployed.
 """
 
 import contextlib
@@ -30,23 +30,22 @@ TREE = PROJECT / "templates"
 SUFFIX = ".j2"
 OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
 BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
-NOT_SHOWN = "(not shown: the template takes its secrets apart)\n"
+NOT_SHOWN = "(not shown: the template changes its secrets)\n"
 
 
 def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[RenderedFile]:
     """Every managed file of `host`, sorted by path on the host. Raises BadInput; nothing is sent or written.
 
-    With `values` off, secrets are not asked for, and placeholders stand for them.
+    With `values` off, secrets are not read, and placeholders stand for them.
     """
     files = [render_one(host, template, tree, values=values) for template in _templates(tree)]
     return sorted(files, key=lambda file: file.path)
 
 
 def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = True) -> RenderedFile:
-    """The file that one template makes, as in `render`.
+    """The file of one template, as in `render`.
 
-    It is rendered with placeholders first: a template that asks for no secret is done with that, and of one that
-    does, it says what is public.
+    It is rendered with placeholders first: this shows which secrets it uses, and which of its text is public.
     """
     path, public, failure = _destination(host, template), Secrets(host, values=False), None
     try:
@@ -78,12 +77,12 @@ def _templates(tree: Path) -> list[str]:
     found = [path.relative_to(tree) for path in tree.rglob("*" + SUFFIX) if path.is_file()]
     kept = [path.as_posix() for path in found if not _is_part(path)]
     if not kept:
-        raise BadInput(f"{tree} holds no templates; nothing was touched.")
+        raise BadInput(f"{tree} has no templates; nothing was touched.")
     return sorted(kept)
 
 
 def not_rendered(tree: Path = TREE) -> Iterator[tuple[str, str]]:
-    """Each file below `tree` that goes to no host and is no part of a template: its name there, and why."""
+    """Each file below `tree` that is neither a template nor a part of one: its name in `tree`, and the reason."""
     files = sorted(path.relative_to(tree) for path in tree.rglob("*") if path.is_file())
     left = [file for file in files if file.suffix != SUFFIX and file.name not in OF_GIT and not _is_part(file)]
     if not left:
@@ -99,11 +98,11 @@ def _is_part(file: PurePath) -> bool:
 
 
 def _parts_named(tree: Path) -> set[str]:
-    """What the templates include, extend or import, whatever its name."""
+    """The names of all files that the templates include, extend or import."""
     environment = jinja2.Environment()  # noqa: S701 - it only parses
     found: set[str] = set()
     for path in tree.rglob("*" + SUFFIX):
-        with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # it is told where it is rendered
+        with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # rendering reports it
             named = jinja2.meta.find_referenced_templates(environment.parse(path.read_text(encoding="utf-8-sig")))
             found.update(filter(None, named))
     return found
@@ -117,18 +116,18 @@ class TemplateFailure(BadInput):
         super().__init__(f"{self.where}: {said}. Nothing was touched.")
 
     def without_words(self, secrets: Sequence[str]) -> BadInput:
-        """The same, without what the error says, which may hold a secret."""
-        fails = f"fails with the values of its secrets ({', '.join(secrets)}); how is not shown, for it may hold them"
-        return BadInput(f"{self.where}: {fails}. Nothing was touched.")
+        """The same without the error's text, which may contain a secret."""
+        fails = f"fails with the values of its secrets ({', '.join(secrets)})"
+        return BadInput(f"{self.where}: {fails}; the error may contain them and is not shown. Nothing was touched.")
 
 
 def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
     managed = f"Managed by poms-ops from templates/{template}: edit there, a change made here is found."
-    # Without the table that says where the secrets come from, which a template could take for their values.
+    # Without the table of the secrets' sources, which a template could mistake for their values.
     known = structs.replace(host, secrets={})
     try:
         text = _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
-        if "\r" in text:  # line ends of Windows in the template itself are read as plain ones
+        if "\r" in text:  # from a value: Jinja reads the template's own Windows line ends as plain ones
             raise TemplateFailure(host, f"templates/{template}", "it writes a carriage return (\\r) into the file")
         return text
     except jinja2.TemplateSyntaxError as error:
@@ -150,7 +149,7 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
 
 
 def _destination(host: Host, template: str) -> str:
-    """Where a template lands; the longest root that the inventory places wins."""
+    """The path of a template's file on the host; the longest matching root decides."""
     roots = {
         "home/private/config/poms": host.config_dir,
         "home": host.home,
@@ -168,7 +167,7 @@ def _destination(host: Host, template: str) -> str:
 def _environment(tree: Path) -> jinja2.Environment:
     environment = _Environment(
         loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
-        bytecode_cache=_Compiled(tree) if tree == TREE else None,  # nothing is left beside another's tree
+        bytecode_cache=_Compiled(tree) if tree == TREE else None,  # write no cache beside another tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -190,7 +189,7 @@ def _environment(tree: Path) -> jinja2.Environment:
 
 
 class _Environment(jinja2.Environment):
-    """Jinja's, which refuses what it would drop: text beside the blocks of a template that extends another one."""
+    """Jinja's environment, but text outside the blocks of a template that extends another one is an error."""
 
     def compile(self, source: Any, name: str | None = None, filename: str | None = None, *args: Any) -> Any:
         """Compile a template. Raises TemplateSyntaxError."""
@@ -198,13 +197,13 @@ class _Environment(jinja2.Environment):
         if any(isinstance(node, nodes.Extends) for node in parsed.body):
             for lineno in map(_dropped, parsed.body):
                 if lineno is not None:
-                    said = "this text would be dropped: a template that extends another one has text in blocks alone"
+                    said = "this text would be dropped: a template that extends another one has text only in blocks"
                     raise jinja2.TemplateSyntaxError(said, lineno, name, filename)
         return super().compile(parsed, name, filename, *args)
 
 
 def _dropped(node: nodes.Node) -> int | None:
-    """The line of the first text or value that the node, which stands beside the blocks, would print."""
+    """The line of the first text or value that the node, which is outside the blocks, would print."""
     if isinstance(node, nodes.Block | nodes.Macro | nodes.AssignBlock):
         return None
     printed = [node] if isinstance(node, nodes.Output) else list(node.find_all(nodes.Output))
@@ -217,20 +216,20 @@ def _dropped(node: nodes.Node) -> int | None:
 
 
 class _Compiled(jinja2.FileSystemBytecodeCache):
-    """Compiled templates, kept beside the tree as Python keeps modules: to compile takes as long as a login."""
+    """A cache of compiled templates beside the tree: compiling takes as long as a login."""
 
     def __init__(self, tree: Path) -> None:
         super().__init__(str(tree.with_name(f".{tree.name}-compiled")))
 
     def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
-        """Keep one, where the folder can be written."""
+        """Store a template, if the folder can be written."""
         with contextlib.suppress(OSError):
             Path(self.directory).mkdir(mode=0o700, exist_ok=True)
             super().dump_bytecode(bucket)
 
 
 def _line(error: BaseException, tree: Path) -> str:
-    """ ", line N" of the template in which `error` was raised, from its traceback."""
+    """ ", line N" for the template in which `error` was raised, from its traceback; empty if there is none."""
     line, frame = "", error.__traceback__
     while frame:
         if frame.tb_frame.f_code.co_filename.startswith(str(tree)):

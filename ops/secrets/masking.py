@@ -1,7 +1,7 @@
-"""What is never printed: the values of secrets, wherever and however they turn up in what fab says.
+"""Masking the values of secrets in all output of fab, in whatever spelling.
 
-All output passes `masked` (ops/ui/console.py). It knows the values that were taken in this run, and no others: what
-stands in a file is hidden by its place besides (ops/secrets/redaction.py).
+All output passes through `masked` (ops/ui/console.py). It knows only the values that were read in this run;
+ops/secrets/redaction.py also hides the secrets of a file by their place.
 """
 
 import base64
@@ -13,20 +13,20 @@ import urllib.parse
 from collections.abc import Iterator
 
 MARK = "***"
-SHORT = 6  # characters: a value under that is looked for as a whole word only, for any text may hold it by chance
-LEAST = 8  # characters of base64 that tell enough to look for
+SHORT = 6  # characters: a shorter value is masked only as a whole word, since any text may contain it by chance
+LEAST = 8  # characters of base64: a shorter text is not specific enough to mask
 WRAPS = (64, 76)  # columns at which tools break lines of base64
 
 
 class Masker:
-    """The texts that must not be seen, and how to cross them out."""
+    """The texts to mask, and the expression that finds them."""
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
         self._pattern = re.compile(r"(?!)")
 
     def conceal(self, value: str) -> None:
-        """From now on `value` is crossed out, also quoted, escaped, line by line, or in base64."""
+        """Mask `value` from now on, also quoted, escaped, line by line, or in base64."""
         texts = {value, *spellings(value)} - {""}
         if texts <= self._texts:
             return
@@ -35,13 +35,13 @@ class Masker:
         self._pattern = re.compile("|".join(_expression(text) for text in by_length))
 
     def conceal_words(self, text: str, public: str, least: int = 1) -> None:
-        """The same for `text` and each word of it that has `least` characters and that `public` does not have."""
+        """The same for `text` and each word of it with at least `least` characters that is not in `public`."""
         for word in {text, *re.split(r"[\s\"'=,]+", text)}:
             if len(word) >= least and word not in public:
                 self.conceal(word)
 
     def masked(self, text: str) -> str:
-        """`text` with all of that crossed out."""
+        """`text` with all of these masked."""
         return self._pattern.sub(MARK, text)
 
 
@@ -54,17 +54,17 @@ def conceal(value: str) -> None:
 
 
 def conceal_words(text: str, public: str) -> None:
-    """Never print `text`, nor a longer word of it that `public` does not have: a secret as a template wrote it."""
+    """Never print `text`, nor a longer word of it that is not in `public`: a secret as a template wrote it."""
     _this_run.conceal_words(text, public, LEAST)
 
 
 def masked(text: str) -> str:
-    """`text` without the values that were concealed."""
+    """`text` with the values of secrets masked."""
     return _this_run.masked(text)
 
 
 def masked_document(document: object) -> object:
-    """The same for each text in `document`, which is as JSON knows it."""
+    """The same for each text in a JSON document."""
     if isinstance(document, dict):
         return {masked_document(key): masked_document(value) for key, value in document.items()}
     if isinstance(document, list | tuple):
@@ -79,7 +79,7 @@ def spellings(value: str) -> Iterator[str]:
     lines = [line.strip() for line in value.split("\n")]
     if len(lines) > 1:
         for line in lines:
-            if len(re.findall(r"\w", line)) > 2:  # a bracket on a line of its own is no secret
+            if len(re.findall(r"\w", line)) > 2:  # a line with only a bracket is no secret
                 yield line
                 yield from _escaped(line)
 
@@ -95,10 +95,10 @@ def _escaped(value: str) -> Iterator[str]:
 
 
 def _base64(value: bytes) -> Iterator[str]:
-    """Base64 of the value alone, with a line break, and inside of something longer: at each of the three offsets."""
+    """Base64 of the value alone, with a line break, and inside a longer text at each of the three offsets."""
     found = {base64.b64encode(value).decode(), base64.b64encode(value + b"\n").decode()}
     for offset in range(3):
-        whole = (offset + len(value)) * 8 // 6  # characters that depend on nothing behind the value
+        whole = (offset + len(value)) * 8 // 6  # characters that do not depend on what follows the value
         text = base64.b64encode(b"\0" * offset + value).decode()[(offset * 8 + 5) // 6 : whole]
         found |= {text[start : start + wrap] for wrap in WRAPS for start in range(0, len(text), wrap)} | {text}
     for text in found:

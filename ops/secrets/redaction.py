@@ -1,7 +1,7 @@
-"""Which parts of a file's lines hold secrets: by their place, so that an old value that nobody knows is hidden too.
+"""Which parts of a file's lines are secret: by their place, so that unknown old values are hidden too.
 
-A template is rendered twice, with the secrets and with placeholders for them. What both have in common is public; the
-rest is hidden. Which parts that were is recorded with each release, without what stood there.
+A template is rendered twice, with the secrets and with placeholders for them. The text that both have in common is
+public, the rest is hidden. Each release records the hidden places, without the text there.
 """
 
 import difflib
@@ -13,12 +13,12 @@ from ops.secrets.masking import MARK
 
 OPEN, CLOSE = "⟦", "⟧"  # round a placeholder; seldom in a configuration file
 _PASSWORD = re.compile(r"\s*password\s*[=:]\s*")
-_KEY = re.compile(r".*[\s=:]")  # as much of a line as may be told of one that is not known
+_KEY = re.compile(r".*[\s=:]")  # the part of an unknown line that may be shown
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """One line, counted from 1, that holds a secret; so many characters `before` and `after` it are public."""
+    """One line, counted from 1, with a secret; `before` and `after` count the public characters around it."""
 
     line: int
     before: int = 0
@@ -30,25 +30,25 @@ Hiding = tuple[Hidden, ...]
 
 @dataclass(frozen=True)
 class Line:
-    """One line: as it is, for comparing, and as it is shown."""
+    """One line: its text, for comparison, and the masked text to show."""
 
     text: str
     shown: str
 
 
 def placeholder(name: str) -> str:
-    """What stands for the value of a secret where it is not shown."""
+    """The text in place of a secret's value."""
     return f"{OPEN}secret {name}{CLOSE}"
 
 
 def split(text: str) -> list[str]:
-    """The lines of `text`, without their line breaks; of a last one without, there is no mark."""
+    """The lines of `text` without their line breaks; a missing line break at the end makes no difference."""
     lines = text.split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
 
 def shown_lines(text: str, hiding: Hiding) -> list[Line]:
-    """The lines of a file with its secrets hidden. A line break that is missing at the end makes a difference."""
+    """The lines of a file with its secrets hidden. A missing line break at the end makes a difference."""
     hidden = {one.line: one for one in hiding}
     lines = [Line(line, _shown(line, hidden.get(number))) for number, line in enumerate(split(text), 1)]
     if text and not text.endswith("\n"):
@@ -57,33 +57,33 @@ def shown_lines(text: str, hiding: Hiding) -> list[Line]:
 
 
 def values(text: str, hiding: Hiding) -> list[str]:
-    """What is hidden, part by part."""
+    """The hidden parts of the text."""
     lines = split(text)
     return [_cut(lines[one.line - 1], one)[1] for one in hiding if one.line <= len(lines)]
 
 
 def find(text: str, public: str) -> Hiding:
-    """Where `text`, rendered with the secrets, says what `public`, rendered with placeholders, does not."""
+    """Where `text`, rendered with the secrets, differs from `public`, rendered with placeholders."""
     lines, known = split(text), split(public)
     found = []
     for kind, first, last, start, end in comparison(known, lines).get_opcodes():
         if kind != "equal":
             edges = [_edges(line) for line in known[first:last]]
-            edges += [(before, "") for before, _ in edges]  # the first line of several
+            edges += [(before, "") for before, _ in edges]  # the first line of a value with several lines
             found += [_fitting(number, lines[number - 1], edges) for number in range(start + 1, end + 1)]
     return tuple(found)
 
 
 def whole(text: str) -> Hiding:
-    """All of it."""
+    """A hiding of the whole text."""
     return tuple(Hidden(number) for number in range(1, len(split(text)) + 1))
 
 
 def find_in_unknown(text: str, like: str, hiding: Hiding) -> Hiding:
-    """Where `text`, of which nobody knows how it came about, may hold secrets: in each line that is not public.
+    """Where `text`, of unknown origin, may have secrets: in each line that is not known to be public.
 
-    It is in the place of the file `like`, whose secrets `hiding` tells; its public lines are known. Of another line
-    no more is shown than the beginning that it shares with a line of that file, up to what looks like the value.
+    `like` is the file that is deployed at the same path, with its hiding; its public lines are known. Of any other
+    line only the beginning is shown that it shares with a line of `like`, up to what looks like the value.
     """
     hidden = {one.line: one for one in hiding}
     numbered = list(enumerate(split(like), 1))
@@ -99,18 +99,18 @@ def find_in_unknown(text: str, like: str, hiding: Hiding) -> Hiding:
 
 
 def socket_passwords(text: str) -> Hiding:
-    """Where a supervisord.conf holds the password of its socket: a site's own may, of which no inventory tells."""
+    """Where a supervisord.conf has the password of its socket: the site's own file may have one."""
     found = ((number, _PASSWORD.match(line)) for number, line in enumerate(split(text), 1))
     return tuple(Hidden(number, len(key[0])) for number, key in found if key)
 
 
 def recorded(hiding: Hiding) -> str:
-    """For the record on the host: LINE:BEFORE:AFTER with commas between."""
+    """The text for the record on the host: LINE:BEFORE:AFTER, separated by commas."""
     return ",".join(f"{one.line}:{one.before}:{one.after}" for one in hiding)
 
 
 def from_record(text: str) -> Hiding:
-    """What `recorded` wrote. Raises ValueError for anything else."""
+    """The hiding in a text from `recorded`. Raises ValueError for any other text."""
     found = []
     for item in text.split(","):
         line, before, after = (int(number) for number in item.split(":"))
@@ -119,19 +119,19 @@ def from_record(text: str) -> Hiding:
 
 
 def comparison(before: Sequence[str], after: Sequence[str]) -> difflib.SequenceMatcher[str]:
-    """difflib's comparison of two lists of lines, none of which it takes for padding."""
+    """difflib's comparison of two lists of lines, without its heuristic that ignores frequent lines."""
     return difflib.SequenceMatcher(None, before, after, autojunk=False)
 
 
 def _edges(line: str) -> tuple[str, str]:
-    """What stands before the first and behind the last placeholder; nothing where a filter has changed them."""
+    """The text before the first and after the last placeholder; empty if a filter has changed them."""
     if OPEN in line and CLOSE in line:
         return line[: line.index(OPEN)], line[line.rindex(CLOSE) + 1 :]
     return "", ""
 
 
 def _fitting(number: int, line: str, edges: Iterable[tuple[str, str]]) -> Hidden:
-    """The line hidden but for the longest of `edges` that it has."""
+    """The line hidden except for the longest of `edges` that matches it."""
     best = Hidden(number)
     for before, after in edges:
         fits = line.startswith(before) and line.endswith(after) and len(before) + len(after) <= len(line)

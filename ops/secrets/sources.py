@@ -1,7 +1,7 @@
-"""Secrets: values that templates use and no file of this project holds, taken at the moment they are needed.
+"""The sources of secrets: values that templates use and that are in no file of this project.
 
-A value comes from a command's output, a file or the environment of the operator's side, once a run. What a command
-says on its standard error is never shown, for it may hold the value.
+A value is read when it is needed, once a run, from a command's output, a file or the environment of the operator's
+side. A command's standard error is never shown, since it may contain the value.
 """
 
 import os
@@ -22,13 +22,13 @@ from ops.secrets.redaction import placeholder
 from ops.text import did_you_mean
 
 LONGEST = 65_536  # bytes
-PATIENCE = 60  # seconds for a command, which may have to ask somebody
+PATIENCE = 60  # seconds for a command, which may have to ask the operator
 
 
 class Secrets:
-    """What a template knows as `secrets`: `secrets.NAME` is the value, or with `values` off a placeholder for it.
+    """The object `secrets` of a template: `secrets.NAME` is the value, or with `values` off a placeholder for it.
 
-    Raises BadInput for a value that cannot be had. Nothing here has a name that a secret may have.
+    Raises BadInput for a value that cannot be read. A secret may have any name, so there is no public attribute.
     """
 
     def __init__(self, host: Host, *, values: bool) -> None:
@@ -47,16 +47,16 @@ class Secrets:
         return value_of(self._host, name) if self._values else placeholder(name)
 
     def __str__(self) -> str:
-        raise TypeError("secrets has no text of its own: write secrets.NAME")
+        raise TypeError("secrets cannot be printed as a whole: write secrets.NAME")
 
 
 def names_used(secrets: Secrets) -> tuple[str, ...]:
-    """Those that a template has asked for so far."""
+    """The names that a template has used so far."""
     return tuple(secrets._used)
 
 
 def value_of(host: Host, name: str) -> str:
-    """The value of the secret `name`, concealed from what is printed. Raises BadInput, which says how to get it."""
+    """The value of the secret `name`, which the output masks from now on. Raises BadInput if it cannot be read."""
     secret = host.secrets[name]
     try:
         value = _taken(*_source(secret))
@@ -67,14 +67,14 @@ def value_of(host: Host, name: str) -> str:
 
 
 def described(secret: Secret) -> str:
-    """Where the value comes from, in words; of a command its name alone, for its arguments may be secret too."""
+    """The source of the value, for a message; of a command only its name, since its arguments may be secret too."""
     if secret.command:
         return f"the command {secret.command[0]}"
     return f"the file {secret.file}" if secret.file else f"${secret.env} of the environment"
 
 
 class _UnusableError(Exception):
-    """Why a secret has no value; holds nothing of what the value may be."""
+    """Why a secret has no value; the text has no part of the value."""
 
 
 def _source(secret: Secret) -> tuple[str, tuple[str, ...], int]:
@@ -85,7 +85,7 @@ def _source(secret: Secret) -> tuple[str, tuple[str, ...], int]:
 
 @cache
 def _taken(kind: str, words: tuple[str, ...], seconds: int) -> str:
-    """The text, without line breaks at its end. Asked for once a run, whichever hosts and names share it."""
+    """The text without line breaks at its end. Read once a run, also if several hosts and names share the source."""
     if kind == "command":
         data, whose = _from_command(words, seconds), f"its command ({words[0]}) printed"
     elif kind == "file":
@@ -99,7 +99,7 @@ def _taken(kind: str, words: tuple[str, ...], seconds: int) -> str:
     try:
         text = data.decode("utf-8-sig").rstrip("\r\n").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise _UnusableError(f"{whose} what is not UTF-8 text") from None
+        raise _UnusableError(f"{whose} bytes that are not UTF-8 text") from None
     if not text.strip():
         raise _UnusableError(f"{whose} nothing")
     if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text):
@@ -109,7 +109,7 @@ def _taken(kind: str, words: tuple[str, ...], seconds: int) -> str:
 
 def _from_file(path: str) -> bytes:
     try:
-        # By a descriptor, for Path.open would wait for the other end of a pipe.
+        # By a descriptor: Path.open would wait for the other end of a pipe.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of a descriptor
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
@@ -123,7 +123,7 @@ def _from_file(path: str) -> bytes:
 
 
 def _from_command(words: tuple[str, ...], seconds: int) -> bytes:
-    """What the command prints. It may ask on the terminal, and gets nothing on its standard input."""
+    """The output of the command. It may ask on the terminal; its standard input is empty."""
     end = time.monotonic() + seconds
     try:
         nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
@@ -143,12 +143,12 @@ def _from_command(words: tuple[str, ...], seconds: int) -> bytes:
             running.stdout.close()
     if running.returncode and len(data) <= LONGEST:
         how = f"exit code {running.returncode}" if running.returncode > 0 else f"signal {-running.returncode}"
-        raise _UnusableError(f"its command ({words[0]}) ended with {how}; run it yourself to see what it says")
+        raise _UnusableError(f"its command ({words[0]}) ended with {how}; run it yourself to see its messages")
     return data
 
 
 def _read(stream: IO[bytes], end: float) -> bytes:
-    """All that comes until the stream ends, or a little more than is allowed. Raises TimeoutError at `end`."""
+    """The content of the stream, or a little more than the limit. Raises TimeoutError at `end`."""
     data = b""
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)

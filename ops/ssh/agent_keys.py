@@ -15,7 +15,7 @@ USUAL_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
 
 
 def public_half(file: str) -> tuple[bytes, str]:
-    """Key and comment of the `.pub` file beside `file`, which may be it; both empty where there is none."""
+    """Key and comment of the `.pub` file beside `file` (or of `file` itself); both empty if there is none."""
     path = expand_home(file.removesuffix("-cert.pub").removesuffix(".pub") + ".pub")
     try:
         words = Path(path).read_text(encoding="utf-8").split(maxsplit=2)
@@ -25,9 +25,9 @@ def public_half(file: str) -> tuple[bytes, str]:
 
 
 class Agent:
-    """An open connection to the agent that listens on `path`; without keys where nothing listens there.
+    """An open connection to the agent that listens on `path`; without keys if nothing listens there.
 
-    Of paramiko's own agent the socket is always SSH_AUTH_SOCK's, and certificates are signed for with the wrong name.
+    paramiko's own agent always uses the socket of SSH_AUTH_SOCK, and signs for certificates with the wrong name.
     """
 
     def __init__(self, path: str) -> None:
@@ -40,14 +40,14 @@ class Agent:
         try:
             sock.connect(path)
             agent._connect(sock)
-        except (OSError, paramiko.SSHException):  # it is not there, or no agent
+        except (OSError, paramiko.SSHException):  # nothing listens there, or it is no agent
             sock.close()
             return
         self.keys = agent.get_keys()
         for key in self.keys:
             if read_certificate(key.blob):
-                key.inner_key = None  # then it is known, and signs, by the whole certificate
+                key.inner_key = None  # then paramiko names and uses the whole certificate
 
     def close(self) -> None:
-        """Leave it."""
+        """Close the connection to the agent."""
         self._agent._close()

@@ -1,6 +1,6 @@
-"""ssh_config on a machine without ssh: paramiko's own reader, which knows less (docs/decisions/ssh-config.md).
+"""Reading ssh_config on a machine without ssh: by paramiko's reader, which knows less (docs/decisions/ssh-config.md).
 
-What it cannot read, or would read otherwise than ssh, is refused with file and line.
+A line that it cannot read, or would read differently from ssh, is refused with file and line.
 """
 
 import glob
@@ -21,21 +21,21 @@ from ops.text import escape_control_chars
 
 _COMMENT = re.compile(r"""(?:[^"'#]|"[^"]*"|'[^']*'|(?<!\s)#)*\s#""")
 _INCLUDE = re.compile(r"include(?:\s*=\s*|\s+)(.*)", re.IGNORECASE)
-_NO_SSH = "There is no ssh on this machine that could read it"
+_NO_SSH = "There is no ssh on this machine to read it"
 
 
 def read(config: fabric.Config, name: str) -> Values:
-    """Keywords in lower case, and their values, for `name`. Raises BadInput for what cannot be read."""
+    """Keywords in lower case, and their values, for `name`. Raises BadInput for a file that cannot be read."""
     files = config_files(config)
     known: Any = paramiko.SSHConfig()
     for file in files:
-        if os.path.isfile(file):  # noqa: PTH113 - as everywhere where Path's expanduser would raise
+        if os.path.isfile(file):  # noqa: PTH113 - Path's expanduser may raise
             _parse(known, file)
         elif config._runtime_ssh_path is not None:
             raise BadInput(f"{name}: there is no ssh_config file {file}. {NOTHING_TOUCHED}")
     try:
         found = known.lookup(name)
-    except Exception as error:  # noqa: BLE001 - names that are not found, values that cannot be read, tools that lack
+    except Exception as error:  # noqa: BLE001 - paramiko raises many types
         why = escape_control_chars(str(error) or type(error).__name__)
         raise BadInput(f"{name}: {' or '.join(files)}: {why}. {_NO_SSH}. {NOTHING_TOUCHED}") from None
     return {key: value if isinstance(value, list) else [value or ""] for key, value in found.items()}
@@ -46,7 +46,7 @@ def _parse(known: Any, file: str) -> None:
 
     def lines(text: str) -> Iterator[str]:
         nonlocal number
-        for number, line in enumerate(text.splitlines(), 1):  # noqa: B007 - it is told where one cannot be read
+        for number, line in enumerate(text.splitlines(), 1):  # noqa: B007 - the messages below use it
             _refuse_what_differs(line.strip(), Path(file).parent)
             yield line
 
@@ -61,12 +61,12 @@ def _parse(known: Any, file: str) -> None:
 
 
 def _refuse_what_differs(line: str, folder: Path) -> None:
-    """Raises ValueError for what paramiko would pass over, or take for a part of the value."""
+    """Raises ValueError for a line that paramiko would ignore or misread."""
     included = _INCLUDE.fullmatch(line)
     if included and any(
         glob.glob(expand_home(word.strip('"')), root_dir=folder)  # noqa: PTH207 - Path's raises
         for word in included[1].split()
     ):
-        raise ValueError(f"{line}: Include is not known here")
+        raise ValueError(f"{line}: Include cannot be read without ssh")
     if not line.startswith("#") and _COMMENT.match(line):
-        raise ValueError(f"{line}: a comment behind a value is not known here")
+        raise ValueError(f"{line}: a comment after a value cannot be read without ssh")

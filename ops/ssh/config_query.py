@@ -1,6 +1,6 @@
-"""Asking ssh for the settings of a login: `ssh -G`, for all hosts of a run at once.
+"""The settings of a login as ssh has them: asked by `ssh -G`, for all hosts of a run at once.
 
-Where this machine has no ssh, `ops/ssh/config_fallback.py` reads the files (docs/decisions/ssh-config.md).
+If this machine has no ssh, `ops/ssh/config_fallback.py` reads the files (docs/decisions/ssh-config.md).
 """
 
 import atexit
@@ -27,13 +27,13 @@ from ops.text import escape_control_chars
 
 LIMIT = 10.0  # seconds for one `ssh -G`: it may run commands (Match exec) and ask name servers
 AT_ONCE = 8  # processes of `ssh -G` at a time
-BYTE_ORDER_MARK = r"\357\273\277"  # as ssh writes it
+BYTE_ORDER_MARK = r"\357\273\277"  # as ssh prints it
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 Login = tuple[str, str | None, int | None, bool]  # name, user, port, whether it is reached through a jump host
 
 
 class _Question:
-    """What `ssh -G` is asked for one login; answered once, whoever waits for it."""
+    """One call of `ssh -G` for one login; its result is shared by all who wait for it."""
 
     def __init__(self, config: fabric.Config, login: Login) -> None:
         self._config, self._login = config, login
@@ -42,7 +42,7 @@ class _Question:
         self._answer: Settings | OperatorError | None = None
 
     def begin(self) -> None:
-        """Start the process, and do not wait for it. Raises BadInput."""
+        """Start the process without waiting for it. Raises BadInput."""
         program = _program()
         if program is None or self._process:
             return
@@ -52,7 +52,7 @@ class _Question:
             raise BadInput(f"{self._login[0]}: ssh -G cannot be started: {error}. {NOTHING_TOUCHED}") from None
 
     def answer(self) -> Settings:
-        """Wait for it. Raises BadInput, the same to everybody."""
+        """Wait for the result. Raises BadInput, the same one for all callers."""
         with self._lock:
             if self._answer is None:
                 try:
@@ -76,7 +76,7 @@ class _Question:
         return from_values(read(self._config, name), name, user, port)
 
 
-_asked: dict[tuple[object, ...], _Question] = {}  # by the identity of the config, which lives on in the question
+_asked: dict[tuple[object, ...], _Question] = {}  # by the id of the config, which the question keeps alive
 _room = BoundedSemaphore(AT_ONCE)
 _running: set[int] = set()  # process groups
 
@@ -84,16 +84,16 @@ _running: set[int] = set()  # process groups
 def settings_of(
     config: fabric.Config, name: str, user: str | None = None, port: int | None = None, *, reached: bool = False
 ) -> Settings:
-    """The settings for a login to `name`; `user` and `port` go before ssh_config. Asked once in a run of fab.
+    """The settings for a login to `name`; `user` and `port` override ssh_config. Asked once in a run of fab.
 
-    `reached`: through another jump host, so that its own ProxyJump does not count. Raises BadInput, with ssh's own
-    words, where ssh cannot read its configuration or does not answer in time.
+    `reached`: through another jump host, so its own ProxyJump is ignored. Raises BadInput, with ssh's message, if ssh
+    cannot read its configuration or does not answer in time.
     """
     return _question(config, (name, user, port, reached)).answer()
 
 
 def ask_ahead(config: fabric.Config, hosts: Iterable[Host]) -> None:
-    """Ask for the settings of `hosts` in the background. What goes wrong shows where they are needed."""
+    """Ask for the settings of `hosts` in the background. `settings_of` raises the errors."""
     questions = [_question(config, (host.address, host.account, host.port, False)) for host in hosts]
     with contextlib.suppress(IndexError, OperatorError):
         questions[0].begin()  # at once: the first login waits for it
@@ -130,14 +130,14 @@ def _start(words: list[str]) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        process_group=0,  # so that what Match exec started ends with it
+        process_group=0,  # so that commands of Match exec are ended too
     )
     _running.add(process.pid)
     return process
 
 
 def _heard(process: "subprocess.Popen[bytes]", name: str) -> Values:
-    """What ssh says. Raises BadInput."""
+    """The keywords and values that ssh prints. Raises BadInput."""
     with process:
         try:
             out, err = (os.fsdecode(text) for text in process.communicate(timeout=LIMIT))
@@ -146,7 +146,7 @@ def _heard(process: "subprocess.Popen[bytes]", name: str) -> Values:
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             raise BadInput(
-                f"{name}: ssh -G did not say within {LIMIT:g} seconds what ssh_config has for it: does a command of "
+                f"{name}: ssh -G did not print the settings within {LIMIT:g} seconds: does a command of "
                 f"Match exec, or a name server, hang? {NOTHING_TOUCHED}"
             ) from None
         finally:
@@ -161,18 +161,18 @@ def _heard(process: "subprocess.Popen[bytes]", name: str) -> Values:
 
 
 def _own_words(text: str) -> str:
-    """The first line that names file and line of a fault, or the last one; commands of Match exec write here too."""
+    """The first line that names file and line of an error, or the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     where = [line for line in lines if os.path.isfile(line.partition(": line ")[0])]  # noqa: PTH113 - Path's may raise
     said = escape_control_chars(masked([*where, *lines[-1:], "(it says nothing)"][0]))[:300].rstrip(".")
     if BYTE_ORDER_MARK in said:
-        said += ". The file begins with a byte order mark, which ssh does not take: save it as UTF-8 without one"
+        said += ". The file begins with a byte order mark, which ssh rejects: save it as UTF-8 without one"
     return said
 
 
 @functools.cache
 def _program() -> str | None:
-    """The program ssh; None where there is none, or none that would start: it refuses who has no entry in passwd."""
+    """The path of ssh; None if there is none, or if it cannot start: it needs the user's entry in passwd."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
@@ -181,7 +181,7 @@ def _program() -> str | None:
 
 
 def config_files(config: fabric.Config) -> list[str]:
-    """The files of ssh_config that hold for this run: that of fab's -S, or the operator's and the system's."""
+    """The ssh_config files of this run: that of fab's -S, or the operator's and the system's."""
     if config._runtime_ssh_path is not None:
         return [expand_home(config._runtime_ssh_path)]
     if not config.load_ssh_configs:
@@ -202,7 +202,7 @@ def _file_arguments(config: fabric.Config) -> list[str]:
 
 @functools.cache
 def _config_for(home: str) -> str:
-    """A file that has ssh read what it would read if `home` were in passwd: ssh does not heed $HOME, and fab does."""
+    """A file that makes ssh read the configuration below `home`: ssh ignores $HOME, and fab does not."""
     known = " ".join(f'"{home}/.ssh/{name}"' for name in ("known_hosts", "known_hosts2"))
     with tempfile.NamedTemporaryFile("w", prefix="poms-ops-ssh-", delete=False) as file:
         file.write(f'Include "{home}/.ssh/config"\nInclude {SYSTEM_CONFIG}\nMatch all\nUserKnownHostsFile {known}\n')

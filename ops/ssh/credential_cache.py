@@ -1,4 +1,4 @@
-"""Whether there can be a Kerberos ticket at all: told from the names of files, since loading gssapi takes long.
+"""Whether there can be a Kerberos ticket at all: decided by the names of files, since loading gssapi takes long.
 
 Source: krb5.conf(5) and kerberos(7), for MIT Kerberos's defaults.
 """
@@ -13,7 +13,7 @@ CLIENT_KEYTABS = ("/var/kerberos/krb5/user/{}/client.keytab", "/var/lib/krb5/use
 
 
 def missing_cache(environment: Mapping[str, str], user: int) -> str:
-    """The file that would hold the tickets and is not there; empty where there may be tickets, in whatever way."""
+    """The credential cache file, if it does not exist; empty if there may be tickets, there or elsewhere."""
     if "KRB5_CLIENT_KTNAME" in environment or any(Path(name.format(user)).exists() for name in CLIENT_KEYTABS):
         return ""
     name = environment.get("KRB5CCNAME", "")

@@ -1,6 +1,6 @@
-"""User authentication "gssapi-with-mic", which paramiko 5 has no more (docs/decisions/kerberos.md).
+"""User authentication "gssapi-with-mic", which paramiko 5 no longer has (docs/decisions/kerberos.md).
 
-Source: RFC 4462, section 3. What a token holds is the business of `ops/ssh/kerberos.py`.
+Source: RFC 4462, section 3. `ops/ssh/kerberos.py` makes and reads the tokens.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from ops.ssh.transport import Transport
 METHOD = "gssapi-with-mic"
 KERBEROS_5 = bytes.fromhex("06092a864886f712010202")  # its object identifier, in DER
 SERVICE_ACCEPT, RESPONSE, TOKEN, ERROR_TOKEN, MIC = 6, 60, 61, 65, 66
-_KEYTAB = "root there finds why in the log of sshd; is /etc/krb5.keytab the host's own (klist -k)?"
-_NOT_BOTH = "poms-ops does one or the other: use a key alone, or have the host content with the ticket"
+_KEYTAB = "root finds the reason in the host's log of sshd; is /etc/krb5.keytab the host's own (klist -k)?"
+_NOT_BOTH = "poms-ops uses one method only: use a key alone, or configure the host to require the ticket alone"
 ASKED, ANSWERED, PROVEN = "asked", "answered", "proven"
 
 
 class Handler(paramiko.auth_handler.AuthHandler):
-    """The client's side of one try. `stage` says how far the host went along, `refusal` what it said."""
+    """The client's side of one attempt. `stage` is the last step that the host accepted, `refusal` its reason."""
 
     transport: Any  # its methods that send are not public
 
@@ -42,9 +42,9 @@ class Handler(paramiko.auth_handler.AuthHandler):
         return {**parents._client_handler_table, **mine}
 
     def run(self) -> list[str]:
-        """Until the host has decided: the methods that it asks for besides, none once it is content.
+        """Wait for the host's decision: the further methods that it requires, none if the login is complete.
 
-        Raises paramiko.AuthenticationException, or Refused where Kerberos itself says why.
+        Raises paramiko.AuthenticationException, or Refused if Kerberos gives the reason.
         """
         parents: Any = super()
         self.auth_event = Event()
@@ -86,7 +86,7 @@ class Handler(paramiko.auth_handler.AuthHandler):
                 self.abort()
 
     def _read_error(self, message: Message) -> None:
-        """Kerberos's own words on why the host takes no ticket; its refusal follows."""
+        """Read Kerberos's reason why the host rejects the ticket; the host's refusal follows."""
         self._step(message.get_string())
 
     def _step(self, token: bytes) -> bytes:
@@ -112,20 +112,20 @@ class Handler(paramiko.auth_handler.AuthHandler):
 
 @dataclass(frozen=True)
 class Strategy:
-    """What paramiko's client is to do instead of trying keys (its `auth_strategy`): one try with a ticket."""
+    """The `auth_strategy` of paramiko's client for a login by ticket instead of keys: one attempt."""
 
     account: str
     initiator: Initiator
 
     def authenticate(self, transport: Transport) -> None:
-        """Log in. Raises Refused, or paramiko.SSHException where the connection fails."""
+        """Log in. Raises Refused, or paramiko.SSHException if the connection fails."""
         handler = Handler(transport, self.account, self.initiator)
         transport.auth_handler = handler
         try:
             further = handler.run()
         except paramiko.BadAuthenticationType:
             raise Refused(
-                "the host takes no Kerberos tickets", "its sshd_config needs GSSAPIAuthentication yes"
+                "the host accepts no Kerberos tickets", "its sshd_config needs GSSAPIAuthentication yes"
             ) from None
         except paramiko.AuthenticationException:
             if not transport.is_active():
@@ -134,7 +134,7 @@ class Strategy:
         principal = self.initiator.principal
         if further:
             methods = ", ".join(further)
-            raise Refused(f"the host knows you as {principal}, and asks for more than that: {methods}", _NOT_BOTH)
+            raise Refused(f"the host knows you as {principal}, and requires more than that: {methods}", _NOT_BOTH)
         transport.principal = principal
 
     def _refused_at(self, stage: str) -> Refused:
@@ -143,7 +143,7 @@ class Strategy:
             principal = self.initiator.principal
             return Refused(
                 f"the host knows you as {principal}, and does not let you in as {self.account}",
-                f"add the line {principal} to ~{self.account}/.k5login there, which nobody else may be able to write",
+                f"add the line {principal} to ~{self.account}/.k5login there; only that account may write the file",
             )
         if stage == ASKED:
             return Refused(

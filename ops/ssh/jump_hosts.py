@@ -1,6 +1,6 @@
-"""Jump hosts: ssh_config's ProxyJump as OpenSSH reads it, and one connection to each for all hosts behind it.
+"""Jump hosts: ssh_config's ProxyJump as OpenSSH reads it, and one shared connection to each jump host.
 
-Each has settings of its own (`ops/ssh/config_query.py`), asked for as ssh asks for them when it logs in there.
+Each has settings of its own (`ops/ssh/config_query.py`), the same that ssh would use for it.
 
 Source: ssh_config(5), ProxyJump. Fabric goes through several in the opposite order, and takes "none" for a host.
 """
@@ -20,8 +20,8 @@ from ops.errors import BadInput, Unreachable
 from ops.ssh.config_query import settings_of
 from ops.ssh.settings import Connection
 
-ALIVE = 10  # seconds in which a jump host that lives opens a channel
-MOST = 8  # jump hosts one behind the other, before it is taken for a circle
+ALIVE = 10  # seconds for a jump host to open a channel; after that its connection is dead
+MOST = 8  # jump hosts in a row; more are a circle
 WORD = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?/?")
 Prepare = Callable[[Connection], None]
 Key = tuple[object, ...]
@@ -29,7 +29,7 @@ Key = tuple[object, ...]
 
 @dataclass
 class Jump:
-    """A connection that several hosts share: the first one logs in, and what it met with is true for the others."""
+    """A connection that several hosts share: the first one logs in, and its error holds for the others too."""
 
     connection: Connection
     lock: Lock = field(default_factory=Lock)
@@ -41,9 +41,9 @@ _making = Lock()
 
 
 def gateway_of(connection: Connection, config: fabric.Config, prepare: Prepare, key: Key) -> Any:
-    """The way to `connection`'s machine: a connection to the last jump host, a ProxyCommand, or None.
+    """The gateway to `connection`'s machine: a connection to the last jump host, a ProxyCommand, or None.
 
-    `key` tells settings apart under which a connection cannot be shared; `prepare` gets each new one.
+    Only hosts with an equal `key` share a connection; `prepare` is called with each new one.
     Raises BadInput for a ProxyJump that leads in a circle or cannot be read.
     """
     jumps = connection.settings.proxy_jump
@@ -63,21 +63,21 @@ def gateway_of(connection: Connection, config: fabric.Config, prepare: Prepare, 
 
 
 def jump_of(connection: fabric.Connection) -> Jump | None:
-    """What is shared of a connection to a jump host; None for one to a host itself."""
+    """The shared state of a connection to a jump host; None for a connection to a host itself."""
     return next((jump for jump in [*_jumps.values()] if jump.connection is connection), None)
 
 
 def _made(word: str, other: Connection, config: fabric.Config, prepare: Prepare, key: Key) -> Any:
-    """A connection to the jump host `word`; `other` is the one before it, or the machine whose first jump it is.
+    """A connection to the jump host `word`; `other` is the jump host before it, or the machine if it is the first.
 
-    None where it is that machine itself: "Host *" names its own jump host too.
+    None if `word` is that machine itself: a ProxyJump of "Host *" holds for the jump host too.
     """
     found = WORD.fullmatch(word)
     if not found:
         raise BadInput(f"ssh_config: ProxyJump {word}: must be [USER@]HOST[:PORT]")
     port = int(found["port"]) if found["port"] else None
     name = found["v6"] or found["host"]
-    # Only the first one goes on by its own settings; the others are reached through the one before.
+    # Only the first jump host uses its own ProxyJump; the others are reached through the one before.
     is_first = jump_of(other) is None
     made = Connection(settings_of(config, name, found["user"], port, reached=not is_first), config)
     if (made.host, int(made.port)) == (other.host, int(other.port)):
@@ -89,7 +89,7 @@ def _made(word: str, other: Connection, config: fabric.Config, prepare: Prepare,
 
 
 def try_again(connection: fabric.Connection) -> None:
-    """Have the jump hosts before `connection` logged in to anew where they are gone or could not be reached."""
+    """Close dead connections to the jump hosts before `connection`, so that the next login opens them again."""
     while isinstance(connection.gateway, fabric.Connection):
         connection = connection.gateway
         jump = jump_of(connection)
@@ -99,7 +99,7 @@ def try_again(connection: fabric.Connection) -> None:
             jump.error = None
             try:
                 connection.transport.open_session(timeout=ALIVE).close()
-            except (OSError, EOFError, paramiko.SSHException, AttributeError):  # the last: it was never open
+            except (OSError, EOFError, paramiko.SSHException, AttributeError):  # AttributeError: it was never open
                 with contextlib.suppress(OSError, EOFError):
                     connection.close()
                     connection.client.close()
@@ -107,7 +107,7 @@ def try_again(connection: fabric.Connection) -> None:
 
 @atexit.register
 def close_all() -> None:
-    """Leave every jump host, the last ones first."""
+    """Close the connections to all jump hosts, the last ones first."""
     for jump in reversed([*_jumps.values()]):
         with contextlib.suppress(OSError, EOFError):
             jump.connection.close()

@@ -1,6 +1,6 @@
-"""Kerberos on the operator's side: whether a login is to use it, the ticket for the host, and why there is none.
+"""Kerberos on the operator's side: whether a login uses it, the ticket for the host, and why there is none.
 
-The package gssapi is asked for only where it is wanted: a plain installation has none (docs/decisions/kerberos.md).
+The package gssapi is imported only when it is needed: a plain installation has none (docs/decisions/kerberos.md).
 """
 
 import os
@@ -13,24 +13,24 @@ from ops.schema import Ssh
 from ops.ssh.credential_cache import missing_cache
 from ops.ssh.settings import Connection
 
-FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et): RFC 4120's own numbers come first
+FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et), which begin with RFC 4120's numbers
 NOT_KNOWN, EXPIRED = 7, 32
-CLOCK = (33, 37)  # a ticket that is not valid yet; a skew that is too great
-WRONG_KEY = (31, 35, 41, 44, 45)  # cannot be decrypted, is for somebody else, was modified, unknown version, no key
-NO_KDC = (154, 156)  # none is known, none answers
+CLOCK = (33, 37)  # ticket not valid yet, clock skew too great
+WRONG_KEY = (31, 35, 41, 44, 45)  # cannot be decrypted, for another service, modified, unknown key version, no key
+NO_KDC = (154, 156)  # no KDC is known, no KDC answers
 
-_SETUP = "make kerberos, in the project's folder, installs it (docs/guide/kerberos.md)"
+_SETUP = "run 'make kerberos' in the project's folder to install it (docs/guide/kerberos.md)"
 _KINIT = "kinit; klist shows what you have"
-_CLOCKS = "compare date here and there, and have the wrong clock set"
+_CLOCKS = "compare the output of date here and there, and set the wrong clock"
 _NETWORK = "is the network or VPN of the site up? /etc/krb5.conf names the KDCs"
 _NAME = (
-    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) has to be its name in the KDC; "
-    "if it is, the KDC's administrator has to add it"
+    "ssh.kerberos_host in the inventory (or GSSAPIServerIdentity in ssh_config) must be the host's name in the KDC; "
+    "if it is, the KDC's administrator has to add the host"
 )
 
 
 class Refused(Exception):
-    """No login by Kerberos, and what to do about it."""
+    """A login by Kerberos failed: the reason, and what to do."""
 
     def __init__(self, reason: str, advice: str) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Wish:
-    """A login by Kerberos: to which host's name, as which principal ("": the ticket's), and whether it goes along."""
+    """The options of a login by Kerberos: host name, principal ("": the ticket's), whether to delegate the ticket."""
 
     host: str
     principal: str = ""
@@ -49,7 +49,7 @@ class Wish:
 
     @property
     def target(self) -> str:
-        """The name that the KDC is asked for."""
+        """The host name in the request to the KDC."""
         if self.ask_dns:
             try:
                 return socket.gethostbyaddr(self.host)[0]
@@ -59,9 +59,9 @@ class Wish:
 
 
 def wish_of(connection: Connection, ssh: Ssh | None) -> Wish | None:
-    """What the inventory and ssh_config say for this login; None where it is not to use Kerberos.
+    """The options of the inventory and ssh_config for this login; None if it does not use Kerberos.
 
-    `ssh` is the inventory's word on the host, None for a jump host, of which only ssh_config knows.
+    `ssh` is the host's table in the inventory; None for a jump host, which has only ssh_config.
     """
     settings = connection.settings
     wanted = ssh.kerberos if ssh else None
@@ -79,9 +79,9 @@ def wish_of(connection: Connection, ssh: Ssh | None) -> Wish | None:
 
 
 class Initiator:
-    """The operator's half of the proof: tokens for the host, tokens from it. Every method raises Refused.
+    """The operator's side of the authentication: tokens to the host and from it. Every method raises Refused.
 
-    To make one takes a ticket for the host, for which the KDC is asked unless there is one already.
+    The constructor needs a ticket for the host, and asks the KDC for one unless there is one already.
     """
 
     def __init__(self, wish: Wish) -> None:
@@ -109,26 +109,26 @@ class Initiator:
 
     @property
     def is_complete(self) -> bool:
-        """Whether host and operator have proven themselves to each other."""
+        """Whether host and operator have authenticated each other."""
         return bool(self._context.complete)
 
     @property
     def principal(self) -> str:
-        """Who the ticket says the operator is."""
+        """The principal of the ticket."""
         try:
             return str(self._context.initiator_name)
         except self._error as error:  # a ticket may expire at any moment
             raise explained(error, self.target) from None
 
     def step(self, token: bytes) -> bytes:
-        """The answer to the host's token; empty where none is due."""
+        """The answer to the host's token; empty if none is needed."""
         try:
             return bytes(self._context.step(token) or b"")
         except self._error as error:
             raise explained(error, self.target) from None
 
     def sign(self, content: bytes) -> bytes:
-        """The proof that `content` comes from who holds the ticket."""
+        """The signature (MIC) of `content` by the owner of the ticket."""
         try:
             return bytes(self._context.get_signature(content))
         except self._error as error:
@@ -143,9 +143,9 @@ def begin(wish: Wish, limit: float) -> Initiator:
     if missing := missing_cache(os.environ, os.getuid()):
         raise Refused(f"you have no Kerberos ticket (there is no file {missing})", _KINIT)
     try:
-        import gssapi  # noqa: F401 - seen to be there
+        import gssapi  # noqa: F401 - only to check that it is installed
     except ImportError:
-        raise Refused("this installation of poms-ops has no Kerberos", _SETUP) from None
+        raise Refused("this installation of poms-ops has no Kerberos support", _SETUP) from None
     came: list[Initiator | Refused] = []
 
     def get() -> None:
@@ -165,7 +165,7 @@ def begin(wish: Wish, limit: float) -> Initiator:
 
 
 def explained(error: Any, target: str) -> Refused:
-    """What a GSSError means to the operator."""
+    """The reason and advice for a GSSError."""
     number = error.min_code - (1 << 32 if error.min_code >= 1 << 31 else 0) - FIRST_CODE
     kind = type(error).__name__
     words = error.get_all_statuses(error.min_code, False) or error.get_all_statuses(error.maj_code, True)

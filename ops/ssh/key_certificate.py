@@ -1,4 +1,4 @@
-"""Certificates of SSH keys: whose they are and until when.
+"""Certificates of SSH keys: their owner and their end.
 
 Source: PROTOCOL.certkeys of OpenSSH. The host checks them; here they are only read.
 """
@@ -25,7 +25,7 @@ _FIELDS = {  # strings of the key itself, between the nonce and the serial numbe
 
 
 class KeyCertificate(Struct, frozen=True):
-    """One certificate: `blob` is all of it, `key` the public key that it is for, both as they go over the line."""
+    """One certificate: `blob` is the whole, `key` its public key, both in SSH's wire format."""
 
     blob: PublicBlob
     key: bytes
@@ -36,7 +36,7 @@ class KeyCertificate(Struct, frozen=True):
 
 
 def read_certificate(blob: bytes) -> KeyCertificate | None:
-    """The certificate that `blob` is; None if it is none, or of a type that is not known here."""
+    """The certificate in `blob`; None if it is no certificate, or of an unknown type."""
     try:
         message = Message(blob)
         kind = message.get_text()
@@ -57,13 +57,13 @@ def read_certificate(blob: bytes) -> KeyCertificate | None:
         for _ in range(3):  # critical options, extensions, reserved
             message.get_string()
         digest = base64.b64encode(hashlib.sha256(message.get_string()).digest()).decode().rstrip("=")
-    except ValueError:  # what is too short reads as zeros, so only text may fail
+    except ValueError:  # only text can fail: paramiko reads missing bytes as zeros
         return None
     return KeyCertificate(PublicBlob(kind, blob), key.asbytes(), serial, key_id, ends, f"SHA256:{digest}")
 
 
 def certificate_in(file: str) -> KeyCertificate | None:
-    """The certificate in a file such as id_ed25519-cert.pub; None where there is none."""
+    """The certificate in a file such as id_ed25519-cert.pub; None if there is none."""
     try:
         return read_certificate(base64.b64decode(Path(file).read_text(encoding="utf-8").split(maxsplit=2)[1]))
     except (OSError, ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""Get to know a host: the key that it shows, and a line of known_hosts for it."""
+"""The key that a host shows, and its line in known_hosts."""
 
 import socket
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ops.ssh.login import Hop, log_in, way_to
 
 @dataclass(frozen=True)
 class Shown:
-    """The key that a host showed, what is believed of it so far, and the file that a line for it belongs to."""
+    """The key that a host showed, the keys that are accepted from it so far, and the file for its line."""
 
     key: paramiko.PKey
     believed: Believed
@@ -30,23 +30,23 @@ class Shown:
 
     @property
     def is_known(self) -> bool:
-        """Whether it is believed already."""
+        """Whether the key is accepted already."""
         return self.believed.believes(self.key) and not self.believed.revocation(self.key)
 
 
 def ask_key(host: Host, config: fabric.Config) -> Shown:
-    """The key that `host` shows now; nobody logs in to it, only to the jump hosts before it.
+    """The key that `host` shows now; this logs in only to the jump hosts before it.
 
-    Raises Unreachable where it cannot be asked, HostError where another key of it is known, or this one is revoked,
-    BadInput where there is no file to record it in.
+    Raises Unreachable if the host does not show a key, HostError if another key of it is known or this one is
+    revoked, BadInput if there is no file to record it in.
     """
     file = Path(host.ssh.known_hosts) if host.ssh.known_hosts else None
-    if file and not file.exists():  # it is made when the first key is recorded
+    if file and not file.exists():  # it is created when the first key is recorded
         host = replace(host, ssh=replace(host.ssh, known_hosts=None))
     hops = way_to(host, config)
     if not file and not hops[-1].connection.settings.user_known_hosts:
         raise BadInput(
-            f"{host.name}: there is no file for its key: UserKnownHostsFile of ssh_config is none, and the inventory "
+            f"{host.name}: there is no file for its key: UserKnownHostsFile in ssh_config is none, and the inventory "
             "has no ssh.known_hosts. Nothing was connected to."
         )
     log_in(hops[:-1])
@@ -56,22 +56,22 @@ def ask_key(host: Host, config: fabric.Config) -> Shown:
     names = ",".join(sorted(names_of(connection)))
     shown = Shown(key, believed, names, file or connection.settings.user_known_hosts[0])
     if why := believed.revocation(key):
-        raise HostError(host.name, f"the key that it shows must not be believed, {shown.fingerprint}: {why}")
+        raise HostError(host.name, f"its host key must not be trusted, {shown.fingerprint}: {why}")
     if believed.keys and not shown.is_known:
         known = ", ".join(str(one.fingerprint) for one in believed.keys)
         where = "known_hosts" if believed.lines else "the inventory"
         raise HostError(
             host.name,
             f"it shows the {key.get_name()} key {shown.fingerprint}, and {where} has another: {known}",
-            left=f"{shown.file}: nothing was recorded",
-            next_step="somebody may be in between, or it was installed anew: ask its administrator before you "
+            left=f"{shown.file} (the key was not recorded)",
+            next_step="this may be an attack, or the host was reinstalled: ask its administrator before you "
             f"{believed.removal()}",
         )
     return shown
 
 
 def record(shown: Shown) -> None:
-    """Add a line for the key. Raises OperatorError where the file cannot be written."""
+    """Add a line for the key. Raises OperatorError if the file cannot be written."""
     try:
         shown.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with shown.file.open("a+", encoding="utf-8") as file:
@@ -80,7 +80,7 @@ def record(shown: Shown) -> None:
             cut = "\n" if text and not text.endswith("\n") else ""
             file.write(f"{cut}{shown.names} {shown.key.get_name()} {shown.key.get_base64()}\n")
     except OSError as error:
-        raise OperatorError(f"Nothing was recorded: {shown.file}: {error.strerror}") from None
+        raise OperatorError(f"The key was not recorded: {shown.file}: {error.strerror}") from None
 
 
 def _key_of(hop: Hop) -> paramiko.PKey:
@@ -94,4 +94,4 @@ def _key_of(hop: Hop) -> paramiko.PKey:
             transport.start_client(timeout=float(hop.timeout))
             return transport.get_remote_server_key()
     except (OSError, EOFError, UnicodeError, paramiko.SSHException) as error:
-        raise hop.refused(f"cannot be asked for its key, {hop.where}: {error}") from None
+        raise hop.refused(f"{hop.where} does not show its host key: {error}") from None

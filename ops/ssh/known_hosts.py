@@ -1,7 +1,7 @@
-"""Which host keys are believed: those in known_hosts, and no others.
+"""The host key policy: a host may show the keys that known_hosts has for it, and no others.
 
-Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". Fabric's own default accepts any key; paramiko's reader stumbles over
-lines it cannot read, believes only one key of a type for a name, and knows neither patterns nor revoked keys.
+Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". Fabric's own default accepts any key; paramiko's reader fails at
+lines that it cannot read, accepts only one key of a type for a name, and knows neither patterns nor revoked keys.
 """
 
 import base64
@@ -27,7 +27,7 @@ KRL = b"SSHKRL\n\0"  # how a key revocation list begins
 
 
 class UnknownHostKey(paramiko.SSHException):
-    """No line of known_hosts names the host."""
+    """known_hosts has no line for the host."""
 
 
 class RevokedHostKey(paramiko.SSHException):
@@ -36,48 +36,48 @@ class RevokedHostKey(paramiko.SSHException):
 
 @dataclass
 class Believed(paramiko.MissingHostKeyPolicy):
-    """The keys that one host may show, and those that nobody may show any more.
+    """The keys that one host may show, and the revoked keys.
 
-    `plain` are those of the host's name without a port: they hold where none is known for its other port.
-    `lines` says of each of `keys` in which file it stands, and under which name; the inventory's are in none.
+    `plain` are the keys of the host's name without a port: they hold if its other port has no key of its own.
+    `lines` has the file and name of each of `keys`; it is empty for keys from the inventory.
     """
 
     keys: list[paramiko.PKey] = field(default_factory=list)
     plain: list[paramiko.PKey] = field(default_factory=list)
     revoked: set[bytes] = field(default_factory=set)
     lines: list[tuple[Path, str]] = field(default_factory=list)
-    authority: Path | None = None  # where a CA for the host is named, if one is
+    authority: Path | None = None  # the file that names a CA for the host, if there is one
     revoked_in: str = ""  # RevokedHostKeys of ssh_config
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 - paramiko's signature
-        """Judge `key`; paramiko asks here for every host, since its own list stays empty."""
+        """Check `key`; paramiko calls this for every host, since its own list stays empty."""
         if why := self.revocation(key):
             raise RevokedHostKey(f"the {key.get_name()} key of {hostname}: {why}")
         if not self.believes(key):
             if self.keys:
                 raise paramiko.BadHostKeyException(hostname, key, self.keys[0])
-            only = f"; {self.authority} names a CA for it, and certificates cannot be checked here"
+            only = f"; {self.authority} names a CA for it, and poms-ops cannot check host certificates"
             raise UnknownHostKey(f"{hostname} is not in known_hosts{only if self.authority else ''}")
 
     def believes(self, key: paramiko.PKey) -> bool:
-        """Whether the host may show `key`; it may be revoked."""
+        """Whether the host may show `key`, if it is not revoked."""
         return key in (self.keys or self.plain)
 
     def removal(self) -> str:
-        """How to take out the keys that are believed, in words that follow on "before you"."""
+        """How to remove the accepted keys, in words that follow "before you"."""
         if not self.lines:
-            return "take the old one out of ssh.host_keys in the inventory"
+            return "remove the old key from ssh.host_keys in the inventory"
         commands = [f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(str(file))}" for file, name in self.lines]
         return f"remove the old line with {' and '.join(dict.fromkeys(commands))}"
 
     def revocation(self, key: paramiko.PKey) -> str:
-        """Why `key` must not be believed, whoever shows it; empty where nothing speaks against it."""
+        """Why no host may show `key`; empty if it is not revoked."""
         if key.asbytes() in self.revoked:
             return "known_hosts marks it as revoked"
         return _revoked_by(self.revoked_in, key) if self.revoked_in else ""
 
     def transport(self, sock: socket.socket, **options: Any) -> paramiko.Transport:
-        """A transport that asks the host first for a key of the types that are known."""
+        """A transport that prefers host keys of the known types."""
         made = Transport(sock, **options)
         known = {key.get_name() for key in self.keys}
         security = made.get_security_options()
@@ -90,8 +90,8 @@ class Believed(paramiko.MissingHostKeyPolicy):
 def believe_known_hosts_only(connection: Connection, known_hosts: str | None, pinned: list[str]) -> None:
     """Refuse unknown, changed and revoked host keys on `connection` and on every gateway before it.
 
-    `known_hosts` is a file from the inventory, read besides the user's and the system's own. Where the inventory pins
-    keys ("TYPE BASE64"), the last machine may show no other.
+    `known_hosts` is a file from the inventory, read in addition to the user's and the system's own. If the inventory
+    pins keys ("TYPE BASE64"), the last machine may show no other key.
     """
     hop: object = connection
     while isinstance(hop, Connection):
@@ -102,7 +102,7 @@ def believe_known_hosts_only(connection: Connection, known_hosts: str | None, pi
 
 
 def believed_of(connection: Connection, known_hosts: str | None, pinned: list[str]) -> Believed:
-    """The keys that the machine behind `connection` may show; the others as for `believe_known_hosts_only`."""
+    """The keys that the machine of `connection` may show; parameters as for `believe_known_hosts_only`."""
     settings = connection.settings
     files = [*settings.global_known_hosts, *settings.user_known_hosts, *([Path(known_hosts)] if known_hosts else [])]
     believed = _believed(files, names_of(connection), _plain_names(connection))
@@ -115,15 +115,15 @@ def believed_of(connection: Connection, known_hosts: str | None, pinned: list[st
 
 
 def pinned_key(text: str) -> paramiko.PKey | None:
-    """The key that "TYPE BASE64" is; None if it is none."""
+    """The key in "TYPE BASE64"; None if it cannot be read."""
     kind, _, rest = text.partition(" ")
     return _key(kind, rest.split(" ")[0])
 
 
 def names_of(connection: Connection) -> set[str]:
-    """The names under which known_hosts may have the host: HostKeyAlias, or its own, with any port but 22.
+    """The names of the host in known_hosts: HostKeyAlias, or its own name, with the port if that is not 22.
 
-    An IP address is also there in its shortest form.
+    An IP address is also included in its shortest form.
     """
     if connection.settings.host_key_alias:
         return {connection.settings.host_key_alias.lower()}
@@ -132,7 +132,7 @@ def names_of(connection: Connection) -> set[str]:
 
 
 def _plain_names(connection: Connection) -> set[str]:
-    """The names that stand in for those of another port, as in ssh."""
+    """The names without a port, which ssh uses if the name with the port is unknown."""
     if connection.settings.host_key_alias or int(connection.port) == 22:
         return set()
     return _bare_names(connection)
@@ -149,7 +149,7 @@ def _believed(files: list[Path], names: set[str], plain: set[str]) -> Believed:
     believed = Believed()
     for source, words in ((file, line.split()) for file in files for line in _lines(file)):
         if len(words) > 3 and words[0] == "@revoked":
-            believed.revoked.update(_blobs(*words[2:4]))  # for whichever name: it has leaked
+            believed.revoked.update(_blobs(*words[2:4]))  # under any name: the key has leaked
         elif len(words) > 3 and words[0] == "@cert-authority" and _matches(words[1], names):
             believed.authority = source
         elif len(words) > 2 and words[0][0] not in "#@":
@@ -164,7 +164,7 @@ def _believed(files: list[Path], names: set[str], plain: set[str]) -> Believed:
 
 
 def _matches(patterns: str, names: set[str]) -> bool:
-    """Whether the first word of a line names one of `names`; a negated pattern that matches takes the line away."""
+    """Whether the first word of a line matches one of `names`; a negated pattern that matches excludes the line."""
     if patterns.startswith("|1|"):
         return any(_is_hash_of(name, patterns) for name in names)
     found = False
@@ -188,16 +188,16 @@ def _is_hash_of(name: str, hashed: str) -> bool:
 def _key(kind: str, text: str) -> paramiko.PKey | None:
     try:
         return paramiko.PKey.from_type_string(kind, base64.b64decode(text, validate=True))
-    except Exception:  # noqa: BLE001 - each type of key fails in its own ways; such a line is as if it were not there
+    except Exception:  # noqa: BLE001 - each type of key fails in its own ways; ignore such a line
         return None
 
 
 def _revoked_by(file: str, key: paramiko.PKey) -> str:
-    """Why the file revokes `key`; empty where it does not. One that cannot be read revokes every key, as in ssh."""
+    """Why the file revokes `key`; empty if it does not. A file that cannot be read revokes every key, as in ssh."""
     try:
         content = Path(file).read_bytes()
     except OSError as error:
-        return f"RevokedHostKeys {file} cannot be read ({error.strerror}), so no key is believed"
+        return f"RevokedHostKeys {file} cannot be read ({error.strerror}), so no key is accepted"
     line = f"{key.get_name()} {key.get_base64()}"
     if not content.startswith(KRL):
         words = (text.split()[:2] for text in content.decode("utf-8-sig", errors="replace").split("\n"))
@@ -209,12 +209,12 @@ def _revoked_by(file: str, key: paramiko.PKey) -> str:
         try:
             done = subprocess.run(command, capture_output=True, timeout=10, check=False)  # noqa: S603 - see above
         except (OSError, subprocess.TimeoutExpired):
-            return f"RevokedHostKeys {file} is a KRL, and ssh-keygen, which reads those, does not start"
+            return f"RevokedHostKeys {file} is a KRL, and ssh-keygen, which has to read it, does not start"
     return f"RevokedHostKeys {file} has it" if done.returncode else ""
 
 
 def _blobs(kind: str, text: str) -> Iterator[bytes]:
-    """The key as it stands there, and as it is written if it can be read."""
+    """The bytes of the key as they are in the file, and in paramiko's form if it can read the key."""
     try:
         yield base64.b64decode(text, validate=True)
     except ValueError:

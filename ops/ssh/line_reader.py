@@ -1,4 +1,4 @@
-"""Lines of bytes from a host, within limits: no host can take more memory or time than an answer may."""
+"""Lines of bytes from a host, within limits of time and memory."""
 
 import math
 import time
@@ -9,13 +9,13 @@ from typing import Any
 PIECE = 65_536  # bytes read at a time
 LINE_BYTES = 16 * 2**20  # of one line: a file's content in base64
 ANSWER_BYTES = 64 * 2**20  # of a whole answer
-STDERR_BYTES = 64 * 2**10  # kept of what the tools print; the rest is read, for the host would wait otherwise
-LOOK_EVERY = 1.0  # seconds between two looks at standard error while nothing else comes
+STDERR_BYTES = 64 * 2**10  # kept of standard error; the rest is read too, or the host would wait
+LOOK_EVERY = 1.0  # seconds between two reads of standard error while nothing else comes
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one answer: seconds without a byte, seconds and bytes in all (None: no limit), bytes of one line."""
+    """Limits of one answer: seconds without a byte, seconds and bytes in all (None: no limit), bytes of a line."""
 
     silence: float = math.inf
     seconds: float | None = None
@@ -28,7 +28,7 @@ class OverLimit(Exception):
 
 
 class LineReader:
-    """The lines that come over a paramiko channel; what comes beside them, on standard error, is kept in part."""
+    """The lines that come over a paramiko channel; the end of standard error is kept."""
 
     def __init__(self, channel: Any, limits: Limits) -> None:
         self.channel = channel
@@ -37,9 +37,9 @@ class LineReader:
         self._received = bytearray()
 
     def lines(self) -> Iterator[bytes]:
-        """Each line without its end, until the host closes; one without an end is left in `rest`.
+        """Each line without its line end, until the host closes; a last line without one is left in `rest`.
 
-        Raises OverLimit, and what the channel raises where the connection is lost.
+        Raises OverLimit, and what the channel raises if the connection is lost.
         """
         searched = size = 0
         begun = time.monotonic()
@@ -69,9 +69,9 @@ class LineReader:
             self.drain_stderr()
             now = time.monotonic()
             if self.limits.seconds is not None and now - begun > self.limits.seconds:
-                raise OverLimit(f"its answer is not whole after {self.limits.seconds:g} seconds")
+                raise OverLimit(f"its answer is not complete after {self.limits.seconds:g} seconds")
             if now - silent_since > self.limits.silence:
-                raise OverLimit(f"it said nothing for {self.limits.silence:g} seconds")
+                raise OverLimit(f"it printed nothing for {self.limits.silence:g} seconds")
             self.channel.settimeout(min(LOOK_EVERY, self.limits.silence))
             try:
                 data: bytes = self.channel.recv(PIECE)
@@ -81,10 +81,10 @@ class LineReader:
 
     @property
     def rest(self) -> bytes:
-        """What came behind the last line, without an end."""
+        """What came after the last complete line."""
         return bytes(self._received)
 
     def drain_stderr(self) -> None:
-        """Read what the tools have printed, and keep the last of it."""
+        """Read standard error, and keep the end of it."""
         while self.channel.recv_stderr_ready():
             self.stderr = (self.stderr + self.channel.recv_stderr(PIECE))[-STDERR_BYTES:]

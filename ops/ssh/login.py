@@ -1,7 +1,7 @@
-"""The way to one host, jump hosts first: opened by Fabric with the operator's own settings.
+"""The login to one host, through its jump hosts: Fabric opens it with the operator's own settings.
 
-What differs from Fabric's defaults: host keys must be known (`known_hosts.py`), and TCP_NODELAY is set, without which
-every command waits 40 ms for a delayed acknowledgement.
+Two things differ from Fabric's defaults: host keys must be known (`known_hosts.py`), and TCP_NODELAY is set. Without
+it every command waits 40 ms for a delayed acknowledgement.
 """
 
 import logging
@@ -29,14 +29,12 @@ from ops.text import escape_control_chars
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators
 
 NOTHING_TOUCHED = "everything (no command was sent to it)"
-_CHANGED = (
-    "Someone may be in between, or the host was installed anew. Compare the key with its administrator before you"
-)
-_REVOKED = "somebody else may have it: ask its administrator, who gives the host another one"
+_CHANGED = "This may be an attack, or the host was reinstalled. Compare the key with its administrator before you"
+_REVOKED = "the key may be stolen: ask the host's administrator to give it a new one"
 _LOGIN = "is your key in the agent or given with -i, and its public half in ~/.ssh/authorized_keys of the account?"
 _NO_GREETING = (
-    "wait a minute and try again: sshd bars an address for a while after failed logins (PerSourcePenalties), and "
-    "takes so many at a time and no more (MaxStartups)"
+    "wait a minute and try again: sshd blocks an address for a while after failed logins (PerSourcePenalties), and "
+    "limits the number of logins at a time (MaxStartups)"
 )
 _IS_IT_UP = "is it up, and the network between you?"
 
@@ -51,36 +49,36 @@ class Hop:
 
     @property
     def where(self) -> str:
-        """Account, machine and port, as an operator reads them."""
+        """Account, machine and port, for a message."""
         return f"{self.connection.user}@{self.connection.host} port {self.connection.port}"
 
     @property
     def timeout(self) -> Any:
-        """Seconds for the network connection; those of `-t` are among what paramiko gets."""
+        """Seconds for the network connection; those of `-t` are in `connect_kwargs`."""
         return self.connection.connect_timeout or self.connection.connect_kwargs.get("timeout")
 
     def _said(self) -> str:
-        """What the host said at the login, where it came to one: a banner, or the text of /etc/nologin."""
+        """What the host printed at the login, if there was one: a banner, or the text of /etc/nologin."""
         said = getattr(self.connection.client.get_transport(), "said", b"")
         return escape_control_chars(masked(said.decode(errors="replace"))).strip()
 
     def get_to_know(self) -> str:
-        """What to type so that its key is believed from then on."""
+        """What to type to add its key to known_hosts."""
         if not self.jump:
             return f"fab trust {self.host.name}, and compare the fingerprint that it shows"
         port = "" if int(self.connection.port) == 22 else f" -p {self.connection.port}"
         return f"log in once with ssh{port} {self.connection.host} and compare the fingerprint that it shows"
 
     def refused(self, message: str, next_step: str = "") -> Unreachable:
-        """The error that says what went wrong here: it bears the host's name, so a jump host is named in it."""
+        """The error of this hop. It belongs to the host, so its message names a jump host."""
         named = f"on the way there, jump host {self.connection.host}: {message}" if self.jump else message
         said = self._said()
-        named += f"; the host said:\n{said}" if said else ""
+        named += f"; the host printed:\n{said}" if said else ""
         return Unreachable(self.host.name, named, left=NOTHING_TOUCHED, next_step=next_step)
 
 
 def way_to(host: Host, config: fabric.Config) -> list[Hop]:
-    """The logins that lead to `host`, in their order, none of them done.
+    """The hops to `host`, in their order; none is logged in yet.
 
     Raises BadInput for a missing file, and for an ssh_config that cannot be read.
     """
@@ -91,7 +89,7 @@ def way_to(host: Host, config: fabric.Config) -> list[Hop]:
     named = [file for file in last.connect_kwargs["key_filename"] if file not in last.settings.identity_files]
     if missing := [file for file in named if not Path(expand_home(file)).exists()]:
         raise BadInput(f"-i: the file {missing[0]} does not exist. {NOTHING_CONNECTED}")
-    shares = (host.ssh.known_hosts, host.ssh.connect_timeout)  # a jump host is shared by hosts that agree on these
+    shares = (host.ssh.known_hosts, host.ssh.connect_timeout)  # hosts with the same values share a jump host
     last.gateway = gateway_of(last, config, lambda made: _complete(Hop(host, made, jump=True)), shares)
     hops: list[Hop] = []
     connection: object = last
@@ -104,13 +102,13 @@ def way_to(host: Host, config: fabric.Config) -> list[Hop]:
 
 
 def log_in(hops: list[Hop]) -> None:
-    """Log in to one hop after the other. Raises Unreachable, which names the one that failed."""
+    """Log in to one hop after the other. Raises Unreachable, whose message names the hop that failed."""
     for number, hop in enumerate(hops):
         jump = jump_of(hop.connection)
         if jump is None:
             _log_in(hop, first=number == 0)
             continue
-        with jump.lock:  # one host logs in, and the others behind it wait
+        with jump.lock:  # one host logs in, and the other hosts wait
             if jump.error:
                 raise Unreachable(
                     hop.host.name, jump.error.message, left=NOTHING_TOUCHED, next_step=jump.error.next_step
@@ -124,7 +122,7 @@ def log_in(hops: list[Hop]) -> None:
 
 
 def _complete(hop: Hop) -> None:
-    """Add what the inventory says to what the operator's flags and ssh_config say."""
+    """Add the inventory's settings to those of the operator's flags and ssh_config."""
     connection, ssh = hop.connection, hop.host.ssh
     keys = key_login(connection, None if hop.jump else ssh.identity_file)
     options = {key: value for key, value in connection.connect_kwargs.items() if key not in BY_KEY}
@@ -133,12 +131,12 @@ def _complete(hop: Hop) -> None:
     if not hop.timeout:
         connection.connect_timeout = ssh.connect_timeout
     if hop.jump:
-        options.setdefault("channel_timeout", hop.timeout)  # for its connection to the next one; else an hour
+        options.setdefault("channel_timeout", hop.timeout)  # for its connection to the next hop; the default is 1 h
 
 
 def _set_no_delay(first: Hop) -> None:
     """Give paramiko a socket without Nagle's algorithm."""
-    if first.connection.gateway:  # a ProxyCommand has its own process for that
+    if first.connection.gateway:  # a ProxyCommand has its own socket
         return
     try:
         sock = socket.create_connection((first.connection.host, first.connection.port), first.timeout)
@@ -149,7 +147,7 @@ def _set_no_delay(first: Hop) -> None:
 
 
 def _log_in(hop: Hop, *, first: bool) -> None:
-    """With a ticket where Kerberos is wanted, and with a key where that does not get in: OpenSSH's own order."""
+    """Log in by Kerberos if it is wanted, and by key if that fails: OpenSSH's own order."""
     connection = hop.connection
     wish = wish_of(connection, None if hop.jump else hop.host.ssh)
     if wish is None:
@@ -158,7 +156,7 @@ def _log_in(hop: Hop, *, first: bool) -> None:
     given = connection.connect_kwargs
     try:
         initiator = begin(wish, float(hop.timeout))
-        from ops.ssh.gssapi_auth import Strategy  # without a ticket one gets in without it
+        from ops.ssh.gssapi_auth import Strategy  # a login by key does not need it
 
         connection.connect_kwargs = given | {"auth_strategy": Strategy(connection.user, initiator)}
         _open(hop, first)
@@ -169,7 +167,7 @@ def _log_in(hop: Hop, *, first: bool) -> None:
 
 
 def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
-    """Connect, and log in as the connection's settings say; Kerberos had its try before, where it has refused."""
+    """Connect, and log in with the connection's settings; `refusal` is that of Kerberos, if it was tried before."""
     if first:
         _set_no_delay(hop)
     connection = hop.connection
@@ -191,17 +189,15 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
         if isinstance(connection.gateway, fabric.Connection) and connection.client.get_transport() is None:
             message = f"jump host {connection.gateway.host} cannot connect to {hop.where}: {error}"
             raise hop.refused(message, _IS_IT_UP) from None
-        if "protocol banner" in str(
-            error
-        ):  # paramiko's words for a line that ends, or is silent, before the greeting
-            raise hop.refused(f"{hop.where} takes the connection and does not greet", _NO_GREETING) from None
+        if "protocol banner" in str(error):  # paramiko's message for a host that hangs up or is silent at once
+            raise hop.refused(f"{hop.where} accepts the connection and sends no SSH greeting", _NO_GREETING) from None
         raise hop.refused(f"no SSH session with {hop.where}: {error}") from None
     except (OSError, EOFError, ValueError) as error:
         raise hop.refused(f"cannot connect to {hop.where}: {error}", _IS_IT_UP) from None
 
 
 def _not_let_in(hop: Hop, why: str, refusal: Refused | None) -> Unreachable:
-    """The error of a login that was refused by key, and by Kerberos before, where that was tried."""
+    """The error of a login that was refused by key, and before that by Kerberos if it was tried."""
     if refusal is None:
         return hop.refused(f"login as {hop.where} was refused: {why}", _LOGIN)
     message = f"login as {hop.where} was refused. By Kerberos: {refusal.reason}. By key: {why}"

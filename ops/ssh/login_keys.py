@@ -1,8 +1,8 @@
 """The keys and certificates that a login offers, and in which order.
 
-Named files come first, of the agent those that they name, and a certificate before its key: a host hangs up after a
-few that it does not know (MaxAuthTries, six by default). As in ssh, a file that is missing or cannot be read is
-passed over.
+The keys of named files come first, then those of the agent, first the named ones; a certificate comes before its key.
+The order matters, since a host hangs up after a few unknown keys (MaxAuthTries, six by default). As in ssh, a file
+that is missing or cannot be read is skipped.
 """
 
 import copy
@@ -26,23 +26,23 @@ _KINDS = (paramiko.RSAKey, paramiko.ECDSAKey, paramiko.Ed25519Key)
 
 
 class KeyLogin(Struct, frozen=True):
-    """What paramiko's client is to do to log in (its `auth_strategy`): offer keys, then the password, if any."""
+    """The `auth_strategy` of paramiko's client: offer keys, then the password, if any."""
 
     account: str
     files: tuple[str, ...] = ()  # that -i, ssh_config and the inventory name
-    usual: tuple[str, ...] = USUAL_KEYS  # that are tried last
+    usual: tuple[str, ...] = USUAL_KEYS  # the default files, which are tried last
     certificate_files: tuple[str, ...] = ()
     agent_socket: str = ""  # "": no agent
-    named_only: bool = False  # of the agent only the keys that a file names
+    named_only: bool = False  # offer only those keys of the agent that a file names
     pkey: paramiko.PKey | None = None
     passphrase: str | None = None
     password: str | None = None
 
     def __repr__(self) -> str:
-        return f"KeyLogin({self.account!r})"  # it has secrets
+        return f"KeyLogin({self.account!r})"  # without the secrets
 
     def authenticate(self, transport: Transport) -> None:
-        """Log in. Raises paramiko.SSHException; AuthenticationException, one of those, where the host refuses."""
+        """Log in. Raises paramiko.SSHException, or AuthenticationException (a subclass) if the host refuses."""
         offer = _Offer(self)
         refusal: paramiko.SSHException | None = None
         further: set[str] = set()
@@ -81,7 +81,7 @@ class _Offer:
         self._certificates: list[KeyCertificate] = [certificate for certificate in found if certificate]
 
     def each(self) -> Iterator[paramiko.PKey]:
-        """Those to offer, each once; the agent is asked for those that no named file has."""
+        """The keys to offer, each once; the agent is asked only after the named files."""
         login = self._login
         if login.pkey:
             yield login.pkey
@@ -96,16 +96,16 @@ class _Offer:
         yield from self._of_files(login.usual)
 
     def notes(self) -> list[str]:
-        """What may be why no key got in: files that cannot be used, certificates that have ended."""
+        """Possible reasons why no key was accepted: files that cannot be used, certificates that have expired."""
         notes = [f"{file} {why}" for file, (why, blob) in self._unread.items() if blob not in self._offered]
         for one in self._certificates:
             if one.blob.key_blob in self._offered and one.ends != FOREVER and one.ends <= time.time():
                 ended = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.ends))
-                notes.append(f"the key certificate {one.key_id} ended {ended}")
+                notes.append(f"the key certificate {one.key_id} expired on {ended}")
         return notes
 
     def close(self) -> None:
-        """Leave the agent."""
+        """Close the connection to the agent."""
         if self._agent:
             self._agent.close()
 
@@ -137,7 +137,7 @@ class _Offer:
                     self._unread[file] = (f"cannot be read: {error.strerror}", public_half(file)[0])
                 return None
             except paramiko.PasswordRequiredException:
-                self._unread[file] = ("has a passphrase, and no agent has it", public_half(file)[0])
+                self._unread[file] = ("has a passphrase, and no agent has the key", public_half(file)[0])
                 return None
             except Exception:  # noqa: BLE001, S112 - each type of key fails in its own ways
                 continue
@@ -147,7 +147,7 @@ class _Offer:
 
 
 def _copy(key: Any) -> Any:
-    if isinstance(key, paramiko.AgentKey):  # it cannot be copied as others are
+    if isinstance(key, paramiko.AgentKey):  # copy.copy fails for it
         return paramiko.AgentKey(key.agent, key.blob, key.comment)
     return copy.copy(key)
 
@@ -158,7 +158,7 @@ def _certificate_of(file: str) -> str:
 
 
 def key_login(connection: Connection, inventorys: str | None) -> KeyLogin:
-    """How to log in on `connection`, from fab's flags, ssh_config, and the file that the inventory names last."""
+    """How to log in on `connection`: from fab's flags, ssh_config, and last the file that the inventory names."""
     given, settings = connection.connect_kwargs, connection.settings
     files = tuple(dict.fromkeys([*given["key_filename"], *([inventorys] if inventorys else [])]))
     secrets = {key: given.get(key) for key in ("passphrase", "password")}

@@ -1,4 +1,4 @@
-"""Who is at work on a host: told by what the host let in, for all of a team share one account there."""
+"""The operator's identity: the key or ticket that the host accepted, since a team shares one account there."""
 
 import getpass
 import socket
@@ -13,7 +13,7 @@ from ops.ssh.key_certificate import read_certificate
 def who(connection: fabric.Connection) -> str:
     """`principal NAME@REALM`, `certificate KEY-ID …` or `key SHA256:… COMMENT` of an open connection.
 
-    Where the host let in none of these, `local USER@MACHINE`.
+    `local USER@MACHINE` if the host accepted none of these.
     """
     principal = getattr(connection.transport, "principal", "")
     if principal:
@@ -25,17 +25,17 @@ def who(connection: fabric.Connection) -> str:
 
 
 def holder(who: str) -> str:
-    """Who holds a host's lock, as the next operator reads it: whom the host let in, and who that is here."""
+    """The lock owner, as the next operator reads it: the accepted identity, and user and machine on this side."""
     return who if who.startswith("local ") else f"{who} ({local_user()})"
 
 
 def local_user() -> str:
-    """User and machine of the operator's own side, as other operators know them."""
-    return _one_line(f"{getpass.getuser()}@{socket.gethostname()}")  # the first may be LOGNAME
+    """User and machine on the operator's side."""
+    return _one_line(f"{getpass.getuser()}@{socket.gethostname()}")  # the user may come from LOGNAME
 
 
 def _certificate(key: paramiko.PKey) -> str:
-    """What the authority that signed the key says; its key changes with each certificate, and says nothing."""
+    """Key id, serial number and CA of the key's certificate; the key itself changes with each certificate."""
     blob = key.public_blob.key_blob if key.public_blob else getattr(key, "blob", b"")
     certificate = read_certificate(blob)
     if certificate is None:
@@ -45,7 +45,7 @@ def _certificate(key: paramiko.PKey) -> str:
 
 
 def _comment(key: paramiko.PKey, connection: fabric.Connection) -> str:
-    """What the agent, or the public half beside the key's file, says of the key; empty where neither does."""
+    """The key's comment from the agent or from the `.pub` file beside the key; empty if there is none."""
     if isinstance(key, paramiko.AgentKey):
         return _one_line(key.comment)
     login = connection.connect_kwargs.get("auth_strategy")

@@ -1,4 +1,4 @@
-"""One command of the operator's on one host: started, read as its output comes, and ended by its limits."""
+"""One command of the operator on one host: start it, show its output, end it at its limits."""
 
 import base64
 import select
@@ -14,22 +14,22 @@ from ops.ssh.line_reader import ANSWER_BYTES, PIECE
 from ops.ssh.session import Heartbeat, Remote
 
 LONGEST = 65_536  # bytes of a command
-LOOK_EVERY = 0.5  # seconds between two looks at the limits
-LEFT_OPEN = 2.0  # seconds that what a command left behind may keep its output open and say nothing
-MARK = b"poms-ops run\n"  # before it, standard error is the login shell's
+LOOK_EVERY = 0.5  # seconds between two checks of the limits
+LEFT_OPEN = 2.0  # seconds of silence after which output that a background process keeps open is not awaited
+MARK = b"poms-ops run\n"  # standard error before this mark is the login shell's
 
 Show = Callable[[str, bool], None]  # gets each line without its end, and whether it is of standard error
 
 
 @dataclass(frozen=True)
 class Command:
-    """Shell text for bash, and the seconds that it may take (None: any, as long as it says something)."""
+    """Shell text for bash, and the seconds that it may take (None: no limit but that of silence)."""
 
     text: str
     seconds: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run. Raises BadInput."""
+        """Raises BadInput for a text that cannot be run."""
         if not self.text.strip():
             raise BadInput("The command is empty. Nothing was connected to.")
         if "\0" in self.text:
@@ -41,7 +41,7 @@ class Command:
 def run_command(remote: Remote, command: Command, show: Show) -> int:
     """Run it to its end; its exit code, from 0 to 255 (128 and more: a signal).
 
-    Raises HostError for one that passes a limit and is ended there, Unreachable where the line is lost.
+    Raises HostError if it passes a limit and is ended there, Unreachable if the connection is lost.
     """
     text = base64.b64encode(command.text.encode()).decode()
     dialogue = remote.start("run", [f"activate {remote.host.activate}", f"command {text}", "end"])
@@ -59,11 +59,11 @@ class _Reader:
         self._lines = {False: Lines(), True: Lines()}
         self._show = show
         self._size = 0
-        self._before = b""  # of standard error, until its mark has come
+        self._before = b""  # the end of standard error, until its mark has come
         self._marked = False
 
     def read(self, command: Command, out: bytes, err: bytes) -> int:
-        """Show what comes, `out` and `err` first, until the command has ended: its exit code."""
+        """Show the output, `out` and `err` first, until the command has ended; its exit code."""
         begun = heard = time.monotonic()
         new = select.poll()
         new.register(self._channel, select.POLLIN)
@@ -86,11 +86,13 @@ class _Reader:
             self._print(lines.end(), of_errors)
         code = self._channel.exit_status
         if code < 0:
-            raise Unreachable(self._host.name, "the line was lost before the command had ended; it is ended there")
+            raise Unreachable(
+                self._host.name, "the connection was lost before the command had ended; it is ended there"
+            )
         return code
 
     def _drain(self) -> bool:
-        """Show what has come; whether anything has."""
+        """Show what has arrived; whether anything has."""
         came = False
         while self._channel.recv_ready() or self._channel.recv_stderr_ready():
             for ready, receive, of_errors in (
@@ -124,8 +126,8 @@ class _Reader:
                 raise self._over(f"did not end within {command.seconds} seconds", "--timeout gives it more")
         elif silent > self._host.ssh.silence_timeout:
             raise self._over(
-                f"said nothing for {self._host.ssh.silence_timeout} seconds",
-                "--timeout gives it as long as it needs, ssh.silence_timeout all that run on this host",
+                f"printed nothing for {self._host.ssh.silence_timeout} seconds",
+                "--timeout sets a fixed limit instead, ssh.silence_timeout this limit for all commands here",
             )
 
     def _over(self, what: str, next_step: str) -> HostError:
@@ -138,13 +140,13 @@ class _Reader:
 
 
 class Lines:
-    """Bytes as they come, taken apart into lines; one that is longer than a piece comes in pieces."""
+    """A stream of bytes split into lines; a line that is longer than a piece comes in pieces."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
 
     def add(self, data: bytes) -> Iterator[str]:
-        """The lines that are whole now."""
+        """The lines that are complete now."""
         self._rest += data
         *lines, rest = self._rest.split(b"\n")
         self._rest = rest
@@ -155,7 +157,7 @@ class Lines:
             del self._rest[:PIECE]
 
     def end(self) -> Iterator[str]:
-        """What is left, which had no end."""
+        """The rest, which had no line end."""
         if self._rest:
             yield self._rest.decode(errors="replace")
             self._rest.clear()

@@ -1,4 +1,4 @@
-"""The line to one host: a login (`ops/ssh/login.py`), then one script a channel."""
+"""The connection to one host: a login (`ops/ssh/login.py`), then one channel per script."""
 
 import contextlib
 import socket
@@ -19,20 +19,20 @@ from ops.ssh.login import NOTHING_TOUCHED, log_in, way_to
 from ops.ssh.operator_identity import who
 from ops.text import escape_control_chars
 
-ALIVE_EVERY = 3.0  # seconds between the lines that tell the host somebody is still there
-SAID_BYTES = 4000  # shown of what the login shell and the tools print
+ALIVE_EVERY = 3.0  # seconds between the empty lines that tell the host that the operator is still connected
+SAID_BYTES = 4000  # of the output of the login shell and the tools, the last of which are shown
 PATIENCE = 30.0  # seconds until a host has opened a session
-ALIVE = "alive"  # what a host says now and then while it works (remote/lock.sh)
-ANSWER = Limits(seconds=1800.0)  # of a script that runs to its end: it may reload services
+ALIVE = "alive"  # the line that a host prints from time to time while it works (remote/lock.sh)
+ANSWER = Limits(seconds=1800.0)  # for a script that runs to its end: it may reload services
 
 
 _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
 
 
 class Dialogue:
-    """One script running on the host: lines go in, lines come out; what is not a fact goes to `stderr`.
+    """One running script on a host: it reads lines and prints lines; the tools' messages are in `stderr`.
 
-    What comes before the script's greeting, "poms-ops NAME", is a login shell's own and is no part of the answer.
+    What comes before the script's greeting, "poms-ops NAME", is the login shell's output and no part of the answer.
     """
 
     def __init__(self, host: Host, name: str, channel: paramiko.Channel) -> None:
@@ -40,29 +40,29 @@ class Dialogue:
         self._login = f"{host.account}@{host.address}"
         self.channel = channel
         self.greeted = False
-        self._before = b""  # the greeting, the last of it
+        self._before = b""  # the end of the output before the greeting
         self._greeting = f"poms-ops {name}"
         self._silence = host.ssh.silence_timeout
-        self._limits = Limits(self._silence, total=None)  # behind the greeting
+        self._limits = Limits(self._silence, total=None)  # after the greeting
         self._reader = LineReader(channel, Limits(silence=host.ssh.answer_timeout, seconds=host.ssh.answer_timeout))
 
     def limit(self, limits: Limits) -> None:
-        """Set what its answer may take behind the greeting; without this it is silence alone that ends it."""
+        """Set the limits of the answer after the greeting; without a call only the limit of silence holds."""
         self._limits = replace(limits, silence=min(limits.silence, self._silence))
         if self.greeted:
             self._reader.limits = self._limits
 
     def send(self, lines: Iterable[str]) -> None:
-        """Send `lines`. Raises HostError for one that holds a line break: what follows it would be another line."""
+        """Send `lines`. Raises HostError for one with a line break: the host would read it as two lines."""
         sent = list(lines)
         if any("\n" in line or "\0" in line for line in sent):
             raise HostError(self.host, "a value with a line break was not sent", left=NOTHING_TOUCHED)
         self.send_text("".join(f"{line}\n" for line in sent).encode())
 
     def send_text(self, text: bytes) -> None:
-        """Send `text`. Raises Unreachable where the line is lost.
+        """Send `text`. Raises Unreachable if the connection is lost.
 
-        Not where the host has ended what it ran without a greeting (/sbin/nologin): its words are still to be read.
+        It does not raise if the command ended before its greeting (/sbin/nologin): its output is still to be read.
         """
         try:
             self.channel.sendall(text)
@@ -72,7 +72,7 @@ class Dialogue:
                 raise self._lost(error) from None
 
     def close_input(self) -> None:
-        """Tell the script that nothing more will come."""
+        """Close the script's input."""
         with contextlib.suppress(OSError, EOFError):
             self.channel.shutdown_write()
 
@@ -87,15 +87,15 @@ class Dialogue:
                     yield line
             else:
                 self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
-                # The login shell's last line may have had no end of its own.
+                # The login shell's last line may have no line end, so the greeting may follow it.
                 if line.endswith(self._greeting):
                     self.greeted = True
                     self._reader.limits = self._limits
 
     def wait_for_greeting(self) -> tuple[bytes, bytes]:
-        """What has come behind the greeting so far, and on standard error; the channel is the caller's from then on.
+        """The output after the greeting so far, and standard error; from then on the caller reads the channel.
 
-        Raises HostError where the host did not run the script, Unreachable where the line is lost.
+        Raises HostError if the host did not run the script, Unreachable if the connection is lost.
         """
         for line in self._raw_lines():
             if line.endswith(self._greeting):
@@ -105,11 +105,11 @@ class Dialogue:
         raise self.not_run()
 
     def not_run(self) -> HostError:
-        """The error of a host that said something else than the greeting, or nothing."""
+        """The error for a host that printed no greeting."""
         name = self._greeting.rpartition(" ")[2]
         return HostError(
             self.host,
-            f"the host did not run the script '{name}'; it said:\n{self.stderr() or '(nothing)'}",
+            f"the host did not run the script '{name}'; it printed:\n{self.stderr() or '(nothing)'}",
             left=NOTHING_TOUCHED,
             next_step=f"look at the account's login shell: ssh {self._login}",
         )
@@ -126,9 +126,9 @@ class Dialogue:
             raise self._lost(error) from None
 
     def stderr(self) -> str:
-        """What the login shell and the tools printed, at the most its last 4000 characters.
+        """What the login shell and the tools printed: the last 4000 characters at most.
 
-        Of a host that did not greet its standard output, too: that is where /sbin/nologin says why.
+        Without a greeting this includes standard output: /sbin/nologin prints its reason there.
         """
         self._reader.drain_stderr()
         before = b"" if self.greeted else (self._before + self._reader.rest)[-SAID_BYTES:].rstrip() + b"\n"
@@ -137,11 +137,11 @@ class Dialogue:
         ].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
-        return Unreachable(self.host, f"the line was lost ({str(error) or type(error).__name__})")
+        return Unreachable(self.host, f"the connection was lost ({str(error) or type(error).__name__})")
 
 
 class Heartbeat:
-    """While it is entered, the host gets an empty line every few seconds; then the end of the input."""
+    """A context in which the host gets an empty line every few seconds; at its end the input is closed."""
 
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
@@ -167,9 +167,9 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Remote:
-    """An open connection to a host of the inventory; `who` is at work on it (`ops/ssh/operator_identity.py`).
+    """An open connection to a host of the inventory; `who` is the operator (`ops/ssh/operator_identity.py`).
 
-    `opened` are sessions that were opened ahead.
+    `opened` are the sessions that were opened in advance.
     """
 
     host: Host
@@ -179,25 +179,25 @@ class Remote:
     opened: list[paramiko.Channel] = field(default_factory=list)
 
     def start(self, name: str, request: Iterable[str], *others: str) -> Dialogue:
-        """Start script `name`, and `others` behind it, with the lines of `request` as the first input."""
+        """Start the script `name`, then `others`, with the lines of `request` as the first input."""
         text = script(name, *others)
         transport = self.connection.transport
         try:
             channel = self.opened.pop() if self.opened else transport.open_session(timeout=PATIENCE)
             channel.settimeout(self.host.ssh.silence_timeout)
-            # No single quote and no value in it, so any login shell understands it; head reads not a byte too many.
+            # It has no single quote and no value, so any login shell understands it; head reads exactly the script.
             transport.start_command(channel, f"exec /bin/sh -c '{running(text)}'")
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise Unreachable(self.host.name, f"no command can be started: {error}") from None
+            raise Unreachable(self.host.name, f"cannot start a command there: {error}") from None
         dialogue = Dialogue(self.host, name, channel)
         dialogue.send_text(text.encode())
         dialogue.send(request)
         return dialogue
 
     def ask(self, name: str, request: Iterable[str], on_line: Callable[[str], None] = lambda _: None) -> list[str]:
-        """Run script `name` to its end: its answer's lines, without its greeting; `on_line` gets each as it comes.
+        """Run the script `name` to its end: the lines of its answer, without its greeting; `on_line` gets each one.
 
-        Raises HostError where the script said nothing, Unreachable where the line was lost before its end.
+        Raises HostError if the script did not run, Unreachable if the connection was lost before its end.
         """
         return self.ask_together({name: request}, on_line=on_line)[name]
 
@@ -209,7 +209,7 @@ class Remote:
     ) -> dict[str, list[str]]:
         """The same for several scripts in one command: name to request, name to answer.
 
-        The answer of one that said nothing is empty.
+        A script that printed nothing has an empty answer.
         """
         name, *others = requests
         dialogue = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
@@ -224,20 +224,20 @@ class Remote:
                 on_line(line)
         transport = dialogue.channel.transport
         if transport is None or not transport.is_active():
-            raise Unreachable(self.host.name, "the line was lost before the answer was whole")
+            raise Unreachable(self.host.name, "the connection was lost before the answer was complete")
         if not dialogue.greeted:
             raise dialogue.not_run()
         return answers
 
     def password_lines(self) -> list[str]:
-        """sudo's password as a request carries it, where the operator gave one."""
+        """The lines of a request for sudo's password; none if the operator gave no password."""
         return ["password", self.sudo_password] if self.sudo_password else []
 
 
 class Lines:
-    """The lines to the hosts of one verb. Those to `ahead` are begun at once, in the background.
+    """The connections to the hosts of one task. Those to `ahead` are opened at once, in the background.
 
-    What goes wrong with one that was begun is told when it is taken up; to be entered, so that none is left open.
+    `connect` raises the error of a connection that was opened in advance. Use it as a context, which closes the rest.
     """
 
     def __init__(self, config: fabric.Config, ahead: Iterable[Host] = ()) -> None:
@@ -248,14 +248,14 @@ class Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for begun in self._begun.values():  # nobody asked for it after all; a login under way is not waited for
+        for begun in self._begun.values():  # these were never used; do not wait for a login that still runs
             begun.add_done_callback(_leave_begun)
 
     @contextlib.contextmanager
     def connect(self, host: Host) -> Iterator[Remote]:
-        """Log in to `host`. Raises Unreachable, which says what to do, if that cannot be done or trusted.
+        """Log in to `host`. Raises Unreachable, with the next step, if it cannot be reached or trusted.
 
-        Raises BadInput where a file that the inventory names for the login is not there.
+        Raises BadInput if a file that the inventory names for the login does not exist.
         """
         begun = self._begun.pop(host.name, None)
         last, opened = begun.result() if begun else (_log_in(host, self._config), [])
@@ -273,16 +273,16 @@ def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
 
 
 def _begin(host: Host, config: fabric.Config) -> "Future[_Begun]":
-    """Log in and open a session, which takes a host as long as the login."""
+    """Log in and open a session in the background: a session takes a host as long as the login."""
     begun: Future[_Begun] = Future()
 
     def log_in_and_tell() -> None:
         try:
             last, opened = _log_in(host, config), []
-            with contextlib.suppress(paramiko.SSHException, OSError, EOFError):  # it is told when one is wanted
+            with contextlib.suppress(paramiko.SSHException, OSError, EOFError):  # `start` tries again, and reports it
                 opened.append(last.transport.open_session(timeout=PATIENCE))
             begun.set_result((last, opened))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the line is taken up
+        except BaseException as error:  # noqa: BLE001 - `connect` raises it
             begun.set_exception(error)
 
     Thread(target=log_in_and_tell, daemon=True).start()
@@ -305,10 +305,10 @@ def _leave_begun(begun: "Future[_Begun]") -> None:
 
 
 def _leave(connection: fabric.Connection) -> None:
-    """Close a line to a host; jump hosts stay, for the next host behind them."""
+    """Close a connection to a host; those to jump hosts stay open for the next host."""
     with contextlib.suppress(OSError, EOFError, AttributeError):  # there may be no session yet
-        # Without it paramiko's reader sees only after a tenth of a second that its socket is closed.
+        # Without this, paramiko's reader takes 0.1 s to see that its socket is closed.
         connection.client.get_transport().sock.shutdown(socket.SHUT_RDWR)
     with contextlib.suppress(OSError, EOFError):
         connection.close()
-        connection.client.close()  # Fabric leaves open what is not logged in yet
+        connection.client.close()  # Fabric does not close a connection before its login

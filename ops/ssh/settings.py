@@ -1,4 +1,4 @@
-"""The SSH settings of one login: what ssh_config's keywords and values mean. `config_query.py` asks ssh for them.
+"""The SSH settings of one login, from ssh_config's keywords and values; `config_query.py` gets those from ssh.
 
 Source: ssh_config(5).
 """
@@ -23,7 +23,7 @@ from ops.text import escape_control_chars
 
 GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
-# What ssh prints where ssh_config names no identity file.
+# What ssh prints if ssh_config names no identity file.
 USUAL_FILES = frozenset(
     f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa")
 )
@@ -33,15 +33,15 @@ Values = Mapping[str, list[str]]  # keyword in lower case to its values, in thei
 
 
 class Settings(Struct, frozen=True):
-    """What holds for one login. Paths are expanded; `name` is what was asked for, `host_name` what to connect to."""
+    """The settings of one login. Paths are expanded; `name` is as given, `host_name` is what to connect to."""
 
     name: str
     host_name: str
     user: str
     port: int = 22
     connect_timeout: int | None = None  # seconds
-    identity_files: tuple[str, ...] = ()  # those that ssh_config names; they need not exist
-    usual_identities: bool = True  # it names none: ~/.ssh/id_rsa and the like
+    identity_files: tuple[str, ...] = ()  # that ssh_config names; they need not exist
+    usual_identities: bool = True  # ssh_config names none: use ~/.ssh/id_rsa and the like
     certificate_files: tuple[str, ...] = ()
     identities_only: bool = False
     agent_socket: str = ""  # "": no agent
@@ -61,11 +61,11 @@ class Settings(Struct, frozen=True):
 
 
 class Connection(fabric.Connection):  # type: ignore[misc] # fabric is untyped
-    """Fabric's connection with the settings that ssh would use, and none that Fabric read from ssh_config."""
+    """Fabric's connection with the settings that ssh would use, not those that Fabric reads from ssh_config."""
 
     settings = Settings("", "", "")
-    # A real attribute: else Fabric's __init__ writes it into the config, which all threads share, and which is empty
-    # for a moment then.
+    # A real attribute: otherwise Fabric's __init__ writes it into the config, which all threads share and which is
+    # empty for a moment during the write.
     inline_ssh_env: bool | None = None
 
     def __init__(self, settings: Settings, config: fabric.Config) -> None:
@@ -79,28 +79,28 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric is untyped
             forward_agent=settings.forward_agent or config.forward_agent,
         )
         timeout = settings.connect_timeout or config.timeouts.connect
-        self.connect_timeout = None if "timeout" in self.connect_kwargs else timeout  # -t goes before
+        self.connect_timeout = None if "timeout" in self.connect_kwargs else timeout  # fab's -t has priority
 
     def resolve_connect_kwargs(self, connect_kwargs: object) -> dict[str, object]:  # noqa: ARG002 - Fabric's signature
-        """paramiko's arguments, of this connection alone: those of fab's flags, and the key files of ssh_config."""
+        """paramiko's arguments for this connection: those of fab's flags, and the key files of ssh_config."""
         given = dict(self.config.connect_kwargs)
         files = given.get("key_filename") or []
         files = [files] if isinstance(files, str) else [*files]
         return given | {"key_filename": list(dict.fromkeys([*files, *self.settings.identity_files]))}
 
     def open_gateway(self) -> Any:
-        """The way to the host; a ProxyCommand is run by the operator's shell, as ssh does."""
+        """The socket of the gateway; the operator's shell runs a ProxyCommand, as with ssh."""
         if not isinstance(self.gateway, str):
             return super().open_gateway()
         from paramiko.proxy import ProxyCommand
 
-        # paramiko splits the text and starts no shell of its own.
+        # paramiko splits the text into words and starts no shell.
         shell = os.environ.get("SHELL") or "/bin/sh"
         return ProxyCommand(shlex.join([shell, "-c", f"exec {self.gateway}"]))
 
 
 def from_values(values: Values, name: str, user: str | None, port: int | None) -> Settings:
-    """The settings that ssh_config's keywords and values make. Raises BadInput for a value that cannot be read."""
+    """The settings from ssh_config's keywords and values. Raises BadInput for a value that cannot be read."""
 
     def first(key: str) -> str:
         found = (values.get(key) or [""])[0]
@@ -154,7 +154,7 @@ def from_values(values: Values, name: str, user: str | None, port: int | None) -
         user_known_hosts=_paths(values.get("userknownhostsfile") or [USER_KNOWN_HOSTS], tokens),
         global_known_hosts=_paths(values.get("globalknownhostsfile") or [GLOBAL_KNOWN_HOSTS], tokens),
         revoked_host_keys=expand(first("revokedhostkeys")),
-        # Jump hosts may be given with tokens too; "none" is the same as nothing.
+        # Jump hosts may have tokens too; "none" means no jump host.
         proxy_jump=_expanded(first("proxyjump"), tokens, home=False),
         proxy_command=_expanded(first("proxycommand"), tokens, home=False),
         forward_agent=is_yes("forwardagent"),
@@ -162,7 +162,7 @@ def from_values(values: Values, name: str, user: str | None, port: int | None) -
 
 
 def _expanded(text: str, tokens: Mapping[str, str], *, home: bool = True) -> str:
-    """`text` with its tokens and, in a path, ~ and variables put in; what is none of them stays."""
+    """`text` with its tokens and, in a path, ~ and variables expanded; unknown ones stay."""
 
     def value(found: re.Match[str]) -> str:
         if found[1]:
@@ -183,7 +183,7 @@ def _agent_socket(named: str, tokens: Mapping[str, str]) -> str:
 
 
 def _paths(values: list[str], tokens: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files of a list. ssh prints no quotes, so a name with spaces is known by the file that is there."""
+    """The files of a list. ssh prints no quotes, so a name with spaces is recognized only if the file exists."""
     words = [word for value in values for word in value.split(" ")]
     paths: list[Path] = []
     while words:
@@ -202,14 +202,14 @@ def _seconds(text: str, name: str) -> int | None:
         return None
     if not re.fullmatch(r"(\d+[smhdw]?)+", text, re.IGNORECASE):
         raise BadInput(
-            f"{name}: ssh_config: ConnectTimeout {escape_control_chars(text)}: is no time. {NOTHING_TOUCHED}"
+            f"{name}: ssh_config: ConnectTimeout {escape_control_chars(text)}: must be a time. {NOTHING_TOUCHED}"
         )
     return sum(int(count) * UNITS[unit] for count, unit in re.findall(r"(\d+)([smhdw]?)", text.lower())) or None
 
 
 def _number(text: str, key: str, name: str) -> int:
     if not text.isascii() or not text.isdecimal():
-        raise BadInput(f"{name}: ssh_config: {key} {escape_control_chars(text)}: is no number. {NOTHING_TOUCHED}")
+        raise BadInput(f"{name}: ssh_config: {key} {escape_control_chars(text)}: must be a number. {NOTHING_TOUCHED}")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""One lab for all lab tests, apart from a lab that somebody has up; each test file starts from a deployed host."""
+"""One lab for all lab tests, separate from the developer's own lab; each test file starts from a deployed host."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.lab.site import Site
 
 NOT_SERVING = 2
 
-# Files that take minutes begin first, so that no worker is left with one at the end.
+# Slow files begin first, so that no worker runs one alone at the end.
 LONG = (
     "test_soak.py",
     "test_hosts.py",
@@ -34,7 +34,7 @@ LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take minutes in front."""
+    """Run the slow files first."""
     place = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
@@ -51,7 +51,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
 
 
 def shibd_ended(made: lab.Lab) -> list[str]:
-    """What the consoles of the lab's hosts tell of a shibd that ended, with its status: the lab starts it again."""
+    """The console lines of the lab's hosts about a shibd that ended, with its status; the lab starts it again."""
     consoles = made.hosts.glob("*/console.log")
     lines = [f"{path.parent.name}: {line}" for path in consoles for line in path.read_text().splitlines()]
     return [line for line in lines if "shibd ended" in line]
@@ -59,13 +59,13 @@ def shibd_ended(made: lab.Lab) -> list[str]:
 
 @pytest.fixture(scope="session")
 def site(machine: lab.Lab) -> Site:
-    """The lab as an operator's machine sees it; nothing is deployed by this fixture."""
+    """The lab as an operator's machine sees it; this fixture deploys nothing."""
     return Site(machine)
 
 
 @pytest.fixture
 def deployed(site: Site) -> Site:
-    """pomsgpvm01 with the lab's inventory deployed, whatever tests before did to it."""
+    """pomsgpvm01 with the lab's inventory deployed and all programs running."""
     said = site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force")
     assert said.code in (0, NOT_SERVING), said.all  # a test may have left the web service stopped
     if set(site.program_states().values()) != {"RUNNING"}:
@@ -75,14 +75,14 @@ def deployed(site: Site) -> Site:
 
 @pytest.fixture(scope="module")
 def front(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """pomsgpvm01 deployed, with more CAs and a revocation list in its folder of CAs while a test file runs."""
+    """pomsgpvm01 deployed, with more CAs and a revocation list in its CA folder while a test file runs."""
     with furnished(site, tmp_path_factory.mktemp("clients")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A host that is deployed to, whose deploys can be held."""
+    """A deployed host whose deploys can be held at a step."""
     site.fab("-H", "pomsgpvm01", "deploy", "--yes", "--force", check=True)
     made = Bench.made(site, tmp_path_factory.mktemp("faults"))
     yield made
@@ -92,10 +92,10 @@ def bench(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benc
 
 @pytest.fixture
 def small_disk(bench: Bench) -> Iterator[str]:
-    """Shell text that fills the disk under what is kept on the host, which is small and that folder's own."""
+    """The host's state folder on a small disk of its own; shell text that fills that disk."""
     copy = "/home/poms/private/copy"
     used = int(bench.site.root(f"cp -a {STATE} {copy}; du -sk --apparent-size {copy}").split()[0])
-    size = f"size={used + 4 * int(bench.site.root(f'find {copy} | wc -l')) + 512}k"  # a page for each file, and some
+    size = f"size={used + 4 * int(bench.site.root(f'find {copy} | wc -l')) + 512}k"  # and a page per file
     bench.site.root(f"mount -t tmpfs -o {size},mode=700,uid=1000,gid=1000 tmpfs {STATE}")
     bench.site.root(f"set -e; cp -a {copy}/. {STATE}; rm -rf {copy}")
     yield f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null || :"
@@ -105,7 +105,7 @@ def small_disk(bench: Bench) -> Iterator[str]:
 
 @pytest.fixture
 def row(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Row:
-    """Note a line of the table that is printed at the end, in the tests' order wherever they ran."""
+    """Record a row of the table at the end of the run, in the tests' order."""
     place = request.session.items.index(request.node)
 
     def note(*columns: object) -> None:
@@ -115,7 +115,7 @@ def row(record_property: Callable[[str, object], None], request: pytest.FixtureR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the fault matrix, the attacks on the front door, the loads and the costs as the tests found them."""
+    """Print the tables of the tests: faults, attacks on Apache's ports, loads, costs, hosts."""
     if not getattr(terminalreporter.config, "workerinput", None):
         print_fault_matrix(terminalreporter)
         print_attacks(terminalreporter)
@@ -125,13 +125,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def recorded(terminalreporter: pytest.TerminalReporter, name: str, *outcomes: str) -> list[Any]:
-    """What tests with these outcomes have recorded under that name."""
+    """The values that tests with these outcomes have recorded under that name."""
     reports = [report for outcome in outcomes for report in terminalreporter.stats.get(outcome, [])]
     return [value for report in reports for key, value in report.user_properties if key == name]
 
 
 def print_fault_matrix(terminalreporter: pytest.TerminalReporter) -> None:
-    """What goes wrong at which step, and how it is healed."""
+    """Print which faults happen at which step, and how they are repaired."""
     rows = [row[1:] for row in sorted(recorded(terminalreporter, "fault", "passed"))]
     if not rows:
         return
@@ -149,7 +149,7 @@ def print_fault_matrix(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def print_attacks(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many attacks there were on the front door, and how many got through."""
+    """Print how many attacks there were on Apache's ports, and how many succeeded."""
     sieges = recorded(terminalreporter, "attacks", "passed", "failed")
     if sieges:
         terminalreporter.section("attacks on the front door")
@@ -160,7 +160,7 @@ def print_attacks(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def print_loads(terminalreporter: pytest.TerminalReporter) -> None:
-    """What became of the requests of a steady load during each change."""
+    """Print the result of the requests of a steady load during each change."""
     rows = recorded(terminalreporter, "load", "passed", "failed")
     if rows:
         terminalreporter.section("requests during changes")
@@ -170,7 +170,7 @@ def print_loads(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def print_wire(terminalreporter: pytest.TerminalReporter) -> None:
-    """What each verb cost on the line."""
+    """Print the network cost of each task."""
     rows = recorded(terminalreporter, "wire", "passed", "failed")
     if rows:
         terminalreporter.section("on the wire")
@@ -179,7 +179,7 @@ def print_wire(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def print_hosts(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which task was tried on which base, beside the suite on its own."""
+    """Print which task was tried on which base."""
     tried = recorded(terminalreporter, "host", "passed")
     failed = recorded(terminalreporter, "host", "failed")
     bases = list(dict.fromkeys(base for base, _ in [*tried, *failed]))

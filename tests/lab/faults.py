@@ -1,9 +1,8 @@
-"""Holds a deploy at a step, makes something go wrong, and tells whether the host is whole again.
+"""Holds a deploy at a step, injects a fault, and checks whether the host recovers.
 
-A step is held by a command of the LAB's: a `sync` before the system's own, for the transaction calls that once behind
-each entry of its journal, and once for each file that it puts in place. Of Apache's two files "swap-half" has one new
-and the other old: where they are renamed it waits before the second one's, where they are written in place behind the
-first.
+A `sync` of the lab, before the system's in PATH, holds the step: the transaction calls it after each entry of its
+journal, and for each file that it installs. "swap-half" means that one of Apache's two files is new and the other
+old: files that are renamed wait before the second one, files that are written in place wait after the first one.
 """
 
 import json
@@ -25,8 +24,8 @@ SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
 FILES = (SSL, CERT_SSL, "/home/poms/private/config/poms/uwsgi-service.ini")
 HELD = "/tmp/held"
 LIMIT = 5  # seconds of silence
-START_SECONDS = 15  # that the app may take to be imported
-WITHIN = LIMIT + 30  # seconds: the limit, and what it takes to put back on a machine that is busy
+START_SECONDS = 15  # for the import of the app
+WITHIN = LIMIT + 30  # seconds: the limit, and the time for a rollback on a busy machine
 
 ALL = bool(os.environ.get("POMS_TEST_ALL"))
 STEPS = [
@@ -38,9 +37,9 @@ KINDS = {
     "folder": "chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d",
     "files": "chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d",
 }
-Row = Callable[..., None]  # notes a row of the fault matrix
+Row = Callable[..., None]  # records a row of the fault matrix
 
-# All three files and both services tell the old from the new one, asked from outside.
+# Old and new differ in all three files, and in the answers of both services.
 WITH_LIMITS = (
     "[defaults.identity]\n",
     f"[defaults.deploy]\nlimit = {LIMIT}\n\n[defaults.app]\nstart_seconds = {START_SECONDS}\n\n[defaults.identity]\n",
@@ -68,7 +67,7 @@ exec /usr/bin/sync "$@"
 
 @dataclass(frozen=True)
 class Look:
-    """What the host's disk says: the three files' digests, and what should not lie there."""
+    """The state of the host's disk: the digests of the three files, and leftovers."""
 
     files: tuple[str, ...]
     left_over: str
@@ -84,7 +83,7 @@ class Bench:
 
     @classmethod
     def made(cls, site: Site, folder: Path) -> "Bench":
-        """Deploy the new inventory, then the old one, and remember their files."""
+        """Deploy the new inventory, then the old one, and record their files."""
         inventories = {}
         for name, changes in (("new", (WITH_LIMITS, TLS, HEADER)), ("old", (WITH_LIMITS,))):
             (folder / name).mkdir()
@@ -98,20 +97,20 @@ class Bench:
         return bench
 
     def end(self) -> None:
-        """Take the lab's command away."""
+        """Remove the lab's `sync`."""
         self.site.root(f"rm -f /usr/local/bin/sync {HELD} {HELD}.reached")
 
     def deploy(self, which: str) -> None:
-        """Deploy, to the end."""
+        """Deploy, and wait for the end."""
         self.site.fab("-H", HOST, "deploy", "--yes", "--force", inventory=self.inventories[which], check=True)
 
     def start(self, which: str, *words: str) -> "subprocess.Popen[str]":
-        """Start a deploy, and go on."""
+        """Start a deploy without waiting."""
         return self.site.start("-H", HOST, "deploy", "--yes", *words, inventory=self.inventories[which])
 
     @contextmanager
     def held(self, step: str, which: str) -> Iterator["subprocess.Popen[str]"]:
-        """A deploy that waits at the step, which its journal names last; let go at the end, and not waited for."""
+        """A deploy that is held at the step; at the end of the context it continues, without a wait."""
         self.hold(step)
         running = self.start(which)
         try:
@@ -122,7 +121,7 @@ class Bench:
 
     @contextmanager
     def held_at(self, step: str, which: str) -> Iterator["subprocess.Popen[str]"]:
-        """As `held`, with "put-back" for a deploy on its way back, after a Ctrl-C at its check."""
+        """As `held`, and with "put-back" a deploy that rolls back after a Ctrl-C at its check."""
         with self.held("check" if step == "put-back" else step, which) as running:
             if step == "put-back":
                 self.ctrl_c(running)
@@ -131,11 +130,11 @@ class Bench:
             yield running
 
     def hold(self, step: str) -> None:
-        """Have the next deploy wait at the step; one that waits elsewhere goes on."""
+        """Hold the next deploy at the step; a deploy that is held at another step continues."""
         self.site.root(f"rm -f {HELD}.reached; echo {step} >{HELD}")
 
     def let_go(self) -> None:
-        """Hold nothing any more."""
+        """Hold no deploy any more."""
         self.site.root(f"rm -f {HELD} {HELD}.reached")
 
     def wait_for(self, step: str, running: "subprocess.Popen[str]") -> None:
@@ -148,11 +147,11 @@ class Bench:
         return self.site.root(f"ls {HELD}.reached 2>/dev/null || :") != ""
 
     def last_journal_entry(self) -> str:
-        """The step that the journal of the deploy under way names last."""
+        """The last step in the journal of the running deploy."""
         return self.site.root(f"sed -n '$s/.* //p' {STATE}/pending/journal").strip()
 
     def look(self) -> Look:
-        """What lies on the host's disk."""
+        """Read the state of the host's disk."""
         folders = f"/etc/httpd/conf.d {Path(FILES[2]).parent} /home/poms"
         said = self.site.root(
             f"sha256sum {' '.join(FILES)}; echo; find {folders} -maxdepth 1 -name '*poms-ops-*';"
@@ -162,7 +161,7 @@ class Bench:
         return Look(tuple(line.split()[0] for line in digests.splitlines()), left_over)
 
     def serves(self) -> str:
-        """Which configuration both doors and the app show from outside: "old", "new" or what else."""
+        """Which configuration both ports and the app show from outside: "old", "new" or a description."""
         tls12 = "--tls-max", "1.2", "-o", "/dev/null"
         code, page = self.site.ask("https://HOST:8443/poms", *self.site.certificate("jdoe"), "-i")
         if code != 200 or "X-Shib-Userid: jdoe" not in page:
@@ -174,20 +173,20 @@ class Bench:
         return answers[0] if len(set(answers)) == 1 else " ".join(answers)
 
     def is_whole(self) -> str:
-        """ "old" or "new" where all files are of that one and nothing else is left; else ""."""
+        """ "old" or "new" if all files are of that configuration and there are no leftovers; else ""."""
         look = self.look()
         which = next((name for name, digests in self.files.items() if digests == look.files), "")
         return "" if look.left_over else which
 
     def settled(self) -> str:
-        """What the host is now; one that an earlier test left half-done is mended first."""
+        """Which configuration the host has; first it is repaired if an earlier test left it incomplete."""
         if not self.is_whole():
             self.site.fab("-H", HOST, "recover")
             self.deploy("old")
         return self.is_whole()
 
     def heals(self, seconds: float = WITHIN) -> bool:
-        """Whether the host is whole within that time, without a word from anybody."""
+        """Whether the host recovers by itself within that time."""
         end = time.monotonic() + seconds
         while not self.is_whole():
             if time.monotonic() > end:
@@ -196,7 +195,7 @@ class Bench:
         return True
 
     def assert_well(self, expected: str) -> None:
-        """It is whole, serves that configuration, and the next deploy succeeds and changes what is served."""
+        """Assert that the host is whole and serves `expected`, and that the next deploy succeeds and is served."""
         assert self.is_whole() == expected, self.look()
         until(lambda: self.serves() == expected, 30, f"{expected} is served, not {self.serves()}")
         other = the_other(expected)
@@ -204,45 +203,45 @@ class Bench:
         assert self.is_whole() == other, self.look()
         until(lambda: self.serves() == other, 10, f"{other} is served, not {self.serves()}")
 
-    # ---- what goes wrong -----------------------------------------------------------------------------------------
+    # ---- faults --------------------------------------------------------------------------------------------------
 
     def operator_killed(self, running: "subprocess.Popen[str]") -> None:
-        """The operator's process ends without a word; the kernel closes its line."""
+        """The operator's process is killed; the kernel closes its connection."""
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
     def line_cut(self, _running: "subprocess.Popen[str]") -> None:
-        """Packets are dropped from now on, and no reset is sent."""
+        """From now on packets are dropped, without a reset."""
         self.site.root("ip link set eth0 down")
 
     def line_mended(self, running: "subprocess.Popen[str]") -> None:
-        """The network is back; the operator has given up meanwhile."""
+        """The network works again, and the operator is gone."""
         if running.poll() is None:
             self.operator_killed(running)
         self.site.root("ip link set eth0 up")
 
     def remote_shell_killed(self, _running: "subprocess.Popen[str]") -> None:
-        """Every shell of the transaction ends without a word."""
+        """Every shell of the transaction is killed."""
         self.site.root("pkill -9 -u poms -f 'head -c .*eval'")
 
     def power_cut(self, running: "subprocess.Popen[str]") -> None:
-        """Every process of the host ends at once, and it boots again, with what the account's crontab starts then.
+        """Every process of the host is killed at once; the host boots again, and supervisord is started.
 
-        What the kernel had not written yet stays: the disk is this machine's.
+        Data that the kernel had not written yet is not lost: the disk is this machine's.
         """
         os.kill(self.site.record().pid, signal.SIGKILL)
         self.operator_killed(running)
-        until(lambda: not self.site.record().running, 20, "the host is off")  # else it is taken for one that is up
+        until(lambda: not self.site.record().running, 20, "the host is off")  # otherwise lab.up sees it as running
         lab.up(lab=self.site.lab)
         self.let_go()
         self.site.poms("supervisord -c $HOME/supervisord.conf </dev/null >/dev/null 2>&1")
 
     def ctrl_c(self, running: "subprocess.Popen[str]") -> None:
-        """What a terminal sends for Ctrl-C."""
+        """Send the signal of Ctrl-C."""
         os.killpg(running.pid, signal.SIGINT)
 
     def last_end(self) -> str:
-        """How the last deploy ended, as the host remembers it."""
+        """How the last deploy ended, by its record on the host."""
         said = self.site.fab("-H", HOST, "releases", "--json", check=True)
         return str(json.loads(said.out)[HOST][-1]["facts"]["ended"])
 
@@ -253,7 +252,7 @@ def the_other(which: str) -> str:
 
 
 def ended(running: "subprocess.Popen[str]") -> str:
-    """What the deploy printed on both streams until its end."""
+    """Wait for the end of the deploy; its output on both streams."""
     out, err = running.communicate(timeout=90)
     assert "Traceback" not in out + err, out + err
     return out + err

@@ -1,4 +1,4 @@
-"""The lab as tests use it: fab as an operator types it, and looks at the host that do not go through fab."""
+"""The lab as tests use it: fab as an operator runs it, and access to the hosts without fab."""
 
 import json
 import os
@@ -21,12 +21,12 @@ from lab.host import Record, read_records
 from ops.project import PROJECT
 
 FAB = PROJECT / ".venv/bin/fab"
-PYTHON = "/home/poms/products/python/v3/bin/python3"  # on a host; not all have one in PATH
+PYTHON = "/home/poms/products/python/v3/bin/python3"  # on a host, since some have none in PATH
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a command printed, and how it ended."""
+    """A command's output and exit code."""
 
     code: int
     out: str
@@ -45,7 +45,7 @@ class Site:
     lab: Lab
 
     def environment(self, inventory: Path | None = None) -> dict[str, str]:
-        """What an operator's shell has: no agent, no ssh settings of this machine's own."""
+        """The environment of an operator's shell, without an agent."""
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         return kept | {"POMS_INVENTORY": str(inventory or self.lab.inventory), "TERM": "dumb"}
 
@@ -57,7 +57,7 @@ class Site:
         extra: dict[str, str] | None = None,
         project: Path = PROJECT,
     ) -> "subprocess.Popen[str]":
-        """Start fab, and go on; `home` is the operator's, `extra` more environment, `project` another checkout."""
+        """Start fab without waiting; `home` is the operator's, `extra` is more environment, `project` a checkout."""
         environment = self.environment(inventory) | ({"HOME": str(home)} if home else {}) | (extra or {})
         return subprocess.Popen(
             [FAB, *words],
@@ -68,7 +68,7 @@ class Site:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # A shell that runs the tests in the background has them ignore Ctrl-C, and they what they start.
+            # A shell that runs the tests in the background makes them, and their children, ignore Ctrl-C.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
@@ -77,7 +77,7 @@ class Site:
         with self.start(*words, **settings) as running:
             out, err = running.communicate(timeout=180)
         said = Said(running.returncode, out, err)
-        # One of the tool's own: what stands in a log of the host is shown behind the names of host and program.
+        # A traceback of fab itself: one in a host's log follows the names of host and program.
         assert not re.search("^Traceback", said.all, re.MULTILINE), said.all
         if check:
             assert said.code == 0, said.all
@@ -95,7 +95,7 @@ class Site:
         return project
 
     def changed(self, folder: Path, *changes: tuple[str, str]) -> Path:
-        """A copy of the inventory with texts replaced, each of which must be there."""
+        """A copy of the inventory with texts replaced; each text must be in it."""
         text = self.lab.inventory.read_text()
         for before, after in changes:
             assert before in text, before
@@ -112,12 +112,12 @@ class Site:
         return f'reload = ["sudo", {words}]\n'
 
     def systemd(self, host: str = "pomsgpvm01") -> bool:
-        """Whether the host's first process is systemd, and Apache's commands are systemctl's."""
+        """Whether the host's first process is systemd, and systemctl controls Apache."""
         return BASES[self.record(host).base].systemd
 
     @contextmanager
     def broken_reload(self, says: str = "") -> Iterator[None]:
-        """What reloads and restarts Apache fails, and prints these words; whatever else it does it does still."""
+        """Make Apache's reload and restart fail with the text `says`; other actions still work."""
         tool = "/usr/bin/systemctl" if self.systemd() else "/usr/sbin/service"
         fails = f'case "$*" in *reload* | *restart* | *graceful*) echo "{says}"; exit 1 ;; esac'
         script = f'#!/bin/sh\n{fails}\nexec {tool}.real "$@"\n'
@@ -133,11 +133,11 @@ class Site:
         return str(inventory["hosts"][host]["address"])
 
     def record(self, host: str = "pomsgpvm01") -> Record:
-        """The lab's own record of the host."""
+        """The lab's record of the host."""
         return next(record for record in read_records(self.lab) if record.name == host)
 
     def root(self, command: str, host: str = "pomsgpvm01") -> str:
-        """Run shell text as root on the host, past SSH; what it printed."""
+        """Run shell text as root on the host, without SSH; its output."""
         entered = ["nsenter", "-t", str(self.record(host).pid), "-m", "-u", "-i", "-n", "-p", "-r", "-w"]
         path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         done = subprocess.run(
@@ -147,21 +147,21 @@ class Site:
         return done.stdout
 
     def poms(self, command: str, host: str = "pomsgpvm01") -> str:
-        """Run shell text as the account, with the products set up, past SSH."""
+        """Run shell text as the account, with the products set up, without SSH; its output."""
         inner = f'. "$HOME/products/setup" >/dev/null 2>&1; setup poms >/dev/null 2>&1\n{command}\n'
         return self.root(f"runuser -u poms -- env HOME=/home/poms bash <<'END_OF_TEXT'\n{inner}END_OF_TEXT", host)
 
     def read(self, path: str, host: str = "pomsgpvm01") -> str:
-        """A file of the host."""
+        """The content of a file on the host."""
         return self.root(f"cat '{path}'", host)
 
     def processes(self, name: str, host: str = "pomsgpvm01") -> int:
-        """How many processes of that name the host has."""
+        """The number of processes of that name on the host."""
         found = next(entry for entry in status(lab=self.lab) if entry.name == host)
         return found.processes.get(name, 0)
 
     def ask(self, url: str, *options: str, host: str = "pomsgpvm01") -> tuple[int, str]:
-        """Status and body (or Location) of a request from outside; status 0 where there was no answer."""
+        """Status and body (or Location) of a request from outside; status 0 if there was no answer."""
         name = self.record(host).server_name
         resolve = [word for port in (443, 8443) for word in ("--resolve", f"{name}:{port}:{self.address(host)}")]
         done = subprocess.run(
@@ -183,17 +183,17 @@ class Site:
         return ["--cert", str(folder / f"{name}.pem"), "--key", str(folder / f"{name}.key")]
 
     def workers(self, host: str = "pomsgpvm01") -> dict[str, Any]:
-        """uWSGI's own statistics, read past fab."""
+        """uWSGI's statistics, read without fab."""
         text = self.poms("uwsgi --connect-and-read /home/poms/private/uwsgi-stats.sock 2>&1", host)
         found: dict[str, Any] = json.loads(text[text.index("{") :])
         return found
 
     def last_spawn(self) -> int:
-        """When the youngest worker was started, seconds since the epoch."""
+        """When the newest worker was started, seconds since the epoch."""
         return max(int(worker["last_spawn"]) for worker in self.workers()["workers"])
 
     def apache(self) -> tuple[int, int, int]:
-        """Apache's pid, its generation (counts reloads) and its start, from its own status page and the kernel."""
+        """Apache's pid, its generation (number of reloads) and its start, from its status page and the kernel."""
         pid = int(self.root("cat /run/httpd/httpd.pid"))
         page = self.root("curl -s http://127.0.0.1/server-status?auto")
         found = re.search(r"ParentServerConfigGeneration: (\d+)", page)
@@ -202,7 +202,7 @@ class Site:
         return pid, int(found[1]), int(started)
 
     def program_states(self) -> dict[str, str]:
-        """supervisorctl's own word on each program."""
+        """The state of each program, by supervisorctl."""
         text = self.poms("supervisorctl -s unix:///home/poms/supervisor.sock status || :")
         return {line.split()[0]: line.split()[1] for line in text.splitlines() if line.strip()}
 

@@ -206,7 +206,7 @@ def test_a_clock_that_is_off(jdoe: Operator) -> None:
     jdoe.kerberos("kvno", "-q", "host/pomsgpvm01.poms.example")
     for offset in (3600, -3600):
         shift(jdoe.cache, offset)
-        jdoe.refused("the clocks of this machine, the host and the KDC differ", "have the wrong clock set")
+        jdoe.refused("the clocks of this machine, the host and the KDC differ", "set the wrong clock")
 
 
 def shift(cache: Path, seconds: int) -> None:
@@ -235,9 +235,9 @@ def test_a_host_that_takes_no_tickets_or_wants_more_than_one(jdoe: Operator) -> 
     site.root(f"cp {config} {kept}")
     try:
         site.root(f"sed -i 's/^GSSAPIAuthentication .*/GSSAPIAuthentication no/' {config}; {restart}")
-        jdoe.refused("the host takes no Kerberos tickets", "GSSAPIAuthentication yes")
+        jdoe.refused("the host accepts no Kerberos tickets", "GSSAPIAuthentication yes")
         site.root(f"(echo AuthenticationMethods gssapi-with-mic,publickey; cat {kept}) >{config}; {restart}")
-        jdoe.refused(f"the host knows you as {PRINCIPAL}, and asks for more than that: publickey")
+        jdoe.refused(f"the host knows you as {PRINCIPAL}, and requires more than that: publickey")
     finally:
         site.root(f"mv {kept} {config}; {restart}")
 

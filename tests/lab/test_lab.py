@@ -189,7 +189,7 @@ def test_how_to_open_the_lab_in_a_browser_is_told(place: Lab, tmp_path: Path) ->
     assert "https://alpha.poms.example/poms" in told[0]
     for found in shown_to_browsers:
         assert f"    {found.address} {found.server_name}" in told
-    assert told[-1] == f"Log in as jdoe or zoe or nora; everybody's password is {place.password.read_text().strip()}"
+    assert told[-1] == f"Log in as jdoe or zoe or nora; the password of all is {place.password.read_text().strip()}"
     shown = tmp_path / "chromium"
     shown.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     shown.chmod(0o755)
@@ -296,7 +296,7 @@ def test_a_name_that_no_host_can_have_is_refused(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", ["idp", "kdc"])
 def test_a_services_name_is_no_hosts(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match=f"{name} is a service of the lab's own"):
+    with pytest.raises(BadInput, match=f"{name} is the name of a service that every lab has"):
         lab.up(["good", name], say=QUIET, lab=Lab(state=tmp_path / "state"))
     assert not (tmp_path / "state").exists()
 

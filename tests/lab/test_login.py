@@ -68,7 +68,7 @@ def test_a_key_comes_from_the_command_line_from_ssh_config_or_from_the_agent(
         subprocess.run(["ssh-add", "-q", key], env=os.environ | agent, check=True)
         said = deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path, extra=agent)
         assert said.code == 1
-        assert "the host hung up after 6 keys that it does not let in" in " ".join(said.out.split())
+        assert "the host hung up after 6 keys that it does not accept" in " ".join(said.out.split())
         (tmp_path / "mine.pub").write_text(Path(f"{key}.pub").read_text())
         (tmp_path / ".ssh/config").write_text(f"Host {deployed.address()}\n  IdentityFile {tmp_path}/mine.pub\n")
         assert deployed.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path, extra=agent).code == 0

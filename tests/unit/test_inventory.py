@@ -116,17 +116,17 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.apache]\ncert_port = 443\n",
-            "apache.cert_port = 443: port 443 is used by apache.port as well",
+            "apache.cert_port = 443: port 443 is also used by apache.port",
         ),
         (
             "[hosts.web1.app]\nlisten = '127.0.0.1:22'\n",
-            "app.listen = '127.0.0.1:22': port 22 is used by port as well",
+            "app.listen = '127.0.0.1:22': port 22 is also used by port",
         ),
         (
             "[hosts.web1.app]\nlisten = '0.0.0.0:80'\n",
             "app.listen = '0.0.0.0:80': must be a loopback address",
         ),
-        ('[hosts.web1]\nactivate = "a\\u0007b"\n', "activate = 'a\\x07b': must not hold a control character"),
+        ('[hosts.web1]\nactivate = "a\\u0007b"\n', "activate = 'a\\x07b': must not contain a control character"),
         (
             "[hosts.web1.programs.p]\ncommand = 'x'\nautostart = 1\n",
             "programs.p.autostart = 1: must be true or false",
@@ -134,7 +134,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ("[hosts.web1.programs.p]\n", "hosts.web1.programs.p.command: is missing"),
         ("[defaults.programs.p]\n", "hosts.toml: defaults.programs.p.command: is missing"),
         ("[hosts.web1.apache]\nreload = true\n", "hosts.web1.apache.reload = True: must be"),
-        ("[hosts.web1.identity]\nuser_id = '(a|b)'\n", "user_id = '(a|b)': must not hold a group of its own"),
+        ("[hosts.web1.identity]\nuser_id = '(a|b)'\n", "user_id = '(a|b)': must not contain a group of its own"),
         ("[hosts.web1.identity]\ncertificate_email = 'a@b.org'\n", "must be 'extension' or an address with {user}"),
         ("[hosts.web1.identity]\ncertificate_email = '{user}\"@b.org'\n", "must be 'extension' or an address"),
         (
@@ -144,7 +144,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ("[hosts.web1.identity]\nseveral_values = 'last'\n", "identity.several_values = 'last': must be"),
         ("[hosts.web1.apache]\nrevocation = 'on'\n", "apache.revocation = 'on': must be"),
         ("[hosts.web1.apache]\nca_dir = 'x'\n", "apache.ca_dir = 'x': must be an absolute path"),
-        ("[hosts.web1.apache]\nrevocation_dir = '/a/${b}'\n", "revocation_dir = '/a/${b}': must not hold '${'"),
+        ("[hosts.web1.apache]\nrevocation_dir = '/a/${b}'\n", "revocation_dir = '/a/${b}': must not contain '${'"),
         ("[hosts.web1.apache]\nhsts = -1\n", "apache.hsts = -1: must be a whole number from 0 to 63072000"),
         ("[hosts.web1.apache]\ncurves = 'X25519 P-256'\n", "curves = 'X25519 P-256': must be names of curves"),
         (
@@ -155,7 +155,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "[hosts.web1.apache.response_headers]\nX-Y = 'expr=1'\n",
             "response_headers.X-Y = 'expr=1': must be printable",
         ),
-        ("[hosts.web1.apache.response_headers]\nX-Y = '${HOME}'\n", "X-Y = '${HOME}': must not hold '${'"),
+        ("[hosts.web1.apache.response_headers]\nX-Y = '${HOME}'\n", "X-Y = '${HOME}': must not contain '${'"),
         ("[hosts.web1.app]\ntimeout = 0\n", "app.timeout = 0: must be a whole number from 1 to 86400"),
         ("[hosts.web1]\nname = 'other'\n", "hosts.web1.name = 'other': must not be given"),
         ("[defaults]\nname = 'other'\n", "defaults.name = 'other': must not be given"),
@@ -179,11 +179,11 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ("[hosts.web1.uwsgi.options]\nharakiri = 1000000000000000000\n", "harakiri: must have at most 18 digits"),
         (
             "[hosts.web1.uwsgi.options]\nhttp-stats = '127.0.0.1:8888'\n",
-            "options.http-stats = '127.0.0.1:8888': port 8888 is used by app.listen as well",
+            "options.http-stats = '127.0.0.1:8888': port 8888 is also used by app.listen",
         ),
         (
             "[hosts.web1.uwsgi.options]\nstats = '127.0.0.1:1717'\n",
-            "options.stats = '127.0.0.1:1717': must be the path of a unix socket in one of the account's places",
+            "options.stats = '127.0.0.1:1717': must be the path of a unix socket in a folder of the account",
         ),
         (
             "[hosts.web1.uwsgi.options]\nhttp-socket = ':8082'\n",
@@ -191,10 +191,10 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.uwsgi.options]\ndaemonize = '/home/poms/log'\n",
-            "options.daemonize = '/home/poms/log': leaves the foreground: supervisord takes the program for ended",
+            "options.daemonize = '/home/poms/log': leaves the foreground: supervisord sees the program as ended",
         ),
         *(
-            (f'[hosts.web1]\napp.listen = "/run/a/{char}.sock"\n', "may hold letters, digits")
+            (f'[hosts.web1]\napp.listen = "/run/a/{char}.sock"\n', "must have only letters, digits")
             for char in ("'", "&", ";", "#", "$x", "|", "?", " ", "%")
         ),
         (
@@ -211,15 +211,15 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.uwsgi.options]\nhttp = '127.0.0.1:443'\n",
-            "options.http = '127.0.0.1:443': port 443 is used by apache.port",
+            "options.http = '127.0.0.1:443': port 443 is also used by apache.port",
         ),
         (
             "[hosts.web1.uwsgi.options]\nhttps-socket = ['[::1]:8080,/c,/k', '[::1]:8443,/c,/k']\n",
-            "options.https-socket = ['[::1]:8080,/c,/k', '[::1]:8443,/c,/k']: port 8443 is used by apache.cert_port",
+            "['[::1]:8080,/c,/k', '[::1]:8443,/c,/k']: port 8443 is also used by apache.cert_port",
         ),
         (
             "[hosts.web1.app]\nlisten = '/run/a/x'\n[hosts.web1.supervisor]\npidfile = '/run/a/x'\n",
-            "app.listen = '/run/a/x': /run/a/x is supervisor.pidfile as well",
+            "app.listen = '/run/a/x': /run/a/x is also supervisor.pidfile",
         ),
         (
             "[hosts.web1.app]\nlisten = '/home/poms/app.sock'\n",
@@ -227,7 +227,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.app]\ncron_listen = '127.0.0.1:8888'\n",
-            "app.cron_listen = '127.0.0.1:8888': port 8888 is used by app.listen as well",
+            "app.cron_listen = '127.0.0.1:8888': port 8888 is also used by app.listen",
         ),
         (
             "[hosts.web1.app]\ncron_listen = '127.0.0.1:99999'\n",
@@ -235,19 +235,19 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
         (
             "[hosts.web1.supervisor]\npidfile = '/home/poms/supervisord.conf'\n",
-            "pidfile = '/home/poms/supervisord.conf': /home/poms/supervisord.conf is supervisord's configuration as",
+            "/home/poms/supervisord.conf is also supervisord's configuration",
         ),
         (
             "[hosts.web1.supervisor]\nsocket = '/tmp/a'\nlogfile = '/tmp/a'\n",
-            "supervisor.logfile = '/tmp/a': /tmp/a is supervisor.socket as well",
+            "supervisor.logfile = '/tmp/a': /tmp/a is also supervisor.socket",
         ),
         (
             "[hosts.web1.programs.p]\ncommand = 'x'\nstdout_logfile = '/home/poms/supervisord.pid'\n",
-            "stdout_logfile = '/home/poms/supervisord.pid': /home/poms/supervisord.pid is supervisor.pidfile as well",
+            "stdout_logfile = '/home/poms/supervisord.pid': /home/poms/supervisord.pid is also supervisor.pidfile",
         ),
         (
             "[hosts.web1.supervisor]\npidfile = '/home/poms/private/config/poms/uwsgi-service.ini'\n",
-            "uwsgi-service.ini is uWSGI's configuration as well",
+            "uwsgi-service.ini is also uWSGI's configuration",
         ),
         (
             "[hosts.web1.apache]\nconf_d = '/home/poms'\n",
@@ -259,14 +259,14 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "config_dir = '/etc/httpd/x': must not be in a folder of Apache",
         ),
         ("[hosts.web1]\nhome = '/etc/httpd'\n", "home = '/etc/httpd': must not be in a folder of Apache"),
-        ("[hosts.web1]\nhome = '/home/a:b'\n", "home = '/home/a:b': must not hold a colon"),
-        ("[hosts.web1]\nconfig_dir = '/home/a:b'\n", "config_dir = '/home/a:b': must not hold a colon"),
+        ("[hosts.web1]\nhome = '/home/a:b'\n", "home = '/home/a:b': must not contain a colon"),
+        ("[hosts.web1]\nconfig_dir = '/home/a:b'\n", "config_dir = '/home/a:b': must not contain a colon"),
         ("[hosts.web1.programs.all]\ncommand = 'x'\n", "programs.all: must have another name"),
-        ("[hosts.web1.identity]\nuser_id = '.+'\n", "user_id = '.+': must not match nothing, nor a blank"),
-        ("[hosts.web1.identity]\nuser_id = '[^,/=\\x20]+'\n", "must not match nothing"),
-        ("[hosts.web1.identity]\nuser_id = '[a-z]*'\n", "user_id = '[a-z]*': must not match nothing"),
-        ("[hosts.web1.identity]\nuser_id = '[a-z/]{8}'\n", "user_id = '[a-z/]{8}': must not match nothing"),
-        ("[hosts.web1.identity]\nuser_id = '[[:alpha:]]+'\n", "must not hold a class in a class"),
+        ("[hosts.web1.identity]\nuser_id = '.+'\n", "user_id = '.+': must not match an empty text, a blank"),
+        ("[hosts.web1.identity]\nuser_id = '[^,/=\\x20]+'\n", "must not match an empty text"),
+        ("[hosts.web1.identity]\nuser_id = '[a-z]*'\n", "user_id = '[a-z]*': must not match an empty text"),
+        ("[hosts.web1.identity]\nuser_id = '[a-z/]{8}'\n", "user_id = '[a-z/]{8}': must not match an empty text"),
+        ("[hosts.web1.identity]\nuser_id = '[[:alpha:]]+'\n", "must not contain a class in a class"),
         ("[hosts.web1.identity]\nuser_id = '['\n", "user_id = '[': must be a regular expression"),
         (
             "[hosts.web1.uwsgi]\nworkers = 3\ncheaper-initial = 4\n",
@@ -274,7 +274,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_file_key_value_and_rule(tmp_path: Path, text: str, said: str) -> None:
+def test_a_problem_names_file_key_value_and_rule(tmp_path: Path, text: str, said: str) -> None:
     base = SMALL if "[defaults]" not in text else SMALL.replace("[defaults]\n", text)
     whole = base if "[defaults]" in text else SMALL + text
     if "[hosts.web1]" in text:
@@ -285,7 +285,7 @@ def test_what_is_wrong_is_named_with_file_key_value_and_rule(tmp_path: Path, tex
         assert len(found) == 1, found
 
 
-def test_all_problems_are_told_at_once_and_a_default_only_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_without_repetition(tmp_path: Path) -> None:
     text = SMALL.replace('default = "web1"', 'default = "web9"') + (
         "[defaults.uwsgi]\nworkers = 0\nreload-on-as = 2000\n[hosts.web2.apache]\nport = 'x'\ncert_port = 2222\n"
     )
@@ -293,10 +293,10 @@ def test_all_problems_are_told_at_once_and_a_default_only_once(tmp_path: Path) -
     assert len(found) == 5, found
     for key in ("fleet.default", "defaults.uwsgi.workers", "defaults.uwsgi.reload-on-as", "web2.apache.port"):
         assert sum(key in line for line in found) == 1, (key, found)
-    assert any("hosts.web2.apache.cert_port = 2222: port 2222 is used by port" in line for line in found)
+    assert any("hosts.web2.apache.cert_port = 2222: port 2222 is also used by port" in line for line in found)
 
 
-def test_a_file_that_is_not_toml_or_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_no_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is not TOML"):
         read(tmp_path, "[fleet")
     with pytest.raises(BadInput, match="Cannot read the inventory"):
@@ -345,7 +345,7 @@ def test_numbers_that_nobody_wrote_give_way(tmp_path: Path, written: str, cheape
         (f"home = '/{'h' * 100}'", "home = ", "supervisor.socket"),
     ],
 )
-def test_a_problem_is_told_of_a_key_that_somebody_wrote(tmp_path: Path, text: str, key: str, said: str) -> None:
+def test_a_problem_names_a_key_of_the_file(tmp_path: Path, text: str, key: str, said: str) -> None:
     lines = problems(tmp_path, SMALL.replace("[hosts.web1]\n", f"[hosts.web1]\n{text}\n"))
     assert all(line.startswith(f"hosts.toml: hosts.web1.{key}") for line in lines), lines
     assert sum(said in line for line in lines) == 1, lines
@@ -377,7 +377,7 @@ def test_an_ipv6_address_needs_only_a_name_for_apache(tmp_path: Path) -> None:
         ("[fleet]\ndefault = 1\ngroups = []\n[hosts.w]\n", "fleet.groups = .*: must be a table"),
     ],
 )
-def test_what_no_inventory_looks_like_ends_as_bad_input(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_inventory_is_bad_input(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         read(tmp_path, text + "\n")
 
@@ -388,10 +388,10 @@ def test_without_hosts_nothing_is_said_of_the_fleet(tmp_path: Path) -> None:
     ]
 
 
-def test_hosts_that_may_want_more_connections_than_the_database_has_are_refused_with_the_sum(tmp_path: Path) -> None:
+def test_hosts_with_too_many_database_connections_are_refused(tmp_path: Path) -> None:
     text = SMALL.replace("[fleet]", "[fleet]\ndatabase_connections = 100") + "uwsgi.workers = 4\n"
     assert len(read(tmp_path, text).hosts) == 2
     assert problems(tmp_path, text.replace("workers = 4", "workers = 5")) == [
-        "hosts.toml: fleet.database_connections = 100: is passed: workers times threads make "
+        "hosts.toml: fleet.database_connections = 100: is exceeded: workers times threads make "
         "60 + 50 = 110 requests at once, of 100 database connections",
     ]

@@ -91,7 +91,7 @@ def blob_of(file: str) -> str:
     return paramiko.pkey.PublicBlob.from_file(file).key_blob.hex()
 
 
-def test_named_files_come_first_then_the_agents_keys_then_the_usual_files(make: Any, agent: Any) -> None:
+def test_named_files_come_before_the_agents_keys_and_default_files(make: Any, agent: Any) -> None:
     named, in_agent, usual = make("named"), make("in_agent", "ecdsa"), make("usual", "rsa")
     login = KeyLogin("poms", (named[0],), (usual[0],), agent_socket=agent(in_agent[0], named[0]))
     assert offers(login) == [named[1], in_agent[1], usual[1]]
@@ -100,9 +100,7 @@ def test_named_files_come_first_then_the_agents_keys_then_the_usual_files(make: 
     assert offers(KeyLogin("poms", (named[0],), ())) == [named[1]]
 
 
-def test_a_file_that_is_missing_or_cannot_be_read_is_passed_over_and_only_the_second_is_told(
-    make: Any, agent: Any, tmp_path: Path
-) -> None:
+def test_missing_key_files_are_skipped_and_unreadable_ones_are_named(make: Any, agent: Any, tmp_path: Path) -> None:
     good = make("good")
     (tmp_path / "broken").write_bytes(b"\xff\xfe")
     (tmp_path / "folder").mkdir()
@@ -117,7 +115,7 @@ def test_a_file_that_is_missing_or_cannot_be_read_is_passed_over_and_only_the_se
     assert "you offer no key" in said
 
 
-def test_a_key_with_a_passphrase_comes_from_the_agent_or_is_told(make: Any, agent: Any) -> None:
+def test_a_key_with_a_passphrase_needs_the_agent(make: Any, agent: Any) -> None:
     locked, other = make("locked", passphrase="correct horse"), make("other")
     with pytest.raises(paramiko.AuthenticationException, match="locked has a passphrase"):
         KeyLogin("poms", (locked[0],), ()).authenticate(Refusing())  # type: ignore[arg-type]
@@ -150,10 +148,10 @@ def test_a_certificate_is_offered_before_its_key(make: Any, certify: Any, agent:
     assert sorted(offers(in_agent)) == sorted([certificate, key])
 
 
-def test_a_certificate_that_has_ended_is_told_where_nothing_gets_in(make: Any, certify: Any) -> None:
+def test_an_expired_certificate_is_named_if_the_login_fails(make: Any, certify: Any) -> None:
     file, _ = make("mine")
     certify(file, "-V", "20200101:20200102")
-    with pytest.raises(paramiko.AuthenticationException, match=r"jdoe@site of .*team ended 2020-01-0"):
+    with pytest.raises(paramiko.AuthenticationException, match=r"jdoe@site of .*team expired on 2020-01-0"):
         KeyLogin("poms", (file,), ()).authenticate(Refusing())  # type: ignore[arg-type]
 
 
@@ -168,7 +166,7 @@ def test_a_certificate_is_read(make: Any, certify: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "ssh-ed25519-cert-v01@openssh.com AAAA", "a \udcff", "a b c"])
-def test_a_file_that_holds_no_certificate_is_as_if_it_were_not_there(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_certificate_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "cert").write_bytes(text.encode(errors="surrogateescape"))
     assert certificate_in(str(tmp_path / "cert")) is None
     assert certificate_in(str(tmp_path / "nosuch")) is None
@@ -191,7 +189,7 @@ class Connected:
         login.authenticate(self.transport)  # type: ignore[arg-type]
 
 
-def test_who_is_the_certificates_key_id_wherever_it_came_from(make: Any, certify: Any, agent: Any) -> None:
+def test_the_operator_identity_is_the_certificates_key_id(make: Any, certify: Any, agent: Any) -> None:
     file, _ = make("mine")
     path, _ = certify(file, "-z", "17")
     found = certificate_in(path)

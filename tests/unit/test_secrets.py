@@ -51,7 +51,7 @@ def refusal(**source: Any) -> str:
     return text
 
 
-def test_a_value_comes_from_a_command_a_file_or_the_environment(
+def test_a_secret_comes_from_a_command_file_or_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masker: Masker
 ) -> None:
     assert secret(command=command(tmp_path, "echo warned >&2; echo 'from a command'")) == "from a command"
@@ -65,7 +65,7 @@ def test_a_value_comes_from_a_command_a_file_or_the_environment(
         assert masker.masked(f"<{value}>") == "<***>"
 
 
-def test_a_command_runs_once_whichever_hosts_and_names_share_it(tmp_path: Path) -> None:
+def test_a_command_that_several_secrets_share_runs_once(tmp_path: Path) -> None:
     words = command(tmp_path, f"echo x >>{tmp_path}/runs; echo shared-value")
     for name in ("web1", "web2"):
         one = host(name=name, secrets={"a": {"command": words}, "b": {"command": words}})
@@ -80,12 +80,12 @@ def test_a_command_runs_once_whichever_hosts_and_names_share_it(tmp_path: Path) 
         ("echo hunter2; kill -9 $$", "its command ({0}) ended with signal 9"),
         ("exit 0", "its command ({0}) printed nothing"),
         ("echo '  '; echo hunter2 >&2", "its command ({0}) printed nothing"),
-        (r"printf 'hunter2\377'", "its command ({0}) printed what is not UTF-8 text"),
+        (r"printf 'hunter2\377'", "its command ({0}) printed bytes that are not UTF-8 text"),
         (r"printf 'hunter2\033[2J'", "its command ({0}) printed control characters"),
         ("yes hunter2", f"its command ({{0}}) printed more than {LONGEST} bytes"),
     ],
 )
-def test_a_command_that_gives_no_value_is_named_with_its_exit_code_and_not_with_what_it_says(
+def test_a_failed_command_is_named_without_its_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, said: str
 ) -> None:
     words = command(tmp_path, text)
@@ -175,14 +175,11 @@ def test_a_secret_that_no_template_uses_is_not_asked_for(tmp_path: Path) -> None
     assert file(tmp_path, "{{ host.name }}\n").mode == "0640"
 
 
-def test_without_values_no_secret_is_asked_for_and_its_name_stands_there(tmp_path: Path) -> None:
+def test_without_values_placeholders_stand_for_secrets(tmp_path: Path) -> None:
     made = file(tmp_path, "password = {{ secrets.broken }}\n", values=False)
     assert (made.content.decode(), made.mode) == ("password = ⟦secret broken⟧\n", "0600")
     (tmp_path / "2").mkdir()
-    assert (
-        "takes its secrets apart"
-        in file(tmp_path / "2", "{{ secrets.db.split()[9] }}", values=False).content.decode()
-    )
+    assert "changes its secrets" in file(tmp_path / "2", "{{ secrets.db.split()[9] }}", values=False).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +248,7 @@ def problems(tmp_path: Path, text: str) -> str:
         ('secrets.db = { command = "hunter2" }', "hosts.web1.secrets.db.command: must be a list"),
         ('secrets.db = { value = "hunter2" }', "hosts.web1.secrets.db.value: unknown key"),
         ('secrets.db-x = { env = "A" }', "hosts.web1.secrets.db-x: must be a name of letters, digits and _"),
-        ('secrets.db = "hunter2\\u0007"', "hosts.web1.secrets.db: must not hold a control character"),
+        ('secrets.db = "hunter2\\u0007"', "hosts.web1.secrets.db: must not contain a control character"),
         ('secrets = "hunter2"', "hosts.web1.secrets: must be a table"),
     ],
 )
@@ -261,7 +258,7 @@ def test_a_wrong_table_is_told_without_what_stands_there(tmp_path: Path, text: s
     assert "hunter2" not in told
 
 
-def test_a_hosts_own_source_replaces_that_of_the_defaults_and_paths_are_from_the_inventory(tmp_path: Path) -> None:
+def test_a_hosts_source_of_a_secret_replaces_that_of_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(
         """
         [fleet]
@@ -283,7 +280,7 @@ def test_a_hosts_own_source_replaces_that_of_the_defaults_and_paths_are_from_the
 @pytest.mark.parametrize(
     ("value", "writable"), [("x; #% 'y", True), ("'x", False), ("x'\"y z", False), ("a\nb", False)]
 )
-def test_a_programs_variable_holds_a_secret_or_the_deploy_is_refused_without_telling_it(
+def test_an_unsupported_secret_of_a_variable_is_refused_without_its_value(
     monkeypatch: pytest.MonkeyPatch, value: str, writable: bool
 ) -> None:
     variable = f"POMS_TEST_{value.encode().hex()}"  # of its own, for it is asked for once a run

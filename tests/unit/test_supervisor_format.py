@@ -142,11 +142,11 @@ def test_a_command_holds(home: Path, command: str) -> None:
         ({"environment": {"K": 'it\'s "so" so'}}, "environment.K", "both kinds of quotes"),
         ({"environment": {"K": "a'b\"c,d"}}, "environment.K", "both kinds of quotes"),
         ({"environment": {"K": "a\nb"}}, "environment.K", "one line"),
-        ({"stopasgroup": True, "killasgroup": False}, "killasgroup", "where stopasgroup is"),
+        ({"stopasgroup": True, "killasgroup": False}, "killasgroup", "if stopasgroup is true"),
         ({"stderr_logfile": "/a"}, "stderr_logfile", "never written"),
     ],
 )
-def test_what_supervisord_would_alter_is_refused(values: dict[str, Any], key: str, rule: str) -> None:
+def test_values_that_supervisord_would_alter_are_refused(values: dict[str, Any], key: str, rule: str) -> None:
     program = msgspec.convert({"command": "a"} | values, Program)
     ((found, text),) = unwritable_program("a", program)
     assert found == key
@@ -178,7 +178,7 @@ def test_supervisord_itself_and_supervisorctl_read_their_sections(home: Path) ->
     assert client.serverurl == "unix:///run/100% up/s.sock"
 
 
-def test_programs_stand_in_the_order_in_which_they_start(home: Path) -> None:
+def test_programs_are_in_the_order_of_their_start(home: Path) -> None:
     programs = {"b": {"command": "b"}, "c": {"command": "c", "priority": 5}, "a": {"command": "a"}}
     (text,) = (file.content.decode() for file in render(site(home, programs)) if file.service == "supervisord")
     assert [line for line in text.splitlines() if line.startswith("[prog")] == [
@@ -243,7 +243,7 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=60 * TIMES, report_multiple_bugs=False)
 @given(drawn=st.dictionaries(names, programs, max_size=4), common=environments)
-def test_what_is_not_refused_is_read_as_it_was_meant(
+def test_supervisord_reads_back_all_accepted_values(
     home: Path, drawn: dict[str, dict[str, Any]], common: dict[str, str]
 ) -> None:
     refused = {key for key, _ in unwritable_supervisor(site(home, {}, environment=common).supervisor)}

@@ -46,7 +46,7 @@ def test_the_inventory_places_the_roots() -> None:
     ]
 
 
-def test_a_rendering_is_the_same_each_time_and_says_where_it_comes_from() -> None:
+def test_a_rendered_file_is_reproducible_and_names_its_template() -> None:
     first, second = render(host()), render(host())
     assert first == second
     for file in first:
@@ -101,7 +101,7 @@ def test_text_that_a_template_would_drop_is_refused(tmp_path: Path, more: str, l
         render(host(), tmp_path)
 
 
-def test_nothing_is_left_beside_a_tree_that_is_not_the_projects_own(tmp_path: Path) -> None:
+def test_another_template_tree_gets_no_cache(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "home").mkdir(parents=True)
     (tree / "home/a.j2").write_text("x")
@@ -162,7 +162,7 @@ def test_several_values_mean_the_same_on_both_ports() -> None:
     assert "%{reqenv:id_email_1}" in join[-1]
 
 
-def test_revocation_lists_lie_with_the_cas_unless_they_are_elsewhere_or_off() -> None:
+def test_revocation_lists_are_by_default_in_the_ca_folder() -> None:
     text = cert_ssl(apache={"ca_dir": "/cas"})
     assert 'SSLCARevocationPath "/cas"\n    SSLCARevocationCheck leaf no_crl_for_cert_ok\n' in text
     text = cert_ssl(apache={"ca_dir": "/cas", "revocation_dir": "/lists", "revocation": "required"})
@@ -186,7 +186,7 @@ def test_a_unix_socket_for_the_app() -> None:
     assert "http-socket" not in files["uwsgi-service.ini"]
 
 
-def test_the_hosts_own_jobs_have_a_listener_of_their_own_where_one_is_asked_for() -> None:
+def test_cron_listen_adds_a_listener_for_the_hosts_jobs() -> None:
     ini = next(f.content.decode() for f in render(host(app={"cron_listen": "127.0.0.1:8889"})) if "uwsgi" in f.path)
     assert "\nsocket = 127.0.0.1:8888\n" in ini
     assert "\nhttp-socket = 127.0.0.1:8889\n" in ini
@@ -208,7 +208,7 @@ def tree(tmp_path: Path, name: str, text: str) -> Path:
         ("home/x.j2", "a\n\n{% if %}", r"line 3: "),
         ("home/x.j2", "{{ 1 / 0 }}", "division by zero"),
         ("etc/x.j2", "text", "the first folder must be one of"),
-        ("home/_part.j2", "text", "holds no templates"),
+        ("home/_part.j2", "text", "has no templates"),
     ],
 )
 def test_a_broken_template_ends_with_its_name_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -235,7 +235,7 @@ def test_supervisords_file_is_read_by_any_ini_reader_too() -> None:
     assert "program:web" in parser
 
 
-def test_a_file_that_goes_to_no_host_is_told_with_the_reason(tmp_path: Path) -> None:
+def test_a_file_that_is_not_rendered_is_named_with_the_reason(tmp_path: Path) -> None:
     texts = {
         "home/a.ini.j2": '{% include "home/common.txt" %}\n',
         "home/common.txt": "",

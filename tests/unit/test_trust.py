@@ -74,7 +74,7 @@ def judge(hop: Connection, key: paramiko.PKey) -> None:
         (f"web1 {text(THIRD)}\nweb1 {text(KEY)}\n", "web1", 22),
     ],
 )
-def test_a_key_in_known_hosts_is_believed_and_no_other(tmp_path: Path, known: str, host: str, port: int) -> None:
+def test_only_keys_in_known_hosts_are_accepted(tmp_path: Path, known: str, host: str, port: int) -> None:
     made = connection(tmp_path, known, host, port)
     judge(made, KEY)
     with pytest.raises(paramiko.BadHostKeyException):
@@ -94,7 +94,7 @@ def test_a_key_in_known_hosts_is_believed_and_no_other(tmp_path: Path, known: st
         f"{HostKeys.hash_host('web2')} {text(KEY)}\n",
     ],
 )
-def test_a_key_of_another_name_is_not_believed(tmp_path: Path, known: str) -> None:
+def test_a_key_of_another_name_is_not_accepted(tmp_path: Path, known: str) -> None:
     with pytest.raises(UnknownHostKey):
         judge(connection(tmp_path, known), KEY)
 
@@ -127,8 +127,8 @@ def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path, known:
         judge(connection(tmp_path, known), KEY)
 
 
-def test_a_host_that_only_a_ca_vouches_for_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(UnknownHostKey, match=r"known_hosts names a CA for it, and certificates cannot be checked"):
+def test_a_host_known_only_by_a_ca_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(UnknownHostKey, match=r"known_hosts names a CA for it, and poms-ops cannot check"):
         judge(connection(tmp_path, f"@cert-authority *.org,web1 {text(KEY)}\n"), KEY)
     with pytest.raises(UnknownHostKey, match=r"is not in known_hosts$"):
         judge(connection(tmp_path, f"@cert-authority *.org {text(KEY)}\n"), KEY)
@@ -156,7 +156,7 @@ def test_thousands_of_lines_are_read_at_once(tmp_path: Path) -> None:
     assert time.process_time() - started < 3, "each line is read once"
 
 
-def test_the_host_is_asked_for_the_key_that_is_known(tmp_path: Path) -> None:
+def test_the_login_prefers_the_known_type_of_host_key(tmp_path: Path) -> None:
     """It has two, and would rather show the one that is not known."""
     ours, theirs = socket.socketpair()
     server = paramiko.Transport(theirs)
@@ -178,7 +178,7 @@ def test_the_host_is_asked_for_the_key_that_is_known(tmp_path: Path) -> None:
     server.close()
 
 
-def test_where_the_inventory_pins_keys_known_hosts_is_not_asked(tmp_path: Path) -> None:
+def test_pinned_keys_replace_known_hosts(tmp_path: Path) -> None:
     made = connection(tmp_path, f"web1 {text(OTHER)}\n", pinned=[f"{text(KEY)} from the console", text(THIRD)])
     judge(made, KEY)
     judge(made, THIRD)
@@ -189,7 +189,7 @@ def test_where_the_inventory_pins_keys_known_hosts_is_not_asked(tmp_path: Path) 
         judge(revoked, KEY)
 
 
-def test_pinned_keys_are_of_the_host_and_not_of_jump_hosts(tmp_path: Path) -> None:
+def test_pinned_keys_do_not_hold_for_jump_hosts(tmp_path: Path) -> None:
     made = connection(tmp_path, f"jump2 {text(OTHER)}\n", host="behind", pinned=[text(KEY)])
     judge(made, KEY)
     with pytest.raises(paramiko.BadHostKeyException):
@@ -198,9 +198,7 @@ def test_pinned_keys_are_of_the_host_and_not_of_jump_hosts(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("plain", ["web1", "web?", HostKeys.hash_host("web1")], ids=["name", "pattern", "hash"])
-def test_the_key_of_the_plain_name_holds_for_another_port_where_none_is_known_for_it(
-    tmp_path: Path, plain: str
-) -> None:
+def test_the_name_without_a_port_holds_for_an_unknown_port(tmp_path: Path, plain: str) -> None:
     """As OpenSSH 9.2 does, tried against its sshd."""
     judge(connection(tmp_path, f"{plain} {text(KEY)}\n", port=2222), KEY)
     with pytest.raises(UnknownHostKey):
@@ -215,7 +213,7 @@ def test_the_key_of_the_plain_name_holds_for_another_port_where_none_is_known_fo
         judge(connection(tmp_path, f"{plain} {text(KEY)}\n", port=2222, pinned=[text(OTHER)]), KEY)
 
 
-def test_a_host_key_alias_is_the_only_name_and_has_no_port(tmp_path: Path) -> None:
+def test_a_host_key_alias_replaces_name_and_port(tmp_path: Path) -> None:
     for port in (22, 2222):
         judge(connection(tmp_path, f"another-name {text(KEY)}\n", "alias", port), KEY)
         for name in ("alias", "[alias]:2222", "[another-name]:2222"):
@@ -229,7 +227,7 @@ def test_all_files_of_ssh_config_are_read(tmp_path: Path, name: str) -> None:
     judge(connection(tmp_path, "", "files"), KEY)
 
 
-def test_a_key_cannot_be_recorded_where_there_is_no_file_for_it(tmp_path: Path) -> None:
+def test_without_a_known_hosts_file_no_key_is_recorded(tmp_path: Path) -> None:
     config = settings(tmp_path / "ssh_config", SSH_CONFIG.format(folder=tmp_path))
     with pytest.raises(BadInput, match="UserKnownHostsFile"):
         ask_key(host(), config)
@@ -261,7 +259,7 @@ def test_a_file_of_revoked_keys_is_heeded(tmp_path: Path, kind: str) -> None:
         (2222, f"{HostKeys.hash_host('[web1]:2222')} {text(KEY)}"),
     ],
 )
-def test_the_advised_command_takes_out_the_old_key_where_it_stands(tmp_path: Path, port: int, line: str) -> None:
+def test_the_advised_command_removes_the_old_key(tmp_path: Path, port: int, line: str) -> None:
     made = connection(tmp_path, f"web2 {text(KEY)}\n{line}\n", port=port)
     _, advice = str(made.client._policy.removal()).split(" with ")
     assert advice.endswith(f" -f {tmp_path / 'known_hosts'}")
@@ -272,7 +270,7 @@ def test_the_advised_command_takes_out_the_old_key_where_it_stands(tmp_path: Pat
         judge(connection(tmp_path, kept, port=port), KEY)
 
 
-def test_each_file_that_has_a_key_is_named_with_the_name_that_it_has_there(tmp_path: Path) -> None:
+def test_each_file_with_a_key_is_named_with_its_host_name(tmp_path: Path) -> None:
     for name in ("one file", "three"):
         (tmp_path / name).write_text(f"files {text(KEY)}\nfiles {text(OTHER)}\n")
     said = connection(tmp_path, "", "files").client._policy.removal()

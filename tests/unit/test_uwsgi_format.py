@@ -56,7 +56,7 @@ def ini(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- examples ----
 
 
-def test_the_numbers_and_the_options_arrive_in_the_order_of_the_inventory(ini: Path) -> None:
+def test_numbers_and_options_keep_the_inventorys_order(ini: Path) -> None:
     options: dict[str, Any] = {
         "log-format": "%(method) %(uri) took %(msecs) ms, 100%",
         "vacuum": True,
@@ -73,12 +73,12 @@ def test_the_numbers_and_the_options_arrive_in_the_order_of_the_inventory(ini: P
     assert read(ini, {"options": options}) == [*expected, ("static-map", "/a=/b"), ("static-map", "/c=/d")]
 
 
-def test_without_cheaper_the_two_numbers_of_it_are_not_written() -> None:
+def test_without_cheaper_its_numbers_are_not_written() -> None:
     keys = [key for key, _ in ini_lines(Uwsgi(cheaper=0))]
     assert keys == ["workers", "threads", "reload-on-as", "evil-reload-on-as"]
 
 
-def test_a_unix_socket_is_the_groups_too_unless_the_inventory_says_otherwise(ini: Path, tmp_path: Path) -> None:
+def test_a_unix_socket_is_writable_for_the_group_by_default(ini: Path, tmp_path: Path) -> None:
     socket = f"{tmp_path}/100% up.sock"
     assert read(ini, {}, socket)[:2] == [("socket", socket), ("chmod-socket", "660")]
     given_mode = [pair for pair in read(ini, {"options": {"chmod": "600"}}, socket) if "chmod" in pair[0]]
@@ -126,7 +126,7 @@ def test_all_these_values_are_held(ini: Path) -> None:
         ("%(threads + 1)", "calculates"),
     ],
 )
-def test_what_uwsgi_would_replace_is_refused_and_has_to_be(ini: Path, value: str, rule: str) -> None:
+def test_text_that_uwsgi_would_replace_is_refused(ini: Path, value: str, rule: str) -> None:
     ((key, text),) = refused({"python-path": ["/fine", value], "master": True})
     assert key == "options.python-path"
     assert rule in text
@@ -143,23 +143,23 @@ def test_what_uwsgi_would_replace_is_refused_and_has_to_be(ini: Path, value: str
         ({"strict": True}, "--strict"),
         ({"reload_on_rss": 1}, "nearest: reload-on-rss"),
         ({"harakiry": 1}, "nearest: harakiri"),
-        ({"harakiri": True}, "takes a value"),
+        ({"harakiri": True}, "needs a value"),
         ({"log-date": False}, "leave it out"),
     ],
 )
-def test_an_option_that_uwsgi_would_misread_or_has_already_is_refused(options: dict[str, Any], rule: str) -> None:
+def test_misread_and_duplicate_options_are_refused(options: dict[str, Any], rule: str) -> None:
     ((key, text),) = refused(options)
     assert key == f"options.{next(iter(options))}"
     assert rule in text
 
 
-def test_false_of_an_option_that_is_marked_on_does_something(ini: Path) -> None:
+def test_false_does_not_switch_off_an_option_marked_on(ini: Path) -> None:
     ini.write_text("[uwsgi]\nlog-date = false\n")
     said = subprocess.run([UWSGI, "--ini", ini, "--no-server"], capture_output=True, check=False).stderr
     assert b"\nfalse - *** Starting uWSGI" in said
 
 
-def test_an_unknown_option_that_is_near_no_other_may_be_a_plugins() -> None:
+def test_an_unknown_option_without_a_near_name_is_accepted() -> None:
     assert not refused({"frobnicate": [True, "x"]})
 
 
@@ -168,7 +168,7 @@ def test_every_option_of_this_uwsgi_is_known() -> None:
     assert set(done.stdout.split()) <= known_options().keys()
 
 
-def test_a_socket_that_uwsgi_takes_for_another_is_refused() -> None:
+def test_a_socket_that_uwsgi_would_misread_is_refused() -> None:
     assert not list(unwritable_listen("127.0.0.1:8888"))
     assert not list(unwritable_listen("/run/100% up.sock"))
     for listen, rule in (
@@ -200,7 +200,7 @@ texts = st.one_of(
         st.sampled_from(["vacuum", "memory-report", "log-x-forwarded-for", "die-on-term"]), st.booleans()
     ),
 )
-def test_what_is_not_refused_is_read_as_it_was_meant(
+def test_uwsgi_reads_back_all_accepted_values(
     ini: Path, drawn: list[str], numbers: list[int], switches: dict[str, bool]
 ) -> None:
     kept = [text for text in drawn if not refused({"python-path": text} | switches)]
@@ -219,14 +219,14 @@ def test_what_is_not_refused_is_read_as_it_was_meant(
 @pytest.mark.parametrize(
     ("memory", "words"),
     [
-        (None, "a second uWSGI serves meanwhile"),
-        ((0, 4_000_000), "a second uWSGI serves meanwhile"),
-        ((51_200, 4_096_000), r"\(6 workers, up to 300 MB for it; 4000 MB are free\)"),
-        ((51_200, 204_800), r"\(3 workers, up to 150 MB for it; 200 MB are free\)"),
-        ((51_200, 51_200), "requests wait meanwhile: of 50 MB none are free for a second uWSGI"),
+        (None, "a second uWSGI serves during the reload"),
+        ((0, 4_000_000), "a second uWSGI serves during the reload"),
+        ((51_200, 4_096_000), r"\(6 workers, up to 300 MB; 4000 MB are free\)"),
+        ((51_200, 204_800), r"\(3 workers, up to 150 MB; 200 MB are free\)"),
+        ((51_200, 51_200), "requests wait until it ends: 50 MB free are too few for a second uWSGI"),
     ],
 )
-def test_the_memory_that_a_reload_needs_is_known_beforehand(memory: tuple[int, int] | None, words: str) -> None:
+def test_the_plan_shows_the_memory_of_a_reload(memory: tuple[int, int] | None, words: str) -> None:
     assert re.search(words + "$", reload_in_words(6, memory))
 
 
@@ -241,5 +241,5 @@ def test_the_memory_that_a_reload_needs_is_known_beforehand(memory: tuple[int, i
         ("socket-timeout = 60\nstats = /a", "socket-timeout = 90\nstats = /b", False),
     ],
 )
-def test_only_what_a_reload_cannot_change_takes_a_restart(before: str, after: str, restart: bool) -> None:
+def test_only_changed_sockets_need_a_restart(before: str, after: str, restart: bool) -> None:
     assert needs_restart(before, after) is restart

@@ -1,4 +1,4 @@
-"""A small stand-in for POMS: says who the visitor is, as the headers that Apache set have it."""
+"""A small stand-in for POMS: shows the visitor's identity from the headers that Apache sets."""
 
 import importlib
 import mmap
@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-# What POMS takes for Apache's word on who is there, and from where.
+# The headers that POMS trusts for the visitor's identity and address.
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
 ALSO_BELIEVED = (
     *("X-Forwarded-For", "X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "Remote-Addr", "X-Poms-Agent"),
-    # What frameworks build links and redirects from.
+    # Frameworks build links and redirects from these.
     *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL"),
 )
 leaked: list[mmap.mmap] = []
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """`/poms` answers with the identity; `/poms/slow?seconds=N` does after N seconds, `/poms/leak?megabytes=N` with so
-    much less address space left."""
-    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # uWSGI wants what was sent to be read
+    """`/poms` answers with the identity. `/poms/slow?seconds=N` answers after N seconds, `/poms/leak?megabytes=N` leaks
+    N MB of address space."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # uWSGI requires the app to read the body
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if path.rstrip("/") == "/poms/slow":
         time.sleep(float(parse_qs(environ.get("QUERY_STRING", "")).get("seconds", ["1"])[0]))
@@ -45,7 +45,7 @@ def _answer(environ: dict[str, Any]) -> Iterable[tuple[str, object]]:
     yield "pid", os.getpid()
     yield "master", os.getppid()
     try:
-        uwsgi = importlib.import_module("uwsgi")  # there only in a worker of it
+        uwsgi = importlib.import_module("uwsgi")  # exists only in a worker of uWSGI
     except ImportError:
         return
     yield "worker", uwsgi.worker_id()
