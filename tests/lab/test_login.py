@@ -167,7 +167,7 @@ def test_trust_shows_the_key_and_records_it_only_when_it_is_the_one_that_was_tol
         assert (terminal.exitstatus, known.exists()) == (code, code == 0), terminal.before
     assert deployed.fab("-H", "pomsgpvm01", "status", inventory=inventory).code == 0
     again = deployed.fab("trust", "pomsgpvm01", f"--fingerprint={told}", inventory=inventory)
-    assert (again.code, "known already" in again.out) == (0, True), again.all
+    assert (again.code, "already recorded" in again.out) == (0, True), again.all
     assert len(known.read_text().splitlines()) == 1
 
     other = next(line for line in deployed.lab.known_hosts.read_text().splitlines() if deployed.address() not in line)

@@ -87,7 +87,7 @@ def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
     finally:
         served.root(f"kill -CONT {pids}; kill $(cat /tmp/crowd); rm /tmp/crowd*")
     assert said.code == 2, said.all
-    assert "listen queue: 60 connections wait, of 100 at the most; what comes beyond is refused" in said.out
+    assert "listen queue: 60 connections wait of at most 100; more are refused" in said.out
 
 
 def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served: Site) -> None:

@@ -118,7 +118,7 @@ def test_certificates_that_end_soon_are_told_each() -> None:
     found = diagnose(host(), parse([f"fact {k} {v}" for k, v in HEALTHY.items()]), endings)
     assert [(one.level, one.found) for one in found if one.what == "certificates"] == [
         (WARNING, "host certificate /h.pem: 3 days"),
-        (ERROR, "trusted CA /c.pem: OVER for 1 day"),
+        (ERROR, "trusted CA /c.pem: EXPIRED 1 day ago"),
     ]
 
 

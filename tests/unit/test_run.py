@@ -198,7 +198,7 @@ def test_the_command_may_come_on_standard_input(
     [
         (("run",), "run needs a command: fab run COMMAND"),
         (("run", "df", "/tmp"), "Try: fab run 'df /tmp'"),
-        (("run", "x", "--timeout=-1"), "must not be under 0"),
+        (("run", "x", "--timeout=-1"), "must be 0 or more"),
         (("run", "x", "--parallel=0"), "must be from 1 to 200"),
         (("run", "x", "wbe1"), "Try: fab run 'x wbe1'"),
     ],
