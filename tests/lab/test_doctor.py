@@ -34,7 +34,7 @@ FAULTS = {
     "folder": Fault(
         f"chown -R root:root {CONF_D}; chmod 755 {CONF_D}",
         f"chown -R poms:poms {CONF_D}; chown root:poms {CONF_D}; chmod 2775 {CONF_D}",
-        *("places", f"{CONF_D}/ssl.conf may not be written"),
+        *("places", f"{CONF_D}/ssl.conf is not writable"),
     ),
     "module": Fault(
         f"sed -i 's/^LoadModule.*mod_proxy_uwsgi/#&/' {MODULES}/*.conf",

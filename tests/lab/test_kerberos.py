@@ -119,7 +119,7 @@ def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) ->
     releases = jdoe.fab("releases")
     assert PRINCIPAL in releases.out.splitlines()[-1], releases.all
     doctor = jdoe.fab("doctor")
-    assert f"let in as principal {PRINCIPAL}" in doctor.out, doctor.all
+    assert f"logged in as principal {PRINCIPAL}" in doctor.out, doctor.all
 
 
 # --- who gets in ------------------------------------------------------------------------------------------------

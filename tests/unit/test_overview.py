@@ -448,7 +448,7 @@ def test_a_host_is_a_row_and_what_needs_attention_comes_first() -> None:
         (well(drift=[Drift("/x", EDITED)]), "!1 edited"),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), "!half-way"),
         (well(snapshot=UNDEPLOYED, release=None), "none"),
-        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), "!over"),
+        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), "!expired"),
         (well(ending=[Ending("sp", "/sp.pem", problem="no certificate")]), "!bad"),
     ],
 )
