@@ -293,7 +293,7 @@ def test_a_log_that_is_emptied_in_place_is_followed_on(log: Path) -> None:
         log.write_text("")
         append(log, "anew")
         until(lambda: "1 anew" in reading.lines)
-    assert f"1 ({log} was emptied; what was written just before may be missing)" in reading.lines
+    assert f"1 ({log} was emptied; the last lines before that may be missing)" in reading.lines
 
 
 def lost(shell: str, source: HostLogs, log: Path, before: str, **wanted: object) -> None:
@@ -358,7 +358,7 @@ def test_reading_on_says_so_where_the_file_is_gone(log: Path) -> None:
     with Reading("dash", source) as reading:
         until(reading.is_live)
     assert reading.lines == [
-        f"1 (the file that was read of {log} is gone; what was written meanwhile may be missing)",
+        f"1 (a rotated file of {log} is gone; the lines since the last read may be missing)",
         "1 a new file, which may well get the number of the old one",
     ]
 

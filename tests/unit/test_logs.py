@@ -120,7 +120,7 @@ def test_a_lost_host_is_tried_again_and_asked_to_go_on_behind_what_was_read(monk
             elif "connected again" in str(event):
                 break
     lost = next(event for event in said if isinstance(event, Remark))
-    assert lost.text == "the stream of log lines ended. It is tried again in 0 s."
+    assert lost.text == "the stream of log lines ended. Retrying in 0 s."
     first, second = (silent.asked for silent in fleet.opened)
     assert "from 7:5:5:1" not in first
     assert second.index("from 7:5:5:1") == second.index(f"log {HOST.log_dir}/poms_webservice.log") + 2
@@ -227,7 +227,7 @@ def test_a_line_that_was_cut_says_how_long_it_was() -> None:
 def test_until_is_asked_in_the_same_forms_as_since() -> None:
     assert until_line("10m") == "until 600"
     assert until_line("2026-11-25T03:00") == "until_time 2026-11-25 03:00:00"
-    with pytest.raises(BadInput, match="--until=soon: must be a while"):
+    with pytest.raises(BadInput, match="--until=soon: must be a time span"):
         until_line("soon")
 
 
@@ -303,7 +303,7 @@ def test_since_is_a_while_or_a_time(text: str, asked: str) -> None:
 
 @pytest.mark.parametrize("text", ["10", "m", "-5m", "yesterday", "2026-13-01", "10m\nlog /etc/shadow"])
 def test_since_is_nothing_else(text: str) -> None:
-    with pytest.raises(BadInput, match="must be a while"):
+    with pytest.raises(BadInput, match="must be a time span"):
         since_line(text)
 
 

@@ -103,8 +103,8 @@ def test_why_workers_were_replaced_is_told_in_words() -> None:
     counted = {f"size {1450 * MEGABYTE}": 1, f"size {1500 * MEGABYTE}": 2, "harakiri": 1, "signal 11": 1}
     assert summary(counted, one) == "3 x reload-on-as, 1 x harakiri, 1 x killed by signal 11"
     shown = drawn(worker(4, reloads=5, reasons=counted, last="harakiri"))
-    assert "worker 4 was replaced last: harakiri, killed in a request that took too long; in all: 3 x" in shown
-    assert "worker 1 was replaced last: not in the log" in drawn(worker(reloads=1))
+    assert "worker 4 was last replaced: harakiri, killed in a request that took too long; in all: 3 x" in shown
+    assert "worker 1 was last replaced: not in the log" in drawn(worker(reloads=1))
 
 
 def test_memory_is_a_bar_against_both_limits() -> None:
