@@ -27,9 +27,9 @@ PROGRAM = textwrap.dedent(
     def connect(host, config):
         yield None
 
-    live.connect = connect
+    watch.connect = connect
     lines = [f"line{number};" for number in range(int(sys.argv[1]))]
-    live.keep([host()], None, lambda remote, last: 1, lambda watched, width: iter(lines), 60)
+    watch.keep([host()], None, lambda remote, last: 1, lambda watched, width: iter(lines), 60)
     """
 )
 
@@ -107,9 +107,9 @@ def test_hosts_that_are_gone_alike_are_one_line_on_top() -> None:
     hosts[3].take(1)
     told = [str(line) for line in screen(hosts, lambda *_: iter(()), 2, 80)]
     assert told[1].startswith("web1, web2: ")
-    assert told[1].splitlines()[0].endswith("it is tried again)")
+    assert told[1].splitlines()[0].endswith("; retrying)")
     assert told[1].splitlines()[1] == "and more"
-    assert [line for line in told if "web3" in line] == ["being asked: web3 ..."]
+    assert [line for line in told if "web3" in line] == ["waiting for web3 ..."]
 
 
 def test_thirty_hosts_on_a_small_terminal_fit_its_width_and_say_what_is_cut() -> None:
