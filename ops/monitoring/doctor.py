@@ -280,7 +280,7 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
 def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether Apache reaches the app, found by a request through Apache; and a setting that may prevent it."""
     state, _space, found = facts.one("through_apache").partition(" ")
-    if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - looked at
+    if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - only read
         said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has its own /tmp and /var/tmp"
         level = ERROR if state == "failed" else WARNING
         yield Finding("app", level, said, "set app.listen to a socket in the account's home")
