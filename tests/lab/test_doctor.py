@@ -62,7 +62,7 @@ def findings(site: Site) -> tuple[int, dict[str, list[dict[str, str]]]]:
     return said.code, found
 
 
-def test_a_host_that_is_well_is_said_so_and_what_has_a_price_too(deployed: Site) -> None:
+def test_a_good_host_is_ready_to_deploy(deployed: Site) -> None:
     code, found = findings(deployed)
     wrong = [one for several in found.values() for one in several if one["level"] == "error"]
     assert (code, wrong) == (0, [])

@@ -132,7 +132,7 @@ def test_every_line_is_shown_once_while_the_log_is_rotated(deployed: Site) -> No
     assert numbers(lines) == list(range(8000))
 
 
-def test_no_line_is_lost_or_shown_twice_over_a_killed_sshd_a_cut_line_and_rotation(deployed: Site) -> None:
+def test_lost_connections_and_rotation_lose_no_line(deployed: Site) -> None:
     errors: list[str] = []
 
     def told(text: str) -> bool:
@@ -218,7 +218,7 @@ def test_one_ctrl_c_ends_the_following_of_several_hosts(both: Site) -> None:
         until(lambda: not any(readers(both, host) for host in BOTH), 5, "no reader is left on the hosts")
 
 
-def test_a_host_whose_stream_ends_is_told_at_once_and_the_others_go_on(both: Site) -> None:
+def test_a_lost_host_is_reported_and_the_others_continue(both: Site) -> None:
     with following(both, "--programs=poms_joblog_agent", hosts=",".join(BOTH)) as (running, lines):
         until(lambda: all(heard(lines, host) for host in BOTH), 20, "both are followed")
         assert running.stderr
@@ -253,7 +253,7 @@ def test_a_pattern_that_grep_refuses_is_bad_input(both: Site, follow: tuple[str,
     assert said.err.count("grep: ") == 1
 
 
-def test_a_log_that_is_made_later_and_one_that_cannot_be_read_are_told(deployed: Site) -> None:
+def test_missing_and_unreadable_logs_are_reported(deployed: Site) -> None:
     deployed.poms(f"rm {LOG}")
     deployed.poms("chmod 0 /home/poms/private/logs/poms/poms_status_agent.log")
     try:

@@ -81,7 +81,7 @@ def placed(*words: str) -> list[str]:
         ("deploy --yes", "deploy --yes"),
     ],
 )
-def test_a_word_with_one_meaning_is_the_flag_that_it_stands_for(words: str, expected: str) -> None:
+def test_a_word_with_one_meaning_becomes_a_flag(words: str, expected: str) -> None:
     assert placed(*words.split()) == expected.split()
 
 
@@ -109,9 +109,7 @@ def test_a_word_with_one_meaning_is_the_flag_that_it_stands_for(words: str, expe
         ("lab.down web1", "It takes no words", ""),
     ],
 )
-def test_a_word_that_may_mean_something_else_is_refused_with_the_right_command(
-    words: str, said: str, command: str
-) -> None:
+def test_an_ambiguous_word_is_refused_with_the_right_command(words: str, said: str, command: str) -> None:
     with pytest.raises(Exit) as refused:
         placed(*words.split())
     told = str(refused.value.message)

@@ -96,7 +96,7 @@ def test_what_has_no_end_of_its_own_is_an_error(
         read(channel, seconds=seconds)
 
 
-def test_one_that_says_nothing_is_given_up_unless_it_has_a_time_of_its_own() -> None:
+def test_a_silent_command_is_ended_unless_it_has_a_timeout() -> None:
     one = SimpleNamespace(name="web1", ssh=SimpleNamespace(silence_timeout=0))
     with pytest.raises(HostError, match=r"ssh\.silence_timeout"):
         read(Channel(code=None, is_open=True), one=one)  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ def hosts(fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable
     return make
 
 
-def test_on_one_host_the_code_is_the_commands_own_and_lines_have_no_label(
+def test_one_host_gives_its_code_and_unlabelled_lines(
     fab: Fab,
     hosts: Callable[..., None],
 ) -> None:
