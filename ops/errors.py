@@ -105,7 +105,7 @@ class LockHeld(HostError):
     """Another task holds the host's lock."""
 
     code = 4
-    ended = "another deploy holds it"
+    ended = "locked"
 
 
 class NotServing(HostError):

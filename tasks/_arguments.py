@@ -223,7 +223,7 @@ def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
         )
     if found := re.fullmatch(r"'(\S+)' did not receive required positional arguments: '(\S+)'.*", text):
         return f"{found[1]} needs a {found[2]}: fab {found[1]} {found[2].upper()}"
-    if found := re.fullmatch(r"Flag <Argument: (\S+)(?: \(.*\))?> needed value and was not given one!", text):
+    if found := re.fullmatch(r"Flag <Argument: (\S+)(?: .*)?> needed value and was not given one!", text):
         return f"--{found[1]} needs a value: --{found[1]}=…"
     return text
 

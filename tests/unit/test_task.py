@@ -66,7 +66,7 @@ def test_the_installed_fab_runs_no_command_without_a_task() -> None:
         (("tail-logs", "--grep=\udcff"), 3, "is not UTF-8"),
         (("deploi",), 3, "No idea what 'deploi' is"),
         (("deploy", "--jes"), 3, "No idea what '--jes' is"),
-        (("tail-logs", "--lines"), 3, "needed value"),
+        (("tail-logs", "--lines"), 3, "--lines needs a value"),
         (("--help", "deploi"), 3, "No idea what 'deploi' is"),
         (("--dry", "deploy", "--yes"), 3, "`fab diff` is the dry run"),
         (("deploy", "--yes", "-R"), 3, "`fab diff` is the dry run"),
