@@ -19,7 +19,7 @@ STATES = {
     "unreadable": "{} cannot be read",
     "nofile": "{} is not a file",
     "cut": "{} was emptied; the last lines before that may be missing",
-    "gap": "a rotated file of {} is gone; the lines since the last read may be missing",
+    "gap": "the old file of {} is gone; the lines since the last read may be missing",
 }
 
 SPOILED = {  # for one file of a log
@@ -101,7 +101,7 @@ def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[s
         said = dialogue.stderr()
     told = f"; the host said:\n{said}" if said else ""
     if fact == "no_python":
-        raise HostError(remote.host.name, "it has no Python to read logs: python3, python2 or platform-python")
+        raise HostError(remote.host.name, "it has no Python to read logs (python3, python2 or platform-python)")
     if fact == "failed":
         raise HostError(remote.host.name, f"the host could not read its logs to the end{told}")
     raise Unreachable(remote.host.name, f"the stream of log lines ended{told}")

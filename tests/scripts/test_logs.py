@@ -354,7 +354,7 @@ def test_reading_on_says_so_where_the_file_is_gone(log: Path) -> None:
     with Reading("dash", source) as reading:
         until(reading.is_live)
     assert reading.lines == [
-        f"1 (a rotated file of {log} is gone; the lines since the last read may be missing)",
+        f"1 (the old file of {log} is gone; the lines since the last read may be missing)",
         "1 a new file, which may well get the number of the old one",
     ]
 
