@@ -6,11 +6,11 @@ import fabric.main
 
 from tasks._interpreter import prepare
 
-prepare()  # before anything else is loaded
+prepare()  # before the other imports
 
-from tasks._fabric import install  # noqa: E402 - after that
-from tasks._registry import collection  # noqa: E402 - after that
-from tasks._sigpipe import end_with_the_output  # noqa: E402 - after that
+from tasks._fabric import install  # noqa: E402 - after prepare()
+from tasks._registry import collection  # noqa: E402 - after prepare()
+from tasks._sigpipe import end_with_the_output  # noqa: E402 - after prepare()
 
 install(fabric.main.program)
 end_with_the_output()

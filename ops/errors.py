@@ -1,14 +1,14 @@
-"""What can go wrong, in the operator's words.
+"""The errors that a task ends with.
 
-    OperatorError            1  failed; the text says what was left as it was
+    OperatorError            1  failed; the message says what is unchanged
     ├── HostError            1  the same, on one named host
     │   ├── Unreachable      1  no connection, or it was lost
-    │   │   └── ShellUnready 1  let in, and no command was started
-    │   ├── LockHeld         4  another deploy holds the host
-    │   ├── NotServing       2  done, and the web service does not serve
-    │   ├── Interrupted    130  Ctrl-C came before the host had answered
-    │   └── LeftAtWork     130  Ctrl-C came while the host worked, and it goes on
-    └── BadInput             3  nothing was touched
+    │   │   └── ShellUnready 1  the login succeeded, but the login shell started no command
+    │   ├── LockHeld         4  another task holds the host's lock
+    │   ├── NotServing       2  the change is done, but the web service does not answer
+    │   ├── Interrupted    130  Ctrl-C before the host answered
+    │   └── LeftAtWork     130  Ctrl-C during a change; the host finishes the step
+    └── BadInput             3  wrong input; nothing was changed
 
 The number is fab's exit code. Code 2, "found a difference", is a result and not an error.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 
 class OperatorError(Exception):
-    """Failed for a reason that the operator can read and act on."""
+    """A failure that the operator can understand and act on."""
 
     code = 1
 
@@ -33,8 +33,8 @@ class BadInput(OperatorError):
 class HostError(OperatorError):
     """Failed on one host.
 
-    `left` says what was left as it was, `next_step` what to do now; both are printed under the message. `outcome` is
-    how it ended in a few words, for a list of hosts.
+    `left` says what is unchanged, `next_step` what to do now; both are printed below the message. `outcome` is the
+    result in a few words, for a list of hosts.
     """
 
     ended = "failed"
@@ -57,28 +57,28 @@ class HostError(OperatorError):
 
 
 class Unreachable(HostError):
-    """The host cannot be reached or trusted, or the line to it was lost."""
+    """The host cannot be reached or trusted, or the connection was lost."""
 
     ended = "not reached"
 
 
 class ShellUnready(Unreachable):
-    """The host let the operator in, and its login shell started no command; `said` is what it printed instead."""
+    """The login succeeded, but the login shell started no command; `said` is what it printed instead."""
 
     def __init__(self, host: str, seconds: float, said: str) -> None:
         super().__init__(
             host,
-            f"it let you in, and its login shell started no command within {seconds:g} seconds"
-            + (f"; it said:\n{said}" if said else ""),
+            f"the login succeeded, but the login shell started no command within {seconds:g} seconds"
+            + (f"; it printed:\n{said}" if said else ""),
             left="everything (nothing was run)",
-            next_step="look at what the account runs at its login (.bashrc, .profile, .cshrc), and whether its home"
-            " answers; a host that is only slow gets more time by ssh.answer_timeout",
+            next_step="check what the account runs at login (.bashrc, .profile, .cshrc), and whether its home"
+            " directory responds; for a slow host, raise ssh.answer_timeout",
         )
 
 
 @contextmanager
 def read_answer(host: str, script: str, left: str = "everything (this task only reads)") -> Iterator[None]:
-    """For what reads a host's answer to `script`: raises HostError where the answer has not the form that it must."""
+    """Raise HostError where the block cannot read the host's answer to `script`."""
     try:
         yield
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -86,30 +86,30 @@ def read_answer(host: str, script: str, left: str = "everything (this task only 
             host,
             f"its answer to the script '{script}' cannot be read: {type(error).__name__}: {str(error)[:80]}",
             left=left,
-            next_step="look at what the account's login shell and the host's tools print there",
+            next_step="check what the account's login shell and the host's tools print there",
         ) from None
 
 
-LOCKABLE = "state_dir of the inventory has to be a folder that the account may write, on a file system with locks"
+LOCKABLE = "set state_dir in the inventory to a folder that the account can write, on a file system with locks"
 
 
 def no_lock(host: str, said: str) -> HostError:
-    """For a host on which no lock can be had, whoever holds one; `said` is why."""
+    """The error for a host that cannot take a lock at all, held or not; `said` is why."""
     return HostError(host, f"its lock cannot be taken: {said}", left="everything", next_step=LOCKABLE)
 
 
-WAIT = "wait for it, or ask whoever it is"
+WAIT = "wait for it, or ask the lock owner"
 
 
 class LockHeld(HostError):
-    """Another deploy is at work on the host."""
+    """Another task holds the host's lock."""
 
     code = 4
-    ended = "another deploy holds it"
+    ended = "locked"
 
 
 class NotServing(HostError):
-    """What was asked for is done, and the web service does not serve."""
+    """The change is done, but the web service does not answer."""
 
     code = 2
     ended = "does not serve"
@@ -122,11 +122,11 @@ class Interrupted(HostError):
     ended = "interrupted"
 
     def __init__(self, host: str) -> None:
-        super().__init__(host, "had not answered when Ctrl-C came", left="everything (this task only reads)")
+        super().__init__(host, "had not answered before Ctrl-C", left="everything (this task only reads)")
 
 
 class LeftAtWork(HostError):
-    """The operator did not wait for the end of what a host was doing."""
+    """The operator did not wait for a host to finish its step."""
 
     code = 130
     ended = "interrupted"
@@ -134,14 +134,14 @@ class LeftAtWork(HostError):
     def __init__(self, host: str) -> None:
         super().__init__(
             host,
-            "you interrupted; what it has begun it brings to its end, and nothing else is begun",
+            "interrupted; the host finishes the current step and starts no other",
             next_step=f"fab -H {host} status",
         )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in an input file: where, which key, what stands there, which rule it breaks."""
+    """One error in an input file: the file, the key, its value, and the rule that it breaks."""
 
     file: str
     key: str

@@ -1,7 +1,7 @@
-"""Ctrl-C, where a host is being changed: it is taken in one place, and never inside paramiko.
+"""Ctrl-C during a change of a host: it is handled in one place, and never inside paramiko.
 
-An exception in the middle of one of paramiko's locks leaves it held, and whatever closes the line waits for it for
-ever. So the work is done in a thread, and the main thread, which alone gets signals, only waits.
+An exception inside one of paramiko's locks would leave the lock held, and closing the connection would wait for it
+for ever. So a thread does the work, and the main thread, which alone gets signals, only waits.
 """
 
 import signal
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 def uninterrupted(work: Callable[[], Result], pressed: Callable[[int], None]) -> Result:
-    """What `work` returns or raises, run in a thread; at each Ctrl-C `pressed` gets how many there were.
+    """Run `work` in a thread, and return or raise what it does; each Ctrl-C calls `pressed` with the count so far.
 
-    What `pressed` raises ends the wait: the thread is left to itself then. It must not use a line to a host.
-    In a thread there is no Ctrl-C: there `work` is just called.
+    An exception from `pressed` ends the wait; the thread continues alone. `pressed` must not use a connection to a
+    host. Outside the main thread, which alone gets Ctrl-C, `work` is just called.
     """
     if current_thread() is not main_thread():
         return work()
@@ -28,7 +28,7 @@ def uninterrupted(work: Callable[[], Result], pressed: Callable[[int], None]) ->
     def run() -> None:
         try:
             results.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised below
             errors.append(error)
         finally:
             over.release()
@@ -42,7 +42,7 @@ def uninterrupted(work: Callable[[], Result], pressed: Callable[[int], None]) ->
     before = signal.signal(signal.SIGINT, count)
     try:
         Thread(target=run, daemon=True).start()
-        while not over.acquire(timeout=1.0):  # a signal that another thread got is seen by then
+        while not over.acquire(timeout=1.0):  # wakes up to handle a signal that another thread got
             pass
     finally:
         signal.signal(signal.SIGINT, before)

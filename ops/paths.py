@@ -1,8 +1,8 @@
-"""Paths as an operator writes them."""
+"""Paths that an operator writes."""
 
 import os
 
 
 def expand_home(path: str) -> str:
-    """`path` with a leading ~ or ~account replaced; left as it is where there is no such account."""
+    """`path` with a leading ~ or ~account expanded; unchanged where there is no such account."""
     return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises

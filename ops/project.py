@@ -1,4 +1,4 @@
-"""Where this checkout of the project is."""
+"""The folder of this checkout."""
 
 from pathlib import Path
 

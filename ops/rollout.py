@@ -1,4 +1,4 @@
-"""Several hosts: looked at side by side, changed in rolling order."""
+"""Work on several hosts: read in parallel, change in rolling order."""
 
 import time
 from collections import deque
@@ -13,14 +13,14 @@ from ops.errors import Interrupted, LeftAtWork, OperatorError
 from ops.interrupts import uninterrupted
 from ops.schema import Host
 
-AT_ONCE = 20  # docs/decisions/speed.md has what was measured
-HELD_SECONDS = 2.0  # that an answer waits for the others, so that they are shown together and in their order
+AT_ONCE = 20  # measured in docs/decisions/speed.md
+HELD_SECONDS = 2.0  # the longest time that an answer waits for others, to be shown together and in order
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Answer(Generic[Result]):
-    """What came of one host: a result, or the error that it ended in; neither where it was not tried."""
+    """The result of one host, or its error; neither where it was not tried."""
 
     host: Host
     result: Result | None = None
@@ -36,11 +36,11 @@ def ask_all(
     parallel: int = AT_ONCE,
     show: Show[Result] = lambda _answers, _waiting: None,
 ) -> list[Answer[Result]]:
-    """`ask` every host, `parallel` at once; the answers come in the order of `hosts`, and an error stops no other.
+    """`ask` every host, `parallel` at once, and return the answers in the order of `hosts`; an error stops no other.
 
-    `show` gets each answer once, those at hand together and in the order of `hosts`: when all hosts have answered, or
-    when one of the answers has waited for HELD_SECONDS. It also gets the hosts that are being asked still.
-    Ctrl-C ends the wait: a host that has not answered has the error Interrupted then.
+    `show` gets each answer once, new ones together and in the order of `hosts`: when all hosts have answered, or
+    when an answer has waited for HELD_SECONDS. Its second argument is the hosts that have not answered yet.
+    Ctrl-C ends the wait: the answer of such a host is then the error Interrupted.
     """
     todo, came = deque(hosts), SimpleQueue[Answer[Result] | BaseException]()
     begun: set[str] = set()
@@ -49,14 +49,14 @@ def ask_all(
         while todo:
             try:
                 host = todo.popleft()
-            except IndexError:  # another thread was quicker
+            except IndexError:  # another thread took the last host
                 return
             begun.add(host.name)
             try:
                 came.put(Answer(host, result=ask(host)))
             except OperatorError as error:
                 came.put(Answer(host, error=error))
-            except BaseException as error:  # noqa: BLE001 - it is raised where the answers are collected
+            except BaseException as error:  # noqa: BLE001 - _collect raises it
                 came.put(error)
 
     answers: dict[str, Answer[Result]] = {}
@@ -68,7 +68,7 @@ def ask_all(
         show(new, [host for host in hosts if host.name in begun - answers.keys()])
 
     try:
-        # Daemons, since nobody waits at Ctrl-C for a host that does not answer: its line ends with this process.
+        # Daemon threads: after Ctrl-C nothing waits for a silent host; its connection ends with this process.
         for _ in range(min(parallel, len(hosts))):
             Thread(target=work, daemon=True).start()
         _collect(len(hosts), came, answers, show_new)
@@ -86,7 +86,7 @@ def _collect(
     answers: dict[str, Answer[Result]],
     show_new: Callable[[], None],
 ) -> None:
-    """Put what comes into `answers` until there are `count`; `show_new` when the first has waited long enough."""
+    """Collect `count` answers; call `show_new` when the first new one has waited for HELD_SECONDS."""
     due = None
     while len(answers) < count:
         try:
@@ -102,7 +102,7 @@ def _collect(
 
 
 def change_in_turn(hosts: list[Host], change: Callable[[Host], object]) -> None:
-    """`change` one host after the other; the first error ends it, and names the hosts that were not tried.
+    """`change` one host after the other. The first error is raised, with a note of the hosts that were not tried.
 
     Ctrl-C raises LeftAtWork.
     """
@@ -127,10 +127,10 @@ def roll_out(
     parallel: int = 1,
     interrupt: Callable[[], None] = lambda: None,
 ) -> list[Answer[Result]]:
-    """`change` the first host alone, then the others, `parallel` at once; after an error none is begun any more.
+    """`change` the first host alone, then the others, `parallel` at once; after an error, no other host is started.
 
-    The answers are in the order of `hosts`. Several at once are changed in threads, which Ctrl-C does not reach:
-    `interrupt` is called for it, and then those under way are waited for.
+    The answers are in the order of `hosts`. Hosts in parallel are changed in threads, which Ctrl-C does not reach: it
+    calls `interrupt`, starts no other host and waits for the running ones.
     """
     answers = {host.name: Answer[Result](host) for host in hosts}
     stopped = Event()

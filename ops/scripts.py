@@ -1,4 +1,4 @@
-"""The scripts of `ops/remote/`, each as the one text that is sent to a host."""
+"""The scripts of `ops/remote/`, each assembled into the one text that is sent to a host."""
 
 from functools import cache
 from hashlib import sha256
@@ -7,7 +7,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "remote"
 SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "survival.sh", "supervisord.sh")
 STANDBY = ("standby_requests.py", "standby.sh")
-PARTS = {  # besides common.sh; each script says at its top what it is asked and what it answers
+PARTS = {  # in addition to common.sh; the top of each script describes its request and its answer
     "transaction": (
         *SUPERVISORD,
         *STANDBY,
@@ -48,8 +48,8 @@ PARTS = {  # besides common.sh; each script says at its top what it is asked and
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }
-ON_TRIAL = ("door.py",)  # run where the script's functions are not to be had: given out as text
-RUN_BY = {  # all else is the products' Python's
+ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
+RUN_BY = {  # the command that runs it; for all others, the products' Python
     "log_reader.py": "host_python -",
     "supervise.py": "supervise_python",
     "standby_requests.py": "any_python",
@@ -57,7 +57,7 @@ RUN_BY = {  # all else is the products' Python's
     "supervisord_ask.py": "any_python",
     "supervisord_facts.py": "any_python",
 }
-JOINED = {  # before it, as one program
+JOINED = {  # files that are put before it, as one program
     "log_reader.py": (
         *("log_zones.py", "log_times.py", "log_packed.py", "log_entries.py", "log_files.py", "log_rotation.py"),
         "log_bundle.py",
@@ -72,9 +72,9 @@ JOINED = {  # before it, as one program
 
 @cache
 def script(*names: str) -> str:
-    """`common.sh`, then each script with the parts that it needs: POSIX sh.
+    """`common.sh`, then each script with the parts that it needs, in POSIX sh.
 
-    Several scripts run one after the other, each in a shell of its own, and one that fails does not end the others.
+    Several scripts run one after the other, each in its own subshell; one that fails does not stop the others.
     """
     if len(names) == 1:
         return _read("common.sh") + _with_parts(names[0])
@@ -82,17 +82,17 @@ def script(*names: str) -> str:
 
 
 def running(text: str) -> str:
-    """The command that reads `text` from its standard input and runs it, if that is what has arrived.
+    """The command that reads `text` from its standard input, and runs it only if it arrived complete.
 
-    A start file of the account may read what was not meant for it (`read x` in ~/.bashrc): what is left is not run.
-    Nor is a command of the account's own run in place of the host's head and sha256sum.
+    A start file of the account may consume part of it (`read x` in ~/.bashrc): then the rest is not run. The host's
+    own head and sha256sum are used, not the account's functions or aliases.
     """
     digest = sha256(text.rstrip("\n").encode()).hexdigest()
     return (
         f"PATH=/usr/bin:/bin:$PATH; text=$(command head -c {len(text.encode())});"
         f' case $(command printf %s "$text" | command sha256sum) in {digest}*) eval "$text" ;;'
-        ' *) echo "What was sent did not arrive whole, and nothing of it was run.'
-        ' Something that the account runs at its login (.bashrc, .profile, .cshrc) reads standard input." >&2 ;; esac'
+        ' *) echo "The script did not arrive complete, and was not run.'
+        ' Something that the account runs at login (.bashrc, .profile, .cshrc) reads standard input." >&2 ;; esac'
     )
 
 
@@ -108,7 +108,7 @@ def _with_parts(name: str) -> str:
 
 
 def _as_function(name: str) -> str:
-    """NAME.py as the shell function `NAME`, which gives it to the right Python, or `NAME_text`, which prints it."""
+    """NAME.py as the shell function `NAME`, which runs it with its Python, or `NAME_text`, which prints it."""
     function, command = name.removesuffix(".py"), f'{RUN_BY.get(name, "supervisor_python")} "$@"'
     if name in ON_TRIAL:
         function, command = f"{function}_text", "cat"

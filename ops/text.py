@@ -1,16 +1,16 @@
-"""Text for people: control characters escaped, times in words, and the nearest of several names."""
+"""Text for the operator: escaped control characters, time spans, the nearest of several names."""
 
 import difflib
 import unicodedata
 from collections.abc import Iterable
 
-CLEARLY = 0.1  # by which a name is much nearer than the next
+CLEARLY = 0.1  # lead in similarity that makes the nearest name the only candidate
 _CONTROL = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
 def escape_control_chars(text: str) -> str:
-    """`text` with every control character but line break and tab written out, so no terminal obeys it."""
-    if text.isprintable():  # which is most of what there is, and much faster
+    """`text` with every control character but line break and tab escaped, so that no terminal interprets it."""
+    if text.isprintable():  # the common case, and much faster
         return text
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in _CONTROL else _escaped(char) for char in text
@@ -22,7 +22,7 @@ def _escaped(char: str) -> str:
 
 
 def age(seconds: float) -> str:
-    """A time span as the eye takes it in: "40 s", "12 min", "5 h", "3 d"."""
+    """A time span in its largest fitting unit: "40 s", "12 min", "5 h", "3 d"."""
     for unit, length, below in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
         if seconds < below:
             return f"{seconds / length:.0f} {unit}"
@@ -30,9 +30,9 @@ def age(seconds: float) -> str:
 
 
 def closest(word: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0.6) -> list[str]:
-    """At most `most` of `known` that are near to `word`, whatever its case, and with - for _.
+    """At most `most` names of `known` that are similar to `word`; case does not count, and - equals _.
 
-    Those that it begins go before others, and one that is much nearer than the others stands alone.
+    Names that begin with `word` come first; a name that is clearly the nearest is the only one.
     """
     names = {name.lower().replace("_", "-"): name for name in known}
     plain = word.lower().replace("_", "-")
@@ -47,7 +47,7 @@ def closest(word: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The nearest of `known`, or else all of them, for the end of a sentence about `word`."""
+    """The end of a sentence about an unknown `word`: the nearest of `known`, or else all of them."""
     names = list(known)
     if near := closest(word, names, cutoff=0.5):
         return f"; nearest: {', '.join(near)}"

@@ -1,1 +1,1 @@
-"""The verbs: what an operator types after `fab`. Each reads as a list of steps; the nouns are in `ops/`."""
+"""The tasks: what an operator types after `fab`. Each is a list of steps; the work is in `ops/`."""

@@ -1,8 +1,8 @@
-"""What a word behind a task stands for, and what to say of one that stands for nothing.
+"""The words after a task on the command line: hosts, programs, or the value of a flag.
 
-invoke takes only words that a task cannot do without; any other is the name of the next task to it. Here a word that
-is a host of the inventory is one of -H, a program one of --programs, and some tasks have a flag that their first word
-may be given for. Where that is not certain, nothing is run and the right command is shown.
+invoke accepts only the words that a task requires, and takes any other for the next task. Here, a host of the
+inventory counts as one of -H, a program as one of --programs; some tasks accept the value of one flag as a word.
+Where the meaning is not certain, nothing is run and the right command is printed.
 """
 
 import contextlib
@@ -29,33 +29,33 @@ _RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+")
 
 @dataclass
 class _Said:
-    """A task on the command line: its flags and the words that it needs in `kept`, the other words in `words`."""
+    """A task on the command line: its flags and required words in `kept`, its other words in `words`."""
 
     name: str
     context: Any
     kept: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
-    needed: list[str] = field(default_factory=list)  # the words of `kept` that the task cannot do without
-    hosts: list[str] = field(default_factory=list)  # what -H names behind it
+    needed: list[str] = field(default_factory=list)  # the words of `kept` that the task requires
+    hosts: list[str] = field(default_factory=list)  # the values of -H after the task
 
     def has(self, flag: str) -> bool:
-        """Whether it takes that flag."""
+        """Whether the task has that flag."""
         return f"--{flag}" in self.context.flags
 
     def gives(self, flag: str) -> bool:
-        """Whether that flag stands behind it."""
+        """Whether that flag is given after the task."""
         names = self.context.flags[f"--{flag}"].names if self.has(flag) else ()
         short = tuple(f"-{name}" for name in names if len(name) == 1)
         return any(word.partition("=")[0] == f"--{flag}" or word.startswith(short) for word in self.kept)
 
     @property
     def for_hosts(self) -> bool:
-        """Whether it goes to hosts of the inventory."""
+        """Whether the task works on hosts of the inventory."""
         return self.name != "hosts" and not self.name.startswith("lab.")
 
 
 def put_flags_for_words(program: fabric.main.Fab) -> None:
-    """Put flags in place of the words of the command line that `program` could not place. Raises Exit."""
+    """Replace words of the command line that `program` does not understand by flags. Raises Exit."""
     lead, said = _split(program)
     if not said:
         return
@@ -69,7 +69,7 @@ def put_flags_for_words(program: fabric.main.Fab) -> None:
 
 
 def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Said]]:
-    """What stands before the first task, and each task with what stands behind it, as invoke reads it."""
+    """The words before the first task, and each task with the words after it, as invoke reads them."""
     contexts = program._make_parser().contexts
     core = program.initial_context.flags
     lead: list[str] = []
@@ -102,7 +102,7 @@ def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Said]]:
 
 
 def _complete_host(program: fabric.main.Fab, said: _Said) -> None:
-    """A task that needs a host as its word takes that of -H; both must be the same."""
+    """Give a task that requires a host the one of -H; if both are given, they must be the same."""
     given = [*filter(None, [program.args.hosts.value]), *said.hosts]
     if [argument.name for argument in said.context.positional_args] != ["host"] or not given:
         return
@@ -117,7 +117,7 @@ def _complete_host(program: fabric.main.Fab, said: _Said) -> None:
 
 
 def _place(program: fabric.main.Fab, said: list[_Said]) -> None:
-    """Give each task's words the flags that they stand for."""
+    """Turn each task's words into flags."""
     known = read_inventory(inventory_path())
     for each in said:
         if each.words and each.name.startswith("lab.") and each.has("hosts") and not each.gives("hosts"):
@@ -136,14 +136,14 @@ def _place(program: fabric.main.Fab, said: list[_Said]) -> None:
             else:
                 _refuse_unknown(program, each, word, known)
         if programs and each.gives("programs"):
-            _refuse(f"{each.name} {programs[0]}: --programs names programs, too: name all of them there.", "")
+            _refuse(f"{each.name} {programs[0]}: --programs also names programs: put all of them there.", "")
         each.kept += [f"--programs={','.join(programs)}"] if programs else []
         if hosts:
             _name_hosts(program, said, each, hosts)
 
 
 def _kind_of(word: str, said: _Said, known: Inventory) -> str:
-    """ "host", "program", or nothing where it is neither. Raises Exit where it is both."""
+    """ "host", "program", or "" where it is neither. Raises Exit where it is both."""
     parts = word.split(",")
     is_host = said.for_hosts and all(part in known.hosts or part in known.fleet.groups for part in parts)
     names = _programs(said, known)
@@ -157,7 +157,7 @@ def _kind_of(word: str, said: _Said, known: Inventory) -> str:
 
 
 def _programs(said: _Said, known: Inventory) -> list[str]:
-    """The names that --programs of that task may have."""
+    """The names that --programs of that task accepts."""
     if not said.has("programs"):
         return []
     names = dict.fromkeys(name for host in known.hosts.values() for name in host.programs)
@@ -165,13 +165,13 @@ def _programs(said: _Said, known: Inventory) -> list[str]:
 
 
 def _flag_for(said: _Said) -> str:
-    """The flag that a word which is no host stands for; none where it was given already."""
+    """The flag whose value a word of this task is; "" where there is none, or where it is given already."""
     flag = FLAG_OF_WORD.get(said.name, "")
     return "" if said.gives(flag) else flag
 
 
 def _name_hosts(program: fabric.main.Fab, said: list[_Said], each: _Said, hosts: list[str]) -> None:
-    """Put the hosts into -H, or to the word for a host. Raises Exit where that would say more than was said."""
+    """Add the hosts to -H, or to the required host word. Raises Exit where the meaning is not certain."""
     if [argument.name for argument in each.context.positional_args] == ["host"]:
         place = each.kept.index(each.needed[0])
         each.kept[place] = ",".join([each.needed[0], *hosts])
@@ -179,7 +179,7 @@ def _name_hosts(program: fabric.main.Fab, said: list[_Said], each: _Said, hosts:
     given = [*filter(None, [program.args.hosts.value]), *each.hosts]
     right = ",".join(dict.fromkeys([*given, *hosts]))
     if given:
-        _refuse(f"{each.name} {' '.join(hosts)}: -H names hosts, too.", f"fab -H {shlex.quote(right)} {each.name}")
+        _refuse(f"{each.name} {' '.join(hosts)}: -H also names hosts.", f"fab -H {shlex.quote(right)} {each.name}")
     if len(said) > 1:
         names = " ".join(one.name for one in said)
         _refuse(f"{' '.join(hosts)} would be the host of every task.", f"fab -H {shlex.quote(right)} {names}")
@@ -187,8 +187,8 @@ def _name_hosts(program: fabric.main.Fab, said: list[_Said], each: _Said, hosts:
 
 
 def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inventory) -> NoReturn:
-    """Say what is nearest to a word that stands for nothing, and which command that would be."""
-    before = f"No idea what {word!r} is behind {said.name}!"
+    """Refuse an unknown word, with the nearest name and the command for it."""
+    before = f"No idea what {word!r} is after {said.name}!"
     host = known.nearest(word) if said.for_hosts else ""
     program_near, task_near = closest(word, _programs(said, known)), closest(word, TASKS)
     if said.name == "run":
@@ -210,12 +210,12 @@ def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inv
 
 
 def _refuse_near(program: fabric.main.Fab, before: str, word: str, near: list[str]) -> NoReturn:
-    """Name what is near, and the command where that is one thing."""
+    """Refuse with the near names, and with the command where there is only one."""
     _refuse(f"{before}: {', '.join(near)}.", command_with(program, word, near[0]) if len(near) == 1 else "")
 
 
 def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
-    """invoke's message with the nearest names, and the command that was meant where that is certain."""
+    """invoke's message with the nearest names, and with the intended command where it is certain."""
     text = str(error)
     if found := re.fullmatch(r"No idea what (['\"])(.*)\1 is!", text):
         return escape_control_chars(
@@ -223,13 +223,13 @@ def what_is_meant(program: fabric.main.Fab, error: ParseError) -> str:
         )
     if found := re.fullmatch(r"'(\S+)' did not receive required positional arguments: '(\S+)'.*", text):
         return f"{found[1]} needs a {found[2]}: fab {found[1]} {found[2].upper()}"
-    if found := re.fullmatch(r"Flag <Argument: (\S+)(?: \(.*\))?> needed value and was not given one!", text):
-        return f"--{found[1]} needed value and was not given one: --{found[1]}=…"
+    if found := re.fullmatch(r"Flag <Argument: (\S+)(?: .*)?> needed value and was not given one!", text):
+        return f"--{found[1]} needs a value: --{found[1]}=…"
     return text
 
 
 def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[str]:
-    """What is near a word or flag that invoke does not know."""
+    """What is similar to a word or flag that invoke does not know."""
     contexts = program._make_parser().contexts
     if word.startswith("-"):
         known = [*([contexts[task]] if task in contexts else []), program.initial_context]
@@ -237,7 +237,7 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
         flags = [f"--{name}" for name in dict.fromkeys(names) if len(name) > 1]
         later = [name for name in program.core.unparsed if name in contexts and word in contexts[name].flags]
         if later and not task:
-            yield f"{word} is a flag of {later[0]}: flags of a task stand behind it."
+            yield f"{word} is a flag of {later[0]}: put it after the task."
         elif near := closest(word, flags):
             yield f"Nearest: {', '.join(near)}"
             yield from _try(command_with(program, word, near[0])) if len(near) == 1 else ()
@@ -245,12 +245,12 @@ def _unknown(program: fabric.main.Fab, word: str, task: str | None) -> Iterator[
             yield f"fab --help {task} explains its flags."
         return
     hosts: list[str] = []
-    with contextlib.suppress(OperatorError):  # it is told where it is needed
+    with contextlib.suppress(OperatorError):  # a task that needs the inventory reports it
         inventory = read_inventory(inventory_path())
         hosts = [*inventory.hosts, *inventory.fleet.groups]
     if word in hosts:
         given = [*filter(None, [program.args.hosts.value]), word]
-        yield "It is a host; several have commas between them, and stand behind -H or the task."
+        yield "It is a host: put hosts after -H or the task, several with commas between them."
         rest = [other for other in program.core.unparsed if other not in (word, "-H", "--hosts")]
         yield from _try(shlex.join(["fab", "-H", ",".join(given), *rest])) if rest else ()
     elif near := closest(word, TASKS):
@@ -264,7 +264,7 @@ def _try(command: str) -> Iterator[str]:
 
 
 def command_with(program: fabric.main.Fab, old: str, new: str) -> str:
-    """The command line of this run with `new` where it has `old`; nothing where it has it nowhere."""
+    """The command line of this run with the first `old` replaced by `new`; "" where it has no `old`."""
     words = list(program.argv[1:])
     for number, word in enumerate(words):
         name, equals, value = word.partition("=")

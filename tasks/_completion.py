@@ -1,8 +1,8 @@
-"""What may stand where the operator presses TAB; for `tasks/completion.sh`, which gives it the words behind `fab`.
+"""Completions for the word where the operator presses TAB; `tasks/completion.sh` passes the words after `fab`.
 
-A program of its own that reads the verbs from their text: `fab --complete` first loads all that a deploy needs, which
-takes ten times as long, and knows no hosts and programs. Releases lie on the host, which is asked for them.
-tests/unit/test_completion.py holds it to what fab says.
+A separate program that reads the tasks from their source: `fab --complete` loads all that a deploy needs, takes ten
+times as long, and does not know hosts and programs. Releases are read from the host.
+tests/unit/test_completion.py compares it with fab.
 """
 
 import ast
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
-SERVICES = ["supervisord", "apache", "shibd"]  # that have logs besides: ops/logs/catalog.py
+SERVICES = ["supervisord", "apache", "shibd"]  # the services with logs: ops/logs/catalog.py
 LOG_VERBS = ["tail-logs", "fetch-logs"]
-HOST_VERBS = ["shell", "trust"]  # which take a host as their first word
+HOST_VERBS = ["shell", "trust"]  # their first word is a host
 CORE = (  # fab's own flags
     *(
         "--collection",
@@ -43,14 +43,14 @@ CORE = (  # fab's own flags
     ),
 )
 WITH_A_FILE = ("-f", "--config", "-i", "--identity", "-r", "--search-root", "-S", "--ssh-config", "--to")
-RELEASE_WORDS = ["releases", "rollback"]  # which take a release as their first word
+RELEASE_WORDS = ["releases", "rollback"]  # their first word is a release
 RELEASE_FLAGS = {"rollback": "--to", "diff": "--to", "releases": "--release"}
-ANSWER = 6  # seconds that a host gets to tell its releases
+ANSWER = 6  # seconds that a host has to list its releases
 WITH_A_NUMBER = ("-t", "--connect-timeout", "-T", "--command-timeout")
 
 
 def verbs(folder: Path = PROJECT / "tasks") -> dict[str, list[str]]:
-    """Each verb with its long flags; `lab.` stands before those of the lab."""
+    """Each task with its long flags; those of the lab begin with `lab.`."""
     found = {}
     for path in sorted(folder.glob("[!_]*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8-sig")).body:
@@ -63,7 +63,7 @@ def verbs(folder: Path = PROJECT / "tasks") -> dict[str, list[str]]:
 
 
 def _of_verb(node: ast.FunctionDef) -> Iterator[dict[str, Any]]:
-    """What stands as text in the decorator that makes `node` a verb, if it is one."""
+    """The constant arguments of the decorator that makes `node` a task; nothing if it is none."""
     for call in node.decorator_list:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "task":
             yield {
@@ -78,7 +78,7 @@ def _dashed(name: str) -> str:
 
 
 def inventory() -> tuple[list[str], list[str]]:
-    """The hosts with their groups, and the programs; nothing of an inventory that cannot be read."""
+    """The hosts and groups, and the programs; empty for an inventory that cannot be read."""
     path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -90,9 +90,9 @@ def inventory() -> tuple[list[str], list[str]]:
 
 
 def releases(host: str, verb: str) -> list[str]:
-    """The releases of `host`; for what goes back only those that were live. Empty where it does not answer in time.
+    """The releases of `host`; for a rollback, only those that were live. Empty where it does not answer in time.
 
-    In a session of its own, so that no question for a passphrase comes to the terminal that somebody types on.
+    fab runs in its own session, so that it cannot ask for a passphrase on the operator's terminal.
     """
     fab = Path(sys.executable).parent / "fab"
     try:
@@ -114,7 +114,7 @@ def releases(host: str, verb: str) -> list[str]:
 
 
 def _host_of(words: list[str]) -> str:
-    """The host that the words name with -H, or the default one."""
+    """The first host of -H in the words, or the default host."""
     for number, word in enumerate(words):
         given = ""
         if word in ("-H", "--hosts"):
@@ -131,7 +131,7 @@ def _host_of(words: list[str]) -> str:
 
 
 def completions(words: list[str]) -> list[str]:
-    """What the last of `words`, those behind `fab`, may become; bash makes a word of its own of each =."""
+    """The completions of the last of `words`, the words after `fab`; bash passes each = as a separate word."""
     *before, word = words or [""]
     known, (hosts, programs) = verbs(), inventory()
     verb = next((each for each in before if each in known), "")
@@ -151,7 +151,7 @@ def completions(words: list[str]) -> list[str]:
         if names or flag != verb:
             return [before_value + each for each in names if each.startswith(word)]
     if before_value or flag in WITH_A_FILE + WITH_A_NUMBER or "=" in (*before[-1:], *words[-1:]):
-        return []  # files, which the shell knows
+        return []  # files, which the shell completes
     if word.startswith("-"):
         choices = known[verb] if verb else list(CORE)
     elif verb in HOST_VERBS and flag == verb:
@@ -162,7 +162,7 @@ def completions(words: list[str]) -> list[str]:
 
 
 def _words(verb: str, known: dict[str, list[str]], hosts: list[str], programs: list[str]) -> list[str]:
-    """What else a word behind that verb may be (tasks/_arguments.py)."""
+    """The hosts and programs that may follow that task (tasks/_arguments.py)."""
     if not verb or verb == "hosts" or verb.startswith("lab."):
         return []
     names = [*programs, *(SERVICES if verb in LOG_VERBS else [])] if "--programs" in known[verb] else []
@@ -170,7 +170,7 @@ def _words(verb: str, known: dict[str, list[str]], hosts: list[str], programs: l
 
 
 def _of_list(word: str, names: list[str]) -> list[str]:
-    """The last name of a list with commas, completed by those that are not in it yet."""
+    """The completions of the last name in a list with commas, without names already in it."""
     given, comma, last = word.rpartition(",")
     taken = given.split(",")
     return [given + comma + name for name in names if name.startswith(last) and name not in taken]

@@ -1,6 +1,6 @@
-"""How Python itself is set for a short run: bytecode, threads, garbage (figures: docs/decisions/speed.md).
+"""Settings of Python for a short run: bytecode, threads, garbage collection (figures: docs/decisions/speed.md).
 
-It imports nothing of ours, for it comes before all else.
+It runs before all other modules, so it imports none of the project.
 """
 
 import atexit
@@ -9,14 +9,14 @@ import sys
 
 
 def prepare() -> None:
-    """Set Python so that loading is quick; `run_collector_again` is called where the task begins."""
-    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # as Python has it; fab would compile us every time
-    sys.setswitchinterval(0.0005)  # a login and what is loaded beside it take turns; Python has 5 ms
-    gc.disable()  # what is loaded stays, and looking through it takes a tenth of the time
-    atexit.register(gc.freeze)  # nor is it looked through once more when fab ends
+    """Set Python to load modules quickly; `run_collector_again` is called when the task begins."""
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)  # Python's default; fab turns bytecode off
+    sys.setswitchinterval(0.0005)  # seconds (default 0.005): a login and imports run in parallel threads
+    gc.disable()  # loaded modules stay, and collecting them takes a tenth of the time
+    atexit.register(gc.freeze)  # no collection of them when fab ends
 
 
 def run_collector_again() -> None:
-    """Look for garbage from here on, but not in what was loaded."""
+    """Collect garbage from here on, but not in loaded modules."""
     gc.freeze()
     gc.enable()

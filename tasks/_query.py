@@ -1,4 +1,4 @@
-"""What every verb that only looks does: ask its hosts side by side, show what comes, and end with a code."""
+"""The common part of read-only tasks: ask hosts in parallel, show the answers, end with an exit code."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ PARALLEL_HELP = {"parallel": f"How many hosts are asked at once (default {AT_ONC
 
 @dataclass(frozen=True)
 class WithErrors(Generic[Result]):
-    """A way to show answers that shows the errors of hosts, too; `show` is as in `ask_hosts`."""
+    """A `show` for `ask_hosts` that also prints the errors of hosts."""
 
     show: Callable[[list[Answer[Result]]], None]
 
@@ -34,18 +34,17 @@ def ask_hosts(
     show: Callable[[list[Answer[Result]]], None] | WithErrors[Result],
     prepare: Callable[[list[Host]], None] = lambda _: None,
 ) -> list[Answer[Result]]:
-    """`ask` the hosts of this run, `parallel` at once; the answers are in the inventory's order.
+    """`ask` the hosts of this run (without -H: all), `parallel` at once; answers are in the inventory's order.
 
-    `show` prints answers on standard output: all of them where they come together, else those at hand while the
-    slower hosts are waited for and named. Errors are printed before them on standard error, and the last line names
-    their hosts; `WithErrors` prints the errors itself. Without -H: all hosts.
-    `prepare` is called with the hosts while the first logins are under way.
+    `show` prints answers on standard output: all together, or those at hand while slower hosts are waited for. Errors
+    are printed before them on standard error, and a last line names their hosts; `WithErrors` prints errors itself.
+    `prepare` is called with the hosts during the first logins.
     """
     if not 1 <= parallel <= 200:
         raise BadInput(f"--parallel={parallel}: must be from 1 to 200. Nothing was connected to.")
     hosts = chosen(everywhere=True)
     ask_ahead(context.config, hosts)
-    from ops.ssh.session import Lines  # takes as long to load as ssh to answer
+    from ops.ssh.session import Lines  # loaded while ssh answers: both take as long
 
     with Lines(context.config, ahead=hosts[:parallel]) as lines:
         prepare(hosts)
@@ -63,7 +62,7 @@ def ask_hosts(
                 if answer.error and not isinstance(answer.error, Interrupted):
                     show_error(answer.error)
             shown(answers)
-            sys.stdout.flush()  # a pipe gets it now, too
+            sys.stdout.flush()  # for a pipe
             _show_waiting(answers, waiting)
 
         answers = ask_all(hosts, one, parallel, show_new)
@@ -73,21 +72,21 @@ def ask_hosts(
 
 
 def _show_failed(answers: list[Answer[Any]]) -> None:
-    """Name the hosts that there is nothing of: their errors may have left the screen."""
+    """Print the hosts that failed: their errors may have scrolled off the screen."""
     failed: dict[str, list[Host]] = {}
     for answer in answers:
-        if isinstance(answer.error, Interrupted):  # they are named already
+        if isinstance(answer.error, Interrupted):  # already printed
             return
         if answer.error:
             ended = answer.error.ended if isinstance(answer.error, HostError) else HostError.ended
             failed.setdefault(ended, []).append(answer.host)
     if failed:
         named = "; ".join(f"{ended}: {_names(hosts)}" for ended, hosts in failed.items())
-        console.say(f"Of {len(answers)} hosts {named}", "red", err=True)
+        console.say(f"Of {len(answers)} hosts: {named}", "red", err=True)
 
 
 def _show_waiting(answers: list[Answer[Any]], waiting: list[Host]) -> None:
-    """Print who is waited for, or who was when Ctrl-C came."""
+    """Print the hosts that have not answered yet, or not before Ctrl-C."""
     if waiting:
         console.say(f"waiting for {_names(waiting)} (Ctrl-C ends the wait)", err=True)
     if missing := [answer.host for answer in answers if isinstance(answer.error, Interrupted)]:
@@ -99,17 +98,17 @@ def _names(hosts: list[Host]) -> str:
 
 
 def nothing(_answers: list[Answer[Any]]) -> None:
-    """What is shown of answers that come to one JSON document at the end."""
+    """The `show` for answers that are printed as one JSON document at the end."""
 
 
 def by_host(answers: list[Answer[Result]], facts: Callable[[Answer[Result]], object]) -> dict[str, object]:
-    """For a JSON document: per host what `facts` makes of its answer, or {"error": what it ended in}."""
+    """For a JSON document: per host the `facts` of its answer, or {"error": its message}."""
     return {one.host.name: {"error": str(one.error)} if one.error else facts(one) for one in answers}
 
 
 def rendered(hosts: list[Host], *, values: bool = True) -> dict[str, list[RenderedFile]]:
     """The managed files of each host, by its name; `values` as in `render`. Raises BadInput."""
-    from ops.rendering.renderer import render  # jinja2 takes as long as the login that is under way meanwhile
+    from ops.rendering.renderer import render  # jinja2 is loaded during the login: both take as long
 
     return {host.name: render(host, values=values) for host in hosts}
 

@@ -1,4 +1,4 @@
-"""Which module has which verb: of a command line that names its verbs, only their modules are loaded.
+"""The module of each task: only the modules of the tasks on the command line are loaded.
 
 Loading all of them takes longer than a deploy that finds nothing to do.
 """
@@ -41,7 +41,7 @@ MODULES = {
 
 
 def collection(words: Sequence[str]) -> Collection:
-    """The verbs that `words`, a command line without its first, may name; all where it names none or is completed."""
+    """The tasks in `words`, the command line after `fab`; all tasks where it names none, or is a completion."""
     named = [module for module, verbs in MODULES.items() if set(verbs) & set(words)]
     if not named or "--complete" in words:
         named = [*MODULES]

@@ -1,7 +1,7 @@
-"""How fab ends when its output cannot be written.
+"""The end of fab when its output cannot be written.
 
-Where nobody reads it any more, by SIGPIPE and quietly, as usual tools do: Python ignores that signal, and it has to,
-for a connection that a host closes must not end fab. Where there is no room for it, with a message and exit code 1.
+If the reader is gone, fab ends quietly by SIGPIPE, as other tools do. Python ignores that signal, and must, because a
+connection that a host closes must not end fab. If the disk is full, fab ends with a message and exit code 1.
 """
 
 import atexit
@@ -14,11 +14,11 @@ import sys
 from types import TracebackType
 
 FAILED = 1
-NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full disk answers to a write
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # errors of a write to a full disk
 
 
 def end_with_the_output() -> None:
-    """From now on an output that takes no more ends this program without a traceback; other faults are as before."""
+    """From now on, end this program without a traceback if its output fails; other errors are handled as before."""
     _open_what_is_closed()
     show = sys.excepthook
 
@@ -37,26 +37,26 @@ def end_with_the_output() -> None:
             _end()
         except OSError as error:
             _report(error)
-            os._exit(FAILED)  # what ends here otherwise ends with code 0, or with a traceback
+            os._exit(FAILED)  # otherwise the exit code is 0, or Python prints a traceback
 
     sys.excepthook = hook
     atexit.register(write_the_rest)
 
 
 def _open_what_is_closed() -> None:
-    """Python has None for an output that is closed (>&-): what is written there is lost, and is no fault."""
+    """Replace a closed output (>&-), for which Python has None, by /dev/null: writing to it is no error."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the rest of the run
 
 
 def _is_full(error: OSError) -> bool:
-    """Whether a write to an open file failed; an error of a file that was to be opened bears its name."""
+    """Whether a write to an open file failed; an error from opening a file has a file name."""
     return error.errno in NOT_WRITTEN and error.filename is None
 
 
 def _report(error: OSError) -> None:
-    """Say why nothing more is written, and drop what is left: Python would try it once more at its end."""
+    """Print why the output failed, and discard the rest: Python would try to write it again at exit."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"fab: cannot write: {error.strerror}\n")
         sys.stderr.flush()

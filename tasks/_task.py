@@ -1,4 +1,4 @@
-"""What makes a function a task: its hosts come from the inventory, its errors are for the operator."""
+"""The decorator that makes a function a task, and what tasks share: hosts, errors, JSON output."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ NEEDS_ATTENTION = 2
 def task(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function a task of fab; `options` are invoke's for a task. The function may return an exit code.
 
-    The option `word` is ours: the flag that may be given as a word, without its name.
+    The option `word` is ours: the flag whose value may be given as a word, without the flag's name.
     """
     word = options.pop("word", "")
 
@@ -42,7 +42,7 @@ def task(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
                 console.say("Interrupted.", err=True)
                 raise Exit(code=130) from None
             finally:
-                sys.stdout.flush()  # at its end Python would not say that it cannot be written
+                sys.stdout.flush()  # at exit, Python would hide a write error
             if code:
                 raise Exit(code=code)
 
@@ -52,7 +52,7 @@ def task(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
 
 
 def show_error(error: OperatorError) -> None:
-    """Print an error, and what was added to it on its way, on standard error."""
+    """Print an error with its notes on standard error."""
     console.say("\n".join([str(error), *getattr(error, "__notes__", [])]), "red", err=True)
 
 
@@ -62,12 +62,12 @@ def inventory() -> Inventory:
 
 
 def chosen(*, everywhere: bool) -> list[Host]:
-    """The hosts of this run: those of `-H`; without it all (`everywhere`, for tasks that look) or the default."""
+    """The hosts of this run: those of `-H`; without it, all (`everywhere`, for read-only tasks) or the default."""
     return named(fabric.main.program.core[0].args.hosts.value, everywhere=everywhere)
 
 
 def named(given: str | None, *, everywhere: bool) -> list[Host]:
-    """The hosts that `given` names, as -H does. Raises BadInput, with the right command where there is a nearest."""
+    """The hosts that `given` names, as -H does. Raises BadInput, with the corrected command if a name is near."""
     try:
         return inventory().choose(given, everywhere=everywhere)
     except UnknownHost as error:

@@ -1,4 +1,4 @@
-"""`certs`: how long certificates and revocation lists hold."""
+"""`certs`: when certificates and revocation lists expire."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from tasks._task import print_json, task
 
 @task(
     help={
-        "days": "Warn of what ends within this many days (0, the default: as the inventory says).",
-        "all": "Show every trusted CA and revocation list, not only the one of each kind that ends first.",
-        "json": "Print one JSON document: per host, a list of certificates and lists, the soonest end first.",
+        "days": "Warn of what expires within this many days (0, the default: as the inventory says).",
+        "all": "Show every trusted CA and revocation list, not only the first of each kind to expire.",
+        "json": "Print one JSON document: per host, a list of certificates and lists, the first to expire first.",
         **PARALLEL_HELP,
     }
 )
 def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Show how long host certificates, trusted CAs, revocation lists and the service provider's certificates hold.
+    """Show when host certificates, trusted CAs, revocation lists and the service provider's certificates expire.
 
-    Exit code 2 if one ends soon, is over or cannot be read. Without -H: all hosts of the inventory.
+    Exit code 2 if one expires soon, has expired or cannot be read. Without -H: all hosts of the inventory.
     """
     if not 0 <= days <= 3650:
         raise BadInput(f"--days={days}: must be from 0 to 3650. Nothing was touched.")
@@ -30,7 +30,7 @@ def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, pa
     def show(answers: list[Answer[list[Ending]]]) -> None:
         rows = [row for answer in answers for row in _rows(answer, days, everything=all)]
         if rows:
-            console.table(("host", "holds for", "what", "name", "file"), rows)
+            console.table(("host", "expires in", "what", "name", "file"), rows)
 
     answers = ask_hosts(context, parallel, read_endings, nothing if json else show)
     if json:

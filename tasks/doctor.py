@@ -1,4 +1,4 @@
-"""`doctor`: what must hold on a host, and what to do about what does not."""
+"""`doctor`: the requirements of a deploy, checked on each host."""
 
 import time
 from typing import Any
@@ -17,14 +17,14 @@ from ops.ui import console
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._task import print_json, task
 
-ANSWER = Limits(silence=120.0, seconds=300.0)  # a trial start, and each of the products' tools
+ANSWER = Limits(silence=120.0, seconds=300.0)  # for a trial start and the tools of each product
 
 
-@task(help={"json": "Print one JSON document: per host, a list of what was looked at.", **PARALLEL_HELP})
+@task(help={"json": "Print one JSON document: per host, a list of checks.", **PARALLEL_HELP})
 def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Look at everything that must hold before a deploy, and say what to do about what does not.
+    """Check everything that a deploy needs, and say how to fix what is missing.
 
-    Exit code 2 if something is wrong. Without -H: all hosts of the inventory.
+    Exit code 2 if there is an error. Without -H: all hosts of the inventory.
     """
 
     files: dict[str, list[RenderedFile]] = {}
@@ -54,7 +54,7 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 
 
 def _show(host: Host, findings: list[Finding]) -> None:
-    """What is well in a table, and below it, where the eye rests, what is not, with what to do about it."""
+    """Print what is ok as a table; below it the warnings and errors, each with its next step."""
     console.table(("host", "ok", "found"), [(host.name, one.what, one.found) for one in findings if one.level == OK])
     for level, style in ((WARNING, "yellow"), (ERROR, "red")):
         for one in findings:

@@ -1,4 +1,4 @@
-"""`hosts`: what the inventory names."""
+"""`hosts`: the hosts of the inventory."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`tail-logs` and `fetch-logs`: what the hosts wrote, and what they write now."""
+"""`tail-logs` and `fetch-logs`: the logs of the hosts."""
 
 import os
 from pathlib import Path
@@ -18,18 +18,18 @@ from tasks._task import chosen, show_error, task
 
 STYLES = {"error": "red", "warning": "yellow", "debug": "dim", "": ""}
 PROGRAMS_HELP = "Only the logs of these, separated by commas: programs, and supervisord, apache, shibd."
-SINCE_HELP = "Only what was written since: a while ago (10m, 2h, 1d) or a time (2026-11-25T03:00, the host's own)."
+SINCE_HELP = "Only lines since then: a time span (10m, 2h, 1d) or a time (2026-11-25T03:00, in the host's zone)."
 
 
 @task(
     help={
         "programs": PROGRAMS_HELP,
-        "lines": "How many of the last lines of each log to show, where there is no --since (default 20).",
+        "lines": "How many of the last lines of each log to show without --since (default 20).",
         "since": SINCE_HELP,
-        "until": "Only what was written until then; as --since. With --lines, the last lines until then.",
-        "follow": "Go on with new lines, also across rotation and lost connections, until Ctrl-C.",
-        "grep": "Only entries in which a line matches this basic regular expression; matched on the host.",
-        "ignore_case": "--grep does not tell capitals from small letters.",
+        "until": "Only lines until then, given like --since. With --lines, the last lines until then.",
+        "follow": "Continue with new lines until Ctrl-C, across rotation and lost connections.",
+        "grep": "Only entries in which a line matches this basic regular expression; the host matches it.",
+        "ignore_case": "--grep ignores the case of letters.",
     }
 )
 def tail_logs(
@@ -44,7 +44,7 @@ def tail_logs(
 ) -> int:
     """Show the last lines of all logs in the order of time, each with its host and program.
 
-    Without -H: all hosts of the inventory. Ends with 130 after Ctrl-C, with 1 when a host could not be asked.
+    Without -H: all hosts of the inventory. Exit code 130 after Ctrl-C, 1 if a host could not be read.
     """
     if not 0 <= lines <= 1_000_000:
         raise BadInput(f"--lines={lines}: must be from 0 to 1000000. Nothing was connected to.")
@@ -73,14 +73,14 @@ def tail_logs(
     help={
         "programs": PROGRAMS_HELP,
         "since": SINCE_HELP,
-        "to": "The folder for the bundles (default: this one); one that is not there is made.",
-        "limit": "How many megabytes a bundle may have, compressed (default 1000).",
+        "to": "The folder for the bundles (default: this one); it is created if it does not exist.",
+        "limit": "The largest size of a bundle in megabytes, compressed (default 1000).",
     }
 )
 def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: str = ".", limit: int = 1000) -> int:
-    """Bring all logs, rotated files too, as HOST-logs-TIME.tar.gz, a bundle a host, one host after the other.
+    """Fetch all logs with their rotated files, one bundle per host: HOST-logs-TIME.tar.gz.
 
-    Without -H: all hosts of the inventory. Ends with 1 when one could not be fetched.
+    Without -H: all hosts of the inventory, one after the other. Exit code 1 if one could not be fetched.
     """
     if limit < 1:
         raise BadInput(f"--limit={limit}: must be at least 1. Nothing was connected to.")
@@ -97,27 +97,27 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
             continue
         console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", "green")
         if bundle.missing:
-            console.say(f"{host.name}: not in it: {', '.join(bundle.missing)}", "yellow", err=True)
+            console.say(f"{host.name}: not in the bundle: {', '.join(bundle.missing)}", "yellow", err=True)
         if bundle.spoiled:
-            console.say(f"{host.name}: in it as it is: {'; '.join(bundle.spoiled)}", "yellow", err=True)
+            console.say(f"{host.name}: damaged, fetched as is: {'; '.join(bundle.spoiled)}", "yellow", err=True)
     return errors.code
 
 
 def _folder(to: str) -> Path:
-    """The folder that `to` names, made for this account alone where there is none. Raises BadInput."""
+    """The folder that `to` names, created with mode 0700 where it does not exist. Raises BadInput."""
     folder = Path(to)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         why = "a file is in its place" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
-        raise BadInput(f"--to={to}: the folder cannot be made: {why}. Nothing was connected to.") from None
+        raise BadInput(f"--to={to}: cannot create the folder: {why}. Nothing was connected to.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"--to={to}: nothing can be written into that folder. Nothing was connected to.")
+        raise BadInput(f"--to={to}: the folder is not writable. Nothing was connected to.")
     return folder
 
 
 class _Errors:
-    """The errors of all hosts: each text once, since hosts refuse a pattern in the same words; the worst code."""
+    """The errors of all hosts: each text printed once, and the highest exit code."""
 
     def __init__(self) -> None:
         self.code = 0

@@ -13,7 +13,7 @@ from ops.ui import console
 from tasks._query import PARALLEL_HELP
 from tasks._task import chosen, print_json, show_error, task
 
-KEPT = 2**20  # characters of each output in a JSON document
+KEPT = 2**20  # characters of each output in the JSON document
 FAILED = 1
 _one_at_a_time = Lock()  # lines of several hosts, each whole
 
@@ -21,9 +21,9 @@ _one_at_a_time = Lock()  # lines of several hosts, each whole
 @task(
     positional=["command"],
     help={
-        "command": "Shell text for bash, as one word. - reads it from standard input: then it stands in no list of "
-        "processes here either.",
-        "timeout": "Seconds that it may take; then it is ended. Without this, any time as long as it says something.",
+        "command": "Shell text for bash, as one word. - reads it from standard input, so that this machine's process "
+        "list does not show it.",
+        "timeout": "Seconds after which it is ended. Without this, it may run as long as it prints something.",
         "json": "Print one JSON document: per host, exit code, both outputs, whether they are cut, or the error.",
         **PARALLEL_HELP,
     },
@@ -31,18 +31,18 @@ _one_at_a_time = Lock()  # lines of several hosts, each whole
 def run(context: Any, command: str, timeout: int = 0, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Run a command on hosts, as the account, with the products set up; its input is empty.
 
-    It does what it says, takes no lock, and nothing puts it back. Of several hosts each line bears its host. The exit
-    code is the command's own where it ran on one host, and else 1 if it failed on any. Ctrl-C ends it on the hosts.
+    It takes no lock, and nothing undoes it. With several hosts, each line starts with its host. The exit code is the
+    command's own on one host; on several, 1 if it failed on any. Ctrl-C ends it on the hosts.
     Without -H: the default host of the inventory.
     """
     if not 1 <= parallel <= 200:
         raise BadInput(f"--parallel={parallel}: must be from 1 to 200. Nothing was connected to.")
     if timeout < 0:
-        raise BadInput(f"--timeout={timeout}: must not be under 0. Nothing was connected to.")
+        raise BadInput(f"--timeout={timeout}: must be 0 or more. Nothing was connected to.")
     wanted = Command(sys.stdin.read() if command == "-" else command, timeout or None)
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)
-    from ops.ssh.session import Lines  # takes as long to load as ssh to answer
+    from ops.ssh.session import Lines  # loaded while ssh answers: both take as long
 
     over = Event()
     outputs = {host.name: _Output(host.name if len(hosts) > 1 else "", keeps=json, over=over) for host in hosts}
@@ -60,17 +60,17 @@ def run(context: Any, command: str, timeout: int = 0, json: bool = False, parall
 
 
 class _Output:
-    """What a command prints on one host: printed with its label, or kept for the document."""
+    """The output of a command on one host: printed with its label, or collected for the JSON document."""
 
     def __init__(self, label: str, *, keeps: bool, over: Event) -> None:
         self._label = f"{label} | " if label else ""
         self._keeps = keeps
-        self._over = over  # set once nothing is to be printed any more
+        self._over = over  # when set, nothing more is printed
         self._kept: dict[bool, list[str]] = {False: [], True: []}
         self._size = {False: 0, True: 0}
 
     def add(self, line: str, of_errors: bool) -> None:
-        """Take one more line."""
+        """Print or collect one more line."""
         if not self._keeps:
             with _one_at_a_time:
                 if not self._over.is_set():
@@ -91,7 +91,7 @@ def _show_errors(answers: list[Answer[int]], _waiting: list[Host]) -> None:
         if answer.error and not isinstance(answer.error, Interrupted):
             show_error(answer.error)
     if missing := [answer.host.name for answer in answers if isinstance(answer.error, Interrupted)]:
-        console.say(f"Interrupted. The command is ended on {', '.join(missing)}", err=True)
+        console.say(f"Interrupted. The command was ended on {', '.join(missing)}", err=True)
 
 
 def _facts(answer: Answer[int], output: _Output) -> dict[str, object]:
@@ -102,7 +102,7 @@ def _facts(answer: Answer[int], output: _Output) -> dict[str, object]:
 
 
 def _conclude(answers: list[Answer[int]]) -> int:
-    """Name the hosts on which it failed; fab's exit code."""
+    """Print the hosts on which the command failed; return fab's exit code."""
     failed = [(answer.host.name, _how(answer)) for answer in answers if answer.error or answer.result]
     if not failed:
         return 0

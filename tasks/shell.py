@@ -14,11 +14,11 @@ def shell(context: Any, host: str) -> int:
     """Open a terminal on a host, as the account, with the products set up. Its exit code becomes fab's."""
     chosen = named(host, everywhere=False)
     if len(chosen) != 1:
-        raise BadInput(f"{host} names {len(chosen)} hosts, and a terminal is on one. Nothing was connected to.")
+        raise BadInput(f"{host} names {len(chosen)} hosts, but shell takes one. Nothing was connected to.")
     if not console.is_terminal():
-        raise BadInput("There is no terminal here. Nothing was connected to.")
+        raise BadInput("shell needs a terminal. Nothing was connected to.")
     with connect(chosen[0], context.config) as remote:
-        # A bash of its own, so that activate may be as rude as it likes; the one behind it greets and has a prompt.
+        # activate gets a bash of its own, which becomes the interactive one.
         words = f"bash -c {shlex.quote(f'{chosen[0].activate}; exec bash -i')}"
         done = remote.connection.run(words, pty=True, warn=True)
     return int(done.exited)

@@ -1,4 +1,4 @@
-"""`status`: how the hosts are, and what needs attention."""
+"""`status`: the state of the hosts, and what needs attention."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,15 +26,15 @@ from tasks._task import chosen, inventory, print_json, task
     help={
         **live.HELP,
         **PARALLEL_HELP,
-        "json": "Print one JSON document: per host, everything that was seen, and what needs attention.",
+        "json": "Print one JSON document: per host, its whole state and what needs attention.",
     }
 )
 def status(
     context: Any, watch: bool = False, every: int = live.EVERY, json: bool = False, parallel: int = AT_ONCE
 ) -> int:
-    """Show on one screen how the hosts are; on top, what needs attention and what to do.
+    """Show the state of the hosts on one screen; at the top, what needs attention and what to do.
 
-    Exit code 2 if something does. Without -H: all hosts of the inventory.
+    Exit code 2 if something needs attention. Without -H: all hosts of the inventory.
     """
     wanted: dict[str, list[RenderedFile]] = {}
 

@@ -1,4 +1,4 @@
-"""`workers`: each of uWSGI's workers, its memory and how it came to be."""
+"""`workers`: each uWSGI worker, its memory, its growth and its reloads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from ops.ui import watch as live
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._task import chosen, print_json, task
 
-LOG_EVERY = 30  # seconds between two looks of --watch at the log; it costs more than the rest
+LOG_EVERY = 30  # seconds between two readings of the log with --watch; reading it costs more than the rest
 
 
 @task(
@@ -26,10 +26,10 @@ LOG_EVERY = 30  # seconds between two looks of --watch at the log; it costs more
 def workers(
     context: Any, watch: bool = False, every: int = live.EVERY, json: bool = False, parallel: int = AT_ONCE
 ) -> int:
-    """Show each uWSGI worker: its memory against both limits, when the soft one will be reached, why it was replaced.
+    """Show each uWSGI worker: its memory and both limits, the time left to the soft limit, why it was replaced.
 
-    Growth and reasons are read from uWSGI's log on the host. Exit code 2 if a worker is over the soft limit, or if
-    nothing is known. Without -H: all hosts of the inventory.
+    Growth and reasons come from uWSGI's log on the host. Exit code 2 if a worker is over the soft limit, or if the
+    workers cannot be read. Without -H: all hosts of the inventory.
     """
     if watch:
         live.check(every, json=json)

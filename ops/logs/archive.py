@@ -15,7 +15,7 @@ from ops.logs.catalog import Log
 from ops.logs.stream import STATES, ask_reader, spoiled
 from ops.ssh.session import Remote
 
-SILENCE = 60.0  # seconds without a word from the host after which the line is dead
+SILENCE = 60.0  # seconds without data from the host after which the connection is dead
 MEGABYTE = 1_000_000
 _PART = re.compile(r"\.[A-Za-z0-9._-]+-logs-[0-9]{8}T[0-9]{6}Z\.tar\.gz\.part")
 Progress = Callable[[int, int], None]
@@ -23,9 +23,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The logs with their rotated files, of those what was written `since` (a line of the request, "" for all).
+    """The logs to fetch, with rotated files that have lines `since` (a line of the request, "" for all).
 
-    The bundle goes into `folder` and may have `limit` megabytes.
+    The bundle goes into `folder`; `limit` is its largest size in megabytes.
     """
 
     logs: list[Log]
@@ -36,9 +36,9 @@ class Wanted:
 
 @dataclass
 class Bundle:
-    """What was fetched: `path`, its size in bytes, what the host could not give of what was asked for.
+    """A fetched bundle: its path, its size in bytes, and the logs `missing` from it.
 
-    `spoiled` says which compressed files in it are damaged.
+    `spoiled` describes the damaged compressed files in it.
     """
 
     path: Path
@@ -48,10 +48,10 @@ class Bundle:
 
 
 def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
-    """Bring the logs as a tar.gz, mode 0600, which has its name once it is whole.
+    """Fetch the logs as a tar.gz, mode 0600, which gets its name when it is complete.
 
-    `progress` gets the bytes that are packed and those that are to be, before compression. Raises HostError where the
-    host does not give them, the disk does not take them or there are too many, Unreachable; nothing is left then.
+    `progress` gets the bytes packed and the bytes in all, before compression. Raises Unreachable, and HostError where
+    the host cannot read them, the file cannot be written or the bundle is too large; no file is left then.
     """
     name = f"{remote.host.name}-logs-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.tar.gz"
     bundle = Bundle(wanted.folder / name)
@@ -66,7 +66,7 @@ def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
                     if bundle.size > wanted.limit * MEGABYTE:
                         raise HostError(
                             remote.host.name,
-                            f"its logs have more than {wanted.limit} MB, compressed; nothing of them was kept",
+                            f"its logs are larger than {wanted.limit} MB, compressed; nothing was kept",
                             next_step="name fewer with --programs or a later time with --since, or raise --limit",
                         )
             part.rename(bundle.path)
@@ -79,10 +79,10 @@ def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
 
 
 def _begin(part: Path) -> int:
-    """Make the file, locked for as long as this process lives; the descriptor. Raises OSError."""
+    """Create the file, locked as long as this process lives, and return its descriptor. Raises OSError."""
     while True:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it
+        with contextlib.suppress(OSError):  # a file system without locks: then no process removes the file
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor
@@ -90,17 +90,17 @@ def _begin(part: Path) -> int:
 
 
 def _remove_left_over(folder: Path) -> None:
-    """Remove parts of bundles that no process writes any more: one that was killed has lost its lock."""
+    """Remove partial bundles that no process writes any more: a killed process has lost its lock."""
     for path in folder.iterdir():
         if not _PART.fullmatch(path.name):
             continue
-        with contextlib.suppress(OSError), path.open("rb") as file:  # another's, or one that is locked
+        with contextlib.suppress(OSError), path.open("rb") as file:  # another account's, or locked
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
 
 
 def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:
-    """The archive as it comes."""
+    """The archive in pieces, as they arrive."""
     total = 0
     request = [
         "mode bundle",

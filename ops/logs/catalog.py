@@ -1,4 +1,4 @@
-"""Which logs a host has and what they are called: the programs', supervisord's own, Apache's and shibd's."""
+"""The logs of a host and their names: those of programs, supervisord, Apache and shibd."""
 
 import re
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True)
 class Log:
-    """One log: `label` names it to the operator; whether it was `asked` for, or comes along where it can be read.
+    """One log: `label` is its name for the operator; one that was not `asked` for is skipped where it is unreadable.
 
-    `writer` is the program of supervisord's, or supervisord, in whose time zone its lines are.
+    `writer` is the program, or supervisord, whose time zone its lines are in.
     """
 
     label: str
@@ -30,12 +30,12 @@ class Log:
     writer: str = ""
 
     def request_lines(self) -> list[str]:
-        """How remote/log_reader.py is asked for it."""
+        """The lines of a request to remote/log_reader.py."""
         return [f"log {self.path}", *([f"writer {self.writer}"] if self.writer else [])]
 
 
 def names_of(host: Host) -> list[str]:
-    """What `--programs` may name: the programs, and the services that have logs besides."""
+    """The names that `--programs` may have: the programs, and the services with logs."""
     return list(dict.fromkeys([*host.programs, *SERVICES]))
 
 
@@ -69,23 +69,23 @@ def _logs(host: Host, name: str) -> Iterable[tuple[str, str]]:
 
 
 def since_line(text: str) -> str:
-    """`--since` as a host is asked it: a while ago by the host's clock, or a time, without a zone the host's own.
+    """`--since` as a line of a request: a time span back from the host's clock, or a time, by default in its zone.
 
-    Raises BadInput for what is neither.
+    Raises BadInput for anything else.
     """
     return _moment_line("since", text)
 
 
 def until_line(text: str) -> str:
-    """`--until` as a host is asked it: as `since_line`."""
+    """`--until` as a line of a request, like `since_line`."""
     return _moment_line("until", text)
 
 
 def span_lines(since: str, until: str) -> tuple[str, str]:
-    """Both as a host is asked them, "" for what is not given.
+    """Both as lines of a request, "" for what is not given.
 
-    Raises BadInput where `until` is before `since`, as far as that is seen without the host's clock and
-    zone; the host sees the rest.
+    Raises BadInput where `until` is before `since`, if that is certain without the host's clock and zone; otherwise
+    the host checks it.
     """
     lines = since_line(since) if since else "", until_line(until) if until else ""
     if since and until:
@@ -111,5 +111,5 @@ def _moment_line(name: str, text: str) -> str:
     try:
         return f"{name}_time {datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
     except ValueError:
-        rule = "must be a while such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
+        rule = "must be a time span such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
         raise BadInput(f"--{name}={text}: {rule}. Nothing was connected to.") from None

@@ -1,4 +1,4 @@
-"""The logs of several hosts in one order of time; a host that is lost is tried again and gone on with."""
+"""The logs of several hosts in the order of time; a lost host is tried again, and its log continues."""
 
 import contextlib
 import heapq
@@ -17,31 +17,31 @@ from ops.ssh import jump_hosts
 from ops.ssh.session import Remote
 
 WINDOW = 0.4  # seconds that a new line waits for earlier ones of other logs
-PATIENCE = 3.0  # seconds that it waits for the old lines of a host that is slow
-WAITING = 2000  # lines of a host that may wait to be shown; beyond, the host waits
-FIRST, MOST = 1.0, 30.0  # seconds before a lost host is tried again, twice as many each time
-FAREWELL = 2.0  # seconds that the hosts get to be told that nobody reads any more
+PATIENCE = 3.0  # seconds that a new line waits for the old lines of a slow host
+WAITING = 2000  # lines of a host that may wait to be shown; then the host has to wait
+FIRST, MOST = 1.0, 30.0  # seconds before a lost host is tried again: the first time, doubled up to the most
+FAREWELL = 2.0  # seconds for the readers on the hosts to end
 Told = LogLine | Remark | OperatorError
 
 
 class InOrder:
-    """Lines of several hosts put in the order of time.
+    """Puts the lines of several hosts into the order of time.
 
-    Lines of a host's past are held until all hosts have come so far; new ones, or where a host takes too long
-    (`patience`), for a while only. What continues an entry stays with it, among lines of the same time too.
+    Old lines wait until all hosts have sent theirs up to that time, but at most `patience` seconds; new lines wait
+    `window` seconds. The lines of one entry stay together, also among lines of the same time.
     """
 
     def __init__(self, hosts: list[str], window: float, patience: float) -> None:
-        self._reached = dict.fromkeys(hosts, -math.inf)  # the time of the last line of each one's past
-        self._lines: list[tuple[float, int, int, LogLine]] = []  # with the numbers of their entry and their own
-        self._entries: dict[tuple[str, str], int] = {}  # of each log the last one
+        self._reached = dict.fromkeys(hosts, -math.inf)  # per host, the time of its last old line
+        self._lines: list[tuple[float, int, int, LogLine]] = []  # (time, number of the entry, number, line)
+        self._entries: dict[tuple[str, str], int] = {}  # per log, the number of its last entry
         self._arrived: deque[tuple[float, int]] = deque()
         self._shown: set[int] = set()
         self._count = 0
         self._window, self._patience = window, patience
 
     def add(self, line: LogLine, now: float) -> None:
-        """Take a line in that arrived at `now`, in seconds of any clock."""
+        """Add a line that arrived at `now`, in seconds of any clock."""
         log = (line.host, line.label)
         entry = self._entries.get(log, self._count) if line.continues else self._count
         self._entries[log] = entry
@@ -52,7 +52,7 @@ class InOrder:
             self._reached[line.host] = max(self._reached[line.host], line.time)
 
     def is_live(self, host: str) -> None:
-        """Wait no more for old lines of `host`."""
+        """Stop waiting for old lines of `host`."""
         self._reached[host] = math.inf
 
     def due(self, now: float) -> Iterator[LogLine]:
@@ -74,7 +74,7 @@ class InOrder:
             yield line
 
     def _is_due(self, line: LogLine, reached: list[float], is_full: bool) -> bool:
-        """Whether no earlier line can come, nor, unless it `is_full`, one of its own time before all of its entry."""
+        """Whether no earlier line can arrive; unless `is_full`, also no line of the same time from another host."""
         if line.time > reached[0]:
             return False
         own = self._reached[line.host]
@@ -86,11 +86,11 @@ class InOrder:
 
 
 class Following:
-    """The logs of several hosts; while entered, iterate for lines, remarks and the errors that hosts end in.
+    """The logs of several hosts; while entered, iterate for lines, remarks and the final errors of hosts.
 
-    It ends when no host is left: all were read, or, with `forever`, none could be. A host that was followed and is
-    lost is tried again until somebody ends it. A thread for each host, none of which keeps the process alive: the one
-    that iterates can be interrupted at any time, and leaving ends what runs on the hosts.
+    The iteration ends when no host is left: all were read or, with `forever`, none could be read. A followed host
+    that is lost is tried again without end. Each host has a daemon thread: the iterating thread can be interrupted
+    at any time, and leaving ends the readers on the hosts.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Following:
                         self._told.put((name, error))
                         return
                     message = error.message if isinstance(error, HostError) else str(error)
-                    self._tell(name, Remark(name, f"{message}. It is tried again in {wait:.0f} s."))
+                    self._tell(name, Remark(name, f"{message}. Retrying in {wait:.0f} s."))
                     self._tell(name, Live(name))  # the other hosts do not wait for it
                 self._over.wait(wait)
                 wait = min(2 * wait, MOST)
@@ -172,12 +172,12 @@ class Following:
         with self._connect(source.host) as remote:
             self._remotes[name] = remote
             if source.begun:
-                yield Remark(name, "connected again; what was written meanwhile follows.")
+                yield Remark(name, "connected again; the lines written since follow.")
             if not self._over.is_set():
                 yield from source.read(remote)
 
     def _tell(self, name: str, told: LogLine | Remark | Live) -> None:
-        """Say it once there is room."""
+        """Queue it; a line waits until there is room."""
         while isinstance(told, LogLine) and not self._room[name].acquire(timeout=WINDOW):
             if self._over.is_set():
                 return

@@ -1,4 +1,4 @@
-"""How bad the thing is that a line of a log tells of, by the words that its writer has for that."""
+"""The severity of a log line, by the words that its writer uses."""
 
 import re
 from typing import Literal
@@ -19,18 +19,18 @@ _WORDS: dict[Severity, re.Pattern[str]] = {
 
 
 def severity(text: str) -> Severity:
-    """The worst that the line speaks of; "" where it is nothing special."""
+    """The highest severity in the line; "" where it has none."""
     return next((kind for kind, words in _WORDS.items() if words.search(text)), "")
 
 
 class Severities:
-    """How bad each line is, with what it belongs to: a traceback under a line of an error is as bad as that."""
+    """The severity of lines within their entries: a traceback below an error is an error too."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], Severity] = {}  # of each log, that of its entry so far
+        self._last: dict[tuple[str, str], Severity] = {}  # per log, that of its current entry
 
     def of(self, line: LogLine) -> Severity:
-        """The severity of the line; of one that continues an entry at least the entry's."""
+        """The severity of the line; for one that continues an entry, at least the entry's."""
         log, kind = (line.host, line.label), severity(line.text)
         if line.continues:
             kind = min(kind, self._last.get(log, ""), key=[*_WORDS, ""].index)

@@ -1,4 +1,4 @@
-"""The logs of one host: their last lines, and then the new ones, across rotation and lost connections."""
+"""The logs of one host: their last lines, then new ones, across rotation and lost connections."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from ops.schema import Host
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Heartbeat, Remote
 
-SILENCE = 15.0  # seconds without a beat (the host's comes every 3) after which the line is dead
-LINE_BYTES = 2**20  # of a line of the answer; the host cuts what is longer than a screen
-FILES = 3  # of a log whose positions are kept: Apache's old processes write on in one that is rotated
+SILENCE = 15.0  # seconds without a heartbeat (the host sends one every 3) after which the connection is dead
+LINE_BYTES = 2**20  # the longest line of the answer; the host cuts a log line that is longer than a screen
+FILES = 3  # files of a log whose positions are stored: old Apache processes still write to a rotated file
 
 STATES = {
     "missing": "no log yet: {}",
     "unreadable": "{} cannot be read",
     "nofile": "{} is not a file",
-    "cut": "{} was emptied; what was written just before may be missing",
-    "gap": "the file that was read of {} is gone; what was written meanwhile may be missing",
+    "cut": "{} was emptied; the last lines before that may be missing",
+    "gap": "the old file of {} is gone; the lines since the last read may be missing",
 }
 
-SPOILED = {  # of one file of a log
-    "torn": "{} ends in the middle: it was cut off, or is still being compressed",
-    "broken": "{} is damaged from some place on",
-    "unknown": "{} is left out, for nothing on the host can read it; fab fetch-logs brings it as it is",
+SPOILED = {  # for one file of a log
+    "torn": "{} is incomplete: it was cut off, or is still being compressed",
+    "broken": "{} is damaged, and only its beginning can be read",
+    "unknown": "{} is skipped: no tool on the host can decompress it; fab fetch-logs fetches it as is",
 }
 
 
@@ -33,8 +33,8 @@ SPOILED = {  # of one file of a log
 class LogRequest:
     """Which lines of each log: the last `lines`, or those `since`; none later than `until` (`ops/logs/catalog.py`).
 
-    Only entries in which a line matches `pattern` (a basic regular expression, "" for all), in capitals or not where
-    `ignore_case`; then, with `follow`, the new ones.
+    Only entries with a line that matches `pattern` (a basic regular expression, "" for all), regardless of case with
+    `ignore_case`; then, with `follow`, new lines.
     """
 
     lines: int = 20
@@ -47,9 +47,9 @@ class LogRequest:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a log, or what is said about the log; `time` in seconds since the epoch, 0.0 for unknown.
+    """One line of a log, or a note about the log; `time` in seconds since the epoch, 0.0 for unknown.
 
-    One that `continues` belongs to the line before it of the same log, and has its time: a traceback, for example.
+    A line that `continues` belongs to the line before it in the same log, and has its time: a traceback, for example.
     """
 
     host: str
@@ -61,7 +61,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Remark:
-    """What is said to the operator about a host besides its lines."""
+    """A message to the operator about a host."""
 
     host: str
     text: str
@@ -69,13 +69,13 @@ class Remark:
 
 @dataclass(frozen=True)
 class Live:
-    """What `host` had written so far has come; from here on lines come as they are written."""
+    """All old lines of `host` have arrived; from here on, lines arrive as they are written."""
 
     host: str
 
 
 def spoiled(log: Log, fact: str) -> str:
-    """What is wrong with one of the log's files, of what the host said (WHY NAME); empty where that is nothing."""
+    """What is wrong with one of the log's files, from the host's fact (WHY NAME); empty for an unknown fact."""
     why, _, name = fact.partition(" ")
     if why not in SPOILED or not name or "/" in name:
         return ""
@@ -83,9 +83,9 @@ def spoiled(log: Log, fact: str) -> str:
 
 
 def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[str]:
-    """What remote/log_reader.py answers, up to its end, with no pause of more than `silence` seconds.
+    """The answer of remote/log_reader.py up to its end, with no pause of more than `silence` seconds.
 
-    Raises Unreachable where the line is lost, HostError where the host cannot read its logs.
+    Raises Unreachable where the connection is lost, HostError where the host cannot read its logs.
     """
     dialogue = remote.start("logs", [*request, "end"])
     dialogue.limit(Limits(silence, total=None, line=LINE_BYTES))
@@ -101,23 +101,23 @@ def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[s
         said = dialogue.stderr()
     told = f"; the host said:\n{said}" if said else ""
     if fact == "no_python":
-        raise HostError(remote.host.name, "it has no Python to read logs with: python3, python2 or platform-python")
+        raise HostError(remote.host.name, "it has no Python to read logs (python3, python2 or platform-python)")
     if fact == "failed":
-        raise HostError(remote.host.name, f"the host did not read its logs to their end{told}")
+        raise HostError(remote.host.name, f"the host could not read its logs to the end{told}")
     raise Unreachable(remote.host.name, f"the stream of log lines ended{told}")
 
 
 class HostLogs:
-    """The logs of one host, and how far they are read: a second `read` goes on where the first one was cut off."""
+    """The logs of one host, and how far they are read: a second `read` continues where the first one stopped."""
 
     def __init__(self, host: Host, logs: list[Log], wanted: LogRequest) -> None:
         self.host = host
         self._logs = logs
         self._wanted = wanted
-        self._positions: dict[int, dict[str, str]] = {}  # of each log's files, by what the host knows them by
+        self._positions: dict[int, dict[str, str]] = {}  # per log: the host's name for a file, to its position
         self._states: dict[int, str] = {}
         self._unreadable: list[str] = []
-        self._spoiled: set[str] = set()  # that were told
+        self._spoiled: set[str] = set()  # texts already printed
 
     @property
     def begun(self) -> bool:
@@ -125,10 +125,10 @@ class HostLogs:
         return bool(self._positions)
 
     def read(self, remote: Remote) -> Iterator[LogLine | Remark | Live]:
-        """The lines that were not read yet; when following, until the line is lost.
+        """The lines that were not read yet; with `follow`, until the connection is lost.
 
-        Raises Unreachable where it is, BadInput for a pattern that the host's grep refuses, HostError where the host
-        cannot read its logs.
+        Raises Unreachable for a lost connection, BadInput for a pattern that the host's grep refuses, HostError where
+        the host cannot read its logs.
         """
         for fact in ask_reader(remote, self.request(), SILENCE):
             with read_answer(self.host.name, "logs"):
@@ -136,7 +136,7 @@ class HostLogs:
             yield from told
 
     def request(self) -> list[str]:
-        """What the host is asked (remote/log_reader.py)."""
+        """The request for remote/log_reader.py."""
         wanted = self._wanted
         request = [f"mode {'follow' if wanted.follow else 'show'}", wanted.since or f"lines {wanted.lines}"]
         request += [wanted.until] if wanted.until else []
@@ -148,14 +148,14 @@ class HostLogs:
         return request
 
     def understand(self, fact: str) -> Iterator[LogLine | Remark | Live]:
-        """What one line of the host's answer tells the operator."""
+        """What the operator gets for one line of the host's answer."""
         kind, _, value = fact.partition(" ")
         number, _, rest = value.partition(" ")
         if kind == "beat":
             return
         if kind == "refused":
             pattern = self._wanted.pattern
-            raise BadInput(f"--grep={pattern!r} is no basic regular expression: {value.strip()}")
+            raise BadInput(f"--grep={pattern!r} is not a basic regular expression: {value.strip()}")
         if kind == "reversed":
             raise BadInput(f"--until is before --since, by the clock of {self.host.name}. Nothing was shown.")
         if kind in ("line", "more", "live", "at") and self._unreadable:

@@ -1,4 +1,4 @@
-"""What is wrong on a host and what to do about it, judged from one look at it (`ops/monitoring/health.py`). Pure."""
+"""The findings on a host: what is wrong and what to do, derived from `ops/monitoring/health.py`. Pure."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from ops.text import age
 
 FULL_DISK = 95  # percent
 FULL_QUEUE = 0.5  # of the listen queue
-SERVER_ERROR = 500  # and above: of HTTP
+SERVER_ERROR = 500  # the lowest HTTP status of a server error
 
 
 def judge(host: Host, health: Health) -> list[Finding]:
@@ -35,7 +35,7 @@ def judge(host: Host, health: Health) -> list[Finding]:
 def _programs(host: Host, health: Health) -> Iterator[Finding]:
     report, fab = health.report, f"fab -H {host.name}"
     if report.trouble:
-        yield Finding("supervisord", ERROR, report.trouble, f"{fab} doctor looks at the products")
+        yield Finding("supervisord", ERROR, report.trouble, f"{fab} doctor checks the products")
     wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
     if wrong:
         yield Finding("supervisord", ERROR, *wrong)
@@ -45,12 +45,12 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
         if program.needs_attention:
             said = f"{program.state}{': ' if program.detail else ''}{program.detail}"
             one = f"--programs={program.name}"
-            advice = f"{fab} tail-logs {one} says why; then {fab} restart-programs {one}"
+            advice = f"{fab} tail-logs {one} shows why; then {fab} restart-programs {one}"
             yield Finding(f"program {program.name}", ERROR, said, advice)
         elif program.flaps:
-            said = f"does not stay up: it ended {program.ended} times in the last minutes, and was started again"
+            said = f"restarts again and again: it exited {program.ended} times in the last minutes"
             yield Finding(
-                f"program {program.name}", ERROR, said, f"{fab} tail-logs --programs={program.name} says why"
+                f"program {program.name}", ERROR, said, f"{fab} tail-logs --programs={program.name} shows why"
             )
         elif program.stopped_ago is not None:
             level = ERROR if program.name == web_program(host) else WARNING
@@ -64,19 +64,19 @@ def _stopped(program: ProgramState) -> str:
 
 
 def _app(host: Host, health: Health) -> Iterator[Finding]:
-    """The app on its own socket, as Apache asks it; where its program does not run, that was told already."""
+    """The app on its own socket, and through Apache; a program that does not run is a finding of `_programs`."""
     report, name, fab = health.report, web_program(host), f"fab -H {host.name}"
     waiting, room = health.vitals.queue or (0, 0)
     ended = any(program.name == name and not program.uptime for program in report.programs)
     if name is None or report.supervisord == DOWN or ended:
         return
     if health.vitals.app:
-        yield Finding("app", ERROR, health.vitals.app, f"{fab} tail-logs --programs={name} says why")
+        yield Finding("app", ERROR, health.vitals.app, f"{fab} tail-logs --programs={name} shows why")
     elif health.vitals.app is None and MOST_WAITING <= waiting < room * FULL_QUEUE:
-        said = f"was not asked: {waiting} connections wait for it already"
+        said = f"not checked: {waiting} connections already wait for it"
         yield Finding("app", WARNING, said, f"{fab} workers shows who is busy")
     elif health.vitals.through_apache.state == "failed":
-        advice = f"{fab} doctor looks at the way from Apache to the app"
+        advice = f"{fab} doctor checks the connection from Apache to the app"
         yield Finding("app through Apache", ERROR, health.vitals.through_apache.found, advice)
 
 
@@ -87,10 +87,10 @@ def _apache(host: Host, health: Health) -> Iterator[Finding]:
     if missing and len(closed) == len(ports):
         yield Finding("Apache", ERROR, "does not run", f"{fab} check-apache, then restart-apache")
     elif closed:
-        yield Finding("Apache", ERROR, f"accepts nothing on {', '.join(closed)}", f"{fab} check-apache")
+        yield Finding("Apache", ERROR, f"accepts no connections on {', '.join(closed)}", f"{fab} check-apache")
     elif missing:
-        said = f"no httpd or apache2 runs, and something accepts on {', '.join(map(str, ports))}"
-        yield Finding("Apache", WARNING, said, "'ss -ltnp' as root says what it is")
+        said = f"no httpd or apache2 runs, but something accepts connections on {', '.join(map(str, ports))}"
+        yield Finding("Apache", WARNING, said, "'ss -ltnp' as root shows what it is")
     for port, status in health.vitals.pages.items():
         if status >= SERVER_ERROR:
             said = f"answers a visitor with status {status} on {port}"
@@ -98,10 +98,10 @@ def _apache(host: Host, health: Health) -> Iterator[Finding]:
 
 
 def _configtest(host: Host, health: Health) -> Iterator[Finding]:
-    """Apache's files as they are now, whosever they are: what runs has read them when they were others."""
+    """The configuration test of all of Apache's present files; the running Apache may have read older ones."""
     if health.vitals.configtest:
         said = f"its configuration test fails: {health.vitals.configtest}"
-        advice = "correct the file that it names: the next reload or restart of Apache, a boot's too, would fail"
+        advice = "fix the file that it names: until then, Apache fails at the next reload, restart or boot"
         yield Finding("Apache", ERROR, said, f"{advice}; then fab -H {host.name} check-apache")
 
 
@@ -109,7 +109,9 @@ def _shibd(_: Host, health: Health) -> Iterator[Finding]:
     if health.vitals.shibd_listens:
         return
     if "shibd" not in health.vitals.processes:
-        yield Finding("shibd", WARNING, f"not known: {CANNOT_SEE}, nor a socket of it", "root: service shibd status")
+        yield Finding(
+            "shibd", WARNING, f"unknown: {CANNOT_SEE}, and no shibd socket is open", "root: service shibd status"
+        )
     elif health.vitals.processes["shibd"] is None:
         yield Finding("shibd", ERROR, "does not run: nobody can log in on 443", "root: service shibd start")
 
@@ -124,65 +126,63 @@ def _workers(host: Host, health: Health) -> Iterator[Finding]:
     name = web_program(host)
     if crew.problem:
         if name in [program.name for program in health.report.programs if program.uptime]:
-            yield Finding("workers", WARNING, "nothing is known of them", crew.problem)
+            yield Finding("workers", WARNING, "their state is unknown", crew.problem)
         return
     for worker in crew.workers:
         if worker.runs and worker.size >= soft * MEGABYTE:
             said = f"{worker.size // MEGABYTE} MB of address space, over the soft limit of {soft}"
-            advice = f"it is replaced after its request; at {hard} MB it is killed in the midst of it: fab workers"
+            advice = f"it is replaced after its request; at {hard} MB it is killed during the request: fab workers"
             yield Finding(f"worker {worker.id}", ERROR, said, advice)
         elif worker.runs and worker.size >= soft * MEGABYTE * workers.NEAR:
             said = f"{worker.size // MEGABYTE} MB of address space, near the soft limit of {soft}"
-            yield Finding(f"worker {worker.id}", WARNING, said, f"fab -H {host.name} workers tells how fast it grows")
+            yield Finding(f"worker {worker.id}", WARNING, said, f"fab -H {host.name} workers shows how fast it grows")
     running = [worker for worker in crew.workers if worker.runs]
     if running and len(running) == len(crew.workers) and all(one.busy_cores == one.cores for one in running):
-        said = f"every thread of all {len(running)} is busy: further requests wait"
+        said = f"all threads of all {len(running)} are busy: new requests wait"
         yield Finding(
-            "workers", ERROR, said, f"fab -H {host.name} tail-logs shows what takes long; more workers or threads"
+            "workers", ERROR, said, f"fab -H {host.name} tail-logs shows what takes long; or add workers or threads"
         )
 
 
 def _replaced(host: Host, health: Health) -> Iterator[Finding]:
-    """Workers that end again and again in the middle of requests."""
+    """Workers that were repeatedly killed during requests."""
     late = workers.lost_of_late(health.crew)
     if late:
         counts, seconds = late
         times = [f"{count} time{'' if count == 1 else 's'} by {_killer(one, host)}" for one, count in counts.items()]
-        said = f"were killed {', '.join(times)}, the last {age(seconds)} ago: requests in progress are lost"
+        said = f"were killed {', '.join(times)}, the last {age(seconds)} ago: requests in progress were lost"
         fab = f"fab -H {host.name}"
-        advice = f"{fab} tail-logs says which requests; {fab} workers, how large they get; a limit may be too low"
+        advice = f"{fab} tail-logs shows which requests, {fab} workers their memory; a limit may be too low"
         yield Finding("workers", ERROR, said, advice)
 
 
 def _killer(reason: str, host: Host) -> str:
-    """What ended a worker, for a sentence."""
-    words = "an end of their own" if reason == "died" else why(reason, host)
+    """What killed a worker, for the end of a sentence."""
+    words = "an unexpected exit" if reason == "died" else why(reason, host)
     return words.removeprefix("killed by ") if reason.startswith("signal") else words.partition(",")[0]
 
 
 def _queue(host: Host, health: Health) -> Iterator[Finding]:
     waiting, room = health.vitals.queue or (0, 0)
     if room and waiting >= room * FULL_QUEUE:
-        said = f"{waiting} connections wait, of {room} at the most; what comes beyond is refused"
+        said = f"{waiting} connections wait of at most {room}; more are refused"
         yield Finding("listen queue", ERROR, said, f"fab -H {host.name} workers shows who is busy")
     if health.crew.queue_errors:
-        said = f"was full {health.crew.queue_errors} times since uWSGI's start"
-        yield Finding(
-            "listen queue", WARNING, said, "more workers or threads, or uwsgi.options.listen for a longer one"
-        )
+        said = f"was full {health.crew.queue_errors} times since uWSGI started"
+        yield Finding("listen queue", WARNING, said, "add workers or threads, or raise uwsgi.options.listen")
 
 
 def _disk(_: Host, health: Health) -> Iterator[Finding]:
     for disk in health.vitals.disks:
         if disk.free < LEAST_DISK or disk.used >= FULL_DISK:
             said = f"{disk.mount}: {disk.free // 1024} MB are free, {disk.used} % are used"
-            yield Finding("disk", ERROR, said, "make room: old logs, core files")
+            yield Finding("disk", ERROR, said, "free disk space: remove old logs, core files")
         elif disk.inodes is not None and disk.inodes < LEAST_INODES:
             yield Finding(
                 "disk",
                 ERROR,
                 f"{disk.mount}: only {disk.inodes} more files fit",
-                "make room: files that nobody needs",
+                "remove files that are not needed",
             )
 
 
@@ -191,10 +191,10 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
     if snapshot.unfinished:
         yield Finding("deploy", ERROR, f"{snapshot.unfinished} died half-way", f"{fab} recover")
     if snapshot.lock:
-        yield Finding("deploy", WARNING, f"under way: {snapshot.lock}", "wait for it")
+        yield Finding("deploy", WARNING, f"in progress: {snapshot.lock}", "wait for it")
     if snapshot.elsewhere:
-        said = f"its releases are in {snapshot.elsewhere}, and state_dir of the inventory is {host.state_dir}"
-        yield Finding("release", ERROR, said, f"{fab} releases says how to take them along")
+        said = f"its releases are in {snapshot.elsewhere}, but state_dir in the inventory is {host.state_dir}"
+        yield Finding("release", ERROR, said, f"{fab} releases shows how to move them")
         return
     if snapshot.release is None:
         yield Finding("release", WARNING, "nothing was deployed here yet", f"{fab} doctor, then deploy")
@@ -202,29 +202,31 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
     theirs = [one for one in health.drift if is_edited(one)]
     for one in theirs:
         advice = (
-            f"{fab} adopt {one.path} keeps it, deploy --force undoes it" if one.state == EDITED else f"{fab} drift"
+            f"{fab} adopt {one.path} keeps the edit, deploy --force overwrites it"
+            if one.state == EDITED
+            else f"{fab} drift"
         )
         yield Finding("drift", ERROR, f"{one.path}: {one.state}", advice)
     if len(health.drift) > len(theirs):
         count = len(health.drift) - len(theirs)
-        said = f"{count} file{' is' if count == 1 else 's are'} not as the inventory and the templates say now"
-        yield Finding("drift", WARNING, said, f"{fab} diff shows it, deploy brings it")
+        said = f"{count} file{' differs' if count == 1 else 's differ'} from the inventory and the templates"
+        yield Finding("drift", WARNING, said, f"{fab} diff shows the changes, deploy writes them")
     for path, service in pending_reads(host, snapshot):
-        said = f"{path}: as wanted, and {service} has not read it since it was written"
+        said = f"{path}: up to date, but {service} has not reloaded it since it was written"
         yield Finding("drift", WARNING, said, f"{fab} diff shows it, deploy reloads it")
 
 
 def _validation(host: Host, health: Health) -> Iterator[Finding]:
-    """Apache's files that went out with less than the minimum."""
+    """Apache's files that were deployed with less validation than the minimum."""
     validated, minimum = health.validated, host.deploy.validation
     reached = validated.facts["validation"] if validated else minimum
     if validated and is_less(reached, minimum):
-        said = f"Apache's files of {validated.name} reached {reached} only; deploy.validation asks for {minimum}"
-        yield Finding("validation", WARNING, said, f"fab -H {host.name} doctor says what is in the way")
+        said = f"Apache's files of {validated.name} reached only {reached}; deploy.validation requires {minimum}"
+        yield Finding("validation", WARNING, said, f"fab -H {host.name} doctor shows the reason")
 
 
 def is_edited(drift: Drift) -> bool:
-    """Whether it was changed on the host, and does not only wait for a deploy."""
+    """Whether the file was changed on the host, and is not just waiting for a deploy."""
     return drift.state not in (TEMPLATE, GONE, NOT_DEPLOYED)
 
 

@@ -1,4 +1,4 @@
-"""How long certificates and revocation lists hold: the host's, the CAs', the service provider's."""
+"""When certificates and revocation lists expire: the host's, the CAs', the service provider's."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from ops.ssh.session import Remote
 NOT_READ = "Apache has not read it since it changed: reload Apache"
 NOT_SERVED = "is not the one in {}: reload Apache"
 KINDS = {
-    "served": "certificate that is served",
+    "served": "served certificate",
     "host": "host certificate",
     "ca": "trusted CA",
     "revocations": "revocation list",
@@ -22,10 +22,10 @@ DAY = 86400
 
 @dataclass(frozen=True)
 class Ending:
-    """One certificate or list: `days` left by the host's own clock, negative once it is over.
+    """One certificate or list: `days` left by the host's clock, negative once it has expired.
 
-    `days` is None where there is no end, or, with `problem` saying so, where it cannot be told. `problem` is also
-    what is wrong although it holds: Apache serves, or goes by, another than the file holds.
+    `days` is None if it never expires, or if its expiry cannot be read; then `problem` says why. `problem` is set too
+    for a valid one that Apache does not use yet: Apache serves another certificate, or has not reloaded the list.
     """
 
     kind: str
@@ -35,28 +35,28 @@ class Ending:
     problem: str = ""
 
     def is_due(self, limit: int) -> bool:
-        """Whether it ends within `limit` days, or cannot be read."""
+        """Whether it expires within `limit` days, or has a problem."""
         return bool(self.problem) or (self.days is not None and self.days < limit)
 
     def in_words(self) -> str:
-        """How long it still holds: "12 days", "3 hours", "OVER for 2 days"."""
+        """The time left: "12 days", "3 hours", "EXPIRED 2 days ago"."""
         if self.problem or self.days is None:
-            return self.problem or "no end"
+            return self.problem or "no expiry"
         count = abs(self.days)
         amount, unit = (int(count), "day") if count >= 1 else (int(count * 24), "hour")
         words = f"{amount} {unit}{'' if amount == 1 else 's'}"
-        return words if self.days >= 0 else f"OVER for {words}"
+        return words if self.days >= 0 else f"EXPIRED {words} ago"
 
 
 def read_endings(remote: Remote) -> list[Ending]:
-    """What the host trusts and shows, the soonest end first."""
+    """The certificates and lists of the host, the first to expire first."""
     answer = remote.ask("certs", request(remote.host))
     with read_answer(remote.host.name, "certs"):
         return parse_endings(answer, remote.host.apache.certificate)
 
 
 def request(host: Host) -> list[str]:
-    """What remote/certs.sh is asked."""
+    """The request for remote/certs.sh."""
     return [
         f"certificate host {host.apache.certificate}",
         f"folder ca {host.apache.ca_dir}",
@@ -67,7 +67,7 @@ def request(host: Host) -> list[str]:
 
 
 def parse_endings(answer: list[str], certificate: str = "its file") -> list[Ending]:
-    """Read the answer of certs.sh; `certificate` is the host's own. Raises ValueError for an odd one."""
+    """Parse the answer of certs.sh; `certificate` is the path of the host's own. Raises ValueError."""
     now, found = 0, []
     stale: dict[tuple[str, str], str] = {}
     kind = path = date = ""
@@ -90,7 +90,7 @@ def parse_endings(answer: list[str], certificate: str = "its file") -> list[Endi
             found.append(Ending(kind, path, value, _days(date, now)))
     for one in found:
         if one.kind not in KINDS:
-            raise ValueError(f"no kind of certificate: {one.kind!r}")
+            raise ValueError(f"unknown kind of certificate: {one.kind!r}")
     found = [replace(one, problem=stale.get((one.kind, one.path), one.problem)) for one in found]
     return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
 
@@ -98,6 +98,6 @@ def parse_endings(answer: list[str], certificate: str = "its file") -> list[Endi
 def _days(text: str, now: int) -> float | None:
     try:
         end = datetime.strptime(text, OPENSSL_DATE).replace(tzinfo=UTC)
-    except ValueError:  # a list that says NONE
+    except ValueError:  # a list whose date is NONE
         return None
     return (end.timestamp() - now) / DAY

@@ -1,4 +1,4 @@
-"""Everything that must hold on a host before its first deploy, and what to do about what does not."""
+"""The requirements of a deploy: each checked on a host's facts, with what to do where one is not met."""
 
 import base64
 import re
@@ -15,16 +15,16 @@ from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.schema import Host
 from ops.services import restart_cost, standby, supervisord_state, survival
 
-APACHE_NEEDED = (2, 4, 37)  # TLSv1.3 in SSLProtocol; expressions in RequestHeader and mod_proxy_uwsgi came before
+APACHE_NEEDED = (2, 4, 37)  # for TLSv1.3 in SSLProtocol; older ones have RequestHeader expressions, mod_proxy_uwsgi
 SHIB_NEEDED = (3, 0)
 MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
 TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
 LEAST_DISK, LEAST_INODES = 102_400, 1000  # kB; files
-SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds; Kerberos refuses beyond the second
+SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds for a warning, for an error; Kerberos refuses more than the second
 
 
 def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
-    """Judge every fact."""
+    """The findings on all facts."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
         *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _stays),
         *(_standbys, _boot, _apache),
@@ -39,7 +39,7 @@ def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
             found.append(Finding("certificates", level, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", advice))
     if not any(finding.what == "certificates" for finding in found):
         found.append(
-            Finding("certificates", OK, f"{len(endings)}, none ends within {host.certificates.warn_days} days")
+            Finding("certificates", OK, f"{len(endings)}, none expires within {host.certificates.warn_days} days")
         )
     return found
 
@@ -50,7 +50,7 @@ def _account(host: Host, facts: Facts) -> Iterator[Finding]:
         advice = f"log in as {host.account}: see account in the inventory"
         yield Finding("login", ERROR, f"it leads to the account {facts.one('account')}", advice)
     else:
-        yield Finding("login", OK, f"{host.account}, whose shell is {shell}; let in as {facts.one('who')}")
+        yield Finding("login", OK, f"{host.account}, shell {shell}; logged in as {facts.one('who')}")
 
 
 def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -63,27 +63,29 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
             yield Finding("sudo", OK, f"{name}: {words}")
         elif granted == "password":
             advice = (
-                f"fab --prompt-for-sudo-password doctor tells more; or root adds to /etc/sudoers.d: {rule}. Where it "
-                f"is there, root adds 'Defaults:{host.account} listpw=any': sudo asks for a password to list it"
+                f"fab --prompt-for-sudo-password doctor shows more; or root adds to /etc/sudoers.d: {rule}. If it is "
+                f"there, sudo wants a password to list it: root adds 'Defaults:{host.account} listpw=any'"
             )
             yield Finding("sudo", ERROR, f"{name} is not granted without a password: {words}{quoted}", advice)
         else:
             advice = f"root adds to /etc/sudoers.d: {rule}"
             yield Finding("sudo", ERROR, f"{name} is not granted: {words}{quoted}", advice)
     if not host.apache.reload:
-        advice = "have root grant 'service httpd graceful' too, and name it as apache.reload"
+        advice = "root grants 'service httpd graceful' too; then set it as apache.reload"
         told = facts.one("restart_cost")
         cost = (restart_cost.parse(told) if told else restart_cost.LOST).describe()
-        yield Finding("sudo", WARNING, f"only a restart: with each change of Apache's files {cost}", advice)
+        yield Finding(
+            "sudo", WARNING, f"only a restart is granted: with each change of Apache's files {cost}", advice
+        )
 
 
 def _places(host: Host, facts: Facts) -> Iterator[Finding]:
     barred = [path for may, path in facts.pairs("write") if may == "no"]
     if not barred:
-        yield Finding("places", OK, f"all {len(facts.pairs('write'))} may be written")
+        yield Finding("places", OK, f"all {len(facts.pairs('write'))} are writable")
     for path in barred:
         yield Finding(
-            "places", ERROR, f"{path} may not be written", f"root gives {host.account} the file, or its folder"
+            "places", ERROR, f"{path} is not writable", f"root gives {host.account} the file, or its folder"
         )
 
 
@@ -91,7 +93,7 @@ def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
     missing = [name for there, name in facts.pairs("tool") if there == "no"]
     for name in missing:
         if name in TOOLS:
-            yield Finding("tools", ERROR, f"there is no {name}", "root installs it")
+            yield Finding("tools", ERROR, f"{name} is missing", "root installs it")
     if not set(missing) & {*TOOLS}:
         yield Finding("tools", OK, ", ".join(TOOLS))
 
@@ -99,16 +101,16 @@ def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
 def _locks(host: Host, facts: Facts) -> Iterator[Finding]:
     had, _space, why = facts.one("lock").partition(" ")
     if had == "no":
-        yield Finding("locks", ERROR, f"no lock can be had in {host.state_dir}: {why}", LOCKABLE)
+        yield Finding("locks", ERROR, f"cannot take a lock in {host.state_dir}: {why}", LOCKABLE)
 
 
 def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
     made, _space, why = facts.one("temporary").partition(" ")
     if made == "no":
-        advice = "root makes room in /tmp, or mends its mode"
-        yield Finding("temporary files", ERROR, f"none can be made: {why}", advice)
+        advice = "root frees space in /tmp, or fixes its mode"
+        yield Finding("temporary files", ERROR, f"cannot create one: {why}", advice)
     elif made:
-        yield Finding("temporary files", OK, "one was made and removed")
+        yield Finding("temporary files", OK, "one was created and removed")
 
 
 def _products(host: Host, facts: Facts) -> Iterator[Finding]:
@@ -116,12 +118,12 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
     has_python, _space, python = facts.one("supervisor_python").partition(" ")
     if has_python == "no" and "supervisorctl" not in missing:
         advice = (
-            "a deploy asks supervisord with it: install supervisor so that supervisorctl is a script of its Python"
+            "a deploy queries supervisord with it: install supervisor so that supervisorctl is a script of its Python"
         )
-        yield Finding("products", ERROR, f"supervisorctl's Python is not to be had: {python}", advice)
+        yield Finding("products", ERROR, f"supervisorctl's Python cannot be used: {python}", advice)
     if missing:
-        advice = f"install them with UPS, or mend activate in the inventory: {host.activate}"
-        yield Finding("products", ERROR, f"none of {', '.join(missing)} after activate", advice)
+        advice = f"install them with UPS, or fix activate in the inventory: {host.activate}"
+        yield Finding("products", ERROR, f"not found after activate: {', '.join(missing)}", advice)
     elif has_python != "no":
         yield Finding("products", OK, ", ".join(["supervisord, supervisorctl, uwsgi", *filter(None, [python])]))
 
@@ -136,11 +138,11 @@ def _survival(facts: Facts) -> survival.Survival:
 
 
 def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
-    """Whether supervisord outlives the logins: the one that runs, or the one that a deploy would start."""
+    """Whether supervisord survives a logout: the running one, or one that a deploy would start."""
     if refused := survival.refusal(host, facts.one("start")):
         yield Finding("supervisord", ERROR, *refused)
     if "kills unknown" in facts.values.get("survival", []):
-        found = "it is not known whether the logout ends it: logind does not say what its KillUserProcesses is"
+        found = "unknown whether a logout ends it: logind does not report its KillUserProcesses"
         yield Finding("supervisord", WARNING, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
     if place := survival.judge_place(host, _survival(facts)):
         yield Finding("supervisord", WARNING, place.found, place.advice)
@@ -149,16 +151,16 @@ def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
 def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:
     version, _, path = facts.one("httpd").partition(" ")
     if version == "absent":
-        yield Finding("Apache", ERROR, f"there is no {path}", "root installs httpd, or mend apache.configtest")
+        yield Finding("Apache", ERROR, f"there is no {path}", "root installs httpd, or fix apache.configtest")
         return
     needed = ".".join(map(str, APACHE_NEEDED))
     if _numbers(version) < APACHE_NEEDED:
-        advice = f"the templates need {needed} (RHEL 8) for TLS 1.3, and were never tried on an older one"
+        advice = f"the templates need {needed} (RHEL 8) for TLS 1.3, and were never tested on an older one"
         yield Finding("Apache", ERROR, f"{version} is too old", advice)
     else:
         yield Finding("Apache", OK, f"{version} {path}")
     if facts.one("modules_unknown"):
-        yield Finding("modules", ERROR, facts.one("modules_unknown"), "Apache cannot read its files as they are now")
+        yield Finding("modules", ERROR, facts.one("modules_unknown"), "fix Apache's files: it cannot read them")
         return
     missing = [name for name in MODULES if name not in facts.one("modules").split()]
     for name in missing:
@@ -172,9 +174,9 @@ def _shibboleth(_: Host, facts: Facts) -> Iterator[Finding]:
     if not found:
         yield Finding("shibd", ERROR, "it is not installed", "root installs shibboleth 3 with its Apache module")
     elif _numbers(found[0]) < SHIB_NEEDED:
-        yield Finding("shibd", ERROR, f"{found[0]} is too old", "the templates need 3.0, and were never tried on 2")
+        yield Finding("shibd", ERROR, f"{found[0]} is too old", "the templates need 3.0, and were never tested on 2")
     elif facts.one("shibd") == "hidden":
-        said = f"{found[0]}; this account cannot see other accounts' processes, nor a socket of it"
+        said = f"{found[0]}; this account cannot see other accounts' processes, and no shibd socket is open"
         yield Finding("shibd", WARNING, said, "root: service shibd status")
     elif facts.one("shibd") not in ("runs", "listens"):
         yield Finding("shibd", ERROR, "it does not run: nobody can log in on 443", "root: service shibd start")
@@ -188,7 +190,7 @@ def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
     if wrong is None:
         yield Finding("supervisord", OK, f"answers on {host.supervisor.socket}, process {found.pid}")
     elif found.state == supervisord_state.DOWN and not facts.one("orphans"):
-        yield Finding("supervisord", WARNING, "is not running: before the first deploy that is so", wrong[1])
+        yield Finding("supervisord", WARNING, "is not running: normal before the first deploy", wrong[1])
     else:
         yield Finding("supervisord", ERROR, *wrong)
 
@@ -200,29 +202,25 @@ def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
-    """How far a deploy's validation gets here, found by going through it with the files that are wanted."""
+    """How far a deploy's validation gets on this host, found by running it with the rendered files."""
     minimum, reached = host.deploy.validation, facts.one("validation")
     if taken := facts.one("taken"):
-        yield Finding("ports", ERROR, taken, "a deploy of Apache's files stops there, before anything changes")
+        yield Finding("ports", ERROR, taken, "a deploy of Apache's files stops there and changes nothing")
     if facts.one("fault"):
         said = base64.b64decode(facts.one("fault")).decode(errors="replace").strip()
-        advice = "a deploy of these files stops there, before anything changes; correct what it names"
-        yield Finding("trial start", ERROR, f"Apache cannot use the wanted files: {said}", advice)
+        advice = "a deploy of these files stops there and changes nothing; fix what it names"
+        yield Finding("trial start", ERROR, f"Apache cannot use the new files: {said}", advice)
     elif not reached:
-        yield Finding(
-            "trial start", WARNING, "not tried: there is no Apache here, or no file of it is wanted", "see above"
-        )
+        yield Finding("trial start", WARNING, "not run: no Apache here, or no Apache file to deploy", "see above")
     elif not is_less(reached, minimum):
         reason = f"; deploy.validation is {minimum}: {host.deploy.validation_reason}" if minimum != LEVELS[-1] else ""
         yield Finding("trial start", OK, f"{reached}: {MEANING[reached]}{reason}")
     else:
-        found = (
-            f"{reached}, and deploy.validation asks for {minimum}; in the way: {facts.one('obstacle') or 'unknown'}"
-        )
+        found = f"{reached}, but deploy.validation requires {minimum}; obstacle: {facts.one('obstacle') or 'unknown'}"
         advice = (
-            "a deploy of Apache's files stops before anything changes. Where sysctl shows "
+            "a deploy of Apache's files stops and changes nothing. If sysctl shows "
             "user.max_user_namespaces = 0, root sets it to 15000 (Debian: kernel.unprivileged_userns_clone to 1); "
-            "where it cannot be had, set deploy.validation and deploy.validation_reason"
+            "if that is not possible, set deploy.validation and deploy.validation_reason"
         )
         yield Finding("trial start", ERROR, found, advice)
     for what in facts.values.get("unvalidated", []):
@@ -230,25 +228,27 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
-    """Who has Apache read revocation lists again after they have changed."""
+    """What reloads Apache after revocation lists have changed."""
     reloaded = facts.one("lists_reloaded")
     if reloaded == "nobody":
         words = shlex.join(host.apache.reload or host.apache.restart)
         line = f"17 */6 * * * {words}"
-        found = f"nobody has Apache read the lists in {host.apache.revocation_dir} again once they have changed"
+        found = f"nothing reloads Apache when the lists in {host.apache.revocation_dir} change"
         yield Finding(
-            "revocation lists", WARNING, found, f"a line of the account's crontab: {line} (docs/guide/certs.md)"
+            "revocation lists", WARNING, found, f"add to the account's crontab: {line} (docs/guide/certs.md)"
         )
     elif reloaded:
-        yield Finding("revocation lists", OK, f"Apache reads them again: {reloaded}")
+        yield Finding("revocation lists", OK, f"Apache is reloaded by {reloaded}")
 
 
 def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
     count, _, path = facts.one("ca_dir").partition(" ")
     if count == "absent":
-        yield Finding("trusted CAs", ERROR, f"{path} cannot be read", "root makes it, with the CAs' certificates")
+        yield Finding("trusted CAs", ERROR, f"{path} cannot be read", "root creates it, with the CAs' certificates")
     elif count == "0":
-        yield Finding("trusted CAs", ERROR, f"{path} has no CA under its hash", f"root: openssl rehash {path}")
+        yield Finding(
+            "trusted CAs", ERROR, f"{path} has no CA file named by its hash", f"root: openssl rehash {path}"
+        )
     else:
         yield Finding("trusted CAs", OK, f"{count} in {path}")
 
@@ -256,10 +256,10 @@ def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
 def _ports(host: Host, facts: Facts) -> Iterator[Finding]:
     ports = {state: [port for found, port in facts.pairs("port") if found == state] for state in ("silent", "closed")}
     if ports["silent"]:
-        found = f"{', '.join(ports['silent'])}: somebody listens, and no TLS handshake gets an HTTP answer"
+        found = f"{', '.join(ports['silent'])}: a process listens, but does not answer HTTP over TLS"
         yield Finding("ports", ERROR, found, f"fab -H {host.name} check-apache; its error log says more")
     if ports["closed"]:
-        advice = "before the first deploy that is so; afterwards see fab check-apache"
+        advice = "normal before the first deploy; afterwards see fab check-apache"
         yield Finding("ports", WARNING, f"nothing listens on {', '.join(ports['closed'])}", advice)
     if not ports["silent"] and not ports["closed"]:
         listed = ", ".join(port for _state, port in facts.pairs("port"))
@@ -268,38 +268,36 @@ def _ports(host: Host, facts: Facts) -> Iterator[Finding]:
 
 def _app(host: Host, _: Facts) -> Iterator[Finding]:
     if host.app.listen.startswith("/"):
-        yield Finding("app", OK, f"a socket of the account's, {host.app.listen}")
+        yield Finding("app", OK, f"the account's own socket, {host.app.listen}")
     else:
         found = f"{host.app.listen}: any local account can connect and impersonate anyone"
-        yield Finding("app", WARNING, found, "let nobody else log in there, or use a socket: docs/guide/apache.md")
+        yield Finding("app", WARNING, found, "allow no other logins there, or use a socket: docs/guide/apache.md")
     if host.app.cron_listen and not host.app.cron_listen.startswith("/"):
-        found = f"{host.app.cron_listen}, for the host's own jobs: every account can ask it, in anybody's name"
-        yield Finding("app", WARNING, found, "let nobody else log in there; see docs/guide/apache.md")
+        found = f"{host.app.cron_listen}, for cron jobs: any local account can connect and impersonate anyone"
+        yield Finding("app", WARNING, found, "allow no other logins there; see docs/guide/apache.md")
 
 
 def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
-    """Whether Apache reaches the app, as a request that it passed on has shown; and what may keep it from that."""
+    """Whether Apache reaches the app, found by a request through Apache; and a setting that may prevent it."""
     state, _space, found = facts.one("through_apache").partition(" ")
-    if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - looked at
-        said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has a /tmp and a /var/tmp of its own"
+    if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - only read
+        said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has its own /tmp and /var/tmp"
         level = ERROR if state == "failed" else WARNING
         yield Finding("app", level, said, "set app.listen to a socket in the account's home")
     if state == "ok":
         yield Finding("app through Apache", OK, f"Apache reaches it on {host.app.listen}")
     elif state == "failed":
-        advice = "users get that status. Give Apache's account the right that is named, or set another app.listen"
+        advice = "users get that status. Give Apache's account the missing permission, or set another app.listen"
         yield Finding("app through Apache", ERROR, found, advice)
     elif state == "unknown":
-        yield Finding(
-            "app through Apache", WARNING, found, f"fab -H {host.name} deploy, or diff to see what it brings"
-        )
+        yield Finding("app through Apache", WARNING, found, f"fab -H {host.name} deploy, or diff to see its changes")
     elif not host.app.check_through_apache:
-        found = "not asked: app.check_through_apache is false"
+        found = "not checked: app.check_through_apache is false"
         yield Finding("app through Apache", WARNING, found, "see docs/guide/apache.md")
 
 
 def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
-    """What the kernel says of Apache's way to the app and of its ports; nothing where no SELinux is at work."""
+    """Whether the kernel lets Apache reach the app and listen on its ports; nothing without SELinux."""
     answers = [selinux.parse(text) for text in facts.values.get("selinux", [])]
     if allowed := [one.describe() for one in answers if one.verdict == selinux.ALLOWED]:
         yield Finding("SELinux", OK, "; ".join(allowed))
@@ -313,15 +311,17 @@ def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
     # Some file systems count no inodes.
     kilobytes, inodes = (int(text) if (text := facts.one(name)).isdecimal() else -1 for name in ("disk", "inodes"))
     if 0 <= kilobytes < LEAST_DISK:
-        yield Finding("disk", ERROR, f"only {kilobytes} kB are free in {host.home}", "make room")
+        yield Finding("disk", ERROR, f"only {kilobytes} kB are free in {host.home}", "free disk space")
     elif 0 <= inodes < LEAST_INODES:
-        yield Finding("disk", ERROR, f"only {inodes} more files fit in {host.home}", "remove files that nobody needs")
+        yield Finding(
+            "disk", ERROR, f"only {inodes} more files fit in {host.home}", "remove files that are not needed"
+        )
     else:
         yield Finding("disk", OK, f"{kilobytes // 1024} MB are free in {host.home}")
 
 
 def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
-    # The host told its time somewhere between the question and now; a slow answer is no skew.
+    # The host read its clock between the request and now; a slow answer is not skew.
     told, now = int(facts.one("now") or 0), int(time.time())
     asked = int(facts.one("asked") or now)
     skew = max(asked - told, told - now, 0)
@@ -330,7 +330,7 @@ def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
         advice = "set one of the two clocks: Kerberos, certificates and the login depend on it"
         yield Finding("clock", level, f"it differs from this machine's by {skew} seconds", advice)
     else:
-        yield Finding("clock", OK, "as this machine's")
+        yield Finding("clock", OK, "agrees with this machine's")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What `doctor` asks a host for, and what the host tells: facts, which ops/monitoring/doctor.py judges."""
+"""The request of `doctor` to a host, and the facts in its answer; ops/monitoring/doctor.py assesses them."""
 
 import shlex
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from ops.services.supervisord import app_lines, through_apache_lines
 
 @dataclass(frozen=True)
 class Facts:
-    """What remote/doctor.sh told: one value, or several where the name came more than once."""
+    """The answer of remote/doctor.sh: name to its values, several where the name came more than once."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
 
     def one(self, name: str) -> str:
-        """The value; empty where nothing was told."""
+        """The first value; empty where there is none."""
         return self.values.get(name, [""])[0]
 
     def pairs(self, name: str) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ class Facts:
 
 
 def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
-    """What remote/doctor.sh is asked."""
+    """The request for remote/doctor.sh."""
     yield f"state_dir {host.state_dir}"
     yield from place_lines(host)
     yield f"httpd {host.apache.configtest[0]}"
@@ -63,7 +63,7 @@ def sudo_commands(host: Host) -> dict[str, list[str]]:
 
 
 def parse(answer: list[str]) -> Facts:
-    """Read the answer of doctor.sh."""
+    """Parse the answer of doctor.sh."""
     values: dict[str, list[str]] = {}
     for line in answer:
         word, _, rest = line.partition(" ")

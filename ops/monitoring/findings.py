@@ -1,4 +1,4 @@
-"""What a look at a host finds: one thing each, how it is, and what to do about it."""
+"""The result of one check on a host: its level, what was found, and what to do."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: OK, WARNING (it works, and has a price) or ERROR; and what to do."""
+    """One thing that was checked: OK, WARNING (it works, but needs attention) or ERROR; and what to do."""
 
     what: str
     level: str

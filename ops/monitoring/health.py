@@ -1,4 +1,4 @@
-"""A host as one look shows it: what runs, what was deployed, what is left; asked by one remote command."""
+"""The state of a host at one moment, collected by one remote command."""
 
 import base64
 import time
@@ -23,18 +23,16 @@ from ops.services.supervisord import Report
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Remote
 
-# No slow host may keep the others from the screen for long; one whose supervisord is suspended takes 25 seconds.
+# A slow host must not delay the others for long; one whose supervisord is suspended takes 25 seconds.
 ANSWER = Limits(silence=45.0, seconds=90.0)
 CANNOT_SEE = "this account cannot see other accounts' processes"
 CERTIFICATES_EVERY = 600.0  # seconds
-MOST_WAITING = (
-    10  # connections in the app's queue, from which it is not asked: one that hangs is given no more of them
-)
+MOST_WAITING = 10  # connections in the app's queue; with more, the app gets no probe: it may hang
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A file system: kilobytes free, percent used, files that still fit (None where it counts none), where it is."""
+    """A file system: kilobytes free, percent used, free inodes (None where it counts none), mount point."""
 
     free: int
     used: int
@@ -44,7 +42,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class ThroughApache:
-    """Whether Apache reaches the app: "ok", "failed", "unknown" or "not-asked"; and what there is to say of it."""
+    """Whether Apache reaches the app: "ok", "failed", "unknown" or "not-asked"; `found` describes it."""
 
     state: str = "not-asked"
     found: str = ""
@@ -52,14 +50,13 @@ class ThroughApache:
 
 @dataclass(frozen=True)
 class Vitals:
-    """What remote/health.sh told.
+    """The answer of remote/health.sh.
 
-    `ports` is port to whether something accepts connections there; `processes` name to (process id, seconds), None
-    where it does not run, and without a name that this account may not see; `shibd_listens`: the kernel knows of its
-    socket; `queue` (connections that wait for the app, room for them), None where the host does not
-    tell. `pages`: port to the status that a visitor without a login gets for the app's path, where there was one.
-    `app` is why the app does not answer on its own socket, `configtest` why Apache refuses its files: "" where all is
-    well, None where that is not known.
+    `ports`: port to whether something accepts connections there. `processes`: name to (process id, seconds), None
+    where it does not run; a name that this account cannot see is missing. `shibd_listens`: whether shibd's socket is
+    open. `queue`: (connections that wait for the app, room for them), None where unknown. `pages`: port to the status
+    that a visitor without a login gets for the app's path, if any. `app` is why the app does not answer on its own
+    socket, `configtest` why Apache refuses its files: "" where there is no fault, None where unknown.
     """
 
     now: int = 0
@@ -79,7 +76,7 @@ class Vitals:
 class Health:
     """One host at one moment; `drift` holds the managed files that differ.
 
-    Certificates were read at `ending_seen`.
+    `ending_seen` is when the certificates were read, in seconds since the epoch.
     """
 
     report: Report
@@ -100,11 +97,10 @@ class Health:
 
 
 def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None) -> Health:
-    """Look at the host; what costs the most is taken from a `last` look that is not old.
+    """Collect the state of the host. The costly checks are reused from `last` for CERTIFICATES_EVERY seconds.
 
-    That is certificates, and Apache's configuration test where it was well.
-
-    `wanted` is rendered without secrets' values. Raises HostError for an odd answer, Unreachable.
+    These are the certificates, and Apache's configuration test if it passed. `wanted` is rendered without the values
+    of secrets. Raises HostError for an answer that cannot be read, Unreachable.
     """
     host = remote.host
     asked = {
@@ -145,7 +141,7 @@ def _report(host: Host, answer: list[str]) -> Report:
 
 
 def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
-    """What remote/health.sh is asked; without `configtest`, Apache's files are not tested."""
+    """The request for remote/health.sh; without `configtest`, Apache's files are not tested."""
     yield f"state_dir {host.state_dir}"
     if configtest:
         yield from (f"configtest {word}" for word in host.apache.configtest)
@@ -156,11 +152,11 @@ def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
     yield f"visit {host.apache.server_name} {host.app.path}"
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
-    yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - looked at
+    yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - only read
 
 
 def parse(answer: list[str]) -> Vitals:
-    """Read the answer of health.sh. Raises ValueError."""
+    """Parse the answer of health.sh. Raises ValueError."""
     found, disks = Vitals(), {}
     for line in answer:
         kind, *words = line.split(" ")
@@ -192,9 +188,9 @@ def parse(answer: list[str]) -> Vitals:
 
 
 def _told(words: list[str]) -> str | None:
-    """What was wrong with what was tried: nothing, or not known, or as the host's tools said. Raises ValueError."""
+    """The fault that a check found: "" for none, None for unknown, else the tools' own text. Raises ValueError."""
     if words[1:]:
-        return _decoded(words[1]) or "no word of why"
+        return _decoded(words[1]) or "no reason given"
     return None if words == ["unknown"] else ""
 
 

@@ -1,4 +1,4 @@
-"""What uWSGI's log remembers of its workers: how much address space they had when, and why they were replaced."""
+"""The history of uWSGI's workers in its log: their address space over time, and why they were replaced."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from ops.schema import Host
 MEGABYTE = 1_048_576
 HOUR = 3600.0
 STEADY = 1  # MB an hour; less is no growth
-LEAST_SPAN = 60  # seconds of a record from which growth is told
+LEAST_SPAN = 60  # seconds that a record must cover to show growth
 
-# What a line of the log must hold to be a record, and how uWSGI writes it (uwsgi_lf_* in core/logging.c).
+# The parts of a log line that make a record, as uWSGI writes them (uwsgi_lf_* in core/logging.c).
 _WRITTEN = {
     "vsz": r"\d+",
     "vszM": r"\d+",
@@ -26,16 +26,16 @@ _OWN = ("{address space usage: %(vsz) bytes/", "[pid: %(pid)|", "[%(ctime)]")
 
 @dataclass(frozen=True)
 class Point:
-    """What a worker's process had at one time: seconds since 1970, bytes of address space."""
+    """The address space of a worker's process at one time: seconds since the epoch, bytes."""
 
     time: float
     size: float
 
 
 def patterns(host: Host) -> dict[str, str]:
-    """For each part of a record that the host's log-format writes, a regular expression for it and what is round it.
+    """For each part of a record in the host's log-format, a regular expression for it and the text around it.
 
-    What is round it is text of the format, so no part of a request is looked at; the expressions run in linear time.
+    That text is part of the format, so an expression matches no part of a request. Each runs in linear time.
     """
     written = host.uwsgi.options.get("log-format", host.uwsgi.options.get("logformat"))
     found = {}
@@ -52,7 +52,7 @@ def patterns(host: Host) -> dict[str, str]:
 
 
 def no_record(host: Host) -> str:
-    """What the log's format lacks for a record, and what to do; empty where it has all."""
+    """What the log-format lacks for a record, as advice; empty where nothing is missing."""
     found = patterns(host)
     missing = [] if {"vsz", "vszM"} & found.keys() else ["%(vszM) MB"]
     missing += [] if "pid" in found else ["process %(pid)"]
@@ -61,7 +61,7 @@ def no_record(host: Host) -> str:
 
 
 def growth(record: Sequence[Point]) -> float | None:
-    """Bytes an hour, by least squares; None where the record is too short to tell."""
+    """Bytes an hour, by least squares; None where the record is too short."""
     if span(record) < LEAST_SPAN:
         return None
     times = [point.time - record[0].time for point in record]
@@ -76,7 +76,7 @@ def span(record: Sequence[Point]) -> float:
 
 
 def hours_left(size: int, limit: int, record: Sequence[Point]) -> float | None:
-    """Hours until `size` bytes are `limit` MB at the record's rate; 0: they are; None: it does not grow."""
+    """Hours until `size` bytes reach `limit` MB at the record's rate; 0: already reached; None: no growth."""
     rate, room = growth(record), limit * MEGABYTE - size
     if room <= 0:
         return 0.0
@@ -103,7 +103,7 @@ def why(reason: str, host: Host) -> str:
 
 
 def summary(reasons: Mapping[str, int], host: Host) -> str:
-    """The reasons that are known, each with how often: "2 x reload-on-as, 1 x harakiri"."""
+    """The known reasons, each with its count: "2 x reload-on-as, 1 x harakiri"."""
     counts: dict[str, int] = {}
     for reason, count in reasons.items():
         words = why(reason, host).partition(",")[0]

@@ -1,4 +1,4 @@
-"""uWSGI's workers on a host: their state and memory, how fast that grows, and why they were replaced."""
+"""uWSGI's workers on a host: their state, memory, growth, and why they were replaced."""
 
 import json
 import time
@@ -12,17 +12,17 @@ from ops.schema import Host
 from ops.services.reload import web_program
 from ops.ssh.session import Remote
 
-MOST_POINTS = 1000  # of a record that is added to
-NEAR = 0.9  # of the soft limit, from which a worker is said to be near it
-LATE, MANY = 300, 3  # seconds; ends of workers that lost requests, and that are too many
+MOST_POINTS = 1000  # the most points of a record
+NEAR = 0.9  # part of the soft limit; a worker above it is near the limit
+LATE, MANY = 300, 3  # seconds; so many workers killed within them, with lost requests, are a finding
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One worker: sizes in bytes, times in seconds. `record` is its present process's, from uWSGI's log.
+    """One worker: sizes in bytes, times in seconds. `record` is that of its present process, from uWSGI's log.
 
-    `state` is idle, busy, cheap (sent away while it is quiet) or pause; `busy_cores` of `cores` threads
-    are in a request. `reasons` counts why it was replaced, as far back as the log was read; `last` is the latest.
+    `state` is idle, busy, cheap (stopped while there is little load) or pause; `busy_cores` of `cores` threads
+    handle a request. `reasons` counts why it was replaced, as far back as the log was read; `last` is the latest.
     """
 
     id: int
@@ -43,7 +43,7 @@ class Worker:
 
     @property
     def runs(self) -> bool:
-        """Whether there is a process: a cheap one's numbers are those of its last."""
+        """Whether there is a process; the numbers of a cheap worker are those of its last process."""
         return self.state != "cheap"
 
 
@@ -51,8 +51,8 @@ class Worker:
 class Crew:
     """A host's workers at the time `now` of its clock.
 
-    `problem` says why nothing is known of them, `log_problem` the same of their record. `queue_errors` counts, since
-    uWSGI's start, what found no room in the listen queue.
+    `problem` says why their state is unknown, `log_problem` why their history is. `queue_errors` counts how often the
+    listen queue was full since uWSGI started.
     """
 
     workers: tuple[Worker, ...] = ()
@@ -62,16 +62,16 @@ class Crew:
     log_problem: str = ""
 
     def largest(self) -> Worker | None:
-        """The one with the most address space."""
+        """The running worker with the most address space."""
         return max((worker for worker in self.workers if worker.runs), key=lambda worker: worker.size, default=None)
 
     def count(self, state: str) -> int:
-        """How many are in that state."""
+        """How many workers are in that state."""
         return sum(worker.state == state for worker in self.workers)
 
 
 def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:
-    """What remote/workers.sh is asked; without `record`, the log is left alone, or its end is read for `reasons`."""
+    """The request for remote/workers.sh; without `record`, only the end of the log is read for `reasons`, or none."""
     asked = [f"activate {host.activate}"]
     stats = host.uwsgi.options.get("stats")
     asked += [f"stats {stats}"] if isinstance(stats, str) else []
@@ -86,14 +86,14 @@ def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[s
 
 
 def parse(host: Host, answer: list[str]) -> Crew:
-    """Read the answer of workers.sh."""
+    """Parse the answer of workers.sh."""
     if not isinstance(host.uwsgi.options.get("stats"), str):
         return Crew(
-            problem="uWSGI has no stats server: set uwsgi.options.stats to a path in a folder of the account's"
+            problem="uWSGI has no stats server: set uwsgi.options.stats to a path in one of the account's folders"
         )
     told = next((line for line in answer if line.startswith("{")), "")
     if not told:
-        return Crew(problem="the host's Python told nothing of them: fab doctor looks at the products")
+        return Crew(problem="the host's Python reported nothing: fab doctor checks the products")
     facts = json.loads(told)
     if "problem" in facts:
         return Crew(problem=f"the stats server {host.uwsgi.options['stats']}: {facts['problem']}")
@@ -127,7 +127,7 @@ def _worker(said: dict[str, Any], facts: dict[str, Any], record: tuple[Point, ..
 
 
 def facts(host: Host, crew: Crew) -> dict[str, Any]:
-    """The same as --json prints it: sizes in MB, times in seconds, growth in MB an hour."""
+    """The workers as --json prints them: sizes in MB, times in seconds, growth in MB an hour."""
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     return {
         "problem": crew.problem or crew.log_problem or None,
@@ -153,7 +153,7 @@ def _facts(worker: Worker, host: Host) -> dict[str, Any]:
 
 
 def look(remote: Remote, *, record: bool = True) -> Crew:
-    """Ask the host for its workers, with their `record` or without; none where no program of it is uWSGI."""
+    """Read the host's workers, with or without their `record`; none where no program of the host is uWSGI."""
     if not web_program(remote.host):
         return Crew()
     answer = remote.ask("workers", request(remote.host, record=record))
@@ -162,7 +162,7 @@ def look(remote: Remote, *, record: bool = True) -> Crew:
 
 
 class Trend:
-    """Looks at one host's workers again and again: the record of its log, read now and then, and each look since."""
+    """One host's workers over time: its log, read every `every` seconds, and all measurements since."""
 
     def __init__(self, every: float) -> None:
         self._every = every
@@ -170,7 +170,7 @@ class Trend:
         self._crew = Crew()
 
     def look(self, remote: Remote) -> Crew:
-        """The workers now, with everything that is known of their past."""
+        """The workers now, with their known history."""
         record = time.monotonic() - self._read_at > self._every or not self._crew.workers
         now = look(remote, record=record)
         if record:
@@ -180,7 +180,7 @@ class Trend:
 
 
 def joined(now: Crew, earlier: Crew, *, record: bool) -> Crew:
-    """`now`, and of the same processes what `earlier` knew; of the reasons too, where no `record` came with `now`."""
+    """`now` with the record that `earlier` has of the same processes; without `record`, with its reasons too."""
     known = {worker.id: worker for worker in earlier.workers}
     together = []
     for worker in now.workers:
@@ -195,10 +195,10 @@ def joined(now: Crew, earlier: Crew, *, record: bool) -> Crew:
 
 
 def lost_of_late(crew: Crew) -> tuple[dict[str, int], int] | None:
-    """Reason to how often it ended workers in the middle of requests, and the seconds since the last time.
+    """The reasons that killed workers during requests, each with its count, and the seconds since the last time.
 
-    Of workers whose last end was such a one within `LATE` seconds, as far back as the log was read; None below
-    `MANY` in all.
+    Only of workers that were last killed so within `LATE` seconds, as far back as the log was read; None below `MANY`
+    in all.
     """
     late = [worker for worker in crew.workers if worker.runs and worker.age <= LATE and _lost(worker.last)]
     counts: dict[str, int] = {}
@@ -210,11 +210,11 @@ def lost_of_late(crew: Crew) -> tuple[dict[str, int], int] | None:
 
 
 def _lost(reason: str) -> bool:
-    """Whether a worker that is replaced for it loses its requests."""
+    """Whether a worker that is replaced for this reason loses its requests."""
     return reason.partition(" ")[0] in ("evil", "evil-rss", "harakiri", "signal", "died")
 
 
 def needs_attention(host: Host, crew: Crew) -> bool:
-    """Whether nothing is known, or a worker is over the soft limit."""
+    """Whether their state is unknown, or a worker is over the soft limit."""
     largest = crew.largest()
     return bool(crew.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)

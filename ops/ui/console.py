@@ -1,4 +1,4 @@
-"""What the operator sees: text with control characters escaped, tables, coloured diffs, one question."""
+"""Output to the operator: text with control characters escaped, tables, coloured diffs, yes-no questions."""
 
 import contextlib
 import io
@@ -11,15 +11,15 @@ from ops.secrets.masking import masked
 from ops.secrets.redaction import Line, comparison
 from ops.text import escape_control_chars
 
-if TYPE_CHECKING:  # rich is loaded when something is drawn: it takes as long as a login
+if TYPE_CHECKING:  # rich is loaded only to draw: loading it takes as long as a login
     from rich.console import Console, RenderableType
     from rich.text import Text
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")  # blanks at the end of a line, before the end of its colour
-LAST_COLUMN = 40  # characters that the last column of a table may always have
+_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")  # blanks at the end of a line, before codes that end its colour
+LAST_COLUMN = 40  # the minimum width of a table's last column, in characters
 
 
 def say(text: str = "", style: str = "", *, err: bool = False) -> None:
@@ -34,19 +34,19 @@ def say(text: str = "", style: str = "", *, err: bool = False) -> None:
 
 
 def log_line(label: str, text: str, style: str) -> None:
-    """Print a line of a log at once: as `say` does, and on a terminal with `text` in its colour."""
+    """Print a line of a log at once, like `say`; on a terminal, `text` gets its style."""
     shown = (escape_control_chars(masked(label)), escape_control_chars(masked(text)))
     if sys.stdout.isatty():
         from rich.text import Text
 
         screen().print(Text.assemble((shown[0], "cyan"), " | ", (shown[1], style)), soft_wrap=True)
-    else:  # of which there may be very many
+    else:  # without rich: there may be very many lines
         print(" | ".join(shown), file=_stream(), flush=True)
 
 
 @contextlib.contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere, while it is entered; to be told bytes done and bytes in all."""
+    """A progress bar while entered, only on a terminal; call the yielded function with (bytes done, bytes in all)."""
     from ops.ui.progress import transfer_bar
 
     bar = transfer_bar(_stream(err=True))
@@ -56,16 +56,16 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def get_ready() -> None:
-    """Load what a table is drawn with: for a moment in which hosts are waited for."""
-    import rich.table  # noqa: F401 - to be there
+    """Load the modules that draw a table, while the hosts are being waited for."""
+    import rich.table  # noqa: F401 - loaded early
 
-    import ops.ui.terminal  # noqa: F401 - to be there
+    import ops.ui.terminal  # noqa: F401 - loaded early
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; a cell that begins with '!' is shown as something wrong.
+    """Print a table; a cell that begins with '!' is marked as an error.
 
-    Only the last column is broken into lines: a name that is split cannot be copied.
+    Only the last column wraps: a name that is split cannot be copied.
     """
     from rich.table import Table
 
@@ -78,20 +78,20 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in cells:
         drawn.add_row(*row)
     console = screen()
-    # On a narrow terminal the lines run over: better than names that are cut.
+    # On a narrow terminal, lines wrap: better than truncated names.
     console.width = max(console.width, sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], LAST_COLUMN))
     _print(console, drawn)
 
 
 def show(*drawn: "RenderableType") -> None:
-    """Print what `rich` draws; its texts must have their control characters escaped already, as `cell` does."""
+    """Print what `rich` draws; control characters in its texts must already be escaped, as `cell` does."""
     from rich.console import Group
 
     _print(screen(), Group(*drawn))
 
 
 def width() -> int:
-    """Columns that a drawing may take."""
+    """The columns of the terminal."""
     return screen().width
 
 
@@ -102,7 +102,7 @@ def say_lines(lines: Iterable[tuple[str, str]]) -> None:
 
 
 def styled(lines: Iterable[tuple[str, str]]) -> str:
-    """The same as one text for a terminal, with its colours."""
+    """The lines as one text for a terminal, with their colours."""
     from rich.text import Text
 
     console = screen()
@@ -113,7 +113,7 @@ def styled(lines: Iterable[tuple[str, str]]) -> str:
 
 
 def height_of(lines: Iterable[tuple[str, str]]) -> int:
-    """Lines that they take on this terminal, where long ones run over."""
+    """The number of lines that they take on this terminal, where long ones wrap."""
     from rich.cells import cell_len
 
     columns = width()
@@ -121,19 +121,19 @@ def height_of(lines: Iterable[tuple[str, str]]) -> int:
 
 
 def height() -> int:
-    """Lines of the terminal."""
+    """The number of lines of the terminal."""
     return screen().height
 
 
 def styled_diff(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The lines of a diff, indented, each with its style."""
+    """The lines of a diff, indented, each as (text, style)."""
     return ((f"  {line}", STYLES.get(line[:1], "")) for line in lines)
 
 
 def diff_lines(before: list[Line], after: list[Line]) -> Iterator[str]:
-    """A unified diff without its heading, with two lines round each difference.
+    """A unified diff without its heading, with two lines of context.
 
-    What is hidden differs too, and is not shown.
+    Masked values are compared, but not shown.
     """
     compared = comparison([line.text for line in before], [line.text for line in after])
     for group in compared.get_grouped_opcodes(2):
@@ -152,7 +152,7 @@ def _hidden_on_any_side(before: Line, after: Line) -> str:
 
 
 def _range(first: int, last: int) -> str:
-    """Lines as a unified diff names them: the first, counted from 1, and how many."""
+    """A range of lines in the notation of a unified diff: the first, counted from 1, and how many."""
     return f"{first + 1 if last > first else first},{last - first}".removesuffix(",1")
 
 
@@ -160,7 +160,7 @@ ANSWERS = {"y": "yes", "n": "no", "a": "all"}
 
 
 def choose(question: str, letters: str) -> str:
-    """Ask on the terminal until there is one of these answers, "n" among them; an empty line and the end are a no."""
+    """Ask on the terminal until one of these letters is given; an empty line or end of file is "n"."""
     shown = "/".join(letter.upper() if letter == "n" else letter for letter in letters)
     while True:
         try:
@@ -181,12 +181,12 @@ def confirm(question: str) -> bool:
 
 
 def is_terminal() -> bool:
-    """Whether somebody is there to answer a question."""
+    """Whether somebody can answer a question here."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def cell(text: str) -> "Text":
-    """`text` with control characters escaped, marked as wrong where it begins with '!'."""
+    """`text` with control characters escaped, marked as an error where it begins with '!'."""
     from rich.text import Text
 
     text = escape_control_chars(masked(text))
@@ -202,7 +202,7 @@ def _print(console: "Console", drawn: "RenderableType") -> None:
 
 def screen(err: bool = False) -> "Console":
     """rich's console for standard output or standard error."""
-    # Made anew each time: tests and pipes exchange the streams.
+    # Created at each call: tests and pipes replace the streams.
     from ops.ui.terminal import console_on
 
     return console_on(_stream(err))
@@ -210,6 +210,6 @@ def screen(err: bool = False) -> "Console":
 
 def _stream(err: bool = False) -> TextIO:
     stream = sys.stderr if err else sys.stdout
-    if isinstance(stream, io.TextIOWrapper):  # what its encoding cannot hold is written out, not the end of all
+    if isinstance(stream, io.TextIOWrapper):  # a character that its encoding lacks is escaped, and raises no error
         stream.reconfigure(errors="backslashreplace")
     return stream

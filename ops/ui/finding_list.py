@@ -1,4 +1,4 @@
-"""What is wrong on several hosts as lines: the worst first, and equal findings once, with the hosts' names."""
+"""The findings on several hosts as lines: errors first, and equal findings once, with the hosts' names."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,21 +13,21 @@ from ops.ui.console import cell
 if TYPE_CHECKING:
     from rich.text import Text
 
-_HOSTS, _ADDRESS = "\0hosts\0", "\0address\0"  # what stands for a host's own name and address while they are compared
+_HOSTS, _ADDRESS = "\0hosts\0", "\0address\0"  # placeholders for a host's name and address in a comparison
 
 
 def finding_of(error: OperatorError) -> Finding:
-    """The finding that a host could not be asked, or did not answer as it must."""
+    """The finding for a host that could not be asked, or whose answer could not be read."""
     if isinstance(error, HostError):
         return Finding(error.ended, ERROR, error.message, error.next_step)
     return Finding("failed", ERROR, str(error))
 
 
 def grouped(found: Iterable[tuple[Host, Finding]]) -> list[tuple[list[str], Finding]]:
-    """(hosts' names, finding), the worst first; equal ones together, where the first of them stands.
+    """(names of hosts, finding), errors first; equal findings are one, at the place of the first.
 
-    Two are equal up to the host's own name behind -H and its own address behind @. Of several hosts the one names all
-    of them, since -H takes several, and the other says HOST where they differ.
+    Two findings are equal if they differ only in the host's name after -H or its address after @. The merged one has
+    all names after -H, which takes several, and HOST for addresses that differ.
     """
     groups: dict[Finding, list[Host]] = {}
     for host, one in sorted(found, key=lambda pair: pair[1].level != ERROR):
@@ -56,7 +56,7 @@ def _special(hosts: list[Host], text: str) -> str:
 
 
 def lines(found: Iterable[tuple[list[str], Finding]]) -> Iterator["Text"]:
-    """For the screen: each of `grouped` with what to do below it."""
+    """For the screen: each of `grouped`, with its advice below it."""
     from rich.text import Text
 
     for names, one in found:

@@ -1,4 +1,4 @@
-"""Many hosts at a glance: each a row of short cells, those that need attention first."""
+"""Many hosts on one screen: each a row of short cells, those that need attention first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ from ops.services.supervisord_state import UP
 from ops.text import age
 from ops.ui.console import cell
 
-# The columns, and of what a finding says something about each.
+# Each column, and the findings that it shows.
 COLUMNS = {
     "release": ("release", "deploy", "validation"),
     "drift": ("drift",),
@@ -25,14 +25,14 @@ COLUMNS = {
     "certs": ("certificates",),
     "disk": ("disk",),
 }
-LEAST_NAME, LEAST_NOTE = 12, 10  # columns that they get on the narrowest terminal, where they need as many
-GAPS = (2, 1)  # columns; the second where there is no room for the first
+LEAST_NAME, LEAST_NOTE = 12, 10  # the minimum widths of a host's name and its note, in columns
+GAPS = (2, 1)  # columns; the second on a terminal too narrow for the first
 
 
 def draw(seen: Sequence[tuple[Host, Health]], width: int, notes: Mapping[str, str]) -> Table:
-    """The hosts as rows in `width` columns: "!" marks what is wrong, "-" what there is not.
+    """The hosts as rows in `width` columns: "!" marks an error, "-" what does not apply.
 
-    `notes` has what is to be said beside a host's name.
+    `notes` is host name to a text beside it.
     """
     rows = [(host, health, judge(host, health)) for host, health in seen]
     rows.sort(key=lambda row: _urgency(row[2], notes.get(row[0].name)))
@@ -87,7 +87,7 @@ def _of(found: Sequence[Finding], names: tuple[str, ...]) -> list[Finding]:
 
 def _cell(text: str, found: Sequence[Finding]) -> Text:
     wrong = any(one.level == ERROR for one in found)
-    drawn = cell(f"!!{text}" if wrong else text)  # one mark makes it red, and one is to be read
+    drawn = cell(f"!!{text}" if wrong else text)  # the first mark makes it red, the second is shown
     if found and not wrong:
         drawn.stylize("yellow")
     return drawn
@@ -97,7 +97,7 @@ def _release(health: Health) -> str:
     if health.snapshot.unfinished:
         return "half-way"
     if health.snapshot.lock:
-        return "under way"
+        return "in progress"
     if health.release is None:
         return "elsewhere" if health.snapshot.elsewhere else "none"
     return "?" if health.release_age is None else age(health.release_age)
@@ -138,7 +138,7 @@ def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
     crew, waiting = health.crew, (health.vitals.queue or (0, 0))[0]
     if not web_program(host):
         return "-"
-    if health.vitals.app:  # of a program that does not run, that alone is a finding
+    if health.vitals.app:  # if its program does not run, only that is a finding
         return "no answer" if _of(found, ("app",)) else "none"
     if crew.problem:
         return "?"
@@ -154,7 +154,7 @@ def _certificates(health: Health) -> str:
     if not first:
         return "none"
     days, problem = first[0].days, first[0].problem
-    return "bad" if problem else "no end" if days is None else "over" if days < 0 else f"{int(days)} d"
+    return "bad" if problem else "no expiry" if days is None else "expired" if days < 0 else f"{int(days)} d"
 
 
 def _disk(health: Health) -> str:

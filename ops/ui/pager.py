@@ -1,4 +1,4 @@
-"""What is longer than the terminal is read in a pager; one that is missing or fails is done without."""
+"""A pager for text that is longer than the terminal; without a working pager, the text is just printed."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from pathlib import PurePath
 
 from ops.ui import console
 
-GRACE = 2.0  # seconds that a pager gets to end by itself, after Ctrl-C
+GRACE = 2.0  # seconds that a pager has to end after Ctrl-C, before it is killed
 
 
 def show(lines: Sequence[tuple[str, str]]) -> None:
-    """Print lines, each (text, style): in a pager where they are more than the terminal holds.
+    """Print lines, each (text, style): in a pager if they do not fit on the terminal.
 
-    That is $PAGER, else less. Raises KeyboardInterrupt at Ctrl-C, after the pager has ended.
+    The pager is $PAGER, or else less. Raises KeyboardInterrupt at Ctrl-C, after the pager has ended.
     """
     command = _pager() if console.is_terminal() and console.height_of(lines) >= console.height() else []
     if not command or not _page(command, console.styled(lines)):
@@ -26,24 +26,24 @@ def show(lines: Sequence[tuple[str, str]]) -> None:
 
 
 def _pager() -> list[str]:
-    """The command, split into words; none where there is no pager, or where none is wanted ($PAGER is empty)."""
+    """The command, split into words; empty where there is no pager, or $PAGER is empty."""
     if os.environ.get("TERM", "dumb") == "dumb":
         return []
     wanted = os.environ.get("PAGER", "less")
     try:
         words = shlex.split(wanted)
-    except ValueError:  # a quote without its end
+    except ValueError:  # an unclosed quote
         words = ["less"]
     if words and not shutil.which(words[0]):
         words = ["less"] if shutil.which("less") else []
     if words and PurePath(words[0]).name == "less":
-        words += ["-R", "-K"]  # colours are shown, and Ctrl-C ends it
+        words += ["-R", "-K"]  # show colours, end at Ctrl-C
     return words
 
 
 def _page(command: list[str], text: str) -> bool:
-    """Whether the pager has shown it, and ended well."""
-    # Secure: it runs no other program, and writes no file. There are no control characters but those of colours.
+    """Show the text in the pager; whether it ended without an error."""
+    # LESSSECURE: less runs no other program and writes no file. The text has no control characters but colour codes.
     environment = {name: value for name, value in os.environ.items() if name not in ("LESSOPEN", "LESSCLOSE")}
     try:
         pager = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment | {"LESSSECURE": "1"})  # noqa: S603 - the operator's own
@@ -59,7 +59,7 @@ def _page(command: list[str], text: str) -> bool:
 
 
 def _end(pager: "subprocess.Popen[bytes]") -> None:
-    """Wait for it, and end it where it does not end by itself."""
+    """Wait for the pager to end; kill it after GRACE seconds."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         pager.wait(GRACE)
         return
@@ -69,7 +69,7 @@ def _end(pager: "subprocess.Popen[bytes]") -> None:
 
 @contextlib.contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Whatever becomes of a pager, the terminal is as it was."""
+    """Restore the terminal's settings after the pager."""
     before = termios.tcgetattr(sys.stdin)
     try:
         yield

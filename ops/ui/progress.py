@@ -1,4 +1,4 @@
-"""A bar for what takes long. Loaded when there is something of that kind, as `ops/ui/terminal.py`."""
+"""A progress bar for a transfer. Loaded only when needed, like `ops/ui/terminal.py`."""
 
 from typing import TextIO
 
@@ -8,7 +8,7 @@ from ops.ui.terminal import console_on
 
 
 def transfer_bar(stream: TextIO) -> Progress:
-    """A bar for bytes that come, on a terminal; nothing elsewhere."""
+    """A bar for received bytes; disabled where `stream` is not a terminal."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""The one screen of `status`: what is wrong on top, in words; below it every host in a column, or many as rows."""
+"""The screen of `status`: findings at the top; below them every host as a column, or many hosts as rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from ops.ui import finding_list, host_rows
 from ops.ui.console import cell
 
 GAP = 2  # columns
-MOST_COLUMNS = 5  # hosts; of more, each is a row
+MOST_COLUMNS = 5  # hosts as columns; with more hosts, each is a row
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Hosts as they were seen, the errors of those that could not be asked, and `notes` beside hosts' names."""
+    """The state of each host, the errors of hosts that could not be asked, and `notes` beside hosts' names."""
 
     hosts: Sequence[tuple[Host, Health]]
     errors: Sequence[tuple[Host, OperatorError]] = ()
@@ -31,7 +31,7 @@ class Seen:
 
 
 def draw(seen: Seen, width: int, *, rows: bool = False) -> Iterator[RenderableType]:
-    """Everything that is known of these hosts, in `width` columns; each is a row where that is wanted."""
+    """The findings and the state of these hosts, in `width` columns; each host is a column, or with `rows` a row."""
     found = [(host, finding_list.finding_of(error)) for host, error in seen.errors]
     found += [(host, finding) for host, health in seen.hosts for finding in judge(host, health)]
     yield from finding_list.lines(finding_list.grouped(found))
@@ -49,7 +49,7 @@ def _side_by_side(seen: Seen, width: int) -> Iterator[Table]:
 
 
 def _columns(hosts: list[tuple[str, dict[str, str]]], width: int) -> Iterator[Table]:
-    """Tables side by side, as many hosts in one as there is room for."""
+    """Tables one below the other, each with as many hosts as fit."""
     labels = list(dict.fromkeys(label for _, cells in hosts for label in cells))
     used = max(map(len, labels), default=0)
     rest = list(hosts)
@@ -75,7 +75,7 @@ def _needed(host: tuple[str, dict[str, str]]) -> int:
 
 
 def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
-    """A label and what stands in the host's column; '!' before what is wrong, as in `console.cell`."""
+    """Each label with the cell in the host's column; '!' before an error, as in `console.cell`."""
     yield from _release(health)
     yield from _validation(host, health)
     yield from _services(health)
@@ -100,7 +100,7 @@ def _release(health: Health) -> Iterator[tuple[str, str]]:
     yield "release", release.name
     made = f"{age(old)} ago" if old is not None else ""
     who = release.facts.get("by", "")
-    if who.startswith("key ") or not who:  # a fingerprint names nobody
+    if who.startswith("key ") or not who:  # a fingerprint is no name
         who = release.facts.get("operator", "?")
     yield "deployed", f"{made} by {who}".strip()
     if health.snapshot.unfinished:
@@ -111,7 +111,7 @@ def _release(health: Health) -> Iterator[tuple[str, str]]:
 
 
 def _validation(host: Host, health: Health) -> Iterator[tuple[str, str]]:
-    """How far Apache's files were validated, and why no further is asked for."""
+    """How far Apache's files were validated, and the minimum with its reason."""
     if health.validated:
         yield "validation", health.validated.facts["validation"]
     if host.deploy.validation_reason:
@@ -125,13 +125,13 @@ def _services(health: Health) -> Iterator[tuple[str, str]]:
         closed = [str(port) for port, accepts in vitals.ports.items() if not accepts and name == "apache"]
         serves = vitals.shibd_listens if name == "shibd" else vitals.ports and not closed
         if closed and (found or len(closed) < len(vitals.ports) or name not in vitals.processes):
-            yield label, f"!accepts nothing on {', '.join(closed)}"
+            yield label, f"!accepts no connections on {', '.join(closed)}"
         elif found:
             yield label, f"up {age(found[1])}"
         elif name not in vitals.processes:
-            yield label, f"{'answers' if serves else 'not known'}: {CANNOT_SEE}"
+            yield label, f"{'answers' if serves else 'unknown'}: {CANNOT_SEE}"
         else:
-            yield label, "something answers for it" if serves else "!does not run"
+            yield label, "another program answers" if serves else "!does not run"
     for standby in vitals.standbys:
         yield "standby", f"since {age(standby.age)}, ends by itself within {age(standby.ends_within)}"
 
@@ -141,11 +141,11 @@ def _programs(health: Health) -> Iterator[tuple[str, str]]:
     words = {
         "up": f"up, process {report.pid}",
         "down": "!not running",
-        "deaf": "!its socket's file is missing",
+        "deaf": "!its socket file is missing",
         "silent": "!does not answer",
         "elsewhere": "!on another socket",
         "refuses": "!cannot be asked",
-        "unknown": "!tells nothing",
+        "unknown": "!unknown",
     }
     yield "supervisord", "!killed" if report.orphans else words[report.supervisord]
     for program in report.programs:
@@ -159,12 +159,12 @@ def _programs(health: Health) -> Iterator[tuple[str, str]]:
 
 
 def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
-    """Whether Apache reaches the app; what does not answer itself is shown elsewhere."""
+    """Whether Apache reaches the app; nothing for an app that does not answer on its own socket."""
     words = {
         "ok": "answers through Apache",
         "failed": "!not reached by Apache",
-        "unknown": "not known through Apache",
-        "not-asked": "not asked through Apache",
+        "unknown": "unknown through Apache",
+        "not-asked": "not checked through Apache",
     }
     if web_program(host) and not health.vitals.app:
         yield "app", words[health.vitals.through_apache.state]
@@ -173,7 +173,7 @@ def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
 def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     crew, soft, hard = health.crew, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     if crew.problem:
-        yield "workers", "not known"
+        yield "workers", "unknown"
         return
     counts = {state: crew.count(state) for state in ("busy", "idle", "cheap", "pause")}
     yield "workers", ", ".join(f"{count} {state}" for state, count in counts.items() if count)

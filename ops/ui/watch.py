@@ -1,6 +1,6 @@
-"""A screen that stays: hosts are looked at again and again, each over one line that is held open.
+"""The screen of --watch: hosts are checked repeatedly, each over one open connection.
 
-What is taller than the terminal is cut, says so, and scrolls.
+A screen that is taller than the terminal scrolls.
 """
 
 import contextlib
@@ -27,24 +27,24 @@ from ops.ssh.session import Remote, connect
 from ops.text import age
 from ops.ui import console, finding_list
 
-EVERY = 2  # seconds between two looks
-LONGEST = 3600
-AGAIN = 2.0  # seconds until a host that went away is tried again
-STALE = 8.0  # seconds beyond the interval after which a host's silence is told
-TICK = 0.25  # seconds between two looks at the keyboard
-FAREWELL = 0.5  # seconds that the lines get to close
+EVERY = 2  # seconds between two checks of a host
+LONGEST = 3600  # the largest interval, in seconds
+AGAIN = 2.0  # seconds before a lost host is tried again
+STALE = 8.0  # seconds beyond the interval, after which a host's silence is shown
+TICK = 0.25  # seconds between two reads of the keyboard
+FAREWELL = 0.5  # seconds for the connections to close
 
 HELP = {
-    "watch": "Keep it on the screen until q or Ctrl-C; a host that goes away shows so, and comes back. Arrow keys "
-    "and Space scroll what is taller than the terminal.",
-    "every": "Seconds between two looks of --watch.",
+    "watch": "Refresh the screen until q or Ctrl-C; a lost host is marked and tried again. Arrow keys and Space "
+    "scroll a screen that is taller than the terminal.",
+    "every": "Seconds between two refreshes with --watch.",
 }
 Seen = TypeVar("Seen")
 
 
 @dataclass
 class Watched(Generic[Seen]):
-    """A host under watch: the `last` that was seen of it, when, and the error by which it is gone now."""
+    """A watched host: its `last` state, `at` what time (since the epoch), and the error if it is lost now."""
 
     host: Host
     last: Seen | None = None
@@ -54,16 +54,16 @@ class Watched(Generic[Seen]):
     changes: int = 0
 
     def take(self, seen: Seen) -> None:
-        """It was seen."""
+        """Store a new state."""
         self.last, self.at, self.error, self.changes = seen, time.time(), None, self.changes + 1
 
     def lose(self, error: OperatorError) -> None:
-        """It is gone."""
+        """Store the error of a lost host."""
         self.gone_at = self.gone_at if self.error else time.time()
         self.error, self.changes = error, self.changes + 1
 
     def note(self, every: int) -> str:
-        """What the operator has to know of the age of all this; empty where it is fresh."""
+        """The age of the shown state, for the operator; empty where it is fresh."""
         silence = time.time() - self.at
         seen = f"seen {age(silence)} ago" if self.at else "not seen yet"
         if self.error:
@@ -71,7 +71,7 @@ class Watched(Generic[Seen]):
         return seen if silence > every + STALE else ""
 
 
-_KEY = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)  # a key that sends several bytes, or one byte
+_KEY = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)  # an escape sequence or one byte
 _UP, _DOWN = (b"\x1b[A", b"\x1bOA", b"k"), (b"\x1b[B", b"\x1bOB", b"j", b"\r", b"\n")
 _PAGE_UP, _PAGE_DOWN = (b"\x1b[5~", b"b"), (b"\x1b[6~", b" ", b"f")
 _FIRST = (b"\x1b[H", b"\x1bOH", b"\x1b[1~", b"g")
@@ -80,14 +80,14 @@ _LAST = (b"\x1b[F", b"\x1bOF", b"\x1b[4~", b"G")
 
 @dataclass
 class Scroll:
-    """Which part of a screen is shown: `top` lines below its heading are left out."""
+    """The visible part of a screen: it hides `top` lines below the heading, and shows `room` lines."""
 
     top: int = 0
     room: int = 1
-    last: int = 0  # the furthest `top`
+    last: int = 0  # the largest `top`
 
     def press(self, typed: bytes) -> None:
-        """Move as these keys say."""
+        """Scroll by these keys."""
         for key in _KEY.findall(typed):
             for keys, where in (
                 (_UP, self.top - 1),
@@ -102,9 +102,9 @@ class Scroll:
                     break
 
     def cut(self, lines: list[list[Segment]], height: int) -> tuple[list[list[Segment]], str]:
-        """The lines to be shown in `height` lines, the heading first, and what the last of these says: "" if all are.
+        """The lines to show in `height` lines, heading first, and the text of a last line below them.
 
-        That last line is not among them.
+        That text is "" where all lines fit.
         """
         self.room = max(1, height - 2)
         self.last = max(0, len(lines) - 1 - self.room) if len(lines) > height else 0
@@ -118,13 +118,13 @@ class Scroll:
 
 
 def check(every: int, *, json: bool) -> None:
-    """Raise BadInput where nothing can be kept on a screen."""
+    """Raise BadInput where --watch cannot work."""
     if not 1 <= every <= LONGEST:
         raise BadInput(f"--every={every}: must be from 1 to {LONGEST} seconds. Nothing was touched.")
     if json:
-        raise BadInput("--watch draws on a terminal, --json prints once: one of the two. Nothing was touched.")
+        raise BadInput("--watch and --json exclude each other. Nothing was touched.")
     if not console.is_terminal():
-        raise BadInput("--watch needs a terminal. For a script: --json, as often as it likes. Nothing was touched.")
+        raise BadInput("--watch needs a terminal; a script uses --json. Nothing was touched.")
 
 
 def keep(
@@ -134,9 +134,9 @@ def keep(
     draw: Callable[[list[Watched[Seen]], int], Iterator[RenderableType]],
     every: int,
 ) -> None:
-    """Draw what `look` sees of the hosts, anew after each look, until q or Ctrl-C.
+    """Draw the hosts after each `look` at one of them, until q or Ctrl-C.
 
-    `look` gets the open line and what it saw the last time; `draw` gets all hosts and the columns there are.
+    `look` gets the open connection and its own last result; `draw` gets all hosts and the width in columns.
     """
     over = Event()
     watched: list[Watched[Seen]] = [Watched(host) for host in hosts]
@@ -170,22 +170,22 @@ def screen(
     every: int,
     width: int,
 ) -> Iterator[RenderableType]:
-    """One such screen: what is to be said of hosts that are not there, then what is seen of the others."""
+    """One screen: first the errors of lost hosts, then the state of all hosts."""
     yield Text(f"{time.strftime('%H:%M:%S')}, every {every} s; q ends", style="dim")
     gone = {one.host.name: one.gone_at for one in watched if one.error}
     errors = [(one.host, finding_list.finding_of(one.error)) for one in watched if one.error]
     for names, error in finding_list.grouped(errors):
         since = time.strftime("%H:%M:%S", time.localtime(min(gone[name] for name in names)))
         first, *rest = error.found.split("\n")
-        found = "\n".join([f"{first} (gone since {since}; it is tried again)", *rest])
+        found = "\n".join([f"{first} (gone since {since}; retrying)", *rest])
         yield from finding_list.lines([(names, replace(error, found=found))])
     if asked := [one.host.name for one in watched if one.last is None and not one.error]:
-        yield Text(f"being asked: {', '.join(asked)} ...", style="dim")
+        yield Text(f"waiting for {', '.join(asked)} ...", style="dim")
     yield from draw(watched, width)
 
 
 def shown(whole: RenderableType, scroll: Scroll, screen: Console) -> RenderableType:
-    """As much of it as the screen has room for, as SegmentLines."""
+    """The part of `whole` that fits on the screen."""
     lines, said = scroll.cut(screen.render_lines(whole, pad=False), screen.height)
     if not said:
         return SegmentLines(lines, new_lines=True)
@@ -210,7 +210,7 @@ def _follow(
 
 @contextlib.contextmanager
 def _keys() -> Iterator[None]:
-    """Keys come as they are pressed, and are not shown."""
+    """Read keys without waiting for Enter, and without echo."""
     before = termios.tcgetattr(sys.stdin)
     tty.setcbreak(sys.stdin)
     try:
@@ -220,7 +220,7 @@ def _keys() -> Iterator[None]:
 
 
 def _typed() -> bytes:
-    """The keys that were pressed, after a moment's wait for one; of a terminal that is gone, as if it were q."""
+    """The pressed keys, after at most TICK seconds; "q" where the terminal is gone."""
     if not select.select([sys.stdin], [], [], TICK)[0]:
         return b""
     return os.read(sys.stdin.fileno(), 64) or b"q"

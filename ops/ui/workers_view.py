@@ -1,4 +1,4 @@
-"""The picture of `workers`: memory as bars against both limits, growth, and why each was replaced."""
+"""The screen of `workers`: memory as bars with both limits, growth, and why each worker was replaced."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,17 +14,17 @@ from ops.text import age
 from ops.ui import console
 from ops.ui.console import cell
 
-BAR, LEAST_BAR = 24, 9  # columns, for the hard limit
+BAR, LEAST_BAR = 24, 9  # columns of a bar; its full width is the hard limit
 TREND = 16
 NUMBERS = (10, 6, 8, 7, 10, 8, 7)  # columns: state, MB, requests, age, growth, the time left, reloads
 OVER = 7
-WHOLE, ROOMY = 100, 120  # columns of a terminal from which nothing is left out, and nothing is cramped
-LEAST_TREND = 32  # MB from the lowest to the highest mark: less is no trend
+WHOLE, ROOMY = 100, 120  # terminal widths from which all columns are shown, and from which gaps are wide
+LEAST_TREND = 32  # MB from the lowest to the highest mark of a trend, at the least
 STATES = {"busy": "cyan", "cheap": "dim", "pause": "yellow"}
 
 
 class Marks(NamedTuple):
-    """What bars and trends are drawn with."""
+    """The characters of bars and trends."""
 
     full: str
     empty: str
@@ -37,7 +37,7 @@ ASCII = Marks("#", ".", "|", "_.-=*#")
 
 
 def marks(encoding: str) -> Marks:
-    """Those that the encoding of standard output can write."""
+    """The marks that this encoding can write."""
     try:
         "".join(BLOCKS).encode(encoding)
     except (UnicodeEncodeError, LookupError):
@@ -46,7 +46,7 @@ def marks(encoding: str) -> Marks:
 
 
 def draw(seen: Sequence[tuple[Host, Crew]], width: int) -> Iterator[RenderableType]:
-    """A table for each host, and below it what is missing for more."""
+    """A table for each host, and below it what is missing and why."""
     drawn = marks(console.screen().encoding)
     for number, (host, crew) in enumerate(seen):
         if number:
@@ -59,15 +59,15 @@ def draw(seen: Sequence[tuple[Host, Crew]], width: int) -> Iterator[RenderableTy
 
 def _missing(host: Host, crew: Crew) -> Iterator[str]:
     if crew.problem:
-        yield f"!nothing is known of the workers: {crew.problem}"
+        yield f"!the state of the workers is unknown: {crew.problem}"
     elif crew.log_problem:
         yield f"no growth and no reasons: its log: {crew.log_problem}"
     elif no_record(host):
-        yield f"no growth is told: {no_record(host)}"
+        yield f"no growth is shown: {no_record(host)}"
 
 
 class Layout(NamedTuple):
-    """Columns for a bar and a trend (0: none), blanks between columns, and whether all columns find room."""
+    """The widths of a bar and a trend (0: none), blanks between columns, and whether all columns are shown."""
 
     bar: int
     trend: int
@@ -76,7 +76,7 @@ class Layout(NamedTuple):
 
 
 def layout(name: str, width: int) -> Layout:
-    """How the table of host `name` is drawn in `width` columns: bars and trends give way to numbers."""
+    """The layout of host `name`'s table in `width` columns: bars and trends get the space that numbers leave."""
     whole, gap = width >= WHOLE, 2 if width >= ROOMY else 1
     numbers = max(len(name), 10) + sum(NUMBERS) + (OVER + gap if whole else 0) + gap * len(NUMBERS)
     room = width - numbers - gap
@@ -127,7 +127,7 @@ def _style(size: int, soft: int) -> str:
 
 
 def bar(size: int, limits: tuple[int, int], drawn: Marks, width: int = BAR) -> Text:
-    """`size` as part of the hard limit, with a mark at the soft one; all in MB."""
+    """A bar for `size` up to the hard limit, with a mark at the soft limit; all in MB."""
     soft, hard = limits
     filled = min(width, round(width * size / hard))
     limit = min(width - 1, round(width * soft / hard))
@@ -138,7 +138,7 @@ def bar(size: int, limits: tuple[int, int], drawn: Marks, width: int = BAR) -> T
 
 
 def trend(record: Sequence[Point], drawn: Marks, width: int = TREND) -> str:
-    """The record in so many columns, the newest at the right; the lowest mark is its smallest size."""
+    """The record in `width` columns, the newest at the right; the lowest mark is the smallest size."""
     if len(record) < 2:
         return ""
     first, last = record[0].time, record[-1].time
@@ -155,7 +155,7 @@ def trend(record: Sequence[Point], drawn: Marks, width: int = TREND) -> str:
 
 
 def _growth(worker: Worker, soft: int) -> tuple[Text, Text, Text]:
-    """How much an hour, over which time, and when the soft limit is reached."""
+    """The growth per hour, the time span it covers, and the time left to the soft limit."""
     rate, left = growth(worker.record), hours_left(worker.size, soft, worker.record)
     soon = Text("") if left is None else Text(age(left * 3600), "yellow" if left < 1 else "")
     if left == 0:
@@ -167,9 +167,9 @@ def _growth(worker: Worker, soft: int) -> tuple[Text, Text, Text]:
 
 
 def _reloads(worker: Worker, host: Host) -> Iterator[str]:
-    """Why it was replaced, as far as the log still holds it; nothing where it was not."""
+    """Why it was replaced, as far as the log still says; nothing for a worker that was not replaced."""
     if worker.reloads:
         last = (
             f"{why(worker.last, host)}; in all: {summary(worker.reasons, host)}" if worker.last else "not in the log"
         )
-        yield f"worker {worker.id} was replaced last: {last}"
+        yield f"worker {worker.id} was last replaced: {last}"

@@ -34,7 +34,7 @@ FAULTS = {
     "folder": Fault(
         f"chown -R root:root {CONF_D}; chmod 755 {CONF_D}",
         f"chown -R poms:poms {CONF_D}; chown root:poms {CONF_D}; chmod 2775 {CONF_D}",
-        *("places", f"{CONF_D}/ssl.conf may not be written"),
+        *("places", f"{CONF_D}/ssl.conf is not writable"),
     ),
     "module": Fault(
         f"sed -i 's/^LoadModule.*mod_proxy_uwsgi/#&/' {MODULES}/*.conf",
@@ -62,7 +62,7 @@ def findings(site: Site) -> tuple[int, dict[str, list[dict[str, str]]]]:
     return said.code, found
 
 
-def test_a_host_that_is_well_is_said_so_and_what_has_a_price_too(deployed: Site) -> None:
+def test_a_good_host_is_ready_to_deploy(deployed: Site) -> None:
     code, found = findings(deployed)
     wrong = [one for several in found.values() for one in several if one["level"] == "error"]
     assert (code, wrong) == (0, [])

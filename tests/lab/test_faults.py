@@ -63,7 +63,7 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
         if fault == "remote shell killed -9":
             first = STEPS.index("swap") + 1  # it is held in front of what the step does
             unknown = step in [*STEPS[first:], "put-back"]
-            assert ("UNKNOWN" if unknown else "nothing had been changed") in said
+            assert ("UNKNOWN" if unknown else "nothing was modified") in said
         assert "died half-way" in bench.site.fab("-H", "pomsgpvm01", "diff").err
         next_one = ["recover"] if kind == "folder" else ["-H", "pomsgpvm01", "deploy", "--yes"]
         mended = bench.site.fab(*next_one, inventory=bench.inventories[before])
@@ -101,7 +101,7 @@ def test_a_disk_that_is_full_before_the_deploy(bench: Bench, row: Row, small_dis
     said = ended(bench.start(the_other(before)))
     bench.site.root(f"rm {STATE}/filler")
     assert "no space is left on the disk" in said, said
-    assert "nothing had been changed" in said
+    assert "nothing was modified" in said
     bench.assert_well(before)
     row("disk full before the deploy", "none", kind, "yes", "", True)
 
@@ -154,7 +154,7 @@ def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench
     finally:
         bench.site.root("umount /etc/httpd/conf.d")
     assert "may write neither" in said
-    assert "nothing had been changed" in said
+    assert "nothing was modified" in said
     bench.assert_well(before)
     row("conf.d read-only before", "keep", kind, "yes", "", True)
 

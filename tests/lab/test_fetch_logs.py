@@ -49,7 +49,7 @@ def test_a_bundle_has_all_logs_rotated_ones_too_and_is_for_the_operator_alone(ro
     assert {f"{AGENT}.1", AGENT, f"{LOGS}/poms_webservice.log", f"{LOGS}/supervisord.log"} < set(found)
     assert rotated.poms(f"LC_ALL=C wc -l < {AGENT}.1").strip() == str(found[f"{AGENT}.1"].count("\n"))
     assert "joblog: line" in found[AGENT]
-    assert "not in it: /var/log/httpd/error_log cannot be read" in said.err
+    assert "not in the bundle: /var/log/httpd/error_log cannot be read" in said.err
 
 
 def test_compressed_files_are_read_or_named(rotated: Site, tmp_path: Path) -> None:

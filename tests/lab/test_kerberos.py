@@ -119,7 +119,7 @@ def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) ->
     releases = jdoe.fab("releases")
     assert PRINCIPAL in releases.out.splitlines()[-1], releases.all
     doctor = jdoe.fab("doctor")
-    assert f"let in as principal {PRINCIPAL}" in doctor.out, doctor.all
+    assert f"logged in as principal {PRINCIPAL}" in doctor.out, doctor.all
 
 
 # --- who gets in ------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_without_a_ticket_or_with_one_that_is_refused_the_key_gets_in(operator: 
     assert operator.fab(*key, "status").code in (0, 2)
 
 
-def test_ssh_config_alone_wants_kerberos_on_the_jump_host_too_and_the_inventory_may_say_no(jdoe: Operator) -> None:
+def test_ssh_config_alone_turns_on_kerberos_for_jump_hosts(jdoe: Operator) -> None:
     site = jdoe.site
     address, jump = site.address(), site.address("fermicloud045")
     (jdoe.home / ".ssh").mkdir()

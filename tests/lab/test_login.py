@@ -46,9 +46,7 @@ def test_a_host_that_is_closed_shows_its_own_words(site: Site) -> None:
     assert (shut.code, "This account is currently not available." in shut.all) == (1, True), shut.all
 
 
-def test_a_key_comes_from_the_command_line_from_ssh_config_or_from_the_agent(
-    deployed: Site, keyless: Path, tmp_path: Path
-) -> None:
+def test_keys_come_from_the_command_line_ssh_config_or_agent(deployed: Site, keyless: Path, tmp_path: Path) -> None:
     key = str(deployed.lab.identity_file)
     assert deployed.fab("-H", "pomsgpvm01", "-i", key, "status", inventory=keyless, home=tmp_path).code == 0
     (tmp_path / ".ssh").mkdir()
@@ -120,9 +118,7 @@ def test_a_sudo_password_that_is_asked_for_travels_and_shows_nowhere(deployed: S
         deployed.root(f"cp /root/poms.sudoers {SUDOERS}; chmod 440 {SUDOERS}; usermod -p '*' poms")
 
 
-def test_a_host_behind_a_jump_host_is_reached_and_a_fault_of_the_jump_is_told_as_such(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_a_jump_host_is_used_and_its_faults_are_named(deployed: Site, tmp_path: Path) -> None:
     address, jump = deployed.address(), deployed.address("fermicloud045")
     (tmp_path / ".ssh").mkdir()
     key = deployed.lab.identity_file
@@ -146,9 +142,7 @@ def test_a_host_behind_a_jump_host_is_reached_and_a_fault_of_the_jump_is_told_as
     assert (said.code, f"{jump}" in told, "host key" in told) == (1, True, True), said.all
 
 
-def test_trust_shows_the_key_and_records_it_only_when_it_is_the_one_that_was_told(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_trust_records_only_the_expected_key(deployed: Site, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     inventory = deployed.changed(tmp_path)
     inventory.write_text(inventory.read_text().replace(str(deployed.lab.known_hosts), str(known)))
@@ -167,7 +161,7 @@ def test_trust_shows_the_key_and_records_it_only_when_it_is_the_one_that_was_tol
         assert (terminal.exitstatus, known.exists()) == (code, code == 0), terminal.before
     assert deployed.fab("-H", "pomsgpvm01", "status", inventory=inventory).code == 0
     again = deployed.fab("trust", "pomsgpvm01", f"--fingerprint={told}", inventory=inventory)
-    assert (again.code, "known already" in again.out) == (0, True), again.all
+    assert (again.code, "already recorded" in again.out) == (0, True), again.all
     assert len(known.read_text().splitlines()) == 1
 
     other = next(line for line in deployed.lab.known_hosts.read_text().splitlines() if deployed.address() not in line)

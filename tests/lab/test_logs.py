@@ -132,7 +132,7 @@ def test_every_line_is_shown_once_while_the_log_is_rotated(deployed: Site) -> No
     assert numbers(lines) == list(range(8000))
 
 
-def test_no_line_is_lost_or_shown_twice_over_a_killed_sshd_a_cut_line_and_rotation(deployed: Site) -> None:
+def test_lost_connections_and_rotation_lose_no_line(deployed: Site) -> None:
     errors: list[str] = []
 
     def told(text: str) -> bool:
@@ -145,10 +145,10 @@ def test_no_line_is_lost_or_shown_twice_over_a_killed_sshd_a_cut_line_and_rotati
         deployed.poms(f"setsid sh -c {shlex.quote(writer(6000, at_once=2))} >/dev/null 2>&1 &")
         until(lambda: len(numbers(lines)) > 50, 20, "the writer is followed")
         deployed.root("pkill -9 sshd")
-        until(lambda: told("It is tried again in 2 s."), 20, "the dead host is told, and the second try")
+        until(lambda: told("Retrying in 2 s."), 20, "the dead host is told, and the second try")
         assert told("pomsgpvm01: the stream of log lines ended") or told("pomsgpvm01: the connection was lost")
         deployed.root("/usr/sbin/sshd -E /var/log/secure")
-        until(lambda: told("pomsgpvm01: connected again; what was written meanwhile follows."), 20, "it goes on")
+        until(lambda: told("pomsgpvm01: connected again; the lines written since follow."), 20, "it goes on")
         errors.clear()
         before = len(numbers(lines))
         until(lambda: len(numbers(lines)) > before, 20, "lines come again")
@@ -157,7 +157,7 @@ def test_no_line_is_lost_or_shown_twice_over_a_killed_sshd_a_cut_line_and_rotati
             until(
                 lambda: told("pomsgpvm01: it printed nothing for 15 seconds"), 40, "and so does the operator's side"
             )
-            assert told("It is tried again in 1 s.")
+            assert told("Retrying in 1 s.")
         until(lambda: told("connected again"), 40, "it goes on")
         until(lambda: any("numbered 5999." in line for line in list(lines)[-50:]), 60, "the last line comes")
         os.killpg(running.pid, signal.SIGINT)
@@ -220,12 +220,12 @@ def test_one_ctrl_c_ends_the_following_of_several_hosts(both: Site) -> None:
         until(lambda: not any(readers(both, host) for host in BOTH), 5, "no reader is left on the hosts")
 
 
-def test_a_host_whose_stream_ends_is_told_at_once_and_the_others_go_on(both: Site) -> None:
+def test_a_lost_host_is_reported_and_the_others_continue(both: Site) -> None:
     with following(both, "--programs=poms_joblog_agent", hosts=",".join(BOTH)) as (running, lines):
         until(lambda: all(heard(lines, host) for host in BOTH), 20, "both are followed")
         assert running.stderr
         both.root("pkill -x timeout", BOTH[1])
-        said = f"{BOTH[1]}: the stream of log lines ended. It is tried again in 1 s.\n"
+        said = f"{BOTH[1]}: the stream of log lines ended. Retrying in 1 s.\n"
         assert running.stderr.readline() == said
         before = heard(lines, BOTH[0])
         both.poms(f"echo still-here >> {LOG}")
@@ -242,7 +242,7 @@ def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path
         until(lambda: heard(lines, BOTH[0]) > 0, 20, "it is followed")
         both.root("pkill -9 -u poms sshd", BOTH[1])
         assert running.stderr
-        assert "It is tried again in 1 s." in running.stderr.readline()
+        assert "Retrying in 1 s." in running.stderr.readline()
         assert "connected again" in running.stderr.readline()
         before = heard(lines, BOTH[0])
         until(lambda: heard(lines, BOTH[0]) > before, 10, "lines come again")
@@ -255,7 +255,7 @@ def test_a_pattern_that_grep_refuses_is_bad_input(both: Site, follow: tuple[str,
     assert said.err.count("grep: ") == 1
 
 
-def test_a_log_that_is_made_later_and_one_that_cannot_be_read_are_told(deployed: Site) -> None:
+def test_missing_and_unreadable_logs_are_reported(deployed: Site) -> None:
     deployed.poms(f"rm {LOG}")
     deployed.poms("chmod 0 /home/poms/private/logs/poms/poms_status_agent.log")
     try:

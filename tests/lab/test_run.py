@@ -54,7 +54,7 @@ def test_lines_come_while_it_runs_and_ctrl_c_ends_it_on_the_host(site: Site) -> 
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=20) == 130
         reader.join()
-        assert "Interrupted. The command is ended on pomsgpvm01" in (running.stderr.read() if running.stderr else "")
+        assert "Interrupted. The command was ended on pomsgpvm01" in (running.stderr.read() if running.stderr else "")
     until(lambda: left(site, "sleep 98765") == 0, 20, "nothing of it is left")
     assert came == ["begun\n"]
 

@@ -87,7 +87,7 @@ def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
     finally:
         served.root(f"kill -CONT {pids}; kill $(cat /tmp/crowd); rm /tmp/crowd*")
     assert said.code == 2, said.all
-    assert "listen queue: 60 connections wait, of 100 at the most; what comes beyond is refused" in said.out
+    assert "listen queue: 60 connections wait of at most 100; more are refused" in said.out
 
 
 def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served: Site) -> None:
@@ -102,7 +102,7 @@ def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served
     assert re.fullmatch(r"reload-on-as, at 14\d\d MB", leak_until_replaced(700))
     killed = "evil-reload-on-as, killed"  # where the worker does not see it first, at the end of its request
     assert any(leak_until_replaced(1200) == killed for _ in range(3))
-    assert "was replaced last: evil-reload-on-as, killed" in served.fab("-H", "pomsgpvm01", "workers").out
+    assert "was last replaced: evil-reload-on-as, killed" in served.fab("-H", "pomsgpvm01", "workers").out
 
 
 def on_a_terminal(site: Site, *words: str) -> "pexpect.spawn[str]":

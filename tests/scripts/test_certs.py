@@ -60,7 +60,7 @@ def test_what_ends_first_is_told_first_and_what_cannot_be_read_before_that(shell
     told = [(end.kind, end.in_words(), end.name, end.path.rpartition("/")[2]) for end in found]
     assert told == [
         ("ca", "is none", "", "torn.pem"),
-        ("revocations", "OVER for 2 days", "CN=CA,O=Lab", "0b0b.r0"),
+        ("revocations", "EXPIRED 2 days ago", "CN=CA,O=Lab", "0b0b.r0"),
         ("host", "7 hours", "CN=web1,O=Lab", "host.pem"),
         ("revocations", "3 days", "CN=CA,O=Lab", "0a0a.r0"),
         ("ca", "100 days", "CN=CA,O=Lab", "ca one.pem"),

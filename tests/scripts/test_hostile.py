@@ -161,7 +161,7 @@ def test_logs_are_read_where_they_are_and_the_pattern_goes_to_grep_alone(
         if expected.returncode < 2:
             assert lines(here.remote(host), logs, pattern) == sorted(expected.stdout.splitlines())
         else:
-            with pytest.raises(BadInput, match="is no basic regular expression"):
+            with pytest.raises(BadInput, match="is not a basic regular expression"):
                 lines(here.remote(host), logs, pattern)
         assert files(here) == before
 

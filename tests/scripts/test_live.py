@@ -100,19 +100,19 @@ def test_other_keys_do_nothing(typed: bytes) -> None:
     assert scroll.top == 1
 
 
-def test_hosts_that_are_gone_alike_are_one_line_on_top() -> None:
+def test_hosts_lost_for_one_reason_are_one_line() -> None:
     hosts = [Watched[int](host(name=name)) for name in ("web1", "web2", "web3", "web4")]
     for one in hosts[:2]:
         one.lose(Unreachable(one.host.name, "the line was lost\nand more"))
     hosts[3].take(1)
     told = [str(line) for line in screen(hosts, lambda *_: iter(()), 2, 80)]
     assert told[1].startswith("web1, web2: ")
-    assert told[1].splitlines()[0].endswith("it is tried again)")
+    assert told[1].splitlines()[0].endswith("; retrying)")
     assert told[1].splitlines()[1] == "and more"
-    assert [line for line in told if "web3" in line] == ["being asked: web3 ..."]
+    assert [line for line in told if "web3" in line] == ["waiting for web3 ..."]
 
 
-def test_thirty_hosts_on_a_small_terminal_fit_its_width_and_say_what_is_cut() -> None:
+def test_thirty_hosts_fit_a_small_terminal() -> None:
     terminal = Console(width=80, height=24, color_system=None)
     with terminal.capture() as captured:
         terminal.print(draw_watched(30, 80, 24))

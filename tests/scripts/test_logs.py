@@ -54,9 +54,7 @@ def test_the_last_lines_of_logs_without_times_come_in_turn(shell: str, log: Path
     assert shown(shell, logs_of(log, other, lines=0)) == []
 
 
-def test_lines_come_in_the_order_of_time_and_those_without_stay_behind_the_one_before(
-    shell: str, tmp_path: Path
-) -> None:
+def test_lines_without_a_time_stay_after_the_previous_line(shell: str, tmp_path: Path) -> None:
     now = NOW - 100
     python, error, access, uwsgi = (tmp_path / name for name in ("python", "error", "access", "uwsgi"))
     python.write_text(f"{stamp(100, 'a')}\n  behind a\n{stamp(60, 'e')}\n")
@@ -146,9 +144,7 @@ def test_since_reads_what_was_rotated_and_compressed_by_the_usual_tools(shell: s
 
 @pytest.mark.parametrize("suffix", PACKERS)
 @pytest.mark.parametrize("fault", ["torn", "broken"])
-def test_what_can_be_read_of_a_damaged_file_is_shown_and_the_file_is_named(
-    shell: str, log: Path, suffix: str, fault: str
-) -> None:
+def test_the_readable_part_of_a_damaged_file_is_shown(shell: str, log: Path, suffix: str, fault: str) -> None:
     data = PACKERS[suffix](TEXT)
     cut = len(data) * 2 // 3
     path = packed(log, suffix, data[:cut] + (b"" if fault == "torn" else b"\xff" * 400 + data[cut + 400 :]))
@@ -172,7 +168,7 @@ def test_a_file_with_nothing_to_read_in_it_is_named(log: Path, suffix: str, data
 
 
 @pytest.mark.parametrize("suffix", [".lz4", ".Z", ".zst", ".xz", ".bz2"])
-def test_what_nothing_on_the_host_can_read_is_said_to_be_left_out(log: Path, bare: Path, suffix: str) -> None:
+def test_a_file_that_no_tool_can_read_is_skipped(log: Path, bare: Path, suffix: str) -> None:
     """And only where `--since` asks for it; a bundle has it, and there is nothing to be said."""
     path = packed(log, suffix, PACKERS.get(suffix, bytes)(TEXT))
     lines = shown("dash", logs_of(log, since="since 4000"), PATH=str(bare))
@@ -197,7 +193,7 @@ def test_what_python_cannot_read_a_tool_of_the_host_does(log: Path, bare: Path, 
     assert len(lines) > 5000
 
 
-def test_since_finds_the_first_line_among_those_of_requests_that_took_long(log: Path) -> None:
+def test_since_finds_the_first_line_among_slow_requests(log: Path) -> None:
     """Which are logged when they end, with the time at which they began."""
     ages = [8000 - number + (600 if number % 3 else 0) for number in range(8000)]
     log.write_text("".join(f"{stamp(age, f'request {number}')}\n" for number, age in enumerate(ages)))
@@ -241,7 +237,7 @@ def test_what_can_not_be_read_is_said(shell: str, tmp_path: Path) -> None:
     assert told == [f"1 (no log yet: {tmp_path}/none)", f"2 ({tmp_path} is not a file)"]
 
 
-def test_what_was_not_asked_for_is_said_in_a_word_where_it_cannot_be_read() -> None:
+def test_unreadable_logs_that_were_not_named_are_summarised() -> None:
     source = logs_of(Path("/a"), Path("/b"), Path("/c"), asked=False)
     told = [
         each for fact in ("missing 1", "unreadable 2", "unreadable 3", "live") for each in source.understand(fact)
@@ -293,7 +289,7 @@ def test_a_log_that_is_emptied_in_place_is_followed_on(log: Path) -> None:
         log.write_text("")
         append(log, "anew")
         until(lambda: "1 anew" in reading.lines)
-    assert f"1 ({log} was emptied; what was written just before may be missing)" in reading.lines
+    assert f"1 ({log} was emptied; the last lines before that may be missing)" in reading.lines
 
 
 def lost(shell: str, source: HostLogs, log: Path, before: str, **wanted: object) -> None:
@@ -358,12 +354,12 @@ def test_reading_on_says_so_where_the_file_is_gone(log: Path) -> None:
     with Reading("dash", source) as reading:
         until(reading.is_live)
     assert reading.lines == [
-        f"1 (the file that was read of {log} is gone; what was written meanwhile may be missing)",
+        f"1 (the old file of {log} is gone; the lines since the last read may be missing)",
         "1 a new file, which may well get the number of the old one",
     ]
 
 
-def test_reading_on_where_there_was_no_log_shows_it_from_its_start(log: Path) -> None:
+def test_a_second_read_shows_a_new_log_from_its_start(log: Path) -> None:
     log.unlink()
     source = logs_of(log, lines=0, follow=True)
     with Reading("dash", source) as reading:

@@ -81,7 +81,7 @@ def placed(*words: str) -> list[str]:
         ("deploy --yes", "deploy --yes"),
     ],
 )
-def test_a_word_with_one_meaning_is_the_flag_that_it_stands_for(words: str, expected: str) -> None:
+def test_a_word_with_one_meaning_becomes_a_flag(words: str, expected: str) -> None:
     assert placed(*words.split()) == expected.split()
 
 
@@ -94,12 +94,12 @@ def test_a_word_with_one_meaning_is_the_flag_that_it_stands_for(words: str, expe
         ("stop-programs ap", "Nearest program: app", "fab stop-programs app"),
         ("stop-programs boths", "Nearest: host both, program both", ""),
         ("restart-programs both", "a host and a program", "fab -H both restart-programs, or"),
-        ("stop-programs app -pagent", "--programs names programs, too", ""),
-        ("stop-programs app -p agent", "--programs names programs, too", ""),
-        ("stop-programs app --programs=app", "--programs names programs, too", ""),
-        ("-H web1 deploy web2", "-H names hosts, too", "fab -H web1,web2 deploy"),
-        ("deploy web2 -H web1", "-H names hosts, too", "fab -H web1,web2 deploy"),
-        ("deploy web2 -Hweb1", "-H names hosts, too", "fab -H web1,web2 deploy"),
+        ("stop-programs app -pagent", "--programs also names programs", ""),
+        ("stop-programs app -p agent", "--programs also names programs", ""),
+        ("stop-programs app --programs=app", "--programs also names programs", ""),
+        ("-H web1 deploy web2", "-H also names hosts", "fab -H web1,web2 deploy"),
+        ("deploy web2 -H web1", "-H also names hosts", "fab -H web1,web2 deploy"),
+        ("deploy web2 -Hweb1", "-H also names hosts", "fab -H web1,web2 deploy"),
         ("check-apache web1 status", "the host of every task", "fab -H web1 check-apache status"),
         ("-H web2 shell web1", "name different hosts", "fab shell web1"),
         (f"diff {RELEASE}", "looks like a release", f"fab diff --to={RELEASE}"),
@@ -109,9 +109,7 @@ def test_a_word_with_one_meaning_is_the_flag_that_it_stands_for(words: str, expe
         ("lab.down web1", "It takes no words", ""),
     ],
 )
-def test_a_word_that_may_mean_something_else_is_refused_with_the_right_command(
-    words: str, said: str, command: str
-) -> None:
+def test_an_ambiguous_word_is_refused_with_the_right_command(words: str, said: str, command: str) -> None:
     with pytest.raises(Exit) as refused:
         placed(*words.split())
     told = str(refused.value.message)

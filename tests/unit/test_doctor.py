@@ -88,21 +88,19 @@ def judged(what: str, **told: str) -> Finding:
         ("boot", {"boot": "/etc/rc.local"}, OK, "/etc/rc.local"),
     ],
 )
-def test_each_fact_is_judged_and_what_is_wrong_comes_with_advice(
-    what: str, told: dict[str, str], level: str, words: str
-) -> None:
+def test_each_fact_becomes_a_finding_with_advice(what: str, told: dict[str, str], level: str, words: str) -> None:
     found = judged(what, **told)
     assert found.level == level, found
     assert words in f"{found.found} {found.advice}"
     assert bool(found.advice) == (level != OK)
 
 
-def test_where_no_selinux_is_at_work_nothing_is_said_of_it() -> None:
+def test_without_selinux_there_is_no_finding() -> None:
     facts = Facts({name: [value] for name, value in HEALTHY.items()})
     assert not [found for found in diagnose(host(), facts, []) if found.what == "SELinux"]
 
 
-def test_a_supervisord_that_no_deploy_would_start_is_in_the_way() -> None:
+def test_a_supervisord_that_cannot_start_is_an_error() -> None:
     told = HEALTHY | {"supervisord": "down", "start": "refused killed"}
     found = diagnose(host(), parse([f"fact {k} {v}" for k, v in told.items()]), [])
     (wrong,) = [one for one in found if one.what == "supervisord" and one.level == ERROR]
@@ -118,11 +116,11 @@ def test_certificates_that_end_soon_are_told_each() -> None:
     found = diagnose(host(), parse([f"fact {k} {v}" for k, v in HEALTHY.items()]), endings)
     assert [(one.level, one.found) for one in found if one.what == "certificates"] == [
         (WARNING, "host certificate /h.pem: 3 days"),
-        (ERROR, "trusted CA /c.pem: OVER for 1 day"),
+        (ERROR, "trusted CA /c.pem: EXPIRED 1 day ago"),
     ]
 
 
-def test_a_socket_in_a_folder_that_systemd_may_hide_is_to_be_minded() -> None:
+def test_a_socket_in_tmp_is_a_warning() -> None:
     facts = Facts({name: [value] for name, value in HEALTHY.items()})
     for listen, warned in (("/tmp/poms/app.sock", True), ("/var/tmp/p/app.sock", True), ("/home/poms/run/s", False)):
         one = host(app={"listen": listen})

@@ -83,7 +83,7 @@ class Fleet:
         yield cast("Remote", cast("Any", silent))
 
 
-def test_more_hosts_than_ten_are_all_followed_and_a_dead_one_is_told_while_the_others_live() -> None:
+def test_many_hosts_are_followed_while_one_is_lost() -> None:
     fleet = Fleet(dead="h3")
     with fleet.following() as following:
         said = list(islice(following, 12))
@@ -108,7 +108,7 @@ def test_it_ends_when_no_host_can_be_followed() -> None:
     assert all(isinstance(event, BadInput) for event in said)
 
 
-def test_a_lost_host_is_tried_again_and_asked_to_go_on_behind_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_host_continues_after_the_last_line_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "FIRST", 0.05)
     fleet = Fleet(count=1)
     said: list[object] = []
@@ -120,13 +120,13 @@ def test_a_lost_host_is_tried_again_and_asked_to_go_on_behind_what_was_read(monk
             elif "connected again" in str(event):
                 break
     lost = next(event for event in said if isinstance(event, Remark))
-    assert lost.text == "the stream of log lines ended. It is tried again in 0 s."
+    assert lost.text == "the stream of log lines ended. Retrying in 0 s."
     first, second = (silent.asked for silent in fleet.opened)
     assert "from 7:5:5:1" not in first
     assert second.index("from 7:5:5:1") == second.index(f"log {HOST.log_dir}/poms_webservice.log") + 2
 
 
-def test_logs_that_end_are_put_in_the_order_of_time_whoever_is_first() -> None:
+def test_finished_logs_are_in_the_order_of_time() -> None:
     fleet = Fleet(count=2, facts=[f"line 1 7:{n}:1:1 {n}.0 line {n}" for n in range(1, 5000)] + ["end"])
     with fleet.following(forever=False) as events:
         lines = [event for event in events if isinstance(event, LogLine)]
@@ -138,7 +138,7 @@ def line(host: str, seconds: float) -> LogLine:
     return LogLine(host, "log", "text", seconds)
 
 
-def test_a_line_of_the_past_waits_for_the_slowest_host_but_not_for_ever() -> None:
+def test_an_old_line_waits_for_slow_hosts_only_briefly() -> None:
     lines = InOrder(["a", "b"], window=0.0, patience=3.0)
     lines.add(line("a", 10), now=0)
     lines.add(line("a", 20), now=0)
@@ -161,7 +161,7 @@ def test_new_lines_wait_a_moment_for_earlier_ones() -> None:
     assert list(lines.due(math.inf)) == []
 
 
-def test_a_traceback_stays_with_its_line_among_those_of_other_logs_and_hosts() -> None:
+def test_a_traceback_stays_with_its_line() -> None:
     lines = InOrder(["a", "b"], window=0.4, patience=3.0)
 
     def add(host: str, text: str, *, continues: bool = False, label: str = "log") -> None:
@@ -179,7 +179,7 @@ def test_a_traceback_stays_with_its_line_among_those_of_other_logs_and_hosts() -
     ]
 
 
-def test_a_line_of_the_past_waits_for_what_may_belong_to_it() -> None:
+def test_an_old_line_waits_for_the_rest_of_its_entry() -> None:
     lines = InOrder(["a", "b"], window=0.0, patience=math.inf)
     lines.add(LogLine("a", "log", "ERROR", 10.0), now=0)
     lines.add(LogLine("b", "log", "other", 10.0), now=0)
@@ -190,7 +190,7 @@ def test_a_line_of_the_past_waits_for_what_may_belong_to_it() -> None:
     assert [line.text for line in lines.due(2)] == ["ERROR", "Traceback", "other"]
 
 
-def test_logs_of_several_hosts_with_many_lines_of_one_moment_come_to_their_end() -> None:
+def test_many_lines_of_the_same_time_do_not_block() -> None:
     fleet = Fleet(
         count=3, facts=[*(f"line 1 7:{n}:1:1 1.0 line {n}" for n in range(1, 3 * following.WAITING)), "end"]
     )
@@ -227,7 +227,7 @@ def test_a_line_that_was_cut_says_how_long_it_was() -> None:
 def test_until_is_asked_in_the_same_forms_as_since() -> None:
     assert until_line("10m") == "until 600"
     assert until_line("2026-11-25T03:00") == "until_time 2026-11-25 03:00:00"
-    with pytest.raises(BadInput, match="--until=soon: must be a while"):
+    with pytest.raises(BadInput, match="--until=soon: must be a time span"):
         until_line("soon")
 
 
@@ -281,7 +281,7 @@ def test_programs_names_programs_and_the_services_logs(given: str, labels: list[
     assert set(labels) <= {log.label for log in chosen_logs(HOST, None)}
 
 
-def test_a_name_that_no_log_has_is_refused_with_the_nearest() -> None:
+def test_an_unknown_log_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(BadInput, match="no program or log 'supervisor'; nearest: supervisord"):
         chosen_logs(HOST, "supervisor")
 
@@ -303,7 +303,7 @@ def test_since_is_a_while_or_a_time(text: str, asked: str) -> None:
 
 @pytest.mark.parametrize("text", ["10", "m", "-5m", "yesterday", "2026-13-01", "10m\nlog /etc/shadow"])
 def test_since_is_nothing_else(text: str) -> None:
-    with pytest.raises(BadInput, match="must be a while"):
+    with pytest.raises(BadInput, match="must be a time span"):
         since_line(text)
 
 

@@ -87,7 +87,7 @@ def rows(*healths: Health, width: int = 100, notes: dict[str, str] | None = None
     return lines[next(number for number, line in enumerate(lines) if line.startswith("host ")) :]
 
 
-def test_a_host_where_all_is_well_takes_a_column_and_no_word_stands_above_it() -> None:
+def test_a_host_without_findings_is_only_a_column() -> None:
     lines = screen(well()).splitlines()
     assert lines[0].split() == ["web1"]
     told = {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in lines[1:]}
@@ -161,12 +161,17 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "Apache: does not run",
             "check-apache",
         ),
-        (vitals(processes={"apache": None, "shibd": (1, 1)}), WARNING, "something accepts on 443, 8443", "ss -ltnp"),
-        (vitals(processes={"apache": (1, 1)}), WARNING, "shibd: not known", "service shibd status"),
+        (
+            vitals(processes={"apache": None, "shibd": (1, 1)}),
+            WARNING,
+            "accepts connections on 443, 8443",
+            "ss -ltnp",
+        ),
+        (vitals(processes={"apache": (1, 1)}), WARNING, "shibd: unknown", "service shibd status"),
         (
             vitals(processes={}, ports={443: False, 8443: True}, shibd_listens=True),
             ERROR,
-            "Apache: accepts nothing on 443",
+            "Apache: accepts no connections on 443",
             "check-apache",
         ),
         (
@@ -184,9 +189,14 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (programs(stopped("web")), ERROR, "stopped on purpose 3 min ago on the host itself", "start-programs"),
         (programs(stopped("web"), app="refused"), ERROR, "program web: stopped", "start-programs"),
         (programs(WEB, stopped("agent")), WARNING, "program agent: stopped on purpose 3 min ago", "--programs=agent"),
-        (programs(replace(WEB, ended=3)), ERROR, "program web: does not stay up: it ended 3 times", "tail-logs"),
+        (
+            programs(replace(WEB, ended=3)),
+            ERROR,
+            "program web: restarts again and again: it exited 3 times",
+            "tail-logs",
+        ),
         (vitals(app="the app does not answer on x"), ERROR, "app: the app does not answer on x", "tail-logs"),
-        (vitals(app=None, queue=(12, 100)), WARNING, "app: was not asked: 12 connections wait", "workers"),
+        (vitals(app=None, queue=(12, 100)), WARNING, "app: not checked: 12 connections already wait", "workers"),
         (vitals(pages={443: 503}), ERROR, "Apache: answers a visitor with status 503 on 443", "check-apache"),
         (vitals(configtest="Syntax error in x.conf"), ERROR, "its configuration test fails: Syntax error", "restart"),
         (well(crew=Crew((killed(1, 2, 4), killed(2, 1, 9)))), ERROR, "killed 3 times by evil-reload-on-as", "fab -H"),
@@ -196,47 +206,62 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "workers: were killed 2 times by signal 11, 1 time by harakiri",
             "tail-logs",
         ),
-        (vitals(ports={443: True, 8443: False}), ERROR, "Apache: accepts nothing on 8443", "check-apache"),
+        (vitals(ports={443: True, 8443: False}), ERROR, "Apache: accepts no connections on 8443", "check-apache"),
         (vitals(processes={"apache": (1, 1), "shibd": None}), ERROR, "shibd: does not run", "service shibd start"),
-        (vitals(queue=(80, 100)), ERROR, "listen queue: 80 connections wait, of 100", "workers shows who is busy"),
-        (vitals(disks=(Disk(5000, 99, None, "/var"),)), ERROR, "disk: /var: 4 MB are free", "make room"),
-        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), ERROR, "disk: /var: only 3 more files fit", "nobody needs"),
+        (
+            vitals(queue=(80, 100)),
+            ERROR,
+            "listen queue: 80 connections wait of at most 100",
+            "workers shows who is busy",
+        ),
+        (vitals(disks=(Disk(5000, 99, None, "/var"),)), ERROR, "disk: /var: 4 MB are free", "remove old logs"),
+        (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), ERROR, "disk: /var: only 3 more files fit", "not needed"),
         (
             well(crew=Crew((worker(3, 1500),))),
             ERROR,
             "worker 3: 1500 MB of address space, over",
             "1800 MB it is killed",
         ),
-        (well(crew=Crew((worker(3, 1300),))), WARNING, "worker 3: 1300 MB of address space, near", "workers tells"),
+        (well(crew=Crew((worker(3, 1300),))), WARNING, "worker 3: 1300 MB of address space, near", "workers shows"),
         (
             well(crew=Crew((worker(1, state="busy", busy_cores=10),))),
             ERROR,
-            "every thread of all 1 is busy",
+            "all threads of all 1 are busy",
             "tail-logs",
         ),
-        (well(crew=Crew(problem="no stats")), WARNING, "workers: nothing is known of them", "no stats"),
-        (well(crew=Crew((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "more workers"),
-        (well(drift=[Drift("/x", EDITED)]), ERROR, "drift: /x: edited on the host", "adopt /x keeps it"),
-        (well(drift=[Drift("/x", TEMPLATE)]), WARNING, "drift: 1 file is not as the inventory", "diff shows it"),
+        (well(crew=Crew(problem="no stats")), WARNING, "workers: their state is unknown", "no stats"),
+        (well(crew=Crew((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "add workers"),
+        (well(drift=[Drift("/x", EDITED)]), ERROR, "drift: /x: edited on the host", "adopt /x keeps the edit"),
+        (
+            well(drift=[Drift("/x", TEMPLATE)]),
+            WARNING,
+            "drift: 1 file differs from the inventory",
+            "diff shows the changes",
+        ),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), ERROR, "r9 died half-way", "recover"),
         (
             well(snapshot=replace(UNDEPLOYED, release="r", rewritten={CONF_D: 9.0}, read={"apache": 8.0})),
             WARNING,
-            f"drift: {CONF_D}: as wanted, and apache has not read it",
+            f"drift: {CONF_D}: up to date, but apache has not reloaded it",
             "deploy reloads it",
         ),
-        (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), WARNING, "under way: by eve", "wait"),
+        (well(snapshot=replace(UNDEPLOYED, release="r", lock="by eve")), WARNING, "in progress: by eve", "wait"),
         (well(snapshot=UNDEPLOYED, release=None), WARNING, "nothing was deployed here yet", "doctor, then deploy"),
         (
             well(snapshot=replace(UNDEPLOYED, elsewhere="/old"), release=None),
             ERROR,
             "release: its releases are in /old",
-            "releases says how to take them along",
+            "releases shows how to move them",
         ),
-        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), ERROR, "provider /sp.pem: OVER for 2 days", "fab certs"),
+        (
+            well(ending=[Ending("sp", "/sp.pem", days=-2.5)]),
+            ERROR,
+            "provider /sp.pem: EXPIRED 2 days ago",
+            "fab certs",
+        ),
     ],
 )
-def test_what_is_wrong_stands_on_top_with_what_to_do(health: Health, level: str, said: str, advice: str) -> None:
+def test_each_finding_has_its_level_text_and_advice(health: Health, level: str, said: str, advice: str) -> None:
     found = judge(shop(), health)
     assert [finding.level for finding in found] == [level]
     first, second, third = screen(health, width=160).splitlines()[:3]
@@ -259,11 +284,11 @@ def test_what_is_wrong_stands_on_top_with_what_to_do(health: Health, level: str,
         vitals(pages={}, configtest=None, app=None),
     ],
 )
-def test_what_is_as_it_may_be_or_not_known_is_no_finding(health: Health) -> None:
+def test_normal_and_unknown_states_are_no_findings(health: Health) -> None:
     assert judge(shop(), health) == []
 
 
-def test_of_an_app_whose_program_does_not_run_the_program_alone_is_told() -> None:
+def test_a_stopped_program_is_one_finding() -> None:
     for one in ([ProgramState("web", "FATAL", 0, 0, "x")], [stopped("web")], list[ProgramState]()):
         found = judge(shop(), programs(*one, app="refused"))
         assert [finding.what for finding in found] == (["program web"] if one else ["app"])
@@ -278,7 +303,7 @@ def test_the_worst_of_all_hosts_comes_first() -> None:
     assert ["443" in told[0], "FATAL" in told[1], "drift" in told[2]] == [True, True, True], told
 
 
-def test_hosts_stand_side_by_side_as_far_as_there_is_room() -> None:
+def test_hosts_stand_side_by_side_where_they_fit() -> None:
     wide, narrow = screen(well(), well(), width=100).splitlines(), screen(well(), well(), width=60).splitlines()
     assert (len(wide), len(narrow)) == (15, 30)
     assert max(map(len, narrow)) <= 60
@@ -333,7 +358,7 @@ def findings_of(*healths: Health) -> list[tuple[list[str], str, str]]:
     return [(names, one.found, one.advice) for names, one in finding_list.grouped(found)]
 
 
-def test_equal_findings_of_several_hosts_are_one_with_their_names_and_a_command_for_all() -> None:
+def test_equal_findings_of_several_hosts_are_one() -> None:
     same = findings_of(well(report=DOWN), well(), well(report=DOWN))
     assert [names for names, _, _ in same] == [["web1", "web3"]]
     assert "fab -H web1,web3 start-supervisord" in same[0][2]
@@ -360,12 +385,12 @@ def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
     ]
 
 
-def test_several_findings_of_one_host_that_read_the_same_name_it_once() -> None:
+def test_equal_findings_of_one_host_name_it_once() -> None:
     found = [(shop(), Finding("x", ERROR, "y"))] * 2
     assert [names for names, _ in finding_list.grouped(found)] == [["web1"]]
 
 
-def test_hosts_that_could_not_be_asked_stand_above_all_else_and_once() -> None:
+def test_unreached_hosts_come_first_and_once() -> None:
     hosts = [host(name=name, address=f"{name}.example.org") for name in ("down1", "down2", "down3")]
     errors: list[tuple[Host, OperatorError]] = [
         (one, Unreachable(one.name, f"cannot reach poms@{one.address} port 22", next_step="is it up?"))
@@ -391,7 +416,7 @@ def test_an_address_is_told_where_it_is_the_only_one() -> None:
     assert [one.found for _, one in finding_list.grouped(found)] == [error.message]
 
 
-def test_a_host_is_a_row_and_what_needs_attention_comes_first() -> None:
+def test_rows_that_need_attention_come_first() -> None:
     minded = well(drift=[Drift("/x", TEMPLATE)])
     lines = rows(well(), minded, well(report=Report("up", 1, [FATAL, WEB], [])), well())
     assert [line.split()[0] for line in lines] == ["host", "web3", "web2", "web1", "web4"]
@@ -423,11 +448,11 @@ def test_a_host_is_a_row_and_what_needs_attention_comes_first() -> None:
         (well(drift=[Drift("/x", EDITED)]), "!1 edited"),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), "!half-way"),
         (well(snapshot=UNDEPLOYED, release=None), "none"),
-        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), "!over"),
+        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), "!expired"),
         (well(ending=[Ending("sp", "/sp.pem", problem="no certificate")]), "!bad"),
     ],
 )
-def test_a_rows_cell_says_what_is_wrong_and_marks_it(health: Health, cell: str) -> None:
+def test_a_cell_of_a_row_marks_its_error(health: Health, cell: str) -> None:
     line = rows(health)[1]
     assert cell in re.split(" {2,}", line.strip())
     assert line.count("!") == (1 if judge(shop(), health)[0].level == ERROR else 0)
@@ -441,13 +466,13 @@ def test_thirty_hosts_take_a_line_each_in_any_width(width: int) -> None:
     assert max(map(len, lines)) <= width
 
 
-def test_what_is_to_be_said_of_a_host_stands_in_its_row() -> None:
+def test_a_note_stands_in_the_row_of_its_host() -> None:
     lines = rows(well(), well(), notes={"web2": "GONE, seen 9 s ago"})
     assert lines[1].startswith("web2 ")
     assert lines[1].endswith("GONE, seen 9 s ago")
 
 
-def test_an_app_that_apache_does_not_reach_is_wrong_and_one_that_is_not_known_is_not() -> None:
+def test_only_a_failed_request_through_apache_is_an_error() -> None:
     def seen(state: str, **more: Any) -> list[tuple[str, str]]:
         health = vitals(through_apache=ThroughApache(state, "Apache cannot reach it"), **more)
         return [(one.what, one.level) for one in judge(shop(), health)]
@@ -460,7 +485,7 @@ def test_an_app_that_apache_does_not_reach_is_wrong_and_one_that_is_not_known_is
     assert "!" not in screen(vitals(through_apache=ThroughApache("unknown")))
 
 
-def test_what_the_host_tells_of_the_way_through_apache_is_read() -> None:
+def test_the_answer_about_the_request_through_apache_is_parsed() -> None:
     assert parse(["now 9", "through_apache failed eA=="]).through_apache == ThroughApache("failed", "x")
     assert parse(["now 9", "through_apache ok "]).through_apache == ThroughApache("ok")
     assert parse(["now 9"]).through_apache.state == "not-asked"

@@ -142,7 +142,7 @@ def hosts(fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable
     return make
 
 
-def test_with_one_host_code_and_lines_are_the_commands_own(
+def test_one_host_gives_its_code_and_unlabelled_lines(
     fab: Fab,
     hosts: Callable[..., None],
 ) -> None:
@@ -198,7 +198,7 @@ def test_the_command_may_come_on_standard_input(
     [
         (("run",), "run needs a command: fab run COMMAND"),
         (("run", "df", "/tmp"), "Try: fab run 'df /tmp'"),
-        (("run", "x", "--timeout=-1"), "must not be under 0"),
+        (("run", "x", "--timeout=-1"), "must be 0 or more"),
         (("run", "x", "--parallel=0"), "must be from 1 to 200"),
         (("run", "x", "wbe1"), "Try: fab run 'x wbe1'"),
     ],

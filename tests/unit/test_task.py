@@ -17,7 +17,7 @@ from tests.unit.conftest import Fab
 FAB = PROJECT / ".venv/bin/fab"
 
 
-def test_every_verb_is_listed_with_a_help_text_that_stands_alone(fab: Fab) -> None:
+def test_every_task_is_listed_with_its_help(fab: Fab) -> None:
     listed = fab("--list").stdout
     for verb in ("deploy", "diff", "render", "check-apache", "restart-apache", "tail-logs", "status", "lab.up"):
         assert f"  {verb} " in listed
@@ -57,16 +57,16 @@ def test_the_installed_fab_runs_no_command_without_a_task() -> None:
         (("deploy",), 3, "--yes"),
         (("reload-apache",), 3, "restart-apache"),
         (("status", "--", "uname"), 3, "Nothing was run"),
-        (("status", "--watch"), 3, "--watch needs a terminal. For a script: --json"),
-        (("workers", "--watch"), 3, "--watch needs a terminal. For a script: --json"),
+        (("status", "--watch"), 3, "--watch needs a terminal; a script uses --json"),
+        (("workers", "--watch"), 3, "--watch needs a terminal; a script uses --json"),
         (("status", "--watch", "--every=0"), 3, "must be from 1 to 3600 seconds"),
-        (("workers", "--watch", "--json"), 3, "--json prints once: one of the two"),
+        (("workers", "--watch", "--json"), 3, "--watch and --json exclude each other"),
         (("lab.up", "--hosts=-bad-"), 3, "Nothing was touched"),
         (("tail-logs", "--lines=abc"), 3, "'abc' is not a whole number"),
         (("tail-logs", "--grep=\udcff"), 3, "is not UTF-8"),
         (("deploi",), 3, "No idea what 'deploi' is"),
         (("deploy", "--jes"), 3, "No idea what '--jes' is"),
-        (("tail-logs", "--lines"), 3, "needed value"),
+        (("tail-logs", "--lines"), 3, "--lines needs a value"),
         (("--help", "deploi"), 3, "No idea what 'deploi' is"),
         (("--dry", "deploy", "--yes"), 3, "`fab diff` is the dry run"),
         (("deploy", "--yes", "-R"), 3, "`fab diff` is the dry run"),
@@ -98,7 +98,7 @@ def test_the_inventory_is_the_file_that_poms_inventory_names(
     assert "Cannot read the inventory ~nosuch/hosts.toml" in fab("render").stderr
 
 
-def test_a_task_that_forgets_its_host_does_not_run_on_this_machine(tmp_path: Path) -> None:
+def test_a_task_without_a_host_does_not_run_here(tmp_path: Path) -> None:
     witness = tmp_path / "ran-here"
     (tmp_path / "fabfile.py").write_text(
         "import sys; sys.path.insert(0, '.')\n"
@@ -113,7 +113,7 @@ def test_a_task_that_forgets_its_host_does_not_run_on_this_machine(tmp_path: Pat
     assert not witness.exists()
 
 
-def test_hosts_are_listed_with_their_groups_and_capacity_without_a_network(fab: Fab) -> None:
+def test_hosts_are_listed_without_a_network(fab: Fab) -> None:
     done = fab("hosts")
     assert done.returncode == 0
     assert "pomsgpvm01 (default)" in done.stdout
@@ -121,7 +121,7 @@ def test_hosts_are_listed_with_their_groups_and_capacity_without_a_network(fab: 
     assert done.stdout.splitlines()[-1] == "60 + 60 = 120 requests at once"
 
 
-def test_more_requests_at_once_than_the_database_allows_are_refused_with_the_sum(
+def test_too_many_requests_for_the_database_are_refused(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     text = (PROJECT / "hosts.toml").read_text().replace("[fleet]", "[fleet]\ndatabase_connections = 100", 1)
@@ -134,7 +134,7 @@ def test_more_requests_at_once_than_the_database_allows_are_refused_with_the_sum
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_index_of_verbs_is_what_the_modules_have(module: str) -> None:
+def test_the_index_of_tasks_matches_the_modules(module: str) -> None:
     loaded = import_module(f"tasks.{module}")
     found = getattr(loaded, "namespace", Collection(*(t for t in vars(loaded).values() if isinstance(t, Task))))
     prefix = "lab." if module == "lab" else ""
@@ -151,7 +151,7 @@ def test_the_index_of_verbs_is_what_the_modules_have(module: str) -> None:
         (["--complete", "--", "fab", "deploy"], set(itertools.chain(*MODULES.values()))),
     ],
 )
-def test_only_the_modules_of_the_verbs_that_are_named_are_loaded(words: list[str], some: set[str]) -> None:
+def test_only_modules_of_named_tasks_are_loaded(words: list[str], some: set[str]) -> None:
     assert set(collection(words).task_names) == some
 
 
@@ -172,7 +172,7 @@ def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str,
 
 
 @pytest.mark.parametrize("words", [("render",), ("diff", "--json"), ("deploy", "--yes")])
-def test_what_of_the_templates_goes_to_no_host_is_told_beside_what_is_shown(
+def test_templates_for_no_host_are_reported(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, nobody_there: Path, words: tuple[str, ...]
 ) -> None:
     plain = fab(*words)
@@ -216,7 +216,7 @@ def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_
         (("adopt",), "fab adopt FILE"),
     ],
 )
-def test_what_was_mistyped_is_told_with_the_command_that_was_meant(
+def test_a_typing_error_gets_the_right_command(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], command: str
 ) -> None:
     monkeypatch.setattr("ops.ui.console.is_terminal", lambda: True)
@@ -238,7 +238,7 @@ def test_what_was_typed_is_shown_and_not_obeyed(fab: Fab, words: tuple[str, ...]
     assert (done.returncode, "\x1b" in done.stdout + done.stderr) == (3, False), done
 
 
-def test_a_flag_of_a_task_before_it_is_told_to_stand_behind_it(fab: Fab) -> None:
+def test_a_flag_before_its_task_is_refused(fab: Fab) -> None:
     done = fab("--yes", "deploy")
     assert (done.returncode, "flag of deploy" in done.stderr) == (3, True), done
 
@@ -248,7 +248,7 @@ def test_a_host_may_be_a_word_behind_the_task(fab: Fab) -> None:
     assert (done.returncode, done.stdout) == (0, fab("-H", "fermicloud045", "render").stdout)
 
 
-def test_an_inventory_that_cannot_be_read_is_told_where_a_word_needs_it(
+def test_a_broken_inventory_is_reported_where_a_word_needs_it(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POMS_INVENTORY", str(tmp_path / "none.toml"))

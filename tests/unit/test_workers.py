@@ -57,9 +57,7 @@ def drawn(*workers: Worker, width: int = 140, one: Any = None) -> str:
         ),
     ],
 )
-def test_a_line_of_the_log_is_a_record_by_the_format_that_the_inventory_gives_it(
-    written: str | None, line: str
-) -> None:
+def test_records_are_found_by_the_inventorys_log_format(written: str | None, line: str) -> None:
     one = shop(**({"log-format": written} if written else {}))
     found = {name: re.findall(pattern, line)[-1] for name, pattern in patterns(one).items()}
     assert found["pid"] == "41"
@@ -68,14 +66,14 @@ def test_a_line_of_the_log_is_a_record_by_the_format_that_the_inventory_gives_it
     assert no_record(one) == ""
 
 
-def test_a_format_without_a_record_is_said_with_what_it_lacks() -> None:
+def test_a_format_without_a_record_is_explained() -> None:
     assert no_record(shop(**{"log-format": "%(uri) [%(ctime)]"})) == (
         "uwsgi.options.log-format needs %(vszM) MB, process %(pid)"
     )
     assert "process %(pid)" in drawn(worker(), one=shop(**{"log-format": "%(uri) [%(ctime)]"}))
 
 
-def test_growth_is_an_hours_and_the_limit_comes_at_its_rate() -> None:
+def test_growth_and_time_left_are_computed_from_the_record() -> None:
     record = rising(700, 800, 1800)
     assert growth(record) == pytest.approx(200 * MEGABYTE)
     assert hours_left(800 * MEGABYTE, 1400, record) == pytest.approx(3)
@@ -88,7 +86,7 @@ def test_growth_is_an_hours_and_the_limit_comes_at_its_rate() -> None:
     assert "30 min" in shown
 
 
-def test_a_process_that_was_replaced_does_not_look_as_if_it_had_shrunk() -> None:
+def test_a_new_process_begins_a_new_record() -> None:
     before = Crew((worker(1, 1399, record=rising(700, 1399, 600)), worker(2, 800, record=rising(700, 800, 600))))
     now = Crew((worker(1, 700, pid=999, reloads=1), worker(2, 810)), now=int(1e9) + 630)
     first, second = joined(now, before, record=False).workers
@@ -103,8 +101,8 @@ def test_why_workers_were_replaced_is_told_in_words() -> None:
     counted = {f"size {1450 * MEGABYTE}": 1, f"size {1500 * MEGABYTE}": 2, "harakiri": 1, "signal 11": 1}
     assert summary(counted, one) == "3 x reload-on-as, 1 x harakiri, 1 x killed by signal 11"
     shown = drawn(worker(4, reloads=5, reasons=counted, last="harakiri"))
-    assert "worker 4 was replaced last: harakiri, killed in a request that took too long; in all: 3 x" in shown
-    assert "worker 1 was replaced last: not in the log" in drawn(worker(reloads=1))
+    assert "worker 4 was last replaced: harakiri, killed in a request that took too long; in all: 3 x" in shown
+    assert "worker 1 was last replaced: not in the log" in drawn(worker(reloads=1))
 
 
 def test_memory_is_a_bar_against_both_limits() -> None:
@@ -118,7 +116,7 @@ def test_memory_is_a_bar_against_both_limits() -> None:
     assert picture.marks("utf-8") == picture.BLOCKS
 
 
-def test_a_worker_over_the_soft_limit_and_a_busy_one_are_marked() -> None:
+def test_full_and_busy_workers_are_marked() -> None:
     one = worker(3, 1500)
     assert needs_attention(shop(), Crew((one,)))
     assert not needs_attention(shop(), Crew((worker(3, 1399),)))
@@ -129,7 +127,7 @@ def test_a_worker_over_the_soft_limit_and_a_busy_one_are_marked() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 90, 100, 112, 120, 200])
-def test_on_a_narrow_terminal_bars_give_way_and_no_number_is_cut(width: int) -> None:
+def test_a_narrow_terminal_shortens_bars_and_no_numbers(width: int) -> None:
     record = rising(1, 900, 7100)
     busy: dict[str, Any] = {"pid": 4194304, "state": "busy", "busy_cores": 10, "cores": 10, "requests": 999_999}
     one = worker(4, 1399, age=7100, record=record, **busy)
@@ -141,13 +139,13 @@ def test_on_a_narrow_terminal_bars_give_way_and_no_number_is_cut(width: int) -> 
     assert ("over" in lines[0]) == ("trend" in lines[0]) == (width >= 100)
 
 
-def test_a_trend_is_flat_where_little_changes_and_rises_where_it_grows() -> None:
+def test_a_trend_rises_only_with_real_growth() -> None:
     assert set(picture.trend(rising(700, 702, 600), picture.ASCII)) == {"_"}
     risen = picture.trend(rising(700, 1000, 600), picture.ASCII)
     assert (risen[0], risen[-1], len(risen)) == ("_", "#", picture.TREND)
 
 
-def test_only_numbers_and_words_of_ours_are_taken_from_the_host() -> None:
+def test_only_numbers_and_known_words_are_accepted() -> None:
     said = dict.fromkeys(("pid", "requests", "rss", "vsz", "last_spawn", "respawn_count", "busy_cores", "cores"), 5)
     told = {"id": 1, "state": "busy", "exceptions": 0, "harakiri_count": 0} | said
     answer = {"now": 65, "workers": [told], "queue_errors": 2, "points": {"5": [[1, 2], [3, 4]]}, "reasons": {}}
@@ -166,6 +164,6 @@ def test_what_is_not_known_is_said_with_what_to_do() -> None:
     assert needs_attention(shop(), Crew(problem="x"))
 
 
-def test_the_log_is_asked_for_only_where_its_record_is_wanted() -> None:
+def test_the_log_is_read_only_for_its_record() -> None:
     assert any(line.startswith("log /home/poms/private/logs/poms/web.log") for line in request(shop()))
     assert request(shop(), record=False) == [f"activate {shop().activate}", f"stats {STATS}"]
