@@ -65,7 +65,7 @@ class Outcome:
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
     """Change the host as a whole. `tell` gets a line for each step. Ctrl-C has the host put back what it has changed.
 
-    Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
+    Raises LockHeld if another deploy is running, HostError if it failed; the text says what state the host is in.
     """
 
     def pressed(times: int) -> None:
@@ -174,7 +174,7 @@ class _Account:
     def _take(self, line: str) -> None:
         kind, _, value = line.partition(" ")
         if kind == "locked":
-            raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)
+            raise LockHeld(self.host.name, f"another deploy is running: {value}", left="everything", next_step=WAIT)
         if kind == "unlockable":
             raise no_lock(self.host.name, value)
         if kind == "step":

@@ -32,7 +32,7 @@ def test_where_no_access_list_can_be_set_nothing_is_changed(deployed: Site, tmp_
     assert said.code == 1
     assert "apache cannot be let in to a socket in /home/poms/private/run" in said.err
     assert "set app.listen to a loopback port" in said.err
-    assert "nothing had been changed" in said.err
+    assert "nothing was modified" in said.err
     assert (deployed.apache(), deployed.last_spawn()) == before
 
 

@@ -277,6 +277,6 @@ def test_where_only_the_files_may_be_written_a_second_deploy_changes_nothing_eit
         deployed.root(f"chmod 644 {CERT_SSL}; chown root {CERT_SSL}")
         said = deployed.fab("deploy", "--yes")
         assert (said.code, "may write neither" in said.err) == (1, True), said.all
-        assert "nothing had been changed" in said.err
+        assert "nothing was modified" in said.err
     finally:
         deployed.root(f"chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d; chmod 644 {SSL} {CERT_SSL}")

@@ -63,11 +63,11 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
         if fault == "remote shell killed -9":
             first = STEPS.index("swap") + 1  # it is held in front of what the step does
             unknown = step in [*STEPS[first:], "put-back"]
-            assert ("UNKNOWN" if unknown else "nothing had been changed") in said
-        assert "died half-way" in bench.site.fab("-H", "pomsgpvm01", "diff").err
+            assert ("unknown; the next deploy" if unknown else "nothing was modified") in said
+        assert "did not finish" in bench.site.fab("-H", "pomsgpvm01", "diff").err
         next_one = ["recover"] if kind == "folder" else ["-H", "pomsgpvm01", "deploy", "--yes"]
         mended = bench.site.fab(*next_one, inventory=bench.inventories[before])
-        assert (mended.code, "mending that first" in mended.out) == (0, True), mended.all
+        assert (mended.code, "rolling it back first" in mended.out) == (0, True), mended.all
         assert "validated (none)" not in mended.out, mended.all
     bench.assert_well(expected)
     row(fault, step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", expected == before)
@@ -101,7 +101,7 @@ def test_a_disk_that_is_full_before_the_deploy(bench: Bench, row: Row, small_dis
     said = ended(bench.start(the_other(before)))
     bench.site.root(f"rm {STATE}/filler")
     assert "no space is left on the disk" in said, said
-    assert "nothing had been changed" in said
+    assert "nothing was modified" in said
     bench.assert_well(before)
     row("disk full before the deploy", "none", kind, "yes", "", True)
 
@@ -154,7 +154,7 @@ def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench
     finally:
         bench.site.root("umount /etc/httpd/conf.d")
     assert "may write neither" in said
-    assert "nothing had been changed" in said
+    assert "nothing was modified" in said
     bench.assert_well(before)
     row("conf.d read-only before", "keep", kind, "yes", "", True)
 
@@ -206,7 +206,7 @@ def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
     before = bench.settled()
     with bench.held("keep", the_other(before)) as running:
         second = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=bench.inventories[the_other(before)])
-        assert (second.code, "another deploy is at work" in second.err) == (4, True), second.all
+        assert (second.code, "another deploy is running" in second.err) == (4, True), second.all
         assert " since 2" in second.err
     assert "deployed" in ended(running)
     bench.assert_well(the_other(before))

@@ -136,7 +136,7 @@ def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
     said = deployed.fab("start-supervisord")
     assert said.code == 0, said.all
     assert set(deployed.program_states().values()) == {"RUNNING"}
-    assert "runs already" in deployed.fab("start-supervisord").out
+    assert "is already running" in deployed.fab("start-supervisord").out
     assert deployed.processes("supervisord") == 1
 
 

@@ -31,7 +31,7 @@ def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_pat
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, key))
     assert said.code == 1
     assert "validating the new files before they are live failed" in said.err
-    assert "nothing had been changed" in said.err
+    assert "nothing was modified" in said.err
     assert deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}") == before
     assert deployed.apache() == apache
 
@@ -77,7 +77,7 @@ def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(de
         broken = "[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/such.pem"\n'
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, broken))
         assert (said.code, "/no/such.pem" in said.err) == (1, True), said.all
-        assert "nothing had been changed" in said.err
+        assert "nothing was modified" in said.err
     finally:
         deployed.root("chmod 755 /usr/bin/unshare")
     serves(deployed)
@@ -216,7 +216,7 @@ def test_an_app_that_does_not_start_with_the_new_file_is_caught_before_it_is_liv
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
     assert said.code == 1
     assert "No module named 'nosuch'" in said.err
-    assert "nothing had been changed" in said.err
+    assert "nothing was modified" in said.err
     assert deployed.last_spawn() == spawned
     assert deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini") == ini
 
@@ -310,7 +310,7 @@ def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> Non
     deployed.poms(f"kill $(cat {STATE}/sleeper); rm {STATE}/sleeper")
     deployed.fab("recover", check=True)
     assert "incoming" not in deployed.poms(f"ls {STATE}")
-    assert "nothing is half-done" in deployed.fab("recover", check=True).out
+    assert "nothing to recover" in deployed.fab("recover", check=True).out
     assert (deployed.last_spawn(), deployed.apache()) == (spawned, apache)
 
 

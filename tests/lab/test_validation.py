@@ -71,7 +71,7 @@ def state(site: Site) -> tuple[str, tuple[int, int, int]]:
 
 def refused(said: Said, before: object, after: object) -> bool:
     """Whether a deploy failed, and changed nothing."""
-    return said.code == 1 and before == after and "nothing had been changed" in said.err
+    return said.code == 1 and before == after and "nothing was modified" in said.err
 
 
 @pytest.mark.exhaustive
@@ -152,7 +152,7 @@ def test_a_log_that_uwsgi_could_not_write_is_found_before(deployed: Site, tmp_pa
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, option))
     assert said.code == 1
     assert "/home/poms/no/such/folder" in said.err
-    assert "nothing had been changed" in said.err
+    assert "nothing was modified" in said.err
     assert (deployed.workers()["pid"], deployed.program_states()) == (master, states)
 
 
