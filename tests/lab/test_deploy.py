@@ -109,7 +109,7 @@ def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site
     )
     said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 1
-    assert "validating the new files before they are live failed" in said.err
+    assert "validating the new files failed" in said.err
     assert "SSLCertificateFile: file '/no/cert.pem' does not exist" in said.err
     assert "unchanged: everything" in said.err
     assert deployed.read(SSL) == before
