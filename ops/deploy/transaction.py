@@ -182,7 +182,7 @@ class _Account:
             self.tell(_step(value))
         elif kind == "note":
             self.tell(value)
-            if value.startswith("could not be put back"):
+            if value.startswith("could not be restored"):
                 self.not_back = value
         elif kind == "proof":
             level, _, what = value.partition(" ")

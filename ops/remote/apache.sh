@@ -1,4 +1,4 @@
-# apache.sh: test Apache's configuration and, where a command is given, restart or reload it.
+# apache.sh: test Apache's configuration and, if a command is given, restart or reload it.
 # Asked:    "state_dir PATH" and "by WHO, FOR WHAT" where a command is given, for which the host's lock is taken; the words
 #           of the commands, "configtest WORD", "apache WORD", "apache_start WORD"; "listens PORT"; "validate", for a trial
 #           start before the command, with "apache_root PATH", "apache_run", "apache_logs" (prove.sh), and "optional" where

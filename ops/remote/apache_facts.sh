@@ -1,6 +1,6 @@
-# Facts of the Apache that serves: its processes, what its ports answer, and whether that is newer than a moment.
-# A connection that is accepted says nothing: the kernel accepts it. An answer is a TLS handshake that shows a certificate,
-# and HTTP, or TLS's own word that a client certificate is missing.
+# Facts of the running Apache: its processes, the answers of its ports, and whether it started after a given time.
+# An accepted connection proves nothing: the kernel accepts it. An answer is a TLS handshake with a certificate, and HTTP
+# or TLS's alert that a client certificate is missing.
 
 # Text, for the trial start runs it in a shell of its own.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
@@ -62,7 +62,7 @@ await_apache() {
             echo "Apache has ended: none of its processes is left"
             return 1
         elif [ "$tries" -gt 60 ]; then
-            echo "after 30 seconds ${missing:-Apache} does not answer with a process that began after the reload"
+            echo "after 30 seconds ${missing:-Apache} is not answered by a process that started after the reload"
             return 1
         fi
         sleep 0.5

@@ -89,7 +89,7 @@ wait_for_root() {
     tries=0
     while is_alive "$1"; do
         if [ "$tries" -gt $((COMMAND_LIMIT * 10)) ]; then
-            echo "'$2' has not ended after $COMMAND_LIMIT seconds and goes on, as process $1"
+            echo "'$2' has not ended after $COMMAND_LIMIT seconds; process $1 still runs"
             return 1
         fi
         sleep 0.1
@@ -165,7 +165,7 @@ host_python() {
             return
         fi
     done
-    echo "this host has no Python of its own: none of $HOST_PYTHONS"
+    echo "this host has no Python: none of $HOST_PYTHONS"
     return 127
 }
 
@@ -278,7 +278,7 @@ SUPERVISOR_PYTHON='
         . "$0" "$@"
         trap - DEBUG
     fi
-    echo "no Python of $tool was found: it is no Python script, nor a script of a shell that runs one" >&2
+    echo "no Python found for $tool: it is neither a Python script nor a shell script that runs one" >&2
     exit 127
 '
 supervisor_python() {

@@ -182,7 +182,7 @@ running=$(running_release)
         say "lock $(cat "$state_dir/lock")"
     elif [ -e "$state_dir/pending" ]; then
         dead=$(head -n 1 "$state_dir/pending/meta" 2>/dev/null) || :
-        say "unfinished ${dead:-a deploy whose record a power cut has taken}"
+        say "unfinished ${dead:-a deploy whose record was lost in a power cut}"
     fi
     for staged in "$state_dir"/incoming.*; do
         if [ -e "$staged" ]; then say "staged ${staged##*/}"; fi
@@ -197,7 +197,7 @@ running=$(running_release)
     case $conf_differs$rewritten-$supervisord in
     yes*-up*) tell_programs ;;
     yes*-down) ;;
-    yes*-*) say "untold it runs and cannot be asked: fab status says why" ;;
+    yes*-*) say "untold it runs but does not answer: fab status says why" ;;
     esac
     if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
     if [ -n "$restart" ] && { [ -n "$changes$rewritten" ] || [ -s "$state_dir/owed" ]; }; then

@@ -93,7 +93,7 @@ kill_session() { # of the standby
 counted() { if [ "$1" = 1 ]; then echo "1 request"; else echo "$1 requests"; fi; }
 
 leave_standby() {
-    say "note the standby of a reload, process $master, still answers $(counted "$(requests_of)");" \
+    say "note the standby of a reload, process $master, still has $(counted "$(requests_of)") in progress;" \
         "it ends by itself within $(seconds_left "$record") s"
 }
 
@@ -102,7 +102,7 @@ spare_standby() { :; }
 kill_standby() {
     lost=$(requests_of)
     if kill_session; then
-        say "note the standby of a reload, process $master, was ended: $(counted "$lost") that it still answered are lost"
+        say "note the standby of a reload, process $master, was ended; lost: $(counted "$lost") in progress"
     else
         echo "the standby of a reload, process $master, could not be ended"
         return 1

@@ -316,7 +316,7 @@ def await_daemon(before=None):
         except (OSError, IOError, Fault, ProtocolError, HTTPException):
             pass
         if time.time() - begun > RESTART:
-            raise SystemExit("supervisord did not answer on its socket within %d seconds" % RESTART)
+            raise SystemExit("supervisord does not answer on its socket within %d seconds" % RESTART)
         time.sleep(0.2)
 
 
@@ -353,11 +353,11 @@ def main(action, names):
     except ProtocolError as refused:
         if refused.errcode != UNAUTHORIZED:
             raise SystemExit("supervisord answers on %s with %s %s" % (SOCKET, refused.errcode, refused.errmsg))
-        raise SystemExit("supervisord's socket wants a user name and password, and %s holds none that it takes" % CONF)
+        raise SystemExit("supervisord's socket needs a user name and password, and %s has none that it accepts" % CONF)
     except Fault as fault:
-        raise SystemExit("supervisord refused '%s': %s" % (action, fault.faultString))
+        raise SystemExit("supervisord rejected '%s': %s" % (action, fault.faultString))
     except (OSError, IOError, HTTPException) as error:
-        raise SystemExit("supervisord cannot be reached by %s: %s" % (SOCKET, error))
+        raise SystemExit("supervisord cannot be reached on %s: %s" % (SOCKET, error))
 
 
 UNASKED = ("await", "is-due", "is-open", "parse")  # it need not be there for these

@@ -46,7 +46,7 @@ def compare(server, names):
     settle(server, [name for name in before if name in now])
     fallen = [name for name in before if name in now and programs(server)[name]["statename"] != "RUNNING"]
     if fallen:
-        raise SystemExit("ran before and does not now: " + ", ".join(fallen))
+        raise SystemExit("running before, but not now: " + ", ".join(fallen))
 
 
 def parse(_server, names):

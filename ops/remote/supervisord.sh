@@ -10,7 +10,7 @@ supervisord_conf='' # what the scripts are told
 supervisord_state() {
     if [ -S "$supervisor_socket" ] && supervisord_ask "$supervisor_socket" 2>/dev/null; then return 0; fi
     supervisord_facts state "$supervisord_conf" "$supervisor_socket" "$state_dir" ||
-        echo "refuses 0 it cannot be asked: no Python of this host, nor of the products, does that"
+        echo "refuses 0 this host has no Python to ask it with, nor have the products"
 }
 
 # Process ids, in one line, of programs that an earlier supervisord left when it was killed.
@@ -32,7 +32,7 @@ need_way_to_start() { # sets $way; where supervisord would not stay, or is its u
 # Start supervisord where it stays alive, unless that would run every program twice.
 start_supervisord() {
     if [ ! -e "$supervisord_conf" ]; then
-        echo "there is no $supervisord_conf: this host has not been deployed to"
+        echo "there is no $supervisord_conf: nothing was deployed to this host"
         return 1
     fi
     state=$(supervisord_state)
@@ -40,7 +40,7 @@ start_supervisord() {
     up*) return 0 ;;
     down) ;;
     *)
-        echo "supervisord runs and cannot be used ($state); a second one would run every program twice"
+        echo "supervisord runs but cannot be used ($state); a second one would run every program twice"
         return 1
         ;;
     esac

@@ -49,20 +49,20 @@ why_unreached() {
     case $2 in
     /*) ;;
     *)
-        echo "why is in Apache's error log"
+        echo "see Apache's error log"
         return 0
         ;;
     esac
     case $2 in
     /tmp/* | /var/tmp/*)
         if has_private_tmp; then
-            echo "Apache has another ${2%"${2#/*tmp/}"} than this account (PrivateTmp of its unit): set app.listen to another folder"
+            echo "Apache has its own ${2%"${2#/*tmp/}"} (PrivateTmp of its unit): set app.listen to another folder"
             return 0
         fi
         ;;
     esac
     if ! id "$1" >/dev/null 2>&1; then
-        echo "this host has no account $1: apache.account must be the one that Apache runs as"
+        echo "this host has no account $1: set apache.account to the account that runs Apache"
         return 0
     fi
     left=${2#/} folder=
@@ -70,16 +70,16 @@ why_unreached() {
         case $left in */*) ;; *) break ;; esac
         folder=$folder/${left%%/*} left=${left#*/}
         if ! may "$1" x "$folder"; then
-            echo "$1 may not enter $folder"
+            echo "$1 cannot enter $folder"
             return 0
         fi
     done
     if [ ! -e "$2" ]; then
-        echo "there is no such socket"
+        echo "the socket does not exist"
     elif ! may "$1" w "$2"; then
-        echo "$1 may not write to it"
+        echo "$1 cannot write to it"
     else
-        echo "why is in Apache's error log"
+        echo "see Apache's error log"
     fi
 }
 

@@ -53,17 +53,17 @@ reload_gracefully() {
         handover="--zerg $state_dir/uwsgi.zerg"
     else
         handover='' # the second one only shows then that the file and the app are well
-        say "note $1: it hands out no sockets (it will, from this reload on): requests wait while it reloads"
+        say "note $1: it runs no zerg server yet (it will after this reload): requests wait during this reload"
     fi
     if ! fit_for_start_beside "$ini" >"$state_dir/standby.ini"; then
         rm -f "$state_dir/standby.ini"
-        say "note $1: the disk of $state_dir takes no file for a second uWSGI: requests wait while it reloads"
+        say "note $1: no space for a second uWSGI on the disk of $state_dir: requests wait during the reload"
         ask_supervisord signal-HUP "$1"
         return
     fi
     count_workers
     if [ "$fitting" -lt 1 ]; then
-        say "note $1: no memory is free for a second uWSGI ($free kB, a worker has $each kB): requests wait while it reloads"
+        say "note $1: not enough free memory for a second uWSGI ($free kB; a worker has $each kB): requests wait during the reload"
         ask_supervisord signal-HUP "$1"
         return
     fi
@@ -112,7 +112,7 @@ start_standby() { # fails where it does not answer
         --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@"
     if ask_app "$app" "$state_dir/standby.sock" "$start" "$second"; then return 0; fi
     end_standbys 5 leave
-    echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
+    echo "a second uWSGI with the current file and app does not serve; the running uWSGI is unchanged"
     tail -n 20 "$log"
     return 1
 }
@@ -134,7 +134,7 @@ validate_restart() {
     count_workers
     if [ "$fitting" -lt 1 ] || ! fit_for_start_beside "$ini" >"$state_dir/standby.ini"; then
         rm -f "$state_dir/standby.ini"
-        say "note $1: not validated before the restart: no memory or disk is free for a second uWSGI"
+        say "note $1: not validated before the restart: not enough memory or disk space for a second uWSGI"
         return 0
     fi
     fitting=1
@@ -143,7 +143,7 @@ validate_restart() {
     elif ask_app "$app" "$(app_value listen)" 10; then
         return 1
     else
-        say "note $1: the app does not answer now, and a second uWSGI does not serve either: restarted all the same"
+        say "note $1: the app does not answer, and a second uWSGI does not serve either: restarting it anyway"
     fi
 }
 
@@ -164,10 +164,10 @@ await_serving() { # program $1 has a worker that takes requests, within the time
     waited=0
     while [ "$(stat -c %z "$serving" 2>/dev/null)" = "$serving_since" ]; do
         if [ "$waited" -eq 75 ]; then
-            say "note $1: its old workers still have requests to answer, or the app is slow to import; a second uWSGI serves"
+            say "note $1: its old workers still have requests, or the app is slow to import; a second uWSGI serves"
         fi
         if [ "$waited" -gt $((5 * (mercy + start))) ] || { [ -n "${listener:-}" ] && unwanted; } || has_fallen "$1"; then
-            echo "$1 does not serve again"
+            echo "$1 does not serve after the reload"
             return 1
         fi
         sleep 0.2

@@ -276,7 +276,7 @@ def test_where_only_the_files_may_be_written_a_second_deploy_changes_nothing_eit
         assert "nothing to do" in deployed.fab("deploy", "--yes", inventory=inventory).out
         deployed.root(f"chmod 644 {CERT_SSL}; chown root {CERT_SSL}")
         said = deployed.fab("deploy", "--yes")
-        assert (said.code, "may write neither" in said.err) == (1, True), said.all
+        assert (said.code, "can write neither" in said.err) == (1, True), said.all
         assert "nothing was modified" in said.err
     finally:
         deployed.root(f"chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d; chmod 644 {SSL} {CERT_SSL}")

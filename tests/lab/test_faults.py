@@ -30,7 +30,7 @@ FAULTS: dict[str, Fault] = {
 }
 # What the host notes as the reason, of those that it heals by itself; the next command heals the others.
 BY_ITSELF = {
-    "operator killed -9": "the line to the operator was lost",
+    "operator killed -9": "the connection to the operator was lost",
     "line cut": f"nothing was heard from the operator for {LIMIT} seconds",
     "Ctrl-C": "interrupted by the operator",
 }
@@ -131,7 +131,7 @@ def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: s
         # What is read-only in the middle cannot be put back, by anybody, until it can be written again.
         assert after or (fault, step) == ("conf.d turned read-only", "swap-half"), (bench.look(), said)
         if not after:
-            assert "could not be put back" in said, said
+            assert "could not be restored" in said, said
             assert bench.site.fab("recover", inventory=bench.inventories[before]).code == 0
         # A file that was staged already may need no more space.
         assert (running.returncode, "deployed" in said) == (
@@ -153,7 +153,7 @@ def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench
         said = ended(bench.start(the_other(before)))
     finally:
         bench.site.root("umount /etc/httpd/conf.d")
-    assert "may write neither" in said
+    assert "can write neither" in said
     assert "nothing was modified" in said
     bench.assert_well(before)
     row("conf.d read-only before", "keep", kind, "yes", "", True)
