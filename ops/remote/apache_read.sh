@@ -1,4 +1,4 @@
-# When the Apache that serves has read its files: by the start of its processes, as far as this account sees them.
+# When the running Apache has read its files: by the start of its processes, if this account sees them.
 
 # The first process of Apache. A trial start of ours is not root's, and one in a container of this host has a number in
 # there, too.

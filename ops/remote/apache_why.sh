@@ -1,4 +1,4 @@
-# Part of the scripts that reload or restart Apache: why that failed, for the operator.
+# Part of the scripts that reload or restart Apache: the reason of a failure, for the operator.
 # Source: systemctl(1), whose status every account may read, the journal's last lines as far as it may.
 
 WIDEST=500 # bytes of a line: one of a log may be as long as its file

@@ -1,4 +1,4 @@
-# certs.sh: until when certificates and revocation lists hold. Changes nothing.
+# certs.sh: the expiry of certificates and revocation lists. Changes nothing.
 # Asked:    "certificate KIND PATH", "folder KIND PATH" for the certificates in it, "lists PATH" for a folder of
 #           revocation lists; "served PORT PATH", the certificate's file for what a port of Apache's shows; end
 # Answers:  "now SECONDS" since 1970 by the host's clock; for each file, links to one and the same told once,

@@ -1,4 +1,4 @@
-# doctor.sh: everything that must hold before the first deploy, found by trying it. Changes nothing.
+# doctor.sh: check everything that a first deploy needs, by trying it. Changes nothing.
 # Asked:    as the others: state_dir, supervisord_conf, supervisor_socket, activate; "httpd PATH", "ca_dir PATH", "write PATH",
 #           "sudo NAME" followed by "word TEXT" for each word behind sudo, "listens PORT"; "lists PATH", "reload_words TEXT",
 #           Apache's reload without sudo; "app_listen ADDRESS", where Apache is to reach the app (selinux.sh);

@@ -1,4 +1,4 @@
-# health.sh: whether what serves here runs, how long its queue is, and the room that is left. Changes nothing.
+# health.sh: whether the services run, the length of the app's queue, and the free disk space. Changes nothing.
 # Asked:    state_dir; "configtest WORD" ... where Apache's files are to be tested; "queue MOST LISTEN", where the app
 #           listens for Apache; "app NAME VALUE" ... (uwsgi.sh), where it is to be asked unless MOST connections wait for it
 #           already; "through_apache …" where Apache is asked for a page of it (through_apache.sh); "visit NAME PATH", the page that a visitor asks Apache for; "listens PORT" ..., "disk PATH" ...;

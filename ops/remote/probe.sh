@@ -1,4 +1,4 @@
-# probe.sh: what is on the host, in one answer. Changes nothing.
+# probe.sh: the snapshot of the host, in one answer. Changes nothing.
 # Asked:    state_dir, home, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
 #           "file DIGEST PATH" ..., "place FOLDER" ..., "app NAME VALUE" ... (uwsgi.sh) and "web_program NAME" where the web
 #           service is to be told of, with "through_apache …" where Apache is asked, too (through_apache.sh); "restart_word WORD"

@@ -1,4 +1,4 @@
-# programs.sh: see, start, stop and reload what supervisord runs.
+# programs.sh: list, start, stop and reload supervisord's programs.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "by WHO, FOR WHAT" of an action that changes
 #           something, for which the host's lock is taken; "action ACTION", "name WORD" ..., "app NAME VALUE"
 #           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its

@@ -1,5 +1,5 @@
-# supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
-# supervisor itself runs under (2.7 or 3), so it keeps to what both know.
+# supervise.py: send a request to supervisord over its XML-RPC socket; runs on the host, under the Python that supervisor
+# itself runs under (2.7 or 3), so it uses only what both know.
 # Usage: supervise.py SUPERVISORCTL CONF ACTION SOCKET TAKEN [NAME ...]; CONF is supervisord's file, where a user name and password
 # for its socket may stand (supervisor_library.py, supervisord_login.py, log_zones.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
 # file as old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
@@ -15,8 +15,8 @@ except ImportError:
     from httplib import HTTPException
     from xmlrpclib import Fault, ProtocolError, ServerProxy
 
-SETTLE = 15  # seconds beyond a program's startsecs in which it must have reached RUNNING
-RESTART = 60  # seconds in which supervisord must be back
+SETTLE = 15  # seconds after a program's startsecs within which it must reach RUNNING
+RESTART = 60  # seconds within which supervisord must answer again
 
 
 UNAUTHORIZED = 401  # of HTTP
@@ -49,7 +49,7 @@ def tell(**facts):
 
 
 def took(name):
-    """Note that program `name` has just read its files."""
+    """Record that program `name` has just read its files."""
     with open(os.path.join(TAKEN, name.replace("/", "_")), "w"):
         pass
 

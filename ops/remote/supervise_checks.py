@@ -1,5 +1,5 @@
-# supervise_checks.py: what supervise.py only looks at: nothing here changes what supervisord runs. A part of supervise.py,
-# whose functions and imports it uses.
+# supervise_checks.py: the checks of supervise.py, which change nothing. A part of supervise.py, whose functions and imports
+# it uses.
 import os
 import re
 import socket

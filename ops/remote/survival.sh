@@ -1,15 +1,15 @@
-# Part of the scripts that ask for supervisord: what ends it once nobody is logged in, what starts it after a boot, and so
-# how it is started where it stays alive. All is read from the system itself, without root. Changes nothing.
+# Part of the scripts that need supervisord: what ends it after the logout, what starts it at boot, and how to start it so
+# that it stays alive. Reads the system's state without root. Changes nothing.
 #
-# logind ends a session's processes with it where KillUserProcesses is set, lingering or not. What the account's own
-# service manager runs (user@UID.service) ends some seconds after the last logout, unless the account lingers.
+# With KillUserProcesses, logind ends a session's processes with the session, lingering or not. What the account's user
+# manager (user@UID.service) runs ends some seconds after the last logout, unless the account lingers.
 
 own_account=$(id -un)
-runtime_dir=/run/user/$(id -u) # where the account's own service manager is asked
+runtime_dir=/run/user/$(id -u) # of the account's user manager
 
 has_systemd() { [ -d /run/systemd/system ]; }
 
-ask_systemd() { # systemctl of manager $1, "system" or the account's own, "user"
+ask_systemd() { # systemctl of manager $1: "system" or "user"
     manager=$1
     shift
     case $manager in
@@ -39,7 +39,7 @@ kills_sessions() { # does logind end this account's processes with their session
         }'
 }
 
-lingers() { # does the account's own service manager run without a login? "yes", "no" or "unknown"
+lingers() { # does the account's user manager run without a login? "yes", "no" or "unknown"
     if [ -e "/var/lib/systemd/linger/$own_account" ]; then
         echo yes
     elif ! has_systemd || [ -x /var/lib/systemd/linger ] || { [ -x /var/lib/systemd ] && [ ! -e /var/lib/systemd/linger ]; }; then
@@ -137,7 +137,7 @@ in_force() { # the text of a crontab, unit or script without what is commented o
     sed -e 's/^[[:space:]]*[#;].*//' -e 's/[[:space:]]#.*//'
 }
 
-crontab_starts() { # does the account's crontab start it at a boot? "yes", "no" or "unknown"
+crontab_starts() { # does the account's crontab start it at boot? "yes", "no" or "unknown"
     if ! command -v crontab >/dev/null; then
         echo no
     elif table=$(crontab -l 2>&1 </dev/null); then
@@ -272,7 +272,7 @@ start_as_unit() { # the account's own, $1
     await_supervisord "$1"
 }
 
-await_supervisord() { # until the one that unit $1 starts answers
+await_supervisord() { # wait until the supervisord of unit $1 answers
     tries=0
     until case $(supervisord_state) in up*) ;; *) false ;; esac do
         if [ "$tries" -gt 150 ]; then
