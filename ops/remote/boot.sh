@@ -43,7 +43,7 @@ read_crontab() { # into $log.old; fails where it cannot be read, which an empty 
 
 without_ours() { MARK=$MARK awk 'skip { skip = 0; next } $0 == ENVIRON["MARK"] { skip = 1; next } { print }' "$log.old"; }
 
-write_crontab() { # from $log.new, as a whole; where another one is there afterwards, the old one is restored
+write_crontab() { # write all of $log.new; restore the old crontab if the result differs
     if [ ! -s "$log.new" ]; then
         [ ! -s "$log.old" ] || crontab -r
         return

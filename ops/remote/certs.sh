@@ -32,8 +32,8 @@ $real
     fi
 }
 
-look_at_served() { # port $1, whose certificate is to be that of file $2
-    shown=$(ask_tls "$1" | openssl x509 2>/dev/null) || return 0 # whether it answers at all is another question
+look_at_served() { # port $1, which should serve the certificate of file $2
+    shown=$(ask_tls "$1" | openssl x509 2>/dev/null) || return 0 # health.sh checks whether it answers
     say "ends served port $1"
     printf '%s\n' "$shown" | openssl x509 -noout -enddate -subject -nameopt RFC2253 |
         sed -n -e 's/^notAfter=/date /p' -e 's/^subject= */name /p' >&3

@@ -185,7 +185,7 @@ keep_edit() {
     printf 'edited %s %s\n' "$kept" "$path" >>"$pending/meta" || :
 }
 
-is_back() { # the file is the old one already: no space is needed
+is_back() { # whether the file is the old one already: no space is needed
     [ "$(digest_of "$path")" = "$seen" ] && [ "$(stat -L -c %a "$path")" = "$(stat -c %a "$pending/old.$number")" ]
 }
 

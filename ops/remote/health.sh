@@ -13,13 +13,13 @@
 # Source: ss(8) on Recv-Q and Send-Q of listening sockets. uWSGI itself tells no queue of a unix socket.
 say poms-ops health
 told='' crowded='' ports=''
-work=$(mktemp -d 2>/dev/null) || work='' # on a full disk all else is told still
+work=$(mktemp -d 2>/dev/null) || work='' # on a full disk, everything else is still reported
 trap 'rm -rf "$work"' EXIT
 
 # Whether this account sees other accounts' processes: /proc may be mounted with hidepid.
 sees_processes() { command -v pgrep >/dev/null && IFS= read -r _ 2>/dev/null </proc/1/stat; }
 
-look_at_process() { # $1: what we call it, $2: its name as the kernel has it
+look_at_process() { # $1: our name for it, $2: the kernel's name
     process=$(pgrep -o -x "$2" 2>/dev/null) || process=
     age=
     if [ -n "$process" ]; then age=$(ps -o etimes= -p "$process" 2>/dev/null | tr -d ' ') || age=; fi
@@ -39,7 +39,7 @@ look_at_port() {
     fi
 }
 
-look_at_queue() { # of address $2; set $crowded where $1 or more wait
+look_at_queue() { # of address $2; sets $crowded if $1 or more connections wait
     command -v ss >/dev/null || return 0
     # The fields: kind, state, waiting, room, address.
     queue=$(ss -ltxnH 2>/dev/null | ADDRESS=$2 awk '$5 == ENVIRON["ADDRESS"] { print $3, $4; exit }')
@@ -48,8 +48,8 @@ look_at_queue() { # of address $2; set $crowded where $1 or more wait
     if [ "${queue% *}" -ge "$1" ]; then crowded=yes; fi
 }
 
-# What takes a while is begun at once, and told at the end. $1: its name here; behind it the command. A limit of time is no
-# answer, nor is a command that is not to be had.
+# Slow commands start first and are reported last. $1: a name; then the command. A timeout or a missing command means
+# "unknown".
 begin() {
     name=$1
     shift
@@ -60,7 +60,7 @@ begin() {
     ) </dev/null 3>&- &
 }
 
-tell_ended() { # $1: its name here, $2: what to say where it went well, $3: where it failed
+tell_ended() { # $1: its name, $2: what to print on success, $3: on failure
     ended=$(cat "$work/$1.ended" 2>/dev/null) || ended=127
     case $ended in
     0) say "$1 $2" ;;
