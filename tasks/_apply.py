@@ -1,4 +1,4 @@
-"""What every verb that changes files does with its plan: show it, ask, carry it out, report."""
+"""The steps of every task that changes files: show the plan, ask, apply it, report."""
 
 import functools
 from dataclasses import dataclass, field, replace
@@ -29,17 +29,17 @@ DONE = {
     CREATE: "created",
     UPDATE: "updated",
     TAKE_OVER: "taken over",
-    EDITED: "overwritten, the edit is kept",
-    REMOVE: "removed, the old one is kept",
+    EDITED: "overwritten, the edit is backed up",
+    REMOVE: "removed, the old file is backed up",
 }
-_one_at_a_time = Lock()  # hosts that are changed side by side still show their plans one after the other
+_one_at_a_time = Lock()  # hosts that change in parallel print their plans one after the other
 
 
 @dataclass(frozen=True)
 class Consent:
-    """What the operator has agreed to on the command line: no question, hand edits overwritten, things removed.
+    """What the operator allows on the command line: `--yes`, `--force`, `--remove`.
 
-    Without `yes` the `agreement` is asked for.
+    Without `yes`, the `agreement` asks.
     """
 
     yes: bool = False
@@ -49,9 +49,9 @@ class Consent:
 
 
 def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consent) -> str:
-    """Show the plan and, once it is confirmed, change the host; how it went.
+    """Show the plan, ask, and change the host. Return the outcome in a few words.
 
-    Raises HostError if it was not wanted or failed.
+    Raises HostError if the operator said no, or if the change failed.
     """
     refusal = _refusal(plan, release, consent)
     with _one_at_a_time:
@@ -61,7 +61,7 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
             consent.agreement.ask(plan)
     if refusal:
         raise refusal
-    for change in plan.changed:  # old secrets may turn up in what the host's tools say
+    for change in plan.changed:  # the output of the host's tools may contain old secrets
         for part in values(change.before, change.hiding):
             conceal_words(part, change.after)
     outcome = _carry_out(remote, plan, release)
@@ -72,9 +72,9 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
 
 
 def look_and_mend(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
-    """`look`, after what a deploy that died left half-done was put back.
+    """`look`, after rolling back a deploy that died on this host.
 
-    `elsewhere_is_left`: releases in a former state_dir are to be left there, and a new history begins.
+    `elsewhere_is_left`: leave the releases in a former state_dir there, and begin a new history.
     """
     snapshot = look(remote, wanted, elsewhere_is_left=elsewhere_is_left)
     if not snapshot.unfinished:
@@ -84,44 +84,44 @@ def look_and_mend(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_le
 
 
 def look(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
-    """Probe a host that is to be changed. Raises HostError where that would not go well; nothing is touched."""
+    """Take a snapshot of a host before a change. Raises HostError if the change cannot start. Changes nothing."""
     host = remote.host
     snapshot = probe(remote, wanted, more=service_lines(host))
     if not elsewhere_is_left:
         need_state_dir(host, snapshot.elsewhere)
     if snapshot.lock:
-        raise LockHeld(host.name, f"another deploy is at work: {snapshot.lock}", left="everything", next_step=WAIT)
+        raise LockHeld(host.name, f"another deploy is running: {snapshot.lock}", left="everything", next_step=WAIT)
     if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < LEAST_FREE:
         raise HostError(
             host.name,
-            f"only {snapshot.free_kilobytes} kB are free in {host.home}",
+            f"only {snapshot.free_kilobytes} kB are free in {host.home}; a deploy backs up the files that it changes",
             left="everything",
-            next_step="make room: what is there is kept before it is changed",
+            next_step=f"make room (at least {LEAST_FREE} kB), then deploy again",
         )
     need_socket(host, Supervisord(snapshot.supervisord, snapshot.supervisord_pid, snapshot.supervisord_detail))
     return snapshot
 
 
 def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
-    """Let the host put back what a deploy that died left, and make up for the reloads that are owed."""
+    """Have the host roll back a deploy that died, and do the pending reloads."""
     if snapshot.unfinished:
         console.say(
-            f"{remote.host.name}: an earlier deploy died half-way ({snapshot.unfinished}): mending that first"
+            f"{remote.host.name}: an earlier deploy did not finish ({snapshot.unfinished}): rolling it back first"
         )
-    if snapshot.release:  # what is put back is that one's, and is judged by its values
+    if snapshot.release:  # the files are those of this release: check them with its values
         contents = read_contents(remote, [snapshot.release]).get(snapshot.release)
         remote = replace(remote, host=(contents and contents.host) or remote.host)
     plan = make_plan(remote.host, [], snapshot)
     if "supervisord start" not in snapshot.owed and plan.supervisord == "start":
-        plan = replace(plan, supervisord="")  # it may be down on purpose
+        plan = replace(plan, supervisord="")  # somebody may have stopped it on purpose
     _carry_out(remote, plan, new_release(remote.who, "recovery"))
 
 
 def _refusal(plan: Plan, release: Release, consent: Consent) -> OperatorError | None:
-    """Why this is not done whatever the operator says, if it is not."""
+    """The reason to refuse this plan, if there is one."""
     try:
         _refuse_hand_edits(plan, consent.force)
-        if release.purpose == "deploy":  # a way back is judged by what was deployed then
+        if release.purpose == "deploy":  # a rollback has the templates of its own time
             _refuse_missing(plan)
         _refuse_removals(plan, consent.remove)
         _refuse_open_secrets(plan)
@@ -145,8 +145,8 @@ def _refuse_hand_edits(plan: Plan, force: bool) -> None:
 def _refuse_missing(plan: Plan) -> None:
     for path, name in plan.missing:
         raise BadInput(
-            f"{plan.host.name}: no template makes {path} any more, and program {name} still reads it (its "
-            "command, or reads). Put the template back, or take the file out of the program. Nothing was touched."
+            f"{plan.host.name}: the template of {path} is gone, and program {name} still uses the file (in its "
+            "command or reads). Restore the template, or remove the file from the program. Nothing was touched."
         )
 
 
@@ -154,11 +154,11 @@ def _refuse_removals(plan: Plan, remove: bool) -> None:
     if plan.unplanned and not remove:
         raise HostError(
             plan.host.name,
-            "this would take away what is there now and was not deployed from here: "
+            "this would remove things that poms-ops did not deploy: "
             + ", ".join(removal.describe() for removal in plan.unplanned),
             left="everything",
-            outcome="would remove what runs",
-            next_step="add what is to stay to the inventory or the templates, or take it away with --remove",
+            outcome="needs --remove",
+            next_step="to keep them, add them to the inventory or the templates; to remove them, add --remove",
         )
 
 
@@ -166,10 +166,10 @@ def _refuse_open_secrets(plan: Plan) -> None:
     if plan.exposed:
         raise HostError(
             plan.host.name,
-            "others could read the secrets in " + ", ".join(c.wanted.path for c in plan.exposed),
+            "other accounts could read the secrets in " + ", ".join(c.wanted.path for c in plan.exposed),
             left="everything",
-            outcome="its secrets would lie open",
-            next_step="have the folder made writable for the account, or chmod 600 the file there by its owner",
+            outcome="secrets would be readable",
+            next_step="make the folder writable for the account, or have the file's owner run chmod 600 on it",
         )
 
 
@@ -181,12 +181,12 @@ def _refuse_start(plan: Plan) -> None:
             refused[0],
             left="everything",
             next_step=refused[1],
-            outcome="supervisord would not stay",
+            outcome="supervisord would be killed",
         )
 
 
 def _carry_out(remote: Remote, plan: Plan, release: Release) -> "Outcome":
-    from ops.deploy.transaction import carry_out  # a deploy that finds nothing to do needs none of it
+    from ops.deploy.transaction import carry_out  # imported late: a deploy with nothing to do does not need it
 
     return carry_out(remote, plan, release, functools.partial(_step, plan.host))
 
@@ -198,7 +198,7 @@ def _step(host: Host, text: str) -> None:
 def _report(plan: Plan, outcome: "Outcome") -> None:
     done = {change.wanted.path: DONE.get(change.kind, change.kind) for change in plan.changed}
     if plan.apache:
-        done["Apache"] = f"{plan.apache} done, answering"
+        done["Apache"] = f"{plan.apache} done, Apache answers"
     for name, did, state in outcome.programs:
         done[name] = ", ".join(word for word in (done.get(name, ""), did, state) if word)
     done |= {f"{removal.kind} {removal.name}": "removed" for removal in plan.removals}

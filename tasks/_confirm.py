@@ -1,4 +1,4 @@
-"""What the operator agrees to: for one host, or at once for all the following ones that would change the same."""
+"""The operator's confirmation of a plan: for one host, or for all following hosts with the same changes."""
 
 from collections.abc import Sequence
 
@@ -9,27 +9,29 @@ from tasks._plan_view import Seen, fingerprint, review
 
 
 class InterruptedAtQuestion(HostError):
-    """Ctrl-C came while the operator was asked."""
+    """The operator pressed Ctrl-C at the question."""
 
     code = 130
     ended = "not done"
 
 
 class Agreement:
-    """The answers of one run, and the diffs that were `shown` in it; `hosts` are changed one after the other."""
+    """The answers of one run, and the diffs that it has `shown`; `hosts` change one after the other."""
 
     def __init__(self, hosts: Sequence[str] = ()) -> None:
         self.shown: Seen = {}
         self._hosts = list(hosts)
-        self._all: dict[tuple[object, ...], str] = {}  # what was agreed to for all, and on which host
+        self._all: dict[
+            tuple[object, ...], str
+        ] = {}  # confirmed for all hosts: fingerprint, and the host asked about
 
     def ask(self, plan: Plan) -> None:
-        """Show the plan and ask, unless the same was agreed to for all. Raises HostError where it is not wanted."""
+        """Show the plan and ask, unless the same was confirmed for all. Raises HostError if the answer is no."""
         name, asked = plan.host.name, fingerprint(plan)
         agreed = self._all.get(asked, "")
         try:
             if self._all and not agreed:
-                console.say(f"{name}: not the same as what you agreed to for all", "bold yellow")
+                console.say(f"{name}: the changes differ from those that you confirmed for all hosts", "bold yellow")
             review(plan, self.shown, agreed)
             answer = "y" if agreed else self._answer(name)
         except KeyboardInterrupt:
@@ -44,5 +46,5 @@ class Agreement:
         following = self._hosts[self._hosts.index(name) + 1 :] if name in self._hosts else []
         question = f"Do this to {name}?"
         if following:
-            question += f" (a: also to {', '.join(following)}, where it is the same)"
+            question += f" (a: also to {', '.join(following)}, if the changes are the same)"
         return console.choose(question, "yna" if following else "yn")

@@ -1,4 +1,4 @@
-"""The deploy of one host."""
+"""Deploy to one host."""
 
 from ops.deploy.plan import make_plan
 from ops.deploy.release_source import what_is_missing
@@ -13,13 +13,13 @@ from tasks._apply import Consent, carry_out_plan, look_and_mend
 
 
 def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Consent, *, unvalidated: bool) -> str:
-    """Bring `host` to the `wanted` files; how it went, in a word or two. Raises HostError and Unreachable."""
+    """Deploy the `wanted` files to `host`. Return the outcome in a few words. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
         snapshot = look_and_mend(remote, wanted, elsewhere_is_left=consent.force)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
-            need_service(host, snapshot.service, f"nothing to do, for all {len(wanted)} files are as wanted")
-            console.say(f"{host.name}: nothing to do; all {len(wanted)} files are as wanted.", "green")
+            need_service(host, snapshot.service, f"nothing to do; all {len(wanted)} files are up to date")
+            console.say(f"{host.name}: nothing to do; all {len(wanted)} files are up to date.", "green")
             return "nothing to do"
         missing = what_is_missing(snapshot.commit, snapshot.toolkit)
         if missing and not consent.force:
@@ -28,7 +28,7 @@ def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Con
                 f"it runs release {snapshot.release} from {missing}, which is not in this checkout: a deploy would "
                 "undo a colleague's work",
                 left="everything",
-                outcome="runs what this checkout lacks",
+                outcome="runs a commit that is not in this checkout",
                 next_step="fetch and merge that commit, or overwrite it with --force",
             )
         return carry_out_plan(remote, plan, new_release(remote.who, unvalidated=unvalidated), consent)

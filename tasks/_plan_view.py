@@ -1,4 +1,4 @@
-"""A plan as the operator reads it: which files, how many lines, what then; and the diffs, equal ones once."""
+"""A plan on the screen: the files, the number of changed lines, the reloads, and the diffs (equal ones once)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Diff:
-    """The diff of one file as it is shown: secrets are hidden."""
+    """The diff of one file as it is shown: secrets are masked."""
 
     path: str
     what: str
     lines: tuple[str, ...]
 
 
-Seen = dict[Diff, str]  # what was shown in this run, and the host that it was shown for
+Seen = dict[Diff, str]  # the diffs shown in this run, each with the host that it was shown for
 
 
 def show_plans(plans: Sequence[Plan], seen: Seen) -> None:
-    """Print each file's difference, and what happens to services; of several hosts equal ones once."""
+    """Print each file's diff and what happens to services; what is equal on several hosts, once."""
     console.say_lines(diffs(plans, seen))
     console.say_lines(_services(plans))
     if same := [plan.host.name for plan in plans if plan.is_empty]:
@@ -33,22 +33,22 @@ def show_plans(plans: Sequence[Plan], seen: Seen) -> None:
 
 
 def review(plan: Plan, seen: Seen, agreed: str = "") -> None:
-    """Print the list of files, then what happens to services, and the diffs, in a pager where they are long.
+    """Print the list of files, what happens to services, and the diffs (in a pager if they are long).
 
-    The diffs are left out where `agreed` names a host for which the operator has agreed to the same.
+    If `agreed` names a host for which the operator agreed to the same changes, the diffs are left out.
     """
     name = plan.host.name
     if plan.changed:
         console.table((name, "lines", "file"), [_row(change) for change in plan.changed])
     console.say_lines(_services([plan]))
     if agreed:
-        console.say(f"{name}: the same as on {agreed}, which you agreed to for all", "bold")
+        console.say(f"{name}: the same changes as on {agreed}, which you confirmed for all hosts", "bold")
     else:
         pager.show(diffs([plan], seen))
 
 
 def diffs(plans: Iterable[Plan], seen: Seen) -> list[tuple[str, str]]:
-    """The lines of the diffs, each (text, style); of one that is `seen` already, its heading alone."""
+    """The lines of the diffs, each (text, style); only the heading of a diff that is in `seen`."""
     found = [(_diff(change), plan.host.name) for plan in plans for change in plan.changed]
     shown = []
     for one, names in _together(found).items():
@@ -62,7 +62,7 @@ def diffs(plans: Iterable[Plan], seen: Seen) -> list[tuple[str, str]]:
 
 
 def fingerprint(plan: Plan) -> tuple[object, ...]:
-    """What two plans have in common that change the same: files, lines with their secrets, what is reloaded."""
+    """Equal for two plans that make the same changes: files, lines with their secrets, reloads."""
     files = [(change.wanted.path, _kind_and_mode(change), *_lines(change, hidden=False)) for change in plan.changed]
     services = [common for common, _ in _services_of(plan)]
     return (*files, *services, *plan.reload_lines(), *(removal.describe() for removal in plan.removals))
@@ -79,13 +79,13 @@ def _services(plans: Iterable[Plan]) -> list[tuple[str, str]]:
 
 
 def _services_of(plan: Plan) -> list[tuple[str, str]]:
-    """What happens to each service: without the numbers of the host's memory, which differ everywhere, and with."""
+    """What happens to each service: without the host's memory numbers, which differ on every host, and with them."""
     pairs = zip(replace(plan, memory=None).services(), plan.services(), strict=True)
     return [(common if own.startswith(common) else own, own) for common, own in pairs]
 
 
 def _together(found: Iterable[tuple[Key, str]]) -> dict[Key, list[str]]:
-    """The names that come with each key, in the order in which they come."""
+    """The names that belong to each key, in their order."""
     groups: dict[Key, list[str]] = {}
     for key, name in found:
         names = groups.setdefault(key, [])
@@ -114,7 +114,7 @@ def _lines(change: FileChange, *, hidden: bool = True) -> list[str]:
 
 def _what(change: FileChange) -> str:
     words = _kind_and_mode(change)
-    return f"{words}; {MARK} hides what may be secret" if change.hiding or change.wanted.hiding else words
+    return f"{words}; {MARK} masks possible secrets" if change.hiding or change.wanted.hiding else words
 
 
 def _kind_and_mode(change: FileChange) -> str:

@@ -1,4 +1,4 @@
-"""One release of a host: what it has, what it changed, and what was kept of hands that were at work there."""
+"""One release of a host: its files, what it changed, and the hand edits that it backed up."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ops.ssh.session import Remote
 from ops.ui import console
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-OLD_KEPT = {  # of the files that a deploy changed: what it found there and nobody had deployed
+OLD_KEPT = {  # kind of change: what the deploy found there, where no release had deployed it
     "edited-by-hand": "edited by hand, and overwritten",
     "take-over": "not deployed from here, and taken over",
 }
@@ -22,17 +22,17 @@ OLD_KEPT = {  # of the files that a deploy changed: what it found there and nobo
 
 @dataclass(frozen=True)
 class Shown:
-    """A release with its files, beside `before`, the one that was live before it, where there was one."""
+    """A release with its files, and those of `before`: the release that was live before it, if there was one."""
 
     host: Host
     release: PastRelease
-    left: bool  # it was live, and a rollback has left it
+    left: bool  # it was live, and was rolled back
     contents: Contents | None
     before: Contents | None
 
 
 def read_release(remote: Remote, name: str) -> Shown | None:
-    """Read release `name`; None where the host has none of that name."""
+    """Read release `name`; None if the host has no such release."""
     past = read_releases(remote)
     release = next((one for one in past if one.name == name), None)
     if release is None:
@@ -45,23 +45,23 @@ def read_release(remote: Remote, name: str) -> Shown | None:
 
 
 def need_name(name: str) -> str:
-    """`name`. Raises BadInput where no release can have it."""
+    """Return `name`. Raises BadInput if it cannot be the name of a release."""
     if not _NAME.fullmatch(name):
-        raise BadInput(f"{name!r} is no name of a release; fab releases lists them. Nothing was connected to.")
+        raise BadInput(f"{name!r} is not a release name; fab releases lists them. Nothing was touched.")
     return name
 
 
 class NoSuchReleaseError(HostError):
-    """The host has no release of that name; of several hosts, another one may."""
+    """The host has no release of that name; another host may have it."""
 
 
 def none_has(name: str) -> OperatorError:
-    """What to raise where no host of several has it."""
+    """The error to raise if no host has the release."""
     return OperatorError(f"No host has a release {name}; fab releases lists them.")
 
 
 def need_release(host: Host, past: list[PastRelease], name: str) -> PastRelease:
-    """The release of that name. Raises NoSuchReleaseError where there is none."""
+    """The release of that name. Raises NoSuchReleaseError if there is none."""
     found = next((release for release in past if release.name == name), None)
     if found is None:
         raise NoSuchReleaseError(
@@ -74,11 +74,11 @@ def need_release(host: Host, past: list[PastRelease], name: str) -> PastRelease:
 
 
 def target_of(remote: Remote, to: str) -> Contents:
-    """The contents of what a rollback goes to: release `to`, or without one the nearest of the way back.
+    """The contents of the rollback's target: release `to`, or the previous one if `to` is empty.
 
-    "original" stands for how the host was found.
+    "original" means the host's state before the first deploy.
 
-    Raises HostError where there is none, where it was never live, or where the host has its files no more.
+    Raises HostError if the release does not exist, was never live, or its files are no longer on the host.
     """
     host = remote.host
     if to == ORIGINAL:
@@ -88,13 +88,12 @@ def target_of(remote: Remote, to: str) -> Contents:
         offered = way_back(past)
         if not past:
             raise HostError(
-                host.name, "nothing was deployed here yet: there is no release to go back to", left="everything"
+                host.name, "nothing was deployed yet: there is no release to roll back to", left="everything"
             )
         if not offered:
             raise HostError(
                 host.name,
-                "no release that was live before the running one is left to go back to: what was rolled back from is "
-                "not gone to without its name",
+                "there is no earlier release to roll back to (releases that were rolled back need --to=ID)",
                 left="everything",
                 next_step=f"fab -H {host.name} releases lists them; --to=ID goes to one that was live",
             )
@@ -103,27 +102,27 @@ def target_of(remote: Remote, to: str) -> Contents:
     if release not in were_live(past):
         raise HostError(
             host.name,
-            f"release {to} was never live: it ended as {release.facts.get('ended', 'nobody knows what')!r}",
+            f"release {to} was never live: it ended as {release.facts.get('ended', 'unknown')!r}",
             left="everything",
-            next_step=f"fab -H {host.name} releases lists those that were",
+            next_step=f"fab -H {host.name} releases lists the releases that were live",
         )
     return need_contents(remote, to)
 
 
 def kept(shown: Shown) -> list[dict[str, str]]:
-    """What hands had done and is kept: path, where, and why."""
+    """The backed-up hand edits: path, where the backup is, and why it was made."""
     release = shown.release
     found = [{"path": path, "kept": where, "why": "edited after it was deployed"} for path, where in release.edits]
-    for number, text in enumerate(release.changed, 1):  # as the host has numbered the files of the request
+    for number, text in enumerate(release.changed, 1):  # the host numbers the files in the order of the request
         kind, _, path = text.partition(" ")
-        if kind in OLD_KEPT and release.committed:  # else it went back to where it was
+        if kind in OLD_KEPT and release.committed:  # otherwise it was restored
             where = f"{shown.host.state_dir}/releases/{release.name}/old.{number}"
             found.append({"path": path, "kept": where, "why": OLD_KEPT[kind]})
     return found
 
 
 def differences(shown: Shown) -> list[tuple[str, str, list[str]]]:
-    """Path, "new", "changed" or "removed", and the lines of a diff, secrets hidden; against the release before."""
+    """Path, "new", "changed" or "removed", and the diff lines (secrets masked), against the release before."""
     now, before = _files(shown.contents), _files(shown.before)
     found = []
     for path in sorted(now.keys() | before.keys()):
@@ -138,7 +137,7 @@ def differences(shown: Shown) -> list[tuple[str, str, list[str]]]:
 
 
 def facts(shown: Shown) -> dict[str, object]:
-    """All of it, for JSON."""
+    """Everything about the release, for JSON."""
     contents = shown.contents
     return {
         **vars(shown.release),
@@ -153,27 +152,25 @@ def facts(shown: Shown) -> dict[str, object]:
 
 
 def show(shown: Shown) -> None:
-    """Print all of it."""
+    """Print everything about the release."""
     release, host = shown.release, shown.host.name
     title = f"{host}: release {release.name}{' (running)' if release.current else ''}"
-    console.say(f"{title}{' (rolled back from)' if shown.left else ''}", "bold")
+    console.say(f"{title}{' (rolled back)' if shown.left else ''}", "bold")
     keys = ("for", "by", "operator", "ended", "repository", "inventory", "commit", "tree", "toolkit", "toolkit_tree")
     rows = [(key.replace("_", " "), release.facts[key]) for key in keys if release.facts.get(key)]
-    rows.append(("validation", release.facts.get("validation", "none: no file of Apache's changed")))
+    rows.append(("validation", release.facts.get("validation", "none: no Apache file changed")))
     rows += [("validated", text) for text in release.proofs] + [
         ("not validated", text) for text in release.unvalidated
     ]
     rows += [("check", text) for text in release.checks] + [("removed", text) for text in release.removed]
     rows += [("kept", f"{one['path']}, {one['why']}: {one['kept']}") for one in kept(shown)]
     rows += [("file", f"{one.mode} {one.path}") for one in _files(shown.contents).values()]
-    rows += [
-        ("!file", f"{path}: its content is kept no more") for path in (shown.contents.lost if shown.contents else [])
-    ]
+    rows += [("!file", f"{path}: its content is lost") for path in (shown.contents.lost if shown.contents else [])]
     console.table(("", ""), rows)
     if shown.contents is None or not shown.contents.files:
         return
-    than = f"release {shown.before.name}" if shown.before else "nothing: it is the first that is kept"
-    console.say(f"{host}: what differs from {than}", "bold")
+    than = f"release {shown.before.name}" if shown.before else "nothing: it is the oldest release on the host"
+    console.say(f"{host}: differences from {than}", "bold")
     for path, kind, lines in differences(shown) if shown.before else []:
         console.say(f"{path}  ({kind})", "bold")
         for line in lines:

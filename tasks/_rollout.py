@@ -1,4 +1,4 @@
-"""What every verb that changes hosts does with several of them: the first alone, and none after a failure."""
+"""Rolling changes of several hosts: the first host alone, then the others; a failure stops the rest."""
 
 from collections.abc import Callable
 
@@ -10,23 +10,25 @@ from tasks._task import show_error
 
 ROLLING_HELP = {
     "yes": "Do not ask for confirmation; without a terminal this is required.",
-    "force": "Overwrite files that were edited on the host since the last deploy (they are kept in the release).",
-    "remove": "Take away what runs now and no file will have: programs, ports, virtual hosts that the plan names.",
-    "parallel": "How many hosts are changed at once, after the first one alone (default 1); more need --yes.",
+    "force": "Overwrite files that were edited on the host since the last deploy (the release backs them up).",
+    "remove": "Remove the programs, ports and virtual hosts that the plan lists and that poms-ops did not deploy.",
+    "parallel": "How many hosts to change at once, after the first one alone (default 1); more than 1 needs --yes.",
 }
 
 
 def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: bool, parallel: int) -> int:
     """Change the first host alone, then the others, `parallel` at once; the first failure stops the rest.
 
-    `change` returns how it went in a word or two. Tells of every host how it ended; returns fab's exit code.
+    `change` returns the outcome in a few words. Prints the outcome of every host; returns fab's exit code.
     """
     if parallel < 1 or parallel > 100:
         raise BadInput(f"--parallel={parallel}: must be from 1 to 100. Nothing was touched.")
     if not yes and not console.is_terminal():
         raise BadInput("There is no terminal to ask on: read 'fab diff', then add --yes. Nothing was touched.")
     if not yes and parallel > 1:
-        raise BadInput("Hosts that are changed at once cannot be asked about: read 'fab diff', then add --yes.")
+        raise BadInput(
+            "--parallel cannot ask for confirmation: read 'fab diff', then add --yes. Nothing was touched."
+        )
 
     def one(host: Host) -> str:
         try:
@@ -38,7 +40,7 @@ def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: boo
     def interrupt() -> None:
         from ops.deploy.transaction import interrupt
 
-        console.say("Interrupted: every host that is being changed puts back what it has changed.", err=True)
+        console.say("Interrupted: every host that is being changed rolls back.", err=True)
         interrupt()
 
     answers = roll_out(hosts, one, parallel, interrupt)

@@ -1,4 +1,4 @@
-"""`adopt`: what to put into the inventory or a template so that a file stays as somebody edited it on a host."""
+"""`adopt`: how to change the inventory or a template so that a hand edit on a host stays."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,16 +26,16 @@ from tasks._query import ask_hosts, code_of, nothing
 from tasks._task import chosen, inventory, print_json, task
 
 NOTHING = {
-    SAME: "it is as wanted; there is nothing to adopt",
-    TEMPLATE: "nobody edited it there: the inventory or the template has changed since the last deploy",
-    MODE: "only its mode was changed, and that is not adopted: a deploy sets it",
+    SAME: "it is up to date; there is nothing to adopt",
+    TEMPLATE: "it was not edited on the host: the inventory or the template has changed since the last deploy",
+    MODE: "only its mode was changed; adopt does not cover modes, a deploy sets them",
 }
-CLASH = "what is wanted has changed in the same lines since the last deploy"
+CLASH = "the inventory or the template has changed the same lines since the last deploy"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What there is to do for one host, or why nothing is; `masker` hides what may be secret in that file."""
+    """The advice for one host, or why there is `nothing` to do; `masker` masks possible secrets of that file."""
 
     file: RenderedFile
     nothing: str = ""
@@ -46,13 +46,13 @@ class Found:
 @task(
     help={
         "file": "The path of a managed file on the host.",
-        "json": "Print one JSON document: per host, values, patch, and what cannot be told.",
+        "json": "Print one JSON document: per host, values, patch, and the lines that adopt cannot convert.",
     }
 )
 def adopt(context: Any, file: str, json: bool = False) -> int:
-    """Show what to put into the inventory or a template so that a file stays as it was edited on the host.
+    """Show how to change the inventory or a template so that a hand edit on the host stays.
 
-    Changes nothing, here or there. Exit code 2 if something of the edit cannot be told. Without -H: all hosts.
+    Changes nothing. Exit code 2 if it cannot convert a part of the edit. Without -H: all hosts.
     """
     known = inventory()
     wanted = {host.name: _wanted(host, file) for host in chosen(everywhere=True)}
@@ -92,14 +92,14 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = 
         goal = there.content.decode()
     except UnicodeDecodeError:
         raise HostError(
-            host.name, f"{file.path} is not UTF-8 text: no template can make it", left="everything"
+            host.name, f"{file.path} is not UTF-8 text: a template cannot produce it", left="everything"
         ) from None
     masker, text = Masker(), file.content.decode()
     public = "\n".join(line.shown for line in shown_lines(text, file.hiding))
     for part in values(goal, hiding_there(file, there, snapshot)) + values(text, file.hiding):
         masker.conceal_words(part, public)
     clashes: list[Untold] = []
-    if state == BOTH:  # what is wanted has changed since, too: only the edit is to be kept
+    if state == BOTH:  # the wanted file has changed, too: carry only the edit over
         base = {one.path: one.content for one in read_files(remote, str(snapshot.release))}[file.path]
         lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(text))
         goal, clashes = "".join(lines), [Untold(hunk, "", CLASH) for hunk in both]
@@ -121,13 +121,13 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
         for line in settings:
             console.say(f"  {line}", "green")
     if advice.templates:
-        console.say(f"{where}: in the templates, for all hosts ('git apply' takes this)", "bold")
+        console.say(f"{where}: in the templates, for all hosts (a patch for 'git apply')", "bold")
         for line in masked(patch(advice)).splitlines():
             console.say(line, console.STYLES.get(line[:1], ""))
     for path in advice.also:
-        console.say(f"{host.name}: {path} changes with it.", "yellow")
+        console.say(f"{host.name}: this changes {path}, too.", "yellow")
     for untold in advice.untold:
-        console.say(f"{where}: cannot be told{f' ({untold.where})' if untold.where else ''}: {untold.why}", "red")
+        console.say(f"{where}: cannot convert{f' ({untold.where})' if untold.where else ''}: {untold.why}", "red")
         for mark, lines in (("-", untold.hunk.old), ("+", untold.hunk.new)):
             for line in lines:
                 console.say(f"  {mark}{masked(line.rstrip(chr(10)))}", console.STYLES[mark])

@@ -1,4 +1,4 @@
-"""`check-apache`, `reload-apache`, `restart-apache`: the configuration test always goes first."""
+"""`check-apache`, `reload-apache`, `restart-apache`: each tests the configuration first."""
 
 import functools
 from typing import Any
@@ -30,14 +30,14 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
 def _show(answers: list[Answer[list[str]]]) -> None:
     for answer in answers:
         if not answer.error:
-            console.say(f"{answer.host.name}: Apache's configuration is well-formed", "green")
+            console.say(f"{answer.host.name}: Apache's configuration is valid", "green")
 
 
 @task()
 def reload_apache(context: Any) -> None:
-    """Test Apache's configuration and try a start of it, then let Apache reload it without dropping a request.
+    """Test Apache's configuration and a trial start of it, then reload Apache without dropping a request.
 
-    Needs apache.reload in the inventory. A failing test reloads nothing. Without -H: the default host.
+    Needs apache.reload in the inventory. If a test fails, Apache is not reloaded. Without -H: the default host.
     """
     hosts = chosen(everywhere=False)
     need_reload(hosts)
@@ -46,10 +46,10 @@ def reload_apache(context: Any) -> None:
 
 @task()
 def restart_apache(context: Any) -> None:
-    """Test Apache's configuration and try a start of it, then restart Apache.
+    """Test Apache's configuration and a trial start of it, then restart Apache.
 
-    Requests under way are lost, or finished while the ports are closed: the task says which. A failing test
-    restarts nothing. Without -H: the default host.
+    Requests in progress are lost, or finish while the ports are closed: the task says which. If a test fails, Apache
+    is not restarted. Without -H: the default host.
     """
     change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "restart"))
 
@@ -63,5 +63,6 @@ def _control(config: Any, action: str, host: Host) -> None:
     for what in unvalidated:
         console.say(f"{host.name}: not validated: {what}", "yellow")
     console.say(
-        f"{host.name}: Apache {action} done, answering on {host.apache.port} and {host.apache.cert_port}", "green"
+        f"{host.name}: Apache {action} done, Apache answers on {host.apache.port} and {host.apache.cert_port}",
+        "green",
     )

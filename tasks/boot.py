@@ -1,4 +1,4 @@
-"""`start-at-boot`: have supervisord started after a boot of the host."""
+"""`start-at-boot`: start supervisord when the host boots."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from tasks._task import chosen, print_json, task
 
 @task(
     help={
-        "remove": "Take back what this has installed.",
+        "remove": "Remove what this task has installed.",
         "yes": "Do not ask for confirmation; without a terminal this is required.",
         "json": "Print one JSON document: per host, what was done. Needs --yes.",
     }
 )
 def start_at_boot(context: Any, remove: bool = False, yes: bool = False, json: bool = False) -> None:
-    """Have supervisord started after a boot: by a line of the account's crontab, or a unit of its own.
+    """Start supervisord when the host boots: by a line in the account's crontab, or by a systemd user unit.
 
-    It is shown first. The rest of the crontab stays as it is. Where something starts it already, nothing is done.
+    Shows the change first. The rest of the crontab is unchanged. Does nothing if something starts it already.
     Without -H: the default host.
     """
     hosts = chosen(everywhere=False)
@@ -48,7 +48,7 @@ def start_at_boot(context: Any, remove: bool = False, yes: bool = False, json: b
                 boot.carry_out(remote, one)
         said = "done"
         if not changes:
-            said = "nothing to do: " + ("nothing of it is there" if remove else _who(host, found))
+            said = "nothing to do: " + ("nothing is installed" if remove else _who(host, found))
         console.say(f"{host.name}: {said}", "green", err=json)
 
     change_in_turn(hosts, change)
@@ -67,4 +67,4 @@ def _show(host: Host, change: boot.Change, found: boot.Found, *, err: bool) -> N
         console.say(f"    {sign}{line}", err=err)
     if change.what == boot.LINE:
         others = found.lines - (2 if found.own else 0)
-        console.say(f"    its other {others} line{' stays' if others == 1 else 's stay'} as they are", err=err)
+        console.say(f"    its other {others} line{' is' if others == 1 else 's are'} unchanged", err=err)

@@ -1,4 +1,4 @@
-"""`deploy`: bring a host to what the inventory and the templates say."""
+"""`deploy`: deploy the inventory's and the templates' files to a host."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tasks._task import chosen, task
 
 @task(
     help={
-        "unvalidated": "Deploy although the host validates less than deploy.validation; the release records it.",
+        "unvalidated": "Deploy even if the host validates less than deploy.validation; the release records it.",
         **ROLLING_HELP,
     }
 )
@@ -23,22 +23,21 @@ def deploy(
     parallel: int = 1,
     unvalidated: bool = False,
 ) -> int:
-    """Bring a host to what the inventory and the templates say; a second run changes nothing.
+    """Deploy the files of the inventory and the templates to a host; a second run changes nothing.
 
-    Shows the changes and asks, validates the new files as a whole, puts them in place, and reloads or restarts only
-    what changed. Whatever fails puts everything back. Of several hosts the first goes alone, and the first failure
-    stops the rest. Exit code 2 where the web service does not serve at the end. Without -H: the default host of the
-    inventory.
+    Shows the changes and asks, validates all new files together, puts them in place, and reloads or restarts only
+    what changed. Any failure rolls everything back. Of several hosts, the first is changed alone; the first failure
+    stops the rest. Exit code 2 if the web service does not serve at the end. Without -H: the default host.
     """
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)
-    from ops.ssh.session import Lines  # takes as long to load as ssh to answer
+    from ops.ssh.session import Lines  # slow to import: do it while ssh answers
 
     with Lines(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
         from tasks._apply import Consent
         from tasks._confirm import Agreement
-        from tasks._deploy import deploy_to  # like the templates: loaded while the first line is being opened
+        from tasks._deploy import deploy_to  # imported while the first connection opens
         from tasks._templates import warn_of_what_is_not_rendered
 
         warn_of_what_is_not_rendered()

@@ -19,15 +19,15 @@ from tasks._task import print_json, task
 
 @task(
     help={
-        "to": "Not the inventory's files but those of a release: what fab rollback --to=ID would change.",
-        "json": "Print one JSON document: per host, each file, what would become of it, and what is reloaded.",
+        "to": "Compare with a release and not with the inventory: what fab rollback --to=ID would change.",
+        "json": "Print one JSON document: per host, each file, its change, and what is reloaded.",
         **PARALLEL_HELP,
     }
 )
 def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Show what a deploy, or with --to a rollback, would change, and touch nothing. Exit code 2 for a difference.
+    """Show what a deploy (or with --to a rollback) would change. Changes nothing. Exit code 2 for a difference.
 
-    Without -H: all hosts of the inventory; with --to those that have the release.
+    Without -H: all hosts of the inventory; with --to, those that have the release.
     """
     files: dict[str, list[RenderedFile]] = {}
     seen: Seen = {}
@@ -37,7 +37,7 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
     def prepare(hosts: list[Host]) -> None:
         if not to:
             files.update(rendered(hosts))
-            from tasks._templates import warn_of_what_is_not_rendered  # as the templates: while lines are opened
+            from tasks._templates import warn_of_what_is_not_rendered  # imported while connections open
 
             warn_of_what_is_not_rendered()
 
@@ -55,9 +55,11 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
             said = f"its releases are in {snapshot.elsewhere}, and the inventory's state_dir is {host.state_dir}"
             console.say(f"{host.name}: {said}; a deploy says what to do", "yellow", err=True)
         if snapshot.lock:
-            console.say(f"{host.name}: a deploy is at work: {snapshot.lock}", "yellow", err=True)
+            console.say(f"{host.name}: a deploy is running: {snapshot.lock}", "yellow", err=True)
         if snapshot.unfinished:
-            said = f"a deploy died half-way ({snapshot.unfinished}); the next one, or fab recover, puts it back first"
+            said = (
+                f"a deploy did not finish ({snapshot.unfinished}); the next one (or fab recover) rolls it back first"
+            )
             console.say(f"{host.name}: {said}", "yellow", err=True)
         return make_plan(host, wanted, snapshot)
 

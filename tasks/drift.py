@@ -1,4 +1,4 @@
-"""`drift`: what differs on the hosts, and why."""
+"""`drift`: which managed files differ on the hosts, and why."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from tasks._task import print_json, task
 
 @task(
     help={
-        "json": "Print one JSON document: per host, each file's state, and the files that nobody manages.",
+        "json": "Print one JSON document: per host, each file's state, and the unmanaged files.",
         **PARALLEL_HELP,
     }
 )
 def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Tell for each managed file whether it was edited on the host or its template changed. For scripts and cron.
+    """Show for each managed file whether it was edited on the host or its template changed. For scripts and cron.
 
-    Exit code 0: as wanted; 2: something differs; 1: a host could not be asked. Files in our places that nobody
-    manages are listed and change no exit code. Without -H: all hosts of the inventory.
+    Exit code 0: no difference; 2: something differs; 1: a host could not be checked. Unmanaged files in the managed
+    directories are listed and do not affect the exit code. Without -H: all hosts of the inventory.
     """
     wanted: dict[str, list[RenderedFile]] = {}
 
@@ -55,4 +55,4 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 
 def _rows(name: str, facts: dict[str, Any]) -> list[tuple[str, str, str]]:
     files = [(name, path, state if state == SAME else f"!{state}") for path, state in facts.get("files", {}).items()]
-    return files + [(name, path, "nobody manages it") for path in facts.get("unmanaged", [])]
+    return files + [(name, path, "unmanaged") for path in facts.get("unmanaged", [])]

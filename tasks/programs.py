@@ -16,12 +16,12 @@ from ops.ui import console
 from tasks._task import chosen, task
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."
-YES_HELP = "Do not ask for confirmation where all programs are meant; without a terminal this is required."
+YES_HELP = "Do not ask for confirmation for all programs; without a terminal this is required."
 
 
 @task(help={"programs": PROGRAMS_HELP})
 def start_programs(context: Any, programs: str | None = None) -> None:
-    """Start programs; changed settings are taken in first. Without -H: the default host."""
+    """Start programs, with their changed settings. Without -H: the default host."""
     _change(context.config, "start", programs, lambda _host, names: names)
 
 
@@ -29,7 +29,7 @@ def start_programs(context: Any, programs: str | None = None) -> None:
 def stop_programs(context: Any, programs: str | None = None, yes: bool = False) -> None:
     """Stop programs; they stay stopped until start-programs. Without -H: the default host.
 
-    Without --programs it asks first.
+    Without --programs it asks for confirmation.
     """
     if programs is None:
         _confirm("Stop all programs", yes)
@@ -38,10 +38,10 @@ def stop_programs(context: Any, programs: str | None = None, yes: bool = False) 
 
 @task(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
 def restart_programs(context: Any, programs: str | None = None, yes: bool = False) -> None:
-    """Stop and start programs with their present settings; one that was stopped stays so unless it is named.
+    """Stop and start programs with their current settings; a stopped program stays stopped unless it is named.
 
-    The app's own is stopped only once a second uWSGI has shown that it would serve again. Without --programs it asks
-    first. Without -H: the default host.
+    The app's program is stopped only after a trial start of a second uWSGI has succeeded. Without --programs it asks
+    for confirmation. Without -H: the default host.
     """
     if programs is None:
         _confirm("Restart all programs", yes)
@@ -50,7 +50,7 @@ def restart_programs(context: Any, programs: str | None = None, yes: bool = Fals
 
 @task(help={"programs": PROGRAMS_HELP})
 def reload_programs(context: Any, programs: str | None = None) -> None:
-    """Let programs take in their changed files and settings; those with none are left alone.
+    """Reload the programs whose files or settings changed.
 
     A program that was stopped on purpose stays stopped. Without -H: the default host.
     """
@@ -58,7 +58,7 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     def changed_files(host: Host, names: list[str]) -> list[str]:
         ways = reload_methods(host, [file.path for file in render(host, values=False) if file.service == "programs"])
         ways = [way for way in ways if way[0] in names and way[1] != GRACEFUL]
-        chosen_names = names if programs else []  # none named: programs that are gone from the inventory too
+        chosen_names = names if programs else []  # empty: also programs that are no longer in the inventory
         return [str(len(chosen_names)), *chosen_names, *(word for way in ways for word in way)]
 
     _change(context.config, "reload-changed", programs, changed_files)
@@ -66,9 +66,9 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
 
 @task()
 def reload_uwsgi(context: Any) -> None:
-    """Let uWSGI read its file and the app anew without losing a request, and wait until the new workers serve.
+    """Reload uWSGI's configuration and the app without losing a request, and wait until the new workers serve.
 
-    A second uWSGI serves meanwhile. Where that one does not start, the workers that serve are left alone. Without -H:
+    A second uWSGI serves during the reload. If it does not start, the running workers stay as they are. Without -H:
     the default host.
     """
     hosts = chosen(everywhere=False)
@@ -88,9 +88,9 @@ def reload_uwsgi(context: Any) -> None:
 
 @task()
 def start_supervisord(context: Any) -> None:
-    """Start supervisord, and with it the programs, where it is not running. Without -H: the default host.
+    """Start supervisord and its programs, if it is not running. Without -H: the default host.
 
-    Refuses where one runs without its socket, or programs of a killed one do: all would run twice.
+    Refuses if a supervisord runs without its socket, or if programs of a killed one still run: all would run twice.
     """
 
     def start(host: Host) -> None:
@@ -99,7 +99,7 @@ def start_supervisord(context: Any) -> None:
         if report.supervisord != DOWN or report.orphans:
             need_supervisord(host, report)
         if report.supervisord == "up":
-            console.say(f"{host.name}: supervisord runs already, process {report.pid}", "green")
+            console.say(f"{host.name}: supervisord is already running, process {report.pid}", "green")
             return
         _tell(host, report, "supervisord started")
 
@@ -110,7 +110,7 @@ def start_supervisord(context: Any) -> None:
 def stop_supervisord(context: Any, yes: bool = False) -> None:
     """Stop all programs, then supervisord itself. Without -H: the default host.
 
-    It stays so until start-supervisord, a deploy, or a boot of a host that starts it then.
+    It stays stopped until start-supervisord, a deploy, or a boot (if the host starts it at boot).
     """
     _confirm("Stop supervisord and all programs", yes)
 
@@ -128,7 +128,7 @@ def stop_supervisord(context: Any, yes: bool = False) -> None:
 
 
 def _confirm(what: str, yes: bool) -> None:
-    """Ask once for all hosts of this run. Raises OperatorError where that is not wanted, or nobody can be asked."""
+    """Ask once for all hosts of this run. Raises OperatorError if the answer is no, or without a terminal."""
     if yes:
         return
     names = ", ".join(host.name for host in chosen(everywhere=False))

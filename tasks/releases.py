@@ -1,4 +1,4 @@
-"""`releases`, `rollback`, `recover`: what was deployed, and the way back."""
+"""`releases`, `rollback`, `recover`: list releases and roll back."""
 
 import functools
 import re
@@ -25,13 +25,13 @@ from tasks._task import chosen, print_json, task
 @task(
     word="release",
     help={
-        "release": "One of them, with its files, its diff to the one before, and what it has kept: fab releases ID.",
-        "json": "Print one JSON document: per host, a list of releases, the oldest first; of one, what there is.",
+        "release": "Show one release: its files, its diff to the one before, and its backups: fab releases ID.",
+        "json": "Print one JSON document: per host, a list of releases, the oldest first; with ID, all of that one.",
         **PARALLEL_HELP,
     },
 )
 def releases(context: Any, release: str = "", json: bool = False, parallel: int = AT_ONCE) -> int:
-    """Show what was deployed: when, by whom, from which commit, what changed, how it ended.
+    """Show the releases: when, who, from which commit, what changed, how each ended.
 
     Without -H: all hosts of the inventory.
     """
@@ -80,17 +80,17 @@ def _show(answers: list[Answer[list[PastRelease]]]) -> None:
 @task(
     word="to",
     help={
-        "to": "The release to go back to (see fab releases); without it the last one that was live before the "
-        "running one and was not rolled back from; original: how the host was found.",
+        "to": "The release to roll back to (see fab releases); without it, the last one before the running one "
+        "that was live and was not rolled back; original: the host before its first deploy.",
         **ROLLING_HELP,
     },
 )
 def rollback(
     context: Any, to: str = "", yes: bool = False, force: bool = False, remove: bool = False, parallel: int = 1
 ) -> int:
-    """Bring a host back to an earlier release, with the same validation and checks as a deploy.
+    """Roll a host back to an earlier release, with the same validation and checks as a deploy.
 
-    A second one goes further back. fab diff --to=ID shows it first. Without -H: the default host of the inventory.
+    A second rollback goes further back. fab diff --to=ID shows the changes. Without -H: the default host.
     """
     if to:
         need_name(to)
@@ -103,33 +103,33 @@ def rollback(
 def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
     with connect(host, config) as remote:
         contents = target_of(remote, to)
-        # Validated, asked and reloaded is by the values of that release: the inventory may have other ports now.
+        # Use the host values of that release: the inventory may have other ports now.
         then = replace(remote, host=contents.host or host)
         snapshot = look_and_mend(then, contents.files)
         plan = make_plan(then.host, contents.files, snapshot)
         if plan.is_empty:
             need_service(
-                then.host, snapshot.service, f"nothing to do, for the files are those of release {contents.name}"
+                then.host, snapshot.service, f"nothing to do; the files are those of release {contents.name}"
             )
             console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", "green")
             return "nothing to do"
-        target = "how it was found" if to == ORIGINAL else f"release {contents.name}"
+        target = "its state before the first deploy" if to == ORIGINAL else f"release {contents.name}"
         console.say(f"{host.name}: rollback to {target}", "bold")
         return carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
 
 
 @task()
 def recover(context: Any) -> None:
-    """Put back what a deploy that was killed left half-done. Without -H: the default host.
+    """Roll back a deploy that was killed, and do pending reloads. Without -H: the default host.
 
-    The next deploy does the same by itself, before anything else.
+    The next deploy does this first, too.
     """
 
     def mend(host: Host) -> None:
         with connect(host, context.config) as remote:
             snapshot = look(remote, [])
             if not snapshot.unfinished and not snapshot.owed and not snapshot.staged:
-                console.say(f"{host.name}: nothing is half-done.", "green")
+                console.say(f"{host.name}: nothing to recover.", "green")
                 return
             mend_unfinished(remote, snapshot)
 
@@ -146,7 +146,7 @@ def _row(release: PastRelease, *, left: bool = False) -> tuple[str, ...]:
         source = f"{facts['repository'].rstrip('/').rpartition('/')[2].removesuffix('.git')} {source}"
     changed = ", ".join(text.split(" ", 1)[1].rpartition("/")[2] for text in release.changed) or "nothing"
     state = facts.get("ended", "?")
-    shown = "running" if release.current else "rolled back from" if left else state.partition(" ")[0]
+    shown = "running" if release.current else "rolled back" if left else state.partition(" ")[0]
     took = f"{ended - begun} s" if begun and ended else ""
     why = "" if release.committed else f" ({state})"
     return (
@@ -160,10 +160,7 @@ def _row(release: PastRelease, *, left: bool = False) -> tuple[str, ...]:
 
 
 def _short(who: str) -> str:
-    """`who` for a table: the comment of a key says who it is, the beginning of its fingerprint which one.
-
-    A certificate's key id says it all.
-    """
+    """`who` for a table: of a key, the beginning of its fingerprint and its comment; of a certificate, the key id."""
     kind, _, rest = who.partition(" ")
     if kind == "certificate":
         return who.rpartition(" (")[0] or who

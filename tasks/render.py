@@ -1,4 +1,4 @@
-"""`render`: the files as they would be on the host, without a network."""
+"""`render`: the files as they would be on the host, without any connection."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from tasks._templates import warn_of_what_is_not_rendered
     name="render",
     help={
         "out": "Write the files below this folder, as DIR/HOST/path-on-the-host, instead of printing them.",
-        "secrets": "Write the values of secrets too, and not placeholders; only with --out.",
+        "secrets": "Write the values of secrets instead of placeholders; only with --out.",
     },
 )
 def render_files(_context: Any, out: str | None = None, secrets: bool = False) -> None:
@@ -41,8 +41,8 @@ def _write(folder: Path, file: RenderedFile) -> None:
     target = folder / file.path.lstrip("/")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)  # it may be open to others, or a link
-        # By a descriptor, for Path.open makes no file that is closed to others from its first moment.
+        target.unlink(missing_ok=True)  # it may be readable by others, or a link
+        # Path.open cannot create a file with mode 600: use a descriptor.
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:  # noqa: PTH123 - of a descriptor
             os.fchmod(written.fileno(), int(file.mode, 8))
             written.write(file.content)

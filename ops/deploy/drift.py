@@ -1,4 +1,4 @@
-"""What differs on a host, and why: wanted, last deployed and found, compared three ways. Pure."""
+"""Drift: a three-way comparison of wanted, last deployed and found files. Pure."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,16 @@ SAME, NOT_DEPLOYED, TEMPLATE, EDITED, BOTH, MISSING, MODE, UNREADABLE, GONE = (
 
 @dataclass(frozen=True)
 class Drift:
-    """One managed file and in what way it is not as it should be."""
+    """One managed file and how it differs."""
 
     path: str
     state: str
 
 
 def find_drift(wanted: list[RenderedFile], snapshot: Snapshot, *, values: bool = True) -> list[Drift]:
-    """Every managed file, the unchanged ones too, in the order of `wanted`; then what is managed no more.
+    """Every managed file, including unchanged ones, in the order of `wanted`; then files that are no longer managed.
 
-    With `values` off, `wanted` was rendered so: a file with secrets should be as the last release has it.
+    Without `values`, `wanted` was rendered without secrets: a file with secrets is compared with the last release.
     """
     listed = []
     for file in wanted:
@@ -41,19 +41,19 @@ def find_drift(wanted: list[RenderedFile], snapshot: Snapshot, *, values: bool =
 
 
 def unmanaged(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
-    """Files in our places that no template makes: all of the configuration's folder, and what Apache would load."""
+    """Files in the managed directories without a template: all in config_dir, and what Apache would load."""
     managed = {file.path for file in wanted} | {*_gone(wanted, snapshot)}
     loaded = [path for path in snapshot.present if path.startswith(host.config_dir + "/") or path.endswith(".conf")]
     return [path for path in loaded if path not in managed]
 
 
 def places(host: Host) -> list[str]:
-    """The folders that are ours to put files in."""
+    """The managed directories."""
     return [host.config_dir, host.apache.conf_d]
 
 
 def _gone(wanted: list[RenderedFile], snapshot: Snapshot) -> list[str]:
-    """What the last release put there, is there still, and is not wanted any more."""
+    """Files of the last release that still exist and are no longer wanted."""
     paths = sorted(snapshot.deployed.keys() - {file.path for file in wanted})
     return [path for path in paths if path in snapshot.files and snapshot.files[path].digest]
 

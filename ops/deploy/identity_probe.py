@@ -1,7 +1,7 @@
-"""What every deploy asks the trial start of Apache: does anybody get in as somebody else?
+"""The identity probe: requests to a trial start of Apache that try to log in as somebody else.
 
-The trial takes throwaway CAs that bear the names of the inventory's for trusted. They and what they issue are made
-here; `remote/door.py` sends the requests, on the host, before anything is live.
+The trial start trusts throwaway CAs with the names of the inventory's CAs. This module makes them and their client
+certificates; `remote/door.py` sends the requests, on the host, before the new files are live.
 """
 
 import base64
@@ -22,8 +22,8 @@ from ops.formats import apache
 from ops.schema import Host
 
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
-INTRUDER = "intruder"  # what every forged header says
-ELSEWHERE = "127.0.0.2"  # as far as the trial's network reaches, and no address of the host itself for Apache
+INTRUDER = "intruder"  # the value of every forged header
+ELSEWHERE = "127.0.0.2"  # reachable in the trial, and for Apache not the host's own address
 USER_IDS = (
     "proof",
     "proof1",
@@ -54,9 +54,9 @@ YEARS = dt.timedelta(days=3650)  # the host's clock may be another
 
 @dataclass(frozen=True)
 class Question:
-    """One request, and whom the app must see: `user`, or nobody at all (None). `bearer` names the certificate.
+    """One request, and the `user` that the app must see (None: no user). `bearer` names the client certificate.
 
-    Where it `needs` another CA, it is asked on hosts that trust one besides the users' and those above them.
+    `needs_another_ca`: only for hosts that trust another CA than the users' CA and those above it.
     """
 
     name: str
@@ -67,8 +67,8 @@ class Question:
     lines: list[str] = field(default_factory=list)
     needs_another_ca: bool = False
     method: str = "GET"
-    source: str = "127.0.0.1"  # the address that it is asked from
-    nameless: bool = False  # the app may be asked, and must be told of nobody
+    source: str = "127.0.0.1"  # the source address of the request
+    nameless: bool = False  # the request may reach the app, but without a user
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,16 @@ class _Pair:
 
 @dataclass(frozen=True)
 class Trial:
-    """The lines of a request that have the doors tried; none, and why, where this inventory's cannot be."""
+    """The request's lines for the probe; none if this inventory cannot be probed, and `why_not`."""
 
     lines: list[str]
     why_not: str = ""
 
 
 def trial(host: Host) -> Trial:
-    """The CAs that the trial trusts, their revocation lists, and the questions with their certificates."""
+    """The CAs that the trial trusts, their revocation lists, and the requests with their certificates."""
     if not user_ids(host):
-        return Trial([], f"no user id is known that identity.user_id ({host.identity.user_id}) allows")
+        return Trial([], f"no known user id matches identity.user_id ({host.identity.user_id})")
     try:
         trusted, bearers = _certificates(host)
     except ValueError as error:
@@ -116,7 +116,7 @@ def trial(host: Host) -> Trial:
 
 
 def user_ids(host: Host) -> list[str]:
-    """Some that the inventory's pattern allows; where it names them one by one, those that stand in it."""
+    """User ids that the inventory's pattern matches; if the pattern lists its ids, those."""
     pattern = host.identity.user_id
     named = re.findall(r"[A-Za-z0-9_.@-]+", pattern.replace("\\.", ".").replace("\\-", "-"))
     known = [user for user in USER_IDS if re.fullmatch(pattern, user)]
@@ -124,9 +124,7 @@ def user_ids(host: Host) -> list[str]:
 
 
 def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
-    """All of them; `bearers` are the certificates there are. First come those who must get in: where they do not, the
-    others prove nothing.
-    """
+    """All requests; `bearers` names the certificates. If the first ones are rejected, the others prove nothing."""
     port, path, user = host.apache.cert_port, host.app.path, user_ids(host)[0]
     spoofs = [f"{name}: {INTRUDER}" for name in (*IDENTITY, *host.identity.dropped_headers)]
     services = {f"service{number}": row.user for number, row in enumerate(host.identity.service_certificates)}
@@ -138,7 +136,7 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
     yield Question("no certificate", port, path, None, None, spoofs)
     for bearer in bearers:
         if bearer not in {"user", *services}:
-            # Deeper, the CA above must be one that is trusted, too.
+            # With a greater depth, the CA above must be trusted, too.
             needs = bearer == BELOW and host.apache.verify_depth > 1
             yield Question(f"a certificate ({bearer})", port, path, None, bearer, spoofs, needs)
     last, first = path.rpartition("/")[2], f"/%{ord(path[1]):02x}{path[2:]}"
@@ -159,7 +157,7 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
 
 
 def _own_questions(host: Host, spoofs: list[str]) -> Iterator[Question]:
-    """At the page where the host asks itself, of which the trial is one that may: no page, and nobody's name."""
+    """Requests for the page that only the host itself may request, as the trial may: no content and no user."""
     port, own, path = host.apache.port, apache.own_page(host), host.app.path
     for way in (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}"):
         yield Question("a page for the host itself", port, way, None, None, spoofs)
@@ -185,7 +183,7 @@ def _disguised(spoofs: list[str]) -> dict[str, list[str]]:
 
 
 def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]:
-    """The trusted CAs by name, and what each bearer sends. Raises ValueError."""
+    """The trusted CAs by name, and each bearer's certificate chain. Raises ValueError."""
     identity = host.identity
     names = [*_issuers(host), "CN=Another CA"]
     trusted = {name: _authority(name) for name in names}
@@ -224,7 +222,7 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
 
 
 def _issuers(host: Host) -> list[str]:
-    """The names of the CAs whose certificates say who somebody is."""
+    """The names of the CAs whose certificates identify a user."""
     return [host.identity.certificate_issuer, *(row.issuer for row in host.identity.service_certificates)]
 
 
@@ -237,9 +235,9 @@ def _authority(name: str, by: _Pair | None = None) -> _Pair:
 
 
 def _own_key(host: Host) -> Key:
-    """The key of all who come with a certificate: of a kind that Apache takes with the inventory's curves.
+    """The key of all client certificates, of a type that Apache accepts with the inventory's curves.
 
-    In TLS 1.2 a certificate must be on one of them. RSA is always taken, and takes a tenth of a second to make.
+    In TLS 1.2, an EC key must use one of these curves. RSA always works; making a key takes 0.1 s.
     """
     if {"prime256v1", "P-256"} & set(host.apache.curves.split(":")):
         return ec.generate_private_key(ec.SECP256R1())
@@ -270,7 +268,7 @@ def _taking_back(ca: _Pair, revoked: Sequence[_Pair]) -> str:
     now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
     builder = builder.last_update(now - YEARS).next_update(now + YEARS)
-    # Else it would stand in the way of another CA's certificates that bears the same name.
+    # Without it, the list would also apply to another CA of the same name.
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     builder = builder.add_extension(authority, critical=False)
     for pair in revoked:

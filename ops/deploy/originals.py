@@ -1,4 +1,4 @@
-"""How a host was found: its files before a release first changed them, which `rollback --to=original` puts back."""
+"""The original files of a host, from before its first deploy: `rollback --to=original` restores them."""
 
 import base64
 import re
@@ -30,7 +30,7 @@ _SOCKETS = ("socket", "uwsgi-socket")
 
 @dataclass(frozen=True)
 class Originals:
-    """The files that were there, the paths of those that were not, and of those whose old content is kept no more."""
+    """The original files, the paths that did not exist, and the paths whose original content is lost."""
 
     files: list[RenderedFile]
     absent: list[str]
@@ -38,10 +38,10 @@ class Originals:
 
 
 def read_originals(remote: Remote) -> Contents:
-    """What a rollback to how the host was found puts there.
+    """The contents of a rollback to the original state.
 
-    A file that no release has changed is as it was found. Raises HostError where that is not known, and where the
-    host had no supervisord.conf: nothing that ran there could be had back.
+    Files that no release has changed are included as they are. Raises HostError if the originals are not known, or
+    if the host had no supervisord.conf: nothing ran there that could be restored.
     """
     host = remote.host
     answer = remote.ask("releases", [*request(host), "originals"])
@@ -51,15 +51,15 @@ def read_originals(remote: Remote) -> Contents:
         running = next((one.name for one in parse_releases(answer) if one.current), "")
     deployed = read_contents(remote, [running]).get(running) if running else None
     if deployed is None:
-        raise HostError(host.name, "nothing was deployed to it, so it is as it was found", left="everything")
+        raise HostError(host.name, "nothing was deployed yet: the host is in its original state", left="everything")
     if found.lost:
-        raise HostError(host.name, f"how {', '.join(found.lost)} was found is kept no more", left="everything")
+        raise HostError(host.name, f"the original content of {', '.join(found.lost)} is lost", left="everything")
     if supervisord_conf(host) in found.absent:
         raise HostError(
             host.name,
-            f"it was found without {supervisord_conf(host)}: nothing ran there that could be had back",
+            f"it had no {supervisord_conf(host)} before the first deploy: nothing ran there that could be restored",
             left="everything",
-            next_step="docs/guide/uninstall.md says how to take everything away",
+            next_step="docs/guide/uninstall.md says how to remove everything",
         )
     last = {file.path: file for file in deployed.files}
     known = {file.path for file in found.files} | set(found.absent)
@@ -69,7 +69,7 @@ def read_originals(remote: Remote) -> Contents:
 
 
 def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
-    """`today` with what these files say of its programs, ports and the app's socket, by which they are judged."""
+    """`today` with the programs, ports and app socket that these files configure."""
     texts = {file.path: file.content.decode(errors="replace") for file in files}
     effect = read_effect(texts.get(supervisord_conf(today), "").encode(), today)
     programs = {name: one for name, one in today.programs.items() if effect and name in effect.groups}
@@ -80,7 +80,7 @@ def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
         for port in _LISTEN.findall(file.content.decode(errors="replace"))
     ]
     port, cert_port = today.apache.port, today.apache.cert_port
-    if listens:  # else they stand in files that no deploy has changed
+    if listens:  # otherwise the ports are in files that no deploy has changed
         port = port if port in listens else listens[0]
         cert_port = cert_port if cert_port in listens else port
     sockets = [value for option, value in pairs_of(texts.get(ini_path(today), "")) if option in _SOCKETS]
@@ -90,7 +90,7 @@ def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
 
 
 def parse_originals(host: Host, answer: list[str]) -> Originals:
-    """Read the answer of releases.sh to "originals". Raises ValueError for an odd one."""
+    """Parse the answer of releases.sh to "originals". Raises ValueError if it is malformed."""
     files: list[RenderedFile] = []
     absent: list[str] = []
     lost: list[str] = []
@@ -107,12 +107,12 @@ def parse_originals(host: Host, answer: list[str]) -> Originals:
 
 
 def _with_hiding(file: RenderedFile, deployed: RenderedFile | None) -> RenderedFile:
-    """The file with what may be secret in it hidden: nobody knows how it came about."""
+    """The file with its possible secrets masked: its origin is unknown."""
     text = file.content.decode(errors="replace")
     if deployed and deployed.hiding:
         like = deployed.content.decode(errors="replace")
         hidden = redaction.find_in_unknown(text, like, deployed.hiding)
-        for part in redaction.values(text, hidden):  # the host's tools may say it, too
+        for part in redaction.values(text, hidden):  # the host's tools may print it, too
             conceal_words(part, like)
         return replace(file, hiding=hidden)
     return replace(file, hiding=redaction.socket_passwords(text)) if file.service == "supervisord" else file

@@ -1,4 +1,4 @@
-"""What a deploy would do to one host: pure, from what is wanted, what was last deployed and what is there."""
+"""The plan of a deploy to one host: a pure function of the wanted files, the last release and the snapshot."""
 
 from dataclasses import dataclass, field
 
@@ -30,10 +30,10 @@ REFUSED = (EDITED, UNREADABLE)
 
 @dataclass(frozen=True)
 class FileChange:
-    """One managed file and what becomes of it.
+    """One managed file and its change.
 
-    `gone`: it is wanted no more, and `wanted` is empty. Where it was edited by hand too, `kind` says that. `hiding`
-    tells where what was found may hold secrets.
+    `gone`: the file is no longer managed, and `wanted` is empty; `kind` says if it was edited by hand. `hiding`:
+    where the found content may hold secrets.
     """
 
     wanted: RenderedFile
@@ -44,18 +44,18 @@ class FileChange:
 
     @property
     def before(self) -> str:
-        """What is there."""
+        """The content on the host."""
         same = self.found.digest == self.wanted.digest
         return (self.wanted.content if same else self.found.content or b"").decode(errors="replace")
 
     @property
     def after(self) -> str:
-        """What is to be there."""
+        """The wanted content."""
         return self.wanted.content.decode(errors="replace")
 
     @property
     def exposes(self) -> bool:
-        """Whether its secrets would lie open to others, for nobody here may change its mode."""
+        """Whether others could read its secrets, because the account may not change its mode."""
         return not mode_is_well(self.wanted, self.found) and self.found.mode_is_fixed
 
 
@@ -64,12 +64,10 @@ class Plan:
     """Everything that a deploy would do to one host.
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
-    "restart" (its own settings changed) or "". `programs` has (name, how) for those that take a changed
-    file in; `unread` has files that no program's command names; `replaced` the programs with new settings,
-    of which `added` are new;
-    `memory` and `restart_cost` are the snapshot's; `removals` is what is there now and will not be; `applied` the
-    groups of programs that supervisord takes up, replaces or ends where it does "apply" (none: whatever it finds);
-    `start` is the snapshot's.
+    "restart" (its own settings changed) or "". `programs`: (name, how) of the programs to reload; `unread`: changed
+    files that no program uses; `replaced`: the programs with new settings, of which `added` are new; `removals`:
+    what the deploy removes; `applied`: the groups that supervisord starts, replaces or ends for "apply" (empty:
+    whatever it finds). `memory`, `restart_cost` and `start` are the snapshot's.
     """
 
     host: Host
@@ -88,12 +86,12 @@ class Plan:
 
     @property
     def missing(self) -> list[tuple[str, str]]:
-        """(file, program) where no template makes the file any more, and the program is still to read it."""
+        """(file, program) where the file's template is gone, and the program still uses the file."""
         gone = [change.wanted.path for change in self.changes if change.gone]
         return [(path, name) for name, _, path in reload_methods(self.host, gone)]
 
     def reload_lines(self) -> list[str]:
-        """What is to take the files in, a line each, as the host notes what it owes."""
+        """The reloads, one per line, in the format of the host's pending reloads."""
         lines = ["apache"] if self.apache else []
         lines += [f"supervisord {self.supervisord}"] if self.supervisord else []
         return lines + [f"program {how} {name}" for name, how in self.programs]
@@ -110,7 +108,7 @@ class Plan:
 
     @property
     def unplanned(self) -> list[Removal]:
-        """What only `--remove` takes away: the last release did not have it."""
+        """What only `--remove` removes: the last release did not have it."""
         return [removal for removal in self.removals if not removal.planned]
 
     @property
@@ -124,7 +122,7 @@ class Plan:
         return not self.changed and not self.reload_lines()
 
     def services(self) -> list[str]:
-        """What would be restarted or reloaded, in words, in the order in which it is done."""
+        """The restarts, reloads and removals as text, in their order."""
         words = {
             "start": f"supervisord: start, with its programs{survival.in_words(self.start)}",
             "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
@@ -134,14 +132,16 @@ class Plan:
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
-        listed += [f"no deploy: no template makes {path} any more, and {one} reads it" for path, one in self.missing]
+        listed += [
+            f"no deploy: the template of {path} is gone, and {one} uses the file" for path, one in self.missing
+        ]
         return listed + [f"{path}: no program uses this file, nothing will be reloaded" for path in self.unread]
 
     def _of_apache(self) -> str:
         if self.apache == "reload":
             return "reload"
         cost = (self.restart_cost or LOST).describe()
-        return f"restart; {cost} (a sudo rule for a reload, apache.reload, would keep them)"
+        return f"restart; {cost} (apache.reload, a sudo rule for a reload, avoids this)"
 
     def _with_new(self) -> str:
         restarted = [name for name in self.replaced if name not in self.added]
@@ -150,21 +150,21 @@ class Plan:
         return "; ".join(listed)
 
     def _without_new(self) -> str:
-        return "none" if self.applied else "those it finds"
+        return "none" if self.applied else "whatever it finds"
 
 
 def _in_words(how: str, host: Host, memory: tuple[int, int] | None) -> str:
     if how == GRACEFUL:
         return uwsgi.reload_in_words(host.uwsgi.workers, memory)
     if how == RESTART:
-        return "restart; requests under way are lost"
+        return "restart; requests in progress are lost"
     return how.replace("signal-", "reload by SIG")
 
 
 def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
-    """Compare, and say which services that touches."""
+    """Compare the wanted files with the snapshot, and find the services to reload."""
     changes = [_compare(file, snapshot) for file in wanted]
-    if wanted:  # else only what is owed is made up for
+    if wanted:  # otherwise the plan has only pending reloads
         changes += _gone(host, {file.path for file in wanted}, snapshot)
     changed = [change for change in changes if change.kind != UNCHANGED]
     behind = pending_reads(host, snapshot) if wanted else []
@@ -202,9 +202,9 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
 
 
 def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
-    """(file, what runs and has not read it: "apache", "supervisord" or a program's name).
+    """(file, service that has not read it: "apache", "supervisord" or a program's name).
 
-    Of files that are as wanted and were written by somebody else since the last deploy.
+    Covers files with the wanted content that somebody else wrote since the last deploy.
     """
     found = []
     for path in snapshot.rewritten:
@@ -224,14 +224,14 @@ def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
-    """How a program takes in its file: what a reload cannot change takes a restart."""
+    """How to make a program read its file: a restart if a reload is not enough."""
     _, how, path = way
     change = next(change for change in changed if change.wanted.path == path)
     return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
 
 
 def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
-    """What the last release put there and nobody wants any more; supervisord keeps its own file in any case."""
+    """Files of the last release that are no longer wanted; never supervisord's own file."""
     changes = []
     for path in sorted(snapshot.deployed.keys() - wanted - {supervisord_conf(host)}):
         found = snapshot.files.get(path) or FoundFile(path, None)
@@ -247,7 +247,7 @@ def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
 
 
 def _differs(change: FileChange) -> bool:
-    """Whether the content changes; a change of mode alone concerns no service."""
+    """Whether the content changes; a change of mode alone reloads nothing."""
     return change.found.digest != change.wanted.digest
 
 
@@ -268,14 +268,14 @@ def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
 
 
 def mode_is_well(wanted: RenderedFile, found: FoundFile) -> bool:
-    """Whether it is as wanted, or cannot be changed and opens no secret to others."""
+    """Whether the mode is as wanted, or is fixed and lets nobody else read a secret."""
     if not found.mode_is_fixed:
         return found.mode == wanted.mode
     return wanted.mode != SECRET_MODE or not int(found.mode, 8) & 0o077
 
 
 def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> Hiding:
-    """Where the file that was found may hold secrets, known to anybody here or not."""
+    """Where the found file may hold secrets, known ones or not."""
     recorded = snapshot.hiding.get(wanted.path, ())
     if found.content is None or not (wanted.hiding or recorded):
         if found.content is not None and wanted.service == "supervisord":
@@ -289,7 +289,7 @@ def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> 
 
 @dataclass(frozen=True)
 class _Supervisord:
-    """What supervisord has to do, and what comes of it for its programs; see Plan."""
+    """What supervisord has to do, and the effect on its programs; see Plan."""
 
     does: str = ""
     replaced: frozenset[str] = frozenset()
@@ -333,7 +333,7 @@ def _replaced(change: FileChange) -> Replaced:
 
 
 def _removals(host: Host, changes: list[FileChange]) -> list[Removal]:
-    """What the files that are replaced or removed have and no file will, but for supervisord's."""
+    """What only the replaced or removed files have; without supervisord's file."""
     written = [one for one in changes if one.kind != UNCHANGED and _differs(one)]
     apache = [_replaced(one) for one in written if one.wanted.service == "apache"]
     kept = [one.after for one in changes if one.wanted.service == "apache" and one not in written]

@@ -1,8 +1,8 @@
-"""The values of a host that a release was made for: recorded with it, so that the way back is judged by them.
+"""The host values of a release: recorded with it, so that a rollback uses them.
 
-They say where the files lie and how the service is asked. How the host is reached and what may be asked of it today
-(ssh, sudo commands, activate, state_dir, deploy) is the inventory's in any case, and so is what may be a secret:
-headers of a check, environments, client certificates of checks.
+They say where the files are and how to check the service. Access and permissions (ssh, sudo commands, activate,
+state_dir, deploy) always come from the inventory, and so do possible secrets: headers of a check, environments,
+client certificates of checks.
 """
 
 import json
@@ -12,7 +12,7 @@ import msgspec
 
 from ops.schema import Apache, App, Check, Host, Program, Supervisor
 
-TODAY = {  # of each table, what is never recorded
+TODAY = {  # per table, the keys that are never recorded
     "apache": ("restart", "reload", "configtest"),
     "app": ("check_headers",),
     "supervisor": ("environment",),
@@ -37,9 +37,9 @@ def recorded_host(host: Host) -> str:
 
 
 def host_at_release(today: Host, recorded: str) -> Host | None:
-    """`today` with the values of a release in their place; None where the record cannot be read.
+    """`today` with the values of a release; None if the record cannot be read.
 
-    A key that one of the two versions of poms-ops does not know stays as it is today.
+    A key that only one of the two versions of poms-ops knows keeps today's value.
     """
     try:
         record = json.loads(recorded)
@@ -54,13 +54,13 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
         if "checks" in record:
             values["checks"] = list(_checks(today, record["checks"]))
         made = msgspec.structs.replace(today, **values)
-        return msgspec.convert(msgspec.to_builtins(made), Host)  # checked by the schema as an inventory's is
+        return msgspec.convert(msgspec.to_builtins(made), Host)  # validated by the inventory's schema
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _checks(today: Host, recorded: list[dict[str, Any]]) -> list[Check]:
-    """The checks; one with a client certificate has that of today's check of its name, and is dropped without."""
+    """The checks; a client certificate comes from today's check of the same name, or the check is dropped."""
     own = {check.name: check for check in today.checks}
     found = []
     for table in recorded:

@@ -1,4 +1,4 @@
-"""What a release is made from: the inventory and the toolkit, each as git knows it."""
+"""The source of a release: the git commits of the inventory and of the toolkit."""
 
 import os
 import re
@@ -9,16 +9,16 @@ from pathlib import Path
 from ops.inventory.loader import inventory_path
 from ops.project import PROJECT
 
-NONE = "none"  # in place of a commit, outside a repository
+NONE = "none"  # instead of a commit, outside a repository
 _USER = re.compile(r"^([a-z+]+://)[^/@]*@")
 
 
 @dataclass(frozen=True)
 class Source:
-    """The inventory's repository (its origin, or its folder; empty where it is in none), commit and path in it.
+    """The inventory's repository (its origin, or its folder; empty if there is none), commit and path in it.
 
-    `clean`: nothing uncommitted lies there, and the inventory is one of its files. `toolkit` and `toolkit_clean` are
-    the same of poms-ops itself.
+    `clean`: nothing is uncommitted, and the inventory is tracked. `toolkit` and `toolkit_clean` are the commit and
+    state of poms-ops itself.
     """
 
     repository: str = ""
@@ -29,7 +29,7 @@ class Source:
     toolkit_clean: bool = False
 
     def meta_lines(self) -> list[str]:
-        """What the record on the host says of it."""
+        """Its lines in the release record on the host."""
         lines = [f"commit {self.commit}", f"tree {_tree(clean=self.clean)}"]
         lines += [f"repository {self.repository}"] * bool(self.repository)
         lines += [f"inventory {self.inventory}"] * bool(self.inventory)
@@ -37,7 +37,7 @@ class Source:
 
 
 def read_source() -> Source:
-    """What this run's inventory and toolkit are."""
+    """The source of this run."""
     toolkit = _git(PROJECT, "rev-parse", "HEAD") or NONE
     toolkit_clean = toolkit != NONE and not _git(PROJECT, "status", "--porcelain")
     path = inventory_path().resolve()
@@ -60,10 +60,10 @@ def read_source() -> Source:
 
 
 def what_is_missing(commit: str | None, toolkit: str | None) -> str:
-    """What the host runs and this side lacks: "commit HASH" of the inventory or of poms-ops; empty for nothing.
+    """The host's commit that is missing here: "commit HASH" of the inventory or of poms-ops; empty if none is.
 
-    `toolkit` is None in a record of the version before, whose `commit` is the toolkit's. Empty, too, where git cannot
-    tell.
+    `toolkit` is None in a record of the previous version, whose `commit` is the toolkit's. Also empty if git cannot
+    answer.
     """
     inventory = PROJECT if toolkit is None else inventory_path().resolve().parent
     if _lacks(inventory, commit):
@@ -86,10 +86,7 @@ def _one_line(text: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git says in `folder`; empty where it cannot say.
-
-    What a hook has set for its own repository is left out.
-    """
+    """Git's output in `folder`; empty if it fails. GIT_ variables, which a hook may have set, are removed."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(  # noqa: S603 - words of this module and a folder, no shell

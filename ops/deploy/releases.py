@@ -1,4 +1,4 @@
-"""The record of deploys: what is written on the host for each, and what is read from there."""
+"""Release records: what is written on the host for each deploy, and what is read from there."""
 
 import base64
 import re
@@ -21,12 +21,12 @@ from ops.ssh.operator_identity import local_user
 from ops.ssh.session import Remote
 
 NO_SOURCE = Source()
-ORIGINAL = "original"  # in place of a release's name: how the host was found (ops/deploy/originals.py)
-_EDIT = re.compile(r"(.*?(?:/edited\.[0-9]+|\.poms-ops-edited)) (/.*)")  # where it is kept, and of which file it is
+ORIGINAL = "original"  # instead of a release's name: the state before the first deploy (ops/deploy/originals.py)
+_EDIT = re.compile(r"(.*?(?:/edited\.[0-9]+|\.poms-ops-edited)) (/.*)")  # path of the backup, path of the file
 
 
 def rollback_to(name: str) -> str:
-    """The purpose of a release that brings release `name` back."""
+    """The purpose of a release that restores release `name`."""
     return f"rollback to {name},"
 
 
@@ -34,7 +34,7 @@ def rollback_to(name: str) -> str:
 class Release:
     """One deploy to one host, before it is made.
 
-    `who` was let in there, `operator` sits at the other end; `source` is what it is made from.
+    `who`: the identity that the host authenticated; `operator`: the local user; `source`: what it is made from.
     """
 
     name: str
@@ -42,35 +42,35 @@ class Release:
     source: Source = NO_SOURCE
     purpose: str = "deploy"
     operator: str = ""
-    unvalidated: bool = False  # it goes out although the host validates less than `deploy.validation`
+    unvalidated: bool = False  # deploy even if the host validates less than `deploy.validation`
 
     @property
     def holder(self) -> str:
-        """Who holds the host's lock for this, as the next operator reads it."""
+        """The lock owner, as the next operator reads it."""
         return f"{self.who} ({self.operator})" if not self.who.startswith("local ") else self.who
 
     @property
     def knows_the_doors(self) -> bool:
-        """Whether its host answers from outside as the inventory says; how it was found, nobody here set up."""
+        """Whether the inventory's smoke checks apply; they do not for the original state."""
         return self.purpose != rollback_to(ORIGINAL)
 
     def meta_lines(self) -> list[str]:
-        """What the record on the host says, a fact a line; the first is the name."""
+        """The lines of the record on the host, one fact per line; the first is the name."""
         lines = [f"release {self.name}", f"for {self.purpose}", f"by {self.who}"]
         return [*lines, f"operator {self.operator}", *self.source.meta_lines()]
 
 
 @dataclass(frozen=True)
 class PastRelease:
-    """One deploy as the host remembers it.
+    """One deploy as recorded on the host.
 
     `facts` has for, by, operator, ended; commit, tree, repository, inventory, toolkit and toolkit_tree
-    (release_source.py; the version before has commit and tree of the toolkit alone); begun and at (its end) in
-    seconds since 1970; `validation`, the level that Apache's files reached, where it had any. `proofs` says what was
-    validated before it was live: "trial-start Apache's new files"; `unvalidated` what was not. `removed` is what it
-    took away that nobody had in a file any more: "program NAME", "port NUMBER", "virtual host NAME:PORT". `edits` are
-    hand edits that were found when it was put back: (path, where the edit is kept); `checks` what was asked before it
-    was kept: "ok NAME", or another state, with what came.
+    (release_source.py; the previous version has only commit and tree, of the toolkit); begun and at (its end) in
+    seconds since 1970; `validation`, the level that its Apache files reached, if it had any. `proofs`: what was
+    validated before it was live, such as "trial-start Apache's new files"; `unvalidated`: what was not. `removed`:
+    what it removed, as "program NAME", "port NUMBER" or "virtual host NAME:PORT". `edits`: hand edits found during
+    its rollback, (path, path of the backup). `checks`: the smoke checks before its commit, "ok NAME" or another
+    state, with the response.
     """
 
     name: str
@@ -85,24 +85,24 @@ class PastRelease:
 
     @property
     def sequence(self) -> int:
-        """Its number on the host: which came after which, whatever the clocks said; 0 where there is none."""
+        """Its number on the host, which gives the order independent of clocks; 0 if there is none."""
         number = self.facts.get("sequence", "")
         return int(number) if number.isdecimal() and len(number) < 10 else 0
 
     @property
     def committed(self) -> bool:
-        """Whether it was kept."""
+        """Whether it was committed."""
         return self.facts.get("ended") == "committed"
 
 
 def new_release(who: str, purpose: str = "deploy", *, unvalidated: bool = False) -> Release:
-    """A name that sorts by time, who is at work, and what is deployed."""
+    """A new release, whose name sorts by time."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Release(f"{stamp}-{secrets.token_hex(2)}", who, read_source(), purpose, local_user(), unvalidated)
 
 
 def read_releases(remote: Remote) -> list[PastRelease]:
-    """Every deploy that the host remembers, the oldest first. Raises HostError where they lie in another folder."""
+    """Every deploy recorded on the host, the oldest first. Raises HostError if they are in another folder."""
     answer = remote.ask("releases", request(remote.host))
     need_state_dir(remote.host, parse_elsewhere(answer))
     with read_answer(remote.host.name, "releases"):
@@ -110,33 +110,33 @@ def read_releases(remote: Remote) -> list[PastRelease]:
 
 
 def request(host: Host) -> list[str]:
-    """What remote/releases.sh is asked."""
+    """The request to remote/releases.sh."""
     return [f"state_dir {host.state_dir}", f"home {host.home}", f"uwsgi {ini_path(host)}"]
 
 
 def parse_elsewhere(answer: list[str]) -> str | None:
-    """The folder that has the host's releases, where `state_dir` has none."""
+    """The folder with the host's releases, if `state_dir` has none."""
     return next((line.partition(" ")[2] for line in answer if line.startswith("elsewhere ")), None)
 
 
 def need_state_dir(host: Host, elsewhere: str | None) -> None:
-    """Raise HostError where the host's releases lie in `elsewhere`: the inventory's state_dir has changed."""
+    """Raise HostError if the host's releases are in `elsewhere`: the inventory's state_dir has changed."""
     if elsewhere is None:
         return
     old, new = shlex.quote(elsewhere), shlex.quote(host.state_dir)
     raise HostError(
         host.name,
-        f"its releases are in {elsewhere}, and state_dir of the inventory is {host.state_dir}, which has none: "
-        "without them no hand edit is noticed and no rollback is possible",
+        f"its releases are in {elsewhere}, but state_dir of the inventory is {host.state_dir}, which has none: "
+        "without them, hand edits are not detected and no rollback is possible",
         left="everything",
-        next_step=f"set state_dir back to {elsewhere}, or take the releases along, on the host as {host.account}: "
-        f"mkdir -p {new} && cp -a {old}/. {new}/   (fab deploy --force begins without them, and leaves them there)",
+        next_step=f"set state_dir back to {elsewhere}, or copy the releases, on the host as {host.account}: "
+        f"mkdir -p {new} && cp -a {old}/. {new}/   (fab deploy --force starts without them, and leaves them there)",
         outcome="its releases are elsewhere",
     )
 
 
 def parse_releases(answer: list[str]) -> list[PastRelease]:
-    """Read the answer of releases.sh. Raises LookupError for an odd one."""
+    """Parse the answer of releases.sh. Raises LookupError if it is malformed."""
     found: list[PastRelease] = []
     current = ""
     for line in answer:
@@ -158,11 +158,11 @@ def parse_releases(answer: list[str]) -> list[PastRelease]:
         elif kind == "current":
             current = value
     named = [replace(release, current=release.name == current) for release in found]
-    return sorted(named, key=lambda release: release.sequence)  # those of an older version, by name, come first
+    return sorted(named, key=lambda release: release.sequence)  # those of an older version come first, by name
 
 
 def last_validated(past: list[PastRelease]) -> PastRelease | None:
-    """The newest kept release, up to the running one, in which Apache's files were validated."""
+    """The newest committed release, up to the running one, in which Apache's files were validated."""
     current = next((number for number, release in enumerate(past) if release.current), -1)
     kept = [release for release in past[: current + 1] if release.committed and release.facts.get("validation")]
     return kept[-1] if kept else None
@@ -170,9 +170,9 @@ def last_validated(past: list[PastRelease]) -> PastRelease | None:
 
 @dataclass(frozen=True)
 class Contents:
-    """What release `name` put on its host: its files as they were, and the host with the values of that time.
+    """The files of release `name`, and the host with the values of that time.
 
-    `host` is None where it was not recorded, by the version before; `lost` has the files that are kept no more.
+    `host` is None if it was not recorded (by the previous version); `lost`: the files whose content is lost.
     """
 
     name: str
@@ -182,7 +182,7 @@ class Contents:
 
 
 def read_contents(remote: Remote, names: Sequence[str]) -> dict[str, Contents]:
-    """The contents of those of the releases that the host has. Raises HostError for an odd answer."""
+    """The contents of the named releases that the host has. Raises HostError for a malformed answer."""
     host = remote.host
     asked = [*request(host), *(f"contents {name}" for name in names)]
     answer = remote.ask("releases", asked)
@@ -192,23 +192,23 @@ def read_contents(remote: Remote, names: Sequence[str]) -> dict[str, Contents]:
 
 
 def need_contents(remote: Remote, name: str) -> Contents:
-    """The contents of release `name`, whole. Raises HostError where the host has them no more."""
+    """The complete contents of release `name`. Raises HostError if the host no longer has them."""
     host = remote.host
     found = read_contents(remote, [name]).get(name)
     if found is None or not (found.files or found.lost):
         raise HostError(
             host.name,
-            f"there is no release {name!r} to go back to",
+            f"there is no release {name!r} to roll back to",
             left="everything",
             next_step=f"fab -H {host.name} releases lists them",
         )
     if found.lost:
-        raise HostError(host.name, f"release {name} has lost the content of {found.lost[0]}", left="everything")
+        raise HostError(host.name, f"release {name} no longer has the content of {found.lost[0]}", left="everything")
     return found
 
 
 def read_files(remote: Remote, name: str) -> list[RenderedFile]:
-    """The files of release `name`, as they were. Raises HostError where the host has them no more."""
+    """The files of release `name`. Raises HostError if the host no longer has them."""
     return need_contents(remote, name).files
 
 

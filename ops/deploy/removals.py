@@ -1,7 +1,7 @@
-"""What a deploy would end on the way: programs that run, ports and virtual hosts that no new file has.
+"""What a deploy removes: running programs, ports and virtual hosts that no new file has.
 
-What the last release itself put there is taken away because the inventory or a template was changed: that is planned.
-What somebody set up by hand is not in the history of this inventory; a deploy names it and asks for --remove.
+Removing what the last release deployed is planned: the inventory or a template has changed. What somebody set up by
+hand is not planned: a deploy lists it and requires --remove.
 """
 
 import re
@@ -16,7 +16,7 @@ PROGRAM, PORT, VIRTUAL_HOST, INCLUDE = "program", "port", "virtual host", "inclu
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing that is there now and will not be. `where` says more; `planned`: the last release had it."""
+    """One thing that the deploy removes. `where` says more; `planned`: the last release had it."""
 
     kind: str
     name: str
@@ -24,13 +24,13 @@ class Removal:
     planned: bool = False
 
     def describe(self) -> str:
-        """In words, for a line of the plan."""
+        """Its text in the plan."""
         return f"{self.kind} {self.name} ({self.where})"
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """A file that a deploy writes or removes: its text before and after, and whether the last release wrote it so."""
+    """A file that a deploy writes or removes: its text before and after; `planned`: the last release wrote it so."""
 
     path: str
     before: str
@@ -41,7 +41,7 @@ class Replaced:
 def removed_programs(
     before: Effect | None, after: Effect | None, told: dict[str, str] | None, conf: Replaced
 ) -> Iterator[Removal]:
-    """The processes that end, of those that supervisord tells of (`told`: name to state; None: it was not asked)."""
+    """The processes that end, of those that supervisord lists (`told`: name to state; None: it was not asked)."""
     own = before.processes if before else frozenset()
     wanted = after.processes if after else frozenset()
     if told is None:
@@ -52,19 +52,19 @@ def removed_programs(
     for name in sorted(told.keys() - wanted):
         if name in own:
             yield Removal(PROGRAM, name, f"{told[name]}, of {conf.path}", conf.planned)
-        elif not included:  # else the new file reads the same further files
-            yield Removal(PROGRAM, name, f"{told[name]}, known to supervisord, not of {conf.path} itself")
+        elif not included:  # otherwise the new file includes the same further files
+            yield Removal(PROGRAM, name, f"{told[name]}, known to supervisord, not in {conf.path} itself")
 
 
 def removed_ports(before: Effect | None, after: Effect | None, conf: Replaced) -> Iterator[Removal]:
-    """The ports of supervisord itself and of sockets that it holds for programs."""
+    """The ports of supervisord itself and of the sockets that it opens for programs."""
     ports = (before.ports if before else frozenset()) - (after.ports if after else frozenset())
     for port in sorted(ports):
         yield Removal(PORT, port.removeprefix(":"), f"supervisord's, of {conf.path}", conf.planned)
 
 
 def removed_uwsgi_ports(ini: Replaced) -> Iterator[Removal]:
-    """The ports on which uWSGI listens by its file."""
+    """The ports that uWSGI's file opens."""
     kept = {address for _, address in _uwsgi_ports(ini.after)}
     for option, address in _uwsgi_ports(ini.before):
         if address not in kept:
@@ -84,7 +84,7 @@ def _uwsgi_ports(text: str) -> list[tuple[str, str]]:
 
 @dataclass
 class _Apache:
-    """What some files of Apache's have: ports to listen on, names by port, and further files that they name."""
+    """What some Apache files configure: ports, virtual hosts by port, and included files."""
 
     listens: dict[str, str] = field(default_factory=dict)
     hosts: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -92,9 +92,9 @@ class _Apache:
 
 
 def removed_from_apache(replaced: Sequence[Replaced], kept: Sequence[str]) -> Iterator[Removal]:
-    """What the files before have and none after, nor any of `kept`, the texts of managed files that stay as they are.
+    """What only the old files have, and neither the new ones nor `kept` (the texts of unchanged managed files).
 
-    A virtual host without a name is replaced by any other on its port.
+    Any virtual host on the same port replaces one without a name.
     """
     after = _Apache()
     for number, text in enumerate([*kept, *(file.after for file in replaced)]):
@@ -133,7 +133,7 @@ def _read(path: str, text: str, into: _Apache) -> None:
 
 
 def _directives(text: str) -> Iterator[list[str]]:
-    """The words of each line, without quotes and the brackets' ends; a backslash continues a line."""
+    """The words of each line, without quotes and closing brackets; a backslash continues a line."""
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         words = [quoted or plain for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|([^\s">]+)', line)]
         if words and not words[0].startswith("#"):
@@ -141,6 +141,6 @@ def _directives(text: str) -> Iterator[list[str]]:
 
 
 def _port(address: str) -> str:
-    """An address to listen on; the port alone where that is every address."""
+    """An address to listen on; only the port if it listens on every address."""
     host, _, port = address.rpartition(":")
     return port if host in ("", "*", "0.0.0.0", "[::]") else f"{host}:{port}"  # noqa: S104 - spellings of nothing

@@ -1,6 +1,6 @@
-"""What SELinux lets a host's Apache do, as its kernel has answered (`remote/selinux.sh`), and what root has to run.
+"""What SELinux allows a host's Apache, by its kernel's answers (`remote/selinux.sh`), and the commands for root.
 
-The commands are for EL's targeted policy. They were worked out from EL9's and were never run on such a host.
+The commands are for EL's targeted policy. They are derived from EL9's policy and were never run on such a host.
 """
 
 import re
@@ -19,12 +19,12 @@ WORDS = {
     "listen-port": "listen on port",
 }
 WHY_UNKNOWN = {
-    "no-tool": "this host has no selinux_check_access to ask the kernel with",
-    "no-label": "the label of Apache, or of what it is to use, cannot be read",
-    "no-answer": "the kernel gave no answer",
-    "port-type": "whether root has given the port another type cannot be read without root",
+    "no-tool": "unknown: this host has no selinux_check_access, which asks the kernel",
+    "no-label": "unknown: the label of Apache, or of what it uses, cannot be read",
+    "no-answer": "unknown: the kernel gave no answer",
+    "port-type": "unknown: only root can read whether the port has another type",
 }
-# The types that a port has as long as nobody gives it another one.
+# The default types of ports.
 UNNAMED = ("unreserved_port_t", "ephemeral_port_t", "reserved_port_t", "hi_reserved_port_t")
 
 
@@ -32,8 +32,8 @@ UNNAMED = ("unreserved_port_t", "ephemeral_port_t", "reserved_port_t", "hi_reser
 class Access:
     """One question to the kernel: may `source` do what `kind` says with `subject`, which is of type `target`?
 
-    `mode` is "Enforcing" or "Permissive"; `how` the target's type is known ("found", "expected"), or why there is no
-    verdict.
+    `mode` is "Enforcing" or "Permissive"; `how`: how the target's type is known ("found", "expected"), or why there
+    is no verdict.
     """
 
     mode: str
@@ -52,34 +52,36 @@ class Access:
             return f"Apache may {done}"
         if self.verdict == UNKNOWN:
             return f"may Apache {done} ({types})? {WHY_UNKNOWN.get(self.how, self.how)}"
-        expected = ", the type that is expected there" if self.how == "expected" else ""
+        expected = ", the expected type" if self.how == "expected" else ""
         may_not = "may not" if self.mode == ENFORCING else "could not, if SELinux were enforcing,"
-        before = ", and could not before this deploy either" if self.verdict == DENIED_ALREADY else ""
+        before = "; this was already denied before this deploy" if self.verdict == DENIED_ALREADY else ""
         return f"Apache {may_not} {done} ({types}{expected}){before}"
 
     def to_do(self) -> str:
-        """What is to be done about it; empty where it is allowed."""
+        """The next step; empty if it is allowed."""
         if self.verdict == ALLOWED:
             return ""
         if self.verdict != UNKNOWN or self.how == "port-type":
             return _commands(self)
         if self.how == "no-tool":
-            advice = "root installs libselinux-utils; then ask again"
+            advice = "root: install libselinux-utils; then run it again"
         else:
-            advice = "root: ausearch -m avc -c httpd, once the app is asked through Apache, shows what was denied"
+            advice = (
+                "root: ausearch -m avc -c httpd, after a request to the app through Apache, shows what was denied"
+            )
         return advice
 
 
 def parse(text: str) -> Access:
-    """Read one answer of the host. Raises ValueError for an odd one."""
+    """Parse one answer of the host. Raises ValueError if it is malformed."""
     mode, verdict, kind, source, target, how, subject = text.split(" ", 6)
     if verdict not in VERDICTS or kind not in WORDS:
-        raise ValueError(f"no answer about SELinux: {text[:80]!r}")
+        raise ValueError(f"not an answer about SELinux: {text[:80]!r}")
     return Access(mode, verdict, kind, source, target, how, subject)
 
 
 def refusal(answers: Iterable[Access]) -> tuple[str, str] | None:
-    """What is denied, and what to do about it, where that stops a deploy."""
+    """What is denied, and what to do about it, if that stops a deploy."""
     denied = [one for one in answers if one.mode == ENFORCING and one.verdict == DENIED]
     if not denied:
         return None
@@ -87,7 +89,7 @@ def refusal(answers: Iterable[Access]) -> tuple[str, str] | None:
 
 
 def _commands(access: Access) -> str:
-    """What root has to run."""
+    """The commands for root."""
     if access.kind == "socket-file":
         return _label_folder(PurePosixPath(access.subject).parent)
     port = access.subject.rpartition(":")[2]
@@ -112,7 +114,7 @@ def _commands(access: Access) -> str:
 
 
 def _module(source: str, target: str) -> tuple[str, str]:
-    """The name of the module that lets one domain connect to the other, and its lines as words for a shell."""
+    """The name of the module that lets one domain connect to the other, and its lines, quoted for a shell."""
     name = re.sub(r"\W", "_", f"poms_{source}_{target}")
     lines = [
         f"module {name} 1.0;",
@@ -123,8 +125,8 @@ def _module(source: str, target: str) -> tuple[str, str]:
 
 
 def _label_folder(folder: PurePosixPath) -> str:
-    if len(folder.parts) <= 3:  # /tmp, /run, a home: others' files lie there, and would get Apache's label
-        advice = f"put the socket into a folder of its own (app.listen), and not into {folder}: docs/guide/apache.md"
+    if len(folder.parts) <= 3:  # /tmp, /run, a home: other files there would get Apache's label, too
+        advice = f"move the socket (app.listen) from {folder} to a folder of its own: docs/guide/apache.md"
     else:
         pattern = shlex.quote(f"{re.escape(str(folder))}(/.*)?")
         advice = (

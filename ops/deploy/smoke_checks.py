@@ -1,7 +1,7 @@
-"""The service asked from outside, as a visitor: before a deploy, and again before its verdict.
+"""Smoke checks: requests to the service from outside, before a deploy and again before its commit.
 
-Where this machine cannot reach the port, the question goes through the SSH connection; where that is not to be had
-either, the check is "not asked", which is not "failed".
+If this machine cannot reach the port, the request goes through the SSH connection; if that fails too, the check is
+"not asked", which is not "failed".
 """
 
 import http.client
@@ -19,12 +19,12 @@ from ops.ssh.session import Remote
 
 PASSED, FAILED, NOT_ASKED = "passed", "failed", "not asked"
 TUNNEL_TRIES = 40
-SETTLE = 10.0  # seconds in which a check that was well before may become well again
+SETTLE = 10.0  # seconds for a check that passed before to pass again
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: its name, PASSED, FAILED or NOT_ASKED, and what the visitor got."""
+    """The result of one check: its name, PASSED, FAILED or NOT_ASKED, and the response."""
 
     name: str
     state: str
@@ -32,7 +32,7 @@ class Finding:
 
 
 def checks_of(host: Host) -> list[Check]:
-    """The two doors, and what the inventory adds."""
+    """Apache's two ports, and the checks of the inventory."""
     login = Check(name="443 sends to login", port=host.apache.port, path=host.app.path, status=[302, 303])
     refusal = Check(
         name="8443 refuses without a certificate", port=host.apache.cert_port, path=host.app.path, status=[0]
@@ -41,16 +41,16 @@ def checks_of(host: Host) -> list[Check]:
 
 
 def ask_from_outside(remote: Remote) -> list[Finding]:
-    """Ask every check once, side by side."""
+    """Run every check once, in parallel."""
     checks = checks_of(remote.host)
     with ThreadPoolExecutor(len(checks)) as pool:
         return list(pool.map(lambda check: _ask(remote, check), checks))
 
 
 def what_got_worse(remote: Remote, before: list[Finding], last: list[Finding]) -> list[Finding]:
-    """The checks that were well before and are wrong now; each gets some seconds to become well again.
+    """The checks that passed before and fail now, after at most SETTLE seconds of retries.
 
-    `last` gets all that was found at last.
+    `last` receives the results of the last run.
     """
     end = time.monotonic() + SETTLE
     while True:
@@ -69,12 +69,12 @@ def _ask(remote: Remote, check: Check) -> Finding:
 
 
 def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
-    """Ask where this machine has no way to the port of its own; the host connects to itself by its address."""
+    """Run a check through SSH: the host connects to its own address."""
     address = remote.connection.host
     try:
         remote.connection.transport.open_channel("direct-tcpip", (address, check.port), ("", 0), timeout=5).close()
     except paramiko.ChannelException as error:
-        refused = error.code == 2  # RFC 4254: the connect failed; any other code is sshd's own refusal
+        refused = error.code == 2  # RFC 4254: the connect failed; with any other code, sshd itself refuses
         return Finding(check.name, FAILED if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
     except (paramiko.SSHException, OSError, EOFError) as error:
         return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {error}")
@@ -84,7 +84,7 @@ def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
             for _ in range(TUNNEL_TRIES):
                 try:
                     return _judge(check, *_get(remote.host, check, ("127.0.0.1", port)))
-                except ConnectionRefusedError:  # its thread does not listen yet
+                except ConnectionRefusedError:  # the tunnel does not listen yet
                     time.sleep(0.05)
         return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: no tunnel")
     except (ThreadException, OSError) as error:
@@ -92,9 +92,9 @@ def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
 
 
 def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
-    """Status (0: the TLS handshake was refused) and body. Raises OSError where no connection can be made."""
+    """Status (0: the TLS handshake was refused) and body. Raises OSError if it cannot connect."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # whether the service answers is asked here, not who it is
+    context.check_hostname = False  # this checks whether the service answers, not who it is
     context.verify_mode = ssl.CERT_NONE
     if check.certificate:
         context.load_cert_chain(check.certificate, check.key)
@@ -127,6 +127,6 @@ def _judge(check: Check, status: int, body: str) -> Finding:
 
 
 def _free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What is on a host: asked by one command (`remote/probe.sh`), read into types by a pure function."""
+"""The snapshot of a host: collected by one command (`remote/probe.sh`), parsed by a pure function."""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -24,8 +24,8 @@ from ops.ssh.session import Remote
 class FoundFile:
     """One managed path as it is on the host.
 
-    `digest` is SHA-256 in hex, None where there is no file; `content` is there only where it is not the wanted one.
-    A mode is fixed where only the file may be written, and not its folder.
+    `digest` is SHA-256 in hex, None if there is no file; `content` is set only if it differs from the wanted one.
+    `mode_is_fixed`: the account may write the file, but not its folder.
     """
 
     path: str
@@ -40,20 +40,19 @@ class FoundFile:
 class Snapshot:
     """One host at one moment.
 
-    `deployed` is path to digest in the last release, `commit` git's name of what that was made from; `supervisord` is
-    its state (supervisord_state.py), `supervisord_detail` what goes with that; `lock` tells of a deploy at work,
-    `unfinished` of one that died half-way, `staged` of those that are being sent, or died meanwhile; `owed` are the
-    lines of reloads that an earlier deploy did not come to;
-    `present` the files in the places that were asked for; `free_kilobytes` is told where something may be written;
-    `toolkit` is git's name of what the last release's templates were from; `elsewhere` the folder that has the host's
-    releases where `state_dir` has none;
-    `memory` is what a worker of uWSGI has and what is free, in kB, where a file differs; `hiding` where the secrets
-    stand in the files of the last release; `programs` is what supervisord says of its processes, name to state, where
-    its file differs, and `untold` why it does not; `service` is whether the web service serves, None where that was
-    not asked. `rewritten` has the files that are as wanted and not as deployed, with the time at which they were
-    written; where there are some, `read` says when what runs has read its files ("apache", "uwsgi.serving", and
-    programs that we started or reloaded), and `started` when each program began; all by the host's clock.
-    `restart_cost` is told of a host whose Apache can only be restarted, where something differs.
+    Releases: `deployed` is path to digest in the last release; `commit` and `toolkit` are the git commits of its
+    inventory and its templates; `hiding`: where its files hold secrets; `elsewhere`: the folder with the host's
+    releases if `state_dir` has none.
+    Deploys: `lock` is the lock owner of a running deploy; `unfinished`: the release of a deploy that died; `staged`:
+    deploys that are being sent, or died during that; `owed`: the pending reloads.
+    Files: `present`: the files in the requested directories; `free_kilobytes`: free space, if it is known;
+    `rewritten`: files with the wanted content that differ from the last release, with the time of their last write.
+    Services: `supervisord` is its state (supervisord_state.py), `supervisord_detail` the details; `programs`: the
+    state of each process by name, if supervisord's file differs, or `untold`: why supervisord does not list them;
+    `service`: whether the web service serves, None if not asked; `memory`: a uWSGI worker's and the free memory in
+    kB, if a file differs; `restart_cost`: for a host whose Apache can only be restarted, if something differs.
+    Times by the host's clock, if there are `rewritten` files: `read`: when a service last read its files ("apache",
+    "uwsgi.serving", and programs that we started or reloaded); `started`: when each program started.
     """
 
     files: dict[str, FoundFile]
@@ -80,15 +79,15 @@ class Snapshot:
     toolkit: str | None = None
     elsewhere: str | None = None
     restart_cost: RestartCost | None = None
-    start: str = ""  # where supervisord is down: how it is started there (ops/services/survival.py)
+    start: str = ""  # if supervisord is down: how to start it there (ops/services/survival.py)
 
 
 def probe(
     remote: Remote, wanted: list[RenderedFile], places: Iterable[str] = (), more: Iterable[str] = ()
 ) -> Snapshot:
-    """Look at the host with one command; what lies in `places` is listed too, and `more` are lines of the request.
+    """Collect the snapshot with one command; also list the files in `places`; `more`: further request lines.
 
-    Raises HostError for an odd answer.
+    Raises HostError for a malformed answer.
     """
     asked = [*request(remote.host, wanted), *(f"place {folder}" for folder in places), *more]
     answer = remote.ask("probe", asked)
@@ -96,12 +95,12 @@ def probe(
         snapshot = parse(answer)
         untold = [file.path for file in wanted if file.path not in snapshot.files]
         if untold:
-            raise ValueError(f"nothing is told of {untold[0]}")
+            raise ValueError(f"it does not contain {untold[0]}")
         return snapshot
 
 
 def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
-    """What remote/probe.sh is asked; "digests" before it keeps contents from being sent."""
+    """The request to remote/probe.sh; with a line "digests" before it, no contents are sent."""
     yield f"state_dir {host.state_dir}"
     yield f"home {host.home}"
     yield from place_lines(host)
@@ -111,14 +110,14 @@ def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
 
 
 def restart_lines(host: Host) -> Iterator[str]:
-    """What the cost of a restart is asked by, of a host whose Apache can only be restarted."""
+    """The request's lines about the cost of a restart, for a host whose Apache can only be restarted."""
     if not host.apache.reload:
         yield from (f"restart_word {word}" for word in host.apache.restart)
         yield f"apache_root {host.apache.server_root}"
 
 
 def parse(answer: list[str]) -> Snapshot:
-    """Read the answer of probe.sh. Raises ValueError if it is not whole."""
+    """Parse the answer of probe.sh. Raises ValueError if it is incomplete."""
     files: dict[str, FoundFile] = {}
     deployed: dict[str, str] = {}
     words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
@@ -166,7 +165,7 @@ def parse(answer: list[str]) -> Snapshot:
         elif kind != "end":
             raise ValueError(f"unexpected line {masked(line)[:80]!r}")
     if not answer or answer[-1] != "end":
-        raise ValueError("it ends before its end")
+        raise ValueError("it is incomplete")
     supervisord = parse_supervisord(words["supervisord"])
     each, _, free = words["memory"].partition(" ")
     return Snapshot(

@@ -1,8 +1,8 @@
-"""What a supervisord.conf comes to: two that differ in text alone, or spell a default out, are equal.
+"""The effect of a supervisord.conf: two files that differ only in text or in explicit defaults are equal.
 
 Source: `supervisor/options.py` and `supervisor/datatypes.py` of 4.3.0, which read the file: defaults, expansions
-(`%(here)s`), numbers, sizes, booleans, signals, octal modes and environments. What is not known here, such as the
-value of `%(ENV_NAME)s` on the host, is compared as text.
+(`%(here)s`), numbers, sizes, booleans, signals, octal modes and environments. Unknown values, such as
+`%(ENV_NAME)s` on the host, are compared as text.
 """
 
 import configparser
@@ -18,7 +18,7 @@ from ops.schema import Host
 
 Settings = dict[str, Any]
 Reader = Callable[[str], object]
-MOST_PROCESSES = 10_000  # of one section; a file that says more is not read as one
+MOST_PROCESSES = 10_000  # of one section; a file with more is not accepted
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 _SIZES = {"kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _SIGNALS = {"1": "HUP", "2": "INT", "3": "QUIT", "9": "KILL", "10": "USR1", "12": "USR2", "15": "TERM"}  # Linux
@@ -27,11 +27,11 @@ _PROGRAMS = ("program:", "fcgi-program:", "eventlistener:")
 
 @dataclass(frozen=True)
 class Effect:
-    """One configuration as supervisord takes it.
+    """One configuration as supervisord reads it.
 
-    `daemon` is what only its restart changes. `groups` has the settings of each group of processes by its name, the
-    program's own name for most; `processes` all names as supervisord gives them ("web", or "group:process").
-    `ports` are those that supervisord and its programs' sockets listen on; `includes` the patterns of further files.
+    `daemon`: settings that need a restart of supervisord. `groups`: the settings of each group of processes by name
+    (for most, the program's name). `processes`: all names as supervisord prints them ("web", or "group:process").
+    `ports`: the ports of supervisord and of its programs' sockets. `includes`: the patterns of further files.
     """
 
     daemon: Settings
@@ -42,14 +42,14 @@ class Effect:
 
 
 class _Known(dict[str, object]):
-    """Expansions; one that is not known stands for itself."""
+    """Expansions; an unknown one stays as it is."""
 
     def __missing__(self, key: str) -> str:
         return f"\0{key}\0"
 
 
 def read_effect(content: bytes, host: Host) -> Effect | None:
-    """The effect of a file as the host's supervisord.conf; None where it cannot be read as one."""
+    """The effect of a file as the host's supervisord.conf; None if it cannot be parsed."""
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
     try:
         parser.read_string(content.decode())
@@ -86,7 +86,7 @@ def _groups(sections: Mapping[str, Mapping[str, str]], host: Host) -> tuple[dict
     """The settings of each group, and the names of all processes."""
     groups: dict[str, Any] = {}
     processes: set[str] = set()
-    members = {  # the sections of programs that stand in a group
+    members = {  # the sections of programs that belong to a group
         f"{kind}:{program.strip()}"
         for name, values in sections.items()
         if name.startswith("group:")
@@ -114,7 +114,7 @@ def _program(section: str, values: Mapping[str, str], group: str, host: Host) ->
         defaults |= {"priority": "-1", "buffer_size": "10"}
     names = {"program_name": section.partition(":")[2].strip(), "group_name": group}
     settings = _settings(values, _READERS, defaults, host, names)
-    if "command" in settings:  # how uWSGI is started is no difference to what runs
+    if "command" in settings:  # this prefix does not change which program runs
         settings["command"] = str(settings["command"]).removeprefix(WITHOUT_UWSGI_VARIABLES)
     settings["kind"] = section.partition(":")[0]
     for stream in ("stdout", "stderr"):
@@ -127,7 +127,7 @@ def _program(section: str, values: Mapping[str, str], group: str, host: Host) ->
 
 
 def _processes(section: str, values: Mapping[str, str], group: str, host: Host) -> set[str]:
-    """The names of the processes of one section, as supervisord tells them."""
+    """The names of the processes of one section, as supervisord prints them."""
     first, count = int(values.get("numprocs_start", "0")), int(values.get("numprocs", "1"))
     if count > MOST_PROCESSES:
         raise ValueError("more processes than any host has")
@@ -145,9 +145,9 @@ def _known(host: Host) -> dict[str, object]:
 
 
 def _expand(text: str, known: Mapping[str, object], times: int = 1) -> str:
-    """As supervisord does; a text that cannot be expanded here stays as it is."""
+    """Expand as supervisord does; a text that cannot be expanded stays as it is."""
     if re.search(r"%\([^)]*\)[^a-zA-Z%]*[0-9]{4}", text):
-        return text  # a width that nobody means, and that would take much memory
+        return text  # such a field width is a mistake, and would use much memory
     for _ in range(times):
         try:
             text = text % _Known(known)
@@ -163,7 +163,7 @@ def _settings(
     host: Host,
     names: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Each setting as it is read, those of `defaults` included; the account's own name is no other account."""
+    """Each setting as supervisord reads it, with `defaults`; without a user or owner that is the account itself."""
     known = _known(host) | dict(names or {})
     found: Settings = {}
     for key, text in (dict(defaults) | dict(values)).items():

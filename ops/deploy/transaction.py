@@ -1,4 +1,4 @@
-"""Carry a plan out: one command on the host (`remote/transaction.sh`), driven to its verdict from here."""
+"""Apply a plan: run one command on the host (`remote/transaction.sh`), follow its steps, and decide on commit."""
 
 import base64
 import contextlib
@@ -28,8 +28,8 @@ _interrupted = Event()
 STEPS = {
     "stage": "sending the new files",
     "directories": "making folders",
-    "keep": "saving the files that are there",
-    "prove": "validating the new files before they are live",
+    "keep": "backing up the current files",
+    "prove": "validating the new files",
     "look": "running checks before the change",
     "swap": "putting the new files in place",
     "configtest": "Apache's configuration test",
@@ -38,21 +38,21 @@ STEPS = {
     "apply-programs": "restarting programs with new settings",
     "restart-supervisord": "restarting supervisord",
     "check": "checking what was reloaded",
-    "verdict": "asking from outside",
+    "verdict": "running smoke checks",
     "commit": "recording the release",
     "put-back": "ROLLING BACK",
     "recover": "ROLLING BACK a deploy that was killed",
 }
 
-CHECKED = {PASSED: "ok", FAILED: "failed", NOT_ASKED: "not-asked"}  # in the record
+CHECKED = {PASSED: "ok", FAILED: "failed", NOT_ASKED: "not-asked"}  # the words in the release record
 BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a transaction ended, and what supervisord did meanwhile: (program, what was done, state).
+    """The result of a transaction. `programs`: (program, what was done, state) from supervisord.
 
-    `service` is whether the web service serves after it, where the host has told that.
+    `service`: whether the web service serves afterwards; None if the host did not report it.
     """
 
     release: str
@@ -63,17 +63,17 @@ class Outcome:
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
-    """Change the host as a whole. `tell` gets a line for each step. Ctrl-C has the host put back what it has changed.
+    """Apply the whole plan or nothing. `tell` gets a line for each step. Ctrl-C makes the host roll back.
 
-    Raises LockHeld if another deploy is at work, HostError if it failed; the text says what state the host is in.
+    Raises LockHeld if another deploy is running, HostError if it failed; the text says what state the host is in.
     """
 
     def pressed(times: int) -> None:
         if times == 1:
-            tell("interrupted: the host puts back what it has changed")
+            tell("interrupted: the host rolls back")
             Thread(target=interrupt, daemon=True).start()
         else:
-            tell("the host is putting back what it has changed, whether this waits for it or not")
+            tell("the host is rolling back, even if you do not wait for it")
 
     return uninterrupted(lambda: _carry_out(remote, plan, release, tell), pressed)
 
@@ -82,13 +82,13 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
     before = ask_from_outside(remote) if release.knows_the_doors else []
     for finding in before:
         if finding.state != PASSED:
-            tell(f"from outside, before: {finding.name}: {finding.state}, {finding.got}")
+            tell(f"smoke check before the change: {finding.name}: {finding.state}, {finding.got}")
 
     last: list[Finding] = []
 
     def worse() -> str:
         found = what_got_worse(remote, before, last) if before else []
-        return "; ".join(f"from outside: {one.name}: {one.got}" for one in found)
+        return "; ".join(f"smoke check failed: {one.name}: {one.got}" for one in found)
 
     def verdict() -> list[str]:
         word = worse() or "commit"
@@ -96,23 +96,23 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
 
     host = plan.host
     if _interrupted.is_set():
-        raise HostError(host.name, "not begun: you interrupted", left="everything", outcome="not tried")
+        raise HostError(host.name, "not started: you interrupted", left="everything", outcome="not tried")
     account = _Account(host, tell)
     doors = _trial_of_doors(plan, release)
     dialogue = remote.start("transaction", [*request_lines(plan, release, doors), *remote.password_lines(), "end"])
     _under_way.add(dialogue)
     try:
         with Heartbeat(dialogue):
-            if _interrupted.is_set():  # meanwhile
+            if _interrupted.is_set():
                 interrupt()
             _follow(dialogue, account, verdict)
     except Unreachable as error:
         raise Unreachable(
             host.name,
-            f"{error.message} in the middle of the deploy",
-            left="nothing for long: without a word from here the host puts everything back by itself",
+            f"{error.message} during the deploy",
+            left="unknown until the host has rolled back; it does so by itself without a connection",
             next_step=f"fab -H {host.name} diff, as soon as it can be reached",
-            outcome="the line was lost; the host puts back by itself",
+            outcome="connection lost; the host rolls back by itself",
         ) from None
     finally:
         _under_way.discard(dialogue)
@@ -124,7 +124,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
 
 
 def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
-    """The request's lines for it. The way back is not barred by questions that its own deploy has answered."""
+    """The request's lines for the identity probe; none for a rollback: its release passed the probe in its deploy."""
     if not plan.apache or release.purpose != "deploy":
         return []
     trial = identity_probe.trial(plan.host)
@@ -132,7 +132,7 @@ def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
 
 
 def interrupt() -> None:
-    """Have every host that is being changed put everything back, and begin no other change."""
+    """Make every host that is being changed roll back, and start no other change."""
     _interrupted.set()
     for dialogue in list(_under_way):
         with contextlib.suppress(Unreachable):
@@ -142,9 +142,9 @@ def interrupt() -> None:
 
 @dataclass
 class _Account:
-    """What the host has told so far; it `asks` once it waits for the verdict.
+    """What the host has reported so far; `asks` is true once it waits for the verdict.
 
-    `still` is what got worse, and is so although everything was put back.
+    `still`: the smoke checks that fail even after the rollback.
     """
 
     host: Host
@@ -165,7 +165,7 @@ class _Account:
     service: Service | None = None
 
     def take(self, line: str) -> None:
-        """Take one line of the host's in; one that cannot be read is told as it came. Raises LockHeld."""
+        """Read one line of the host; report it unchanged if it cannot be parsed. Raises LockHeld."""
         try:
             self._take(line)
         except (ValueError, RecursionError):
@@ -174,7 +174,7 @@ class _Account:
     def _take(self, line: str) -> None:
         kind, _, value = line.partition(" ")
         if kind == "locked":
-            raise LockHeld(self.host.name, f"another deploy is at work: {value}", left="everything", next_step=WAIT)
+            raise LockHeld(self.host.name, f"another deploy is running: {value}", left="everything", next_step=WAIT)
         if kind == "unlockable":
             raise no_lock(self.host.name, value)
         if kind == "step":
@@ -182,16 +182,16 @@ class _Account:
             self.tell(_step(value))
         elif kind == "note":
             self.tell(value)
-            if value.startswith("could not be put back"):
+            if value.startswith("could not be restored"):
                 self.not_back = value
         elif kind == "proof":
             level, _, what = value.partition(" ")
             self.proofs.append(f"validated ({level}): {what}")
             self.tell(self.proofs[-1])
         elif kind == "unvalidated":
-            self.unvalidated.append(value)  # the result names it
+            self.unvalidated.append(value)  # printed with the result
         elif kind == "probed":
-            self.tell(f"identity probe passed: {value} requests, nobody was taken for somebody else")
+            self.tell(f"identity probe passed: {value} requests, every forged identity was rejected")
         elif kind == "insufficient":
             self.insufficient = value
         elif kind == "selinux":
@@ -214,19 +214,19 @@ class _Account:
 
 
 def _check_line(found: Finding) -> str:
-    """One check for the record of the release."""
+    """One check, as a line for the release record."""
     return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
 
 
 def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], list[str]]) -> None:
-    """Read the host's steps to their end, and give the verdict when it is asked for."""
+    """Read the host's steps to their end, and send the verdict when the host asks for it."""
     judged = False
     for line in dialogue.lines():
         account.take(line)
         if account.asks and not judged:
             judged = True
             said = judge()
-            if not _interrupted.is_set():  # else another word was sent, the last one
+            if not _interrupted.is_set():  # otherwise interrupt() has sent the last line
                 dialogue.send(said)
 
 
@@ -244,12 +244,12 @@ def _failed(account: _Account, stderr: str) -> HostError:
     left, outcome = {
         "unchanged": ("nothing was modified", "nothing changed"),
         "rolled-back": (
-            "everything: the files that were there are back, and what was reloaded took them in again",
+            "everything: the old files are restored, and the services have reloaded them",
             "rolled back",
         ),
         "files-back": (
-            "the files that were there are back, but not all is as it was (see above): see fab status",
-            "rolled back, but not all is as it was",
+            "the old files are restored, but a service is not as before (see above and fab status)",
+            "rolled back, but a service is not as before",
         ),
         "broken": (
             f"NOT everything: {account.not_back or 'a file could not be restored'}",
@@ -260,7 +260,7 @@ def _failed(account: _Account, stderr: str) -> HostError:
         ("unknown; the next deploy (or fab recover) rolls this one back first", "UNKNOWN"),
     )
     if account.still:
-        left, outcome = f"the files that were there are back, but {account.still}", "rolled back, but not all is well"
+        left, outcome = f"the old files are restored, but {account.still}", "rolled back, but a smoke check fails"
     if account.insufficient:
         return _not_validated(account)
     if denied := selinux.refusal(account.accesses):
@@ -272,10 +272,10 @@ def _failed(account: _Account, stderr: str) -> HostError:
     if account.unstartable and account.ended == "unchanged":
         account.failure, next_step = account.unstartable
         account.evidence = ""
-    failure = account.failure or account.not_back or stderr or "the host ended the transaction without a word"
+    failure = account.failure or account.not_back or stderr or "the host ended the transaction without a message"
     is_whole = account.ended in ("unchanged", "rolled-back") and not account.still
     shows = account.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong
-    said = f"; the last the host's tools said:\n{_indented(account.evidence)}" if shows else ""
+    said = f"; the last output of the host's tools:\n{_indented(account.evidence)}" if shows else ""
     return HostError(
         account.host.name,
         f"{failure}{said}",
@@ -290,11 +290,11 @@ def _not_validated(account: _Account) -> HostError:
     reasons = re.findall(r"^in the way: (.*)$", account.evidence, re.MULTILINE)
     return HostError(
         host.name,
-        f"Apache's new files can be validated here only as far as {account.insufficient}, and deploy.validation asks "
-        f"for {minimum}. In the way: {reasons[-1] if reasons else 'unknown'}",
+        f"this host can validate Apache's new files only up to {account.insufficient}; deploy.validation requires "
+        f"{minimum}. Reason: {reasons[-1] if reasons else 'unknown'}",
         left="nothing was modified",
-        next_step=f"fab -H {host.name} doctor tries it again; remove what is in the way. Where that cannot be, set "
-        "deploy.validation, with deploy.validation_reason; if it has to go out tonight: --unvalidated",
+        next_step=f"remove the reason; fab -H {host.name} doctor checks it. If you cannot, lower deploy.validation "
+        "and set deploy.validation_reason; to deploy once without validation: --unvalidated",
         outcome="not validated",
     )
 
@@ -302,10 +302,9 @@ def _not_validated(account: _Account) -> HostError:
 def _denied(account: _Account, what: str, commands: str) -> HostError:
     return HostError(
         account.host.name,
-        f"SELinux would keep visitors from the app: {what}",
+        f"SELinux would block the app: {what}",
         left="nothing was modified",
-        next_step=f"{commands}; fab -H {account.host.name} doctor asks the kernel again. If it has to go out all the "
-        "same: --unvalidated",
+        next_step=f"{commands}; fab -H {account.host.name} doctor checks it again. To deploy anyway: --unvalidated",
         outcome="SELinux denies it",
     )
 

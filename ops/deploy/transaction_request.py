@@ -1,4 +1,4 @@
-"""What a change asks of its host, as the lines that a command there reads (`remote/transaction.sh`)."""
+"""The request of a change: the lines that `remote/transaction.sh` reads on the host."""
 
 import base64
 import time
@@ -19,7 +19,7 @@ from ops.services.supervisord import app_lines, through_apache_lines, uwsgi_prog
 
 
 def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterator[str]:
-    """All that the host gets to know of a deploy; `doors` are the lines for a trial of Apache's doors."""
+    """All lines of a deploy; `doors` are the lines of the identity probe."""
     host = plan.host
     yield f"state_dir {host.state_dir}"
     yield f"home {host.home}"
@@ -43,7 +43,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
             yield f"parser {parser}"
     for change in (kept for kept in plan.changes if not kept.gone):
         yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
-        if change.wanted.hiding:  # where, and not what
+        if change.wanted.hiding:  # the positions only, not the secrets
             yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
     yield from (f"apply {group}" for group in plan.applied)
@@ -53,7 +53,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
     yield from apache_place_lines(host)
-    if plan.apache and release.purpose == "deploy":  # the way back is not barred
+    if plan.apache and release.purpose == "deploy":  # a rollback has no minimum
         yield f"minimum {host.deploy.validation}"
         yield from ["waived yes"] * release.unvalidated
     yield from doors
@@ -66,7 +66,7 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
 
 
 def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
-    """What a trial start of Apache needs to know, without a deploy; `files` are all that the host shall have."""
+    """The lines of a trial start of Apache without a deploy; `files` are all wanted files of the host."""
     for file in files:
         if file.service == "apache":
             yield f"file {file.mode} - {file.digest} {file.path}"
@@ -76,7 +76,7 @@ def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
 
 
 def _log_files(host: Host) -> list[str]:
-    """Where what went wrong may be told: the programs' logs, supervisord's, and Apache's where it may be read."""
+    """The logs that may explain a failure: the programs', supervisord's, and Apache's if it is readable."""
     paths = [host.supervisor.logfile, *apache_logs(host)]
     for name, program in host.programs.items():
         paths += log_files(name, program, host.log_dir).values()
@@ -84,7 +84,7 @@ def _log_files(host: Host) -> list[str]:
 
 
 def _parser(host: Host, file: RenderedFile) -> str:
-    """Which program's own parser reads the file: "supervisord", "uwsgi" or ""."""
+    """The program whose parser validates the file: "supervisord", "uwsgi" or ""."""
     if file.service == "supervisord":
         return "supervisord"
     for name, _, _ in reload_methods(host, [file.path]):
@@ -94,7 +94,7 @@ def _parser(host: Host, file: RenderedFile) -> str:
 
 
 def directories(plan: Plan) -> list[str]:
-    """The folders in the account's home that files, logs and sockets need, each once."""
+    """The folders in the account's home for files, logs and sockets, each once."""
     host = plan.host
     written = [change.wanted for change in plan.changed if not change.gone]
     paths = [file.path for file in written if file.service != "apache"]

@@ -1,24 +1,24 @@
-"""Whether what runs has read a file that somebody wrote since the last deploy, and that is as wanted. Pure.
+"""Whether a service has read a file with the wanted content that somebody wrote since the last deploy. Pure.
 
-Judged by the host's own clock: when the file was written, and when what runs has read its files last. What is not
-known is no difference: then nothing is reloaded for it.
+Compares two times of the host's clock: when the file was written, and when the service last read its files. If a time
+is unknown, nothing is reloaded.
 """
 
 from ops.deploy.snapshot import Snapshot
 
-SERVING = "uwsgi.serving"  # uWSGI itself writes it whenever it begins to serve (the template's hook)
+SERVING = "uwsgi.serving"  # uWSGI writes it whenever it starts to serve (a hook in the template)
 
 
 def is_unread_by_apache(path: str, snapshot: Snapshot) -> bool:
-    """Whether the Apache that serves has begun before the file was written."""
+    """Whether the running Apache has read its files before this file was written."""
     read = snapshot.read.get("apache")
     return path in snapshot.rewritten and read is not None and read < snapshot.rewritten[path]
 
 
 def is_unread_by_program(path: str, name: str, snapshot: Snapshot, *, graceful: bool) -> bool:
-    """Whether the program runs, and has neither started nor been reloaded since; of one that does not run: no.
+    """Whether the program runs and was neither started nor reloaded since; False if it does not run.
 
-    A reload by hand is known of uWSGI alone (`graceful`), which tells when it began to serve.
+    A reload by hand is known only for uWSGI (`graceful`), which records when it starts to serve.
     """
     running = (snapshot.programs or {}).get(name) == "RUNNING"
     known = [snapshot.started.get(name), snapshot.read.get(SERVING if graceful else name)]
@@ -29,7 +29,7 @@ def is_unread_by_program(path: str, name: str, snapshot: Snapshot, *, graceful: 
 
 
 def is_unread_by_supervisord(path: str, snapshot: Snapshot) -> bool:
-    """Whether a program that runs has begun before the file was written: its settings may be others by now."""
+    """Whether a running program started before the file was written: its settings may have changed."""
     written = snapshot.rewritten.get(path)
     if written is None or snapshot.programs is None:
         return False

@@ -1,7 +1,7 @@
-"""How to keep a file as somebody edited it on a host: values of the inventory, or lines of templates.
+"""How to keep a hand edit on a host: inventory values or template lines that produce the edited file.
 
-Everything is found by trying: a value or a line is told only if the file, rendered with it, reads as it does on the
-host where it did not before, and differs nowhere else.
+Works by trial: a value or line is reported only if the file, rendered with it, is closer to the file on the host, and
+nothing else in it changes.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from ops.rendering.renderer import TREE, render, render_one
 from ops.schema import Host
 from ops.secrets.sources import described
 
-TRIES = 400  # of values or of lines, for one difference; most have under ten
-TOO_MUCH = "more than half of the file is another one there"
+TRIES = 400  # values or lines to try per difference; most differences need fewer than ten
+TOO_MUCH = "more than half of the file differs"
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value for the inventory. `elsewhere`: it writes a line that was added by hand at another place."""
+    """A value for the inventory. `elsewhere`: it writes a hand-added line, but at another place of the file."""
 
     place: Place
     before: Any
@@ -35,7 +35,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Untold:
-    """A difference that nothing explains, where its lines come from as far as can be told, and why."""
+    """A difference without a solution, the origin of its lines if known, and the reason."""
 
     hunk: Hunk
     where: str
@@ -44,7 +44,7 @@ class Untold:
 
 @dataclass(frozen=True)
 class Advice:
-    """What keeps a file: values, and templates with their texts before and after; `also` changes on this host too."""
+    """The values, and templates with their texts before and after; `also`: other files of this host that change."""
 
     values: list[Value] = field(default_factory=list)
     templates: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class _State:
-    """How far it has come: with this host and these templates the file has the lines `text`; they shall be `goal`."""
+    """A step of the search: with this host and these templates, the file has the lines `text`; `goal` is wanted."""
 
     file: RenderedFile
     tree: Path
@@ -65,7 +65,7 @@ class _State:
     values: tuple[Value, ...] = ()
 
     def rendered(self) -> "_State | None":
-        """The same with its text; None where it cannot be rendered, or lands elsewhere."""
+        """The same with its rendered text; None if it cannot be rendered, or has another path."""
         with tree_with(self.sources, self.tree) as tree:
             try:
                 made = render_one(self.host, self.file.template, tree)
@@ -80,7 +80,7 @@ class _State:
 
 
 def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advice:
-    """What makes `goal` of `file`, which is rendered for `host`."""
+    """The advice that turns `file`, as rendered for `host`, into `goal`."""
     text = lines_of(file.content.decode())
     secret = {text[one.line - 1] for one in file.hiding}
     begin = _State(file, tree, host, sources_of(file.template, tree), text, lines_of(goal))
@@ -98,7 +98,7 @@ def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advi
 
 
 def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
-    """`state` with every difference explained that `tries` explains, in the way that changes the fewest files."""
+    """`state` with every difference solved that `tries` can solve, by the solution that changes the fewest files."""
     failed: set[Hunk] = set()
     while True:
         hunk = next((one for one in hunks(state.text, state.goal) if one not in failed), None)
@@ -120,7 +120,7 @@ def _with_values(state: _State, hunk: Hunk) -> Iterator[_State]:
         moved = None if _is_nearer(state, way) else _with_line_elsewhere(state, way, hunk)
         if moved or _is_nearer(state, way):
             told = Value(place, value_at(state.host, place), value, elsewhere=moved is not None)
-            # What was told before of the same place is part of this.
+            # This value replaces an earlier one of the same place.
             kept = tuple(old for old in state.values if old.place != place)
             before = next((old.before for old in state.values if old.place == place), told.before)
             yield replace(moved or way, values=(*kept, replace(told, before=before)))
@@ -134,7 +134,7 @@ def _with_lines(state: _State, hunk: Hunk) -> Iterator[_State]:
 
 
 def _is_nearer(state: _State, way: _State) -> bool:
-    """Whether less differs, and nothing that did not differ before."""
+    """Whether less differs, and nothing new."""
     before, after = hunks(state.text, state.goal), hunks(way.text, way.goal)
     size = [sum(len(hunk.old) + len(hunk.new) for hunk in one) for one in (before, after)]
     return size[1] < size[0] and all(any(_is_part(hunk, other) for other in before) for hunk in after)
@@ -149,7 +149,7 @@ def _is_run(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
 
 
 def _with_line_elsewhere(state: _State, way: _State, hunk: Hunk) -> _State | None:
-    """Where `way` writes a line that was added, but at another place of the file: with that place as the goal."""
+    """If `way` writes the added line at another place of the file: the state with that place in its goal."""
     changed = hunks(state.text, way.text)
     added = [line for one in changed for line in one.new]
     if hunk.old or any(one.old for one in changed) or len(added) != 1 or added[0] not in hunk.new:
@@ -163,7 +163,7 @@ def _with_line_elsewhere(state: _State, way: _State, hunk: Hunk) -> _State | Non
 
 
 def _section(lines: list[str], number: int) -> str:
-    """The last line like `[uwsgi]` before that one."""
+    """The last section header, such as `[uwsgi]`, before line `number`."""
     return next((line for line in reversed(lines[:number]) if line.startswith("[")), "")
 
 
@@ -178,7 +178,7 @@ def _untold(state: _State, hunk: Hunk, secret: set[str]) -> Untold:
     if secret & set(hunk.old):
         sources = [f"secrets.{name} ({described(state.host.secrets[name])})" for name in state.file.secrets]
         return Untold(
-            hunk, "", f"a secret was changed there; the new value belongs where {' or '.join(sources)} is from"
+            hunk, "", f"a secret was changed there; store the new value in the source of {' or '.join(sources)}"
         )
-    why = "no value of the inventory writes this, and no line of a template is it, or only along with other changes"
+    why = "no inventory value or template line produces this without other changes"
     return Untold(hunk, origin(hunk, state.text, state.sources), why)

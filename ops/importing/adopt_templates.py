@@ -1,4 +1,4 @@
-"""Which lines of which template make a line of a file, and edits of them that may explain a hand edit."""
+"""The template lines that produce a line of a file, and edits of them that may reproduce a hand edit."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ import jinja2.meta
 
 from ops.importing.line_edits import Hunk, lines_of
 
-Sources = dict[str, list[str]]  # the lines of templates, by their names
+Sources = dict[str, list[str]]  # the lines of templates, by name
 _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})")
 _FOR, _ENDFOR = re.compile(r"\{%[-+]?\s*for\b"), re.compile(r"\{%[-+]?\s*endfor\b")
 _OPENS = re.compile(r"\{[{%#]")
@@ -21,7 +21,7 @@ _OPENS = re.compile(r"\{[{%#]")
 
 @dataclass(frozen=True)
 class Edit:
-    """Lines `first` to `last` (from 0, without the last) of template `name` are to be `new`."""
+    """Replace lines `first` to `last` (from 0, without the last) of template `name` by `new`."""
 
     name: str
     first: int
@@ -29,13 +29,13 @@ class Edit:
     new: tuple[str, ...]
 
     def made(self, sources: Sources) -> Sources:
-        """The templates with it."""
+        """The templates with this edit."""
         lines = sources[self.name]
         return sources | {self.name: [*lines[: self.first], *self.new, *lines[self.last :]]}
 
 
 def sources_of(template: str, tree: Path) -> Sources:
-    """The template and all that it includes, extends or imports, itself first."""
+    """The template, then all that it includes, extends or imports."""
     environment = jinja2.Environment()  # noqa: S701 - it only parses
     found: Sources = {}
     waiting = [template]
@@ -50,9 +50,9 @@ def sources_of(template: str, tree: Path) -> Sources:
 
 
 def edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
-    """What may be changed in `sources` so that `text`, which they make, gets the new lines of `hunk`.
+    """Edits of `sources` that may give their output, `text`, the new lines of `hunk`.
 
-    What is in no loop comes first: a line in one may fit as well today, while the loop has a single turn.
+    Edits outside loops come first: a line inside a loop may also fit while the loop runs only once.
     """
     yield from sorted(_edits(hunk, text, sources), key=lambda edit: _loops(sources[edit.name][: edit.first]))
 
@@ -71,7 +71,7 @@ def _edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
 
 
 def origin(hunk: Hunk, text: list[str], sources: Sources) -> str:
-    """Where the old lines, or what the new ones stand behind, come from, as far as it can be told."""
+    """The template lines that produce the old lines, or the line before the new ones; empty if unknown."""
     at = hunk.first if hunk.old else hunk.first - 1
     if not 0 <= at < len(text):
         return ""
@@ -87,7 +87,7 @@ def origin(hunk: Hunk, text: list[str], sources: Sources) -> str:
 
 @contextmanager
 def tree_with(sources: Sources, tree: Path) -> Iterator[Path]:
-    """The tree with `sources` in it: a copy, which goes in the end, where they differ from its own."""
+    """The tree with `sources`: a temporary copy if they differ from its own files."""
     if all("".join(lines) == (tree / name).read_text(encoding="utf-8-sig") for name, lines in sources.items()):
         yield tree
         return
@@ -100,13 +100,13 @@ def tree_with(sources: Sources, tree: Path) -> Iterator[Path]:
 
 
 def _loops(lines: list[str]) -> int:
-    """How many loops are open behind these lines."""
+    """The number of loops that are open after these lines."""
     tags = [tag for line in lines for tag in _TAG.findall(line)]
     return sum(bool(_FOR.match(tag)) - bool(_ENDFOR.match(tag)) for tag in tags)
 
 
 def _replacing(name: str, lines: list[str], hunk: Hunk) -> Iterator[Edit]:
-    """Lines that make the old ones, in a row: those without tags as they are, of others what is round the tags."""
+    """Edits of consecutive lines that produce the old ones: whole lines, or the text around their tags."""
     count = len(hunk.old)
     for start in range(len(lines) - count + 1):
         here = lines[start : start + count]
@@ -121,7 +121,7 @@ def _replacing(name: str, lines: list[str], hunk: Hunk) -> Iterator[Edit]:
 
 
 def _makes(line: str, written: str) -> bool:
-    """Whether the line of a template may write that, its tags being anything."""
+    """Whether the template line can produce `written`, if its tags may produce anything."""
     return line == written or (bool(_TAG.search(line)) and _pattern(line).fullmatch(written) is not None)
 
 
@@ -131,7 +131,7 @@ def _pattern(line: str) -> re.Pattern[str]:
 
 
 def _with_tags(line: str, old: str, new: str) -> str:
-    """The line of the template with `new` in it, where what its tags write stands in `new` too; else nothing."""
+    """The template line that produces `new` with the same tags; empty if `new` lacks the output of a tag."""
     written = _pattern(line).fullmatch(old)
     if not written:
         return ""
@@ -145,7 +145,7 @@ def _with_tags(line: str, old: str, new: str) -> str:
 
 
 def _literal(line: str) -> str:
-    """A line as a template has to hold it so that it is written as it is."""
+    """The template text that produces exactly this line."""
     if not _OPENS.search(line):
         return line
     text = line.removesuffix("\n")

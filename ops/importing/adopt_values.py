@@ -1,6 +1,6 @@
-"""Which value of the inventory may explain a hand edit: candidates, to be tried by rendering with each.
+"""Inventory values that may reproduce a hand edit: candidates to try by rendering.
 
-Guesses are cheap here and need not be right: nothing counts that does not render as the host's file reads.
+Guesses are cheap and need not be right: only a value that renders like the host's file counts.
 """
 
 import re
@@ -19,9 +19,9 @@ from ops.schema import Host
 
 Place = tuple[str | int, ...]
 Candidate = tuple[Place, Any]
-GONE = object()  # as a value: the key is to be left out
+GONE = object()  # as a value: remove the key
 NOT_IN_FILES = ("name", "port", "ssh", "deploy", "checks", "secrets")
-PAIRS = 64  # lines of a hunk compared each with each up to that; beyond it one by one
+PAIRS = 64  # up to this product, compare every old with every new line of a hunk; beyond it, line by line
 _KEYED = re.compile(r"\s*([\w.-]+)\s*[=:\s]\s*(.*?)\s*")
 _VARIABLE = re.compile(r"""([A-Za-z0-9_/.+():-]+)=(?:"([^"]*)"|'([^']*)')""")
 _WORD = re.compile(r"[\w./:@%+-]+")
@@ -31,7 +31,7 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-# How a value is written in the files, and how it is read back.
+# How a value is written in the files, and how it is parsed.
 _FORMS: list[tuple[Callable[[str], str], Callable[[str], str]]] = [
     (lambda value: value, lambda text: text),
     (lambda value: value.replace("%", "%%"), lambda text: text.replace("%%", "%")),
@@ -42,7 +42,7 @@ _FORMS: list[tuple[Callable[[str], str], Callable[[str], str]]] = [
 
 
 def candidates(host: Host, hunk: Hunk) -> Iterator[Candidate]:
-    """Values, each with its place in the inventory, that may write the new lines of `hunk`. Each comes once."""
+    """Values, each with its place in the inventory, that may produce the new lines of `hunk`, without duplicates."""
     data = {key: value for key, value in msgspec.to_builtins(host).items() if key not in NOT_IN_FILES}
     seen = set()
     for place, value in _all(data, hunk):
@@ -53,7 +53,7 @@ def candidates(host: Host, hunk: Hunk) -> Iterator[Candidate]:
 
 
 def value_at(host: Host, place: Place) -> Any:
-    """What the inventory has there; GONE where it has nothing."""
+    """The inventory's value at `place`; GONE if there is none."""
     here: Any = msgspec.to_builtins(host)
     for part in place:
         if isinstance(here, dict) and part not in here:
@@ -63,7 +63,7 @@ def value_at(host: Host, place: Place) -> Any:
 
 
 def with_value(host: Host, candidate: Candidate) -> Host | None:
-    """`host` with that value; None where it may not have it."""
+    """`host` with that value; None if the schema or a constraint rejects it."""
     place, value = candidate
     data = msgspec.to_builtins(replace(host, secrets={}))
     here: Any = data
@@ -100,7 +100,7 @@ def _all(data: dict[str, Any], hunk: Hunk) -> Iterator[Candidate]:
         if key and key not in data["uwsgi"]["options"]:
             yield from ((("uwsgi", "options", key), typed) for typed in _typed(text))
         for place, value in named:
-            if place[:2] == ("uwsgi", "options"):  # given once more
+            if place[:2] == ("uwsgi", "options"):  # the option is repeated
                 values = value if isinstance(value, list) else [value]
                 yield from ((place, [*values, typed]) for typed in _typed(text))
     for line in old if not new else []:
@@ -113,7 +113,7 @@ def _all(data: dict[str, Any], hunk: Hunk) -> Iterator[Candidate]:
 
 
 def _leaves(data: Any, place: Place = ()) -> Iterator[Candidate]:
-    """Every value that is no table; a list as a whole too."""
+    """Every value that is not a table; lists as a whole, too."""
     if isinstance(data, dict):
         for key, value in data.items():
             yield from _leaves(value, (*place, key))
@@ -125,7 +125,7 @@ def _leaves(data: Any, place: Place = ()) -> Iterator[Candidate]:
 
 
 def _replaced(place: Place, value: Any, before: str, after: str) -> Iterator[Candidate]:
-    """What stands in `after` where `before` has the value, if all round it is the same."""
+    """The text in `after` at the place of the value in `before`, if the text around it is the same."""
     if isinstance(value, list):
         yield from _lists(place, value, before, after)
         return
@@ -148,7 +148,7 @@ def _starts(part: str, text: str) -> Iterator[int]:
 
 
 def _lists(place: Place, values: list[Any], before: str, after: str) -> Iterator[Candidate]:
-    """One item less, or one more that is a new word of the line."""
+    """The list without one item, or with one new word of the line."""
     if any(isinstance(item, dict | list) for item in values) or not all(str(item) in before for item in values):
         return
     for number in range(len(values)):
@@ -160,7 +160,7 @@ def _lists(place: Place, values: list[Any], before: str, after: str) -> Iterator
 
 
 def _variables(data: dict[str, Any], before: str, after: str) -> Iterator[Candidate]:
-    """A variable that was added to or taken out of an environment; changed ones are values like others."""
+    """Variables that were added to or removed from an environment; `_replaced` covers changed ones."""
     old, new = (
         {found[1]: found[2] or found[3] or "" for found in _VARIABLE.finditer(line)} for line in (before, after)
     )
@@ -178,7 +178,7 @@ def _key_and_value(line: str) -> tuple[str, str]:
 
 
 def _typed(text: str) -> Iterator[Any]:
-    """`text` as each kind of value that it may be; what a key cannot have is refused when it is tried."""
+    """`text` as each type that it may have; the trial rejects wrong types."""
     if text in ("true", "false"):
         yield text == "true"
     if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):

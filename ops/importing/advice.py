@@ -1,4 +1,4 @@
-"""The written form of advice on how to keep a hand edit: lines of the inventory, and a patch of the templates."""
+"""The text of advice on a hand edit: inventory lines, and a patch of the templates."""
 
 import difflib
 import json
@@ -15,28 +15,25 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def table_of(host: Host, value: Value, data: dict[str, Any]) -> str:
-    """The table of the inventory to write the value into: the host's own.
-
-    Of the defaults it is where a host cannot have it otherwise: a key that is to go.
-    """
+    """The inventory table for the value: the host's own, or that of the defaults to remove a key of the defaults."""
     tables = _split(value.place)[0]
     shared = value.after is GONE and _written(host, value, data) == "defaults"
     return _dotted((*(("defaults",) if shared else ("hosts", host.name)), *tables))
 
 
 def assignment(host: Host, value: Value) -> str:
-    """The line of TOML that sets the value, or a comment that says what is to go.
+    """The TOML line that sets the value, or a comment that says what to remove.
 
-    `host` is as it becomes: of a list that has another entry, the whole is written.
+    `host` already has the new values: for an entry of a list, the line contains the whole list.
     """
     tables, (name, *entry) = _split(value.place)
     if value.after is GONE and not entry:
-        return f"# take out {_dotted((name,))}"
+        return f"# remove {_dotted((name,))}"
     return f"{_dotted((name,))} = {_toml(value_at(host, (*tables, name)) if entry else value.after)}"
 
 
 def with_values(host: Host, values: list[Value]) -> Host:
-    """`host` once the advice is followed."""
+    """`host` with the advised values."""
     for value in values:
         host = with_value(host, (value.place, value.after)) or host
     return host
@@ -45,9 +42,9 @@ def with_values(host: Host, values: list[Value]) -> Host:
 def inventory_lines(
     host: Host, values: list[Value], data: dict[str, Any], masked: Callable[[str], str]
 ) -> list[tuple[str, list[str]]]:
-    """What to write into the inventory, which is `data`: TOML, each table once with its lines.
+    """TOML lines for the inventory `data`, each table once with its lines.
 
-    `masked` crosses out what may be secret; no number is.
+    `masked` masks possible secrets; numbers are never masked.
     """
     becomes, tables = with_values(host, values), dict[str, dict[str, str]]()
     for value in values:
@@ -56,20 +53,20 @@ def inventory_lines(
         written = f"{line}    # {origin_of(host, value, data)}"
         lines[line] = written if isinstance(value.after, int) else masked(written)
         if value.elsewhere:
-            lines[f"{line}, elsewhere"] = "# that line then stands at another place of the file"
+            lines[f"{line}, elsewhere"] = "# this puts the line at another place of the file"
     return [(table, list(lines.values())) for table, lines in tables.items()]
 
 
 def origin_of(host: Host, value: Value, data: dict[str, Any]) -> str:
-    """What is there now, and where it is from."""
+    """The current value, and where it is set."""
     if value.before in (GONE, None):
-        return "now there is none"
+        return "now not set"
     of = {"hosts": "its own", "defaults": f"of [{_dotted(('defaults', *_split(value.place)[0]))}], for all hosts"}
     return f"now {_toml(value.before)}, {of.get(_written(host, value, data), 'the default')}"
 
 
 def patch(advice: Advice) -> str:
-    """The change of the templates as `git apply` and `patch -p1` take it."""
+    """The change of the templates, as a patch for `git apply` and `patch -p1`."""
     lines: list[str] = []
     for name, (before, after) in advice.templates.items():
         old, new = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (before, after))
@@ -79,7 +76,7 @@ def patch(advice: Advice) -> str:
 
 
 def _written(host: Host, value: Value, data: dict[str, Any]) -> str:
-    """ "hosts", "defaults" or "": whose value the host has now."""
+    """ "hosts", "defaults" or "": where the host's current value is set."""
     loc = tuple(str(part) for part in value.place)
     if has(data.get("hosts", {}).get(host.name, {}), loc):
         return "hosts"
@@ -87,7 +84,7 @@ def _written(host: Host, value: Value, data: dict[str, Any]) -> str:
 
 
 def _split(place: Place) -> tuple[Place, Place]:
-    """The tables, and the key in the last one; with an entry of a list goes the way to it from the list's key."""
+    """The tables, and the key in the last one; for an entry of a list, the path from the list's key."""
     entry = next((number for number, part in enumerate(place) if isinstance(part, int)), len(place))
     return place[: entry - 1], place[entry - 1 :]
 
@@ -97,7 +94,7 @@ def _dotted(parts: Place) -> str:
 
 
 def _toml(value: object) -> str:
-    """A value of the inventory in TOML, on one line, with nothing in it that a terminal is not shown as it is."""
+    """A value of the inventory in TOML, on one line, with non-printable characters escaped."""
     if isinstance(value, dict):
         inside = ", ".join(f"{_dotted((key,))} = {_toml(one)}" for key, one in value.items())
         return f"{{ {inside} }}" if inside else "{}"

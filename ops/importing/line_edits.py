@@ -1,4 +1,4 @@
-"""Lines of text with their line breaks, what differs between two texts, and edits carried over to another."""
+"""Line edits: the differences between two texts, and applying them to a third one."""
 
 import difflib
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines `first` to `last` (from 0, without the last) of a text, `old`, in whose place another has `new`."""
+    """Lines `first` to `last` (from 0, without the last) of a text, `old`, which another text replaces by `new`."""
 
     first: int
     last: int
@@ -17,12 +17,12 @@ class Hunk:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines, each with its line break; only the last may have none."""
+    """The lines, each with its line break; the last may have none."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
-    """What has to be replaced in `text` so that it is `goal`."""
+    """The replacements that turn `text` into `goal`."""
     found = difflib.SequenceMatcher(None, text, goal, autojunk=False).get_opcodes()
     return [
         Hunk(first, last, tuple(text[first:last]), tuple(goal[start:end]))
@@ -32,17 +32,17 @@ def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
 
 
 def carry_over(base: Sequence[str], edited: Sequence[str], to: Sequence[str]) -> tuple[list[str], list[Hunk]]:
-    """The edit that made `edited` of `base`, made to `to`; and what of it meets a difference of `to`'s own."""
+    """Apply the edit from `base` to `edited` to `to`. Return the result, and the hunks that conflict with `to`."""
     result, clashes = list(to), []
     same, places = _places(base, to)
     singles = [single for hunk in hunks(base, edited) for single in _singles(hunk)]
     for hunk in reversed(singles):
         at = [places.get(number) for number in range(hunk.first - 1, hunk.last + 1)]
         before, behind = at[0], at[-1]
-        lines = at[1:-1] or at  # what is inserted goes between the same two lines
+        lines = at[1:-1] or at  # an insertion goes between the same two lines
         start = lines[0]
         if before is not None and behind is not None and tuple(to[before + 1 : behind]) == hunk.new:
-            continue  # it is there already
+            continue  # `to` has it already
         if start is None or lines != list(range(start, start + len(lines))):
             clashes.append(hunk)
         elif all(number in same for number in range(hunk.first, hunk.last)):
@@ -54,7 +54,7 @@ def carry_over(base: Sequence[str], edited: Sequence[str], to: Sequence[str]) ->
 
 
 def _singles(hunk: Hunk) -> list[Hunk]:
-    """Line by line, where as many stand in their place."""
+    """The hunk line by line, if it has as many new lines as old ones."""
     if len(hunk.old) != len(hunk.new):
         return [hunk]
     pairs = enumerate(zip(hunk.old, hunk.new, strict=True), hunk.first)

@@ -1,4 +1,4 @@
-# apache.sh: test Apache's configuration and, where a command is given, restart or reload it.
+# apache.sh: test Apache's configuration and, if a command is given, restart or reload it.
 # Asked:    "state_dir PATH" and "by WHO, FOR WHAT" where a command is given, for which the host's lock is taken; the words
 #           of the commands, "configtest WORD", "apache WORD", "apache_start WORD"; "listens PORT"; "validate", for a trial
 #           start before the command, with "apache_root PATH", "apache_run", "apache_logs" (prove.sh), and "optional" where
@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 pending=$work app='' validate='' optional='' cost=''
 touch "$work/ports" "$work/log_files" "$work/files"
 
-attempt() { # do what $1 says, keep what it prints, and tell how it ended
+attempt() { # run $1, keep its output, and report the result
     what=$1
     shift
     if "$@" >"$work/output" 2>&1; then
@@ -25,7 +25,7 @@ attempt() { # do what $1 says, keep what it prints, and tell how it ended
     fi
 }
 
-tell_failure() { # of step $1, as the file "output" tells of it
+tell_failure() { # of step $1, with the file "output" as evidence
     say "$1 failed"
     case $1 in
     apache | answers)
@@ -41,8 +41,8 @@ has_apache_ended() {
     apache_has_ended $(cat "$work/ports")
 }
 
-# A trial start with the files as they are. What counts is what would get worse: the ports that answer now are to answer
-# in there. Where none does, or the host is known to allow no trial, its failure is told and no more.
+# A trial start with the current files: the ports that answer now must answer in the trial. If none answers now, or the host
+# is known to allow no trial, a failure is only reported.
 validate_live() {
     if ! namespaces_work; then
         unvalidated "no trial start: $(tail -n 1 "$work/obstacle")"
@@ -65,7 +65,7 @@ validate_live() {
     exit 1
 }
 
-# The reload has ended an Apache that ran. Its files pass the test, so the command that restarts it is to start it.
+# The reload has ended a running Apache. Its files pass the test, so start it with the restart command.
 start_again() {
     run_command "$work/configtest" >"$work/output" 2>&1 || return 0
     if ! may_run "$work/apache_start" >"$work/output" 2>&1; then
@@ -81,7 +81,7 @@ start_again() {
 
 is_other_command() { [ -s "$work/apache_start" ] && ! cmp -s "$work/apache" "$work/apache_start"; }
 
-run_apache() { # the command of file $1, until Apache answers
+run_apache() { # run the command in file $1, and wait until Apache answers
     since=$(now_in_ticks)
     # shellcheck disable=SC2046 # a list of ports
     run_command "$1" && await_apache "$since" $(cat "$work/ports")

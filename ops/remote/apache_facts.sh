@@ -1,8 +1,8 @@
-# Facts of the Apache that serves: its processes, what its ports answer, and whether that is newer than a moment.
-# A connection that is accepted says nothing: the kernel accepts it. An answer is a TLS handshake that shows a certificate,
-# and HTTP, or TLS's own word that a client certificate is missing.
+# Facts of the running Apache: its processes, the answers of its ports, and whether it started after a given time.
+# An accepted connection proves nothing: the kernel accepts it. An answer is a TLS handshake with a certificate, and HTTP
+# or TLS's alert that a client certificate is missing.
 
-# Text, for the trial start runs it in a shell of its own.
+# A text, because the trial start runs it in its own shell.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 TLS_ANSWERS='
 ask_tls() { # what port $1 of this host says to a visitor, as openssl tells it; $visited: the name and the page that he wants
@@ -30,8 +30,8 @@ answers() { # port $1, within 10 seconds
 
 sees_others() { [ -r /proc/1/stat ]; } # may this account see other accounts' processes?
 
-# Whether none of Apache's processes is left; where this account does not see them, whether nobody listens on any of
-# the ports named.
+# Whether none of Apache's processes is left; if this account cannot see them, whether nobody listens on any of the given
+# ports.
 apache_has_ended() {
     if sees_others; then
         if apache_parent >/dev/null; then return 1; fi
@@ -43,14 +43,14 @@ apache_has_ended() {
 
 now_in_ticks() { awk -v hertz="$(getconf CLK_TCK)" '{ print int($1 * hertz) }' /proc/uptime; }
 
-# Whether Apache has read what changed at $1, in seconds since 1970: "read", "unread" or, not known, "".
+# Whether Apache has read a file that changed at $1 (seconds since 1970): "read", "unread", or "" if unknown.
 apache_has_read() {
     apache_read_at | awk -v changed="$1" '{ print ($1 > changed ? "read" : "unread") }'
 }
 
 changed_at() { stat -L -c %.2Y "$1" 2>/dev/null; } # file $1, in seconds since 1970
 
-# Wait until the ports named behind $1 are answered by an Apache that began a process after $1, in clock ticks, and stays.
+# Wait until the ports after $1 are answered by an Apache with a process that started after $1 (clock ticks), and stays.
 await_apache() {
     since=$1
     shift
@@ -62,18 +62,18 @@ await_apache() {
             echo "Apache has ended: none of its processes is left"
             return 1
         elif [ "$tries" -gt 60 ]; then
-            echo "after 30 seconds ${missing:-Apache} does not answer with a process that began after the reload"
+            echo "after 30 seconds ${missing:-Apache} is not answered by a process that started after the reload"
             return 1
         fi
         sleep 0.5
     done
 }
 
-is_renewed() { # and once more a second later: one that could not use its files ends soon after it began
+is_renewed() { # checked again a second later: an Apache that cannot use its files ends soon after its start
     is_new && ports_answer "$@" && sleep 1 && is_new && ports_answer "$@"
 }
 
-is_new() { # where this account sees no process of Apache's, the ports have to do
+is_new() { # if this account sees no Apache process, only the ports count
     missing=
     sees_others || return 0
     newest=$(child_starts | tail -n 1)
@@ -89,13 +89,13 @@ ports_answer() {
     done
 }
 
-# Which account listens on TCP port $1: its number, a line each; nothing where nobody does.
+# The numbers of the accounts that listen on TCP port $1, one per line.
 listeners() {
     awk -v port="$(printf '%04X' "$1")" '$4 == "0A" && $2 ~ ":" port "$" { print $8 }' \
         /proc/net/tcp /proc/net/tcp6 2>/dev/null | sort -u
 }
 
-# The ports that the Listen directives of these files of Apache's name.
+# The ports in the Listen directives of these Apache files.
 listen_ports() {
     awk 'tolower($1) == "listen" { gsub(/"/, ""); sub(/.*:/, "", $2); print $2 }' "$@" /dev/null 2>/dev/null | sort -u
 }

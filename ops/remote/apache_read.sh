@@ -1,7 +1,6 @@
-# When the Apache that serves has read its files: by the start of its processes, as far as this account sees them.
+# When the running Apache has read its files: by the start of its processes, if this account sees them.
 
-# The first process of Apache. A trial start of ours is not root's, and one in a container of this host has a number in
-# there, too.
+# Apache's first process. A trial start of ours is not root's; an Apache in a container has a process id in there, too.
 apache_parent() {
     for process in $(pgrep -u root -x 'httpd|apache2'); do
         if awk '/^NSpid:/ { exit NF != 2 }' "/proc/$process/status" 2>/dev/null; then
@@ -20,9 +19,9 @@ child_starts() {
     done | sort -n
 }
 
-# When Apache has read its files last, in seconds since 1970; nothing where this account cannot see that. Each child has
-# read what its parent read before it began. After a reload one or two may live on with a long request, and one may begin
-# at any time, so the one in the middle tells.
+# When Apache last read its files, in seconds since 1970; nothing if this account cannot see it. Each child has the files
+# that its parent read before the child's start. After a reload, old children may go on with a long request, and a child
+# may start at any time, so the median counts.
 apache_read_at() {
     child_starts | awk -v now="$(date +%s.%N)" -v uptime="$(cut -d ' ' -f 1 /proc/uptime)" -v hertz="$(getconf CLK_TCK)" '
         { start[NR] = $1 }

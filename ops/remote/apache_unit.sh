@@ -1,8 +1,8 @@
-# Part of the scripts that have to do with Apache's service: which unit of systemd it is, and what a restart of it costs.
-# Source: sd_booted(3); systemctl(1), which tells every account a unit's state and settings; systemd.kill(5); Apache's
-# manual on stopping, where SIGWINCH is "graceful-stop": the ports are closed, and running requests go on.
+# Part of the scripts that handle Apache's service: its systemd unit, and the cost of a restart.
+# Source: sd_booted(3); systemctl(1), which shows every account a unit's state and settings; systemd.kill(5); Apache's
+# manual on stopping: SIGWINCH is "graceful-stop": the ports are closed, and running requests go on.
 
-# The unit that the command names whose words are on standard input, one a line; nothing where no systemd runs.
+# The unit in the command on standard input (one word per line); nothing without systemd.
 unit_of() {
     if [ ! -d /run/systemd/system ] || ! command -v systemctl >/dev/null; then
         cat >/dev/null
@@ -16,9 +16,9 @@ unit_of() {
         END { print unit }'
 }
 
-# What the restart costs whose words are on standard input: "SIGNAL GRACEFUL TIMEOUT". The number of the signal that ends
-# Apache; the seconds that its files below $1 give a graceful stop, "-" where they do not say; the time that systemd
-# gives it. Nothing where no unit of systemd is restarted.
+# The cost of the restart command on standard input: "SIGNAL GRACEFUL TIMEOUT": the number of the signal that ends Apache;
+# the seconds for a graceful stop in its files below $1, "-" if not set; systemd's time limit. Nothing if the command
+# restarts no systemd unit.
 restart_cost() {
     unit=$(unit_of)
     [ -n "$unit" ] || return 0

@@ -1,10 +1,10 @@
-# Part of the scripts that reload or restart Apache: why that failed, for the operator.
+# Part of the scripts that reload or restart Apache: the reason of a failure, for the operator.
 # Source: systemctl(1), whose status every account may read, the journal's last lines as far as it may.
 
 WIDEST=500 # bytes of a line: one of a log may be as long as its file
 
-# What says why: of the service that the command in file $1 names, a word a line; of the logs that file $2 names, what was
-# written since file $3.
+# The evidence: the state of the service in the command of file $1 (one word per line), and what was written since file $3
+# to the logs that file $2 lists.
 tell_why() {
     tell_unit "$1"
     while IFS= read -r path; do

@@ -1,4 +1,4 @@
-# ask_app.py: ask the app for a page on its own socket, in the uwsgi protocol; an error of its own is no answer. Runs on
+# ask_app.py: request a page from the app on its own socket, in the uwsgi protocol; a server error is no answer. Runs on
 # the host, under Python 2.7 or 3.
 # Usage: ask_app.py SUPERVISORCTL APP LISTEN SECONDS [PID]; APP is a file of lines "NAME VALUE" (uwsgi.sh) that says what is
 # asked, and what status is an answer; without process PID there is no use in waiting. Exits 1 with a sentence when it

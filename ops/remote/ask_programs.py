@@ -1,4 +1,4 @@
-# ask_programs.py: which programs supervisord has, asked on its own socket, in few lines: the probe carries them always.
+# ask_programs.py: list supervisord's programs, by its own socket; short, because every probe sends it.
 # Runs on the host, under Python 2.7 or 3.
 # Usage: ask_programs.py SUPERVISORCTL SOCKET CONF STATE_DIR, the files for the user name and password that the socket may
 # want (supervisord_login.py, joined to this).

@@ -1,4 +1,4 @@
-# boot.sh: have supervisord started after a boot: by a line of the account's crontab, or a unit of its own.
+# boot.sh: start supervisord at boot: by a line in the account's crontab, or by a systemd user unit.
 # Asked:    as the others: state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT" of an action that
 #           changes something, for which the host's lock is taken; "action look|add-line|remove-line|add-unit|remove-unit",
 #           "line TEXT" of the crontab, "unit NAME" and "content BASE64"; end
@@ -43,13 +43,13 @@ read_crontab() { # into $log.old; fails where it cannot be read, which an empty 
 
 without_ours() { MARK=$MARK awk 'skip { skip = 0; next } $0 == ENVIRON["MARK"] { skip = 1; next } { print }' "$log.old"; }
 
-write_crontab() { # from $log.new, as a whole; where another one is there afterwards, the old one is restored
+write_crontab() { # write all of $log.new; restore the old crontab if the result differs
     if [ ! -s "$log.new" ]; then
         [ ! -s "$log.old" ] || crontab -r
         return
     fi
     if crontab "$log.new" && crontab -l 2>/dev/null </dev/null | cmp -s - "$log.new"; then return; fi
-    echo "the crontab that is there is not the one that was written; the old one is restored"
+    echo "the crontab differs from the one that was written; the old one is restored"
     if [ -s "$log.old" ]; then crontab "$log.old"; else crontab -r; fi
     return 1
 }

@@ -1,4 +1,4 @@
-# certs.sh: until when certificates and revocation lists hold. Changes nothing.
+# certs.sh: the expiry of certificates and revocation lists. Changes nothing.
 # Asked:    "certificate KIND PATH", "folder KIND PATH" for the certificates in it, "lists PATH" for a folder of
 #           revocation lists; "served PORT PATH", the certificate's file for what a port of Apache's shows; end
 # Answers:  "now SECONDS" since 1970 by the host's clock; for each file, links to one and the same told once,
@@ -32,8 +32,8 @@ $real
     fi
 }
 
-look_at_served() { # port $1, whose certificate is to be that of file $2
-    shown=$(ask_tls "$1" | openssl x509 2>/dev/null) || return 0 # whether it answers at all is another question
+look_at_served() { # port $1, which should serve the certificate of file $2
+    shown=$(ask_tls "$1" | openssl x509 2>/dev/null) || return 0 # health.sh checks whether it answers
     say "ends served port $1"
     printf '%s\n' "$shown" | openssl x509 -noout -enddate -subject -nameopt RFC2253 |
         sed -n -e 's/^notAfter=/date /p' -e 's/^subject= */name /p' >&3

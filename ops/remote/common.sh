@@ -1,6 +1,6 @@
-# Shared by the scripts that run on a host; ops/remote.py puts it before each of them.
-# The operator's side talks over standard input and reads descriptor 3, one fact a line. Whatever else is printed,
-# by a greeting login shell or by a tool, goes to standard error, so nothing can be taken for a fact.
+# Shared by the scripts that run on a host; it precedes each of them.
+# The operator's side writes to standard input and reads descriptor 3, one fact per line. All other output, of a greeting
+# login shell or of a tool, goes to standard error, so that it cannot be mistaken for a fact.
 set -eu
 umask 077
 exec 3>&1 1>&2
@@ -32,12 +32,12 @@ unset name line
 
 COMMAND_LIMIT=300 # seconds for a command of the inventory's
 
-# What the scripts are told and the functions below use.
+# Values from the request that the functions below use.
 state_dir='' activate='' supervisor_socket='' sudo_password=''
 
 say() { printf '%s\n' "$*" >&3 || :; }
 
-# The folder of the release that this host runs; empty before the first. A power cut may have left the newer link.
+# The folder of the running release; empty before the first. After a power cut, the newer link counts.
 running_release() {
     for link in "$state_dir/current.new" "$state_dir/current"; do
         if [ -r "$link/manifest" ]; then
@@ -47,8 +47,8 @@ running_release() {
     done
 }
 
-# Does somebody hold the lock of file $1? Fails where nobody does, and with $unlockable set where that is not known. It
-# is looked at with a shared lock: two looks do not take one another for a deploy.
+# Does somebody hold the lock of file $1? Fails if nobody does, and with $unlockable set if that is unknown. Uses a shared
+# lock, so that two checks do not take each other for a deploy.
 is_locked() {
     ended=0 unlockable=
     unlockable=$(flock -n -s "$1" true 2>&1) || ended=$?
@@ -60,12 +60,12 @@ is_locked() {
     return 1
 }
 
-# The last lines of a file as one word, for the operator's eyes; a line may be as long as a file.
+# The last lines of a file as one word, for the operator; a line may be as long as the file.
 encoded_tail() { tail -n "$1" "$2" | tail -c 20000 | base64 | tr -d '\n'; }
 
-# Run an inventory's command: its words are the lines of file $1. A leading "sudo" asks for no password of its own;
-# one that the operator gave goes to sudo's standard input and nowhere else.
-# The ticket that sudo gives for it is of this shell, so the command itself runs with nothing on its input.
+# Run a command of the inventory: its words are the lines of file $1. A leading "sudo" does not prompt for a password; one
+# that the operator gave is only written to sudo's standard input. sudo's ticket belongs to this shell, so the command
+# itself runs without input.
 run_command() {
     command_file=$1
     set --
@@ -84,12 +84,12 @@ run_command() {
     wait_for_root $! "$*"
 }
 
-# Wait for process $1, `$2`, which is root's: this account could not end it, so after the limit it is left to itself.
+# Wait for root's process $1, `$2`. This account cannot end it, so after the limit it goes on alone.
 wait_for_root() {
     tries=0
     while is_alive "$1"; do
         if [ "$tries" -gt $((COMMAND_LIMIT * 10)) ]; then
-            echo "'$2' has not ended after $COMMAND_LIMIT seconds and goes on, as process $1"
+            echo "'$2' has not ended after $COMMAND_LIMIT seconds; process $1 still runs"
             return 1
         fi
         sleep 0.1
@@ -98,7 +98,7 @@ wait_for_root() {
     wait "$1"
 }
 
-is_alive() { # child $1: a dead one that nobody has waited for is still listed, as Z
+is_alive() { # child $1; a zombie (Z) is dead
     read -r _ _ process_state _ 2>/dev/null <"/proc/$1/stat" && [ "$process_state" != Z ]
 }
 
@@ -148,7 +148,7 @@ ACTIVATED='
     /usr/bin/env -0 >&7
 '
 with_products() { with_products_within 0 "$@"; }
-with_products_within() { # $1 seconds, then the command is ended
+with_products_within() { # end the command after $1 seconds
     seconds=$1
     shift
     bash --norc --noprofile -c "$WITH_PRODUCTS" poms-ops "$account_environment" "$activate" "$ACTIVATED" "$seconds" "$@" \
@@ -165,7 +165,7 @@ host_python() {
             return
         fi
     done
-    echo "this host has no Python of its own: none of $HOST_PYTHONS"
+    echo "this host has no Python: none of $HOST_PYTHONS"
     return 127
 }
 
@@ -278,7 +278,7 @@ SUPERVISOR_PYTHON='
         . "$0" "$@"
         trap - DEBUG
     fi
-    echo "no Python of $tool was found: it is no Python script, nor a script of a shell that runs one" >&2
+    echo "no Python found for $tool: it is neither a Python script nor a shell script that runs one" >&2
     exit 127
 '
 supervisor_python() {
@@ -293,7 +293,7 @@ ask_supervisord() {
     supervise "$action" "$supervisor_socket" "$state_dir/taken" "$@" >&3
 }
 
-# The memory that a process with file $1 in its command has at the most, and what is free, both in kB.
+# The memory of the largest process with file $1 in its command, and the free memory, in kB.
 memory_of() {
     files=$(grep -lz -F -e "$1" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/cmdline$/status/') || :
     # shellcheck disable=SC2086 # names of files, which hold no blank; the one that looks has the name, too, and is gone

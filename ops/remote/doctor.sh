@@ -1,4 +1,4 @@
-# doctor.sh: everything that must hold before the first deploy, found by trying it. Changes nothing.
+# doctor.sh: check everything that a first deploy needs, by trying it. Changes nothing.
 # Asked:    as the others: state_dir, supervisord_conf, supervisor_socket, activate; "httpd PATH", "ca_dir PATH", "write PATH",
 #           "sudo NAME" followed by "word TEXT" for each word behind sudo, "listens PORT"; "lists PATH", "reload_words TEXT",
 #           Apache's reload without sudo; "app_listen ADDRESS", where Apache is to reach the app (selinux.sh);
@@ -13,7 +13,7 @@ fact() { say "fact $*"; }
 
 first_line() { "$@" 2>&1 </dev/null | head -n 1; }
 
-look_at_place() { # may the account have a file at $1?
+look_at_place() { # may the account create a file at $1?
     folder=$(dirname "$1")
     while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
     if [ -w "$1" ] || [ -w "$folder" ]; then fact "write yes $1"; else fact "write no $1"; fi
@@ -40,7 +40,7 @@ look_at_httpd() {
         return
     fi
     fact "httpd $("$1" -v </dev/null | sed -n 's|.*Apache/\([0-9.]*\).*|\1|p') $1"
-    # The list of modules is that of the live configuration; where it is broken, Apache says so instead.
+    # The modules of the live configuration; if that is broken, Apache prints an error instead.
     if modules=$("$1" -M </dev/null 2>&1); then
         fact "modules $(printf '%s\n' "$modules" | sed -n 's/^ *\([a-z0-9_]*\) (.*/\1/p' | tr '\n' ' ')"
     else
@@ -61,7 +61,7 @@ look_at_shibd() {
     fi
 }
 
-runs() { # with the products; a Python of theirs writes no compiled files into them
+runs() { # with the products; their Python writes no compiled files
     with_products_within 30 env PYTHONDONTWRITEBYTECODE=1 "$@" >/dev/null 2>&1 </dev/null
 }
 
@@ -75,7 +75,7 @@ look_at_products() {
     done
 }
 
-look_at_supervisors_python() { # with which a deploy asks supervisord, by running it
+look_at_supervisors_python() { # run the Python that a deploy uses to ask supervisord
     if said=$(supervisor_version - 2>&1); then
         fact "supervisor_python yes $(printf '%s\n' "$said" | tail -n 1)"
     else
@@ -83,7 +83,7 @@ look_at_supervisors_python() { # with which a deploy asks supervisord, by runnin
     fi
 }
 
-look_at_lists() { # who has Apache read revocation lists again once they have changed?
+look_at_lists() { # what makes Apache read changed revocation lists?
     [ -n "$lists" ] && [ -n "$(find -L "$lists" -name '*.r[0-9]*' 2>/dev/null | head -n 1)" ] || return 0
     if [ -n "$reload_words" ] && crontab -l 2>/dev/null | in_force | grep -qF -e "$reload_words"; then
         fact "lists_reloaded the account's crontab"
@@ -115,7 +115,7 @@ look_at_temporary_files() {
     fi
 }
 
-# Go through all that a deploy of Apache's files does before they are live, with the files that the inventory wants.
+# Do every step of a deploy of Apache's files before they are live, with the files of the inventory.
 try_validation() {
     if [ ! -s "$pending/files" ] || [ ! -x "$(head -n 1 "$pending/configtest")" ]; then return 0; fi
     echo apache >"$pending/reloads"
@@ -139,13 +139,13 @@ try_validation() {
     )
 }
 
-look_through_apache() { # where the app answers on its own socket, else there is nothing to reach
+look_through_apache() { # only if the app answers on its own socket
     [ -s "$pending/through_apache" ] && ask_app "$pending/asked" "$(sed -n 's/^listen //p' "$pending/asked")" 5 none || return 0
     ask_through_apache_patiently "$(cat "$pending/through_apache")" 2
     fact "through_apache $through $through_found"
 }
 
-look_at_selinux() { # for every port that the wanted files name, where they were read
+look_at_selinux() { # for every port in the wanted files, if they were read
     if [ ! -e "$pending/listen.wanted" ]; then cp "$pending/listens" "$pending/listen.wanted"; fi
     ask_selinux "$app_listen" <"$pending/listen.wanted" >"$pending/selinux"
     while IFS= read -r line; do fact "selinux $line"; done <"$pending/selinux"

@@ -1,9 +1,9 @@
-# door.py: try the doors of an Apache on trial, in a network of its own: nobody may get in as somebody else. Stands in
-# for the app behind it and notes whom it is told. Runs under Python 2.7 or 3.
-# Usage: door.py FOLDER SOCKET; FOLDER/door has the questions (ops/deploy/identity_probe.py), SOCKET is where Apache looks for
-# an app that listens on one. How many questions there were goes to FOLDER/door.asked,
-# those that this host gives no occasion for to FOLDER/door.left_out.
-# Prints a sentence for each that ended wrong. Exits 3 if somebody got in, 4 if only somebody did not who must.
+# door.py: the identity probe of a trial Apache, in its own network: it sends forged requests, and replaces the app to
+# record the user of each request. Runs under Python 2.7 or 3.
+# Usage: door.py FOLDER SOCKET; FOLDER/door has the requests (ops/deploy/identity_probe.py); SOCKET is Apache's path for an
+# app on a Unix socket. Writes the number of requests to FOLDER/door.asked, and those that do not apply to this host to
+# FOLDER/door.left_out.
+# Prints a sentence for each failure. Exits 3 if a forged request is accepted, 4 if only a valid one is rejected.
 import json
 import os
 import socket
@@ -15,7 +15,7 @@ import threading
 FOLDER, SOCKET = sys.argv[1:3]
 SHIBD = ("/run/shibboleth/shibd.sock", "/var/run/shibboleth/shibd.sock")
 NUMBER = "HTTP_X_POMS_OPS_QUESTION"
-told = {}  # number of a question: what the app was told
+told = {}  # number of a request: the environment that the app received
 
 
 def patience():
@@ -102,7 +102,7 @@ def ask(number, question, tls, seconds):
                 pass
         finally:
             line.close()
-    except (OSError, IOError):  # refused, reset, or too slow: then the app was told nothing
+    except (OSError, IOError):  # refused, reset, or too slow: the app received nothing
         pass
 
 
@@ -111,13 +111,13 @@ def say(text):
 
 
 def judge(number, question, believed, intruder):
-    """Whether somebody got in (3), did not who must (4), or all is well (0)."""
+    """3: a forged identity was accepted; 4: a valid one was rejected; 0: as expected."""
     environ = told.get(str(number))
     asked = u"port %d, %s, %s" % (question["port"], question["path"], question["name"])
     if environ is None:
         if question["user"] is None:
             return 0
-        say("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
+        say("%s: REJECTED, but must be accepted as %s" % (asked, question["user"]))
         return 4
     user = environ.get("HTTP_X_SHIB_USERID")
     for header in believed:
@@ -131,7 +131,7 @@ def judge(number, question, believed, intruder):
         say("%s: GOT IN as %s" % (asked, user or "a visitor without a name"))
         return 3
     if user is None:
-        say("%s: the app was told of nobody, and must be told of %s" % (asked, question["user"]))
+        say("%s: REJECTED, but must be accepted as %s" % (asked, question["user"]))
         return 4
     return 0
 
@@ -151,7 +151,7 @@ def main():
         bearer = question["bearer"]
         if bearer not in contexts:
             contexts[bearer] = context(bearer, asked["bearers"])
-        if bearer is None:  # may have to be waited for, so side by side
+        if bearer is None:  # may take long, so in parallel
             strangers.append(threading.Thread(target=ask, args=(number, question, contexts[bearer], seconds)))
             strangers[-1].start()
         else:

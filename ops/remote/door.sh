@@ -1,19 +1,19 @@
-# Part of transaction.sh: try the doors of the staged Apache, on trial, before any file of it is live.
-# Reads $pending: door, the questions, and door_ca.N and door_list.N, throwaway CAs under the names of the inventory's and
-# their revocation lists (ops/deploy/identity_probe.py); and what prove.sh laid out. The requests themselves are door.py's.
+# Part of transaction.sh: the identity probe of the staged Apache files, before they are live.
+# Reads $pending: door (the requests), door_ca.N and door_list.N (throwaway CAs with the names of the inventory's CAs, and
+# their revocation lists: ops/deploy/identity_probe.py), and the tree of prove.sh. door.py sends the requests.
 
-# What the account does in the trial behind the start (see prove.sh): the app's place is taken by a stand-in.
+# What the account runs in the trial after the start (see prove.sh): a stand-in replaces the app.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 door_as_account='
 for python in '"$HOST_PYTHONS"'; do
     if command -v "$python" >/dev/null; then exec "$python" -E -s door.py "$PWD" "$(cat door.socket)"; fi
 done
-echo "this host has no Python of its own to ask with"
+echo "this host has no Python for the identity probe"
 exit 4
 '
 
-# Does the host trust a CA that is none of those in $pending/door_issuer, nor stands above one? What it issues under
-# their names is believed where certificates may come from below a CA. Source: openssl's names of files, HASH.N.
+# Whether the host trusts a CA that is neither in $pending/door_issuer nor above one of them. It could issue certificates
+# under their names that Apache accepts, if intermediate CAs are allowed. Source: openssl's file names, HASH.N.
 trusts_another_ca() {
     for conf in "$pending"/folder.*/*.conf; do
         named sslcacertificatepath "$conf"
@@ -35,7 +35,7 @@ trusts_another_ca() {
         }' "$pending/door_issuer" -
 }
 
-# The folder of CAs for the trial, and what it covers: wherever the configuration looks for CAs and lists, it finds these.
+# Make the trial's folder of CAs, and list the paths that it replaces: wherever the configuration looks for CAs and lists.
 lay_out_door() {
     rm -rf "$pending/door.cas"
     mkdir "$pending/door.cas"
@@ -60,21 +60,21 @@ lay_out_door() {
         cover door.cas.pem sslcacertificatefile
         cover door.lists.pem sslcarevocationfile
     done
-    # An app that listens on a socket of the file system is within reach from everywhere: the stand-in has another.
+    # A Unix socket of the real app could be reached from inside the trial: the stand-in uses another path.
     socket=$(readlink -f "$(cat "$pending/apache_run")")/poms-ops-app.sock
     printf '%s\n' "$socket" >"$pending/door.socket"
     sed -i "s|unix:[^|\"]*[|]|unix:$(printf '%s' "$socket" | sed 's/[|&\\]/\\&/g')\\||" "$pending"/folder.*/*.conf
     door_text >"$pending/door.py"
 }
 
-cover() { # what directive $2 of file $conf names, with $1 of $pending
+cover() { # replace the paths that directive $2 of file $conf names, with $1 of $pending
     named "$2" "$conf" | while IFS= read -r path; do
         case $path in /*) ;; *) path=$apache_root/$path ;; esac
         if [ -e "$path" ]; then printf '%s %s\n' "$1" "$path" >>"$pending/door.covers"; fi
     done
 }
 
-# The tree as lay_out left it: 0, nobody got in as somebody else; 3, somebody did; 4, somebody did not who must.
+# Probe the tree of lay_out: 0, all forged requests are rejected; 3, one is accepted; 4, a valid request is rejected.
 try_door() {
     lay_out_door
     tried=0
@@ -83,9 +83,9 @@ try_door() {
     return "$tried"
 }
 
-probe_identity() { # fails where the new files are at fault; else it sets $reached
+probe_identity() { # fails if the new files are at fault; otherwise it sets $reached
     if [ ! -e "$pending/door" ]; then
-        obstacle=$(cat "$pending/no_probe" 2>/dev/null) || obstacle="no identity probe was asked for"
+        obstacle=$(cat "$pending/no_probe" 2>/dev/null) || obstacle="no identity probe was requested"
         return 0
     fi
     tried=0
@@ -95,12 +95,12 @@ probe_identity() { # fails where the new files are at fault; else it sets $reach
         reached=identity-probe
         say "probed $(cat "$pending/door.asked")"
         while IFS= read -r question; do
-            unvalidated "left out of the identity probe: $question. This host trusts no other CA; with one more, it" \
-                "would let in as anybody"
+            unvalidated "left out of the identity probe: $question. This host trusts no other CA; another one could" \
+                "impersonate anybody"
         done <"$pending/door.left_out"
         ;;
     3)
-        echo "The new files would open the door (GOT IN, above)."
+        echo "The new configuration accepts forged identities (GOT IN, above)."
         return 1
         ;;
     *)
@@ -113,8 +113,8 @@ probe_identity() { # fails where the new files are at fault; else it sets $reach
             return 1
             ;;
         esac
-        # As it is, the trial lets them in no more: this host's Apache cannot be asked so.
-        obstacle="no identity probe: it fails with the files as they are now, too: $(tail -n 1 "$pending/door.live")"
+        # The current files fail in the trial, too: this host's Apache cannot be probed.
+        obstacle="no identity probe: it fails with the current files, too: $(tail -n 1 "$pending/door.live")"
         ;;
     esac
 }

@@ -1,5 +1,5 @@
-# Part of transaction.sh: keep, swap and put back the files that $pending/files lists ("NUMBER MODE SEEN WANTED PATH").
-# $pending holds new.NUMBER (wanted), and old.NUMBER or absent.NUMBER (what was there), before the first file changes.
+# Part of transaction.sh: back up, swap and restore the files that $pending/files lists ("NUMBER MODE SEEN WANTED PATH").
+# Before the first file changes, $pending holds new.NUMBER (wanted), and old.NUMBER or absent.NUMBER (before the deploy).
 
 digest_of() {
     if [ -e "$1" ]; then
@@ -18,27 +18,27 @@ make_directories() {
     while IFS= read -r folder; do
         if [ ! -d "$folder" ]; then
             (umask 027 && mkdir -p "$folder")
-            # SELinux gives it its parent's type; where root has named another one (semanage fcontext), it gets that.
+            # SELinux gives it the type of its parent; apply the type that root has set (semanage fcontext), if any.
             if command -v restorecon >/dev/null; then restorecon -R "$folder" || :; fi
         fi
     done <"$pending/directories"
     let_apache_in
 }
 
-# Apache's account is to reach the app's socket, and no other account of the host: by an access list of the folder, which
-# the socket inherits whenever it is made, and the right to pass through the folders above. One in our group needs none.
+# Let Apache's account, and no other, reach the app's socket: by an ACL of the folder, which the socket inherits when it is
+# created, and execute permission on the folders above. An account in our group needs neither.
 let_apache_in() {
     [ -e "$pending/app_access" ] || return 0
     visitor=$(cat "$pending/app_access")
     folder=$(dirname "$(app_value listen)")
     if ! groups=$(id -nG "$visitor"); then
-        echo "this host has no account $visitor for Apache: say in apache.account which it is"
+        echo "this host has no account $visitor for Apache: set apache.account to the right one"
         return 1
     fi
     case " $groups " in *" $(id -gn) "*) return 0 ;; esac
     if ! setfacl -m "u:$visitor:x,d:u:$visitor:rw" "$folder"; then
-        echo "$visitor cannot be let in to a socket in $folder: set app.listen to a loopback port, or have root put" \
-            "$visitor into the group $(id -gn)"
+        echo "cannot give $visitor access to a socket in $folder: set app.listen to a loopback port, or have root add" \
+            "$visitor to the group $(id -gn)"
         return 1
     fi
     while [ "$folder" != / ]; do
@@ -49,20 +49,20 @@ let_apache_in() {
 
 keep_one() {
     if [ -e "$path" ] && { [ ! -r "$path" ] || [ ! -f "$path" ]; }; then
-        echo "$path is there and cannot be read, so it cannot be kept: give $(id -un) the right to read it"
+        echo "$path cannot be read, so it cannot be backed up: make it readable for $(id -un)"
         return 1
     fi
     if [ "$(digest_of "$path")" != "$seen" ]; then
-        echo "$path was changed by somebody else since it was looked at"
+        echo "$path was changed by somebody else after the plan was made"
         return 1
     fi
     find_places
     if ! may_rename && { [ ! -w "$target" ] || [ "$seen" = absent ]; }; then
-        echo "$(id -un) may write neither $path nor its folder"
+        echo "$(id -un) can write neither $path nor its folder"
         return 1
     fi
     if ! may_rename && [ "$wanted" = absent ]; then
-        echo "$(id -un) may not remove $path: its folder cannot be written"
+        echo "$(id -un) cannot remove $path: its folder is not writable"
         return 1
     fi
     if [ "$seen" = absent ]; then : >"$pending/absent.$number"; else cp -p "$path" "$pending/old.$number"; fi
@@ -70,11 +70,11 @@ keep_one() {
 
 keep_all() {
     each_file keep_one
-    head -c 65536 /dev/zero >"$pending/reserve" # what the way back has to note needs space on a full disk, too
+    head -c 65536 /dev/zero >"$pending/reserve" # space for a rollback's records on a full disk
 }
 
-# For $path: the file itself, behind links; its folder; and two names beside it that Apache, which loads *.conf, never
-# loads: the new file before it is renamed, and the old one until the release is kept.
+# For $path: the file itself, with links resolved; its folder; and two names in it that Apache (*.conf) never loads: the
+# new file before its rename, and the old file until the commit.
 find_places() {
     target=$(readlink -f "$path") || target=$path
     folder=$(dirname "$target")
@@ -82,11 +82,11 @@ find_places() {
     aside=$folder/.$(basename "$target").poms-ops-old
 }
 
-may_rename() { # in $folder; in a sticky one only what is ours
+may_rename() { # in $folder; in a sticky folder, only our own files
     [ -w "$folder" ] && { [ ! -k "$folder" ] || [ -O "$folder" ] || [ ! -e "$target" ] || [ -O "$target" ]; }
 }
 
-place() { # file $1 at $path with mode $2: by rename where the folder allows it, else within the file
+place() { # put file $1 at $path with mode $2: by rename if the folder allows it, otherwise by overwriting
     find_places
     if ! may_rename; then
         cat "$1" >"$target" || return 1
@@ -97,12 +97,12 @@ place() { # file $1 at $path with mode $2: by rename where the folder allows it,
         mv -f "$fresh" "$target"
 }
 
-keep_group() { # of a file that is replaced, where this account is in it
+keep_group() { # of the replaced file, if this account is a member
     [ ! -e "$target" ] || chgrp --reference="$target" "$fresh" 2>/dev/null || :
 }
 
-# A second name for the old file: to put it back is a rename then, which needs no space and changes neither its owner nor
-# its time. Where the kernel allows none for a file of another owner, it is moved; elsewhere the kept copy has to do.
+# Give the old file a second name: restoring it is then a rename, which needs no space and keeps its owner and time. If the
+# kernel allows no link to another owner's file, move it; otherwise the backup is used.
 put_aside() {
     if [ -n "$swapping" ] && [ -e "$target" ]; then
         ln -f "$target" "$aside" 2>/dev/null || [ -O "$target" ] || mv -f "$target" "$aside"
@@ -130,7 +130,7 @@ swap_all() {
     each_file find_late_edit
 }
 
-find_late_edit() { # one that was made in the moment before the new file took the place of the old one
+find_late_edit() { # an edit just before the new file replaced the old one
     find_places
     if [ -e "$aside" ] && [ "$(digest_of "$aside")" != "$seen" ]; then
         echo "$path was changed by somebody else while it was replaced"
@@ -138,14 +138,14 @@ find_late_edit() { # one that was made in the moment before the new file took th
     fi
 }
 
-put_back_one() { # goes on behind a failure: every other file shall still be put back
+put_back_one() { # goes on after a failure, so that every other file is restored
     swapping=
     find_places
     rm -f "$fresh" || not_back="$not_back $fresh"
     is=$(digest_of "$path")
     if [ "$is" != "$wanted" ] && [ "$is" != "$seen" ]; then
-        if ! was_swapped; then # an edit of the file that was there: this deploy has not touched it
-            say "note $path was changed by somebody else and is left as it is"
+        if ! was_swapped; then # somebody edited the old file, which this deploy has not replaced
+            say "note $path was changed by somebody else; it is unchanged"
             return 0
         fi
         keep_edit || {
@@ -164,12 +164,12 @@ put_back_one() { # goes on behind a failure: every other file shall still be put
     fi
 }
 
-was_swapped() { # where nothing was noted, it is a deploy of the version before, which did not note it
+was_swapped() { # true without a record: the previous version did not write one
     [ ! -e "$pending/swapped" ] || grep -qx "$number" "$pending/swapped"
 }
 
-# Somebody has edited the file that this deploy had put there: the edit is kept, where there is space in the release, else
-# beside the file, and named.
+# Somebody has edited the file after this deploy replaced it: back up the edit in the release, or next to the file if there
+# is no space, and report it.
 keep_edit() {
     [ "$is" != absent ] || return 0 # it was removed
     kept=$pending/edited.$number
@@ -181,11 +181,11 @@ keep_edit() {
         kept=$folder/.$(basename "$target").poms-ops-edited
         mv -f "$target" "$kept" || return 1
     fi
-    say "note $path was edited after it was deployed; the edit is kept as $kept"
+    say "note $path was edited after it was deployed; the edit is backed up as $kept"
     printf 'edited %s %s\n' "$kept" "$path" >>"$pending/meta" || :
 }
 
-is_back() { # a file that was never touched needs no space on a full disk
+is_back() { # whether the file is the old one already: no space is needed
     [ "$(digest_of "$path")" = "$seen" ] && [ "$(stat -L -c %a "$path")" = "$(stat -c %a "$pending/old.$number")" ]
 }
 
@@ -193,14 +193,14 @@ put_back_files() {
     not_back=
     each_file put_back_one
     if [ -n "$not_back" ]; then
-        say "note could not be put back:$not_back; the old files are kept in $pending"
+        say "note could not be restored:$not_back; the old files are in $pending"
         return 1
     fi
     sync
     rm -f "$pending/swapping"
 }
 
-forget_one() { # on disk before the release is, behind which nobody looks for it
+forget_one() { # on disk before the release is committed: nobody looks for it later
     find_places
     [ -e "$aside" ] || return 0
     rm -f "$aside"

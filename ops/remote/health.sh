@@ -1,4 +1,4 @@
-# health.sh: whether what serves here runs, how long its queue is, and the room that is left. Changes nothing.
+# health.sh: whether the services run, the length of the app's queue, and the free disk space. Changes nothing.
 # Asked:    state_dir; "configtest WORD" ... where Apache's files are to be tested; "queue MOST LISTEN", where the app
 #           listens for Apache; "app NAME VALUE" ... (uwsgi.sh), where it is to be asked unless MOST connections wait for it
 #           already; "through_apache …" where Apache is asked for a page of it (through_apache.sh); "visit NAME PATH", the page that a visitor asks Apache for; "listens PORT" ..., "disk PATH" ...;
@@ -13,13 +13,13 @@
 # Source: ss(8) on Recv-Q and Send-Q of listening sockets. uWSGI itself tells no queue of a unix socket.
 say poms-ops health
 told='' crowded='' ports=''
-work=$(mktemp -d 2>/dev/null) || work='' # on a full disk all else is told still
+work=$(mktemp -d 2>/dev/null) || work='' # on a full disk, everything else is still reported
 trap 'rm -rf "$work"' EXIT
 
 # Whether this account sees other accounts' processes: /proc may be mounted with hidepid.
 sees_processes() { command -v pgrep >/dev/null && IFS= read -r _ 2>/dev/null </proc/1/stat; }
 
-look_at_process() { # $1: what we call it, $2: its name as the kernel has it, $3: whose it is, where only that one counts
+look_at_process() { # $1: our name for it, $2: the kernel's name, $3: its account, where only that one counts
     process=$(pgrep -o ${3:+-u "$3"} -x "$2" 2>/dev/null) || process=
     age=
     if [ -n "$process" ]; then age=$(ps -o etimes= -p "$process" 2>/dev/null | tr -d ' ') || age=; fi
@@ -39,7 +39,7 @@ look_at_port() {
     fi
 }
 
-look_at_queue() { # of address $2; set $crowded where $1 or more wait
+look_at_queue() { # of address $2; sets $crowded if $1 or more connections wait
     command -v ss >/dev/null || return 0
     # The fields: kind, state, waiting, room, address.
     queue=$(ss -ltxnH 2>/dev/null | ADDRESS=$2 awk '$5 == ENVIRON["ADDRESS"] { print $3, $4; exit }')
@@ -48,8 +48,8 @@ look_at_queue() { # of address $2; set $crowded where $1 or more wait
     if [ "${queue% *}" -ge "$1" ]; then crowded=yes; fi
 }
 
-# What takes a while is begun at once, and told at the end. $1: its name here; behind it the command. A limit of time is no
-# answer, nor is a command that is not to be had.
+# Slow commands start first and are reported last. $1: a name; then the command. A timeout or a missing command means
+# "unknown".
 begin() {
     name=$1
     shift
@@ -60,7 +60,7 @@ begin() {
     ) </dev/null 3>&- &
 }
 
-tell_ended() { # $1: its name here, $2: what to say where it went well, $3: where it failed
+tell_ended() { # $1: its name, $2: what to print on success, $3: on failure
     ended=$(cat "$work/$1.ended" 2>/dev/null) || ended=127
     case $ended in
     0) say "$1 $2" ;;

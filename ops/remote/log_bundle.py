@@ -1,4 +1,4 @@
-# log_bundle.py: whole logs as one tar.gz, which is never on the host's disk. A part of log_reader.py.
+# log_bundle.py: whole logs as one tar.gz, which is never written to the host's disk. A part of log_reader.py.
 import base64
 import gzip
 import io

@@ -1,4 +1,4 @@
-# log_entries.py: which lines of a log belong together, and what of a line is shown. A part of log_reader.py.
+# log_entries.py: the entries of a log (lines that belong together), and the shown part of a line. A part of log_reader.py.
 import re
 
 LONGEST_ENTRY = 500  # lines; beyond, each line without a time is taken by itself

@@ -1,4 +1,4 @@
-# log_files.py: one file of a log, the lines in it and where to begin. A part of log_reader.py.
+# log_files.py: one file of a log, its lines, and where to start reading. A part of log_reader.py.
 import collections
 import io
 import os

@@ -1,4 +1,4 @@
-# log_packed.py: the text of a compressed file, as far as it can be read. A part of log_reader.py.
+# log_packed.py: the readable text of a compressed file. A part of log_reader.py.
 import os
 import re
 import subprocess

@@ -1,4 +1,4 @@
-# log_rotation.py: the files of one log, rotated ones included, and what is shown of them. A part of log_reader.py.
+# log_rotation.py: the files of one log, including rotated ones, and their shown lines. A part of log_reader.py.
 import errno
 import os
 import re

@@ -1,4 +1,4 @@
-# log_times.py: of what time a line of a log says that it is. A part of log_reader.py.
+# log_times.py: the time of a log line. A part of log_reader.py.
 import calendar
 import re
 import time

@@ -1,4 +1,4 @@
-# log_zones.py: in which time zone a program writes its log. A part of log_reader.py, workers.py and supervise.py.
+# log_zones.py: the time zone of a program's log. A part of log_reader.py, workers.py and supervise.py.
 import os
 import time
 

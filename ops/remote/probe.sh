@@ -1,4 +1,4 @@
-# probe.sh: what is on the host, in one answer. Changes nothing.
+# probe.sh: the snapshot of the host, in one answer. Changes nothing.
 # Asked:    state_dir, home, supervisord_conf, supervisor_socket, activate, "digests" where no content is wanted, "uwsgi FILE",
 #           "file DIGEST PATH" ..., "place FOLDER" ..., "app NAME VALUE" ... (uwsgi.sh) and "web_program NAME" where the web
 #           service is to be told of, with "through_apache …" where Apache is asked, too (through_apache.sh); "restart_word WORD"
@@ -182,7 +182,7 @@ running=$(running_release)
         say "lock $(cat "$state_dir/lock")"
     elif [ -e "$state_dir/pending" ]; then
         dead=$(head -n 1 "$state_dir/pending/meta" 2>/dev/null) || :
-        say "unfinished ${dead:-a deploy whose record a power cut has taken}"
+        say "unfinished ${dead:-a deploy whose record was lost in a power cut}"
     fi
     for staged in "$state_dir"/incoming.*; do
         if [ -e "$staged" ]; then say "staged ${staged##*/}"; fi
@@ -197,7 +197,7 @@ running=$(running_release)
     case $conf_differs$rewritten-$supervisord in
     yes*-up*) tell_programs ;;
     yes*-down) ;;
-    yes*-*) say "untold it runs and cannot be asked: fab status says why" ;;
+    yes*-*) say "untold it runs but does not answer: fab status says why" ;;
     esac
     if [ -n "$differs" ] && [ -n "$uwsgi" ]; then say "memory $(memory_of "$uwsgi")"; fi
     if [ -n "$restart" ] && { [ -n "$changes$rewritten" ] || [ -s "$state_dir/owed" ]; }; then

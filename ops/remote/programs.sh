@@ -1,4 +1,4 @@
-# programs.sh: see, start, stop and reload what supervisord runs.
+# programs.sh: list, start, stop and reload supervisord's programs.
 # Asked:    state_dir, supervisord_conf, supervisor_socket, activate, "by WHO, FOR WHAT" of an action that changes
 #           something, for which the host's lock is taken; "action ACTION", "name WORD" ..., "app NAME VALUE"
 #           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
@@ -34,19 +34,19 @@ if [ -n "$by" ]; then
     trap 'rm -f "$log" "$app"; release_lock' EXIT
 fi
 
-end_standbys_before() { # the programs named are stopped or started: a standby may hold their port, or serve for them
+end_standbys_before() { # the programs are stopped or started: a standby may hold their port, or serve for them
     for program; do
         if [ "$program" = "$uwsgi_program" ]; then end_standbys "$RESTART_MERCY" kill; fi
     done
 }
 
-validate_before() { # a restart of the programs named: an app that would not serve again is not stopped
+validate_before() { # a restart of the programs: do not stop an app that would not serve again
     for program; do
         if [ "$program" = "$uwsgi_program" ]; then validate_restart "$program"; fi
     done
 }
 
-note_stopped() { # by whom the programs named are stopped, for status; a full disk keeps nobody from it
+note_stopped() { # record who stops the programs, for status; a full disk does not prevent the stop
     mkdir -p "$state_dir/stopped" || return 0
     for program; do
         printf '%s\n' "${by%, *}" >"$state_dir/stopped/$(printf '%s' "$program" | tr / _)" || :

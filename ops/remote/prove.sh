@@ -1,14 +1,14 @@
-# Part of transaction.sh and doctor.sh: validate the staged files as a whole before any of them is live.
+# Part of transaction.sh and doctor.sh: validate all staged files together, before any of them is live.
 # Reads $pending: new.N and files (what is staged); configtest (the first word is httpd); listens (its ports); minimum
-# and waived (validation.sh); and apache_root, apache_run and apache_logs, a path each.
+# and waived; and apache_root, apache_run and apache_logs, a path each.
 # Source: mount_namespaces(7), user_namespaces(7), unshare(1); Apache 2.4's manual on starting without root.
 
-TRIAL_LIMIT=60 # seconds for the whole of Apache's trial
+TRIAL_LIMIT=60 # seconds for the whole trial of Apache
 
-# What runs as root of a private user namespace: the staged folders over the live ones, a throwaway certificate over
-# one whose key this account cannot read, empty folders over run and logs, and then the account itself again, for
-# httpd refuses to be root of such a namespace. The account is mapped by hand: unshare --map-user came with
-# util-linux 2.36, and EL8 has an older one.
+# Runs as root of a private user namespace: mounts the staged folders over the live ones, a throwaway certificate over
+# one whose key this account cannot read, and empty folders over run and logs; then becomes the account again, because
+# httpd refuses to be root of such a namespace. The account is mapped by hand: unshare --map-user needs util-linux 2.36,
+# and EL8 has an older one.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 trial_as_root='
 set -eu
@@ -19,7 +19,7 @@ while IFS= read -r path; do mount --bind trial.pem "$path"; done <closed.certifi
 while IFS= read -r path; do mount --bind trial.key "$path"; done <closed.keys
 [ ! -e door.covers ] || while read -r cover path; do mount --bind "$cover" "$path"; done <door.covers
 mount -t tmpfs -o mode=1777 tmpfs "$(readlink -f "$(cat apache_run)")"
-# Apache has its main log where its distribution put it, which may be another folder than that of the inventory.
+# The distribution sets the path of the main log, which may differ from the folder in the inventory.
 logs=$(cat apache_logs) link=$(cat apache_root)/logs
 own=$(readlink -f "$link" || :)
 if [ -d "$own" ]; then
@@ -31,7 +31,7 @@ if [ "$logs" != "$own" ]; then
     mount -t tmpfs -o mode=1777 tmpfs "$logs"
     case $own in "$logs"/*) mkdir -p -m 1777 "$own" ;; esac
 fi
-[ ! -e log.folders ] || while IFS= read -r folder; do # those of the live files are others where the inventory changes
+[ ! -e log.folders ] || while IFS= read -r folder; do # the live files have other folders if the inventory changes
     if [ -d "$folder" ] && [ "$(readlink -f "$folder")" != "$own" ] && [ "$(readlink -f "$folder")" != "$logs" ]; then
         mount -t tmpfs -o mode=1777 tmpfs "$folder"
     fi
@@ -58,7 +58,7 @@ echo mapped >mapped
 wait "$inner"
 '
 
-# What runs as the account in there: a trial start, which must answer on every port that the inventory names.
+# Runs as the account in there: a trial start, which must answer on every port of the inventory.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 trial_as_account='
 set -eu
@@ -75,14 +75,14 @@ while read -r port; do
 done <listens
 '
 
-# Run $2 as the account in namespaces of its own, over the tree as lay_out left it; $1 is httpd, whose configuration is
-# tested first, or empty: then nothing of Apache's runs.
+# Run $2 as the account in its own namespaces, over the tree of lay_out; $1 is httpd, whose configuration is tested first,
+# or empty: then Apache does not run.
 try_in_namespaces() {
     timeout "$TRIAL_LIMIT" unshare --user --map-root-user --mount --net --pid --fork --kill-child \
         /bin/sh -c "$trial_as_root" poms-ops "$pending" "$1" "$(id -u)" "$(id -g)" "$2" </dev/null 3>&- 4<&- 9>&-
 }
 
-# Whether this host's kernel and tools allow a trial start, by going through all of it without Apache.
+# Whether this host's kernel and tools allow a trial start: all of its steps, without Apache.
 namespaces_work() {
     : >"$pending/folders"
     : >"$pending/closed.keys"
@@ -91,7 +91,7 @@ namespaces_work() {
     try_in_namespaces '' : >"$pending/obstacle" 2>&1
 }
 
-# Lay the folders that hold staged Apache files out in $pending, each whole: as they are, or ($1 = staged) as they would be.
+# Copy the folders that hold staged Apache files to $pending: as they are, or ($1 = staged) with the staged files.
 lay_out() {
     rm -rf "$pending"/folder.* "$pending/folders"
     : >"$pending/folders"
@@ -107,7 +107,7 @@ lay_out() {
     done <"$pending/files"
 }
 
-number_of() { # the laid out folder $1
+number_of() { # of the copied folder $1
     while read -r laid_number laid_folder; do
         if [ "$laid_folder" = "$1" ]; then echo "$laid_number"; fi
     done <"$pending/folders"
@@ -121,7 +121,7 @@ lay_one() { # the staged file as $1
     fi
 }
 
-# Which certificates and keys Apache's files name, those laid out and those that stay, of which this account cannot read the key: these are replaced.
+# The certificates and keys in Apache's files (copied or not) whose key this account cannot read: the trial replaces them.
 find_closed_keys() {
     : >"$pending/closed.keys"
     : >"$pending/closed.certificates"
@@ -157,7 +157,7 @@ named() { # the paths that directive $1 names in file $2
     }' "$2"
 }
 
-# The throwaway pair has a key of the kind of the certificate whose place it takes: the ciphers may fit no other.
+# The throwaway pair has the same key type as the certificate that it replaces: the ciphers may need it.
 make_trial_pair() {
     set -- -newkey ec -pkeyopt ec_paramgen_curve:prime256v1
     first=$(head -n 1 "$pending/closed.certificates")
@@ -168,7 +168,7 @@ make_trial_pair() {
         -keyout "$pending/trial.key" -out "$pending/trial.pem" 2>/dev/null
 }
 
-try_apache() { # the tree as lay_out left it; $1: what the account does in there
+try_apache() { # with the tree of lay_out; $1: what the account runs in there
     apache_root=$(cat "$pending/apache_root")
     find_closed_keys
     make_trial_pair
@@ -181,9 +181,9 @@ try_apache() { # the tree as lay_out left it; $1: what the account does in there
     try_in_namespaces "$(head -n 1 "$pending/configtest")" "$TLS_ANSWERS$1"
 }
 
-# Where there are no namespaces: -t on a copy of the server root, which says of itself that it is the root. Links in it
-# (modules, logs, run) lead where they led.
-lay_out_copy() { # as it is, or ($1 = staged) as it would be
+# Without namespaces: -t on a copy of the server root, with ServerRoot set to the copy. Links in it (modules, logs, run)
+# keep their targets.
+lay_out_copy() { # as it is, or ($1 = staged) with the staged files
     apache_root=$(cat "$pending/apache_root")
     copy=$pending/folder.root
     rm -rf "$copy"
@@ -203,9 +203,9 @@ lay_out_copy() { # as it is, or ($1 = staged) as it would be
         "s,^([ \t]*(ServerRoot|Include|IncludeOptional)[ \t]+[\"']?)$(for_sed "$apache_root")([/\"' \t]|\$),\1$(for_sed "$copy")\3,I" {} +
 }
 
-for_sed() { printf '%s' "$1" | sed 's/[][(){}.*+?^$|\\&,]/\\&/g'; } # $1 itself, in a pattern of -E or in its replacement
+for_sed() { printf '%s' "$1" | sed 's/[][(){}.*+?^$|\\&,]/\\&/g'; } # $1 literally, in a pattern of -E or its replacement
 
-# Test the copy; httpd lists what it has read, for a copy whose files nobody reads shows nothing.
+# Test the copy, and check that httpd has read the staged files: otherwise the test proves nothing.
 try_copy() {
     httpd=$(head -n 1 "$pending/configtest")
     main=$("$httpd" -V | sed -n 's/.*SERVER_CONFIG_FILE="\(.*\)".*/\1/p')
@@ -220,7 +220,7 @@ try_copy() {
     done <"$pending/files"
 }
 
-validate_copy() { # fails where the new files are at fault; else it sets $reached
+validate_copy() { # fails if the new files are at fault; otherwise it sets $reached
     unread=
     lay_out_copy staged
     if try_copy; then
@@ -231,10 +231,10 @@ validate_copy() { # fails where the new files are at fault; else it sets $reache
         lay_out_copy live
         if try_copy >/dev/null 2>&1; then return 1; fi
     fi
-    obstacle="$obstacle; and Apache's own test of a copy fails with the files as they are now, too"
+    obstacle="$obstacle; and Apache's own test of a copy fails with the current files, too"
 }
 
-# How far Apache's files can be validated is found by trying. Sets $reached, and $obstacle where that is not the most.
+# Validate Apache's files as far as possible. Sets $reached, and $obstacle if that is not the highest level.
 validate_apache() {
     reached=none obstacle=''
     if ! namespaces_work; then
@@ -252,31 +252,31 @@ validate_apache() {
     fi
     lay_out live
     if try_apache "$trial_as_account" >"$pending/obstacle" 2>&1; then return 1; fi
-    # The live tree fails in there as well: either it is broken already, or this host's Apache cannot be tried so.
-    obstacle="the trial start fails with the files as they are now, too: $(tail -n 1 "$pending/obstacle")"
+    # The live tree fails there as well: either it is broken already, or this host's Apache allows no trial start.
+    obstacle="the trial start fails with the current files, too: $(tail -n 1 "$pending/obstacle")"
     validate_copy
 }
 
 # ---- what a trial start leaves out ------------------------------------------------------------------------------------
 
-tell_proof() { # "LEVEL WHAT", and note it in the record
+tell_proof() { # report "LEVEL WHAT", and record it
     say "proof $*"
     printf 'proof %s\n' "$*" >>"$pending/meta"
 }
 
-unvalidated() { # say so to the operator, and in the record
+unvalidated() { # report it to the operator, and record it
     say "unvalidated $*"
     printf 'unvalidated %s\n' "$*" >>"$pending/meta"
 }
 
-is_in_use() { # key $1: Apache's files name it as they are now; of another one it has read nothing, however old it is
+is_in_use() { # Apache's current files name key $1; Apache has not read any other key
     for conf in "$apache_root"/conf.d/*.conf; do
         [ ! -f "$conf" ] || named sslcertificatekeyfile "$conf"
     done | grep -qxF -e "$1"
 }
 
-# A key that this account cannot read was replaced for the trial. Whether it belongs to its certificate shows in what is
-# served: a key file that is older than Apache's processes belongs to the certificate that they show.
+# The trial replaces a key that this account cannot read. Whether the key belongs to its certificate shows in the served
+# certificate: a key file that is older than Apache's processes belongs to the certificate that they serve.
 check_closed_pairs() {
     paste "$pending/closed.certificates" "$pending/closed.keys" 2>/dev/null | sort -u >"$pending/closed.pairs"
     while IFS='	' read -r certificate key; do
@@ -296,14 +296,14 @@ check_closed_pairs() {
         elif [ -n "$wanted_key" ] && [ -n "$served_key" ] && [ "$wanted_key" != "$served_key" ] &&
             [ -n "$changed" ] && [ "$since" = read ] && is_in_use "$key"; then
             echo "$key does not belong to $certificate: Apache has used this key since before the certificate" \
-                "was replaced, and with both it would not start"
+                "was replaced, and would not start with both"
             return 1
         fi
         unvalidated "that $key belongs to $certificate: this account cannot read the key, and Apache does not serve the certificate yet"
     done <"$pending/closed.pairs"
 }
 
-# Before anything changes: is a port that Apache or the app is to listen on another daemon's?
+# Before anything changes: does another daemon use a port of Apache or the app?
 find_taken_ports() {
     apache_root=$(cat "$pending/apache_root" 2>/dev/null) || apache_root=
     if [ -n "$apache_root" ] && grep -qx apache "$pending/reloads"; then
@@ -334,13 +334,13 @@ find_taken_ports() {
     fi
 }
 
-taken() { # port $1 by the account with number $2, which is in the way of $3
+taken() { # account number $2 uses port $1, which $3 needs
     account=$(getent passwd "$2" | cut -d : -f 1)
-    echo "port $1 belongs to another program: one of ${account:-account $2} listens on it, so $3 could not." \
+    echo "port $1 belongs to another program: one of ${account:-account $2} listens on it, so $3 cannot." \
         "End that program, or choose another port in the inventory."
 }
 
-# Options of uWSGI file $1 that its trial start leaves out and that name places: the places are looked at instead.
+# The trial start of uWSGI file $1 leaves out some options with paths: check that the paths are writable instead.
 check_left_out() {
     left_out_of "$1" >"$pending/left.out"
     names=
@@ -351,21 +351,21 @@ check_left_out() {
             folder=${path%/*}
             case $option in spooler* | metrics-dir*) folder=$path ;; esac
             if [ ! -w "$path" ] && { [ ! -d "${folder:-/}" ] || [ ! -w "${folder:-/}" ]; }; then
-                echo "$option = $path: uWSGI could not write there, and would not start. The folder must exist and be" \
+                echo "$option = $path: uWSGI cannot write there and would not start. The folder must exist and be" \
                     "writable for $(id -un)."
                 return 1
             fi
             ;;
         esac
-        case $option in zerg-server | socket) continue ;; esac # the template's own, in folders that a deploy makes
+        case $option in zerg-server | socket) continue ;; esac # from the template, in folders that a deploy makes
         case ", $names, " in *", $option, "*) ;; *) names="${names:+$names, }$option" ;; esac
     done <"$pending/left.out"
     rm -f "$pending/left.out"
-    [ -z "$names" ] || unvalidated "uWSGI options left out of the trial start: $names; the folders that they name can be written"
+    [ -z "$names" ] || unvalidated "uWSGI options left out of the trial start: $names; their folders are writable"
 }
 
-# uWSGI's own parser first, in the way that touches nothing live; then a start of the candidate, one worker on a socket
-# of its own, which must answer one request.
+# First uWSGI's own parser, which touches nothing live; then a trial start with one worker on its own socket, which must
+# answer one request.
 prove_uwsgi() {
     with_products_within 60 uwsgi --strict --ini "$1" --cflags </dev/null >/dev/null
     check_left_out "$1"
@@ -375,13 +375,13 @@ prove_uwsgi() {
     if trial_answers; then answered=yes; fi
     end_trial
     if [ -z "$answered" ]; then
-        echo "the trial start of uWSGI with $(basename "$1") does not answer one request within $(app_value start) seconds"
+        echo "uWSGI does not start with the new file: its trial start answers no request within $(app_value start) seconds"
         return 1
     fi
-    tell_proof trial-start "uWSGI with the new file and the app as it is"
+    tell_proof trial-start "uWSGI with the new file and the current app"
 }
 
-# It leads a process group of its own, trial.group, and ends by itself if this script is gone. In parentheses, for dash
+# It leads its own process group, trial.group, and ends by itself if this script is gone. In parentheses, because dash
 # keeps copies of the descriptors otherwise: a trial must hold neither the lock nor the connection.
 start_trial() {
     # shellcheck disable=SC2016 # expanded by that shell
@@ -391,7 +391,7 @@ start_trial() {
     trial=$!
 }
 
-trial_answers() { # within the time that the app may take to start, and for as long as the operator wants it
+trial_answers() { # within the app's start time, unless the operator interrupts
     (ask_app "$app" "$pending/trial.sock" "$(app_value start)" "$trial") 3>&- 4<&- 5>&- 9>&- &
     asking=$!
     while is_alive "$asking"; do
@@ -401,7 +401,7 @@ trial_answers() { # within the time that the app may take to start, and for as l
     wait "$asking"
 }
 
-end_trial() { # an app that hangs in its import obeys no other signal than the last one
+end_trial() { # an app that hangs in its import ends only by KILL
     if [ -s "$pending/trial.pid" ]; then kill -TERM "$(cat "$pending/trial.pid")" 2>/dev/null || :; fi
     tries=0
     while is_alive "$trial" && [ "$tries" -lt 50 ]; do
@@ -414,21 +414,21 @@ end_trial() { # an app that hangs in its import obeys no other signal than the l
     rm -f "$pending"/trial.*
 }
 
-may_run() { # the command whose words file $1 holds; sudo is asked without running it
+may_run() { # whether sudo allows the command in file $1, without running it
     if [ "$(head -n 1 "$1")" = sudo ] && [ -z "$sudo_password" ]; then
         words=$1
         set --
         while IFS= read -r word; do set -- "$@" "$word"; done <"$words"
         shift
         if ! sudo -n -l -- "$@" >/dev/null; then
-            echo "the account may not run '$*' without a password: a sudo rule is missing, or --prompt-for-sudo-password"
+            echo "the account cannot run '$*' without a password: add a sudo rule, or use --prompt-for-sudo-password"
             return 1
         fi
     fi
 }
 
-# The level that was reached goes into the record. Where it is less than the inventory asks for, this fails, unless the
-# operator has said that it has to go out all the same.
+# Record the level that was reached. Fails if it is below the inventory's minimum, unless the operator has set
+# --unvalidated.
 require_level() {
     tell_proof "$reached" "Apache's new files"
     printf 'validation %s\n' "$reached" >>"$pending/meta"
@@ -436,7 +436,7 @@ require_level() {
     if [ "$(rank_of "$reached")" -ge "$(rank_of "$minimum")" ]; then return 0; fi
     echo "in the way: $obstacle"
     if [ -e "$pending/waived" ]; then
-        unvalidated "Apache's files beyond $reached, though $minimum is asked for (--unvalidated): $obstacle"
+        unvalidated "Apache's files beyond $reached, although $minimum is required (--unvalidated): $obstacle"
         return 0
     fi
     say "insufficient $reached"

@@ -1,7 +1,7 @@
-# Part of the scripts that ask something in Python.
+# Part of the scripts that run Python.
 
-# The system's own, which starts fast and is there when the products are broken; else theirs. The program is on the
-# standard input, and finds its words behind one that is none of its own.
+# The system's Python, which starts fast and works with broken products; otherwise the products' Python. The program is on
+# standard input; its first argument is unused.
 any_python() {
     python_ended=0
     host_python -S - - "$@" || python_ended=$?

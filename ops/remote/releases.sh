@@ -1,4 +1,4 @@
-# releases.sh: what was deployed here. Changes nothing.
+# releases.sh: list the releases of this host. Changes nothing.
 # Asked:    state_dir; "home PATH", "uwsgi FILE" (place.sh); "contents RELEASE" ... for its files, too; "originals";
 #           end
 # Answers:  for each release, by name: "release NAME" and its record, "meta TEXT" a line; "current NAME";

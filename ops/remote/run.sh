@@ -1,4 +1,4 @@
-# run.sh: a command of the operator's, as the account with the products set up, until it ends or nobody is there.
+# run.sh: run the operator's command as the account, with the products set up, until it ends or the operator is gone.
 # Asked:    activate TEXT; command, in base64; end; then an empty line every few seconds says that somebody is there
 # Answers:  the command's own output and its own exit code. Its standard error stands behind the line "poms-ops run", for
 #           what the login shell said stands before it

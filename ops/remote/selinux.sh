@@ -1,11 +1,11 @@
-# Part of transaction.sh and doctor.sh: does SELinux let Apache reach the app, and listen on its ports? The kernel is
-# asked, by the account, before anything changes. Written from EL9's policy; it was never run on a host with SELinux.
+# Part of transaction.sh and doctor.sh: does SELinux allow Apache to reach the app, and to listen on its ports? The account
+# asks the kernel before anything changes. Written from EL9's policy; never run on a host with SELinux.
 # Source: selinux_check_access(3), sepolicy-network(8), seinfo(1); Linux, security/selinux/selinuxfs.c; EL9's
 # selinux-policy, apache.te and corenetwork.te.in.
 
 SELINUX_FOLDER=/sys/fs/selinux
 
-selinux_mode() { # Enforcing, Permissive or Disabled; "none" where the kernel has no SELinux
+selinux_mode() { # Enforcing, Permissive or Disabled; "none" if the kernel has no SELinux
     mode=$(getenforce 2>/dev/null) || mode=
     case $mode in
     Enforcing | Permissive | Disabled) echo "$mode" ;;
@@ -17,11 +17,10 @@ selinux_mode() { # Enforcing, Permissive or Disabled; "none" where the kernel ha
     esac
 }
 
-# A line for each thing that Apache has to be allowed: "MODE VERDICT KIND SOURCE TARGET HOW SUBJECT". Nothing where no
-# SELinux is at work. VERDICT is allowed, denied or unknown; KIND socket-file, socket-peer, app-port or listen-port;
-# SOURCE and TARGET are types, "-" where they are not known; SUBJECT is an address or a port. HOW the target's type is
-# known: found, or expected of what is not there yet or cannot be seen; where the verdict is unknown, why: no-tool,
-# no-label, port-type or no-answer.
+# A line for each access that Apache needs: "MODE VERDICT KIND SOURCE TARGET HOW SUBJECT". Nothing if SELinux is not active.
+# VERDICT is allowed, denied or unknown; KIND socket-file, socket-peer, app-port or listen-port; SOURCE and TARGET are
+# types, "-" if unknown; SUBJECT is an address or a port. HOW the target's type is known: found, or expected (it does not
+# exist yet, or is not visible); for an unknown verdict, why: no-tool, no-label, port-type or no-answer.
 # $1 is where the app listens; Apache's ports are on standard input.
 ask_selinux() {
     mode=$(selinux_mode)
@@ -49,14 +48,14 @@ ask_selinux() {
     done
 }
 
-tell_access() { # of kind $1: may $source do $3 to class $2 of $target? $4 is what that is
+tell_access() { # of kind $1: may $source do $3 to class $2 of $target? $4: the subject
     ask_kernel "$source" "$target" "$2" "$3"
     echo "$mode $verdict $1 $(type_of "$source") $(type_of "$target") $how $4"
 }
 
-# Of a port, $target is the type that the policy gives it as it is delivered, where no tool tells more: root may have
-# given it another one since. If no such type is known that Apache may use, it makes no difference.
-tell_port_access() { # of kind $1: may $source do $2 to TCP ports of type $target? $3 is what that is
+# Without a tool, $target of a port is the type in the delivered policy: root may have changed it since. That makes no
+# difference if Apache may use no known port type.
+tell_port_access() { # of kind $1: may $source do $2 to TCP ports of type $target? $3: the subject
     ask_kernel "$source" "$target" tcp_socket "$2"
     if [ "$verdict-$how" = denied-expected ] && [ "$(type_of "$target")" != http_port_t ]; then
         by_default=$target
@@ -82,7 +81,7 @@ label_of_process() {
     if is_label "$label"; then printf '%s' "$label"; fi
 }
 
-apache_label() { # of the Apache that serves; where none can be seen, what its service has
+apache_label() { # of the running Apache; if none is visible, of its service
     label=
     if process=$(apache_parent); then label=$(label_of_process "$process"); fi
     printf '%s' "${label:-system_u:system_r:httpd_t:s0}"
@@ -93,7 +92,7 @@ label_of_file() {
     if is_label "$label"; then printf '%s' "$label"; fi
 }
 
-find_socket_label() { # of socket $1, or what one would get that is made there: its folder's type, mostly
+find_socket_label() { # of socket $1, or the label that a new socket would get there: usually its folder's type
     how=found
     target=$(label_of_file "$1")
     if [ -e "$1" ]; then return 0; fi
@@ -102,8 +101,8 @@ find_socket_label() { # of socket $1, or what one would get that is made there: 
     target=$(label_of_file "$place" | sed -e 's/:user_home_dir_t/:user_home_t/' -e 's/:tmp_t/:user_tmp_t/')
 }
 
-# A connection is to the domain of the process that made the socket: uWSGI, which has it from supervisord. Where neither
-# runs, this account would start them.
+# A connection is to the domain of the process that created the socket: uWSGI, which inherits it from supervisord. If
+# neither runs, this account would start them.
 find_app_label() {
     how=found
     process=$(pgrep -u "$(id -u)" -x uwsgi | head -n 1) || process=
@@ -121,7 +120,7 @@ find_app_label() {
 
 port_label() { echo "system_u:object_r:$1:s0"; }
 
-find_port_label() { # of TCP port $1: of all ranges of the loaded policy that have it, the narrowest counts
+find_port_label() { # of TCP port $1: from the narrowest range of the loaded policy that contains it
     how=found
     found=$(timeout 20 sepolicy network -p "$1" 2>/dev/null </dev/null | awk '$2 == "tcp" { print $4, $3 }' | narrowest)
     if [ -z "$found" ]; then
@@ -146,21 +145,21 @@ find_port_label() { # of TCP port $1: of all ranges of the loaded policy that ha
     target=$(port_label "$found")
 }
 
-narrowest() { # of the lines "RANGE TYPE", the type in the narrowest
+narrowest() { # from lines "RANGE TYPE", the type of the narrowest range
     awk '{
         last = split($1, end, "-") > 1 ? end[2] : end[1]
         if (NR == 1 || last - end[1] < width) { width = last - end[1]; found = $2 }
     } END { print found }'
 }
 
-serves_with_its_label() { # Apache, confined, listens on port $1 already: then it may
+serves_with_its_label() { # a confined Apache already listens on port $1: then it is allowed
     [ "$(listeners "$1")" = 0 ] && process=$(apache_parent) && [ "$(type_of "$(label_of_process "$process")")" = httpd_t ]
 }
 
 # ---- the kernel's answer -----------------------------------------------------------------------------------------------
 
-# May context $1 do $4 to class $3 of context $2? Sets $verdict, and $how where that is not known. While SELinux is
-# permissive selinux_check_access grants everything; then the kernel's own file is asked.
+# May context $1 do $4 to class $3 of context $2? Sets $verdict, and $how if it is unknown. While SELinux is permissive,
+# selinux_check_access grants everything; then use the kernel's own file.
 ask_kernel() {
     verdict=unknown
     if [ -z "$1" ] || [ -z "$2" ]; then
@@ -176,14 +175,14 @@ ask_kernel() {
     fi
 }
 
-# The kernel answers "ALLOWED DECIDED …", of which the first is a mask of permissions in hexadecimal.
+# The kernel answers "ALLOWED DECIDED …"; the first is a hexadecimal mask of permissions.
 ask_kernels_file() {
     mask=
     if index=$(cat "$SELINUX_FOLDER/class/$3/index" 2>/dev/null) &&
         place=$(cat "$SELINUX_FOLDER/class/$3/perms/$4" 2>/dev/null); then
         {
             printf '%s %s %s' "$1" "$2" "$index" >&8
-            read -r mask _ <&8 || : # no line's end comes
+            read -r mask _ <&8 || : # the answer has no line break
         } 8<>"$SELINUX_FOLDER/access" 2>/dev/null || mask=
     fi
     case $mask in
@@ -194,7 +193,7 @@ ask_kernels_file() {
 
 # ---- a deploy ----------------------------------------------------------------------------------------------------------
 
-# Before anything changes. What is denied for certain, and is not in use already, would cut visitors off: this fails.
+# Before anything changes: fails for an access that is denied for certain and is not in use already.
 check_selinux() {
     if [ ! -e "$app" ] || [ ! -e "$pending/listen.wanted" ]; then return 0; fi
     ask_selinux "$(app_value listen)" <"$pending/listen.wanted" >"$pending/listen.selinux"
@@ -229,7 +228,7 @@ in_words() {
     esac
 }
 
-is_so_already() { # Apache's files as they are now have it do what kind $1 says with $2
+is_so_already() { # Apache's current files already need access of kind $1 to $2
     case $1 in
     listen-port) grep -qxF -e "$2" "$pending/listen.live" ;;
     *) grep -rqF -e "$2" "$apache_root/conf.d" 2>/dev/null ;;

@@ -1,6 +1,6 @@
-# Part of transaction.sh: let services take in what changed, and see that what was well before is well afterwards.
-# $pending/reloads lists what is to be done: "apache", "supervisord start|apply|restart", "program HOW NAME".
-# $state_dir/owed lists what has not been done yet, so that a rerun knows although no file differs any more.
+# Part of transaction.sh: reload the changed services, and check that what worked before works afterwards.
+# $pending/reloads lists the reloads: "apache", "supervisord start|apply|restart", "program HOW NAME".
+# $state_dir/owed lists the pending reloads, for a later run in which no file differs any more.
 
 reload_one() {
     case $what-$how-$name in
@@ -30,7 +30,7 @@ reload_one() {
     supervisord-restart)
         journal restart-supervisord
         case $(supervisord_state) in
-        down) # it died of the settings that are to be undone
+        down) # it died of the settings that are rolled back now
             start_supervisord
             ask_supervisord await
             ;;
@@ -52,29 +52,28 @@ reload_one() {
     esac
 }
 
-# Apache reloads its files. One that has ended is started by the command that restarts it: a reload needs one that runs.
-# On the way back, files that fail Apache's test are left alone: with them a running Apache would end, and no command
-# starts another.
+# Reload Apache. If it has ended, start it by the restart command: a reload needs a running Apache. During a rollback,
+# do nothing if the files fail Apache's test: a running Apache would end, and could not be started again.
 reload_apache() {
     if [ -n "$way_back" ] && ! configtest >"$pending/refused" 2>&1; then
         cat "$pending/refused"
-        if has_apache_ended; then state="is down"; else state="runs on with the files that it has read before"; fi
-        say "note Apache $state: the files that are back fail its configuration test: $(in_a_line "$pending/refused")"
+        if has_apache_ended; then state="is down"; else state="was not reloaded and still runs"; fi
+        say "note Apache $state: the restored files fail its configuration test: $(in_a_line "$pending/refused")"
         return 1
     fi
     if ! has_apache_ended || [ ! -s "$pending/apache_start" ]; then
         if run_apache "$pending/apache"; then return 0; fi
         if [ -z "$way_back" ] || [ ! -s "$pending/apache_start" ] || ! has_apache_ended; then return 1; fi
     fi
-    say "note Apache does not run: it is started by '$(in_a_line "$pending/apache_start")'"
+    say "note Apache is not running: starting it by '$(in_a_line "$pending/apache_start")'"
     if run_apache "$pending/apache_start" && ! has_apache_ended; then return 0; fi
-    if has_apache_ended; then say "note Apache is down: it was not started"; fi
+    if has_apache_ended; then say "note Apache is down: it did not start"; fi
     return 1
 }
 
 in_a_line() { head -c 400 "$1" | tr '\n' ' ' | sed 's/ $//'; }
 
-run_apache() { # the command of file $1, until Apache answers
+run_apache() { # run the command in file $1, and wait until Apache answers
     since=$(now_in_ticks)
     # shellcheck disable=SC2046 # a list of ports
     run_command "$1" && await_apache "$since" $(ports_that_must_answer)
@@ -85,23 +84,23 @@ has_apache_ended() {
     apache_has_ended $(cat "$pending/listens" "$pending/listen.live" 2>/dev/null)
 }
 
-# Which supervisord this deploy has started: it alone is ended by a rollback.
+# The supervisord that this deploy has started: a rollback ends only this one.
 note_started() {
     state=$(supervisord_state)
     case $state in up*) echo "${state#up } $(start_time "${state#up }")" >"$pending/started" ;; esac
 }
 
-runs_as_started() { # the one that this deploy has started is there still, and no other
+runs_as_started() { # the supervisord that this deploy has started still runs
     [ -s "$pending/started" ] && read -r started started_at <"$pending/started" && is_process "$started" "$started_at"
 }
 
-reload_all() { # on the way back one that fails keeps no other service from its reload
+reload_all() { # during a rollback, one failure does not stop the other reloads
     undone=''
     while read -r what how name; do
         if [ -n "$listener" ] && unwanted; then return 1; fi
         if [ -n "$way_back" ]; then
             attempt reload_one
-            if failed; then undone=yes; else note_done || :; fi # then a reload too many is owed
+            if failed; then undone=yes; else note_done || :; fi # on failure, an unneeded reload stays pending
         else
             reload_one
             note_done
@@ -110,15 +109,15 @@ reload_all() { # on the way back one that fails keeps no other service from its 
     [ -z "$undone" ]
 }
 
-note_done() { # take the line off what is owed; fails where there is no space, and what is owed stays as it was
+note_done() { # remove the line from the pending reloads; fails without a change if there is no space
     printf '%s\n' "$what${how:+ $how}${name:+ $name}" >"$pending/done" || return 1
     grep -vxF -f "$pending/done" "$state_dir/owed" >"$pending/owed" || [ $? -eq 1 ] || return 1
     mv "$pending/owed" "$state_dir/owed"
 }
 
-# The old files are back: the same services take them in. A supervisord that this deploy has started ends. One that
-# somebody else has started since, cron at a boot perhaps, serves: it is left, and takes the old files in. One that ran
-# before and has ended since starts, and its programs read the old files by that.
+# After a rollback, reload the same services. Stop a supervisord that this deploy has started. If somebody else has started
+# it since (cron at boot, for example), keep it and reload it. If it ran before and has ended since, start it: its
+# programs read the old files then.
 undo_reloads() {
     if grep -qx 'supervisord start' "$pending/reloads"; then
         sed -i '/^supervisord start$/d' "$pending/reloads"
@@ -127,7 +126,7 @@ undo_reloads() {
         elif [ ! -e "$pending/running" ] && [ -e "$supervisord_conf" ]; then
             case $(supervisord_state) in
             up*)
-                say "note supervisord was started by somebody else since; it goes on, with the old files"
+                say "note somebody else has started supervisord since; it keeps running, with the old files"
                 echo 'supervisord apply' >>"$pending/reloads"
                 [ -z "$uwsgi_program" ] || echo "program graceful $uwsgi_program" >>"$pending/reloads"
                 ;;
@@ -145,7 +144,7 @@ undo_reloads() {
 
 # ---- checks -----------------------------------------------------------------------------------------------------------
 
-ports_that_must_answer() { # those that did before; all of them on a host's first deploy, until it is rolled back
+ports_that_must_answer() { # those that answered before; all of them on a host's first deploy, unless it is rolled back
     if [ -e "$pending/first" ] && [ -n "$listener" ]; then
         cat "$pending/listens"
     else
@@ -153,7 +152,7 @@ ports_that_must_answer() { # those that did before; all of them on a host's firs
     fi
 }
 
-look_before() { # what is well now: the ports that answer, the programs that run, the app
+look_before() { # record what works now: the ports that answer, the programs that run, the app
     if grep -qx 'supervisord start' "$pending/reloads"; then need_way_to_start; fi
     : >"$pending/well"
     [ -e "$state_dir/current" ] || : >"$pending/first"
@@ -172,8 +171,8 @@ look_before() { # what is well now: the ports that answer, the programs that run
     esac
 }
 
-# The line $1 (through_apache.sh) with the page that Apache's files have now, the old ones or the new: it is named after the
-# app's page, which may be another one in each.
+# The line $1 (through_apache.sh) with the page in Apache's current files, old or new: its name depends on the app's page,
+# which may differ between them.
 as_it_is_now() {
     page=$(while read -r _ _ path; do
         case $path in *.conf) sed -n 's|^ *<Location "\(/poms-ops/[^" ]*\)">$|\1|p' "$path" 2>/dev/null || : ;; esac
@@ -181,7 +180,7 @@ as_it_is_now() {
     printf '%s\n' "$1" | PAGE=$page awk '{ if (ENVIRON["PAGE"] != "") $2 = ENVIRON["PAGE"]; print }'
 }
 
-app_answers() { ask_app "$app" "$(app_value listen)" "$@"; } # within $1 seconds; $2: "none" where there is no use in waiting
+app_answers() { ask_app "$app" "$(app_value listen)" "$@"; } # within $1 seconds; $2: "none" if waiting is useless
 
 look_after() {
     noting=yes
@@ -205,7 +204,7 @@ look_now() {
     if [ -n "$web_program" ]; then
         case $(supervisord_state) in
         up*) look_at_app ;;
-        *) say_not_serving - "supervisord does not run" ;;
+        *) say_not_serving - "supervisord is not running" ;;
         esac
     fi
     [ -z "$worse" ]
@@ -227,8 +226,8 @@ look_at_app() {
     compare app "the app does not answer"
 }
 
-# Whether visitors get the app's pages: it answers on its own socket, and Apache must reach it there. Says whether the
-# service serves.
+# Whether visitors get the app's pages: the app answers on its own socket, and Apache must reach it there. Reports the
+# service's state.
 look_through_apache() {
     if [ ! -s "$pending/through_apache" ]; then
         say "service answers"
@@ -244,7 +243,7 @@ look_through_apache() {
         ;;
     unknown)
         say "service answers"
-        say "note whether Apache reaches the app is not known: $through_found"
+        say "note cannot check whether Apache reaches the app: $through_found"
         note_check not-asked "the app through Apache: $through_found"
         return
         ;;
@@ -252,30 +251,30 @@ look_through_apache() {
     say "service unreached $(printf '%s\n' "$through_found" | base64 | tr -d '\n')"
     if grep -qx -e "through-apache ok" -e "through-apache failed" "$pending/well" || [ -n "$first" ]; then
         compare "through-apache ok" "$through_found"
-    else # files of an earlier version could not be asked, nor could an app that did not answer
+    else # the check was not possible before: the files of an earlier version, or an app that did not answer
         note_check failed "$through_found"
-        say "note whether that was so before is not known: $through_found"
+        say "note unknown whether this already failed before the deploy: $through_found"
     fi
 }
 
-web_state() { # of the app's program, as supervisord has it
+web_state() { # supervisord's state of the app's program
     supervise describe "$supervisor_socket" "$state_dir/taken" 2>/dev/null |
         PROGRAM=$web_program awk '$1 == ENVIRON["PROGRAM"] { print $2; exit }' || :
 }
 
 say_not_serving() { say "service fails $1 $(printf '%s\n' "$2" | tail -n 3 | base64 | tr -d '\n')"; }
 
-note_check() { # in the record of the release, where it is looked at after the change
+note_check() { # in the release record, for checks after the change
     [ -z "$noting" ] || printf 'check %s on the host: %s\n' "$1" "$2" >>"$pending/meta" || :
 }
 
-look_again() { # after the old files were put back: what was well is to be so again, and no more than that
+look_again() { # after a rollback: what worked before must work again
     noting=
     first=
     look_now
 }
 
-compare() { # check $1 fails now, as $2 says: does that make it worse? A host's first deploy has to answer in any case.
+compare() { # check $1 fails now, with message $2: did it pass before? On a host's first deploy it must pass.
     note_check failed "$2"
     if grep -qxF -e "$1" "$pending/well" || [ -n "$first" ]; then
         echo "$2"

@@ -1,5 +1,5 @@
-# standby_requests.py: how many requests a standby still answers. The kernel tells: its processes hold the sockets that
-# the app listens on, and each request is a connection to one of them. uWSGI itself tells nothing once it is to end.
+# standby_requests.py: the number of requests that a standby has in progress. The kernel knows it: its processes hold the
+# sockets that the app listens on, and each request is a connection to one of them. An ending uWSGI reports nothing itself.
 # Usage: standby_requests.py - SESSION, the session of its processes; Python 2.7 or 3. Prints a number.
 # Source: proc(5); include/net/tcp_states.h for 01, established, and 0A, listening; SS_CONNECTED, 03, of linux/net.h.
 import os

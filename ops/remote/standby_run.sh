@@ -1,9 +1,9 @@
-# Part of the scripts that start and end a standby; standby.sh says what one is.
+# Part of the scripts that start and end a standby (standby.sh).
 
-RESTART_MERCY=30 # seconds that a standby's requests get where the program is to be stopped or started
+RESTART_MERCY=30 # seconds for a standby's requests before the program is stopped or started
 
-# Run a standby: the words behind the first three are uWSGI's. $1: the folder of the record; $2: seconds after which it
-# ends, whatever became of the script that started it; $3: seconds that a request may take, and so its end.
+# Run a standby; the words after the first three are uWSGI's. $1: the folder of the record; $2: seconds after which it ends
+# in any case; $3: seconds that a request, and so its end, may take.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 STANDBY_KEEPER='
 record=$1/standby.$$ life=$2 mercy=$3
@@ -34,11 +34,11 @@ while [ -n "$told" ]; do
     wait "$master"
 done
 rm -f "$record" "$record".*
-kill -KILL 0 # with it go the two that watch the time
+kill -KILL 0 # including the two processes that watch the time
 '
 
-# Start one; $1: as long as a request may take, and behind it uWSGI's words. $second is the process to watch. It outlives
-# this script, so it must have neither the lock nor the line: in parentheses, for dash keeps copies of them otherwise.
+# Start a standby; $1: seconds that a request may take, then uWSGI's words. $second is the process to watch. It outlives
+# this script, so it must hold neither the lock nor the connection: in parentheses, because dash keeps copies otherwise.
 run_standby() {
     mercy=$1
     shift
@@ -49,9 +49,8 @@ run_standby() {
     second=$!
 }
 
-# End every standby: it takes no new request, and those that it has begun are answered. $1: seconds to wait for that.
-# $2 is "leave" or "spare" (which says nothing), where it may go on beyond that, for its keeper ends it in time; or
-# "kill", where its socket is needed.
+# End every standby: it accepts no new requests, and finishes those in progress. $1: seconds to wait for that. $2: "leave"
+# or "spare" (without a message) if it may go on after that, until its keeper ends it; "kill" if its socket is needed.
 end_standbys() {
     end_old_standby
     for record in "$state_dir"/standby.*[0-9]; do
@@ -78,7 +77,7 @@ has_ended() { # within $1 seconds
     done
 }
 
-# One that answers nothing and goes on all the same hangs, as in the import of its app: its end costs nothing.
+# A standby without requests that does not end hangs, in the import of its app for example: killing it loses nothing.
 end_idle_standby() {
     [ "$(requests_of)" = 0 ] || return 1
     if has_ended 5; then return 0; fi
@@ -93,7 +92,7 @@ kill_session() { # of the standby
 counted() { if [ "$1" = 1 ]; then echo "1 request"; else echo "$1 requests"; fi; }
 
 leave_standby() {
-    say "note the standby of a reload, process $master, still answers $(counted "$(requests_of)");" \
+    say "note the standby of a reload, process $master, still has $(counted "$(requests_of)") in progress;" \
         "it ends by itself within $(seconds_left "$record") s"
 }
 
@@ -102,7 +101,7 @@ spare_standby() { :; }
 kill_standby() {
     lost=$(requests_of)
     if kill_session; then
-        say "note the standby of a reload, process $master, was ended: $(counted "$lost") that it still answered are lost"
+        say "note the standby of a reload, process $master, was ended; lost: $(counted "$lost") in progress"
     else
         echo "the standby of a reload, process $master, could not be ended"
         return 1
@@ -122,7 +121,7 @@ session_has_ended() { # the standby's workers, too, which hold its sockets
     done
 }
 
-end_old_standby() { # of the version before this one, which noted no start time
+end_old_standby() { # of the previous version, which recorded no start time
     if [ -s "$state_dir/beside.pid" ]; then
         old=$(cat "$state_dir/beside.pid")
         if grep -qF "$state_dir/beside.ini" "/proc/$old/cmdline" 2>/dev/null; then kill -TERM "$old" || :; fi

@@ -1,5 +1,5 @@
-# supervise.py: ask supervisord for something over its own XML-RPC socket; runs on the host, under the Python that
-# supervisor itself runs under (2.7 or 3), so it keeps to what both know.
+# supervise.py: send a request to supervisord over its XML-RPC socket; runs on the host, under the Python that supervisor
+# itself runs under (2.7 or 3), so it uses only what both know.
 # Usage: supervise.py SUPERVISORCTL CONF ACTION SOCKET TAKEN [NAME ...]; CONF is supervisord's file, where a user name and password
 # for its socket may stand (supervisor_library.py, supervisord_login.py, log_zones.py and supervise_checks.py, joined to this); TAKEN is a folder that holds, for each program, an empty
 # file as old as its last start or reload by us. Prints one JSON object a line; exits 1 with a sentence when it failed.
@@ -15,8 +15,8 @@ except ImportError:
     from httplib import HTTPException
     from xmlrpclib import Fault, ProtocolError, ServerProxy
 
-SETTLE = 15  # seconds beyond a program's startsecs in which it must have reached RUNNING
-RESTART = 60  # seconds in which supervisord must be back
+SETTLE = 15  # seconds after a program's startsecs within which it must reach RUNNING
+RESTART = 60  # seconds within which supervisord must answer again
 
 
 UNAUTHORIZED = 401  # of HTTP
@@ -49,7 +49,7 @@ def tell(**facts):
 
 
 def took(name):
-    """Note that program `name` has just read its files."""
+    """Record that program `name` has just read its files."""
     with open(os.path.join(TAKEN, name.replace("/", "_")), "w"):
         pass
 
@@ -316,7 +316,7 @@ def await_daemon(before=None):
         except (OSError, IOError, Fault, ProtocolError, HTTPException):
             pass
         if time.time() - begun > RESTART:
-            raise SystemExit("supervisord did not answer on its socket within %d seconds" % RESTART)
+            raise SystemExit("supervisord does not answer on its socket within %d seconds" % RESTART)
         time.sleep(0.2)
 
 
@@ -353,11 +353,11 @@ def main(action, names):
     except ProtocolError as refused:
         if refused.errcode != UNAUTHORIZED:
             raise SystemExit("supervisord answers on %s with %s %s" % (SOCKET, refused.errcode, refused.errmsg))
-        raise SystemExit("supervisord's socket wants a user name and password, and %s holds none that it takes" % CONF)
+        raise SystemExit("supervisord's socket needs a user name and password, and %s has none that it accepts" % CONF)
     except Fault as fault:
-        raise SystemExit("supervisord refused '%s': %s" % (action, fault.faultString))
+        raise SystemExit("supervisord rejected '%s': %s" % (action, fault.faultString))
     except (OSError, IOError, HTTPException) as error:
-        raise SystemExit("supervisord cannot be reached by %s: %s" % (SOCKET, error))
+        raise SystemExit("supervisord cannot be reached on %s: %s" % (SOCKET, error))
 
 
 UNASKED = ("await", "is-due", "is-open", "parse")  # it need not be there for these

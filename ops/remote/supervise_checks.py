@@ -1,5 +1,5 @@
-# supervise_checks.py: what supervise.py only looks at: nothing here changes what supervisord runs. A part of supervise.py,
-# whose functions and imports it uses.
+# supervise_checks.py: the checks of supervise.py, which change nothing. A part of supervise.py, whose functions and imports
+# it uses.
 import os
 import re
 import socket
@@ -46,7 +46,7 @@ def compare(server, names):
     settle(server, [name for name in before if name in now])
     fallen = [name for name in before if name in now and programs(server)[name]["statename"] != "RUNNING"]
     if fallen:
-        raise SystemExit("ran before and does not now: " + ", ".join(fallen))
+        raise SystemExit("running before, but not now: " + ", ".join(fallen))
 
 
 def parse(_server, names):

@@ -1,24 +1,24 @@
-# Part of the scripts that ask for supervisord: which one is ours, and whether it can be asked.
+# Part of the scripts that need supervisord: which one is ours, and whether it answers.
 
-supervisord_conf='' # what the scripts are told
+supervisord_conf='' # from the request
 
-# Ours is the one that answers on our socket; or else a process of this account that is bound to it, or that was given
-# our file. Never one that only looks like it: another supervisord of the account is left alone.
-# "up PID"; "down"; or it runs and cannot be used, PID being 0 where the kernel does not say which process it is:
-# "deaf PID", its socket's file is gone; "silent PID", it listens and does not answer; "elsewhere PID SOCKET", it has our
-# file, and another socket; "refuses PID WHY".
+# Ours is the one that answers on our socket, or else a process of this account that is bound to it or was started with our
+# file. Another supervisord of the account is ignored.
+# Prints "up PID"; "down"; or why it cannot be used (PID is 0 if the kernel does not show the process): "deaf PID", its
+# socket's file is missing; "silent PID", it listens but does not answer; "elsewhere PID SOCKET", it has our file and
+# another socket; "refuses PID WHY".
 supervisord_state() {
     if [ -S "$supervisor_socket" ] && supervisord_ask "$supervisor_socket" 2>/dev/null; then return 0; fi
     supervisord_facts state "$supervisord_conf" "$supervisor_socket" "$state_dir" ||
-        echo "refuses 0 it cannot be asked: no Python of this host, nor of the products, does that"
+        echo "refuses 0 this host has no Python to ask it with, nor have the products"
 }
 
-# Process ids, in one line, of programs that an earlier supervisord left when it was killed.
+# Process ids, on one line, of programs that a killed supervisord left running.
 orphaned_programs() { supervisord_facts orphans "$supervisord_conf" "$supervisor_socket" "$state_dir"; }
 
 supervise_python() { supervisor_python "$supervisord_conf" "$@"; } # supervise.py reads the socket's password there
 
-need_way_to_start() { # sets $way; where supervisord would not stay, or is its unit's to start, says so and fails
+need_way_to_start() { # sets $way; fails with a message if supervisord would be killed, or its unit must start it
     way=$(way_to_start)
     case $way in
     refused*)
@@ -29,10 +29,10 @@ need_way_to_start() { # sets $way; where supervisord would not stay, or is its u
     esac
 }
 
-# Start supervisord where it stays alive, unless that would run every program twice.
+# Start supervisord so that it stays alive, unless that would run every program twice.
 start_supervisord() {
     if [ ! -e "$supervisord_conf" ]; then
-        echo "there is no $supervisord_conf: this host has not been deployed to"
+        echo "there is no $supervisord_conf: nothing was deployed to this host"
         return 1
     fi
     state=$(supervisord_state)
@@ -40,7 +40,7 @@ start_supervisord() {
     up*) return 0 ;;
     down) ;;
     *)
-        echo "supervisord runs and cannot be used ($state); a second one would run every program twice"
+        echo "supervisord runs but cannot be used ($state); a second one would run every program twice"
         return 1
         ;;
     esac
@@ -60,7 +60,7 @@ start_supervisord() {
     esac
 }
 
-# End supervisord, process $1, with its programs, which may take their time.
+# End supervisord, process $1, with its programs, which may take long.
 shut_down_supervisord() {
     its_start=$(start_time "$1")
     unit=$(unit_of_process "$1")

@@ -1,5 +1,5 @@
-# supervisord_ask.py: ask the supervisord behind a unix socket for its process id. Every probe does, so it loads only
-# what starts fast; under Python 2.7 or 3, the system's where there is one.
+# supervisord_ask.py: ask the supervisord on a Unix socket for its process id. Every probe runs it, so it imports only what
+# loads fast; under Python 2.7 or 3, the system's if there is one.
 # Usage: supervisord_ask.py - SOCKET. Prints "up PID", or ends with 1 where supervisord_facts.py has to look further.
 import sys
 

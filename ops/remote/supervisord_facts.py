@@ -1,6 +1,6 @@
-# supervisord_facts.py: which supervisord is ours, where its socket does not say so at once, and which programs one that
-# is gone has left. By what the kernel knows: who is bound to which socket, which file a process was given, whose child
-# it is. Joined to supervisord_ask.py and supervisord_login.py; under Python 2.7 or 3.
+# supervisord_facts.py: find our supervisord if its socket does not answer, and the programs that a killed one left running.
+# Uses the kernel's facts: bound sockets, the arguments of processes, their parents. Joined to supervisord_ask.py and
+# supervisord_login.py; under Python 2.7 or 3.
 # Usage: supervisord_facts.py - state|orphans CONF SOCKET STATE_DIR. Prints the state as supervisord.sh tells of it, or process ids.
 # Source: proc(5); supervisor/http.py, which binds SOCKET.PID and then links it to SOCKET; supervisor/options.py.
 import binascii

@@ -1,5 +1,5 @@
-# supervisord_login.py: the user name and password of supervisord's socket, from the files that may hold them. They go
-# to that socket alone: never into an argument, a variable of the environment or a message.
+# supervisord_login.py: the user name and password of supervisord's socket, from the files that may hold them. They are sent
+# only to that socket: never in an argument, an environment variable or a message.
 import glob
 import os
 

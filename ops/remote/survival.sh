@@ -1,15 +1,15 @@
-# Part of the scripts that ask for supervisord: what ends it once nobody is logged in, what starts it after a boot, and so
-# how it is started where it stays alive. All is read from the system itself, without root. Changes nothing.
+# Part of the scripts that need supervisord: what ends it after the logout, what starts it at boot, and how to start it so
+# that it stays alive. Reads the system's state without root. Changes nothing.
 #
-# logind ends a session's processes with it where KillUserProcesses is set, lingering or not. What the account's own
-# service manager runs (user@UID.service) ends some seconds after the last logout, unless the account lingers.
+# With KillUserProcesses, logind ends a session's processes with the session, lingering or not. What the account's user
+# manager (user@UID.service) runs ends some seconds after the last logout, unless the account lingers.
 
 own_account=$(id -un)
-runtime_dir=/run/user/$(id -u) # where the account's own service manager is asked
+runtime_dir=/run/user/$(id -u) # of the account's user manager
 
 has_systemd() { [ -d /run/systemd/system ]; }
 
-ask_systemd() { # systemctl of manager $1, "system" or the account's own, "user"
+ask_systemd() { # systemctl of manager $1: "system" or "user"
     manager=$1
     shift
     case $manager in
@@ -39,7 +39,7 @@ kills_sessions() { # does logind end this account's processes with their session
         }'
 }
 
-lingers() { # does the account's own service manager run without a login? "yes", "no" or "unknown"
+lingers() { # does the account's user manager run without a login? "yes", "no" or "unknown"
     if [ -e "/var/lib/systemd/linger/$own_account" ]; then
         echo yes
     elif ! has_systemd || [ -x /var/lib/systemd/linger ] || { [ -x /var/lib/systemd ] && [ ! -e /var/lib/systemd/linger ]; }; then
@@ -77,7 +77,7 @@ candidates() {
     done | sort -u
 }
 
-# Does command $1 run supervisord with our file? $2 is whose it is, where the command does not say that.
+# Does command $1 run supervisord with our file? $2: its account, if the command does not name one.
 runs_ours() {
     case $1 in
     *"$supervisord_conf"*) return 0 ;;
@@ -87,7 +87,7 @@ runs_ours() {
     return 1
 }
 
-# A line "MANAGER ENABLED ACTIVE RESTART NAME" for each unit that runs supervisord with our file, as systemd has it.
+# A line "MANAGER ENABLED ACTIVE RESTART NAME" for each systemd unit that runs supervisord with our file.
 supervisord_units() {
     has_systemd || return 0
     for manager in system user; do
@@ -95,7 +95,7 @@ supervisord_units() {
             command='' user='' enabled='' active='' restart=''
             if ! told=$(ask_systemd "$manager" show "$name" -p ExecStart -p User -p UnitFileState -p ActiveState -p Restart \
                 2>/dev/null); then
-                # The account's own manager does not run: links say which units are enabled.
+                # The user manager is not running: links show which units are enabled.
                 case $manager in user) told="ExecStart=supervisord" ;; *) continue ;; esac
                 for link in "$HOME"/.config/systemd/user/*.wants/"$name"; do
                     if [ -L "$link" ]; then enabled=enabled; fi
@@ -129,15 +129,15 @@ cron_runs() { # "yes", "no" or "unknown"
     elif command -v pgrep >/dev/null && IFS= read -r _ 2>/dev/null </proc/1/stat; then
         echo no
     else
-        echo unknown # others' processes are hidden
+        echo unknown # other accounts' processes are hidden
     fi
 }
 
-in_force() { # the text of a crontab, unit or script without what is commented out
+in_force() { # the text of a crontab, unit or script without comments
     sed -e 's/^[[:space:]]*[#;].*//' -e 's/[[:space:]]#.*//'
 }
 
-crontab_starts() { # does the account's crontab start it at a boot? "yes", "no" or "unknown"
+crontab_starts() { # does the account's crontab start it at boot? "yes", "no" or "unknown"
     if ! command -v crontab >/dev/null; then
         echo no
     elif table=$(crontab -l 2>&1 </dev/null); then
@@ -148,7 +148,7 @@ crontab_starts() { # does the account's crontab start it at a boot? "yes", "no" 
     fi
 }
 
-cron_opens_sessions() { # jobs of cron are sessions of logind, which ends them as others: "yes" or "no"
+cron_opens_sessions() { # are cron jobs logind sessions, which logind ends, too? "yes" or "no"
     for file in /etc/pam.d/cron /etc/pam.d/crond; do
         [ -r "$file" ] || continue
         for name in "${file##*/}" $(in_force <"$file" | awk '/^@include/ { print $2 }
@@ -162,9 +162,9 @@ cron_opens_sessions() { # jobs of cron are sessions of logind, which ends them a
     echo no
 }
 
-# Lines for who starts supervisord after a boot, each with $1 before it: "crontab", "cron", "linger", "kills" and
-# "cron_sessions", each with its answer, and "unit ..." for each unit. Sets $boot: "the account's crontab", the first
-# file that names supervisord, or "nobody".
+# Lines about what starts supervisord at boot, each with the prefix $1: "crontab", "cron", "linger", "kills" and
+# "cron_sessions", each with its answer, and "unit ..." for each unit. Sets $boot: "the account's crontab", the first file
+# that names supervisord, or "nobody".
 tell_boot() {
     boot=$(crontab_starts)
     say "$1 crontab $boot"
@@ -176,7 +176,7 @@ tell_boot() {
     if [ "$boot" = yes ]; then boot="the account's crontab"; else boot=$(file_that_starts); fi
 }
 
-file_that_starts() { # at a boot, beside units and the account's crontab; "nobody"
+file_that_starts() { # supervisord at boot, other than units and the account's crontab; or "nobody"
     for file in /etc/rc.local /etc/rc.d/rc.local /etc/init.d/* /etc/crontab /etc/cron.d/*; do
         if [ ! -r "$file" ] || [ ! -f "$file" ]; then continue; fi
         said=$(in_force <"$file")
@@ -193,8 +193,8 @@ file_that_starts() { # at a boot, beside units and the account's crontab; "nobod
     echo nobody
 }
 
-# Where process $1 lives, as its control group says: "session NAME", "manager NAME" (in the account's own service manager),
-# "system NAME" (a unit of the system's) or "unknown".
+# The place of process $1, by its control group: "session NAME", "manager NAME" (in the account's user manager), "system
+# NAME" (a system unit) or "unknown".
 place_of() {
     path=$(sed -n -e 's/^0:://p' -e 's/^[0-9]*:name=systemd://p' "/proc/$1/cgroup" 2>/dev/null | grep -v '^/$' | head -n 1) || :
     case $path in
@@ -202,7 +202,7 @@ place_of() {
     */session-*.scope*)
         session=${path##*/session-}
         session=${session%%.scope*}
-        # One that has been left open by a logout is ended by nobody.
+        # Nobody ends a session that a logout has left open.
         if grep -qsx 'STATE=closing' "/run/systemd/sessions/$session" || [ ! -e "/run/systemd/sessions/$session" ]; then
             echo "left session-$session.scope"
         else
@@ -217,8 +217,8 @@ place_of() {
     esac
 }
 
-# Lines for what becomes of supervisord, process $2, which runs, each with $1 before it: "lives PLACE NAME", "linger
-# ANSWER", "kills ANSWER" where that matters.
+# Lines about what may end the running supervisord, process $2, each with the prefix $1: "lives PLACE NAME", and "linger
+# ANSWER" or "kills ANSWER" if it matters.
 tell_survival() {
     place=$(place_of "$2")
     say "$1 lives $place"
@@ -228,9 +228,9 @@ tell_survival() {
     esac
 }
 
-# How supervisord is started so that it stays: "plain"; "scope", in one of the account's service manager; "unit NAME" of
-# that; "await NAME", a unit of the system's that is about to start it. Or "refused WHY [NAME]": "killed" at the logout;
-# "lingerless", by a unit of the account's, which ends at the logout; "system-unit", which root starts.
+# How to start supervisord so that it stays: "plain"; "scope", in a scope of the user manager; "unit NAME" of the user
+# manager; "await NAME", a system unit that is about to start it. Or "refused WHY [NAME]": "killed" at logout; "lingerless":
+# a user unit, which ends at logout; "system-unit", which root starts.
 way_to_start() {
     units=$(supervisord_units)
     linger=$(lingers)
@@ -264,7 +264,7 @@ END
     esac
 }
 
-start_as_unit() { # the account's own, $1
+start_as_unit() { # the user unit $1
     if ! ask_systemd user start "$1"; then
         ask_systemd user status --no-pager -l -n 20 "$1" || :
         return 1
@@ -272,7 +272,7 @@ start_as_unit() { # the account's own, $1
     await_supervisord "$1"
 }
 
-await_supervisord() { # until the one that unit $1 starts answers
+await_supervisord() { # wait until the supervisord of unit $1 answers
     tries=0
     until case $(supervisord_state) in up*) ;; *) false ;; esac do
         if [ "$tries" -gt 150 ]; then
@@ -284,8 +284,8 @@ await_supervisord() { # until the one that unit $1 starts answers
     done
 }
 
-# Out of the login's session, which logind ends with all that is in it. A process that the kernel ends for want of memory
-# does not take the others with it, which is a scope's default since systemd 253.
+# Outside the login's session, which logind ends with all its processes. If the kernel kills one process for lack of
+# memory, the others go on, which is a scope's default only since systemd 253.
 start_in_scope() {
     set --
     version=$(systemctl --version | awk 'NR == 1 { print $2 + 0 }')
@@ -294,7 +294,7 @@ start_in_scope() {
         supervisord -c "$supervisord_conf" </dev/null
 }
 
-# The unit that process $1 belongs to and that runs supervisord: "MANAGER RESTART NAME"; nothing where there is none.
+# The unit of process $1, if it runs supervisord: "MANAGER RESTART NAME".
 unit_of_process() {
     place=$(place_of "$1")
     case $place in manager*) owner=user ;; system*) owner=system ;; *) return 0 ;; esac

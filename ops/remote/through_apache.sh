@@ -1,10 +1,10 @@
-# Part of the scripts that look at the web service: does Apache reach the app? The host asks Apache for a page that it gives
-# to nobody else (templates/httpd/conf.d/ssl.conf.j2), and Apache asks the app.
-# Asked by a line "through_apache PORT PAGE NAME ACCOUNT LISTEN": Apache's port, the page, the server's name, the account that
-# Apache runs as, and where the app listens. None of them holds a blank.
+# Part of the scripts that check the web service: does Apache reach the app? The host requests a page from Apache that only
+# the host itself may request (templates/httpd/conf.d/ssl.conf.j2), and Apache requests it from the app.
+# Request: a line "through_apache PORT PAGE NAME ACCOUNT LISTEN": Apache's port, the page, the server's name, Apache's
+# account, and where the app listens. None of them contains a blank.
 
-# One question, as line $1 says. Sets $through to "ok", "failed" or, where Apache's files do not have that page yet or Apache
-# itself does not answer, "unknown"; and $through_found to what there is to say of it.
+# One request, by line $1. Sets $through to "ok", "failed" or "unknown" (Apache does not answer, or its files do not have
+# the page yet), and $through_found to the message.
 ask_through_apache() {
     # shellcheck disable=SC2086 # five words
     set -- $1
@@ -31,7 +31,7 @@ ask_through_apache() {
     through_found="Apache cannot reach the app on $5: $through_found; $(why_unreached "$4" "$5")"
 }
 
-# The same, with some patience where the app is not reached: Apache may have been reloaded a moment ago.
+# The same, with retries if the app is not reached: Apache may have just been reloaded.
 ask_through_apache_patiently() { # $2: seconds
     since=$(date +%s)
     tries=0
@@ -44,25 +44,25 @@ ask_through_apache_patiently() { # $2: seconds
     done
 }
 
-# As far as this account can see it: why account $1 does not reach a socket at $2.
+# Why account $1 does not reach a socket at $2, as far as this account can see.
 why_unreached() {
     case $2 in
     /*) ;;
     *)
-        echo "why is in Apache's error log"
+        echo "see Apache's error log"
         return 0
         ;;
     esac
     case $2 in
     /tmp/* | /var/tmp/*)
         if has_private_tmp; then
-            echo "Apache has another ${2%"${2#/*tmp/}"} than this account (PrivateTmp of its unit): set app.listen to another folder"
+            echo "Apache has its own ${2%"${2#/*tmp/}"} (PrivateTmp of its unit): set app.listen to another folder"
             return 0
         fi
         ;;
     esac
     if ! id "$1" >/dev/null 2>&1; then
-        echo "this host has no account $1: apache.account must be the one that Apache runs as"
+        echo "this host has no account $1: set apache.account to the account that runs Apache"
         return 0
     fi
     left=${2#/} folder=
@@ -70,20 +70,20 @@ why_unreached() {
         case $left in */*) ;; *) break ;; esac
         folder=$folder/${left%%/*} left=${left#*/}
         if ! may "$1" x "$folder"; then
-            echo "$1 may not enter $folder"
+            echo "$1 cannot enter $folder"
             return 0
         fi
     done
     if [ ! -e "$2" ]; then
-        echo "there is no such socket"
+        echo "the socket does not exist"
     elif ! may "$1" w "$2"; then
-        echo "$1 may not write to it"
+        echo "$1 cannot write to it"
     else
-        echo "why is in Apache's error log"
+        echo "see Apache's error log"
     fi
 }
 
-has_private_tmp() { # by the unit of Apache's first process, or where this account does not see it, by the usual names
+has_private_tmp() { # by the unit of Apache's first process; if this account cannot see it, by the usual names
     command -v systemctl >/dev/null || return 1
     parent=$(apache_parent) || parent=self
     for unit in $(sed -n 's|.*/\([^/]*\.service\)$|\1|p' "/proc/$parent/cgroup" 2>/dev/null) httpd.service apache2.service; do
@@ -94,7 +94,7 @@ has_private_tmp() { # by the unit of Apache's first process, or where this accou
     return 1
 }
 
-# Has account $1 the right $2 (x or w) to $3? Yes where that is not known. Source: acl(5), "Access check algorithm".
+# Whether account $1 has permission $2 (x or w) on $3; yes if unknown. Source: acl(5), "Access check algorithm".
 may() {
     owner=$(stat -c %U "$3" 2>/dev/null) || return 0
     {

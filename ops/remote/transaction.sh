@@ -1,52 +1,53 @@
-# transaction.sh: change the host as a whole, or leave it as it was.
-# lock, stage, recover, keep, prove, look, swap, reload, check, verdict, then commit or put back.
+# transaction.sh: apply a whole change to the host, or leave the host as it was.
+# lock, stage, recover, keep, prove, look, swap, reload, check, verdict, then commit or roll back.
 #
-# Asked, a line each, then end:
-#   state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT" (the lock's text, second line);
-#   "home PATH", where it is noted which state_dir has the releases; "host JSON", the values that a rollback to this
-#   release is judged by (ops/deploy/release_host.py); "keep NUMBER" of releases, "limit SECONDS" of silence; "meta TEXT" for the record;
-#   "directory PATH"; "file MODE SEEN WANTED PATH" followed by "content BASE64", where SEEN is the digest that
-#   the plan was made from ("absent" where there was none), and by "parser supervisord|uwsgi" where one reads it;
-#   a file whose WANTED is "absent" has no content: it is removed;
+# Request, one line each, then end:
+#   state_dir, supervisord_conf, supervisor_socket, activate; "by WHO, FOR WHAT": the lock's text;
+#   "home PATH", where a note names the state_dir with the releases; "host JSON": the values for a rollback to this
+#   release (ops/deploy/release_host.py); "keep NUMBER" of releases; "limit SECONDS" of silence; "meta TEXT" for the
+#   record; "directory PATH";
+#   "file MODE SEEN WANTED PATH", then "content BASE64", and "parser supervisord|uwsgi" if one of them parses it; SEEN is
+#   the digest in the plan's snapshot ("absent": no file); with WANTED "absent" there is no content: the file is removed;
 #   "manifest DIGEST MODE PATH" for every managed file; "reload apache", "reload supervisord start|apply|restart",
-#   "reload program HOW NAME"; "apply GROUP" ... of programs, those alone that "supervisord apply" takes up; the words of
-#   commands, "configtest WORD", "apache WORD", and "apache_start WORD", which starts an Apache that has ended;
-#   "listens PORT"; "log_file PATH";
-#   "apache_root PATH", "apache_run", "apache_logs"; "minimum LEVEL" of validation, and "waived" where less will do;
-#   "no_probe WHY" in place of the questions for the identity probe, "door_issuer NAME" of those whose certificates say
-#   who somebody is; "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT", which
-#   is to reach that socket; "through_apache …" where Apache is asked for the app's page (through_apache.sh); "uwsgi_program NAME", the app's that can be reloaded, "web_program NAME", the app's (empty: no
-#   program is, and the app is not asked), whose state is told at the end ("service answers", "service fails STATE BASE64", or "service unreached BASE64" where Apache does not reach it); "door_ca BASE64", "door_list BASE64" and
-#   "door BASE64", with which the doors are tried (door.sh);
-#   "password" followed by a line with sudo's password.
-# Then an empty line every few seconds; and when "verdict" was said: "meta TEXT" for the record, "commit". Another word at any time, the end of the
-# input, and silence beyond the limit put back what was changed so far.
+#   "reload program HOW NAME"; "apply GROUP" ...: the only groups for "supervisord apply";
+#   commands, one word per line: "configtest WORD", "apache WORD", "apache_start WORD" (starts an Apache that has ended);
+#   "listens PORT"; "log_file PATH"; "apache_root PATH", "apache_run", "apache_logs";
+#   "minimum LEVEL" of validation, and "waived" if less is allowed;
+#   "no_probe WHY" instead of an identity probe; "door_issuer NAME": the CAs that identify users; "door_ca BASE64",
+#   "door_list BASE64" and "door BASE64" for the identity probe (door.sh);
+#   "app NAME VALUE" ... (uwsgi.sh); "app_access ACCOUNT" that needs access to the app's socket;
+#   "through_apache …" for a check of the app through Apache (through_apache.sh); "uwsgi_program NAME": the app's program
+#   that can be reloaded; "web_program NAME": the app's program (empty: none, and no check of the app); the end reports
+#   its state: "service answers", "service fails STATE BASE64", or "service unreached BASE64" (Apache does not reach it);
+#   "password", then a line with sudo's password.
+# Then an empty line every few seconds; after "verdict": "meta TEXT" for the record, "commit". Any other line at any
+# time, the end of the input, and silence beyond the limit cause a rollback.
 #
-# Everything needed to put back lies in $state_dir/pending before the first file changes, so that a later run can.
+# $state_dir/pending has everything for a rollback before the first file changes, so that a later run can do it.
 say poms-ops transaction
 
-tell_failure() { # "failed STEP" or "unwanted WHY", and the last lines of what the tools and services said
+tell_failure() { # "failed STEP" or "unwanted WHY", and the last output of the tools and services
     if [ -e "$pending/reloading" ]; then gather_evidence || :; fi
     say "$1 $2"
     tell_full_disk
     say "evidence $(encoded_tail 60 "$pending/log")"
 }
 
-tell_full_disk() { # on which nothing else can be noted
+tell_full_disk() { # nothing else can be recorded on a full disk
     free=$(df -Pk "$state_dir" | awk 'NR == 2 { print $4 }')
     if [ "${free:-0}" -lt 64 ]; then say "note no space is left on the disk of $state_dir"; fi
 }
 
-gather_evidence() { # before the old files are back, and with them the old state
+gather_evidence() { # before the rollback restores the old state
     echo "== supervisord's programs"
     supervise describe "$supervisor_socket" "$state_dir/taken" || :
-    # The service is asked of only where its command has failed.
+    # Apache's own state is evidence only if its command has failed.
     command=/dev/null
     if [ "$(sed -n '$s/.* //p' "$pending/journal")" = reload-apache ]; then command=$pending/apache; fi
     tell_why "$command" "$pending/log_files" "$pending/reloading"
 }
 
-journal() { # fails where there is no space to note it, but not on the way back, which needs none
+journal() { # fails if there is no space for the line; never during a rollback, which needs no space
     noted=0
     printf '%s %s\n' "$(date +%s)" "$1" >>"$pending/journal" || noted=1
     sync "$pending/journal" 2>/dev/null || sync
@@ -54,7 +55,7 @@ journal() { # fails where there is no space to note it, but not on the way back,
     [ -n "$way_back" ] || return "$noted"
 }
 
-# Into a folder of its own, without the lock: a line that dies in the middle of a request holds nobody up.
+# Into a folder of its own, without the lock: a connection that dies during the request blocks nobody.
 read_request() {
     number=0 doors=0 uwsgi_program='' web_program=''
     while IFS= read -r line; do
@@ -108,10 +109,10 @@ read_request() {
             ;;
         esac
     done
-    exit 1 # the line was cut before the request was whole
+    exit 1 # the connection was lost before the end of the request
 }
 
-be_impatient() { # end this process, and what it has staged, unless the request is whole in time
+be_impatient() { # end this process, and remove what it has staged, unless the request is complete in time
     seconds=0
     while [ "$seconds" -lt "$REQUEST_LIMIT" ]; do
         sleep 1
@@ -122,16 +123,16 @@ be_impatient() { # end this process, and what it has staged, unless the request 
     kill -9 $$
 }
 
-verify_staged() { # what arrived is what was sent
+verify_staged() { # the received files have the digests that were sent
     while read -r number _ _ wanted path; do
         if [ "$wanted" != absent ] && [ "$(digest_of "$pending/new.$number")" != "$wanted" ]; then
-            echo "the content of $path did not arrive whole; is there space in $state_dir?"
+            echo "the content of $path is incomplete; is there space in $state_dir?"
             exit 1
         fi
     done <"$pending/files"
 }
 
-ended() { # however this process ends, a host that was changed half-way is put back first
+ended() { # however this process ends, it first rolls back an incomplete change
     stop_listening
     end_standbys 0 spare
     if [ -e "$state_dir/pending/swapping" ]; then
@@ -142,8 +143,8 @@ ended() { # however this process ends, a host that was changed half-way is put b
     release_lock
 }
 
-# What was sent to a deploy that died before it was whole. Whose a folder is stands in its name, so that no power cut
-# parts the two; what an earlier version made has no such name, and ten minutes.
+# What deploys that died had received. The folder's name contains its process, so that a power cut cannot separate them;
+# a folder of an earlier version has no such name, and is removed after ten minutes.
 remove_staged_by_the_dead() {
     read -r this_boot </proc/sys/kernel/random/boot_id
     for staged in "$state_dir"/incoming.*; do
@@ -162,13 +163,13 @@ remove_staged_by_the_dead() {
 
 recover() { # from a deploy that was killed after its first file changed
     finish_link
-    end_standbys 0 leave # it serves what is put back now
+    end_standbys 0 leave # it serves the files that are restored now
     remove_staged_by_the_dead
     if [ -e "$state_dir/pending/swapping" ] || [ -e "$state_dir/pending/reloading" ]; then
         pending=$state_dir/pending app=$state_dir/pending/app
-        # An earlier version of this gave the values no names: then what is asked for now is what is meant.
+        # An earlier version wrote the values without names: use those of this request.
         if [ -e "$app" ] && ! grep -q '^listen ' "$app"; then app=$incoming/app; fi
-        # Which command starts an Apache that has ended is today's inventory's to say.
+        # The command that starts an Apache that has ended comes from today's inventory.
         if [ -e "$incoming/apache_start" ]; then cp "$incoming/apache_start" "$pending/apache_start" || :; fi
         exec 2>>"$pending/log" >&2
         rm -f "$pending/reserve"
@@ -178,20 +179,20 @@ recover() { # from a deploy that was killed after its first file changed
             say "ended broken"
             exit 1
         fi
-        : >"$pending/reloading" # a boot, or somebody else's reload, may have taken half of the new files in meanwhile
+        : >"$pending/reloading" # since then, a boot or somebody's reload may have loaded some of the new files
         take_in_again
-        say "note a deploy that was killed before its end was put back first: $(head -n 1 "$pending/meta")"
+        say "note rolled back a deploy that was killed: $(head -n 1 "$pending/meta")"
         note_end "rolled-back killed before its end"
         file_away
         way_back=''
     elif [ -e "$state_dir/pending" ]; then
-        say "note a deploy that was killed before it changed anything was cleared away: $(head -n 1 "$state_dir/pending/meta")"
+        say "note removed the staged files of a deploy that was killed before it changed anything: $(head -n 1 "$state_dir/pending/meta")"
         rm -rf "$state_dir/pending"
     fi
 }
 
-# Run $1 in a subshell of its own and set $status. Called plainly, never before "||" or inside "if": there the shell
-# does not heed "set -e", and a step would go on behind its first failure.
+# Run $1 in a subshell and set $status. Never call it before "||" or inside "if": there the shell ignores "set -e", and
+# a step would go on after its first failure.
 attempt() {
     set +e
     (
@@ -204,7 +205,7 @@ attempt() {
 
 failed() { [ "$status" -ne 0 ]; }
 
-take_in_again() { # the old files are back; services that had begun to take the new ones in are to follow
+take_in_again() { # the old files are restored: reload the services that may have read the new ones
     status=0
     if [ -e "$pending/reloading" ]; then
         attempt undo_reloads
@@ -213,13 +214,13 @@ take_in_again() { # the old files are back; services that had begun to take the 
             return 0
         fi
         attempt look_again
-        if failed; then say "note the old files are back, but it is not as it was: $(tail -n 1 "$pending/log")"; fi
+        if failed; then say "note the old files are restored, but a check fails: $(tail -n 1 "$pending/log")"; fi
     elif [ -e "$pending/owed.before" ]; then
-        cp "$pending/owed.before" "$state_dir/owed" || : # then a reload too many is owed
+        cp "$pending/owed.before" "$state_dir/owed" || : # on failure, an unneeded reload stays pending
     fi
 }
 
-refuse() { # nothing has changed yet, and step $2 failed ("failed"), or it is not wanted any more ("unwanted")
+refuse() { # nothing has changed yet, and step $2 failed ("failed"), or $2 says why to stop ("unwanted")
     stop_listening
     tell_failure "$1" "$2"
     rm -rf "$pending"
@@ -227,7 +228,7 @@ refuse() { # nothing has changed yet, and step $2 failed ("failed"), or it is no
     exit 1
 }
 
-give_up() { # the same once something has changed
+give_up() { # the same after something has changed
     stop_listening
     tell_failure "$1" "$2"
     rm -f "$pending/reserve"
@@ -244,26 +245,26 @@ give_up() { # the same once something has changed
     exit 1
 }
 
-# The number says which release came after which, whatever the clocks of operators and host said.
+# The sequence number gives the order of releases, independent of the clocks of operators and host.
 note_end() {
     last=$(cat "$state_dir"/releases/*/meta 2>/dev/null | sed -n 's/^sequence //p' | sort -n | tail -n 1)
     printf 'ended %s\nat %s\nsequence %s\n' "$1" "$(date +%s)" "$((${last:-0} + 1))" >>"$pending/meta"
 }
 
-file_away() { # how it went, and what was there before, as a release
+file_away() { # turn the pending change, with its result and the old files, into a release
     mkdir -p "$state_dir/releases"
     name=$(sed -n 's/^release //p' "$pending/meta")
     folder=$state_dir/releases/${name:-unknown}
     rm -rf "$folder"
-    mv "$pending" "$folder" # from here on nothing is half-done
+    mv "$pending" "$folder" # from here on, there is nothing to recover
     finish_link
-    sync "$state_dir/releases" "$state_dir" 2>/dev/null || sync # before anybody is told
+    sync "$state_dir/releases" "$state_dir" 2>/dev/null || sync # before the result is reported
     rm -rf "$folder"/new.* "$folder"/folder.* "$folder"/named.* "$folder"/closed.* "$folder"/trial.* "$folder"/door*
     rm -f "$folder"/listen.* "$folder"/obstacle "$folder"/mapped "$folder"/minimum "$folder"/waived "$folder"/no_probe
     rm -f "$folder/reserve" "$folder/reloading" "$folder/swapping" "$folder/swapped" "$folder/word" "$folder/heard" "$folder/said"
 }
 
-finish_link() { # the release that was recorded last is the running one
+finish_link() { # make the last recorded release the running one
     if [ -e "$state_dir/current.new" ]; then
         mv -fT "$state_dir/current.new" "$state_dir/current"
     else
@@ -272,7 +273,7 @@ finish_link() { # the release that was recorded last is the running one
 }
 
 commit() {
-    if [ ! -s "$pending/manifest" ]; then # only what was half-done or owed was mended
+    if [ ! -s "$pending/manifest" ]; then # this run only recovered, or did pending reloads
         rm -rf "$pending"
         say "ended committed"
         return 0
@@ -285,16 +286,16 @@ commit() {
     say "ended committed"
 }
 
-keep_release() { # so that it can be had back
+keep_release() { # so that a rollback can restore it
     mkdir -p "$state_dir/objects"
     while read -r digest _ path; do keep_content; done <"$pending/manifest"
     note_end committed
-    # Before the rename that ends it all, since a power cut may come behind that: the link leads nowhere until then.
+    # Before the final rename, because a power cut may follow it: until then the link has no target.
     ln -sfn "releases/$(sed -n 's/^release //p' "$pending/meta")" "$state_dir/current.new"
     sync
 }
 
-note_place() { # of the releases, for the day on which the inventory names another one
+note_place() { # record where the releases are, in case the inventory's state_dir changes
     [ -n "$home" ] || return 0
     note=$home/$PLACE_NOTE
     if [ "$state_dir" = "$home/$USUAL_PLACE" ]; then
@@ -305,19 +306,19 @@ note_place() { # of the releases, for the day on which the inventory names anoth
     fi
 }
 
-keep_content() { # of $path, as it was deployed with $digest
+keep_content() { # store the content of $path, which was deployed with $digest
     object=$state_dir/objects/$digest
     [ ! -e "$object" ] || return 0
     if [ "$(digest_of "$path")" = "$digest" ]; then
         cp "$path" "$state_dir/object.new"
         mv -f "$state_dir/object.new" "$object"
     else
-        say "note $path is no longer what was deployed a moment ago: this release cannot give it back"
+        say "note $path was changed right after the deploy: a rollback to this release cannot restore it"
     fi
 }
 
-# The oldest releases that were live beyond $keep, and attempts that never were beyond $KEEP_FAILED, but never the running
-# one; and contents that no release names.
+# Remove the oldest releases: beyond $keep of those that were live, beyond $KEEP_FAILED of failed ones, never the running
+# one; and the contents that no release uses.
 prune() {
     running=$(basename "$(readlink "$state_dir/current")")
     for folder in "$state_dir"/releases/*/; do
@@ -339,8 +340,8 @@ prune() {
     rm -f "$state_dir/objects.named"
 }
 
-# Release $1. What it put others' work aside for is nobody's to throw away: files that were there before the first
-# deploy, and hand edits. They stay in $state_dir/kept, with the record that says which files they were.
+# Remove release $1. Its backups of other people's work (files from before the first deploy, and hand edits) move to
+# $state_dir/kept, with the record that names the files.
 forget_release() {
     folder=$state_dir/releases/$1
     kept=$state_dir/kept/$1
@@ -350,7 +351,7 @@ forget_release() {
         number=$((number + 1))
         case $kind in
         take-over | edited-by-hand) keep_for_good "old.$number" ;;
-        create) if grep -qx 'ended committed' "$folder/meta"; then keep_record; fi ;; # there was no such file before
+        create) if grep -qx 'ended committed' "$folder/meta"; then keep_record; fi ;; # the file did not exist before
         esac
     done <"$folder/changed"
     for file in "$folder"/edited.*; do
@@ -366,7 +367,7 @@ keep_record() {
     fi
 }
 
-keep_for_good() { # file $1 of that release; of an attempt that failed, the old file went back to where it was
+keep_for_good() { # file $1 of that release; a failed deploy has restored its old files
     [ -e "$folder/$1" ] || return 0
     case $1 in old.*) grep -qx 'ended committed' "$folder/meta" || return 0 ;; esac
     keep_record
@@ -375,8 +376,9 @@ keep_for_good() { # file $1 of that release; of an attempt that failed, the old 
 
 # ---- the operator's side ----------------------------------------------------------------------------------------------
 
-# One process hears it and one watches the time. A word, the end of the input and silence beyond the limit are a line
-# in $pending/said, which each step looks at, and in the pipe that the wait for the verdict reads: the first one counts.
+# One process reads the input, another watches the time. A received line, the end of the input, and silence beyond the
+# limit each become a line in $pending/said, which each step checks, and in the pipe that wait_for_verdict reads. The
+# first line counts.
 listen() {
     mkfifo "$pending/word"
     exec 5<>"$pending/word"
@@ -390,7 +392,7 @@ listen() {
             *) hear "$line" ;;
             esac
         done <&4
-        hear "the line to the operator was lost"
+        hear "the connection to the operator was lost"
     ) 3>&- 9>&- &
     listener=$!
     (
@@ -400,44 +402,44 @@ listen() {
                 hear "nothing was heard from the operator for $limit seconds"
                 break
             fi
-            kill -0 $$ # it asks whether that lives, and ends with it: this process outlives none that it works for
+            kill -0 $$ # end with the main process
         done
     ) 3>&- 4<&- 9>&- &
     watchdog=$!
 }
 
-hear() { # the pipe first: it is heard on a full disk, too
+hear() { # the pipe first: it works on a full disk, too
     printf '%s\n' "$1" >&5
     printf '%s\n' "$1" >>"$pending/said" || :
 }
 
 stop_listening() {
-    # By -9: a child that is still being born has this process's traps, and would put back what is to be kept.
+    # By -9: a child that is just starting still has this process's traps, and would roll back a committed change.
     [ -z "$listener" ] || kill -9 "$listener" "$watchdog" 2>/dev/null || :
     listener=
 }
 
-unwanted() { # has the operator's side said anything but "commit", or fallen silent?
+unwanted() { # has the operator's side sent anything but "commit", or fallen silent?
     [ -s "$pending/said" ] && [ "$(head -n 1 "$pending/said")" != commit ]
 }
 
 # ---- the steps --------------------------------------------------------------------------------------------------------
 
-before_swap() { # step $1 does $2: whatever fails has changed nothing
+before_swap() { # step $1 does $2: a failure has changed nothing
     if unwanted; then refuse unwanted "$(head -n 1 "$pending/said")"; fi
     journal "$1" || refuse failed "$1"
     attempt "$2"
     if failed; then refuse failed "$1"; fi
 }
 
-after_swap() { # step $1 does $2: whatever fails is put back
+after_swap() { # step $1 does $2: a failure causes a rollback
     journal "$1" || give_up failed "$1"
     attempt "$2"
     if failed; then give_up failed "$1"; fi
     if unwanted; then give_up unwanted "$(head -n 1 "$pending/said")"; fi
 }
 
-note_what_is_owed() { # on disk before the first file changes
+note_what_is_owed() { # record the pending reloads on disk before the first file changes
     touch "$state_dir/owed"
     cp "$state_dir/owed" "$pending/owed.before"
     cp "$pending/reloads" "$pending/owed"
@@ -462,8 +464,8 @@ wait_for_verdict() {
     stop_listening
 }
 
-REQUEST_LIMIT=60 # seconds in which the request must have come
-KEEP_FAILED=5    # attempts that were put back or refused, beside the releases that were live
+REQUEST_LIMIT=60 # seconds within which the request must arrive
+KEEP_FAILED=5    # failed deploys to keep, in addition to the releases that were live
 home='' incoming='' pending='' app='' by='' limit=60 keep=20 sudo_password='' listener='' way_back=''
 read_request
 exec 4<&0 </dev/null

@@ -1,18 +1,18 @@
 # Part of transaction.sh and programs.sh: the app's uWSGI, and its reload, during which a standby serves (standby.sh).
 
-# What of a uWSGI file reaches beyond the process itself, or says how many there are: left out of such a start.
+# Options of a uWSGI file with effects outside the process, or that set the number of workers: a trial start omits them.
 NOT_BESIDE='socket|uwsgi-socket|.*-socket|socket-.*|http.*|https.*|fd|stats.*|.*pidfile.*|daemonize.*|.*log.*|touch-.*'
 NOT_BESIDE="$NOT_BESIDE|.*reload.*|hook-.*|exec-.*|call-.*|as-user.*|mule.*|farm.*|.*daemon.*|legion.*|.*cron.*"
 NOT_BESIDE="$NOT_BESIDE|.*fifo.*|vacuum|chmod.*|chown.*|cheap.*|workers|processes|threads|master|spooler.*|zerg.*"
 NOT_BESIDE="$NOT_BESIDE|emperor.*|vassal.*|subscri.*|snmp.*|carbon.*|alarm.*|max-.*|min-.*|.*harakiri.*|idle|uid|gid"
 NOT_BESIDE="$NOT_BESIDE|cgroup.*|.*router.*|cache.*|queue.*|sharedarea.*|metrics-dir.*|die-on-idle|strict|unlink.*|print.*"
 
-fit_for_start_beside() { # uWSGI's file $1, with nothing in it that another one has already
+fit_for_start_beside() { # uWSGI's file $1, without what a running uWSGI already uses
     awk -v barred="^($NOT_BESIDE)$" '/^\[uwsgi\]/ || (/^[a-zA-Z0-9]/ && ($1 == "log-format" || $1 !~ barred))' "$1"
 }
 
-# What of uWSGI's file $1 such a start leaves out and that reaches beyond the process: "OPTION PATH", or "OPTION -" where
-# its value is no path. Numbers and switches are left to the inventory's rules, addresses to find_taken_ports.
+# The options of uWSGI's file $1 that a trial start omits: "OPTION PATH", or "OPTION -" if its value is not a path. The
+# inventory's rules check numbers and switches, find_taken_ports checks addresses.
 left_out_of() {
     awk -v barred="^($NOT_BESIDE)$" '
         /^[a-zA-Z0-9]/ && $1 != "log-format" && $1 !~ /^(touch-.*|hook-accepting1-once|uid|gid)$/ && $1 ~ barred {
@@ -24,20 +24,20 @@ left_out_of() {
         }' "$1"
 }
 
-# What the request says of the app is in the file $app, a line each: "listen ADDRESS", the "path" that is asked for, with
-# each "header NAME VALUE", and each "status" that is an answer (none: any under 500); "ini", uWSGI's own file;
-# "timeout", the seconds that a request may take, "start" those that the app may take to start; "log", the program's.
-app_value() { sed -n "s/^$1 //p" "$app"; } # the value of $1, of which there is one
+# The file $app has the request's lines about the app: "listen ADDRESS"; the "path" to request, with each "header NAME
+# VALUE", and each accepted "status" (none: any below 500); "ini", uWSGI's file; "timeout", the seconds for a request;
+# "start", the seconds for the app's start; "log", the program's log.
+app_value() { sed -n "s/^$1 //p" "$app"; } # the only value of $1
 
 number_in() { # the number that option $1 has in uWSGI's file $2
     awk -v option="$1" '$1 == option { found = $3 } END { print found + 0 }' "$2"
 }
 
 # ---- reload -----------------------------------------------------------------------------------------------------------
-# While uWSGI's master reads its file and imports the app anew, it serves nobody: for as long as the import and its
-# longest request take. So another one, made of the same file and app, serves on the same sockets meanwhile, which the
-# master hands out (zerg-server). It is started first, and where it does not answer the master is left alone.
-# Measured with other ways in docs/decisions/reload.md. Source: uWSGI's documentation, "Zerg mode" and "The Art of
+# While uWSGI's master reads its file and imports the app again, it serves nobody, for as long as the import and the longest
+# request take. During that time a second uWSGI with the same file and app serves on the same sockets, which the master
+# shares (zerg server). It starts first; if it does not answer, the master is not reloaded.
+# Measurements: docs/decisions/reload.md. Source: uWSGI's documentation, "Zerg mode" and "The Art of
 # Graceful Reloading".
 
 # Reload program $1, a uWSGI.
@@ -52,18 +52,18 @@ reload_gracefully() {
     if hands_out; then
         handover="--zerg $state_dir/uwsgi.zerg"
     else
-        handover='' # the second one only shows then that the file and the app are well
-        say "note $1: it hands out no sockets (it will, from this reload on): requests wait while it reloads"
+        handover='' # the second uWSGI then only validates the file and the app
+        say "note $1: it runs no zerg server yet (it will after this reload): requests wait during this reload"
     fi
     if ! fit_for_start_beside "$ini" >"$state_dir/standby.ini"; then
         rm -f "$state_dir/standby.ini"
-        say "note $1: the disk of $state_dir takes no file for a second uWSGI: requests wait while it reloads"
+        say "note $1: no space for a second uWSGI on the disk of $state_dir: requests wait during the reload"
         ask_supervisord signal-HUP "$1"
         return
     fi
     count_workers
     if [ "$fitting" -lt 1 ]; then
-        say "note $1: no memory is free for a second uWSGI ($free kB, a worker has $each kB): requests wait while it reloads"
+        say "note $1: not enough free memory for a second uWSGI ($free kB; a worker has $each kB): requests wait during the reload"
         ask_supervisord signal-HUP "$1"
         return
     fi
@@ -77,7 +77,7 @@ reload_gracefully() {
     end_standbys 5 leave
 }
 
-hands_out() { # a uWSGI that has just been started does so a moment later
+hands_out() { # whether the zerg server answers; just after a start it takes a moment
     tries=0
     while [ -S "$state_dir/uwsgi.zerg" ]; do
         if supervise is-open "$supervisor_socket" "$state_dir/taken" "$state_dir/uwsgi.zerg"; then return 0; fi
@@ -88,7 +88,7 @@ hands_out() { # a uWSGI that has just been started does so a moment later
     return 1
 }
 
-count_workers() { # set $fitting: how many of the file's workers the memory has room for, beside those that run
+count_workers() { # set $fitting: how many of the file's workers fit into memory, in addition to the running ones
     memory=$(memory_of "$ini")
     each=${memory% *} free=${memory#* }
     fitting=$(number_in workers "$ini")
@@ -97,12 +97,12 @@ count_workers() { # set $fitting: how many of the file's workers the memory has 
     if [ "$room" -lt "$fitting" ]; then fitting=$room; fi
 }
 
-start_standby() { # fails where it does not answer
+start_standby() { # fails if it does not answer
     threads=$(number_in threads "$ini")
     set -- --workers "$fitting"
     if [ -n "$handover" ] && [ "$(number_of_sockets "$ini")" -gt 1 ]; then
-        # Its own is socket 0, the app's 1, and 2 speaks HTTP, which a second uWSGI does not know: for a worker that is
-        # never started. The host's own jobs wait.
+        # Socket 0 is its own, 1 the app's; 2 speaks HTTP, which a second uWSGI does not know: map it to a worker that never
+        # starts. The host's own jobs wait.
         set -- --workers "$((fitting + 1))" --cheaper "$fitting" --cheaper-initial "$fitting" \
             --cheaper-algo manual --map-socket "2:$((fitting + 1))"
     fi
@@ -112,7 +112,7 @@ start_standby() { # fails where it does not answer
         --reload-mercy "$mercy" --worker-reload-mercy "$mercy" "$@"
     if ask_app "$app" "$state_dir/standby.sock" "$start" "$second"; then return 0; fi
     end_standbys 5 leave
-    echo "a second uWSGI, with the file and the app as they are now, does not serve: the one that does was not touched"
+    echo "a second uWSGI with the current file and app does not serve; the running uWSGI is unchanged"
     tail -n 20 "$log"
     return 1
 }
@@ -125,8 +125,8 @@ end_standbys_before_changes() {
     if has_other_settings; then end_standbys "$RESTART_MERCY" kill; fi
 }
 
-# Before program $1, a uWSGI, is restarted: a second one shows that its file and the app, as they are now, serve. Where
-# they do not, a restart is refused as long as the first one serves.
+# Before a restart of program $1, a uWSGI: a second one validates its current file and app. If it does not serve, the
+# restart is refused as long as the first one serves.
 validate_restart() {
     ini=$(app_value ini) mercy=$(app_value timeout) log=$(app_value log) start=$(app_value start) handover=''
     if ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"; then return 0; fi
@@ -134,7 +134,7 @@ validate_restart() {
     count_workers
     if [ "$fitting" -lt 1 ] || ! fit_for_start_beside "$ini" >"$state_dir/standby.ini"; then
         rm -f "$state_dir/standby.ini"
-        say "note $1: not validated before the restart: no memory or disk is free for a second uWSGI"
+        say "note $1: not validated before the restart: not enough memory or disk space for a second uWSGI"
         return 0
     fi
     fitting=1
@@ -143,15 +143,14 @@ validate_restart() {
     elif ask_app "$app" "$(app_value listen)" 10; then
         return 1
     else
-        say "note $1: the app does not answer now, and a second uWSGI does not serve either: restarted all the same"
+        say "note $1: the app does not answer, and a second uWSGI does not serve either: restarting it anyway"
     fi
 }
 
 number_of_sockets() { awk '$1 ~ /^(uwsgi-|http-)?socket$/ { n++ } END { print n + 0 }' "$1"; }
 
-# uWSGI writes a file, uwsgi.serving, once it takes requests. A full disk takes no word more, but the time of a file that is
-# there changes all the same, so it is there before and its time is what counts.
-# The file of an old release may name the folder that was state_dir then.
+# uWSGI touches the file uwsgi.serving when it accepts requests. The file exists before that, because on a full disk only
+# its time can change. The ini file of an old release may name an earlier state_dir.
 mark_serving() {
     serving=$(sed -n 's/^hook-accepting1-once = write:\(.*\) yes$/\1/p' "$ini" | sed 's/%%/%/g')
     serving=${serving:-$state_dir/uwsgi.serving}
@@ -160,14 +159,14 @@ mark_serving() {
     serving_since=$(stat -c %z "$serving")
 }
 
-await_serving() { # program $1 has a worker that takes requests, within the time of a request and of a start
+await_serving() { # wait until program $1 has a worker that accepts requests; limit: one request and one start
     waited=0
     while [ "$(stat -c %z "$serving" 2>/dev/null)" = "$serving_since" ]; do
         if [ "$waited" -eq 75 ]; then
-            say "note $1: its old workers still have requests to answer, or the app is slow to import; a second uWSGI serves"
+            say "note $1: its old workers still have requests, or the app is slow to import; a second uWSGI serves"
         fi
         if [ "$waited" -gt $((5 * (mercy + start))) ] || { [ -n "${listener:-}" ] && unwanted; } || has_fallen "$1"; then
-            echo "$1 does not serve again"
+            echo "$1 does not serve after the reload"
             return 1
         fi
         sleep 0.2
@@ -175,6 +174,6 @@ await_serving() { # program $1 has a worker that takes requests, within the time
     done
 }
 
-has_fallen() { # program $1 runs no more, so there is nothing to wait for; looked at every 5 seconds
+has_fallen() { # program $1 no longer runs, so waiting is useless; checked every 5 seconds
     [ $((waited % 25)) -eq 24 ] && ! supervise is-running "$supervisor_socket" "$state_dir/taken" "$1"
 }

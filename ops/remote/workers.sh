@@ -1,4 +1,4 @@
-# workers.sh: uWSGI's workers, as its stats server and its log tell of them. Changes nothing.
+# workers.sh: uWSGI's workers, from its stats server and its log. Changes nothing.
 # Asked:    activate; "stats PATH", the stats server's socket; "log PATH" and "pattern FIELD REGEX" ..., where the log
 #           is to be read too, or "end_of_log PATH" where only why workers were replaced of late is wanted; end
 # Answers:  workers.py's one line of JSON; end

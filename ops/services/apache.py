@@ -1,4 +1,4 @@
-"""Asking a host's Apache: test its configuration, reload or restart it."""
+"""A host's Apache: test its configuration, reload or restart it."""
 
 import base64
 import shlex
@@ -15,13 +15,13 @@ from ops.services.supervisord import need_lock
 from ops.ssh.operator_identity import holder
 from ops.ssh.session import Remote
 
-COST = "restart_cost "  # of the host's answer
+COST = "restart_cost "  # first word of a line of the host's answer
 UNKNOWN = "UNKNOWN: see fab check-apache"
 
 
 @dataclass
 class _Told:
-    """What the host told: how each step ended, the evidence behind it, what was not validated."""
+    """The host's answer: the result and evidence of each step, and what was not validated."""
 
     ended: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, str] = field(default_factory=dict)
@@ -29,23 +29,22 @@ class _Told:
 
 
 def need_reload(hosts: list[Host]) -> None:
-    """Raise BadInput for a host whose Apache may only be restarted."""
+    """Raise BadInput if a host's Apache can only be restarted."""
     for host in hosts:
         if not host.apache.reload:
             raise BadInput(
-                f"{host.name}: the inventory has no apache.reload, so this site's sudo rules grant only a restart, "
-                f"which costs visitors (fab -H {host.name} doctor says what): fab -H {host.name} restart-apache. "
-                "Nothing was touched."
+                f"{host.name}: the inventory has no apache.reload: only a restart is allowed here, which interrupts "
+                f"visitors (see fab -H {host.name} doctor): fab -H {host.name} restart-apache. Nothing was touched."
             )
 
 
 def control(remote: Remote, action: str, report: Callable[[RestartCost], None] = lambda _: None) -> list[str]:
-    """Test the configuration, and if it is well-formed do `action`: "restart", "reload" or "" for the test alone.
+    """Test the configuration, and if it is valid do `action`: "restart", "reload" or "" for only the test.
 
-    A trial start goes before an action, and before a restart `report` gets what it will cost. Returns what could
-    not be validated, a sentence each.
+    A trial start precedes an action; before a restart, `report` gets its cost. Returns what could not be validated,
+    one sentence each.
 
-    Raises HostError with Apache's own message; a failing test or trial start leaves the running Apache as it is.
+    Raises HostError with Apache's own message; if a test or trial start fails, the running Apache is unchanged.
     """
     host = remote.host
 
@@ -64,7 +63,7 @@ def control(remote: Remote, action: str, report: Callable[[RestartCost], None] =
     if answer[-1:] != ["end"]:
         raise HostError(
             host.name,
-            "the line was lost before Apache's answer",
+            "the connection was lost before Apache's answer",
             next_step=f"fab -H {host.name} check-apache",
         )
     return told.unvalidated
@@ -88,7 +87,7 @@ def _request(remote: Remote, action: str) -> Iterator[str]:
 
 
 def _read(answer: list[str]) -> _Told:
-    """The answer of remote/apache.sh. Raises ValueError for an odd one."""
+    """Parse the answer of remote/apache.sh. Raises ValueError if it is malformed."""
     told, step = _Told(), ""
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -105,34 +104,34 @@ def _read(answer: list[str]) -> _Told:
 
 
 def _failure(host: Host, action: str, step: str, told: _Told) -> HostError:
-    """What to tell of the `step` that failed."""
+    """The error for the `step` that failed."""
     evidence, fab = told.evidence.get(step, ""), f"fab -H {host.name}"
     if step == "configtest":
         return HostError(
             host.name,
-            f"Apache refuses its configuration:\n{evidence}",
+            f"Apache rejects its configuration:\n{evidence}",
             left="the running Apache: nothing was reloaded or restarted",
-            next_step="'fab diff' shows what was changed by hand; 'fab deploy --force' puts the wanted files there",
+            next_step="'fab diff' shows what was changed by hand; 'fab deploy --force' restores the wanted files",
         )
     if step == "trial":
         return HostError(
             host.name,
-            f"Apache does not start with its files as they are:\n{evidence}",
+            f"Apache does not start with its current files:\n{evidence}",
             left="the running Apache: nothing was reloaded or restarted",
-            next_step="correct what it names. Where this host allows no trial start, set deploy.validation to "
+            next_step="fix the error above. If this host does not allow a trial start, set deploy.validation to "
             "configtest, with deploy.validation_reason",
         )
-    said = f"Apache's {action} failed" if step == "apache" else f"after its {action} Apache does not answer"
+    said = f"Apache's {action} failed" if step == "apache" else f"Apache does not answer after the {action}"
     said = f"{said}, and Apache is {told.ended.get('now', 'in an unknown state')}:\n{evidence}"
     restart = shlex.join(host.apache.restart)
     started = told.ended.get("started")
     if started == "ok":
-        said += f"\nIt was started again by '{restart}', and answers. Requests under way were lost."
-        return HostError(host.name, said, next_step="find out why the reload has ended Apache before the next one")
+        said += f"\n'{restart}' has started it again, and it answers. Requests in progress were lost."
+        return HostError(host.name, said, next_step="find out why the reload ended Apache before you reload it again")
     if started:
-        why = "was not granted" if started == "barred" else "did not start it"
+        why = "was not permitted" if started == "barred" else "did not start it"
         said += f"\n'{restart}' {why}:\n{told.evidence.get('started', '')}"
-        return HostError(host.name, said, next_step=f"correct what it names; then root starts Apache: {restart}")
+        return HostError(host.name, said, next_step=f"fix the error above; then root starts Apache: {restart}")
     if told.ended.get("now") == "down":
-        return HostError(host.name, said, next_step=f"correct what it names, then {fab} restart-apache: '{restart}'")
-    return HostError(host.name, said, next_step=f"correct what it names; {fab} status says what answers")
+        return HostError(host.name, said, next_step=f"fix the error above, then {fab} restart-apache: '{restart}'")
+    return HostError(host.name, said, next_step=f"fix the error above; {fab} status shows what answers")

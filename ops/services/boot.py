@@ -1,4 +1,4 @@
-"""Having supervisord started after a boot: by a line of the account's crontab, or a unit of the account's own."""
+"""Starting supervisord at boot: by a line in the account's crontab, or by a systemd user unit."""
 
 import base64
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ADD, REMOVE = "add", "remove"
 
 @dataclass(frozen=True)
 class Found:
-    """What is there: who starts supervisord at a boot, lines of the crontab, our own line (empty: none), our unit."""
+    """The host's state: what starts supervisord at boot, the crontab's lines, our line (empty: none), our unit."""
 
     survival: Survival
     boot: str = "nobody"
@@ -32,7 +32,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do: ADD or REMOVE, of LINE or OWN_UNIT; `text` is the line, or the unit's file."""
+    """One change: ADD or REMOVE, of LINE or OWN_UNIT; `text` is the line, or the unit's file."""
 
     does: str
     what: str
@@ -40,18 +40,18 @@ class Change:
 
 
 def look(remote: Remote) -> Found:
-    """What there is on the host. Raises HostError for an odd answer."""
+    """Collect the host's state. Raises HostError for a malformed answer."""
     return parse(remote.host, remote.ask("boot", request(remote.host, "look")))
 
 
 def request(host: Host, action: str) -> list[str]:
-    """What remote/boot.sh is asked."""
+    """The request to remote/boot.sh."""
     return [f"state_dir {host.state_dir}", *place_lines(host), f"unit {UNIT}", f"action {action}"]
 
 
 def parse(host: Host, answer: list[str]) -> Found:
-    """Read the answer to a look. Raises HostError."""
-    _need_end(host, answer, "nothing could be seen of what starts supervisord after a boot")
+    """Parse the answer to "look". Raises HostError."""
+    _need_end(host, answer, "cannot check what starts supervisord at boot")
     facts = dict(line.partition(" ")[::2] for line in answer)
     with read_answer(host.name, "boot"):
         return Found(
@@ -65,7 +65,7 @@ def parse(host: Host, answer: list[str]) -> Found:
 
 
 def choose(host: Host, found: Found) -> Change | None:
-    """What has supervisord started after a boot; None where something does already. Raises HostError."""
+    """The change that starts supervisord at boot; None if something does so already. Raises HostError."""
     line = survival.cron_line(host)
     judged = survival.judge_boot(host, found.survival, found.boot)
     if judged.well and found.own in ("", line):
@@ -75,32 +75,32 @@ def choose(host: Host, found: Found) -> Change | None:
         return Change(ADD, LINE, line)
     if found.survival.linger == YES and found.manager:
         return Change(ADD, OWN_UNIT, unit_text(host))
-    why, next_step = "logind ends what cron starts", f"root: {survival.linger_command(host)}; then the same again"
+    why, next_step = "logind ends what cron starts", f"root: {survival.linger_command(host)}; then run it again"
     if found.survival.cron != YES:
         why = "no cron daemon is known to run"
-        next_step = f"root starts one; or, with systemd: {survival.linger_command(host)}; then the same again"
+        next_step = f"root starts one; or, with systemd: {survival.linger_command(host)}; then run it again"
     raise HostError(
         host.name,
-        f"nothing here would start supervisord after a boot: {why}, and no service manager of {host.account}'s own "
-        "runs without a login",
+        f"this host has no way to start supervisord at boot: {why}, and the user manager of {host.account} does not "
+        "run without a login",
         left="everything",
         next_step=next_step,
     )
 
 
 def _outlives_cron(found: Survival) -> bool:
-    """Whether what a job of cron starts stays when the job ends."""
+    """Whether a process that a cron job starts outlives the job."""
     return found.kills == NO or found.cron_sessions == NO
 
 
 def removals(found: Found) -> list[Change]:
-    """What takes back all that was installed by this."""
+    """The changes that remove everything that this task has installed."""
     changes = [Change(REMOVE, LINE, found.own)] if found.own else []
     return changes + ([Change(REMOVE, OWN_UNIT)] if found.has_unit else [])
 
 
 def carry_out(remote: Remote, change: Change) -> None:
-    """Do it, under the host's lock. Raises HostError, LockHeld."""
+    """Apply the change, under the host's lock. Raises HostError, LockHeld."""
     host = remote.host
     asked = [f"by {holder(remote.who)}, start-at-boot", *request(host, f"{change.does}-{change.what}")]
     if change.does == ADD:
@@ -119,13 +119,13 @@ def _content(change: Change) -> Iterator[str]:
 
 def describe(change: Change) -> str:
     """What is added or removed, for a sentence."""
-    return "a line of the account's crontab" if change.what == LINE else f"the unit ~/.config/systemd/user/{UNIT}"
+    return "a line in the account's crontab" if change.what == LINE else f"the unit ~/.config/systemd/user/{UNIT}"
 
 
 def unit_text(host: Host) -> str:
-    """The unit of the account's own: as it would be started by hand, and again where it has failed.
+    """The user unit: it starts supervisord as a start by hand does, and restarts it after a failure.
 
-    What the kernel ends for want of memory does not end the others, and supervisord ends its programs itself.
+    If the kernel kills one process for lack of memory, the others go on; supervisord stops its programs itself.
     """
     command = survival.start_command(host, "-n")
     for plain, quoted in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$"), ("\n", "\\n")):
@@ -157,7 +157,7 @@ def _need_end(host: Host, answer: list[str], what: str) -> None:
     lines = "\n".join(f"    {line}" for line in (said or "(nothing)").splitlines())
     raise HostError(
         host.name,
-        f"{what}; the host's tools said:\n{lines}",
+        f"{what}; the host's tools printed:\n{lines}",
         left="the crontab, or it was restored",
         next_step=f"fab -H {host.name} doctor",
     )

@@ -1,4 +1,4 @@
-"""How each program of a host reads a changed file again, and which program is the web service. Pure."""
+"""Reload methods: how each program reads a changed file again, and which program is the web service. Pure."""
 
 import re
 
@@ -9,7 +9,7 @@ GRACEFUL, RESTART = "graceful", "restart-running"  # or "signal-NAME"
 
 
 def reload_methods(host: Host, paths: list[str]) -> list[tuple[str, str, str]]:
-    """(program, how it reloads, file) for each of `paths` that a program's command or its `reads` names."""
+    """(program, how it reloads, file) for each of `paths` that is in a program's command or `reads`."""
     found = []
     for name, program in host.programs.items():
         found += [
@@ -28,7 +28,7 @@ def _how(host: Host, program: Program, path: str) -> str:
 
 
 def names_file(program: Program, path: str) -> bool:
-    """Whether the command holds the path as a word or part of one, whole or from its directory on."""
+    """Whether the command contains the path as a word or part of one: absolute, or relative to its directory."""
     spellings = [path]
     if program.directory and path.startswith(program.directory + "/"):
         spellings.append(path.removeprefix(program.directory + "/"))
@@ -37,7 +37,7 @@ def names_file(program: Program, path: str) -> bool:
 
 
 def web_program(host: Host) -> str | None:
-    """The program whose command names uWSGI's file, or else whose `reads` does; None where no program does."""
+    """The program with uWSGI's file in its command, or else in its `reads`; None if there is none."""
     ini = uwsgi.ini_path(host)
     by_command = [name for name, one in host.programs.items() if names_file(one, ini)]
     return next(iter(by_command + [name for name, one in host.programs.items() if ini in one.reads]), None)

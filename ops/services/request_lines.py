@@ -1,4 +1,4 @@
-"""Lines that several requests to a host have: where its things are, and Apache's commands."""
+"""Lines that several requests to a host share: paths, and Apache's commands."""
 
 from collections.abc import Iterator
 
@@ -7,28 +7,28 @@ from ops.schema import Host
 
 
 def place_lines(host: Host) -> Iterator[str]:
-    """The lines of every request that say where things are on the host."""
+    """The paths that every request contains."""
     yield f"supervisord_conf {supervisord_conf(host)}"
     yield f"supervisor_socket {host.supervisor.socket}"
     yield f"activate {host.activate}"
 
 
 def apache_place_lines(host: Host) -> Iterator[str]:
-    """Where Apache has its things."""
+    """Apache's directories."""
     yield f"apache_root {host.apache.server_root}"
     yield f"apache_run {host.apache.server_root}/run"
     yield f"apache_logs {host.apache.log_dir}"
 
 
 def apache_logs(host: Host) -> list[str]:
-    """Where Apache may tell why it has ended."""
+    """The logs that may say why Apache has ended."""
     return [f"{host.apache.log_dir}/{name}" for name in ("error_log", "ssl_error_log", "cert_ssl_error_log")]
 
 
 def apache_lines(host: Host, action: str) -> Iterator[str]:
-    """Apache's commands as a request carries them; `action` is "restart", "reload" or "" for the test alone.
+    """Apache's commands in a request; `action` is "restart", "reload" or "" for only the test.
 
-    `apache_start` is for an Apache that has ended: a reload does not start it on every system.
+    `apache_start` starts an Apache that has ended: a reload does not do so on every system.
     """
     yield from (f"configtest {word}" for word in host.apache.configtest)
     command = {"restart": host.apache.restart, "reload": host.apache.reload or host.apache.restart, "": []}[action]

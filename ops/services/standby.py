@@ -1,4 +1,4 @@
-"""A standby, the second uWSGI that serves during a reload, as remote/standby.sh tells of it. Pure."""
+"""A standby: the second uWSGI that serves during a reload, as remote/standby.sh reports it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Standby:
-    """One that lives: its process, its age in seconds, the requests that it still answers (None where that is not
-    known), and the seconds within which it ends by itself.
+    """A running standby: its process, its age in seconds, the requests in progress (None: unknown), and the seconds
+    within which it ends by itself.
     """
 
     pid: int
@@ -16,15 +16,15 @@ class Standby:
     ends_within: int
 
     def in_words(self) -> str:
-        """What it does, for a reader."""
+        """Its state as a sentence."""
         count = "an unknown number of" if self.requests is None else str(self.requests)
         return (
-            f"the second uWSGI of a reload, process {self.pid}, since {self.age} s: it answers {count} "
-            f"request{'' if count == '1' else 's'}, and ends by itself within {self.ends_within} s"
+            f"the second uWSGI of a reload, process {self.pid}, has run for {self.age} s: it has {count} "
+            f"request{'' if count == '1' else 's'} in progress, and ends by itself within {self.ends_within} s"
         )
 
 
 def parse(words: Sequence[str]) -> Standby:
-    """Read "PID SECONDS REQUESTS LEFT". Raises ValueError."""
+    """Parse "PID SECONDS REQUESTS LEFT". Raises ValueError."""
     pid, age, requests, left = words
     return Standby(int(pid), int(age), int(requests) if requests.isdecimal() else None, max(0, int(left)))

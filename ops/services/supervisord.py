@@ -1,4 +1,4 @@
-"""The programs that supervisord runs on a host: their states, and what can be asked of them."""
+"""The programs that supervisord runs on a host: their states, and actions on them."""
 
 import base64
 import json
@@ -21,15 +21,15 @@ from ops.ssh.session import Remote
 from ops.text import did_you_mean
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
-FLAPS = 3  # ends of its own within five minutes (remote/supervise_checks.py)
+FLAPS = 3  # unexpected exits within five minutes (remote/supervise_checks.py)
 
 
 @dataclass(frozen=True)
 class ProgramState:
-    """One program as supervisord sees it; `uptime` in seconds, 0 where it does not run.
+    """One program as supervisord sees it; `uptime` in seconds, 0 if it does not run.
 
-    `ended`: how often it ended by itself in the last five minutes, since it was last stopped or given up. Of one that
-    was stopped on purpose: `stopped_ago`, in seconds, and `stopped_by`, empty where no task of ours did it.
+    `ended`: how often it exited by itself in the last five minutes, since it was last stopped or given up. For a
+    program stopped on purpose: `stopped_ago`, in seconds, and `stopped_by`, empty if no task of ours stopped it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ProgramState:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether it should run and does not."""
+        """Whether it should run but does not."""
         return self.state in ENDED_BADLY or (self.state == "EXITED" and bool(self.detail))
 
     @property
@@ -54,10 +54,10 @@ class ProgramState:
 
 @dataclass(frozen=True)
 class Report:
-    """supervisord's state (supervisord_state.py) with its pid and `detail`, and what it said of the programs.
+    """supervisord's state (supervisord_state.py) with its pid and `detail`, and the states of its programs.
 
-    `orphans` are process ids of programs that a killed supervisord left behind; `trouble` says why it told nothing,
-    and then it is "unknown". `survival` says what it outlives, where the states were asked for.
+    `orphans`: process ids of programs that a killed supervisord left running; `trouble`: why there is no report; its
+    state is "unknown" then. `survival`: what supervisord outlives, if the states were requested.
     """
 
     supervisord: str
@@ -72,7 +72,7 @@ class Report:
 
 
 def app_lines(host: Host) -> Iterator[str]:
-    """What a request says of the app and its uWSGI: `app NAME VALUE` (remote/uwsgi.sh)."""
+    """The request's lines about the app and its uWSGI: `app NAME VALUE` (remote/uwsgi.sh)."""
     name = uwsgi_program(host)
     logs = log_files(name, host.programs[name], host.log_dir) if name else {}
     yield f"app listen {host.app.listen}"
@@ -86,14 +86,14 @@ def app_lines(host: Host) -> Iterator[str]:
 
 
 def uwsgi_program(host: Host) -> str:
-    """The program that is the app's uWSGI and can be reloaded; empty where there is none."""
+    """The program that is the app's uWSGI and can be reloaded; empty if there is none."""
     return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
 
 
 def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None, graceful: str = "") -> Report:
     """Do `action` (see remote/programs.sh) with the programs `names`. Raises HostError if it failed.
 
-    `graceful` is a uWSGI that is reloaded without losing a request, where its file changed.
+    `graceful`: the uWSGI program to reload without losing a request, if its file changed.
     """
     asked = [f"by {holder(remote.who)}, {action}", *([f"graceful {graceful}"] if graceful else [])]
     asked += request(remote.host, action, names)
@@ -101,14 +101,14 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
 
 def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
-    """What remote/programs.sh is asked."""
+    """The request to remote/programs.sh."""
     asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host)]
     asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
     return asked + [f"name {name}" for name in names or []]
 
 
 def parse(host: Host, action: str, answer: list[str]) -> Report:
-    """Read the answer of programs.sh. Raises HostError if the action failed, or for an odd answer."""
+    """Parse the answer of programs.sh. Raises HostError if the action failed, or for a malformed answer."""
     need_lock(host, answer)
     with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
         report, failure = _parse(answer)
@@ -119,7 +119,7 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
         lines = "\n".join(f"    {line}" for line in (failure or "(nothing)").splitlines())
         raise HostError(
             host.name,
-            f"supervisord did not do what was asked ({action}); the host's tools said:\n{lines}",
+            f"supervisord failed to {action}; the host's tools printed:\n{lines}",
             next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs; on a new host: "
             f"fab -H {host.name} deploy",
         )
@@ -127,17 +127,17 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
 
 
 def need_lock(host: Host, answer: list[str]) -> None:
-    """Raise LockHeld where another task holds the host's lock, HostError where no lock can be had."""
+    """Raise LockHeld if another task holds the host's lock, HostError if the lock cannot be taken."""
     for line in answer:
         if line.startswith("unlockable "):
             raise no_lock(host.name, line.removeprefix("unlockable "))
     held = [line.removeprefix("locked ") for line in answer if line.startswith("locked ")]
     if held:
-        raise LockHeld(host.name, f"another task is at work: {held[0]}", left="everything", next_step=WAIT)
+        raise LockHeld(host.name, f"another task is running: {held[0]}", left="everything", next_step=WAIT)
 
 
 def _parse(answer: list[str]) -> tuple[Report, str | None]:
-    """The report, and what the host's tools said of a failure. Raises ValueError for an odd answer."""
+    """The report, and the output of the host's tools after a failure. Raises ValueError for a malformed answer."""
     state, facts, failed, evidence, orphans, notes = "", [], False, "", "", []
     survives = []
     for line in answer:
@@ -171,7 +171,7 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
 
 
 def service_lines(host: Host) -> Iterator[str]:
-    """What a script is asked that is to tell of the web service; nothing where no program of the host's is it."""
+    """The request's lines for a check of the web service; none if the host has no such program."""
     name = web_program(host)
     if name:
         yield from app_lines(host)
@@ -180,14 +180,14 @@ def service_lines(host: Host) -> Iterator[str]:
 
 
 def through_apache_lines(host: Host) -> Iterator[str]:
-    """What a script is asked that is to ask Apache for a page of the app (remote/through_apache.sh)."""
+    """The request's lines for a check of the app through Apache (remote/through_apache.sh)."""
     if host.app.check_through_apache and web_program(host):
         asked = f"{host.apache.port} {apache.own_page(host)} {host.apache.server_name}"
         yield f"through_apache {asked} {host.apache.account} {host.app.listen}"
 
 
 def need_service(host: Host, found: Service | None, done: str) -> None:
-    """Raise NotServing where the web service is known not to serve; `done` says what else became of the host."""
+    """Raise NotServing if the web service is known not to serve; `done`: the result of the task, for the message."""
     name = web_program(host)
     if name is None or found is None or not found.problem:
         return
@@ -195,24 +195,24 @@ def need_service(host: Host, found: Service | None, done: str) -> None:
     why = f"{name} is {found.state}" if stopped or found.state in (*ENDED_BADLY, "EXITED") else found.problem
     next_step = f"{fab} tail-logs --programs={name} says why; {fab} status"
     if found.unreached:
-        next_step = f"{fab} doctor looks at the way from Apache to the app"
+        next_step = f"{fab} doctor checks the connection from Apache to the app"
     elif stopped:
-        next_step = f"{fab} start-programs --programs={name}, once it may run again"
+        next_step = f"{fab} start-programs --programs={name}, when it may run again"
     raise NotServing(
         host.name,
-        f"{done}, and the web service does not serve: {why}",
+        f"{done}, but the web service does not serve: {why}",
         next_step=next_step,
         outcome=f"{done}; does not serve",
     )
 
 
 def need_supervisord(host: Host, report: Report) -> None:
-    """Raise HostError, which says what to do, unless supervisord can be asked."""
+    """Raise HostError, which says what to do, unless supervisord answers."""
     _need(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
 
 
 def need_socket(host: Host, found: Supervisord) -> None:
-    """Raise HostError where supervisord runs and cannot be asked."""
+    """Raise HostError if supervisord runs but does not answer."""
     if found.state != DOWN:
         _need(host, found)
 
@@ -224,7 +224,7 @@ def _need(host: Host, found: Supervisord, orphans: str = "") -> None:
 
 
 def chosen_programs(host: Host, given: str | None) -> list[str]:
-    """The programs that `--programs` names, all without it. Raises BadInput with the nearest names."""
+    """The programs in `--programs`, all without it. Raises BadInput with the nearest name."""
     if given is None:
         return list(host.programs)
     names = [name for name in (part.strip() for part in given.split(",")) if name]

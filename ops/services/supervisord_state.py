@@ -1,4 +1,4 @@
-"""How supervisord is on a host, as remote/supervisord.sh tells it, and what to do where it cannot be used. Pure."""
+"""The state of supervisord on a host, as remote/supervisord.sh reports it, and what to do about a bad one. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ STATES = (UP, DOWN, DEAF, SILENT, ELSEWHERE, REFUSES)
 
 @dataclass(frozen=True)
 class Supervisord:
-    """One of STATES, its process (None where it does not run or is not known), and what goes with the state.
+    """One of STATES, the process (None: it does not run, or is unknown), and the `detail` of the state.
 
-    DEAF: the file of its socket is missing. SILENT: it listens and does not answer. ELSEWHERE: it runs with our file,
-    on the socket `detail`. REFUSES: it cannot be asked, `detail` says why. DOWN: `detail` says who has stopped it
-    and since when, where a task of ours did.
+    DEAF: its socket's file is missing. SILENT: it listens but does not answer. ELSEWHERE: it runs with our file, on
+    the socket `detail`. REFUSES: it rejects requests, `detail` says why. DOWN: `detail` says who stopped it and when,
+    if a task of ours did.
     """
 
     state: str
@@ -24,7 +24,7 @@ class Supervisord:
 
 
 def parse(text: str) -> Supervisord:
-    """Read "STATE [PID [DETAIL]]". Raises ValueError."""
+    """Parse "STATE [PID [DETAIL]]". Raises ValueError."""
     state, _, rest = text.partition(" ")
     pid, _, detail = rest.partition(" ")
     if state not in STATES:
@@ -33,36 +33,36 @@ def parse(text: str) -> Supervisord:
 
 
 def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str] | None:
-    """What is wrong with supervisord, and what to do; None where it is up.
+    """What is wrong with supervisord, and what to do; None if it is up.
 
-    `orphans` are process ids of programs that a killed one left behind.
+    `orphans`: process ids of programs that a killed supervisord left running.
     """
     fab, socket, process = f"fab -H {host.name}", host.supervisor.socket, f"process {found.pid or 'unknown'}"
     wrong = advice = ""
     if found.state == DOWN and orphans:
-        wrong = f"was killed, and its programs still run, without supervision: process {orphans}"
-        advice = f"'kill {orphans}' on the host ends them, and the service with them; then {fab} start-supervisord"
+        wrong = f"was killed, and its programs still run without supervision: process {orphans}"
+        advice = f"'kill {orphans}' on the host ends them and the service; then {fab} start-supervisord"
     elif found.state == DOWN:
         stopped = f" (stopped by {found.detail})" if found.detail else ""
-        wrong = f"is not running{stopped}, and so no program is"
+        wrong = f"is not running{stopped}, nor is any program"
         advice = f"{fab} start-supervisord; on a new host: {fab} deploy"
     elif found.state == DEAF:
-        wrong = f"runs as {process}, and its socket {socket} is missing: its programs go on, it cannot be asked"
+        wrong = f"runs as {process}, but its socket {socket} is missing: its programs run, but cannot be controlled"
         advice = (
-            f"'kill -HUP {found.pid}' on the host makes the socket again, and restarts all programs: requests in "
+            f"'kill -HUP {found.pid}' on the host recreates the socket and restarts all programs: requests in "
             "progress are lost"
             if found.pid
-            else "it is another account's: ask whose it is"
+            else "another account runs it: find its owner"
         )
     elif found.state == SILENT:
-        wrong = f"runs as {process}: it listens on {socket}, and does not answer"
+        wrong = f"runs as {process}: it listens on {socket}, but does not answer"
         look = f"'ps -o pid,stat,wchan:20,etime,args -p {found.pid}'" if found.pid else "ps"
-        advice = f"see with {look} on the host what it is at (T: suspended); {fab} tail-logs --programs=supervisord"
+        advice = f"{look} on the host shows what it does (T: suspended); {fab} tail-logs --programs=supervisord"
     elif found.state == ELSEWHERE:
         wrong = f"runs as {process} with {supervisord_conf(host)} on the socket {found.detail}"
         wrong += f"; the inventory has {socket}"
         advice = f'set supervisor.socket to "{found.detail}" in the inventory'
     elif found.state == REFUSES:
-        wrong = f"cannot be asked ({process}): {found.detail}"
-        advice = f"see to that on the host, then {fab} doctor"
+        wrong = f"rejects requests ({process}): {found.detail}"
+        advice = f"fix that on the host, then {fab} doctor"
     return (wrong, advice) if wrong else None

@@ -1,4 +1,4 @@
-"""Whether a host's web service serves, as the host tells it to whoever changes it. Pure."""
+"""Whether a host's web service serves, as the host reports it. Pure."""
 
 import base64
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Service:
-    """`problem`: why the app does not answer on its socket, empty where it does; `state`: its program's, if known.
+    """`problem`: why the app does not answer on its socket, empty if it does; `state`: of its program, if known.
 
-    `unreached`: it answers there, and `problem` says why Apache does not reach it.
+    `unreached`: it answers there, but Apache does not reach it; `problem` says why.
     """
 
     problem: str = ""
@@ -17,7 +17,7 @@ class Service:
 
 
 def parse(text: str) -> Service:
-    """Read "answers", "unreached BASE64" or "fails STATE BASE64", without a state "-". Raises ValueError."""
+    """Parse "answers", "unreached BASE64" or "fails STATE BASE64" ("-": no state). Raises ValueError."""
     if text == "answers":
         return Service()
     word, *states, encoded = text.split(" ")

@@ -30,7 +30,7 @@ def test_where_no_access_list_can_be_set_nothing_is_changed(deployed: Site, tmp_
     finally:
         deployed.root("chmod 755 /usr/bin/setfacl")
     assert said.code == 1
-    assert "apache cannot be let in to a socket in /home/poms/private/run" in said.err
+    assert "cannot give apache access to a socket in /home/poms/private/run" in said.err
     assert "set app.listen to a loopback port" in said.err
     assert "nothing was modified" in said.err
     assert (deployed.apache(), deployed.last_spawn()) == before

@@ -91,6 +91,6 @@ def test_supervisord_is_started_after_a_boot_where_a_script_of_the_boot_does_so(
     try:
         assert findings(deployed)[1]["boot"][0]["level"] == "warning"
         deployed.root(f"printf 'su - poms -c supervisord\\n' >{script}")
-        assert findings(deployed)[1]["boot"][0]["found"] == f"supervisord is started by {script}"
+        assert findings(deployed)[1]["boot"][0]["found"] == f"{script} starts supervisord"
     finally:
         deployed.root(f"rm -f {unit} {script}")

@@ -136,7 +136,7 @@ def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
     said = deployed.fab("start-supervisord")
     assert said.code == 0, said.all
     assert set(deployed.program_states().values()) == {"RUNNING"}
-    assert "runs already" in deployed.fab("start-supervisord").out
+    assert "is already running" in deployed.fab("start-supervisord").out
     assert deployed.processes("supervisord") == 1
 
 
@@ -144,7 +144,7 @@ def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
 def test_a_second_supervisord_is_never_started(deployed: Site) -> None:
     pid = deployed.read("/home/poms/supervisord.pid").strip()
     deployed.poms(f"rm {SOCKET}")
-    assert "cannot be asked" in deployed.fab("-H", "pomsgpvm01", "status").out
+    assert "cannot be controlled" in deployed.fab("-H", "pomsgpvm01", "status").out
     said = deployed.fab("start-supervisord")
     assert (said.code, f"kill -HUP {pid}" in said.err) == (1, True), said.all
     assert deployed.root("pgrep -c -u poms -f 'supervisord -c'").strip() == "1"

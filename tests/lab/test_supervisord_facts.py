@@ -81,7 +81,7 @@ def test_however_it_was_started_it_is_ours_and_up(site_: Site, how: str) -> None
     until(lambda: set(site_.program_states().values()) == {"RUNNING"}, 40, "programs run")
     assert found(site_) == ("up", pid)
     assert advice(site_) == ""
-    assert "runs already" in site_.fab("start-supervisord", check=True).out
+    assert "is already running" in site_.fab("start-supervisord", check=True).out
     assert site_.fab(*HOST, "restart-programs", "--programs=poms_status_agent").code == 0
     assert daemons(site_) == [pid]
 

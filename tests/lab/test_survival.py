@@ -198,7 +198,9 @@ def test_no_second_one_is_started_beside_a_unit_of_the_system(host: Site) -> Non
     refused(host.fab("-H", HOST, "deploy", "--yes"), f"root: systemctl start {UNIT}")
     assert pids(host) == []
     host.root(f"systemctl start {UNIT}")
-    until(lambda: "runs already" in host.fab("-H", HOST, "start-supervisord").out, 20, "the unit has started it")
+    until(
+        lambda: "is already running" in host.fab("-H", HOST, "start-supervisord").out, 20, "the unit has started it"
+    )
     before = pids(host)
     refused(host.fab("-H", HOST, "stop-supervisord", "--yes"), f"root: systemctl stop {UNIT}")
     assert pids(host) == before

@@ -75,7 +75,7 @@ def test_an_app_that_apache_cannot_reach_is_rolled_back_and_named(
 ) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, listening(closed)))
     assert said.code == 1, said.all
-    for word in (closed, "503", f"apache may not enter {CLOSED}"):
+    for word in (closed, "503", f"apache cannot enter {CLOSED}"):
         assert word in said.err
     assert served(deployed) == 200
     code, seen = status(deployed)
@@ -92,7 +92,7 @@ def test_a_right_that_somebody_takes_away_afterwards_is_seen(deployed: Site, on_
     assert code == 2
     assert seen["through_apache"]["state"] == "failed"
     wrong = [one for one in seen["findings"] if one["level"] == "error" and one["what"] == "app through Apache"]
-    assert f"apache may not enter {Path(SOCKET).parent}" in wrong[0]["found"], seen["findings"]
+    assert f"apache cannot enter {Path(SOCKET).parent}" in wrong[0]["found"], seen["findings"]
 
     said = deployed.fab("-H", HOST, "doctor", "--json", inventory=on_socket)
     found = [one for one in json.loads(said.out)[HOST] if one["what"] == "app through Apache"]
@@ -112,7 +112,7 @@ def test_what_failed_before_is_not_rolled_back(deployed: Site, on_socket: Path, 
     limit = ('listen = "/home', 'timeout = 601\nlisten = "/home')
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, listening(SOCKET), limit))
     assert said.code == 2, said.all
-    assert "apache may not write to it" in said.all
+    assert "apache cannot write to it" in said.all
     assert "timeout=601" in deployed.read("/etc/httpd/conf.d/ssl.conf")
 
 
@@ -130,7 +130,7 @@ def test_files_of_an_earlier_version_are_not_known_and_not_down(deployed: Site, 
     folder = tmp_path / "later"
     folder.mkdir()
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(folder, listening(closed)))
-    assert (said.code, f"apache may not enter {CLOSED}" in said.all) == (2, True), said.all
+    assert (said.code, f"apache cannot enter {CLOSED}" in said.all) == (2, True), said.all
     assert closed in deployed.read("/etc/httpd/conf.d/ssl.conf")
     said = deployed.fab("rollback", "--yes")
     assert said.code == 0, said.all

@@ -30,7 +30,7 @@ def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_pat
     key = "[defaults.apache]\n", '[defaults.apache]\nkey = "/etc/grid-security/garbage.pem"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, key))
     assert said.code == 1
-    assert "validating the new files before they are live failed" in said.err
+    assert "validating the new files failed" in said.err
     assert "nothing was modified" in said.err
     assert deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}") == before
     assert deployed.apache() == apache
@@ -310,7 +310,7 @@ def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> Non
     deployed.poms(f"kill $(cat {STATE}/sleeper); rm {STATE}/sleeper")
     deployed.fab("recover", check=True)
     assert "incoming" not in deployed.poms(f"ls {STATE}")
-    assert "nothing is half-done" in deployed.fab("recover", check=True).out
+    assert "nothing to recover" in deployed.fab("recover", check=True).out
     assert (deployed.last_spawn(), deployed.apache()) == (spawned, apache)
 
 

@@ -122,7 +122,7 @@ def test_commands_get_their_words_as_they_are(
         httpd = str(here.place("bin") / "httpd")
         host = host_of(here, table, configtest=[httpd, *asked], restart=["sudo", *asked, "end"])
         host = structs.replace(host, apache=structs.replace(host.apache, port=1, cert_port=1))
-        with pytest.raises(HostError, match="refuses its configuration"):
+        with pytest.raises(HostError, match="rejects its configuration"):
             control(
                 here.remote(structs.replace(host, apache=structs.replace(host.apache, configtest=[refused, *asked]))),
                 "",

@@ -79,11 +79,11 @@ def test_the_folder_or_the_socket_that_bars_the_account_is_named(
         return say(shell, tmp_path, f"why_unreached nobody {socket_of_nobody}")
 
     folder = socket_of_nobody.parent
-    assert why() == "why is in Apache's error log"
+    assert why() == "see Apache's error log"
     socket_of_nobody.chmod(0o600)
-    assert why() == "nobody may not write to it"
+    assert why() == "nobody cannot write to it"
     folder.chmod(0o700)
-    assert why() == f"nobody may not enter {folder}"
+    assert why() == f"nobody cannot enter {folder}"
     folder.chmod(0o755)
     (tmp_path / "bin").mkdir()
     for mask, bars in (("rw-", False), ("r--", True)):
@@ -91,9 +91,9 @@ def test_the_folder_or_the_socket_that_bars_the_account_is_named(
         # STAND-IN for getfacl: an access list of the socket, and none of the folders.
         listed = f"case $3 in *.sock) printf '{entries}' ;; *) exit 1 ;; esac"
         executable(tmp_path / "bin/getfacl", f"#!/bin/sh\n{listed}\n")
-        assert why() == ("nobody may not write to it" if bars else "why is in Apache's error log")
+        assert why() == ("nobody cannot write to it" if bars else "see Apache's error log")
     assert "no account" in say(shell, tmp_path, f"why_unreached no-such-account {socket_of_nobody}")
-    assert "no such socket" in say(shell, tmp_path, f"why_unreached nobody {folder}/other")
+    assert "socket does not exist" in say(shell, tmp_path, f"why_unreached nobody {folder}/other")
 
 
 @pytest.mark.parametrize("shell", SHELLS)

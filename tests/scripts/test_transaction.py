@@ -91,13 +91,13 @@ def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHo
 def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
     ran = answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", verdict)
     assert ran.values("ended") == ["rolled-back"]
-    assert ran.values("unwanted") == (verdict or ["the line to the operator was lost"])
+    assert ran.values("unwanted") == (verdict or ["the connection to the operator was lost"])
     assert fake.conf.read_bytes() == OLD
     assert (fake.root / "reloaded").read_bytes() == NEW + OLD
     assert not (fake.root / "state/current").exists()
 
 
-def test_what_is_said_before_anything_changed_leaves_everything_as_it_was(shell: str, fake: FakeHost) -> None:
+def test_an_interrupt_before_the_swap_changes_nothing(shell: str, fake: FakeHost) -> None:
     """Apache is asked for nothing, for an operator who has left cannot want what he has not seen."""
     request = fake.request((fake.conf, NEW, digest(OLD)))
     executable(fake.root / "configtest", f"#!/bin/sh\necho tested >>'{fake.root}/tested'\n")
@@ -108,7 +108,7 @@ def test_what_is_said_before_anything_changed_leaves_everything_as_it_was(shell:
         else:
             assert ran.values("ended") == ["unchanged"], ran
             assert not (fake.root / "reloaded").exists()
-        assert ran.values("unwanted") == (words or ["the line to the operator was lost"])
+        assert ran.values("unwanted") == (words or ["the connection to the operator was lost"])
         assert fake.conf.read_bytes() == OLD
         assert left_over(fake) == []
 
@@ -146,10 +146,10 @@ def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHos
     assert lock.read_text() == "jane@desk, r0 since today\n"
 
 
-def test_a_dead_lock_is_taken_over_and_said_so(shell: str, fake: FakeHost) -> None:
+def test_the_lock_of_a_dead_task_is_taken_over(shell: str, fake: FakeHost) -> None:
     (fake.root / "state/lock").write_text("jane@desk, r0 since today\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
-    assert "taken over: jane@desk, r0 since today" in ran.values("note")[0]
+    assert "lock of a task that died: jane@desk, r0 since today" in ran.values("note")[0]
     assert ran.values("ended") == ["committed"]
 
 
@@ -165,7 +165,7 @@ def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fa
     fake.conf.write_bytes(b"half done\n")
     other.write_bytes(b"half done\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
-    assert any("put back first" in note for note in ran.values("note"))
+    assert any("rolled back a deploy that was killed" in note for note in ran.values("note"))
     assert ran.values("ended") == ["committed"]
     assert fake.conf.read_bytes() == NEW
     assert not other.exists()
@@ -295,7 +295,7 @@ def test_a_missing_sudo_rule_is_told_before_anything_changes(
     request = [line for line in fake.request((fake.conf, NEW, digest(OLD))) if not line.startswith("apache ")]
     ran = run(shell, "transaction", [*request[:-1], "apache sudo", "apache service", "end", "commit"])
     assert ran.values("ended") == ["unchanged"]
-    assert "may not run 'service' without a password" in ran.evidence()
+    assert "cannot run 'service' without a password" in ran.evidence()
     assert fake.conf.read_bytes() == OLD
 
 

@@ -23,7 +23,7 @@ class Step:
 def read_advice(text: str, *, force: bool) -> Step | None:
     """The step that the text of a failed deploy asks for; None where it asks for nothing that can be done."""
     advised = " ".join(re.findall(r"^ *what to do: (.*)$", text, re.MULTILINE))
-    if "another deploy is at work" in text:
+    if "another deploy is running" in text:
         return Step(wait=True)
     if kill := re.search(r"'(kill [0-9 ]+)' on the host", advised):
         return Step(shell=kill[1], task="start-supervisord")
@@ -36,7 +36,7 @@ def read_advice(text: str, *, force: bool) -> Step | None:
             return Step(task=task)
     if "make room" in advised or "fab diff" in advised or re.search(r"-H \S+ diff", advised):
         return Step(task="deploy", force=force)
-    if "deploy again" in advised or "UNKNOWN: the next deploy" in text:
+    if "deploy again" in advised or "unknown; the next deploy" in text:
         return Step(task="deploy", force=force, names_a_cause=False)
     return None
 

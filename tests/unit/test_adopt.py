@@ -345,7 +345,7 @@ def test_the_table_to_write_into_and_what_is_there_now(tmp_path: Path) -> None:
         ("hosts.web1.uwsgi", "workers = 4", "now 3, its own")
     ]
     assert said("web1", INI, ("vacuum = true\n", "")) == [
-        ("defaults.uwsgi.options", "# take out vacuum", "now true, of [defaults.uwsgi.options], for all hosts")
+        ("defaults.uwsgi.options", "# remove vacuum", "now true, of [defaults.uwsgi.options], for all hosts")
     ]
     assert said("web1", CERT, ("SSLVerifyDepth 1", "SSLVerifyDepth 3")) == [
         ("hosts.web1.apache", "verify_depth = 3", "now 1, the default")

@@ -58,7 +58,7 @@ def judged(what: str, **told: str) -> Finding:
         ("supervisord", {"supervisord": "down", "orphans": "41 42"}, ERROR, "'kill 41 42'"),
         ("supervisord", {"supervisord": "elsewhere 40 /x.sock"}, ERROR, 'set supervisor.socket to "/x.sock"'),
         ("supervisord", {"supervisord": "silent 40"}, ERROR, "does not answer"),
-        ("standby", {"standby": "50 60 3 600"}, WARNING, "answers 3 requests"),
+        ("standby", {"standby": "50 60 3 600"}, WARNING, "has 3 requests"),
         ("SELinux", {"selinux": f"Enforcing denied {SOCKET}"}, ERROR, "httpd_var_run_t '/home/poms/run(/.*)?'"),
         ("SELinux", {"selinux": f"Enforcing allowed {SOCKET}"}, OK, "/home/poms/run/app.sock"),
         ("SELinux", {"selinux": f"Permissive denied {SOCKET}"}, WARNING, "restorecon"),

@@ -85,7 +85,7 @@ def test_what_a_site_allows_is_not_asked() -> None:
 @pytest.mark.parametrize(
     ("identity", "says"),
     [
-        ({"user_id": "z{9}"}, "no user id is known that identity.user_id (z{9}) allows"),
+        ({"user_id": "z{9}"}, "no known user id matches identity.user_id (z{9})"),
         ({"certificate_issuer": "CN=A,ZZ=b"}, "does not fit into a certificate"),
         ({"certificate_subject_end": "OU=People,C=Germany"}, "does not fit into a certificate"),
     ],

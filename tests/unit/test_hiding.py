@@ -191,7 +191,7 @@ def test_what_others_could_read_is_told_and_counts_as_a_change(capsys: pytest.Ca
 def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFixture[str]) -> None:
     remote: Any = None  # it is not come to
     plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
-    with pytest.raises(HostError, match=rf"others could read the secrets in {PATH}"):
+    with pytest.raises(HostError, match=rf"other accounts could read the secrets in {PATH}"):
         carry_out_plan(remote, plan, Release("r", "me"), Consent(yes=True, force=True))
 
 

@@ -365,7 +365,7 @@ def test_equal_findings_of_several_hosts_are_one() -> None:
     assert "-H web1 " not in same[0][2]
     shown = screen(well(report=DOWN), well(report=DOWN), width=160)
     assert [line for line in shown.splitlines() if "supervisord:" in line] == [
-        "web1, web2: supervisord: is not running, and so no program is"
+        "web1, web2: supervisord: is not running, nor is any program"
     ]
 
 

@@ -31,7 +31,7 @@ def test_it_is_read_from_the_units_own_settings(text: str, cost: RestartCost) ->
 
 def test_an_odd_answer_is_refused() -> None:
     for text in ("", "SIGWINCH - 1s"):
-        with pytest.raises(ValueError, match="no signal"):
+        with pytest.raises(ValueError, match="not a signal"):
             parse(text)
 
 

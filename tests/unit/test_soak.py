@@ -37,7 +37,7 @@ def test_what_a_failed_deploy_advises_is_done() -> None:
     step = read_advice(by, force=False)
     assert step is not None
     assert (step.task, step.force) == ("deploy", True)
-    step = read_advice("x: another deploy is at work: y\n  what to do: wait for it", force=False)
+    step = read_advice("x: another deploy is running: y\n  what to do: wait for it", force=False)
     assert step is not None
     assert step.wait
     step = read_advice("x: failed\n  what to do: make it writable, then fab -H x recover", force=True)

@@ -158,11 +158,11 @@ def test_only_modules_of_named_tasks_are_loaded(words: list[str], some: set[str]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("releases", "no name!"), "'no name!' is no name of a release"),
-        (("releases", "--json", "no name!"), "'no name!' is no name of a release"),
-        (("releases", "--parallel", "3", "no name!"), "'no name!' is no name of a release"),
-        (("-H", "pomsgpvm01", "rollback", "no name!", "--yes"), "'no name!' is no name of a release"),
-        (("diff", "--to=no name!"), "'no name!' is no name of a release"),
+        (("releases", "no name!"), "'no name!' is not a release name"),
+        (("releases", "--json", "no name!"), "'no name!' is not a release name"),
+        (("releases", "--parallel", "3", "no name!"), "'no name!' is not a release name"),
+        (("-H", "pomsgpvm01", "rollback", "no name!", "--yes"), "'no name!' is not a release name"),
+        (("diff", "--to=no name!"), "'no name!' is not a release name"),
         (("diff", "nonsense"), "No idea what 'nonsense' is"),
     ],
 )
@@ -172,14 +172,14 @@ def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str,
 
 
 @pytest.mark.parametrize("words", [("render",), ("diff", "--json"), ("deploy", "--yes")])
-def test_templates_for_no_host_are_reported(
+def test_templates_of_no_host_are_listed_on_standard_error(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, nobody_there: Path, words: tuple[str, ...]
 ) -> None:
     plain = fab(*words)
     monkeypatch.setattr("tasks._templates.not_rendered", lambda: [("home/x.ini~", "an editor's copy")])
     done = fab(*words)
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
-    assert "templates/home/x.ini~ goes to no host" in done.stderr
+    assert "templates/home/x.ini~ is not deployed to any host" in done.stderr
     assert "goes to no host" not in plain.stderr
 
 
