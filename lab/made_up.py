@@ -17,10 +17,10 @@ from ops.deploy.snapshot import Snapshot
 from ops.errors import Unreachable
 from ops.inventory import capacity
 from ops.inventory.defaults import host_from
-from ops.monitoring.certificates import Ending
-from ops.monitoring.health import Disk, Health, Vitals
+from ops.monitoring.certificates import Expiry
+from ops.monitoring.health import Disk, Health, HostMetrics
 from ops.monitoring.worker_history import MEGABYTE
-from ops.monitoring.workers import Crew, Worker
+from ops.monitoring.workers import Worker, WorkerPool
 from ops.schema import Fleet, Host
 from ops.services.supervisord import ProgramState, Report
 from ops.ui import status_view, watch
@@ -44,14 +44,14 @@ def made_up_host(number: int) -> Host:
 
 def made_up_health(number: int, **changes: Any) -> Health:
     """The health of a host without errors, except for `changes`."""
-    crew = Crew(tuple(_worker(one, number) for one in range(1, 7)))
+    crew = WorkerPool(tuple(_worker(one, number) for one in range(1, 7)))
     release = PastRelease("20270109T091500Z-2a6e", True, {"at": str(NOW - 6 * DAY), "by": "jdoe@EXAMPLE.ORG"})
     well = Health(
         report=Report("up", 4000, [WEB, *AGENTS], []),
         snapshot=Snapshot({}, {}, release.name, None, "up", 4000, 10**7),
         release=release,
         drift=[],
-        vitals=Vitals(
+        vitals=HostMetrics(
             NOW,
             {443: True, 8443: True},
             {"apache": (700, 40 * DAY), "shibd": (701, 40 * DAY)},
@@ -61,7 +61,7 @@ def made_up_health(number: int, **changes: Any) -> Health:
             app="",
         ),
         crew=crew,
-        ending=[Ending("host", "/etc/grid-security/hostcert.pem", days=71.5 - number)],
+        ending=[Expiry("host", "/etc/grid-security/hostcert.pem", days=71.5 - number)],
         ending_seen=NOW,
     )
     return replace(well, **changes)
@@ -84,7 +84,7 @@ def _worker(number: int, seed: int) -> Worker:
 def made_up(count: int) -> tuple[list[Host], status_view.Seen]:
     """So many hosts, and their health."""
     hosts = [made_up_host(number) for number in range(1, count + 1)]
-    disk = Vitals(**vars(made_up_health(9).vitals) | {"disks": (Disk(180_000, 99, 10**6, "/home"),)})
+    disk = HostMetrics(**vars(made_up_health(9).vitals) | {"disks": (Disk(180_000, 99, 10**6, "/home"),)})
     trouble: dict[int, dict[str, Any]] = {
         2: {"report": Report("up", 4000, [WEB, AGENTS[0], FATAL], [])},
         5: {"drift": [Drift("/home/poms/supervisord.conf", EDITED)]},

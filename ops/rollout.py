@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Answer(Generic[Result]):
+class HostResult(Generic[Result]):
     """The result of one host, or its error; neither where it was not tried."""
 
     host: Host
@@ -27,22 +27,22 @@ class Answer(Generic[Result]):
     error: OperatorError | None = None
 
 
-Show = Callable[[list[Answer[Result]], list[Host]], None]
+Show = Callable[[list[HostResult[Result]], list[Host]], None]
 
 
-def ask_all(
+def map_hosts(
     hosts: list[Host],
     ask: Callable[[Host], Result],
     parallel: int = AT_ONCE,
     show: Show[Result] = lambda _answers, _waiting: None,
-) -> list[Answer[Result]]:
+) -> list[HostResult[Result]]:
     """`ask` every host, `parallel` at once, and return the answers in the order of `hosts`; an error stops no other.
 
     `show` gets each answer once, new ones together and in the order of `hosts`: when all hosts have answered, or
     when an answer has waited for HELD_SECONDS. Its second argument is the hosts that have not answered yet.
     Ctrl-C ends the wait: the answer of such a host is then the error Interrupted.
     """
-    todo, came = deque(hosts), SimpleQueue[Answer[Result] | BaseException]()
+    todo, came = deque(hosts), SimpleQueue[HostResult[Result] | BaseException]()
     begun: set[str] = set()
 
     def work() -> None:
@@ -53,13 +53,13 @@ def ask_all(
                 return
             begun.add(host.name)
             try:
-                came.put(Answer(host, result=ask(host)))
+                came.put(HostResult(host, result=ask(host)))
             except OperatorError as error:
-                came.put(Answer(host, error=error))
+                came.put(HostResult(host, error=error))
             except BaseException as error:  # noqa: BLE001 - _collect raises it
                 came.put(error)
 
-    answers: dict[str, Answer[Result]] = {}
+    answers: dict[str, HostResult[Result]] = {}
     shown: set[str] = set()
 
     def show_new() -> None:
@@ -75,15 +75,15 @@ def ask_all(
     except KeyboardInterrupt:
         todo.clear()
         for host in hosts:
-            answers.setdefault(host.name, Answer(host, error=Interrupted(host.name)))
+            answers.setdefault(host.name, HostResult(host, error=Interrupted(host.name)))
     show_new()
     return [answers[host.name] for host in hosts]
 
 
 def _collect(
     count: int,
-    came: "SimpleQueue[Answer[Result] | BaseException]",
-    answers: dict[str, Answer[Result]],
+    came: "SimpleQueue[HostResult[Result] | BaseException]",
+    answers: dict[str, HostResult[Result]],
     show_new: Callable[[], None],
 ) -> None:
     """Collect `count` answers; call `show_new` when the first new one has waited for HELD_SECONDS."""
@@ -101,7 +101,7 @@ def _collect(
         due = due or time.monotonic() + HELD_SECONDS
 
 
-def change_in_turn(hosts: list[Host], change: Callable[[Host], object]) -> None:
+def apply_serially(hosts: list[Host], change: Callable[[Host], object]) -> None:
     """`change` one host after the other. The first error is raised, with a note of the hosts that were not tried.
 
     Ctrl-C raises LeftAtWork.
@@ -113,7 +113,7 @@ def change_in_turn(hosts: list[Host], change: Callable[[Host], object]) -> None:
 
         return uninterrupted(lambda: change(host), pressed)
 
-    for number, answer in enumerate(roll_out(hosts, one)):
+    for number, answer in enumerate(rolling_apply(hosts, one)):
         if answer.error:
             rest = [host.name for host in hosts[number + 1 :]]
             if rest:
@@ -121,28 +121,28 @@ def change_in_turn(hosts: list[Host], change: Callable[[Host], object]) -> None:
             raise answer.error
 
 
-def roll_out(
+def rolling_apply(
     hosts: list[Host],
     change: Callable[[Host], Result],
     parallel: int = 1,
     interrupt: Callable[[], None] = lambda: None,
-) -> list[Answer[Result]]:
+) -> list[HostResult[Result]]:
     """`change` the first host alone, then the others, `parallel` at once; after an error, no other host is started.
 
     The answers are in the order of `hosts`. Hosts in parallel are changed in threads, which Ctrl-C does not reach: it
     calls `interrupt`, starts no other host and waits for the running ones.
     """
-    answers = {host.name: Answer[Result](host) for host in hosts}
+    answers = {host.name: HostResult[Result](host) for host in hosts}
     stopped = Event()
 
     def one(host: Host) -> None:
         if stopped.is_set():
             return
         try:
-            answers[host.name] = Answer(host, result=change(host))
+            answers[host.name] = HostResult(host, result=change(host))
         except OperatorError as error:
             stopped.set()
-            answers[host.name] = Answer(host, error=error)
+            answers[host.name] = HostResult(host, error=error)
 
     alone = hosts if parallel == 1 else hosts[:1]
     for host in alone:

@@ -7,12 +7,14 @@ from ops.errors import HostError
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services.supervisord import need_service
-from ops.ssh.session import Lines
+from ops.ssh.session import Connections
 from ops.ui import console
 from tasks._apply import Consent, carry_out_plan, look_and_mend
 
 
-def deploy_to(lines: Lines, host: Host, wanted: list[RenderedFile], consent: Consent, *, unvalidated: bool) -> str:
+def deploy_to(
+    lines: Connections, host: Host, wanted: list[RenderedFile], consent: Consent, *, unvalidated: bool
+) -> str:
     """Deploy the `wanted` files to `host`. Return the outcome in a few words. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
         snapshot = look_and_mend(remote, wanted, elsewhere_is_left=consent.force)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ops.errors import BadInput, HostError, Interrupted
 from ops.rendering.rendered_file import RenderedFile
-from ops.rollout import AT_ONCE, Answer, ask_all
+from ops.rollout import AT_ONCE, HostResult, map_hosts
 from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
 from ops.ui import console
@@ -24,16 +24,16 @@ PARALLEL_HELP = {"parallel": f"How many hosts are asked at once (default {AT_ONC
 class WithErrors(Generic[Result]):
     """A `show` for `ask_hosts` that also prints the errors of hosts."""
 
-    show: Callable[[list[Answer[Result]]], None]
+    show: Callable[[list[HostResult[Result]]], None]
 
 
 def ask_hosts(
     context: Any,
     parallel: int,
     ask: "Callable[[Remote], Result]",
-    show: Callable[[list[Answer[Result]]], None] | WithErrors[Result],
+    show: Callable[[list[HostResult[Result]]], None] | WithErrors[Result],
     prepare: Callable[[list[Host]], None] = lambda _: None,
-) -> list[Answer[Result]]:
+) -> list[HostResult[Result]]:
     """`ask` the hosts of this run (without -H: all), `parallel` at once; answers are in the inventory's order.
 
     `show` prints answers on standard output: all together, or those at hand while slower hosts are waited for. Errors
@@ -44,9 +44,9 @@ def ask_hosts(
         raise BadInput(f"--parallel={parallel}: must be from 1 to 200. Nothing was connected to.")
     hosts = chosen(everywhere=True)
     ask_ahead(context.config, hosts)
-    from ops.ssh.session import Lines  # loaded while ssh answers: both take as long
+    from ops.ssh.session import Connections  # loaded while ssh answers: both take as long
 
-    with Lines(context.config, ahead=hosts[:parallel]) as lines:
+    with Connections(context.config, ahead=hosts[:parallel]) as lines:
         prepare(hosts)
         console.get_ready()
 
@@ -57,7 +57,7 @@ def ask_hosts(
         aside = not isinstance(show, WithErrors)
         shown = show.show if isinstance(show, WithErrors) else show
 
-        def show_new(answers: list[Answer[Result]], waiting: list[Host]) -> None:
+        def show_new(answers: list[HostResult[Result]], waiting: list[Host]) -> None:
             for answer in answers if aside else []:
                 if answer.error and not isinstance(answer.error, Interrupted):
                     show_error(answer.error)
@@ -65,13 +65,13 @@ def ask_hosts(
             sys.stdout.flush()  # for a pipe
             _show_waiting(answers, waiting)
 
-        answers = ask_all(hosts, one, parallel, show_new)
+        answers = map_hosts(hosts, one, parallel, show_new)
     if aside and len(hosts) > 1:
         _show_failed(answers)
     return answers
 
 
-def _show_failed(answers: list[Answer[Any]]) -> None:
+def _show_failed(answers: list[HostResult[Any]]) -> None:
     """Print the hosts that failed: their errors may have scrolled off the screen."""
     failed: dict[str, list[Host]] = {}
     for answer in answers:
@@ -85,7 +85,7 @@ def _show_failed(answers: list[Answer[Any]]) -> None:
         console.say(f"Of {len(answers)} hosts: {named}", "red", err=True)
 
 
-def _show_waiting(answers: list[Answer[Any]], waiting: list[Host]) -> None:
+def _show_waiting(answers: list[HostResult[Any]], waiting: list[Host]) -> None:
     """Print the hosts that have not answered yet, or not before Ctrl-C."""
     if waiting:
         console.say(f"waiting for {_names(waiting)} (Ctrl-C ends the wait)", err=True)
@@ -97,11 +97,11 @@ def _names(hosts: list[Host]) -> str:
     return ", ".join(host.name for host in hosts)
 
 
-def nothing(_answers: list[Answer[Any]]) -> None:
+def nothing(_answers: list[HostResult[Any]]) -> None:
     """The `show` for answers that are printed as one JSON document at the end."""
 
 
-def by_host(answers: list[Answer[Result]], facts: Callable[[Answer[Result]], object]) -> dict[str, object]:
+def by_host(answers: list[HostResult[Result]], facts: Callable[[HostResult[Result]], object]) -> dict[str, object]:
     """For a JSON document: per host the `facts` of its answer, or {"error": its message}."""
     return {one.host.name: {"error": str(one.error)} if one.error else facts(one) for one in answers}
 
@@ -113,7 +113,7 @@ def rendered(hosts: list[Host], *, values: bool = True) -> dict[str, list[Render
     return {host.name: render(host, values=values) for host in hosts}
 
 
-def code_of(answers: list[Answer[Any]], *, attention: bool = False) -> int:
+def code_of(answers: list[HostResult[Any]], *, attention: bool = False) -> int:
     """fab's exit code: 130 after Ctrl-C, 1 where there is an error, 2 where something needs attention."""
     errors = [answer.error for answer in answers if answer.error]
     if errors:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ops.errors import BadInput, OperatorError
-from ops.rollout import Answer, roll_out
+from ops.rollout import HostResult, rolling_apply
 from ops.schema import Host
 from ops.ui import console
 from tasks._task import show_error
@@ -43,13 +43,13 @@ def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: boo
         console.say("Interrupted: every host that is being changed rolls back.", err=True)
         interrupt()
 
-    answers = roll_out(hosts, one, parallel, interrupt)
+    answers = rolling_apply(hosts, one, parallel, interrupt)
     if len(hosts) > 1:
         console.table(("host", "how it ended"), [(answer.host.name, _ending(answer)) for answer in answers])
     return next((answer.error.code for answer in answers if answer.error), 0)
 
 
-def _ending(answer: Answer[str]) -> str:
+def _ending(answer: HostResult[str]) -> str:
     if answer.error:
         return f"!{getattr(answer.error, 'outcome', 'failed')}"
     return answer.result or "!not tried"

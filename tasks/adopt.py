@@ -15,7 +15,7 @@ from ops.importing.line_edits import carry_over, lines_of
 from ops.inventory.loader import Inventory
 from ops.rendering.rendered_file import RenderedFile
 from ops.rendering.renderer import TREE, render
-from ops.rollout import AT_ONCE, Answer
+from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.secrets.masking import Masker
 from ops.secrets.redaction import shown_lines, values
@@ -61,7 +61,7 @@ def adopt(context: Any, file: str, json: bool = False) -> int:
         one = wanted[remote.host.name]
         return _found(remote, one, probe(remote, [one]))
 
-    def show(answers: list[Answer[Found]]) -> None:
+    def show(answers: list[HostResult[Found]]) -> None:
         for answer in answers:
             if answer.result:
                 _show(answer.host, answer.result, known)
@@ -133,7 +133,7 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
                 console.say(f"  {mark}{masked(line.rstrip(chr(10)))}", console.STYLES[mark])
 
 
-def _facts(answer: Answer[Found], known: Inventory) -> dict[str, object]:
+def _facts(answer: HostResult[Found], known: Inventory) -> dict[str, object]:
     if not answer.result:
         return {"error": str(answer.error)}
     found, host = answer.result, answer.host

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from ops.rollout import AT_ONCE, Answer, change_in_turn
+from ops.rollout import AT_ONCE, HostResult, apply_serially
 from ops.schema import Host
 from ops.services.apache import control, need_reload
 from ops.services.restart_cost import RestartCost
@@ -27,7 +27,7 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
     return code_of(answers)
 
 
-def _show(answers: list[Answer[list[str]]]) -> None:
+def _show(answers: list[HostResult[list[str]]]) -> None:
     for answer in answers:
         if not answer.error:
             console.say(f"{answer.host.name}: Apache's configuration is valid", "green")
@@ -41,7 +41,7 @@ def reload_apache(context: Any) -> None:
     """
     hosts = chosen(everywhere=False)
     need_reload(hosts)
-    change_in_turn(hosts, functools.partial(_control, context.config, "reload"))
+    apply_serially(hosts, functools.partial(_control, context.config, "reload"))
 
 
 @task()
@@ -51,7 +51,7 @@ def restart_apache(context: Any) -> None:
     Requests in progress are lost, or finish while the ports are closed: the task says which. If a test fails, Apache
     is not restarted. Without -H: the default host.
     """
-    change_in_turn(chosen(everywhere=False), functools.partial(_control, context.config, "restart"))
+    apply_serially(chosen(everywhere=False), functools.partial(_control, context.config, "restart"))
 
 
 def _control(config: Any, action: str, host: Host) -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from ops.errors import BadInput, HostError
-from ops.rollout import change_in_turn
+from ops.rollout import apply_serially
 from ops.schema import Host
 from ops.services import boot
-from ops.services.survival import judge_boot
+from ops.services.survival import assess_boot
 from ops.ssh.session import connect
 from ops.ui import console
 from tasks._task import chosen, print_json, task
@@ -51,13 +51,13 @@ def start_at_boot(context: Any, remove: bool = False, yes: bool = False, json: b
             said = "nothing to do: " + ("nothing is installed" if remove else _who(host, found))
         console.say(f"{host.name}: {said}", "green", err=json)
 
-    change_in_turn(hosts, change)
+    apply_serially(hosts, change)
     if json:
         print_json(done)
 
 
 def _who(host: Host, found: boot.Found) -> str:
-    return judge_boot(host, found.survival, found.boot).found
+    return assess_boot(host, found.survival, found.boot).found
 
 
 def _show(host: Host, change: boot.Change, found: boot.Found, *, err: bool) -> None:

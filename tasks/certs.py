@@ -3,8 +3,8 @@
 from typing import Any
 
 from ops.errors import BadInput
-from ops.monitoring.certificates import KINDS, Ending, read_endings
-from ops.rollout import AT_ONCE, Answer
+from ops.monitoring.certificates import KINDS, Expiry, read_endings
+from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ui import console
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
@@ -27,7 +27,7 @@ def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, pa
     if not 0 <= days <= 3650:
         raise BadInput(f"--days={days}: must be from 0 to 3650. Nothing was touched.")
 
-    def show(answers: list[Answer[list[Ending]]]) -> None:
+    def show(answers: list[HostResult[list[Expiry]]]) -> None:
         rows = [row for answer in answers for row in _rows(answer, days, everything=all)]
         if rows:
             console.table(("host", "expires in", "what", "name", "file"), rows)
@@ -43,7 +43,7 @@ def _limit(host: Host, days: int) -> int:
     return days or host.certificates.warn_days
 
 
-def _rows(answer: Answer[list[Ending]], days: int, *, everything: bool) -> list[tuple[str, ...]]:
+def _rows(answer: HostResult[list[Expiry]], days: int, *, everything: bool) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     first: set[str] = set()
     for one in answer.result or []:
@@ -56,5 +56,5 @@ def _rows(answer: Answer[list[Ending]], days: int, *, everything: bool) -> list[
     return rows
 
 
-def _facts(answer: Answer[list[Ending]], days: int) -> object:
+def _facts(answer: HostResult[list[Expiry]], days: int) -> object:
     return [{**vars(one), "due": one.is_due(_limit(answer.host, days))} for one in answer.result or []]

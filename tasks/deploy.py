@@ -31,9 +31,9 @@ def deploy(
     """
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)
-    from ops.ssh.session import Lines  # slow to import: do it while ssh answers
+    from ops.ssh.session import Connections  # slow to import: do it while ssh answers
 
-    with Lines(context.config, ahead=hosts[:1]) as lines:
+    with Connections(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
         from tasks._apply import Consent
         from tasks._confirm import Agreement

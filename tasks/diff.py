@@ -6,7 +6,7 @@ from typing import Any
 from ops.deploy.plan import UNCHANGED, Plan, make_plan
 from ops.deploy.snapshot import probe
 from ops.rendering.rendered_file import RenderedFile
-from ops.rollout import AT_ONCE, Answer
+from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.services.restart_cost import LOST
 from ops.ssh.session import Remote
@@ -63,7 +63,7 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
             console.say(f"{host.name}: {said}", "yellow", err=True)
         return make_plan(host, wanted, snapshot)
 
-    def show(answers: list[Answer[Plan | None]]) -> None:
+    def show(answers: list[HostResult[Plan | None]]) -> None:
         show_plans([answer.result for answer in answers if answer.result], seen)
 
     answers = ask_hosts(context, parallel, ask, nothing if json else show, prepare)

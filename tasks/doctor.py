@@ -9,7 +9,7 @@ from ops.monitoring.doctor import diagnose
 from ops.monitoring.doctor_facts import parse, request
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.rendering.rendered_file import RenderedFile
-from ops.rollout import AT_ONCE, Answer
+from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Remote
@@ -36,12 +36,12 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, files[host.name])]
         begun = int(time.time())
-        told = remote.ask_together({"doctor": asked, "certs": certificates.request(host)}, ANSWER)
+        told = remote.run_together({"doctor": asked, "certs": certificates.request(host)}, ANSWER)
         with read_answer(host.name, "doctor"):
             facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}"])
-            return diagnose(host, facts, certificates.parse_endings(told["certs"], host.apache.certificate))
+            return diagnose(host, facts, certificates.parse_expiries(told["certs"], host.apache.certificate))
 
-    def show(answers: list[Answer[list[Finding]]]) -> None:
+    def show(answers: list[HostResult[list[Finding]]]) -> None:
         for answer in answers:
             if answer.result:
                 _show(answer.host, answer.result)

@@ -5,7 +5,7 @@ from typing import Any
 from ops.deploy.drift import SAME, find_drift, places, unmanaged
 from ops.deploy.snapshot import Snapshot, probe
 from ops.rendering.rendered_file import RenderedFile
-from ops.rollout import AT_ONCE, Answer
+from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ssh.session import Remote
 from ops.ui import console
@@ -33,14 +33,14 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     def ask(remote: Remote) -> Snapshot:
         return probe(remote, wanted[remote.host.name], places(remote.host))
 
-    def facts(answer: Answer[Snapshot]) -> dict[str, Any]:
+    def facts(answer: HostResult[Snapshot]) -> dict[str, Any]:
         if answer.result is None:
             return {"error": str(answer.error)}
         files = wanted[answer.host.name]
         states = {found.path: found.state for found in find_drift(files, answer.result)}
         return {"files": states, "unmanaged": unmanaged(answer.host, files, answer.result)}
 
-    def show(answers: list[Answer[Snapshot]]) -> None:
+    def show(answers: list[HostResult[Snapshot]]) -> None:
         rows = [row for answer in answers for row in _rows(answer.host.name, facts(answer))]
         if rows:
             console.table(("host", "file", "state"), rows)

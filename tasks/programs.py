@@ -6,7 +6,7 @@ from typing import Any
 from ops.errors import BadInput, OperatorError
 from ops.formats.uwsgi import ini_path
 from ops.rendering.renderer import render
-from ops.rollout import change_in_turn
+from ops.rollout import apply_serially
 from ops.schema import Host
 from ops.services.reload import GRACEFUL, reload_methods
 from ops.services.supervisord import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
@@ -83,7 +83,7 @@ def reload_uwsgi(context: Any) -> None:
         with connect(host, context.config) as remote:
             _tell(host, _ask(remote, "reload-uwsgi", [uwsgi_program(host)]), "nothing to do")
 
-    change_in_turn(hosts, reload)
+    apply_serially(hosts, reload)
 
 
 @task()
@@ -103,7 +103,7 @@ def start_supervisord(context: Any) -> None:
             return
         _tell(host, report, "supervisord started")
 
-    change_in_turn(chosen(everywhere=False), start)
+    apply_serially(chosen(everywhere=False), start)
 
 
 @task(help={"yes": "Do not ask for confirmation; without a terminal this is required."})
@@ -124,7 +124,7 @@ def stop_supervisord(context: Any, yes: bool = False) -> None:
         _tell(host, report, "no program ran")
         console.say(f"{host.name}: supervisord, process {report.pid}, has ended", "green")
 
-    change_in_turn(chosen(everywhere=False), stop)
+    apply_serially(chosen(everywhere=False), stop)
 
 
 def _confirm(what: str, yes: bool) -> None:
@@ -151,7 +151,7 @@ def _change(
             report = _ask(remote, action, arguments(host, names[host.name]), graceful)
         _tell(host, report, "nothing to do: no program's files or settings changed")
 
-    change_in_turn(hosts, change)
+    apply_serially(hosts, change)
 
 
 def _ask(remote: Remote, action: str, names: list[str], graceful: str = "") -> Report:

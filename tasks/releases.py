@@ -8,7 +8,7 @@ from typing import Any
 from ops.deploy.plan import make_plan
 from ops.deploy.release_history import rolled_back_from
 from ops.deploy.releases import ORIGINAL, PastRelease, new_release, read_releases, rollback_to
-from ops.rollout import AT_ONCE, Answer, change_in_turn
+from ops.rollout import AT_ONCE, HostResult, apply_serially
 from ops.schema import Host
 from ops.services.supervisord import need_service
 from ops.ssh.session import Remote, connect
@@ -44,7 +44,7 @@ def releases(context: Any, release: str = "", json: bool = False, parallel: int 
 
 
 def _show_one(context: Any, name: str, json: bool, parallel: int) -> int:
-    def show(answers: list[Answer[Shown | None]]) -> None:
+    def show(answers: list[HostResult[Shown | None]]) -> None:
         for answer in answers:
             if answer.result:
                 _release.show(answer.result)
@@ -66,7 +66,7 @@ def _listed(past: list[PastRelease]) -> list[dict[str, Any]]:
     return [{**vars(one), "rolled_back_from": one.name in left} for one in past]
 
 
-def _show(answers: list[Answer[list[PastRelease]]]) -> None:
+def _show(answers: list[HostResult[list[PastRelease]]]) -> None:
     rows = []
     for answer in answers:
         left = rolled_back_from(answer.result or [])
@@ -133,7 +133,7 @@ def recover(context: Any) -> None:
                 return
             mend_unfinished(remote, snapshot)
 
-    change_in_turn(chosen(everywhere=False), mend)
+    apply_serially(chosen(everywhere=False), mend)
 
 
 def _row(release: PastRelease, *, left: bool = False) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from threading import Event, Lock
 from typing import Any
 
 from ops.errors import BadInput, Interrupted
-from ops.rollout import AT_ONCE, Answer, ask_all
+from ops.rollout import AT_ONCE, HostResult, map_hosts
 from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
 from ops.ssh.remote_command import Command, run_command
@@ -42,17 +42,17 @@ def run(context: Any, command: str, timeout: int = 0, json: bool = False, parall
     wanted = Command(sys.stdin.read() if command == "-" else command, timeout or None)
     hosts = chosen(everywhere=False)
     ask_ahead(context.config, hosts)
-    from ops.ssh.session import Lines  # loaded while ssh answers: both take as long
+    from ops.ssh.session import Connections  # loaded while ssh answers: both take as long
 
     over = Event()
     outputs = {host.name: _Output(host.name if len(hosts) > 1 else "", keeps=json, over=over) for host in hosts}
-    with Lines(context.config, ahead=hosts[:parallel]) as lines:
+    with Connections(context.config, ahead=hosts[:parallel]) as lines:
 
         def one(host: Host) -> int:
             with lines.connect(host) as remote:
                 return run_command(remote, wanted, outputs[host.name].add)
 
-        answers = ask_all(hosts, one, parallel, _show_errors)
+        answers = map_hosts(hosts, one, parallel, _show_errors)
         over.set()
     if json:
         print_json({answer.host.name: _facts(answer, outputs[answer.host.name]) for answer in answers})
@@ -86,7 +86,7 @@ class _Output:
         return {"stdout": out, "stderr": err, "truncated": any(size > KEPT for size in self._size.values())}
 
 
-def _show_errors(answers: list[Answer[int]], _waiting: list[Host]) -> None:
+def _show_errors(answers: list[HostResult[int]], _waiting: list[Host]) -> None:
     for answer in answers:
         if answer.error and not isinstance(answer.error, Interrupted):
             show_error(answer.error)
@@ -94,14 +94,14 @@ def _show_errors(answers: list[Answer[int]], _waiting: list[Host]) -> None:
         console.say(f"Interrupted. The command was ended on {', '.join(missing)}", err=True)
 
 
-def _facts(answer: Answer[int], output: _Output) -> dict[str, object]:
+def _facts(answer: HostResult[int], output: _Output) -> dict[str, object]:
     if answer.error:
         said = "interrupted" if isinstance(answer.error, Interrupted) else str(answer.error)
         return output.facts() | {"error": said}
     return output.facts() | {"code": answer.result}
 
 
-def _conclude(answers: list[Answer[int]]) -> int:
+def _conclude(answers: list[HostResult[int]]) -> int:
     """Print the hosts on which the command failed; return fab's exit code."""
     failed = [(answer.host.name, _how(answer)) for answer in answers if answer.error or answer.result]
     if not failed:
@@ -119,7 +119,7 @@ def _conclude(answers: list[Answer[int]]) -> int:
     return FAILED
 
 
-def _how(answer: Answer[int]) -> str:
+def _how(answer: HostResult[int]) -> str:
     if answer.error:
         return str(getattr(answer.error, "outcome", "failed"))
     return f"exit code {answer.result}"

@@ -9,11 +9,11 @@ from rich.text import Text
 from ops.errors import Interrupted
 from ops.inventory import capacity
 from ops.monitoring import workers
-from ops.monitoring.assess import judge
+from ops.monitoring.assess import assess
 from ops.monitoring.findings import ERROR
 from ops.monitoring.health import Health, look
 from ops.rendering.rendered_file import RenderedFile
-from ops.rollout import AT_ONCE, Answer
+from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ssh.session import Remote
 from ops.ui import console, status_view
@@ -53,7 +53,7 @@ def status(
         yield from status_view.draw(seen, width, rows=as_rows())
         yield Text(f"capacity: {room}", style="dim")
 
-    def show(answers: list[Answer[Health]]) -> None:
+    def show(answers: list[HostResult[Health]]) -> None:
         errors = [(one.host, one.error) for one in answers if one.error and not isinstance(one.error, Interrupted)]
         seen = status_view.Seen([(one.host, one.result) for one in answers if one.result], errors)
         if seen.hosts or seen.errors:
@@ -72,7 +72,7 @@ def status(
         print_json(by_host(answers, lambda answer: answer.result and _facts(answer.host, answer.result)))
     else:
         console.say(f"capacity: {room}")
-    found = [finding for one in answers if one.result for finding in judge(one.host, one.result)]
+    found = [finding for one in answers if one.result for finding in assess(one.host, one.result)]
     return code_of(answers, attention=any(finding.level == ERROR for finding in found))
 
 
@@ -112,5 +112,5 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
         "workers": workers.facts(host, health.crew),
         "queue": vitals.queue and {"waiting": vitals.queue[0], "room": vitals.queue[1]},
         "disks": [vars(disk) for disk in vitals.disks],
-        "findings": [vars(finding) for finding in judge(host, health)],
+        "findings": [vars(finding) for finding in assess(host, health)],
     }

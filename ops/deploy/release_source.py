@@ -28,7 +28,7 @@ class Source:
     toolkit: str = NONE
     toolkit_clean: bool = False
 
-    def meta_lines(self) -> list[str]:
+    def metadata_lines(self) -> list[str]:
         """Its lines in the release record on the host."""
         lines = [f"commit {self.commit}", f"tree {_tree(clean=self.clean)}"]
         lines += [f"repository {self.repository}"] * bool(self.repository)

@@ -45,7 +45,7 @@ class Release:
     unvalidated: bool = False  # deploy even if the host validates less than `deploy.validation`
 
     @property
-    def holder(self) -> str:
+    def lock_owner(self) -> str:
         """The lock owner, as the next operator reads it."""
         return f"{self.who} ({self.operator})" if not self.who.startswith("local ") else self.who
 
@@ -54,10 +54,10 @@ class Release:
         """Whether the inventory's smoke checks apply; they do not for the original state."""
         return self.purpose != rollback_to(ORIGINAL)
 
-    def meta_lines(self) -> list[str]:
+    def metadata_lines(self) -> list[str]:
         """The lines of the record on the host, one fact per line; the first is the name."""
         lines = [f"release {self.name}", f"for {self.purpose}", f"by {self.who}"]
-        return [*lines, f"operator {self.operator}", *self.source.meta_lines()]
+        return [*lines, f"operator {self.operator}", *self.source.metadata_lines()]
 
 
 @dataclass(frozen=True)

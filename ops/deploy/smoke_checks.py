@@ -40,21 +40,21 @@ def checks_of(host: Host) -> list[Check]:
     return [login, refusal, *host.checks]
 
 
-def ask_from_outside(remote: Remote) -> list[Finding]:
+def run_smoke_checks(remote: Remote) -> list[Finding]:
     """Run every check once, in parallel."""
     checks = checks_of(remote.host)
     with ThreadPoolExecutor(len(checks)) as pool:
         return list(pool.map(lambda check: _ask(remote, check), checks))
 
 
-def what_got_worse(remote: Remote, before: list[Finding], last: list[Finding]) -> list[Finding]:
+def find_regressions(remote: Remote, before: list[Finding], last: list[Finding]) -> list[Finding]:
     """The checks that passed before and fail now, after at most SETTLE seconds of retries.
 
     `last` receives the results of the last run.
     """
     end = time.monotonic() + SETTLE
     while True:
-        last[:] = ask_from_outside(remote)
+        last[:] = run_smoke_checks(remote)
         worse = [now for was, now in zip(before, last, strict=True) if was.state == PASSED and now.state == FAILED]
         if not worse or time.monotonic() > end:
             return worse

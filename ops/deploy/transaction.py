@@ -11,7 +11,7 @@ from threading import Event, Thread
 from ops.deploy import identity_probe, selinux
 from ops.deploy.plan import Plan
 from ops.deploy.releases import Release
-from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, Finding, ask_from_outside, what_got_worse
+from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, Finding, find_regressions, run_smoke_checks
 from ops.deploy.transaction_request import request_lines
 from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
@@ -20,9 +20,9 @@ from ops.secrets.masking import masked
 from ops.services import survival
 from ops.services.web_service import Service
 from ops.services.web_service import parse as parse_service
-from ops.ssh.session import Dialogue, Heartbeat, Remote
+from ops.ssh.session import AgentSession, Heartbeat, Remote
 
-_under_way: set[Dialogue] = set()
+_under_way: set[AgentSession] = set()
 _interrupted = Event()
 
 STEPS = {
@@ -79,7 +79,7 @@ def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str]
 
 
 def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
-    before = ask_from_outside(remote) if release.knows_the_doors else []
+    before = run_smoke_checks(remote) if release.knows_the_doors else []
     for finding in before:
         if finding.state != PASSED:
             tell(f"smoke check before the change: {finding.name}: {finding.state}, {finding.got}")
@@ -87,7 +87,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
     last: list[Finding] = []
 
     def worse() -> str:
-        found = what_got_worse(remote, before, last) if before else []
+        found = find_regressions(remote, before, last) if before else []
         return "; ".join(f"smoke check failed: {one.name}: {one.got}" for one in found)
 
     def verdict() -> list[str]:
@@ -218,7 +218,7 @@ def _check_line(found: Finding) -> str:
     return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
 
 
-def _follow(dialogue: Dialogue, account: _Account, judge: Callable[[], list[str]]) -> None:
+def _follow(dialogue: AgentSession, account: _Account, judge: Callable[[], list[str]]) -> None:
     """Read the host's steps to their end, and send the verdict when the host asks for it."""
     judged = False
     for line in dialogue.lines():

@@ -24,11 +24,11 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     yield f"state_dir {host.state_dir}"
     yield f"home {host.home}"
     yield f"host {recorded_host(host)}"
-    yield f"by {release.holder}, {release.purpose} {release.name}"
+    yield f"by {release.lock_owner}, {release.purpose} {release.name}"
     yield from place_lines(host)
     yield f"limit {host.deploy.limit}"
     yield f"keep {host.deploy.keep}"
-    yield from (f"meta {line}" for line in [*release.meta_lines(), f"begun {int(time.time())}"])
+    yield from (f"meta {line}" for line in [*release.metadata_lines(), f"begun {int(time.time())}"])
     yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
     yield from (f"directory {folder}" for folder in directories(plan))
     for change in plan.changed:

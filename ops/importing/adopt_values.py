@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ops.formats import apache
 from ops.importing.line_edits import Hunk
-from ops.inventory.constraints import contradictions, values_no_file_holds
+from ops.inventory.constraints import constraint_violations, values_no_file_holds
 from ops.inventory.defaults import host_from
 from ops.schema import Host
 
@@ -79,7 +79,7 @@ def with_value(host: Host, candidate: Candidate) -> Host | None:
         made = host_from(data)
     except msgspec.ValidationError:
         return None
-    if any(True for _ in contradictions(made)):
+    if any(True for _ in constraint_violations(made)):
         return None
     return replace(made, secrets=host.secrets)
 

@@ -41,7 +41,7 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
         yield Problem(file, key, None, "must have at most 18 digits")
 
 
-def contradictions(host: Host, data: Any = None) -> Iterator[Rule]:
+def constraint_violations(host: Host, data: Any = None) -> Iterator[Rule]:
     """Values that are valid each and contradict each other: (path of keys, rule).
 
     `data` is the host's table in the file. With it, each rule names a key of that table: of two conflicting keys the

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from ops.errors import BadInput, Problem
 from ops.inventory import capacity
-from ops.inventory.constraints import contradictions, values_no_file_holds
+from ops.inventory.constraints import constraint_violations, values_no_file_holds
 from ops.inventory.defaults import completed, host_from
 from ops.inventory.schema_errors import (
-    Complaint,
-    complaints,
+    SchemaError,
     has,
+    schema_errors,
     unknown_key,
     unknown_name,
     value_at,
@@ -191,19 +191,19 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
     return found, problems
 
 
-def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[Complaint]]:
+def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[SchemaError]]:
     """A host and its problems. Constraints are checked only for values that are valid themselves."""
-    errors: list[Complaint] = []
+    errors: list[SchemaError] = []
     try:
         host = host_from(merged)
     except msgspec.ValidationError:
-        errors = list(complaints(completed(merged), Host))
+        errors = list(schema_errors(completed(merged), Host))
         try:
             host = host_from(without(merged, [loc for loc, _ in errors]))
         except msgspec.ValidationError:
             return None, errors
     wrong = [loc for loc, _ in errors]
-    errors += [(loc, rule) for loc, rule in contradictions(host, merged) if loc not in wrong]
+    errors += [(loc, rule) for loc, rule in constraint_violations(host, merged) if loc not in wrong]
     return host, errors
 
 
@@ -214,7 +214,7 @@ def _read_fleet(file: str, data: dict[str, Any], hosts: list[str]) -> tuple[Flee
     except msgspec.ValidationError:
         return None, [
             Problem(file, ".".join(["fleet", *loc]), value_at(table, loc), rule)
-            for loc, rule in complaints(table, Fleet)
+            for loc, rule in schema_errors(table, Fleet)
         ]
     problems = []
     if fleet.default not in hosts:

@@ -14,11 +14,11 @@ from ops.schema import Table
 from ops.text import did_you_mean
 
 Location = tuple[str, ...]
-Complaint = tuple[Location, str]
+SchemaError = tuple[Location, str]
 WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a table"}
 
 
-def complaints(data: Any, kind: Any) -> Iterator[Complaint]:
+def schema_errors(data: Any, kind: Any) -> Iterator[SchemaError]:
     """Every value in `data` that is invalid in a `kind`: (path of keys, rule)."""
     try:
         msgspec.convert(data, kind)
@@ -27,7 +27,7 @@ def complaints(data: Any, kind: Any) -> Iterator[Complaint]:
         yield from inside or [((), str(error.__cause__ or _rule(data, kind)))]
 
 
-def _inside(data: Any, kind: Any) -> Iterator[Complaint]:
+def _inside(data: Any, kind: Any) -> Iterator[SchemaError]:
     """The schema errors inside `data`, if `data` and `kind` are both a list or both a table."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -37,22 +37,22 @@ def _inside(data: Any, kind: Any) -> Iterator[Complaint]:
             yield from _inside(data, one)
     elif isinstance(data, list) and origin is list:
         for number, value in enumerate(data):
-            yield from _at(str(number), complaints(value, arguments[0]))
+            yield from _at(str(number), schema_errors(value, arguments[0]))
     elif isinstance(data, dict) and origin is dict:
         for key, value in data.items():
-            yield from _at(key, complaints(key, arguments[0]))
-            yield from _at(key, complaints(value, arguments[1]))
+            yield from _at(key, schema_errors(key, arguments[0]))
+            yield from _at(key, schema_errors(value, arguments[1]))
     elif isinstance(data, dict) and isinstance(kind, type) and issubclass(kind, Table):
         known = {field.encode_name: field for field in fields(kind)}
         for key, value in data.items():
             if key in known:
-                yield from _at(key, complaints(value, known[key].type))
+                yield from _at(key, schema_errors(value, known[key].type))
             else:
                 yield (key,), unknown_key(key, [*known])
         yield from (((key,), "is missing") for key, field in known.items() if field.required and key not in data)
 
 
-def _at(key: str, found: Iterator[Complaint]) -> Iterator[Complaint]:
+def _at(key: str, found: Iterator[SchemaError]) -> Iterator[SchemaError]:
     return (((key, *loc), rule) for loc, rule in found)
 
 

@@ -23,7 +23,7 @@ FULL_QUEUE = 0.5  # of the listen queue
 SERVER_ERROR = 500  # the lowest HTTP status of a server error
 
 
-def judge(host: Host, health: Health) -> list[Finding]:
+def assess(host: Host, health: Health) -> list[Finding]:
     """What needs attention: ERROR, or WARNING, which changes no exit code."""
     checks = (
         *(_programs, _app, _standbys, _apache, _configtest, _shibd, _workers, _replaced, _queue),
@@ -39,7 +39,7 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
     if wrong:
         yield Finding("supervisord", ERROR, *wrong)
-    if place := survival.judge_place(host, report.survival):
+    if place := survival.assess_place(host, report.survival):
         yield Finding("supervisord", ERROR, place.found, place.advice)
     for program in report.programs:
         if program.needs_attention:

@@ -21,7 +21,7 @@ DAY = 86400
 
 
 @dataclass(frozen=True)
-class Ending:
+class Expiry:
     """One certificate or list: `days` left by the host's clock, negative once it has expired.
 
     `days` is None if it never expires, or if its expiry cannot be read; then `problem` says why. `problem` is set too
@@ -48,11 +48,11 @@ class Ending:
         return words if self.days >= 0 else f"EXPIRED {words} ago"
 
 
-def read_endings(remote: Remote) -> list[Ending]:
+def read_endings(remote: Remote) -> list[Expiry]:
     """The certificates and lists of the host, the first to expire first."""
     answer = remote.ask("certs", request(remote.host))
     with read_answer(remote.host.name, "certs"):
-        return parse_endings(answer, remote.host.apache.certificate)
+        return parse_expiries(answer, remote.host.apache.certificate)
 
 
 def request(host: Host) -> list[str]:
@@ -66,7 +66,7 @@ def request(host: Host) -> list[str]:
     ]
 
 
-def parse_endings(answer: list[str], certificate: str = "its file") -> list[Ending]:
+def parse_expiries(answer: list[str], certificate: str = "its file") -> list[Expiry]:
     """Parse the answer of certs.sh; `certificate` is the path of the host's own. Raises ValueError."""
     now, found = 0, []
     stale: dict[tuple[str, str], str] = {}
@@ -79,7 +79,7 @@ def parse_endings(answer: list[str], certificate: str = "its file") -> list[Endi
             kind, _, path = value.partition(" ")
             if word != "ends":
                 problem = {"unreadable": "cannot be read", "broken": "is none", "absent": "is not there"}[word]
-                found.append(Ending(kind, path, problem=problem))
+                found.append(Expiry(kind, path, problem=problem))
         elif word == "unread":
             stale["revocations", value] = NOT_READ
         elif word == "differs":
@@ -87,7 +87,7 @@ def parse_endings(answer: list[str], certificate: str = "its file") -> list[Endi
         elif word == "date":
             date = value
         elif word == "name":
-            found.append(Ending(kind, path, value, _days(date, now)))
+            found.append(Expiry(kind, path, value, _days(date, now)))
     for one in found:
         if one.kind not in KINDS:
             raise ValueError(f"unknown kind of certificate: {one.kind!r}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ops.deploy import selinux
 from ops.errors import LOCKABLE
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
-from ops.monitoring.certificates import KINDS, Ending
+from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.schema import Host
@@ -23,7 +23,7 @@ LEAST_DISK, LEAST_INODES = 102_400, 1000  # kB; files
 SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds for a warning, for an error; Kerberos refuses more than the second
 
 
-def diagnose(host: Host, facts: Facts, endings: list[Ending]) -> list[Finding]:
+def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
     """The findings on all facts."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
         *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _stays),
@@ -129,7 +129,7 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
-    found = survival.judge_boot(host, _survival(facts), facts.one("boot"))
+    found = survival.assess_boot(host, _survival(facts), facts.one("boot"))
     yield Finding("boot", OK if found.well else WARNING, found.found, found.advice)
 
 
@@ -144,7 +144,7 @@ def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
     if "kills unknown" in facts.values.get("survival", []):
         found = "unknown whether a logout ends it: logind does not report its KillUserProcesses"
         yield Finding("supervisord", WARNING, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
-    if place := survival.judge_place(host, _survival(facts)):
+    if place := survival.assess_place(host, _survival(facts)):
         yield Finding("supervisord", WARNING, place.found, place.advice)
 
 

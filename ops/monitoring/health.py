@@ -11,8 +11,8 @@ from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError, read_answer
 from ops.monitoring import certificates, workers
-from ops.monitoring.certificates import Ending
-from ops.monitoring.workers import Crew
+from ops.monitoring.certificates import Expiry
+from ops.monitoring.workers import WorkerPool
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services import supervisord
@@ -49,7 +49,7 @@ class ThroughApache:
 
 
 @dataclass(frozen=True)
-class Vitals:
+class HostMetrics:
     """The answer of remote/health.sh.
 
     `ports`: port to whether something accepts connections there. `processes`: name to (process id, seconds), None
@@ -83,9 +83,9 @@ class Health:
     snapshot: Snapshot
     release: PastRelease | None
     drift: list[Drift]
-    vitals: Vitals
-    crew: Crew
-    ending: list[Ending]
+    vitals: HostMetrics
+    crew: WorkerPool
+    ending: list[Expiry]
     ending_seen: float
     validated: PastRelease | None = None  # the last deploy that changed Apache's files, whose validation still holds
 
@@ -115,7 +115,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
     if last is None:
         asked["certs"] = certificates.request(host)
     asked["programs"] = supervisord.request(host, "states")
-    answers = remote.ask_together(asked, ANSWER)
+    answers = remote.run_together(asked, ANSWER)
     with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
         past = releases.parse_releases(answers["releases"])
@@ -126,8 +126,8 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
-            crew=workers.parse(host, answers["workers"]) if web_program(host) else Crew(),
-            ending=last.ending if last else certificates.parse_endings(answers["certs"], host.apache.certificate),
+            crew=workers.parse(host, answers["workers"]) if web_program(host) else WorkerPool(),
+            ending=last.ending if last else certificates.parse_expiries(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
         )
@@ -155,9 +155,9 @@ def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
     yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - only read
 
 
-def parse(answer: list[str]) -> Vitals:
+def parse(answer: list[str]) -> HostMetrics:
     """Parse the answer of health.sh. Raises ValueError."""
-    found, disks = Vitals(), {}
+    found, disks = HostMetrics(), {}
     for line in answer:
         kind, *words = line.split(" ")
         if kind == "now":

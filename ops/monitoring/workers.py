@@ -48,7 +48,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPool:
     """A host's workers at the time `now` of its clock.
 
     `problem` says why their state is unknown, `log_problem` why their history is. `queue_errors` counts how often the
@@ -85,20 +85,20 @@ def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[s
     return asked + [f"pattern {part} {pattern}" for part, pattern in patterns(host).items()]
 
 
-def parse(host: Host, answer: list[str]) -> Crew:
+def parse(host: Host, answer: list[str]) -> WorkerPool:
     """Parse the answer of workers.sh."""
     if not isinstance(host.uwsgi.options.get("stats"), str):
-        return Crew(
+        return WorkerPool(
             problem="uWSGI has no stats server: set uwsgi.options.stats to a path in one of the account's folders"
         )
     told = next((line for line in answer if line.startswith("{")), "")
     if not told:
-        return Crew(problem="the host's Python reported nothing: fab doctor checks the products")
+        return WorkerPool(problem="the host's Python reported nothing: fab doctor checks the products")
     facts = json.loads(told)
     if "problem" in facts:
-        return Crew(problem=f"the stats server {host.uwsgi.options['stats']}: {facts['problem']}")
+        return WorkerPool(problem=f"the stats server {host.uwsgi.options['stats']}: {facts['problem']}")
     points = {int(pid): tuple(Point(*point) for point in found) for pid, found in facts.get("points", {}).items()}
-    return Crew(
+    return WorkerPool(
         tuple(_worker(said, facts, points.get(said["pid"], ())) for said in facts["workers"]),
         facts["now"],
         facts["queue_errors"],
@@ -126,7 +126,7 @@ def _worker(said: dict[str, Any], facts: dict[str, Any], record: tuple[Point, ..
     )
 
 
-def facts(host: Host, crew: Crew) -> dict[str, Any]:
+def facts(host: Host, crew: WorkerPool) -> dict[str, Any]:
     """The workers as --json prints them: sizes in MB, times in seconds, growth in MB an hour."""
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     return {
@@ -152,10 +152,10 @@ def _facts(worker: Worker, host: Host) -> dict[str, Any]:
     }
 
 
-def look(remote: Remote, *, record: bool = True) -> Crew:
+def look(remote: Remote, *, record: bool = True) -> WorkerPool:
     """Read the host's workers, with or without their `record`; none where no program of the host is uWSGI."""
     if not web_program(remote.host):
-        return Crew()
+        return WorkerPool()
     answer = remote.ask("workers", request(remote.host, record=record))
     with read_answer(remote.host.name, "workers"):
         return parse(remote.host, answer)
@@ -167,9 +167,9 @@ class Trend:
     def __init__(self, every: float) -> None:
         self._every = every
         self._read_at = 0.0
-        self._crew = Crew()
+        self._crew = WorkerPool()
 
-    def look(self, remote: Remote) -> Crew:
+    def look(self, remote: Remote) -> WorkerPool:
         """The workers now, with their known history."""
         record = time.monotonic() - self._read_at > self._every or not self._crew.workers
         now = look(remote, record=record)
@@ -179,7 +179,7 @@ class Trend:
         return self._crew
 
 
-def joined(now: Crew, earlier: Crew, *, record: bool) -> Crew:
+def joined(now: WorkerPool, earlier: WorkerPool, *, record: bool) -> WorkerPool:
     """`now` with the record that `earlier` has of the same processes; without `record`, with its reasons too."""
     known = {worker.id: worker for worker in earlier.workers}
     together = []
@@ -194,7 +194,7 @@ def joined(now: Crew, earlier: Crew, *, record: bool) -> Crew:
     return replace(now, workers=tuple(together), log_problem=now.log_problem if record else earlier.log_problem)
 
 
-def lost_of_late(crew: Crew) -> tuple[dict[str, int], int] | None:
+def lost_of_late(crew: WorkerPool) -> tuple[dict[str, int], int] | None:
     """The reasons that killed workers during requests, each with its count, and the seconds since the last time.
 
     Only of workers that were last killed so within `LATE` seconds, as far back as the log was read; None below `MANY`
@@ -214,7 +214,7 @@ def _lost(reason: str) -> bool:
     return reason.partition(" ")[0] in ("evil", "evil-rss", "harakiri", "signal", "died")
 
 
-def needs_attention(host: Host, crew: Crew) -> bool:
+def needs_attention(host: Host, crew: WorkerPool) -> bool:
     """Whether their state is unknown, or a worker is over the soft limit."""
     largest = crew.largest()
     return bool(crew.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)

@@ -12,7 +12,7 @@ from ops.services.request_lines import apache_lines, apache_logs, apache_place_l
 from ops.services.restart_cost import RestartCost
 from ops.services.restart_cost import parse as parse_cost
 from ops.services.supervisord import need_lock
-from ops.ssh.operator_identity import holder
+from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 
 COST = "restart_cost "  # first word of a line of the host's answer
@@ -73,7 +73,7 @@ def _request(remote: Remote, action: str) -> Iterator[str]:
     host = remote.host
     if action:
         yield f"state_dir {host.state_dir}"
-        yield f"by {holder(remote.who)}, {action}-apache"
+        yield f"by {lock_owner(remote.who)}, {action}-apache"
         yield "validate"
         if action == "restart":
             yield "cost"

@@ -10,7 +10,7 @@ from ops.services import survival
 from ops.services.request_lines import place_lines
 from ops.services.supervisord import need_lock
 from ops.services.survival import NO, YES, Survival
-from ops.ssh.operator_identity import holder
+from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 
 UNIT = "poms-ops-supervisord.service"
@@ -67,7 +67,7 @@ def parse(host: Host, answer: list[str]) -> Found:
 def choose(host: Host, found: Found) -> Change | None:
     """The change that starts supervisord at boot; None if something does so already. Raises HostError."""
     line = survival.cron_line(host)
-    judged = survival.judge_boot(host, found.survival, found.boot)
+    judged = survival.assess_boot(host, found.survival, found.boot)
     if judged.well and found.own in ("", line):
         return None
     cron_serves = found.survival.cron == YES and _outlives_cron(found.survival)
@@ -102,7 +102,7 @@ def removals(found: Found) -> list[Change]:
 def carry_out(remote: Remote, change: Change) -> None:
     """Apply the change, under the host's lock. Raises HostError, LockHeld."""
     host = remote.host
-    asked = [f"by {holder(remote.who)}, start-at-boot", *request(host, f"{change.does}-{change.what}")]
+    asked = [f"by {lock_owner(remote.who)}, start-at-boot", *request(host, f"{change.does}-{change.what}")]
     if change.does == ADD:
         asked += _content(change)
     answer = remote.ask("boot", asked)

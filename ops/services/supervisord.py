@@ -16,7 +16,7 @@ from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_state import parse as parse_supervisord
 from ops.services.survival import Survival
 from ops.services.web_service import Service
-from ops.ssh.operator_identity import holder
+from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 from ops.text import did_you_mean
 
@@ -95,7 +95,7 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
     `graceful`: the uWSGI program to reload without losing a request, if its file changed.
     """
-    asked = [f"by {holder(remote.who)}, {action}", *([f"graceful {graceful}"] if graceful else [])]
+    asked = [f"by {lock_owner(remote.who)}, {action}", *([f"graceful {graceful}"] if graceful else [])]
     asked += request(remote.host, action, names)
     return parse(remote.host, action, remote.ask("programs", asked))
 

@@ -50,7 +50,7 @@ class Survival:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Assessment:
     """An assessment: whether all is `well`, what was found, and what to do about it."""
 
     well: bool
@@ -124,7 +124,7 @@ def in_words(way: str) -> str:
     return words.get(kind, "")
 
 
-def judge_place(host: Host, found: Survival) -> Judged | None:
+def assess_place(host: Host, found: Survival) -> Assessment | None:
     """Why the running supervisord will be ended; None if it stays, or if that is unknown."""
     place, _, name = found.lives.partition(" ")
     if place == "manager" and found.linger == NO:
@@ -132,47 +132,47 @@ def judge_place(host: Host, found: Survival) -> Judged | None:
             f"runs only while somebody is logged in as {host.account}: {name} belongs to the account's user manager, "
             "which ends with the last login"
         )
-        return Judged(False, said, advice=f"root: {linger_command(host)}")
+        return Assessment(False, said, advice=f"root: {linger_command(host)}")
     if place == "session" and found.kills == YES:
         said = f"ends when the login that started it ends: it runs in {name}, and KillUserProcesses=yes"
         fab = f"fab -H {host.name}"
         advice = f"root: {linger_command(host)}; then {fab} stop-supervisord and {fab} start-supervisord"
-        return Judged(False, said, advice)
+        return Assessment(False, said, advice)
     return None
 
 
-def judge_boot(host: Host, found: Survival, files: str) -> Judged:
+def assess_boot(host: Host, found: Survival, files: str) -> Assessment:
     """What starts supervisord at boot; `files`: the file or crontab that does, or "nobody"."""
     enabled = [unit for unit in found.units if unit.starts_at_boot]
     for unit in enabled:
         if unit.manager == SYSTEM:
-            return Judged(True, f"the enabled system unit {unit.name} starts supervisord")
+            return Assessment(True, f"the enabled system unit {unit.name} starts supervisord")
     for unit in enabled:
         if found.linger == YES:
-            return Judged(True, f"{unit.name}, a unit of {host.account}, which lingers, starts supervisord")
+            return Assessment(True, f"{unit.name}, a unit of {host.account}, which lingers, starts supervisord")
     if files.startswith(BY_CRON):
         return _judge_cron(host, found, files)
     if files not in ("nobody", ""):
-        return Judged(True, f"{files} starts supervisord")
+        return Assessment(True, f"{files} starts supervisord")
     for unit in enabled:
         if found.linger == NO:
             said = f"supervisord starts only when somebody logs in: {unit.name} is a unit of {host.account}"
-            return Judged(False, f"{said}, which does not linger", advice=f"root: {linger_command(host)}")
+            return Assessment(False, f"{said}, which does not linger", advice=f"root: {linger_command(host)}")
         said = f"{unit.name} is a unit of {host.account}: it is unknown whether the account lingers"
-        return Judged(False, said, advice=f"root: loginctl show-user {host.account}, and {linger_command(host)}")
+        return Assessment(False, said, advice=f"root: loginctl show-user {host.account}, and {linger_command(host)}")
     for unit in found.units:
         if unit.enabled == UNKNOWN:
             said = f"it is unknown whether {unit.name}, a unit of {host.account}, is enabled"
-            return Judged(False, said, advice="'systemctl --user is-enabled' on the host says why")
+            return Assessment(False, said, advice="'systemctl --user is-enabled' on the host says why")
         said = f"nothing starts supervisord at boot: {unit.name} exists but is not enabled ({unit.enabled})"
         advice = f"'systemctl --user enable {unit.name}' on the host"
         if unit.manager == SYSTEM:
             advice = f"root: systemctl enable {unit.name}"
-        return Judged(False, said, advice)
+        return Assessment(False, said, advice)
     if found.crontab == UNKNOWN and files:
         said = "it is unknown what starts supervisord at boot: the account's crontab cannot be read"
-        return Judged(False, said, advice="'crontab -l' on the host says why")
-    return Judged(False, "nothing starts supervisord at boot", how_to_start(host, found))
+        return Assessment(False, said, advice="'crontab -l' on the host says why")
+    return Assessment(False, "nothing starts supervisord at boot", how_to_start(host, found))
 
 
 def how_to_start(host: Host, found: Survival) -> str:
@@ -187,17 +187,17 @@ def how_to_start(host: Host, found: Survival) -> str:
     return advice
 
 
-def _judge_cron(host: Host, found: Survival, files: str) -> Judged:
+def _judge_cron(host: Host, found: Survival, files: str) -> Assessment:
     if found.cron == NO:
         said = f"nothing starts supervisord at boot: {files} has a line for it, but no cron daemon runs"
-        return Judged(False, said, advice="root starts it, now and at boot: systemctl enable --now crond")
+        return Assessment(False, said, advice="root starts it, now and at boot: systemctl enable --now crond")
     if found.cron == UNKNOWN:
         said = f"{files} starts supervisord, if a cron daemon runs: that is unknown"
-        return Judged(False, said, advice="root: systemctl status crond")
+        return Assessment(False, said, advice="root: systemctl status crond")
     if found.kills == YES and found.cron_sessions == YES:
         said = f"{files} starts supervisord at boot, but logind ends it with cron's session (KillUserProcesses=yes)"
-        return Judged(False, said, advice=f"root: {linger_command(host)}; then fab -H {host.name} start-at-boot")
-    return Judged(True, f"{files} starts supervisord")
+        return Assessment(False, said, advice=f"root: {linger_command(host)}; then fab -H {host.name} start-at-boot")
+    return Assessment(True, f"{files} starts supervisord")
 
 
 def start_command(host: Host, *words: str) -> str:

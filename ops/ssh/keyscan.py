@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ops.errors import BadInput, HostError, OperatorError
 from ops.schema import Host
 from ops.ssh.known_hosts import Believed, believed_of, names_of
-from ops.ssh.login import Hop, log_in, way_to
+from ops.ssh.login import Hop, log_in, route_to
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def ask_key(host: Host, config: fabric.Config) -> Shown:
     file = Path(host.ssh.known_hosts) if host.ssh.known_hosts else None
     if file and not file.exists():  # it is created when the first key is recorded
         host = replace(host, ssh=replace(host.ssh, known_hosts=None))
-    hops = way_to(host, config)
+    hops = route_to(host, config)
     if not file and not hops[-1].connection.settings.user_known_hosts:
         raise BadInput(
             f"{host.name}: there is no file for its key: UserKnownHostsFile in ssh_config is none, and the inventory "

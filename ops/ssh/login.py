@@ -62,7 +62,7 @@ class Hop:
         said = getattr(self.connection.client.get_transport(), "said", b"")
         return escape_control_chars(masked(said.decode(errors="replace"))).strip()
 
-    def get_to_know(self) -> str:
+    def add_host_key_command(self) -> str:
         """What to type to add its key to known_hosts."""
         if not self.jump:
             return f"fab trust {self.host.name}, and compare the fingerprint that it shows"
@@ -77,7 +77,7 @@ class Hop:
         return Unreachable(self.host.name, named, left=NOTHING_TOUCHED, next_step=next_step)
 
 
-def way_to(host: Host, config: fabric.Config) -> list[Hop]:
+def route_to(host: Host, config: fabric.Config) -> list[Hop]:
     """The hops to `host`, in their order; none is logged in yet.
 
     Raises BadInput for a missing file, and for an ssh_config that cannot be read.
@@ -175,7 +175,7 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
         connection.open()
         connection.transport.set_keepalive(15)
     except UnknownHostKey as error:
-        raise hop.refused(f"its host key is not known: {error}", hop.get_to_know()) from None
+        raise hop.refused(f"its host key is not known: {error}", hop.add_host_key_command()) from None
     except RevokedHostKey as error:
         raise hop.refused(f"its host key must not be trusted: {error}", _REVOKED) from None
     except paramiko.BadHostKeyException as error:

@@ -24,7 +24,7 @@ def who(connection: fabric.Connection) -> str:
     return f"local {local_user()}"
 
 
-def holder(who: str) -> str:
+def lock_owner(who: str) -> str:
     """The lock owner, as the next operator reads it: the accepted identity, and user and machine on this side."""
     return who if who.startswith("local ") else f"{who} ({local_user()})"
 

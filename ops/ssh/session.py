@@ -15,7 +15,7 @@ from ops.schema import Host
 from ops.scripts import running, script
 from ops.secrets.masking import masked
 from ops.ssh.line_reader import Limits, LineReader, OverLimit
-from ops.ssh.login import NOTHING_TOUCHED, log_in, way_to
+from ops.ssh.login import NOTHING_TOUCHED, log_in, route_to
 from ops.ssh.operator_identity import who
 from ops.text import escape_control_chars
 
@@ -29,7 +29,7 @@ ANSWER = Limits(seconds=1800.0)  # for a script that runs to its end: it may rel
 _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
 
 
-class Dialogue:
+class AgentSession:
     """One running script on a host: it reads lines and prints lines; the tools' messages are in `stderr`.
 
     What comes before the script's greeting, "poms-ops NAME", is the login shell's output and no part of the answer.
@@ -143,7 +143,7 @@ class Dialogue:
 class Heartbeat:
     """A context in which the host gets an empty line every few seconds; at its end the input is closed."""
 
-    def __init__(self, dialogue: Dialogue) -> None:
+    def __init__(self, dialogue: AgentSession) -> None:
         self._dialogue = dialogue
         self._over = Event()
         self._thread = Thread(target=self._beat, daemon=True)
@@ -178,7 +178,7 @@ class Remote:
     who: str
     opened: list[paramiko.Channel] = field(default_factory=list)
 
-    def start(self, name: str, request: Iterable[str], *others: str) -> Dialogue:
+    def start(self, name: str, request: Iterable[str], *others: str) -> AgentSession:
         """Start the script `name`, then `others`, with the lines of `request` as the first input."""
         text = script(name, *others)
         transport = self.connection.transport
@@ -189,7 +189,7 @@ class Remote:
             transport.start_command(channel, f"exec /bin/sh -c '{running(text)}'")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"cannot start a command there: {error}") from None
-        dialogue = Dialogue(self.host, name, channel)
+        dialogue = AgentSession(self.host, name, channel)
         dialogue.send_text(text.encode())
         dialogue.send(request)
         return dialogue
@@ -199,9 +199,9 @@ class Remote:
 
         Raises HostError if the script did not run, Unreachable if the connection was lost before its end.
         """
-        return self.ask_together({name: request}, on_line=on_line)[name]
+        return self.run_together({name: request}, on_line=on_line)[name]
 
-    def ask_together(
+    def run_together(
         self,
         requests: Mapping[str, Iterable[str]],
         limits: Limits = ANSWER,
@@ -234,7 +234,7 @@ class Remote:
         return ["password", self.sudo_password] if self.sudo_password else []
 
 
-class Lines:
+class Connections:
     """The connections to the hosts of one task. Those to `ahead` are opened at once, in the background.
 
     `connect` raises the error of a connection that was opened in advance. Use it as a context, which closes the rest.
@@ -244,7 +244,7 @@ class Lines:
         self._config = config
         self._begun = {host.name: _begin(host, config) for host in ahead}
 
-    def __enter__(self) -> "Lines":
+    def __enter__(self) -> "Connections":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -268,7 +268,7 @@ class Lines:
 @contextlib.contextmanager
 def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
     """Log in to one host, as `Lines.connect`."""
-    with Lines(config) as lines, lines.connect(host) as remote:
+    with Connections(config) as lines, lines.connect(host) as remote:
         yield remote
 
 
@@ -290,7 +290,7 @@ def _begin(host: Host, config: fabric.Config) -> "Future[_Begun]":
 
 
 def _log_in(host: Host, config: fabric.Config) -> fabric.Connection:
-    hops = way_to(host, config)
+    hops = route_to(host, config)
     try:
         log_in(hops)
     except BaseException:

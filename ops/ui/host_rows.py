@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from ops.monitoring.assess import SERVER_ERROR, is_edited, judge
+from ops.monitoring.assess import SERVER_ERROR, assess, is_edited
 from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
 from ops.monitoring.worker_history import MEGABYTE
@@ -34,7 +34,7 @@ def draw(seen: Sequence[tuple[Host, Health]], width: int, notes: Mapping[str, st
 
     `notes` is host name to a text beside it.
     """
-    rows = [(host, health, judge(host, health)) for host, health in seen]
+    rows = [(host, health, assess(host, health)) for host, health in seen]
     rows.sort(key=lambda row: _urgency(row[2], notes.get(row[0].name)))
     cells = [
         [Text(host.name, _style(found)), *_cells(host, health, found), cell(notes.get(host.name, ""))]

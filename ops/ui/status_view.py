@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from ops.errors import OperatorError
-from ops.monitoring.assess import is_edited, judge
+from ops.monitoring.assess import assess, is_edited
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.health import CANNOT_SEE, Health
 from ops.monitoring.worker_history import MEGABYTE
@@ -33,7 +33,7 @@ class Seen:
 def draw(seen: Seen, width: int, *, rows: bool = False) -> Iterator[RenderableType]:
     """The findings and the state of these hosts, in `width` columns; each host is a column, or with `rows` a row."""
     found = [(host, finding_list.finding_of(error)) for host, error in seen.errors]
-    found += [(host, finding) for host, health in seen.hosts for finding in judge(host, health)]
+    found += [(host, finding) for host, health in seen.hosts for finding in assess(host, health)]
     yield from finding_list.lines(finding_list.grouped(found))
     if found and seen.hosts:
         yield ""
@@ -86,7 +86,7 @@ def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     first = health.ending[:1]
     due = first and first[0].is_due(host.certificates.warn_days)
     yield "certificates", "none found" if not first else _mark(due, f"{first[0].in_words()}: {KINDS[first[0].kind]}")
-    wrong = [finding.found for finding in judge(host, health) if finding.what == "disk"]
+    wrong = [finding.found for finding in assess(host, health) if finding.what == "disk"]
     fullest = max(health.vitals.disks, key=lambda disk: disk.used, default=None)
     if fullest:
         yield "disk", _mark(bool(wrong), f"{fullest.used} % of {fullest.mount}, {_room(fullest.free)} free")

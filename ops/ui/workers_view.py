@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.monitoring.worker_history import MEGABYTE, STEADY, Point, growth, hours_left, no_record, span, summary, why
-from ops.monitoring.workers import NEAR, Crew, Worker
+from ops.monitoring.workers import NEAR, Worker, WorkerPool
 from ops.schema import Host
 from ops.text import age
 from ops.ui import console
@@ -45,7 +45,7 @@ def marks(encoding: str) -> Marks:
     return BLOCKS
 
 
-def draw(seen: Sequence[tuple[Host, Crew]], width: int) -> Iterator[RenderableType]:
+def draw(seen: Sequence[tuple[Host, WorkerPool]], width: int) -> Iterator[RenderableType]:
     """A table for each host, and below it what is missing and why."""
     drawn = marks(console.screen().encoding)
     for number, (host, crew) in enumerate(seen):
@@ -57,7 +57,7 @@ def draw(seen: Sequence[tuple[Host, Crew]], width: int) -> Iterator[RenderableTy
         yield from (cell(f"{host.name}: {text}") for text in _missing(host, crew))
 
 
-def _missing(host: Host, crew: Crew) -> Iterator[str]:
+def _missing(host: Host, crew: WorkerPool) -> Iterator[str]:
     if crew.problem:
         yield f"!the state of the workers is unknown: {crew.problem}"
     elif crew.log_problem:
@@ -84,7 +84,7 @@ def layout(name: str, width: int) -> Layout:
     return Layout(bar, min(TREND, max(0, room - bar)) if whole else 0, gap, whole)
 
 
-def _table(host: Host, crew: Crew, drawn: Marks, width: int) -> Table:
+def _table(host: Host, crew: WorkerPool, drawn: Marks, width: int) -> Table:
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     shape = layout(host.name, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, shape.gap, 0, 0))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ops.monitoring.certificates import Ending, parse_endings, request
+from ops.monitoring.certificates import Expiry, parse_expiries, request
 from tests.scripts.remote import SHELLS, run
 from tests.unit.hosts import host
 
@@ -56,7 +56,7 @@ def test_what_ends_first_is_told_first_and_what_cannot_be_read_before_that(shell
         apache={"certificate": str(tmp_path / "host.pem"), "ca_dir": str(trusted)},
         certificates={"shibboleth_dir": str(tmp_path / "none")},
     )
-    found = parse_endings(run(shell, "certs", [*request(one), "end"]).facts)
+    found = parse_expiries(run(shell, "certs", [*request(one), "end"]).facts)
     told = [(end.kind, end.in_words(), end.name, end.path.rpartition("/")[2]) for end in found]
     assert told == [
         ("ca", "is none", "", "torn.pem"),
@@ -67,5 +67,5 @@ def test_what_ends_first_is_told_first_and_what_cannot_be_read_before_that(shell
     ]
     assert [end.is_due(21) for end in found] == [True, True, True, True, False]
     (tmp_path / "host.pem").unlink()
-    gone = parse_endings(run(shell, "certs", [*request(one), "end"]).facts)
-    assert Ending("host", str(tmp_path / "host.pem"), problem="is not there") in gone
+    gone = parse_expiries(run(shell, "certs", [*request(one), "end"]).facts)
+    assert Expiry("host", str(tmp_path / "host.pem"), problem="is not there") in gone

@@ -224,5 +224,5 @@ def test_a_deploy_writes_what_is_named_and_nothing_else(
 def deployed(remote: Remote, release: Release) -> transaction.Outcome:
     wanted = render(remote.host)
     plan = make_plan(remote.host, wanted, probe(remote, wanted))
-    with patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []):
+    with patch.multiple(transaction, run_smoke_checks=lambda _: [], find_regressions=lambda *_: []):
         return transaction.carry_out(remote, plan, release, lambda _: None)

@@ -62,11 +62,13 @@ def test_a_held_lock_is_called_that(shell: str, tmp_path: Path, task: str) -> No
     lock = tmp_path / "state/lock"
     lock.parent.mkdir()
     lock.write_text("jane@desk, r0 since today\n")
-    with subprocess.Popen(["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout
-        holder.stdout.readline()
+    with subprocess.Popen(
+        ["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE
+    ) as lock_owner:
+        assert lock_owner.stdout
+        lock_owner.stdout.readline()
         ran = ask(shell, task, tmp_path / "state")
-        holder.kill()
+        lock_owner.kill()
     assert ran.values("locked") == ["jane@desk, r0 since today"], ran
     assert ran.values("unlockable") == []
 

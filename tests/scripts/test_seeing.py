@@ -15,7 +15,7 @@ import pytest
 
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
-from ops.monitoring.workers import Crew, parse
+from ops.monitoring.workers import WorkerPool, parse
 from ops.project import PROJECT
 from ops.scripts import running, script
 from tests.scripts.remote import SHELLS, run
@@ -49,7 +49,7 @@ def line(seconds: int, pid: int, megabytes: int, uri: str = "/poms") -> str:
     return f"::1 [{time.ctime(seconds)}] GET {uri} => 200, worker 1, process {pid} at {megabytes} MB"
 
 
-def ask(shell: str, folder: Path, log: str, workers: list[dict[str, Any]]) -> Crew:
+def ask(shell: str, folder: Path, log: str, workers: list[dict[str, Any]]) -> WorkerPool:
     """The workers as an operator's side reads them."""
     one = host(uwsgi={"options": {"stats": str(folder / "s"), "log-format": FORMAT}})
     (folder / "web.log").write_text(log)

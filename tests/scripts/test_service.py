@@ -16,7 +16,7 @@ import pytest
 from ops.deploy.snapshot import Snapshot
 from ops.deploy.snapshot import parse as parse_snapshot
 from ops.monitoring import health, workers
-from ops.monitoring.health import Vitals
+from ops.monitoring.health import HostMetrics
 from ops.services import supervisord
 from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
@@ -28,7 +28,7 @@ TOOLS = Path(sys.executable).parent
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 
 
-def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "") -> Vitals:
+def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "") -> HostMetrics:
     """What health.sh tells of an app that is asked at `listen`, and of Apache's files."""
     command = executable(folder / "configtest", f"#!/bin/sh\n{configtest}\n")
     one = host(

@@ -135,11 +135,13 @@ def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: 
 def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHost) -> None:
     lock = fake.root / "state/lock"
     lock.write_text("jane@desk, r0 since today\n")
-    with subprocess.Popen(["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout
-        holder.stdout.readline()
+    with subprocess.Popen(
+        ["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE
+    ) as lock_owner:
+        assert lock_owner.stdout
+        lock_owner.stdout.readline()
         ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
-        subprocess.run(["pkill", "-P", str(holder.pid)], check=True)
+        subprocess.run(["pkill", "-P", str(lock_owner.pid)], check=True)
     assert ran.values("locked") == ["jane@desk, r0 since today"]
     assert ran.code == 4
     assert fake.conf.read_bytes() == OLD

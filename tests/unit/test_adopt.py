@@ -21,7 +21,7 @@ from ops.inventory.loader import Inventory, read_inventory
 from ops.project import PROJECT
 from ops.rendering.rendered_file import RenderedFile
 from ops.rendering.renderer import TREE, render, render_one
-from ops.rollout import Answer
+from ops.rollout import HostResult
 from ops.schema import Fleet, Host
 from ops.text import escape_control_chars
 from tasks.adopt import _facts, _found, _show
@@ -288,7 +288,7 @@ def shown(
     inventory = Inventory(tmp_path / "hosts.toml", Fleet(default="web1"), {"web1": known})
     result = _found(remote, made, snapshot, tmp_path / "templates")
     _show(known, result, inventory)
-    return _facts(Answer(known, result), inventory), capsys.readouterr().out
+    return _facts(HostResult(known, result), inventory), capsys.readouterr().out
 
 
 def test_of_a_file_with_secrets_the_verb_shows_none_and_no_line_that_may_be_one(

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.inventory.constraints import contradictions
+from ops.inventory.constraints import constraint_violations
 from ops.inventory.program_commands import _words
 from tests.unit.hosts import host
 
 
 def refused(command: str) -> list[str]:
-    found = list(contradictions(host(programs={"web": {"command": command}})))
+    found = list(constraint_violations(host(programs={"web": {"command": command}})))
     assert all(loc == ("programs", "web", "command") for loc, _ in found)
     return [rule for _, rule in found]
 

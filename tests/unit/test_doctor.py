@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ops.monitoring.certificates import Ending
+from ops.monitoring.certificates import Expiry
 from ops.monitoring.doctor import diagnose
 from ops.monitoring.doctor_facts import Facts, parse
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
@@ -109,9 +109,9 @@ def test_a_supervisord_that_cannot_start_is_an_error() -> None:
 
 def test_certificates_that_end_soon_are_told_each() -> None:
     endings = [
-        Ending("host", "/h.pem", "CN=h", 3.0),
-        Ending("ca", "/c.pem", "CN=c", -1.0),
-        Ending("sp", "/s.pem", "", 99),
+        Expiry("host", "/h.pem", "CN=h", 3.0),
+        Expiry("ca", "/c.pem", "CN=c", -1.0),
+        Expiry("sp", "/s.pem", "", 99),
     ]
     found = diagnose(host(), parse([f"fact {k} {v}" for k, v in HEALTHY.items()]), endings)
     assert [(one.level, one.found) for one in found if one.what == "certificates"] == [

@@ -6,7 +6,7 @@ from threading import Barrier, Event, Lock
 import pytest
 
 from ops.errors import BadInput, HostError
-from ops.rollout import Answer, roll_out
+from ops.rollout import HostResult, rolling_apply
 from ops.schema import Host
 from ops.ui import console
 from tasks._rollout import change_rolling
@@ -15,7 +15,7 @@ from tests.unit.hosts import host
 HOSTS = [host(name=f"h{number}") for number in range(1, 7)]
 
 
-def names(answers: list[Answer[str]]) -> list[str]:
+def names(answers: list[HostResult[str]]) -> list[str]:
     """How each host ended, in a word."""
     return [str(answer.result or getattr(answer.error, "outcome", "not tried")) for answer in answers]
 
@@ -33,7 +33,7 @@ def fails_on(*names: str) -> Callable[[Host], str]:
 
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_a_first_host_that_fails_leaves_all_others_untried(parallel: int) -> None:
-    assert names(roll_out(HOSTS, fails_on("h1"), parallel)) == ["rolled back"] + ["not tried"] * 5
+    assert names(rolling_apply(HOSTS, fails_on("h1"), parallel)) == ["rolled back"] + ["not tried"] * 5
 
 
 def test_the_first_is_done_before_any_other_begins_and_no_more_than_parallel_at_once() -> None:
@@ -53,7 +53,7 @@ def test_the_first_is_done_before_any_other_begins_and_no_more_than_parallel_at_
             at_once[0] -= 1
         return "committed"
 
-    assert names(roll_out(HOSTS, change, 3)) == ["committed"] * 6
+    assert names(rolling_apply(HOSTS, change, 3)) == ["committed"] * 6
     assert most[0] == 3
 
 
@@ -70,7 +70,7 @@ def test_a_failure_in_the_middle_lets_those_under_way_end_and_begins_no_other() 
             assert failed.wait(10)
         return "committed"
 
-    ended = names(roll_out(HOSTS, change, 2))
+    ended = names(rolling_apply(HOSTS, change, 2))
     assert ended[:3] == ["committed", "rolled back", "committed"]
     assert ended[-1] == "not tried"
 

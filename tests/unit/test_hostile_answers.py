@@ -120,7 +120,7 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
     with (
         patch.object(session, "_log_in", lambda *_: line),
         patch.object(config_query, "_program", lambda: None),  # nobody would hear its answer
-        patch.multiple(transaction, ask_from_outside=lambda _: [], what_got_worse=lambda *_: []),
+        patch.multiple(transaction, run_smoke_checks=lambda _: [], find_regressions=lambda *_: []),
     ):
         yield
 

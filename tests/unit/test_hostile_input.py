@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ops.errors import BadInput, HostError
 from ops.project import PROJECT
 from ops.ssh import operator_identity, session
-from ops.ssh.session import Dialogue
+from ops.ssh.session import AgentSession
 from ops.text import escape_control_chars
 from tests.hostile import CONTROLS, hosts, leaves, placed, read, without_refused
 from tests.scale import TIMES
@@ -126,7 +126,7 @@ def test_invalid_arguments_reach_no_host(words: tuple[str, ...], text: str) -> N
 def test_a_value_with_a_line_break_is_not_sent(text: str) -> None:
     channel = Mock()
     with pytest.raises(HostError, match="line break"):
-        Dialogue(host(name="web1"), "probe", channel).send(["state_dir /x", text])
+        AgentSession(host(name="web1"), "probe", channel).send(["state_dir /x", text])
     assert not channel.sendall.called
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ops.errors import LeftAtWork
 from ops.interrupts import uninterrupted
-from ops.rollout import change_in_turn, roll_out
+from ops.rollout import apply_serially, rolling_apply
 from ops.schema import Host
 from tests.unit.hosts import host
 
@@ -65,7 +65,7 @@ def test_ctrl_c_in_a_task_of_one_host_after_the_other_leaves_the_rest_and_says_w
 
     try:
         with pytest.raises(LeftAtWork, match="h1") as raised:
-            change_in_turn([host(name="h1"), host(name="h2")], change)
+            apply_serially([host(name="h1"), host(name="h2")], change)
     finally:
         over.set()
     assert (raised.value.code, begun) == (130, ["h1"])
@@ -87,6 +87,6 @@ def test_ctrl_c_while_hosts_are_changed_at_once_interrupts_them_once_and_waits_f
         called.append("interrupt")
         put_back.set()
 
-    answers = roll_out([host(name=f"h{number}") for number in (1, 2, 3)], change, 2, interrupt)
+    answers = rolling_apply([host(name=f"h{number}") for number in (1, 2, 3)], change, 2, interrupt)
     assert called == ["interrupt"]
     assert answers[1].result == "rolled back"

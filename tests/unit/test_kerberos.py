@@ -10,7 +10,7 @@ import pytest
 
 from ops.deploy.releases import new_release
 from ops.ssh.kerberos import Initiator, Refused, Wish, wish_of
-from ops.ssh.login import way_to
+from ops.ssh.login import route_to
 from ops.ssh.operator_identity import local_user
 from tests.unit.hosts import host, settings
 
@@ -65,7 +65,7 @@ def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[Wish | None]:
     """Of every hop on the way to the host."""
     config = settings(tmp_path / "ssh_config", SSH_CONFIG)
     one = host(name=name, ssh=ssh)
-    return [wish_of(hop.connection, None if hop.jump else one.ssh) for hop in way_to(one, config)]
+    return [wish_of(hop.connection, None if hop.jump else one.ssh) for hop in route_to(one, config)]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_dns_is_asked_for_the_hosts_own_name_only_where_it_is_trusted(monkeypatc
 
 
 def test_the_lock_says_which_principal_and_at_which_machine() -> None:
-    assert new_release("principal jdoe@REALM").holder == f"principal jdoe@REALM ({local_user()})"
+    assert new_release("principal jdoe@REALM").lock_owner == f"principal jdoe@REALM ({local_user()})"
 
 
 def test_who_does_without_kerberos_does_not_read_its_library() -> None:

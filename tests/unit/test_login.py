@@ -15,8 +15,8 @@ import pytest
 from ops.errors import BadInput, HostError, ShellUnready, Unreachable
 from ops.ssh import login
 from ops.ssh.known_hosts import UnknownHostKey
-from ops.ssh.login import log_in, way_to
-from ops.ssh.session import Dialogue, connect
+from ops.ssh.login import log_in, route_to
+from ops.ssh.session import AgentSession, connect
 from tests.unit import hosts
 from tests.unit.hosts import host
 
@@ -61,9 +61,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_inventorys_port_goes_before_ssh_configs_and_only_where_it_is_written(settings: Settings) -> None:
-    assert way_to(host(), settings())[-1].where == "poms@web1 port 2222"
-    assert way_to(host(port=22), settings())[-1].where == "poms@web1 port 22"
-    assert way_to(host(name="web9"), settings())[-1].where == "poms@web9 port 22"
+    assert route_to(host(), settings())[-1].where == "poms@web1 port 2222"
+    assert route_to(host(port=22), settings())[-1].where == "poms@web1 port 22"
+    assert route_to(host(name="web9"), settings())[-1].where == "poms@web9 port 22"
 
 
 def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Settings, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Se
         Path(file).touch()
 
     def files(config: fabric.Config, name: str, **ssh: str) -> list[tuple[str, ...]]:
-        hops = way_to(host(name=name, ssh=ssh), config)
+        hops = route_to(host(name=name, ssh=ssh), config)
         return [hop.connection.connect_kwargs["auth_strategy"].files for hop in hops]
 
     config = settings(key_filename=[flags])
@@ -85,10 +85,10 @@ def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Se
 
 
 def test_the_time_limit_is_for_jump_hosts_too(settings: Settings) -> None:
-    jump, last = way_to(host(name="behind", ssh={"connect_timeout": 7}), settings())
+    jump, last = route_to(host(name="behind", ssh={"connect_timeout": 7}), settings())
     assert (jump.where, jump.timeout, last.timeout) == ("me@jump1 port 2200", 7, 7)
     assert jump.connection.connect_kwargs["channel_timeout"] == 7
-    jump, last = way_to(host(name="behind"), settings(timeout=3))
+    jump, last = route_to(host(name="behind"), settings(timeout=3))
     assert (jump.timeout, last.timeout, last.connection.connect_timeout) == (3, 3, None)
 
 
@@ -101,7 +101,7 @@ def test_the_time_limit_is_for_jump_hosts_too(settings: Settings) -> None:
     ],
 )
 def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, name: str, way: list[str]) -> None:
-    hops = way_to(host(name=name), settings())
+    hops = route_to(host(name=name), settings())
     mine = getpass.getuser() + "@"
     assert [hop.where.removeprefix(mine) for hop in hops] == way
 
@@ -109,7 +109,7 @@ def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, na
 @pytest.mark.parametrize(("name", "said"), [("round", "circle"), ("own", "jumphost loop via own")])
 def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings, name: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        way_to(host(name=name), settings())
+        route_to(host(name=name), settings())
 
 
 def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
@@ -118,9 +118,9 @@ def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
     config = settings()
     asked: list[object] = []
     monkeypatch.setattr(login, "_set_no_delay", asked.append)
-    ways = [way_to(host(name="behind"), config), way_to(host(name="behind", port=23), config)]
+    ways = [route_to(host(name="behind"), config), route_to(host(name="behind", port=23), config)]
     assert ways[0][0].connection is ways[1][0].connection
-    assert way_to(host(name="behind"), settings())[0].connection is not ways[0][0].connection
+    assert route_to(host(name="behind"), settings())[0].connection is not ways[0][0].connection
     monkeypatch.setattr(ways[0][0].connection, "open", failing(OSError("no route")))
     for way in ways:
         with pytest.raises(Unreachable, match=r"jump host jump1: cannot connect .*no route"):
@@ -131,12 +131,12 @@ def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
 @pytest.mark.parametrize("key", ["known_hosts", "identity_file"])
 def test_a_file_that_is_not_there_is_said_so(settings: Settings, key: str) -> None:
     with pytest.raises(BadInput, match=rf"web1: ssh\.{key}: the file /nosuch/file does not exist"):
-        way_to(host(ssh={key: "/nosuch/file"}), settings())
+        route_to(host(ssh={key: "/nosuch/file"}), settings())
 
 
 def test_a_file_of_the_flag_i_that_is_not_there_is_said_so(settings: Settings) -> None:
     with pytest.raises(BadInput, match=r"-i: the file /nosuch/file does not exist"):
-        way_to(host(), settings(key_filename=["/nosuch/file"]))
+        route_to(host(), settings(key_filename=["/nosuch/file"]))
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -164,7 +164,7 @@ def test_a_fault_of_a_jump_host_is_told_as_its_own(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, advice: str
 ) -> None:
     monkeypatch.setattr(login, "_set_no_delay", lambda _: None)
-    hops = way_to(host(name="behind"), settings())
+    hops = route_to(host(name="behind"), settings())
     monkeypatch.setattr(hops[0].connection, "open", failing(error))
     with pytest.raises(Unreachable) as caught:
         log_in(hops)
@@ -174,7 +174,7 @@ def test_a_fault_of_a_jump_host_is_told_as_its_own(
 
 def test_a_jump_host_that_cannot_reach_the_host_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "_set_no_delay", lambda _: None)
-    hops = way_to(host(name="behind"), settings())
+    hops = route_to(host(name="behind"), settings())
     for hop, opens in zip(hops, (lambda: None, failing(paramiko.ChannelException(2, "x"))), strict=True):
         monkeypatch.setattr(hop.connection, "open", opens)
         monkeypatch.setattr(hop.connection, "transport", Mock())
@@ -185,7 +185,7 @@ def test_a_jump_host_that_cannot_reach_the_host_is_named(settings: Settings, mon
 def test_an_ipv6_address_is_connected_to(settings: Settings) -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
         port = server.getsockname()[1]
-        hops = way_to(host(address="::1", port=port, apache={"server_name": "web1"}), settings())
+        hops = route_to(host(address="::1", port=port, apache={"server_name": "web1"}), settings())
         login._set_no_delay(hops[0])
         sock = hops[0].connection.connect_kwargs["sock"]
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -319,6 +319,6 @@ class Channel:
 
 def test_a_login_shell_may_greet_without_ending_its_line() -> None:
     channel: Any = Channel(b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n")
-    dialogue = Dialogue(host(name="web1"), "tail", channel)
+    dialogue = AgentSession(host(name="web1"), "tail", channel)
     assert list(dialogue.lines()) == ["line 1 a"]
     assert dialogue.greeted

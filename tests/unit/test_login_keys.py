@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from ops.ssh.key_certificate import FOREVER, KeyCertificate, certificate_in, read_certificate
-from ops.ssh.login import way_to
+from ops.ssh.login import route_to
 from ops.ssh.login_keys import KeyLogin
 from ops.ssh.operator_identity import who
 from tests.unit.hosts import host, settings
@@ -207,7 +207,7 @@ def test_the_operator_identity_is_the_certificates_key_id(make: Any, certify: An
 def test_what_ssh_config_and_fabs_flags_say_of_keys(tmp_path: Path) -> None:
     def login(text: str, **flags: Any) -> KeyLogin:
         made = settings(tmp_path / "ssh_config", f"{text}\nIdentityAgent /agent\n", **flags)
-        found = way_to(host(), made)[-1].connection.connect_kwargs["auth_strategy"]
+        found = route_to(host(), made)[-1].connection.connect_kwargs["auth_strategy"]
         assert isinstance(found, KeyLogin)
         return found
 

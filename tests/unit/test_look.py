@@ -9,7 +9,7 @@ import pytest
 
 from ops import rollout
 from ops.errors import HostError, Interrupted
-from ops.rollout import Answer, ask_all
+from ops.rollout import HostResult, map_hosts
 from ops.schema import Host
 from tasks._query import code_of
 from tests.unit.hosts import host
@@ -27,7 +27,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def recorder(shown: Shown, then: Callable[[], object] = lambda: None) -> rollout.Show[str]:
     """Notes which answers it gets and who is waited for; `then` is called each time."""
 
-    def show(answers: list[Answer[str]], waiting: list[Host]) -> None:
+    def show(answers: list[HostResult[str]], waiting: list[Host]) -> None:
         shown.append(([answer.host.name for answer in answers], [one.name for one in waiting]))
         then()
 
@@ -47,7 +47,7 @@ def test_answers_that_come_together_are_shown_together_in_the_inventorys_order(
         return one.name
 
     shown: Shown = []
-    answers = ask_all(HOSTS, ask, 6, recorder(shown))
+    answers = map_hosts(HOSTS, ask, 6, recorder(shown))
     names = [one.name for one in HOSTS]
     assert shown == [(names, [])]
     assert [answer.result for answer in answers] == names
@@ -69,7 +69,7 @@ def test_what_has_answered_is_shown_while_a_host_does_not_answer() -> None:
         if sum(len(names) for names, _ in shown) == 5:
             seen.set()
 
-    answers = ask_all(HOSTS, ask, 6, recorder(shown, look))
+    answers = map_hosts(HOSTS, ask, 6, recorder(shown, look))
     assert shown[-1] == (["h2"], [])
     assert shown[-2][1] == ["h2"]
     assert sorted(name for names, _ in shown for name in names) == [one.name for one in HOSTS]
@@ -87,7 +87,7 @@ def test_who_is_not_asked_yet_is_not_waited_for() -> None:
             assert seen.wait(10)
         return one.name
 
-    ask_all(HOSTS, ask, 1, recorder(shown, seen.set))
+    map_hosts(HOSTS, ask, 1, recorder(shown, seen.set))
     assert shown[0] in ((["h1"], ["h2"]), (["h1"], []))  # the one thread takes the next host at once, or has yet to
     assert [name for names, _ in shown for name in names] == [one.name for one in HOSTS]
 
@@ -110,7 +110,7 @@ def test_ctrl_c_ends_the_wait_and_says_who_has_not_answered() -> None:
         if sum(len(names) for names, _ in shown) == 2:
             ctrl_c()
 
-    answers = ask_all(HOSTS[:3], ask, 3, recorder(shown, look))
+    answers = map_hosts(HOSTS[:3], ask, 3, recorder(shown, look))
     never.set()
     assert [type(answer.error) for answer in answers] == [type(None), Interrupted, type(None)]
     assert shown[-1] == (["h2"], [])
@@ -126,7 +126,7 @@ def test_ctrl_c_while_nobody_has_answered_asks_nobody_else() -> None:
         never.wait(60)
         return one.name
 
-    answers = ask_all(HOSTS, ask, 1)
+    answers = map_hosts(HOSTS, ask, 1)
     never.set()
     assert {type(answer.error) for answer in answers} == {Interrupted}
     assert asked == ["h1"]
@@ -139,4 +139,4 @@ def test_a_fault_of_the_programs_own_is_not_hidden_in_a_thread() -> None:
         return one.name
 
     with pytest.raises(ZeroDivisionError):
-        ask_all(HOSTS, ask, 6)
+        map_hosts(HOSTS, ask, 6)

@@ -11,12 +11,12 @@ from ops.deploy.drift import EDITED, TEMPLATE, Drift
 from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import OperatorError, Unreachable
-from ops.monitoring.assess import judge
-from ops.monitoring.certificates import Ending
+from ops.monitoring.assess import assess
+from ops.monitoring.certificates import Expiry
 from ops.monitoring.findings import ERROR, WARNING, Finding
-from ops.monitoring.health import Disk, Health, ThroughApache, Vitals, parse
+from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache, parse
 from ops.monitoring.worker_history import MEGABYTE
-from ops.monitoring.workers import Crew, Worker
+from ops.monitoring.workers import Worker, WorkerPool
 from ops.schema import Host
 from ops.services.standby import Standby
 from ops.services.supervisord import ProgramState, Report
@@ -43,7 +43,7 @@ def well(**changes: Any) -> Health:
         snapshot=Snapshot({}, {}, release.name, None, "up", 40, 10**7),
         release=release,
         drift=[],
-        vitals=Vitals(
+        vitals=HostMetrics(
             NOW,
             {443: True, 8443: True},
             {"apache": (7, 86_400 * 5), "shibd": (8, 86_400 * 5)},
@@ -51,8 +51,8 @@ def well(**changes: Any) -> Health:
             (Disk(4 * 10**7, 60, 10**6, "/home"),),
             through_apache=ThroughApache("ok"),
         ),
-        crew=Crew((worker(1), worker(2, state="cheap"))),
-        ending=[Ending("host", "/etc/host.pem", days=43)],
+        crew=WorkerPool((worker(1), worker(2, state="cheap"))),
+        ending=[Expiry("host", "/etc/host.pem", days=43)],
         ending_seen=NOW,
     )
     return replace(good, **changes)
@@ -199,9 +199,14 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (vitals(app=None, queue=(12, 100)), WARNING, "app: not checked: 12 connections already wait", "workers"),
         (vitals(pages={443: 503}), ERROR, "Apache: answers a visitor with status 503 on 443", "check-apache"),
         (vitals(configtest="Syntax error in x.conf"), ERROR, "its configuration test fails: Syntax error", "restart"),
-        (well(crew=Crew((killed(1, 2, 4), killed(2, 1, 9)))), ERROR, "killed 3 times by evil-reload-on-as", "fab -H"),
         (
-            well(crew=Crew((killed(1, 2, 4, "signal 11"), killed(2, 1, 9, "harakiri")))),
+            well(crew=WorkerPool((killed(1, 2, 4), killed(2, 1, 9)))),
+            ERROR,
+            "killed 3 times by evil-reload-on-as",
+            "fab -H",
+        ),
+        (
+            well(crew=WorkerPool((killed(1, 2, 4, "signal 11"), killed(2, 1, 9, "harakiri")))),
             ERROR,
             "workers: were killed 2 times by signal 11, 1 time by harakiri",
             "tail-logs",
@@ -217,20 +222,25 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (vitals(disks=(Disk(5000, 99, None, "/var"),)), ERROR, "disk: /var: 4 MB are free", "remove old logs"),
         (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), ERROR, "disk: /var: only 3 more files fit", "not needed"),
         (
-            well(crew=Crew((worker(3, 1500),))),
+            well(crew=WorkerPool((worker(3, 1500),))),
             ERROR,
             "worker 3: 1500 MB of address space, over",
             "1800 MB it is killed",
         ),
-        (well(crew=Crew((worker(3, 1300),))), WARNING, "worker 3: 1300 MB of address space, near", "workers shows"),
         (
-            well(crew=Crew((worker(1, state="busy", busy_cores=10),))),
+            well(crew=WorkerPool((worker(3, 1300),))),
+            WARNING,
+            "worker 3: 1300 MB of address space, near",
+            "workers shows",
+        ),
+        (
+            well(crew=WorkerPool((worker(1, state="busy", busy_cores=10),))),
             ERROR,
             "all threads of all 1 are busy",
             "tail-logs",
         ),
-        (well(crew=Crew(problem="no stats")), WARNING, "workers: their state is unknown", "no stats"),
-        (well(crew=Crew((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "add workers"),
+        (well(crew=WorkerPool(problem="no stats")), WARNING, "workers: their state is unknown", "no stats"),
+        (well(crew=WorkerPool((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "add workers"),
         (well(drift=[Drift("/x", EDITED)]), ERROR, "drift: /x: edited on the host", "adopt /x keeps the edit"),
         (
             well(drift=[Drift("/x", TEMPLATE)]),
@@ -254,7 +264,7 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "releases shows how to move them",
         ),
         (
-            well(ending=[Ending("sp", "/sp.pem", days=-2.5)]),
+            well(ending=[Expiry("sp", "/sp.pem", days=-2.5)]),
             ERROR,
             "provider /sp.pem: EXPIRED 2 days ago",
             "fab certs",
@@ -262,7 +272,7 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
     ],
 )
 def test_each_finding_has_its_level_text_and_advice(health: Health, level: str, said: str, advice: str) -> None:
-    found = judge(shop(), health)
+    found = assess(shop(), health)
     assert [finding.level for finding in found] == [level]
     first, second, third = screen(health, width=160).splitlines()[:3]
     assert first.startswith("web1: ")
@@ -277,23 +287,23 @@ def test_each_finding_has_its_level_text_and_advice(health: Health, level: str, 
         programs(WEB, ProgramState("agent", "STOPPED", 0, 0, "not started yet")),
         programs(replace(WEB, ended=2)),
         programs(WEB, ProgramState("agent", "EXITED", 0, 0, "", ended=9)),
-        well(crew=Crew((killed(1, 9, 301),))),
-        well(crew=Crew((killed(1, 2, 4),))),
-        well(crew=Crew((killed(1, 9, 4, "size 1451229184"), killed(2, 9, 4, "cheap")))),
+        well(crew=WorkerPool((killed(1, 9, 301),))),
+        well(crew=WorkerPool((killed(1, 2, 4),))),
+        well(crew=WorkerPool((killed(1, 9, 4, "size 1451229184"), killed(2, 9, 4, "cheap")))),
         vitals(pages={443: 302, 8443: 403}, configtest="", app=""),
         vitals(pages={}, configtest=None, app=None),
     ],
 )
 def test_normal_and_unknown_states_are_no_findings(health: Health) -> None:
-    assert judge(shop(), health) == []
+    assert assess(shop(), health) == []
 
 
 def test_a_stopped_program_is_one_finding() -> None:
     for one in ([ProgramState("web", "FATAL", 0, 0, "x")], [stopped("web")], list[ProgramState]()):
-        found = judge(shop(), programs(*one, app="refused"))
+        found = assess(shop(), programs(*one, app="refused"))
         assert [finding.what for finding in found] == (["program web"] if one else ["app"])
     down = replace(vitals(app="refused"), report=Report("down", None, [], []))
-    assert [finding.what for finding in judge(shop(), down)] == ["supervisord"]
+    assert [finding.what for finding in assess(shop(), down)] == ["supervisord"]
 
 
 def test_the_worst_of_all_hosts_comes_first() -> None:
@@ -317,7 +327,7 @@ def test_a_programs_words_cannot_steer_the_terminal() -> None:
 
 def test_what_the_account_may_not_see_is_not_down() -> None:
     hidden = vitals(processes={}, shibd_listens=True)
-    assert judge(shop(), hidden) == []
+    assert assess(shop(), hidden) == []
     shown = {line.split("  ")[0]: line for line in screen(hidden, width=160).splitlines()}
     for label in ("Apache", "shibd"):
         assert "answers: this account cannot see other accounts' processes" in shown[label]
@@ -326,14 +336,14 @@ def test_what_the_account_may_not_see_is_not_down() -> None:
 
 def test_what_is_hidden_and_a_standby_are_read() -> None:
     told = ["now 9", "process apache hidden", "process shibd hidden", "shibd listens", "standby 50 60 ? -3", "end"]
-    assert parse(told) == Vitals(9, shibd_listens=True, standbys=(Standby(50, 60, None, 0),))
+    assert parse(told) == HostMetrics(9, shibd_listens=True, standbys=(Standby(50, 60, None, 0),))
 
 
 def test_an_answer_of_the_host_is_read_whole() -> None:
     told = ["now 9", "port open 443", "port closed 8443", "process apache 7 100", "process shibd", "queue 3 100"]
     told += ["page 302 443", "app fails eCB5Cg==", "configtest failed eA=="]
     told += ["disk 500 99 - /mnt/a b", "disk 600 5 70 /", "end"]
-    assert parse(told) == Vitals(
+    assert parse(told) == HostMetrics(
         9,
         {443: True, 8443: False},
         {"apache": (7, 100), "shibd": None},
@@ -354,7 +364,7 @@ DOWN = Report("down", None, [], [])
 
 def findings_of(*healths: Health) -> list[tuple[list[str], str, str]]:
     """(names, found, advice) of each line on top."""
-    found = [(shop(f"web{n}"), one) for n, health in enumerate(healths, 1) for one in judge(shop(f"web{n}"), health)]
+    found = [(shop(f"web{n}"), one) for n, health in enumerate(healths, 1) for one in assess(shop(f"web{n}"), health)]
     return [(names, one.found, one.advice) for names, one in finding_list.grouped(found)]
 
 
@@ -442,20 +452,20 @@ def test_rows_that_need_attention_come_first() -> None:
         (vitals(app="it hangs"), "!no answer"),
         (programs(stopped("web"), app="refused"), "!0/1 up"),
         (programs(stopped("web"), app="refused"), "none"),
-        (well(crew=Crew((worker(3, 1500),))), "!1500 MB"),
+        (well(crew=WorkerPool((worker(3, 1500),))), "!1500 MB"),
         (vitals(queue=(80, 100)), "!0/1 busy, 80 wait"),
         (vitals(disks=(Disk(5000, 99, None, "/var"),)), "!99 %"),
         (well(drift=[Drift("/x", EDITED)]), "!1 edited"),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), "!half-way"),
         (well(snapshot=UNDEPLOYED, release=None), "none"),
-        (well(ending=[Ending("sp", "/sp.pem", days=-2.5)]), "!expired"),
-        (well(ending=[Ending("sp", "/sp.pem", problem="no certificate")]), "!bad"),
+        (well(ending=[Expiry("sp", "/sp.pem", days=-2.5)]), "!expired"),
+        (well(ending=[Expiry("sp", "/sp.pem", problem="no certificate")]), "!bad"),
     ],
 )
 def test_a_cell_of_a_row_marks_its_error(health: Health, cell: str) -> None:
     line = rows(health)[1]
     assert cell in re.split(" {2,}", line.strip())
-    assert line.count("!") == (1 if judge(shop(), health)[0].level == ERROR else 0)
+    assert line.count("!") == (1 if assess(shop(), health)[0].level == ERROR else 0)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -475,13 +485,13 @@ def test_a_note_stands_in_the_row_of_its_host() -> None:
 def test_only_a_failed_request_through_apache_is_an_error() -> None:
     def seen(state: str, **more: Any) -> list[tuple[str, str]]:
         health = vitals(through_apache=ThroughApache(state, "Apache cannot reach it"), **more)
-        return [(one.what, one.level) for one in judge(shop(), health)]
+        return [(one.what, one.level) for one in assess(shop(), health)]
 
     assert seen("failed") == [("app through Apache", ERROR)]
     assert seen("unknown") == seen("not-asked") == []
     assert seen("failed", app="refused") == [("app", ERROR)], "one cause is one finding"
     down = replace(vitals(through_apache=ThroughApache("failed", "x")), report=Report("down", None, [], []))
-    assert "app through Apache" not in [one.what for one in judge(shop(), down)]
+    assert "app through Apache" not in [one.what for one in assess(shop(), down)]
     assert "!" not in screen(vitals(through_apache=ThroughApache("unknown")))
 
 

@@ -134,7 +134,7 @@ def hosts(fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable
                 raise end
             return int(end)
 
-        monkeypatch.setattr("ops.ssh.session.Lines.connect", connect)
+        monkeypatch.setattr("ops.ssh.session.Connections.connect", connect)
         monkeypatch.setattr("ops.ssh.session._begin", lambda *_: SimpleNamespace(add_done_callback=lambda _: None))
         monkeypatch.setattr("tasks.run.ask_ahead", lambda *_: None)
         monkeypatch.setattr("tasks.run.run_command", run_command)

@@ -38,7 +38,7 @@ def test_an_inventory_elsewhere_is_told_by_its_own_repository(site: Path) -> Non
     assert (found.commit, found.clean, found.inventory) == (git(site, "rev-parse", "HEAD"), True, "sub/hosts.toml")
     assert found.repository == str(site)
     assert found.toolkit == git(PROJECT, "rev-parse", "HEAD")
-    lines = new_release("me").meta_lines()
+    lines = new_release("me").metadata_lines()
     assert f"commit {found.commit}" in lines
     assert f"toolkit {found.toolkit}" in lines
 

@@ -12,7 +12,7 @@ import pytest
 from ops.errors import BadInput
 from ops.ssh import config_query
 from ops.ssh.config_query import settings_of
-from ops.ssh.login import way_to
+from ops.ssh.login import route_to
 from ops.ssh.settings import Settings
 from tests.unit import hosts
 from tests.unit.hosts import host
@@ -134,7 +134,7 @@ def test_a_jump_host_has_its_own_settings_and_the_hosts_user_and_port_are_not_it
           ProxyJump not-asked
         """,
     )
-    hops = way_to(host(name="behind", port=23), made)
+    hops = route_to(host(name="behind", port=23), made)
     assert [hop.where for hop in hops] == [
         "me@first.example.org port 2201",
         "poms@second port 2200",
@@ -148,13 +148,13 @@ def test_a_proxy_command_gets_the_inventorys_port_and_a_shell(
 ) -> None:
     monkeypatch.setenv("SHELL", "/bin/sh")
     made = config(tmp_path, "ProxyCommand printf '%%s' '%h:%p %n %r 5%%h' 2>&1 | cat")
-    connection = way_to(host(address="web1", port=2222), made)[-1].connection
+    connection = route_to(host(address="web1", port=2222), made)[-1].connection
     with connection.open_gateway().process as process:
         assert process.stdout.read() == b"web1:2222 web1 poms 5%h"
 
 
 def test_the_flag_t_goes_before_ssh_config(tmp_path: Path) -> None:
-    (hop,) = way_to(host(), config(tmp_path, "ConnectTimeout 5", timeout=3))
+    (hop,) = route_to(host(), config(tmp_path, "ConnectTimeout 5", timeout=3))
     assert (hop.timeout, hop.connection.connect_timeout) == (3, None)
 
 
@@ -286,5 +286,5 @@ def test_a_connection_leaves_the_config_alone_that_threads_share(tmp_path: Path)
     shared = config(tmp_path, "")
     merged: list[bool] = []
     shared._set(merge=lambda: merged.append(True))
-    way_to(host(), shared)
+    route_to(host(), shared)
     assert not merged

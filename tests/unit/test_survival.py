@@ -6,7 +6,7 @@ from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError
 from ops.services import boot
 from ops.services.boot import ADD, LINE, OWN_UNIT, Found
-from ops.services.survival import CRONTAB, Survival, Unit, cron_line, judge_boot, judge_place, parse, refusal
+from ops.services.survival import CRONTAB, Survival, Unit, assess_boot, assess_place, cron_line, parse, refusal
 from tests.unit.hosts import host
 
 OURS, THEIRS = (Unit(manager, "enabled", "active", "always", f"{manager}.service") for manager in ("user", "system"))
@@ -55,7 +55,7 @@ def test_an_odd_fact_is_refused(line: str) -> None:
     ],
 )
 def test_who_starts_it_at_a_boot(found: Survival, files: str, well: bool, words: str) -> None:
-    judged = judge_boot(host(), found, files)
+    judged = assess_boot(host(), found, files)
     assert judged.well == well, judged
     assert words in f"{judged.found} {judged.advice}"
     assert bool(judged.advice) != well
@@ -74,7 +74,7 @@ def test_who_starts_it_at_a_boot(found: Survival, files: str, well: bool, words:
     ],
 )
 def test_what_the_one_that_runs_outlives(found: Survival, words: str) -> None:
-    judged = judge_place(host(), found)
+    judged = assess_place(host(), found)
     assert (judged is None) == (not words)
     assert judged is None or (words in judged.found and LINGER in judged.advice)
 

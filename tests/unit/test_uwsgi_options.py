@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ops.formats.uwsgi import known_options
-from ops.inventory.constraints import contradictions
+from ops.inventory.constraints import constraint_violations
 from tests.unit.hosts import host
 
 SAFE = (
@@ -65,7 +65,7 @@ WITH_KEYS = ("https", "https-socket", "suwsgi-socket", "ssl-socket", "sslrouter"
 
 def refused(**values: Any) -> set[str]:
     """The keys that the rules name."""
-    return {".".join(loc) for loc, _ in contradictions(host(**values))}
+    return {".".join(loc) for loc, _ in constraint_violations(host(**values))}
 
 
 def is_refused(option: str, value: Any) -> bool:

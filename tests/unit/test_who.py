@@ -94,11 +94,11 @@ def test_without_a_key_it_is_the_local_user_and_machine(tmp_path: Path, port: in
 
 def test_the_record_and_the_lock_say_which() -> None:
     release = new_release("key SHA256:abc jdoe")
-    assert f"by key SHA256:abc jdoe\noperator {local_user()}" in "\n".join(release.meta_lines())
-    assert release.holder == f"key SHA256:abc jdoe ({local_user()})"
+    assert f"by key SHA256:abc jdoe\noperator {local_user()}" in "\n".join(release.metadata_lines())
+    assert release.lock_owner == f"key SHA256:abc jdoe ({local_user()})"
     nothing = make_plan(host(), [], Snapshot({}, {}, None, None, "up", 1, 1))
-    assert f"by {release.holder}, deploy {release.name}" in list(request_lines(nothing, release, []))
-    assert new_release(f"local {local_user()}").holder == f"local {local_user()}"
+    assert f"by {release.lock_owner}, deploy {release.name}" in list(request_lines(nothing, release, []))
+    assert new_release(f"local {local_user()}").lock_owner == f"local {local_user()}"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, Group
 
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
-from ops.monitoring.workers import Crew, Worker, facts, joined, needs_attention, parse, request
+from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request
 from ops.ui import workers_view as picture
 from tests.unit.hosts import host
 
@@ -38,7 +38,7 @@ def drawn(*workers: Worker, width: int = 140, one: Any = None) -> str:
     """What the operator sees of them."""
     console = Console(width=width, color_system=None)
     with console.capture() as captured:
-        console.print(Group(*picture.draw([(one or shop(), Crew(workers))], width)))
+        console.print(Group(*picture.draw([(one or shop(), WorkerPool(workers))], width)))
     return captured.get()
 
 
@@ -87,8 +87,10 @@ def test_growth_and_time_left_are_computed_from_the_record() -> None:
 
 
 def test_a_new_process_begins_a_new_record() -> None:
-    before = Crew((worker(1, 1399, record=rising(700, 1399, 600)), worker(2, 800, record=rising(700, 800, 600))))
-    now = Crew((worker(1, 700, pid=999, reloads=1), worker(2, 810)), now=int(1e9) + 630)
+    before = WorkerPool(
+        (worker(1, 1399, record=rising(700, 1399, 600)), worker(2, 800, record=rising(700, 800, 600)))
+    )
+    now = WorkerPool((worker(1, 700, pid=999, reloads=1), worker(2, 810)), now=int(1e9) + 630)
     first, second = joined(now, before, record=False).workers
     assert [point.size / MEGABYTE for point in first.record] == [700]
     assert [point.size / MEGABYTE for point in second.record[-2:]] == [800, 810]
@@ -118,9 +120,9 @@ def test_memory_is_a_bar_against_both_limits() -> None:
 
 def test_full_and_busy_workers_are_marked() -> None:
     one = worker(3, 1500)
-    assert needs_attention(shop(), Crew((one,)))
-    assert not needs_attention(shop(), Crew((worker(3, 1399),)))
-    assert not needs_attention(shop(), Crew((worker(3, 1500, state="cheap"),))), "it has no process"
+    assert needs_attention(shop(), WorkerPool((one,)))
+    assert not needs_attention(shop(), WorkerPool((worker(3, 1399),)))
+    assert not needs_attention(shop(), WorkerPool((worker(3, 1500, state="cheap"),))), "it has no process"
     shown = drawn(one, worker(4, state="busy", busy_cores=2, cores=10))
     assert re.search(r"3 +103 .* 1500 .* now ", shown), shown
     assert "busy 2/10" in shown
@@ -161,7 +163,7 @@ def test_what_is_not_known_is_said_with_what_to_do() -> None:
     assert "set uwsgi.options.stats" in parse(host(), []).problem
     assert "fab doctor" in parse(shop(), ["end"]).problem
     assert parse(shop(), ['{"problem": "No such file or directory"}']).problem.endswith("No such file or directory")
-    assert needs_attention(shop(), Crew(problem="x"))
+    assert needs_attention(shop(), WorkerPool(problem="x"))
 
 
 def test_the_log_is_read_only_for_its_record() -> None:
