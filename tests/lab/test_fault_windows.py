@@ -90,7 +90,7 @@ def test_an_import_that_hangs(bench: Bench, row: Row, hang: str, kind: str, step
     bench.site.root(f"cp -p /root/app.py {APP}")
     by_itself = bench.serves() == after
     if not by_itself:  # the files are back, and uWSGI could not take them in
-        assert "is owed a reload" in said
+        assert "its reload is pending" in said
         assert bench.site.fab("-H", HOST, "deploy", "--yes", inventory=bench.inventories[after]).code == 0
     bench.assert_well(after)
     row("import hangs", step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", after == before)

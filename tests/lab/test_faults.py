@@ -58,7 +58,7 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
         if step in AFTER_THE_SWAP:
             assert BY_ITSELF[fault] in bench.last_end()
         if fault == "Ctrl-C":
-            assert ("unchanged: everything" in said) == (step != "commit"), said
+            assert ("unchanged: " in said) == (step != "commit"), said
     else:
         if fault == "remote shell killed -9":
             first = STEPS.index("swap") + 1  # it is held in front of what the step does
@@ -195,7 +195,7 @@ def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
     finally:
         bench.site.root("chmod 755 /usr/bin/unshare; rm /etc/grid-security/garbage.pem")
     assert (said.code, "Apache has ended" in said.err) == (1, True), said.all
-    assert "unchanged: everything" in said.err
+    assert "unchanged: " in said.err
     bench.assert_well(before)
     row("a key that is none, Apache dies", "reload-apache", kind, "yes", "", True)
 
@@ -226,7 +226,7 @@ def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kin
     inventory.write_text(bench.inventories[before].read_text().replace("poms_app:application", "picky:application"))
     said = bench.site.fab("-H", "pomsgpvm01", "deploy", "--yes", inventory=inventory)
     bench.site.poms("rm $HOME/poms/picky.py")
-    assert (said.code, "unchanged: everything" in said.err) == (1, True), said.all
+    assert (said.code, "unchanged: " in said.err) == (1, True), said.all
     assert "only on trial" in said.err, "the evidence is shown"
     assert "supervisord's programs" in said.err
     name = json.loads(bench.site.fab("-H", "pomsgpvm01", "releases", "--json").out)["pomsgpvm01"][-1]["name"]

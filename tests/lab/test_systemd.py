@@ -52,7 +52,7 @@ def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd: Site, tmp_pat
     inventory = with_garbage_key(systemd, tmp_path)
     systemd.root(f"mount -o remount,hidepid={hidepid} /proc")
     said = systemd.fab(*HOST, "deploy", "--yes", "--unvalidated", inventory=inventory)
-    assert (said.code, "unchanged: everything" in said.err) == (1, True), said.all
+    assert (said.code, "unchanged: " in said.err) == (1, True), said.all
     assert systemd.ask("https://HOST/poms")[0] == 302
 
 
