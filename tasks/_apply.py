@@ -17,7 +17,7 @@ from ops.services import survival
 from ops.services.supervisord import need_service, need_socket, service_lines
 from ops.services.supervisord_state import Supervisord
 from ops.ssh.session import Remote
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._confirm import Agreement
 from tasks._plan_view import show_plans
 
@@ -204,7 +204,7 @@ def _report(plan: Plan, outcome: "Outcome") -> None:
     done |= {f"{removal.kind} {removal.name}": "removed" for removal in plan.removals}
     done |= {proof.partition(": ")[2]: proof.partition(":")[0] for proof in outcome.proofs}
     for what in outcome.unvalidated:
-        console.say(f"{plan.host.name}: not validated: {what}", "yellow")
+        console.say(f"{plan.host.name}: not validated: {what}", colours.WARNING)
     if done:
         console.table(("what", "done"), list(done.items()))
-    console.say(f"{plan.host.name}: release {outcome.release} deployed", "green")
+    console.say(f"{plan.host.name}: release {outcome.release} deployed", colours.OK)

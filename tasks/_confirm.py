@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ops.deploy.plan import Plan
 from ops.errors import HostError
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._plan_view import Seen, fingerprint, review
 
 
@@ -31,7 +31,9 @@ class Agreement:
         agreed = self._all.get(asked, "")
         try:
             if self._all and not agreed:
-                console.say(f"{name}: the changes differ from those that you confirmed for all hosts", "bold yellow")
+                console.say(
+                    f"{name}: the changes differ from those that you confirmed for all hosts", colours.BOLD_WARNING
+                )
             review(plan, self.shown, agreed)
             answer = "y" if agreed else self._answer(name)
         except KeyboardInterrupt:

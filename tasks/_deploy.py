@@ -8,7 +8,7 @@ from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services.supervisord import need_service
 from ops.ssh.session import Connections
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._apply import Consent, carry_out_plan, look_and_mend
 
 
@@ -21,7 +21,7 @@ def deploy_to(
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
             need_service(host, snapshot.service, f"nothing to do; all {len(wanted)} files are up to date")
-            console.say(f"{host.name}: nothing to do; all {len(wanted)} files are up to date.", "green")
+            console.say(f"{host.name}: nothing to do; all {len(wanted)} files are up to date.", colours.OK)
             return "nothing to do"
         missing = what_is_missing(snapshot.commit, snapshot.toolkit)
         if missing and not consent.force:

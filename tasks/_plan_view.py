@@ -7,7 +7,7 @@ from typing import TypeVar
 from ops.deploy.plan import CREATE, REFUSED, REMOVE, FileChange, Plan
 from ops.secrets.masking import MARK
 from ops.secrets.redaction import Line, shown_lines
-from ops.ui import console, pager
+from ops.ui import colours, console, pager
 
 Key = TypeVar("Key")
 
@@ -29,7 +29,7 @@ def show_plans(plans: Sequence[Plan], seen: Seen) -> None:
     console.say_lines(diffs(plans, seen))
     console.say_lines(_services(plans))
     if same := [plan.host.name for plan in plans if plan.is_empty]:
-        console.say(f"{', '.join(same)}: no difference", "green")
+        console.say(f"{', '.join(same)}: no difference", colours.OK)
 
 
 def review(plan: Plan, seen: Seen, agreed: str = "") -> None:
@@ -73,7 +73,7 @@ def _services(plans: Iterable[Plan]) -> list[tuple[str, str]]:
     own = {common: text for (common, text), _ in found}
     groups = _together((common, name) for (common, _), name in found)
     return [
-        (f"{', '.join(names)}: then {own[common] if len(names) == 1 else common}", "yellow")
+        (f"{', '.join(names)}: then {own[common] if len(names) == 1 else common}", colours.WARNING)
         for common, names in groups.items()
     ]
 

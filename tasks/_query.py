@@ -10,7 +10,7 @@ from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult, map_hosts
 from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._task import NEEDS_ATTENTION, chosen, show_error
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _show_failed(answers: list[HostResult[Any]]) -> None:
             failed.setdefault(ended, []).append(answer.host)
     if failed:
         named = "; ".join(f"{ended}: {_names(hosts)}" for ended, hosts in failed.items())
-        console.say(f"Of {len(answers)} hosts: {named}", "red", err=True)
+        console.say(f"Of {len(answers)} hosts: {named}", colours.ERROR, err=True)
 
 
 def _show_waiting(answers: list[HostResult[Any]], waiting: list[Host]) -> None:

@@ -14,7 +14,7 @@ from ops.errors import BadInput, OperatorError
 from ops.inventory.loader import Inventory, UnknownHost, inventory_path, read_inventory
 from ops.schema import Host
 from ops.secrets.masking import masked_document
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._arguments import FLAG_OF_WORD, command_with
 
 NEEDS_ATTENTION = 2
@@ -53,7 +53,7 @@ def task(**options: Any) -> Callable[[Callable[..., int | None]], Any]:
 
 def show_error(error: OperatorError) -> None:
     """Print an error with its notes on standard error."""
-    console.say("\n".join([str(error), *getattr(error, "__notes__", [])]), "red", err=True)
+    console.say("\n".join([str(error), *getattr(error, "__notes__", [])]), colours.ERROR, err=True)
 
 
 def inventory() -> Inventory:

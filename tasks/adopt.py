@@ -21,7 +21,7 @@ from ops.secrets.masking import Masker
 from ops.secrets.redaction import shown_lines, values
 from ops.ssh.session import Remote
 from ops.text import did_you_mean
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._query import ask_hosts, code_of, nothing
 from tasks._task import chosen, inventory, print_json, task
 
@@ -111,7 +111,7 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = 
 def _show(host: Host, found: Found, known: Inventory) -> None:
     where = f"{host.name}: {found.file.path}"
     if found.nothing:
-        console.say(f"{where}: {found.nothing}.", "green")
+        console.say(f"{where}: {found.nothing}.", colours.OK)
         return
     advice, masked = found.advice, found.masker.masked
     if advice.values:
@@ -119,15 +119,17 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
     for table, settings in inventory_lines(host, advice.values, known.data, masked):
         console.say(f"  [{table}]")
         for line in settings:
-            console.say(f"  {line}", "green")
+            console.say(f"  {line}", colours.OK)
     if advice.templates:
         console.say(f"{where}: in the templates, for all hosts (a patch for 'git apply')", "bold")
         for line in masked(patch(advice)).splitlines():
             console.say(line, console.STYLES.get(line[:1], ""))
     for path in advice.also:
-        console.say(f"{host.name}: this changes {path}, too.", "yellow")
+        console.say(f"{host.name}: this changes {path}, too.", colours.WARNING)
     for untold in advice.untold:
-        console.say(f"{where}: cannot convert{f' ({untold.where})' if untold.where else ''}: {untold.why}", "red")
+        console.say(
+            f"{where}: cannot convert{f' ({untold.where})' if untold.where else ''}: {untold.why}", colours.ERROR
+        )
         for mark, lines in (("-", untold.hunk.old), ("+", untold.hunk.new)):
             for line in lines:
                 console.say(f"  {mark}{masked(line.rstrip(chr(10)))}", console.STYLES[mark])

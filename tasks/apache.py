@@ -8,7 +8,7 @@ from ops.schema import Host
 from ops.services.apache import control, need_reload
 from ops.services.restart_cost import RestartCost
 from ops.ssh.session import connect
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._task import chosen, print_json, task
 
@@ -30,7 +30,7 @@ def check_apache(context: Any, json: bool = False, parallel: int = AT_ONCE) -> i
 def _show(answers: list[HostResult[list[str]]]) -> None:
     for answer in answers:
         if not answer.error:
-            console.say(f"{answer.host.name}: Apache's configuration is valid", "green")
+            console.say(f"{answer.host.name}: Apache's configuration is valid", colours.OK)
 
 
 @task()
@@ -61,8 +61,8 @@ def _control(config: Any, action: str, host: Host) -> None:
     with connect(host, config) as remote:
         unvalidated = control(remote, action, report)
     for what in unvalidated:
-        console.say(f"{host.name}: not validated: {what}", "yellow")
+        console.say(f"{host.name}: not validated: {what}", colours.WARNING)
     console.say(
         f"{host.name}: Apache {action} done, Apache answers on {host.apache.port} and {host.apache.cert_port}",
-        "green",
+        colours.OK,
     )

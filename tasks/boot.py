@@ -8,7 +8,7 @@ from ops.schema import Host
 from ops.services import boot
 from ops.services.survival import assess_boot
 from ops.ssh.session import connect
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._task import chosen, print_json, task
 
 
@@ -49,7 +49,7 @@ def start_at_boot(context: Any, remove: bool = False, yes: bool = False, json: b
         said = "done"
         if not changes:
             said = "nothing to do: " + ("nothing is installed" if remove else _who(host, found))
-        console.say(f"{host.name}: {said}", "green", err=json)
+        console.say(f"{host.name}: {said}", colours.OK, err=json)
 
     apply_serially(hosts, change)
     if json:

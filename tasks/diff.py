@@ -10,7 +10,7 @@ from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.services.restart_cost import LOST
 from ops.ssh.session import Remote
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._plan_view import Seen, show_plans
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._release import NoSuchReleaseError, need_name, none_has, target_of
@@ -53,14 +53,14 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
         snapshot = probe(replace(remote, host=host), wanted)
         if snapshot.elsewhere:
             said = f"its releases are in {snapshot.elsewhere}, and the inventory's state_dir is {host.state_dir}"
-            console.say(f"{host.name}: {said}; a deploy says what to do", "yellow", err=True)
+            console.say(f"{host.name}: {said}; a deploy says what to do", colours.WARNING, err=True)
         if snapshot.lock:
-            console.say(f"{host.name}: a deploy is running: {snapshot.lock}", "yellow", err=True)
+            console.say(f"{host.name}: a deploy is running: {snapshot.lock}", colours.WARNING, err=True)
         if snapshot.unfinished:
             said = (
                 f"a deploy did not finish ({snapshot.unfinished}); the next one (or fab recover) rolls it back first"
             )
-            console.say(f"{host.name}: {said}", "yellow", err=True)
+            console.say(f"{host.name}: {said}", colours.WARNING, err=True)
         return make_plan(host, wanted, snapshot)
 
     def show(answers: list[HostResult[Plan | None]]) -> None:

@@ -13,7 +13,7 @@ from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Remote
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._task import print_json, task
 
@@ -56,10 +56,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 def _show(host: Host, findings: list[Finding]) -> None:
     """Print what is ok as a table; below it the warnings and errors, each with its next step."""
     console.table(("host", "ok", "found"), [(host.name, one.what, one.found) for one in findings if one.level == OK])
-    for level, style in ((WARNING, "yellow"), (ERROR, "red")):
+    for level, style in ((WARNING, colours.WARNING), (ERROR, colours.ERROR)):
         for one in findings:
             if one.level == level:
                 console.say(f"{host.name}: {level}: {one.what}: {one.found}", style)
                 console.say(f"    {one.advice}")
     if all(one.level != ERROR for one in findings):
-        console.say(f"{host.name}: ready to deploy", "green")
+        console.say(f"{host.name}: ready to deploy", colours.OK)

@@ -7,7 +7,7 @@ from invoke.collection import Collection
 
 import lab
 from ops.project import PROJECT
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._task import print_json, task
 
 
@@ -26,7 +26,7 @@ def up(_context: Any, hosts: str = ",".join(lab.DEFAULT_HOSTS), base: str = "") 
     report = lab.up(names, base=base or None, say=_progress)
     for name in report.already_running:
         console.say(f"{name} was already running.")
-    console.say(f"Inventory: {report.inventory}", "green")
+    console.say(f"Inventory: {report.inventory}", colours.OK)
     console.say(f"Try: POMS_INVENTORY={_short(str(report.inventory))} fab -H {names[0]} deploy")
     for line in (*lab.by_hand(lab.Lab()), *lab.with_a_ticket(lab.Lab())):
         console.say(_short(line))

@@ -13,10 +13,10 @@ from ops.logs.follow import Following
 from ops.logs.severity import Severities
 from ops.logs.stream import HostLogs, LogLine, LogRequest, Remark
 from ops.ssh.session import connect
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._task import chosen, show_error, task
 
-STYLES = {"error": "red", "warning": "yellow", "debug": "dim", "": ""}
+STYLES = {"error": colours.ERROR, "warning": colours.WARNING, "debug": "dim", "": ""}
 PROGRAMS_HELP = "Only the logs of these, separated by commas: programs, and supervisord, apache, shibd."
 SINCE_HELP = "Only lines since then: a time span (10m, 2h, 1d) or a time (2026-11-25T03:00, in the host's zone)."
 
@@ -63,7 +63,7 @@ def tail_logs(
             if isinstance(told, LogLine):
                 console.log_line(f"{told.host} {told.label}", told.text, STYLES[severities.of(told)])
             elif isinstance(told, Remark):
-                console.say(f"{told.host}: {told.text}", "yellow", err=True)
+                console.say(f"{told.host}: {told.text}", colours.WARNING, err=True)
             else:
                 errors.show(told)
     return errors.code or int(follow)
@@ -95,11 +95,13 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
         except OperatorError as error:
             errors.show(error)
             continue
-        console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", "green")
+        console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", colours.OK)
         if bundle.missing:
-            console.say(f"{host.name}: not in the bundle: {', '.join(bundle.missing)}", "yellow", err=True)
+            console.say(f"{host.name}: not in the bundle: {', '.join(bundle.missing)}", colours.WARNING, err=True)
         if bundle.spoiled:
-            console.say(f"{host.name}: damaged, fetched as is: {'; '.join(bundle.spoiled)}", "yellow", err=True)
+            console.say(
+                f"{host.name}: damaged, fetched as is: {'; '.join(bundle.spoiled)}", colours.WARNING, err=True
+            )
     return errors.code
 
 

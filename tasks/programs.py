@@ -12,7 +12,7 @@ from ops.services.reload import GRACEFUL, reload_methods
 from ops.services.supervisord import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
 from ops.services.supervisord_state import DOWN
 from ops.ssh.session import Remote, connect
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._task import chosen, task
 
 PROGRAMS_HELP = "Only these programs, by name, separated by commas."
@@ -99,7 +99,7 @@ def start_supervisord(context: Any) -> None:
         if report.supervisord != DOWN or report.orphans:
             need_supervisord(host, report)
         if report.supervisord == "up":
-            console.say(f"{host.name}: supervisord is already running, process {report.pid}", "green")
+            console.say(f"{host.name}: supervisord is already running, process {report.pid}", colours.OK)
             return
         _tell(host, report, "supervisord started")
 
@@ -118,11 +118,11 @@ def stop_supervisord(context: Any, yes: bool = False) -> None:
         with connect(host, context.config) as remote:
             report = ask_supervisord(remote, "stop-supervisord")
         if report.supervisord == DOWN and not report.orphans:
-            console.say(f"{host.name}: supervisord was not running", "green")
+            console.say(f"{host.name}: supervisord was not running", colours.OK)
             return
         need_supervisord(host, report)
         _tell(host, report, "no program ran")
-        console.say(f"{host.name}: supervisord, process {report.pid}, has ended", "green")
+        console.say(f"{host.name}: supervisord, process {report.pid}, has ended", colours.OK)
 
     apply_serially(chosen(everywhere=False), stop)
 
@@ -162,7 +162,7 @@ def _ask(remote: Remote, action: str, names: list[str], graceful: str = "") -> R
 
 def _tell(host: Host, report: Report, nothing: str) -> None:
     for note in report.notes:
-        console.say(f"{host.name}: {note}", "yellow")
+        console.say(f"{host.name}: {note}", colours.WARNING)
     rows: dict[str, dict[str, object]] = {}
     for fact in report.done:
         rows.setdefault(str(fact.get("program", "supervisord")), {}).update(fact)
@@ -172,4 +172,4 @@ def _tell(host: Host, report: Report, nothing: str) -> None:
         ]
         console.table(("host", "program", "done", "state"), lines)
     else:
-        console.say(f"{host.name}: {nothing}", "green")
+        console.say(f"{host.name}: {nothing}", colours.OK)

@@ -12,7 +12,7 @@ from ops.rollout import AT_ONCE, HostResult, apply_serially
 from ops.schema import Host
 from ops.services.supervisord import need_service
 from ops.ssh.session import Remote, connect
-from ops.ui import console
+from ops.ui import colours, console
 from tasks import _release
 from tasks._apply import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
 from tasks._confirm import Agreement
@@ -111,7 +111,7 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
             need_service(
                 then.host, snapshot.service, f"nothing to do; the files are those of release {contents.name}"
             )
-            console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", "green")
+            console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", colours.OK)
             return "nothing to do"
         target = "its state before the first deploy" if to == ORIGINAL else f"release {contents.name}"
         console.say(f"{host.name}: rollback to {target}", "bold")
@@ -129,7 +129,7 @@ def recover(context: Any) -> None:
         with connect(host, context.config) as remote:
             snapshot = look(remote, [])
             if not snapshot.unfinished and not snapshot.owed and not snapshot.staged:
-                console.say(f"{host.name}: nothing to recover.", "green")
+                console.say(f"{host.name}: nothing to recover.", colours.OK)
                 return
             mend_unfinished(remote, snapshot)
 

@@ -9,7 +9,7 @@ from ops.rollout import AT_ONCE, HostResult, map_hosts
 from ops.schema import Host
 from ops.ssh.config_query import ask_ahead
 from ops.ssh.remote_command import Command, run_command
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._query import PARALLEL_HELP
 from tasks._task import chosen, print_json, show_error, task
 
@@ -112,10 +112,10 @@ def _conclude(answers: list[HostResult[int]]) -> int:
         answer = answers[0]
         if answer.error:
             return answer.error.code
-        console.say(f"{answer.host.name}: exit code {answer.result}", "yellow", err=True)
+        console.say(f"{answer.host.name}: exit code {answer.result}", colours.WARNING, err=True)
         return answer.result or 0
     names = ", ".join(f"{name} ({how})" for name, how in failed)
-    console.say(f"failed on {len(failed)} of {len(answers)} hosts: {names}", "red", err=True)
+    console.say(f"failed on {len(failed)} of {len(answers)} hosts: {names}", colours.ERROR, err=True)
     return FAILED
 
 

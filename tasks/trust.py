@@ -5,7 +5,7 @@ from typing import Any
 from ops.errors import BadInput, HostError
 from ops.schema import Host
 from ops.ssh.keyscan import Shown, ask_key, record
-from ops.ui import console
+from ops.ui import colours, console
 from tasks._task import named, task
 
 
@@ -30,7 +30,7 @@ def trust(context: Any, host: str, fingerprint: str = "") -> None:
 def _get_to_know(host: Host, shown: Shown, fingerprint: str) -> None:
     what = f"{host.name} ({shown.names}) shows the {shown.key.get_name()} key"
     if shown.is_known:
-        console.say(f"{what} {shown.fingerprint}, which is already recorded.", "green")
+        console.say(f"{what} {shown.fingerprint}, which is already recorded.", colours.OK)
         return
     console.say(f"{what}\n    {shown.fingerprint}")
     if fingerprint:
@@ -46,4 +46,4 @@ def _get_to_know(host: Host, shown: Shown, fingerprint: str) -> None:
         if not console.confirm("Is it the same?"):
             raise HostError(host.name, "not trusted: you said no", left=f"{shown.file}: nothing was recorded")
     record(shown)
-    console.say(f"{host.name}: recorded in {shown.file}", "green")
+    console.say(f"{host.name}: recorded in {shown.file}", colours.OK)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from ops.secrets.masking import masked
 from ops.secrets.redaction import Line, comparison
 from ops.text import escape_control_chars
+from ops.ui import colours
 
 if TYPE_CHECKING:  # rich is loaded only to draw: loading it takes as long as a login
     from rich.console import Console, RenderableType
@@ -190,7 +191,7 @@ def cell(text: str) -> "Text":
     from rich.text import Text
 
     text = escape_control_chars(masked(text))
-    return Text(text.removeprefix("!"), style="bold red" if text.startswith("!") else "")
+    return Text(text.removeprefix("!"), style=colours.BOLD_ERROR if text.startswith("!") else "")
 
 
 def _print(console: "Console", drawn: "RenderableType") -> None:

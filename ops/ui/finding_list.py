@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ops.errors import HostError, OperatorError
 from ops.monitoring.findings import ERROR, Finding
 from ops.schema import Host
+from ops.ui import colours
 from ops.ui.console import cell
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def lines(found: Iterable[tuple[list[str], Finding]]) -> Iterator["Text"]:
 
     for names, one in found:
         text = cell(f"{', '.join(names)}: {one.what}: {one.found}")
-        text.stylize("bold red" if one.level == ERROR else "yellow")
+        text.stylize(colours.BOLD_ERROR if one.level == ERROR else colours.WARNING)
         yield text
         if one.advice:
             yield Text("    ").append_text(cell(one.advice))

@@ -13,6 +13,7 @@ from ops.schema import Host
 from ops.services.reload import web_program
 from ops.services.supervisord_state import UP
 from ops.text import age
+from ops.ui import colours
 from ops.ui.console import cell
 
 # Each column, and the findings that it shows.
@@ -64,7 +65,7 @@ def _urgency(found: Iterable[Finding], note: str | None) -> int:
 
 
 def _style(found: Sequence[Finding]) -> str:
-    return "bold red" if any(one.level == ERROR for one in found) else "yellow" if found else ""
+    return colours.BOLD_ERROR if any(one.level == ERROR for one in found) else colours.WARNING if found else ""
 
 
 def _cells(host: Host, health: Health, found: Sequence[Finding]) -> list[Text]:
@@ -89,7 +90,7 @@ def _cell(text: str, found: Sequence[Finding]) -> Text:
     wrong = any(one.level == ERROR for one in found)
     drawn = cell(f"!!{text}" if wrong else text)  # the first mark makes it red, the second is shown
     if found and not wrong:
-        drawn.stylize("yellow")
+        drawn.stylize(colours.WARNING)
     return drawn
 
 

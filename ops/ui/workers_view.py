@@ -11,7 +11,7 @@ from ops.monitoring.worker_history import MEGABYTE, STEADY, Point, growth, hours
 from ops.monitoring.workers import NEAR, Worker, WorkerPool
 from ops.schema import Host
 from ops.text import age
-from ops.ui import console
+from ops.ui import colours, console
 from ops.ui.console import cell
 
 BAR, LEAST_BAR = 24, 9  # columns of a bar; its full width is the hard limit
@@ -123,7 +123,7 @@ def _state(worker: Worker) -> Text:
 
 
 def _style(size: int, soft: int) -> str:
-    return "bold red" if size >= soft else "yellow" if size >= soft * NEAR else "green"
+    return colours.BOLD_ERROR if size >= soft else colours.WARNING if size >= soft * NEAR else colours.OK
 
 
 def bar(size: int, limits: tuple[int, int], drawn: Marks, width: int = BAR) -> Text:
@@ -157,9 +157,9 @@ def trend(record: Sequence[Point], drawn: Marks, width: int = TREND) -> str:
 def _growth(worker: Worker, soft: int) -> tuple[Text, Text, Text]:
     """The growth per hour, the time span it covers, and the time left to the soft limit."""
     rate, left = growth(worker.record), hours_left(worker.size, soft, worker.record)
-    soon = Text("") if left is None else Text(age(left * 3600), "yellow" if left < 1 else "")
+    soon = Text("") if left is None else Text(age(left * 3600), colours.WARNING if left < 1 else "")
     if left == 0:
-        soon = Text("now", "bold red")
+        soon = Text("now", colours.BOLD_ERROR)
     if rate is None:
         return Text("not yet", "dim"), Text(""), soon
     said = f"{rate / MEGABYTE:+.0f} MB/h" if abs(rate) >= STEADY * MEGABYTE else "none"
