@@ -180,7 +180,7 @@ def test_templates_of_no_host_are_listed_on_standard_error(
     done = fab(*words)
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
     assert "templates/home/x.ini~ is not deployed to any host" in done.stderr
-    assert "goes to no host" not in plain.stderr
+    assert "is not deployed to any host" not in plain.stderr
 
 
 def test_the_folder_for_bundles_is_made_for_this_account_alone(fab: Fab, nobody_there: Path) -> None:
