@@ -12,7 +12,7 @@ def test_restart_and_reload_do_what_they_say(deployed: Site) -> None:
     assert deployed.fab("reload-apache").code == 0
     assert deployed.apache() == (pid, generation + 1, started)
     said = deployed.fab("restart-apache")
-    assert (said.code, "answering on 443 and 8443" in said.out) == (0, True), said.all
+    assert (said.code, "answers on 443 and 8443" in said.out) == (0, True), said.all
     assert deployed.apache()[2] > started
 
 

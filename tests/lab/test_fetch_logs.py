@@ -90,7 +90,7 @@ def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, t
     words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_status_agent")
     said = rotated.fab(*words, "--limit=2")
     assert said.code == 1
-    assert "more than 2 MB" in said.err
+    assert "larger than 2 MB" in said.err
     assert list(tmp_path.iterdir()) == []
     with rotated.start(*words) as running:
         until(lambda: any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()), 20, "it is on its way")

@@ -47,7 +47,7 @@ class Operator:
             "NAME": "poms_joblog_agent",
             "RELEASE": self.release,
             "DIR": str(self.folder / "rendered"),
-            "VERB": "deploy",
+            "TASK": "deploy",
             "/tmp/case42": str(self.folder / "case42"),
         }
         words = [HOST if word == "poms" else word for word in Command("", text).words[1:]]  # its group, of the page
