@@ -9,7 +9,8 @@ import pytest
 from tests.lab.site import Site, until
 
 HOST = ("-H", "pomsgpvm01")
-SHIBD, SOCKET = "/usr/sbin/shibd", "/run/shibboleth/shibd.sock"
+SOCKET = "/run/shibboleth/shibd.sock"
+STOPPED = "/run/shibboleth/stopped"  # while it is there, the lab does not start shibd again
 
 
 def findings(site: Site, task: str) -> dict[str, dict[str, Any]]:
@@ -44,7 +45,10 @@ def test_what_answers_is_up_although_its_process_is_hidden(hidden: Site) -> None
 
 @pytest.mark.exhaustive
 def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
-    hidden.root(f"mv {SHIBD} {SHIBD}.away; pkill -x shibd; rm -f {SOCKET}")  # else it is started again
+    stop, start = f"touch {STOPPED}; pkill -x shibd; rm -f {SOCKET}", f"rm {STOPPED}"
+    if hidden.systemd():
+        stop, start = "systemctl stop shibd", "systemctl start shibd"
+    hidden.root(stop)
     until(lambda: hidden.root("pgrep -x shibd || :") == "", 20, "shibd has ended")
     try:
         assert findings(hidden, "status")["shibd"]["level"] == "warning"
@@ -53,7 +57,7 @@ def test_what_neither_shows_nor_answers_is_not_known(hidden: Site) -> None:
         assert findings(hidden, "status")["shibd"]["level"] == "error"
         assert findings(hidden, "doctor")["shibd"]["level"] == "error"
     finally:
-        hidden.root(f"mv {SHIBD}.away {SHIBD}")
+        hidden.root(start)
         until(lambda: hidden.root(f"ls {SOCKET} 2>/dev/null || :") != "", 30, "shibd listens again")
 
 
