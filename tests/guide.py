@@ -175,5 +175,4 @@ NOT_RUN = {
     "make soak": "takes half an hour; tests/lab/test_soak.py does a part of it",
     "make test": "is what runs this",
     "make test-all": "is what runs this",
-    "POMS_LAB_BASE=NAME make test-all": "takes an hour",
 }
