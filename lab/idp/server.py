@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        """Answer a visitor whom a service has sent."""
+        """Answer a visitor that a service has sent."""
         path, _, query = self.path.partition("?")
         if path == "/sso":
             self._ask(dict(parse_qsl(query)))

@@ -267,4 +267,4 @@ def test_a_file_is_tied_to_a_program_that_reads_it() -> None:
     plan = plan_for(host(programs=programs), "/home/poms/webservice.ini", "a", "b")
     assert (plan.programs, plan.unread) == ([("app", "restart-running")], [])
     first = {"app": programs["app"], "web": PROGRAMS["web"]}
-    assert web_program(host(programs=first)) == "web", "which is the app's uWSGI, whoever reads its file besides"
+    assert web_program(host(programs=first)) == "web", "which is the app's uWSGI; other programs read its file, too"
