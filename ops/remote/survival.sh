@@ -87,14 +87,15 @@ runs_ours() {
     return 1
 }
 
-# A line "MANAGER ENABLED ACTIVE RESTART NAME" for each systemd unit that runs supervisord with our file.
+# A line "MANAGER ENABLED ACTIVE RESTART NAME" for each systemd unit that runs supervisord with our file. ACTIVE is
+# systemd's ActiveState, or "exited" if the unit counts as active and has no process.
 supervisord_units() {
     has_systemd || return 0
     for manager in system user; do
         candidates "$manager" | while IFS= read -r name; do
-            command='' user='' enabled='' active='' restart=''
-            if ! told=$(ask_systemd "$manager" show "$name" -p ExecStart -p User -p UnitFileState -p ActiveState -p Restart \
-                2>/dev/null); then
+            command='' user='' enabled='' active='' exited='' restart=''
+            if ! told=$(ask_systemd "$manager" show "$name" -p ExecStart -p User -p UnitFileState -p ActiveState -p SubState \
+                -p Restart 2>/dev/null); then
                 # The user manager is not running: links show which units are enabled.
                 case $manager in user) told="ExecStart=supervisord" ;; *) continue ;; esac
                 for link in "$HOME"/.config/systemd/user/*.wants/"$name"; do
@@ -108,6 +109,7 @@ supervisord_units() {
                 User=*) user=$value ;;
                 UnitFileState=*) enabled=$value ;;
                 ActiveState=*) active=$value ;;
+                SubState=exited) exited=yes ;;
                 Restart=*) restart=$value ;;
                 esac
             done <<END
@@ -115,6 +117,7 @@ $told
 END
             if [ "$manager" = user ]; then user=$own_account; fi
             if [ -n "$command" ] && runs_ours "$command" "$user"; then
+                case $active-$exited in active-yes) active=exited ;; esac
                 echo "$manager ${enabled:-unknown} ${active:-unknown} ${restart:-unknown} $name"
             fi
         done
@@ -236,11 +239,11 @@ way_to_start() {
     linger=$(lingers)
     while read -r manager enabled active _ name; do
         case $manager-$active-$enabled in
-        system-activating-*)
+        system-activating-* | system-active-* | system-reloading-*)
             echo "await $name"
             return
             ;;
-        system-active-* | system-reloading-* | system-*-enabled | system-*-enabled-runtime)
+        system-exited-* | system-*-enabled | system-*-enabled-runtime)
             echo "refused system-unit $name"
             return
             ;;

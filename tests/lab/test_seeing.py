@@ -73,19 +73,19 @@ def test_status_is_one_command_and_tells_all_when_all_is_well(counted: Site) -> 
 
 
 def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
-    pids = " ".join(str(worker["pid"]) for worker in served.workers()["workers"] if worker["pid"])
+    master = served.workers()["pid"]
     # uWSGI lets nobody into its queue who has not sent anything yet (TCP_DEFER_ACCEPT).
     crowd = (
         "kept = [socket.create_connection(('127.0.0.1', 8888)) for _ in range(60)]; [one.send(b'x') for one in kept]"
     )
     crowd = f"import socket, time; {crowd}; open('/tmp/crowd.there', 'w'); time.sleep(120)"
-    served.root(f"kill -STOP {pids}")
     try:
+        served.root(f"pkill -STOP -P {master}")
         served.root(f'{PYTHON} -c "{crowd}" >/dev/null 2>&1 & echo $! >/tmp/crowd')
         until(lambda: "crowd.there" in served.root("ls /tmp"), 30, "they have come")
         said = served.fab("-H", "pomsgpvm01", "status")
     finally:
-        served.root(f"kill -CONT {pids}; kill $(cat /tmp/crowd); rm /tmp/crowd*")
+        served.root(f"pkill -CONT -P {master}; kill $(cat /tmp/crowd); rm /tmp/crowd*")
     assert said.code == 2, said.all
     assert "listen queue: 60 connections wait of at most 100; more are refused" in said.out
 

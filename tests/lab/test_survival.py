@@ -82,9 +82,9 @@ def logged_out(site: Site) -> None:
     until(lambda: site.root(sessions).strip() == "0", 30, "nobody is logged in")
 
 
-def install(site: Site, path: str, more: str = "", wanted_by: str = "multi-user.target") -> None:
+def install(site: Site, path: str, more: str = "", wanted_by: str = "multi-user.target", unit: str = "") -> None:
     """A unit that runs supervisord with our file, not enabled."""
-    text = f"[Service]\n{more}ExecStart={RUN}\nRestart=always\nRestartSec=1\nKillMode=mixed\n"
+    text = f"[Unit]\n{unit}[Service]\n{more}ExecStart={RUN}\nRestart=always\nRestartSec=1\nKillMode=mixed\n"
     text += f"[Install]\nWantedBy={wanted_by}\n"
     folder = path.rpartition("/")[0]
     site.root(f"runuser -u poms -- mkdir -p {folder} 2>/dev/null; cat >{path} <<'END'\n{text}END")
@@ -207,7 +207,7 @@ def test_no_second_one_is_started_beside_a_unit_of_the_system(host: Site) -> Non
 
 
 def test_a_unit_that_waits_for_its_first_deploy_starts_it_itself(host: Site) -> None:
-    install(host, SYSTEM, "User=poms\n")
+    install(host, SYSTEM, "User=poms\n", unit="StartLimitIntervalSec=0\n")
     host.root(f"rm {CONF}; systemctl daemon-reload; systemctl enable -q --now {UNIT} || :")
     host.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
     (pid,) = pids(host)

@@ -66,7 +66,9 @@ class Machine:
         path = self.root / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("ExecStart=supervisord\n")
-        told = {"ExecStart": RUNS, "User": ME, "UnitFileState": enabled, "ActiveState": active, "Restart": "always"}
+        told = {"ExecStart": RUNS, "User": ME, "UnitFileState": enabled, "Restart": "always"}
+        state = ("active", active) if active == "exited" else (active, "")
+        told |= {"ActiveState": state[0], "SubState": state[1]}
         text = "".join(f"{key}={value}\n" for key, value in (told | shown).items())
         (self.root / f"shown.{manager}.{name}").write_text(text)
 
@@ -154,7 +156,8 @@ def test_what_is_in_no_session_is_ended_by_no_logout(machine: Machine) -> None:
     ("manager", "enabled", "active", "linger", "way"),
     [
         ("system", "enabled", "inactive", False, "refused system-unit poms.service"),
-        ("system", "disabled", "active", False, "refused system-unit poms.service"),
+        ("system", "disabled", "exited", False, "refused system-unit poms.service"),
+        ("system", "disabled", "active", False, "await poms.service"),  # bash reads the products, then becomes it
         ("system", "enabled", "activating", False, "await poms.service"),
         ("system", "disabled", "inactive", False, "plain"),
         ("user", "enabled", "inactive", True, "unit poms.service"),
