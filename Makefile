@@ -12,11 +12,11 @@ demo: setup
 
 test: setup packages
 	$(MAKE) --no-print-directory kerberos
-	tests/run lint unit scripts lab
+	tests/run lint unit scripts lab coverage
 
 test-all: setup packages
 	$(MAKE) --no-print-directory kerberos
-	POMS_TEST_ALL=1 tests/run lint unit scripts lab bases
+	POMS_TEST_ALL=1 tests/run lint unit scripts lab coverage bases
 
 OPERATIONS ?= 300
 SEED ?= 1
@@ -99,4 +99,4 @@ expected: setup
 
 clean:
 	[ ! -x .venv/bin/fab ] || .venv/bin/fab lab.down
-	rm -rf .venv benchmarks/.venvs benchmarks/work lab/state lab/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/.venvs benchmarks/work lab/state lab/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

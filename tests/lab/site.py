@@ -45,8 +45,9 @@ class Site:
     lab: Lab
 
     def environment(self, inventory: Path | None = None) -> dict[str, str]:
-        """The environment of an operator's shell, without an agent."""
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        """The environment of an operator's shell, without an agent; what tests/run sets so that fab is measured."""
+        names = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
+        kept = {key: os.environ[key] for key in names if key in os.environ}
         return kept | {"POMS_INVENTORY": str(inventory or self.lab.inventory), "TERM": "dumb"}
 
     def start(
