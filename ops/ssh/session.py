@@ -144,7 +144,7 @@ class Heartbeat:
     """A context in which the host gets an empty line every few seconds; at its end the input is closed."""
 
     def __init__(self, session: AgentSession) -> None:
-        self._dialogue = session
+        self._session = session
         self._over = Event()
         self._thread = Thread(target=self._beat, daemon=True)
 
@@ -153,14 +153,14 @@ class Heartbeat:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._dialogue.close_input()
+        self._session.close_input()
         with contextlib.suppress(OSError, EOFError):
-            self._dialogue.channel.close()
+            self._session.channel.close()
 
     def _beat(self) -> None:
         while not self._over.wait(ALIVE_EVERY):
             try:
-                self._dialogue.send([""])
+                self._session.send([""])
             except Unreachable:
                 return
 
@@ -267,8 +267,8 @@ class Connections:
 
 @contextlib.contextmanager
 def connect(host: Host, config: fabric.Config) -> Iterator[Remote]:
-    """Log in to one host, as `Lines.connect`."""
-    with Connections(config) as lines, lines.connect(host) as remote:
+    """Log in to one host, as `Connections.connect`."""
+    with Connections(config) as connections, connections.connect(host) as remote:
         yield remote
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ops.schema import Host
 from ops.scripts import running
+from ops.ssh.fake_channel import FakeChannel
 from ops.ssh.session import Remote
 from tests.scripts.remote import SHELLS, as_here, executable
 
@@ -32,12 +33,11 @@ PATH=/usr/bin:/bin exec openssl "$@"
 }
 
 
-class Channel:
-    """What paramiko's is to a Dialogue."""
-
-    transport = SimpleNamespace(is_active=lambda: True)
+class LocalChannel(FakeChannel):
+    """Its host is a process of this machine; standard error goes to a file."""
 
     def __init__(self, line: "Line") -> None:
+        super().__init__()
         self._line = line
         self._command = ""
         # One for each direction, as SSH has it: what the script has not read when it ends must not reset its answer.
@@ -73,9 +73,9 @@ class Channel:
             data = text.encode()
         self._input.sendall(data)
 
-    def recv(self, most: int) -> bytes:
+    def recv(self, size: int) -> bytes:
         """What has come."""
-        return self._ours.recv(most)
+        return self._ours.recv(size)
 
     def settimeout(self, _: float) -> None:
         """At the most a minute, in a test."""
@@ -84,10 +84,6 @@ class Channel:
     def shutdown_write(self) -> None:
         """The end of the script's input."""
         self._input.shutdown(socket.SHUT_WR)
-
-    def recv_stderr_ready(self) -> bool:
-        """It is in a file."""
-        return False
 
     def close(self) -> None:
         """Wait for the script's end."""
@@ -102,7 +98,7 @@ class Line:
 
     root: Path
     shell: str
-    channels: list[Channel] = field(default_factory=list)
+    channels: list[LocalChannel] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("cwd", "home", "tmp", "bin"):
@@ -121,13 +117,13 @@ class Line:
         path = f"{self.place('bin')}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.place("home")), "TMPDIR": str(self.place("tmp")), "LANG": "C.UTF-8"}
 
-    def open_session(self, **_: Any) -> Channel:
+    def open_session(self, **_: Any) -> LocalChannel:
         """As paramiko's transport does."""
-        self.channels.append(Channel(self))
+        self.channels.append(LocalChannel(self))
         return self.channels[-1]
 
-    def start_command(self, channel: Channel, command: str) -> None:
-        """As ops/ssh/operator_identity.py's transport does."""
+    def start_command(self, channel: LocalChannel, command: str) -> None:
+        """As ops/ssh/transport.py's does."""
         channel.start(command)
 
     def remote(self, host: Host, password: str | None = None) -> Remote:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 import fabric.main
@@ -23,6 +22,7 @@ from ops.project import PROJECT
 from ops.rendering.renderer import render
 from ops.scripts import names, script
 from ops.ssh import config_query, session
+from ops.ssh.fake_channel import FakeChannel
 from ops.text import escape_control_chars
 from tasks._registry import MODULES
 from tests.hostile import CONTROLS, texts
@@ -83,37 +83,25 @@ answers = st.fixed_dictionaries({name: lines(name) for name in names()})
 SOUND = ["supervisord down", "free 999999", *(f"absent {path}" for path in PATHS)]
 
 
-class Channel:
+def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:
     """A host that answers each script with what was drawn for it."""
 
-    transport = SimpleNamespace(is_active=lambda: True)
-
-    def __init__(self, drawn: dict[str, list[str]], sound: bool) -> None:
-        self._drawn, self._sound = drawn, sound
-        self._said: list[bytes] = []
-
-    def sendall(self, data: bytes) -> None:
+    def answer(data: bytes) -> list[bytes]:
         found = re.search(rb"^say poms-ops (\w+)$", data, re.M)
-        if found:
-            name = found[1].decode()
-            begin = SOUND if self._sound and name == "probe" else []
-            answer = [f"poms-ops {name}", *begin, *self._drawn[name], *(["end"] if self._sound else [])]
-            self._said = ["\n".join(answer).encode(errors="surrogateescape") + b"\n"]
+        if not found:
+            return []
+        name = found[1].decode()
+        begin = SOUND if sound and name == "probe" else []
+        lines = [f"poms-ops {name}", *begin, *drawn[name], *(["end"] if sound else [])]
+        return ["\n".join(lines).encode(errors="surrogateescape") + b"\n"]
 
-    def recv(self, _: int) -> bytes:
-        return self._said.pop() if self._said else b""
-
-    def recv_stderr(self, _: int) -> bytes:
-        return b""
-
-    def __getattr__(self, _: str) -> Any:
-        return lambda *_, **__: None
+    return FakeChannel(answer=answer)
 
 
 @contextlib.contextmanager
 def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
     """Every login leads to such a host."""
-    transport = SimpleNamespace(open_session=lambda **_: Channel(drawn, sound), start_command=lambda *_: None)
+    transport = SimpleNamespace(open_session=lambda **_: channel_of(drawn, sound), start_command=lambda *_: None)
     line = SimpleNamespace(
         transport=transport, connect_kwargs={}, close=lambda: None, client=SimpleNamespace(close=lambda: None)
     )

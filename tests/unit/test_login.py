@@ -14,6 +14,7 @@ import pytest
 
 from ops.errors import BadInput, HostError, ShellUnready, Unreachable
 from ops.ssh import login
+from ops.ssh.fake_channel import FakeChannel
 from ops.ssh.known_hosts import UnknownHostKey
 from ops.ssh.login import log_in, route_to
 from ops.ssh.session import AgentSession, connect
@@ -302,23 +303,8 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
         server.close()
 
 
-class Channel:
-    """A channel that the host has closed after `sent`."""
-
-    def __init__(self, sent: bytes) -> None:
-        self.sent = [sent, b""]
-
-    def recv(self, _: int) -> bytes:
-        return self.sent.pop(0)
-
-    def recv_stderr_ready(self) -> bool:
-        return False
-
-    def settimeout(self, _: float) -> None: ...
-
-
 def test_a_login_shell_may_greet_without_ending_its_line() -> None:
-    channel: Any = Channel(b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n")
+    channel: Any = FakeChannel([b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n"])
     session = AgentSession(host(name="web1"), "tail", channel)
     assert list(session.lines()) == ["line 1 a"]
     assert session.greeted

@@ -2,11 +2,9 @@
 
 import io
 import json
-import os
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,40 +12,11 @@ import pytest
 
 from ops.errors import BadInput, HostError, Unreachable
 from ops.schema import Host
+from ops.ssh.fake_channel import FakeChannel, Stderr
 from ops.ssh.line_reader import PIECE
 from ops.ssh.remote_command import MARK, Command, Lines, _Reader
 from tests.unit.conftest import Fab
 from tests.unit.hosts import host
-
-NOTHING_TO_WAIT_FOR = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # it can always be read
-
-
-class Channel:
-    """paramiko's, that has been sent these pieces: (standard error, data)."""
-
-    def __init__(self, *pieces: tuple[bool, bytes], code: int = 0, is_open: bool = False) -> None:
-        self._pieces = list(pieces)
-        self.exit_status = code
-        self.eof_received = not is_open
-        self.closed = False
-        self.status_event = Event()
-
-    def fileno(self) -> int:
-        return NOTHING_TO_WAIT_FOR
-
-    def recv_ready(self) -> bool:
-        return bool(self._pieces) and not self._pieces[0][0]
-
-    def recv_stderr_ready(self) -> bool:
-        return bool(self._pieces) and self._pieces[0][0]
-
-    def recv(self, _: int) -> bytes:
-        return self._pieces.pop(0)[1]
-
-    recv_stderr = recv
-
-    def exit_status_ready(self) -> bool:
-        return self.exit_status is not None
 
 
 def read(channel: Any, *, seconds: int | None = None, one: Host | None = None) -> tuple[int, list[tuple[str, bool]]]:
@@ -77,20 +46,20 @@ def test_a_line_without_end_takes_no_more_than_a_piece() -> None:
 
 def test_what_the_login_shell_says_is_no_part_of_it() -> None:
     half = len(MARK) // 2
-    channel = Channel((True, b"Welcome!\n" + MARK[:half]), (True, MARK[half:] + b"err\n"), (False, b"out"), code=7)
+    channel = FakeChannel([Stderr(b"Welcome!\n" + MARK[:half]), Stderr(MARK[half:] + b"err\n"), b"out"], code=7)
     assert read(channel) == (7, [("err", True), ("out", False)])
 
 
 @pytest.mark.parametrize(
     ("channel", "seconds", "error", "said"),
     [
-        (Channel((True, MARK), code=-1), None, Unreachable, "connection was lost"),
-        (Channel((False, b"x" * 2**26), (False, b"x")), None, HostError, "printed more than 64 MB"),
-        (Channel(code=None, is_open=True), 0, HostError, "did not end within 0 seconds"),  # type: ignore[arg-type]
+        (FakeChannel([Stderr(MARK)], code=-1), None, Unreachable, "connection was lost"),
+        (FakeChannel([b"x" * PIECE] * (2**26 // PIECE) + [b"x"]), None, HostError, "printed more than 64 MB"),
+        (FakeChannel(code=None), 0, HostError, "did not end within 0 seconds"),
     ],
 )
 def test_what_has_no_end_of_its_own_is_an_error(
-    channel: Channel, seconds: int | None, error: type[HostError], said: str
+    channel: FakeChannel, seconds: int | None, error: type[HostError], said: str
 ) -> None:
     with pytest.raises(error, match=said):
         read(channel, seconds=seconds)
@@ -99,7 +68,7 @@ def test_what_has_no_end_of_its_own_is_an_error(
 def test_a_silent_command_is_ended_unless_it_has_a_timeout() -> None:
     one = SimpleNamespace(name="web1", ssh=SimpleNamespace(silence_timeout=0))
     with pytest.raises(HostError, match=r"ssh\.silence_timeout"):
-        read(Channel(code=None, is_open=True), one=one)  # type: ignore[arg-type]
+        read(FakeChannel(code=None), one=one)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "a\0b", "x" * 65_537])
