@@ -15,7 +15,7 @@ from lab import browser, idp, kdc, machine, network, processes
 from lab.base.build import base_exists, ensure_bases
 from lab.base.table import BASES, DEFAULT, Base, base_named
 from lab.certificates import ensure_certificates
-from lab.furnishing import Names, Trusted, furnish
+from lab.furnishing import Names, Trusted, provision
 from lab.host import Record, console_tail, end_unrecorded, folder, read_records, start, stop, wait_until, write_record
 from lab.inventory import write_inventory, write_known_hosts
 from lab.place import DEFAULT_HOSTS, HERE, KDC, PROVIDER, SERVICES, Lab
@@ -194,7 +194,7 @@ def _start(lab: Lab, record: Record, roots: Mapping[str, Path]) -> Record:
     if not (home / "furnished").exists():
         names = Names(record.name, record.server_name, record.address)
         trusted = Trusted(authority, idp.signing_pair(lab), ensure_key(lab.identity_file))
-        furnish(home / "files", names, trusted, BASES[record.base].layers)
+        provision(home / "files", names, trusted, BASES[record.base].layers)
     idp.introduce(lab, record)
     return start(lab, record, roots[record.base])
 

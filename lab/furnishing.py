@@ -34,7 +34,7 @@ class Trusted:
     operator_key: str
 
 
-def furnish(target: Path, names: Names, trusted: Trusted, layers: Sequence[str] = ()) -> None:
+def provision(target: Path, names: Names, trusted: Trusted, layers: Sequence[str] = ()) -> None:
     """Write all files of the host to an empty `target`; the first start of the host sets their owners.
 
     A file of a layer replaces the one of `rootfs/` and of earlier layers.

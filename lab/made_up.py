@@ -44,7 +44,7 @@ def made_up_host(number: int) -> Host:
 
 def made_up_health(number: int, **changes: Any) -> Health:
     """The health of a host without errors, except for `changes`."""
-    crew = WorkerPool(tuple(_worker(one, number) for one in range(1, 7)))
+    pool = WorkerPool(tuple(_worker(one, number) for one in range(1, 7)))
     release = PastRelease("20270109T091500Z-2a6e", True, {"at": str(NOW - 6 * DAY), "by": "jdoe@EXAMPLE.ORG"})
     well = Health(
         report=Report("up", 4000, [WEB, *AGENTS], []),
@@ -60,7 +60,7 @@ def made_up_health(number: int, **changes: Any) -> Health:
             shibd_listens=True,
             app="",
         ),
-        crew=crew,
+        pool=pool,
         ending=[Expiry("host", "/etc/grid-security/hostcert.pem", days=71.5 - number)],
         ending_seen=NOW,
     )
@@ -112,7 +112,7 @@ def made_up(count: int) -> tuple[list[Host], status_view.Seen]:
 def draw(hosts: list[Host], seen: status_view.Seen, width: int) -> Iterator[RenderableType]:
     """The screen of `fab status` for these hosts."""
     yield from status_view.draw(seen, width, rows=len(hosts) > status_view.MOST_COLUMNS)
-    yield Text(f"capacity: {capacity.in_words(hosts, Fleet(default=hosts[0].name))}", style="dim")
+    yield Text(f"capacity: {capacity.describe(hosts, Fleet(default=hosts[0].name))}", style="dim")
 
 
 def draw_watched(count: int, width: int, height: int) -> RenderableType:

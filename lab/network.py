@@ -23,7 +23,7 @@ FIRST_HOST, LAST_HOST = 11, 250  # numbers in it
 SERVICES = {PROVIDER: 251, KDC: 252}
 FAILS = "Cannot set up the lab's network"
 CHOOSING = "\0poms-ops-lab-network"  # an abstract socket, as a lock: one process of this machine binds it at a time
-PATIENCE = 60.0  # seconds
+MAX_WAIT = 60.0  # seconds
 
 
 def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
@@ -43,7 +43,7 @@ def ensure_bridge(lab: Lab) -> ipaddress.IPv4Network:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """A lock on the choice of a subnet, for all labs of this machine. Raises OperatorError after a minute."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + MAX_WAIT
     with socket.socket(socket.AF_UNIX) as held:
         while True:
             try:
@@ -91,11 +91,11 @@ def _cable(lab: Lab, address: ipaddress.IPv4Address) -> str:
     return f"{lab.bridge}{address.packed[3]:02x}"
 
 
-def _free_subnet(wish: int, taken: list[str]) -> ipaddress.IPv4Network:
+def _free_subnet(preferred: int, taken: list[str]) -> ipaddress.IPv4Network:
     subnets = list(RANGE.subnets(new_prefix=PREFIX))
     used = list(_ipv4(taken))
     for offset in range(len(subnets)):
-        subnet = subnets[(wish + offset) % len(subnets)]
+        subnet = subnets[(preferred + offset) % len(subnets)]
         if not any(subnet.overlaps(network) for network in used):
             return subnet
     raise OperatorError(f"{FAILS}: every subnet of {RANGE} is in use on this machine.")

@@ -19,7 +19,7 @@ from rich.console import Console, Group, RenderableType
 from lab.place import Lab
 from ops.inventory.loader import read_inventory
 from ops.monitoring import workers
-from ops.monitoring.health import look
+from ops.monitoring.health import collect
 from ops.project import PROJECT
 from ops.rendering.renderer import render
 from ops.schema import Host
@@ -43,12 +43,12 @@ def main() -> None:
     with connect(hosts[0], config) as remote:
         for number in range(LOOKS):
             _ask(lab, hosts[0], f"/poms/leak?megabytes={2 + number % 5}")
-            seen = trends[hosts[0].name].look(remote)
+            seen = trends[hosts[0].name].collect(remote)
             time.sleep(EVERY)
     _keep("workers", [_watched(hosts[0], seen)], lambda told, width: workers_view.draw(_seen(told), width))
 
     def once(remote: Remote) -> Any:
-        return look(remote, render(remote.host, values=False))
+        return collect(remote, render(remote.host, values=False))
 
     found = []
     for host in hosts:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ops.deploy.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
+from ops.deploy.plan import CREATE, EDITED_BY_HAND, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
 from ops.deploy.releases import Release, need_state_dir, new_release, read_contents
 from ops.deploy.snapshot import Snapshot, probe
 from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
-from ops.secrets.masking import conceal_words
+from ops.secrets.masking import add_secret_words
 from ops.secrets.redaction import values
 from ops.services import survival
 from ops.services.supervisord import need_service, need_socket, service_lines
@@ -24,12 +24,12 @@ from tasks._plan_view import show_plans
 if TYPE_CHECKING:
     from ops.deploy.transaction import Outcome
 
-LEAST_FREE = 1024  # kB
+MIN_FREE_KB = 1024  # kB
 DONE = {
     CREATE: "created",
     UPDATE: "updated",
     TAKE_OVER: "taken over",
-    EDITED: "overwritten, the edit is backed up",
+    EDITED_BY_HAND: "overwritten, the edit is backed up",
     REMOVE: "removed, the old file is backed up",
 }
 _one_at_a_time = Lock()  # hosts that change in parallel print their plans one after the other
@@ -62,8 +62,8 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     if refusal:
         raise refusal
     for change in plan.changed:  # the output of the host's tools may contain old secrets
-        for part in values(change.before, change.hiding):
-            conceal_words(part, change.after)
+        for part in values(change.before, change.masked_parts):
+            add_secret_words(part, change.after)
     outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
         _report(plan, outcome)
@@ -71,19 +71,19 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     return f"committed: release {outcome.release}"
 
 
-def look_and_mend(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
-    """`look`, after rolling back a deploy that died on this host.
+def collect_and_recover(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
+    """`collect`, after rolling back a deploy that died on this host.
 
     `elsewhere_is_left`: leave the releases in a former state_dir there, and begin a new history.
     """
-    snapshot = look(remote, wanted, elsewhere_is_left=elsewhere_is_left)
+    snapshot = collect(remote, wanted, elsewhere_is_left=elsewhere_is_left)
     if not snapshot.unfinished:
         return snapshot
-    mend_unfinished(remote, snapshot)
-    return look(remote, wanted, elsewhere_is_left=elsewhere_is_left)
+    recover_unfinished(remote, snapshot)
+    return collect(remote, wanted, elsewhere_is_left=elsewhere_is_left)
 
 
-def look(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
+def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
     """Take a snapshot of a host before a change. Raises HostError if the change cannot start. Changes nothing."""
     host = remote.host
     snapshot = probe(remote, wanted, more=service_lines(host))
@@ -91,18 +91,18 @@ def look(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool 
         need_state_dir(host, snapshot.elsewhere)
     if snapshot.lock:
         raise LockHeld(host.name, f"another deploy is running: {snapshot.lock}", left="everything", next_step=WAIT)
-    if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < LEAST_FREE:
+    if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < MIN_FREE_KB:
         raise HostError(
             host.name,
             f"only {snapshot.free_kilobytes} kB are free in {host.home}; a deploy backs up the files that it changes",
             left="everything",
-            next_step=f"make room (at least {LEAST_FREE} kB), then deploy again",
+            next_step=f"make room (at least {MIN_FREE_KB} kB), then deploy again",
         )
     need_socket(host, Supervisord(snapshot.supervisord, snapshot.supervisord_pid, snapshot.supervisord_detail))
     return snapshot
 
 
-def mend_unfinished(remote: Remote, snapshot: Snapshot) -> None:
+def recover_unfinished(remote: Remote, snapshot: Snapshot) -> None:
     """Have the host roll back a deploy that died, and do the pending reloads."""
     if snapshot.unfinished:
         console.say(
@@ -202,7 +202,7 @@ def _report(plan: Plan, outcome: "Outcome") -> None:
     for name, did, state in outcome.programs:
         done[name] = ", ".join(word for word in (done.get(name, ""), did, state) if word)
     done |= {f"{removal.kind} {removal.name}": "removed" for removal in plan.removals}
-    done |= {proof.partition(": ")[2]: proof.partition(":")[0] for proof in outcome.proofs}
+    done |= {validation.partition(": ")[2]: validation.partition(":")[0] for validation in outcome.validations}
     for what in outcome.unvalidated:
         console.say(f"{plan.host.name}: not validated: {what}", colours.WARNING)
     if done:

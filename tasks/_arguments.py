@@ -28,7 +28,7 @@ _RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+")
 
 
 @dataclass
-class _Said:
+class _Called:
     """A task on the command line: its flags and required words in `kept`, its other words in `words`."""
 
     name: str
@@ -56,27 +56,27 @@ class _Said:
 
 def put_flags_for_words(program: fabric.main.Fab) -> None:
     """Replace words of the command line that `program` does not understand by flags. Raises Exit."""
-    lead, said = _split(program)
-    if not said:
+    lead, called = _split(program)
+    if not called:
         return
-    words = any(each.words for each in said)
-    for each in said:
+    words = any(each.words for each in called)
+    for each in called:
         _complete_host(program, each)
     if words:
-        _place(program, said)
-    rest = [[each.name, *each.kept] for each in said]
+        _place_programs(program, called)
+    rest = [[each.name, *each.kept] for each in called]
     program.core.unparsed[:] = [*lead, *chain(*rest)]
 
 
-def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Said]]:
+def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Called]]:
     """The words before the first task, and each task with the words after it, as invoke reads them."""
     contexts = program._make_parser().contexts
     core = program.initial_context.flags
     lead: list[str] = []
-    said: list[_Said] = []
+    called: list[_Called] = []
     value_of = ""
     for word in program.core.unparsed:
-        here = said[-1] if said else None
+        here = called[-1] if called else None
         if value_of:
             if here and value_of == "-H":
                 here.hosts.append(word)
@@ -92,34 +92,34 @@ def _split(program: fabric.main.Fab) -> tuple[list[str], list[_Said]]:
         elif here and len(here.needed) < len(here.context.positional_args):
             here.needed.append(word)
         elif word in contexts:
-            said.append(_Said(word, contexts[word]))
+            called.append(_Called(word, contexts[word]))
             continue
         elif here:
             here.words.append(word)
             continue
         (here.kept if here else lead).append(word)
-    return lead, said
+    return lead, called
 
 
-def _complete_host(program: fabric.main.Fab, said: _Said) -> None:
+def _complete_host(program: fabric.main.Fab, called: _Called) -> None:
     """Give a task that requires a host the one of -H; if both are given, they must be the same."""
-    given = [*filter(None, [program.args.hosts.value]), *said.hosts]
-    if [argument.name for argument in said.context.positional_args] != ["host"] or not given:
+    given = [*filter(None, [program.args.hosts.value]), *called.hosts]
+    if [argument.name for argument in called.context.positional_args] != ["host"] or not given:
         return
-    if not said.needed:
-        said.needed.append(given[-1])
-        said.kept.append(given[-1])
-    elif said.needed != given[-1:]:
+    if not called.needed:
+        called.needed.append(given[-1])
+        called.kept.append(given[-1])
+    elif called.needed != given[-1:]:
         _refuse(
-            f"{said.name} {said.needed[0]} and -H {given[-1]} name different hosts.",
-            f"fab {said.name} {shlex.quote(said.needed[0])}",
+            f"{called.name} {called.needed[0]} and -H {given[-1]} name different hosts.",
+            f"fab {called.name} {shlex.quote(called.needed[0])}",
         )
 
 
-def _place(program: fabric.main.Fab, said: list[_Said]) -> None:
+def _place_programs(program: fabric.main.Fab, called: list[_Called]) -> None:
     """Turn each task's words into flags."""
     known = read_inventory(inventory_path())
-    for each in said:
+    for each in called:
         if each.words and each.name.startswith("lab.") and each.has("hosts") and not each.gives("hosts"):
             each.kept.append(f"--hosts={','.join(each.words)}")
             continue
@@ -139,38 +139,38 @@ def _place(program: fabric.main.Fab, said: list[_Said]) -> None:
             _refuse(f"{each.name} {programs[0]}: --programs also names programs: put all of them there.", "")
         each.kept += [f"--programs={','.join(programs)}"] if programs else []
         if hosts:
-            _name_hosts(program, said, each, hosts)
+            _name_hosts(program, called, each, hosts)
 
 
-def _kind_of(word: str, said: _Said, known: Inventory) -> str:
+def _kind_of(word: str, called: _Called, known: Inventory) -> str:
     """ "host", "program", or "" where it is neither. Raises Exit where it is both."""
     parts = word.split(",")
-    is_host = said.for_hosts and all(part in known.hosts or part in known.fleet.groups for part in parts)
-    names = _programs(said, known)
+    is_host = called.for_hosts and all(part in known.hosts or part in known.fleet.groups for part in parts)
+    names = _programs(called, known)
     is_program = all(part in names for part in parts)
     if is_host and is_program:
         _refuse(
             f"{word!r} is a host and a program.",
-            f"fab -H {word} {said.name}, or fab {said.name} --programs={word}",
+            f"fab -H {word} {called.name}, or fab {called.name} --programs={word}",
         )
     return "host" if is_host else "program" if is_program else ""
 
 
-def _programs(said: _Said, known: Inventory) -> list[str]:
+def _programs(called: _Called, known: Inventory) -> list[str]:
     """The names that --programs of that task accepts."""
-    if not said.has("programs"):
+    if not called.has("programs"):
         return []
     names = dict.fromkeys(name for host in known.hosts.values() for name in host.programs)
-    return [*names, *(SERVICES if said.name.endswith("-logs") else ())]
+    return [*names, *(SERVICES if called.name.endswith("-logs") else ())]
 
 
-def _flag_for(said: _Said) -> str:
+def _flag_for(called: _Called) -> str:
     """The flag whose value a word of this task is; "" where there is none, or where it is given already."""
-    flag = FLAG_OF_WORD.get(said.name, "")
-    return "" if said.gives(flag) else flag
+    flag = FLAG_OF_WORD.get(called.name, "")
+    return "" if called.gives(flag) else flag
 
 
-def _name_hosts(program: fabric.main.Fab, said: list[_Said], each: _Said, hosts: list[str]) -> None:
+def _name_hosts(program: fabric.main.Fab, called: list[_Called], each: _Called, hosts: list[str]) -> None:
     """Add the hosts to -H, or to the required host word. Raises Exit where the meaning is not certain."""
     if [argument.name for argument in each.context.positional_args] == ["host"]:
         place = each.kept.index(each.needed[0])
@@ -180,21 +180,21 @@ def _name_hosts(program: fabric.main.Fab, said: list[_Said], each: _Said, hosts:
     right = ",".join(dict.fromkeys([*given, *hosts]))
     if given:
         _refuse(f"{each.name} {' '.join(hosts)}: -H also names hosts.", f"fab -H {shlex.quote(right)} {each.name}")
-    if len(said) > 1:
-        names = " ".join(one.name for one in said)
+    if len(called) > 1:
+        names = " ".join(one.name for one in called)
         _refuse(f"{' '.join(hosts)} would be the host of every task.", f"fab -H {shlex.quote(right)} {names}")
     each.kept.append(f"--hosts={','.join(hosts)}")
 
 
-def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inventory) -> NoReturn:
+def _refuse_unknown(program: fabric.main.Fab, called: _Called, word: str, known: Inventory) -> NoReturn:
     """Refuse an unknown word, with the nearest name and the command for it."""
-    before = f"No idea what {word!r} is after {said.name}!"
-    host = known.nearest(word) if said.for_hosts else ""
-    program_near, task_near = closest(word, _programs(said, known)), closest(word, TASKS)
-    if said.name == "run":
-        command = " ".join([*said.needed, *said.words])
+    before = f"No idea what {word!r} is after {called.name}!"
+    host = known.nearest(word) if called.for_hosts else ""
+    program_near, task_near = closest(word, _programs(called, known)), closest(word, TASKS)
+    if called.name == "run":
+        command = " ".join([*called.needed, *called.words])
         _refuse(f"{before} A command is one word: quote it.", f"fab run {shlex.quote(command)}")
-    if said.name == "diff" and _RELEASE.fullmatch(word):
+    if called.name == "diff" and _RELEASE.fullmatch(word):
         _refuse(f"{before} It looks like a release.", command_with(program, word, f"--to={word}"))
     if program_near and host:
         _refuse(f"{before} Nearest: host {host}, program {', '.join(program_near)}.", "")
@@ -204,9 +204,9 @@ def _refuse_unknown(program: fabric.main.Fab, said: _Said, word: str, known: Inv
         _refuse(f"{before} Nearest host: {host}.", command_with(program, word, host))
     if task_near:
         _refuse_near(program, f"{before} Nearest task", word, task_near)
-    takes = "hosts" if said.for_hosts else "no words"
-    takes += " and programs" if said.has("programs") else ""
-    _refuse(f"{before} It takes {takes}; fab --help {said.name} explains its flags.", "")
+    takes = "hosts" if called.for_hosts else "no words"
+    takes += " and programs" if called.has("programs") else ""
+    _refuse(f"{before} It takes {takes}; fab --help {called.name} explains its flags.", "")
 
 
 def _refuse_near(program: fabric.main.Fab, before: str, word: str, near: list[str]) -> NoReturn:
@@ -268,11 +268,11 @@ def command_with(program: fabric.main.Fab, old: str, new: str) -> str:
     words = list(program.argv[1:])
     for number, word in enumerate(words):
         name, equals, value = word.partition("=")
-        places = {old: new, f"-H{old}": f"-H{new}", f"{name}={old}": f"{name}={new}"}
+        managed_directories = {old: new, f"-H{old}": f"-H{new}", f"{name}={old}": f"{name}={new}"}
         if old.startswith("-") and name == old:
-            places[word] = f"{new}{equals}{value}"
-        if word in places:
-            words[number] = places[word]
+            managed_directories[word] = f"{new}{equals}{value}"
+        if word in managed_directories:
+            words[number] = managed_directories[word]
             return shlex.join(["fab", *words])
     return ""
 

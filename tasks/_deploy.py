@@ -9,7 +9,7 @@ from ops.schema import Host
 from ops.services.supervisord import need_service
 from ops.ssh.session import Connections
 from ops.ui import colours, console
-from tasks._apply import Consent, carry_out_plan, look_and_mend
+from tasks._apply import Consent, carry_out_plan, collect_and_recover
 
 
 def deploy_to(
@@ -17,7 +17,7 @@ def deploy_to(
 ) -> str:
     """Deploy the `wanted` files to `host`. Return the outcome in a few words. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
-        snapshot = look_and_mend(remote, wanted, elsewhere_is_left=consent.force)
+        snapshot = collect_and_recover(remote, wanted, elsewhere_is_left=consent.force)
         plan = make_plan(host, wanted, snapshot)
         if plan.is_empty:
             need_service(host, snapshot.service, f"nothing to do; all {len(wanted)} files are up to date")

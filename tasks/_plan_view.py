@@ -26,8 +26,8 @@ Seen = dict[Diff, str]  # the diffs shown in this run, each with the host that i
 
 def show_plans(plans: Sequence[Plan], seen: Seen) -> None:
     """Print each file's diff and what happens to services; what is equal on several hosts, once."""
-    console.say_lines(diffs(plans, seen))
-    console.say_lines(_services(plans))
+    console.print_lines(diffs(plans, seen))
+    console.print_lines(_services(plans))
     if same := [plan.host.name for plan in plans if plan.is_empty]:
         console.say(f"{', '.join(same)}: no difference", colours.OK)
 
@@ -40,7 +40,7 @@ def review(plan: Plan, seen: Seen, agreed: str = "") -> None:
     name = plan.host.name
     if plan.changed:
         console.table((name, "lines", "file"), [_row(change) for change in plan.changed])
-    console.say_lines(_services([plan]))
+    console.print_lines(_services([plan]))
     if agreed:
         console.say(f"{name}: the same changes as on {agreed}, which you confirmed for all hosts", "bold")
     else:
@@ -105,8 +105,8 @@ def _diff(change: FileChange) -> Diff:
 
 
 def _lines(change: FileChange, *, hidden: bool = True) -> list[str]:
-    before = shown_lines(change.before, change.hiding)
-    after = shown_lines(change.after, change.wanted.hiding)
+    before = shown_lines(change.before, change.masked_parts)
+    after = shown_lines(change.after, change.wanted.masked_parts)
     if not hidden:
         before, after = ([Line(line.text, line.text) for line in lines] for lines in (before, after))
     return list(console.diff_lines(before, after))
@@ -114,7 +114,7 @@ def _lines(change: FileChange, *, hidden: bool = True) -> list[str]:
 
 def _what(change: FileChange) -> str:
     words = _kind_and_mode(change)
-    return f"{words}; {MARK} masks possible secrets" if change.hiding or change.wanted.hiding else words
+    return f"{words}; {MARK} masks possible secrets" if change.masked_parts or change.wanted.masked_parts else words
 
 
 def _kind_and_mode(change: FileChange) -> str:

@@ -130,7 +130,9 @@ def differences(shown: Shown) -> list[tuple[str, str, list[str]]]:
         if new and old and (new.content, new.mode) == (old.content, old.mode):
             continue
         kind = "removed" if new is None else "new" if old is None else "changed"
-        lines = [shown_lines(one.content.decode(errors="replace"), one.hiding) if one else [] for one in (old, new)]
+        lines = [
+            shown_lines(one.content.decode(errors="replace"), one.masked_parts) if one else [] for one in (old, new)
+        ]
         found.append((path, kind, list(console.diff_lines(*lines))))
     lost = [*(shown.contents.lost if shown.contents else []), *(shown.before.lost if shown.before else [])]
     return [one for one in found if one[0] not in lost]

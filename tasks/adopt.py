@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from ops.deploy.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
-from ops.deploy.plan import hiding_there
+from ops.deploy.plan import masked_parts_of
 from ops.deploy.releases import read_files
 from ops.deploy.snapshot import Snapshot, probe
 from ops.errors import BadInput, HostError
-from ops.importing.adopt import Advice, Untold, advise
+from ops.importing.adopt import Advice, Unsolved, advise
 from ops.importing.advice import assignment, inventory_lines, patch, table_of, with_values
 from ops.importing.line_edits import carry_over, lines_of
 from ops.inventory.loader import Inventory
@@ -69,7 +69,7 @@ def adopt(context: Any, file: str, json: bool = False) -> int:
     answers = ask_hosts(context, AT_ONCE, ask, nothing if json else show)
     if json:
         print_json({answer.host.name: _facts(answer, known) for answer in answers})
-    return code_of(answers, attention=any(answer.result and answer.result.advice.untold for answer in answers))
+    return code_of(answers, attention=any(answer.result and answer.result.advice.unsolved for answer in answers))
 
 
 def _wanted(host: Host, path: str) -> RenderedFile:
@@ -95,16 +95,16 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = 
             host.name, f"{file.path} is not UTF-8 text: a template cannot produce it", left="everything"
         ) from None
     masker, text = Masker(), file.content.decode()
-    public = "\n".join(line.shown for line in shown_lines(text, file.hiding))
-    for part in values(goal, hiding_there(file, there, snapshot)) + values(text, file.hiding):
-        masker.conceal_words(part, public)
-    clashes: list[Untold] = []
+    public = "\n".join(line.shown for line in shown_lines(text, file.masked_parts))
+    for part in values(goal, masked_parts_of(file, there, snapshot)) + values(text, file.masked_parts):
+        masker.add_secret_words(part, public)
+    clashes: list[Unsolved] = []
     if state == BOTH:  # the wanted file has changed, too: carry only the edit over
         base = {one.path: one.content for one in read_files(remote, str(snapshot.release))}[file.path]
         lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(text))
-        goal, clashes = "".join(lines), [Untold(hunk, "", CLASH) for hunk in both]
+        goal, clashes = "".join(lines), [Unsolved(hunk, "", CLASH) for hunk in both]
     advice = advise(host, file, goal, tree)
-    advice.untold.extend(clashes)
+    advice.unsolved.extend(clashes)
     return Found(file, "", advice, masker)
 
 
@@ -126,11 +126,12 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
             console.say(line, console.STYLES.get(line[:1], ""))
     for path in advice.also:
         console.say(f"{host.name}: this changes {path}, too.", colours.WARNING)
-    for untold in advice.untold:
+    for unsolved in advice.unsolved:
         console.say(
-            f"{where}: cannot convert{f' ({untold.where})' if untold.where else ''}: {untold.why}", colours.ERROR
+            f"{where}: cannot convert{f' ({unsolved.where})' if unsolved.where else ''}: {unsolved.why}",
+            colours.ERROR,
         )
-        for mark, lines in (("-", untold.hunk.old), ("+", untold.hunk.new)):
+        for mark, lines in (("-", unsolved.hunk.old), ("+", unsolved.hunk.new)):
             for line in lines:
                 console.say(f"  {mark}{masked(line.rstrip(chr(10)))}", console.STYLES[mark])
 
@@ -155,11 +156,11 @@ def _facts(answer: HostResult[Found], known: Inventory) -> dict[str, object]:
         "also": advice.also,
         "untold": [
             {
-                "old": masked("".join(untold.hunk.old)),
-                "new": masked("".join(untold.hunk.new)),
-                "where": untold.where,
-                "why": untold.why,
+                "old": masked("".join(unsolved.hunk.old)),
+                "new": masked("".join(unsolved.hunk.new)),
+                "where": unsolved.where,
+                "why": unsolved.why,
             }
-            for untold in advice.untold
+            for unsolved in advice.unsolved
         ],
     }

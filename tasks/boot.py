@@ -33,7 +33,7 @@ def start_at_boot(context: Any, remove: bool = False, yes: bool = False, json: b
 
     def change(host: Host) -> None:
         with connect(host, context.config) as remote:
-            found = boot.look(remote)
+            found = boot.collect(remote)
             if remove:
                 changes = boot.removals(found)
             else:

@@ -50,7 +50,7 @@ def _rows(answer: HostResult[list[Expiry]], days: int, *, everything: bool) -> l
         due = one.is_due(_limit(answer.host, days))
         if everything or due or one.kind in ("host", "sp") or one.kind not in first:
             rows.append(
-                (answer.host.name, ("!" if due else "") + one.in_words(), KINDS[one.kind], one.name, one.path)
+                (answer.host.name, ("!" if due else "") + one.describe(), KINDS[one.kind], one.name, one.path)
             )
         first.add(one.kind)
     return rows

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ops.deploy.drift import SAME, find_drift, places, unmanaged
+from ops.deploy.drift import SAME, find_drift, managed_directories, unmanaged
 from ops.deploy.snapshot import Snapshot, probe
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult
@@ -31,7 +31,7 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         wanted.update(rendered(hosts))
 
     def ask(remote: Remote) -> Snapshot:
-        return probe(remote, wanted[remote.host.name], places(remote.host))
+        return probe(remote, wanted[remote.host.name], managed_directories(remote.host))
 
     def facts(answer: HostResult[Snapshot]) -> dict[str, Any]:
         if answer.result is None:

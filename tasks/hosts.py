@@ -40,4 +40,4 @@ def hosts(context: Any, json: bool = False) -> None:  # noqa: ARG001 - fab's sig
         for name, host in known.hosts.items()
     ]
     console.table(("host", "login", "requests at once", "groups"), rows)
-    console.say(capacity.in_words(known.hosts.values(), known.fleet))
+    console.say(capacity.describe(known.hosts.values(), known.fleet))

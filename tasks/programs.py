@@ -81,7 +81,7 @@ def reload_uwsgi(context: Any) -> None:
 
     def reload(host: Host) -> None:
         with connect(host, context.config) as remote:
-            _tell(host, _ask(remote, "reload-uwsgi", [uwsgi_program(host)]), "nothing to do")
+            _report(host, _ask(remote, "reload-uwsgi", [uwsgi_program(host)]), "nothing to do")
 
     apply_serially(hosts, reload)
 
@@ -101,7 +101,7 @@ def start_supervisord(context: Any) -> None:
         if report.supervisord == "up":
             console.say(f"{host.name}: supervisord is already running, process {report.pid}", colours.OK)
             return
-        _tell(host, report, "supervisord started")
+        _report(host, report, "supervisord started")
 
     apply_serially(chosen(everywhere=False), start)
 
@@ -121,7 +121,7 @@ def stop_supervisord(context: Any, yes: bool = False) -> None:
             console.say(f"{host.name}: supervisord was not running", colours.OK)
             return
         need_supervisord(host, report)
-        _tell(host, report, "no program ran")
+        _report(host, report, "no program ran")
         console.say(f"{host.name}: supervisord, process {report.pid}, has ended", colours.OK)
 
     apply_serially(chosen(everywhere=False), stop)
@@ -149,7 +149,7 @@ def _change(
             graceful = uwsgi_program(host) if action == "reload-changed" else ""
             graceful = graceful if graceful in names[host.name] else ""
             report = _ask(remote, action, arguments(host, names[host.name]), graceful)
-        _tell(host, report, "nothing to do: no program's files or settings changed")
+        _report(host, report, "nothing to do: no program's files or settings changed")
 
     apply_serially(hosts, change)
 
@@ -160,7 +160,7 @@ def _ask(remote: Remote, action: str, names: list[str], graceful: str = "") -> R
     return report
 
 
-def _tell(host: Host, report: Report, nothing: str) -> None:
+def _report(host: Host, report: Report, nothing: str) -> None:
     for note in report.notes:
         console.say(f"{host.name}: {note}", colours.WARNING)
     rows: dict[str, dict[str, object]] = {}

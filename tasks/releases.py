@@ -14,7 +14,7 @@ from ops.services.supervisord import need_service
 from ops.ssh.session import Remote, connect
 from ops.ui import colours, console
 from tasks import _release
-from tasks._apply import Consent, carry_out_plan, look, look_and_mend, mend_unfinished
+from tasks._apply import Consent, carry_out_plan, collect, collect_and_recover, recover_unfinished
 from tasks._confirm import Agreement
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing
 from tasks._release import Shown, need_name, target_of
@@ -105,7 +105,7 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
         contents = target_of(remote, to)
         # Use the host values of that release: the inventory may have other ports now.
         then = replace(remote, host=contents.host or host)
-        snapshot = look_and_mend(then, contents.files)
+        snapshot = collect_and_recover(then, contents.files)
         plan = make_plan(then.host, contents.files, snapshot)
         if plan.is_empty:
             need_service(
@@ -125,15 +125,15 @@ def recover(context: Any) -> None:
     The next deploy does this first, too.
     """
 
-    def mend(host: Host) -> None:
+    def recover_host(host: Host) -> None:
         with connect(host, context.config) as remote:
-            snapshot = look(remote, [])
+            snapshot = collect(remote, [])
             if not snapshot.unfinished and not snapshot.owed and not snapshot.staged:
                 console.say(f"{host.name}: nothing to recover.", colours.OK)
                 return
-            mend_unfinished(remote, snapshot)
+            recover_unfinished(remote, snapshot)
 
-    apply_serially(chosen(everywhere=False), mend)
+    apply_serially(chosen(everywhere=False), recover_host)
 
 
 def _row(release: PastRelease, *, left: bool = False) -> tuple[str, ...]:

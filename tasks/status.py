@@ -11,7 +11,7 @@ from ops.inventory import capacity
 from ops.monitoring import workers
 from ops.monitoring.assess import assess
 from ops.monitoring.findings import ERROR
-from ops.monitoring.health import Health, look
+from ops.monitoring.health import Health, collect
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
@@ -45,7 +45,7 @@ def status(
         return len(wanted) > status_view.MOST_COLUMNS
 
     def ask(remote: Remote, last: Health | None = None) -> Health:
-        return look(remote, wanted[remote.host.name], last)
+        return collect(remote, wanted[remote.host.name], last)
 
     def draw(watched: list[live.Watched[Health]], width: int) -> Iterator[RenderableType]:
         notes = {one.host.name: note for one in watched if (note := one.note(every))}
@@ -60,7 +60,7 @@ def status(
             console.show(*status_view.draw(seen, console.width(), rows=as_rows()))
 
     known = inventory()
-    room = capacity.in_words(known.hosts.values(), known.fleet)
+    room = capacity.describe(known.hosts.values(), known.fleet)
     if watch:
         live.check(every, json=json)
         hosts = chosen(everywhere=True)
@@ -109,7 +109,7 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
         "through_apache": vars(vitals.through_apache),
         "configtest": vitals.configtest,
         "standbys": [vars(one) for one in vitals.standbys],
-        "workers": workers.facts(host, health.crew),
+        "workers": workers.facts(host, health.pool),
         "queue": vitals.queue and {"waiting": vitals.queue[0], "room": vitals.queue[1]},
         "disks": [vars(disk) for disk in vitals.disks],
         "findings": [vars(finding) for finding in assess(host, health)],

@@ -39,9 +39,9 @@ def workers(
         def draw(watched: list[live.Watched[WorkerPool]], width: int) -> Iterator[RenderableType]:
             yield from workers_view.draw([(one.host, one.last) for one in watched if one.last], width)
 
-        live.keep(hosts, context.config, lambda remote, _last: trends[remote.host.name].look(remote), draw, every)
+        live.keep(hosts, context.config, lambda remote, _last: trends[remote.host.name].collect(remote), draw, every)
         return 0
-    answers = ask_hosts(context, parallel, nouns.look, nothing if json else _show)
+    answers = ask_hosts(context, parallel, nouns.collect, nothing if json else _show)
     if json:
         print_json(by_host(answers, lambda answer: answer.result and nouns.facts(answer.host, answer.result)))
     full = any(one.result and nouns.needs_attention(one.host, one.result) for one in answers)

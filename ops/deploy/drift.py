@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.deploy.plan import mode_is_well
+from ops.deploy.plan import mode_matches
 from ops.deploy.snapshot import Snapshot
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
@@ -47,7 +47,7 @@ def unmanaged(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> lis
     return [path for path in loaded if path not in managed]
 
 
-def places(host: Host) -> list[str]:
+def managed_directories(host: Host) -> list[str]:
     """The managed directories."""
     return [host.config_dir, host.apache.conf_d]
 
@@ -65,7 +65,7 @@ def _state(file: RenderedFile, wanted: str | None, snapshot: Snapshot) -> str:
     if found.digest is None:
         return MISSING if deployed else NOT_DEPLOYED
     if found.digest == wanted:
-        return SAME if mode_is_well(file, found) else MODE
+        return SAME if mode_matches(file, found) else MODE
     if deployed is None:
         return NOT_DEPLOYED
     if found.digest == deployed:

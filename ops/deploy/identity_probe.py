@@ -22,7 +22,7 @@ from ops.formats import apache
 from ops.schema import Host
 
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
-INTRUDER = "intruder"  # the value of every forged header
+SPOOFED_VALUE = "intruder"  # the value of every forged header
 ELSEWHERE = "127.0.0.2"  # reachable in the trial, and for Apache not the host's own address
 USER_IDS = (
     "proof",
@@ -53,8 +53,8 @@ YEARS = dt.timedelta(days=3650)  # the host's clock may be another
 
 
 @dataclass(frozen=True)
-class Question:
-    """One request, and the `user` that the app must see (None: no user). `bearer` names the client certificate.
+class ProbeRequest:
+    """One request, and the `user` that the app must see (None: no user). `certificate` names the client certificate.
 
     `needs_another_ca`: only for hosts that trust another CA than the users' CA and those above it.
     """
@@ -63,7 +63,7 @@ class Question:
     port: int
     path: str
     user: str | None = None
-    bearer: str | None = None
+    certificate: str | None = None
     lines: list[str] = field(default_factory=list)
     needs_another_ca: bool = False
     method: str = "GET"
@@ -98,19 +98,21 @@ def trial(host: Host) -> Trial:
     if not user_ids(host):
         return Trial([], f"no known user id matches identity.user_id ({host.identity.user_id})")
     try:
-        trusted, bearers = _certificates(host)
+        trusted, certificates = _certificates(host)
     except ValueError as error:
         return Trial([], f"a name of identity does not fit into a certificate: {error}")
     lines = [f"door_issuer {name}" for name in _issuers(host)]
     for ca in trusted.values():
         lines.append(f"door_ca {_packed(ca.pem)}")
-        lines.append(f"door_list {_packed(_taking_back(ca, bearers.get('revoked', [])))}")
+        lines.append(f"door_list {_packed(_taking_back(ca, certificates.get('revoked', [])))}")
     asked = {
         "listen": host.app.listen,
         "believed": [*IDENTITY, *host.identity.dropped_headers],
-        "intruder": INTRUDER,
-        "bearers": {name: ["".join(pair.pem for pair in chain), chain[0].key_pem] for name, chain in bearers.items()},
-        "questions": [asdict(question) for question in questions(host, list(bearers))],
+        "spoofed": SPOOFED_VALUE,
+        "certificates": {
+            name: ["".join(pair.pem for pair in chain), chain[0].key_pem] for name, chain in certificates.items()
+        },
+        "requests": [asdict(request) for request in probe_requests(host, list(certificates))],
     }
     return Trial([*lines, f"door {_packed(json.dumps(asked))}"])
 
@@ -123,22 +125,22 @@ def user_ids(host: Host) -> list[str]:
     return known or [user for user in dict.fromkeys(named) if re.fullmatch(pattern, user)]
 
 
-def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
-    """All requests; `bearers` names the certificates. If the first ones are rejected, the others prove nothing."""
+def probe_requests(host: Host, certificates: Sequence[str]) -> Iterator[ProbeRequest]:
+    """All requests; `certificates`: their names. If the first requests are rejected, the others prove nothing."""
     port, path, user = host.apache.cert_port, host.app.path, user_ids(host)[0]
-    spoofs = [f"{name}: {INTRUDER}" for name in (*IDENTITY, *host.identity.dropped_headers)]
+    forged = [f"{name}: {SPOOFED_VALUE}" for name in (*IDENTITY, *host.identity.dropped_headers)]
     services = {f"service{number}": row.user for number, row in enumerate(host.identity.service_certificates)}
-    for bearer, stands_for in ({"user": user} | services).items():
-        yield Question("a certificate of its own", port, path, stands_for, bearer)
-        yield Question("a certificate of its own and false headers", port, path, stands_for, bearer, spoofs)
-    for how, lines in _disguised(spoofs).items():
-        yield Question(f"a certificate of its own and false headers, {how}", port, path, user, "user", lines)
-    yield Question("no certificate", port, path, None, None, spoofs)
-    for bearer in bearers:
-        if bearer not in {"user", *services}:
+    for certificate, stands_for in ({"user": user} | services).items():
+        yield ProbeRequest("a certificate of its own", port, path, stands_for, certificate)
+        yield ProbeRequest("a certificate of its own and false headers", port, path, stands_for, certificate, forged)
+    for how, lines in _disguised(forged).items():
+        yield ProbeRequest(f"a certificate of its own and false headers, {how}", port, path, user, "user", lines)
+    yield ProbeRequest("no certificate", port, path, None, None, forged)
+    for certificate in certificates:
+        if certificate not in {"user", *services}:
             # With a greater depth, the CA above must be trusted, too.
-            needs = bearer == BELOW and host.apache.verify_depth > 1
-            yield Question(f"a certificate ({bearer})", port, path, None, bearer, spoofs, needs)
+            needs = certificate == BELOW and host.apache.verify_depth > 1
+            yield ProbeRequest(f"a certificate ({certificate})", port, path, None, certificate, forged, needs)
     last, first = path.rpartition("/")[2], f"/%{ord(path[1]):02x}{path[2:]}"
     for way in (
         path,
@@ -151,33 +153,35 @@ def questions(host: Host, bearers: Sequence[str]) -> Iterator[Question]:
         f"/x/..{path}",
         first,
     ):
-        yield Question("no login", host.apache.port, way, None, None, spoofs)
+        yield ProbeRequest("no login", host.apache.port, way, None, None, forged)
     if host.app.check_through_apache:
-        yield from _own_questions(host, spoofs)
+        yield from _own_page_requests(host, forged)
 
 
-def _own_questions(host: Host, spoofs: list[str]) -> Iterator[Question]:
+def _own_page_requests(host: Host, forged: list[str]) -> Iterator[ProbeRequest]:
     """Requests for the page that only the host itself may request, as the trial may: no content and no user."""
     port, own, path = host.apache.port, apache.own_page(host), host.app.path
     for way in (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}"):
-        yield Question("a page for the host itself", port, way, None, None, spoofs)
+        yield ProbeRequest("a page for the host itself", port, way, None, None, forged)
     for way in (f"{own}/x", f"{own}?x", f"{own}/../../..{path}"):
-        yield Question("a page below the host's own", port, way, None, None, spoofs, method="HEAD")
-    claims = [*spoofs, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
-    yield Question(
+        yield ProbeRequest("a page below the host's own", port, way, None, None, forged, method="HEAD")
+    claims = [*forged, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
+    yield ProbeRequest(
         "the host's own page, from elsewhere", port, own, None, None, claims, method="HEAD", source=ELSEWHERE
     )
-    yield Question("the host itself, with false headers", port, own, None, None, spoofs, method="HEAD", nameless=True)
+    yield ProbeRequest(
+        "the host itself, with false headers", port, own, None, None, forged, method="HEAD", nameless=True
+    )
 
 
-def _disguised(spoofs: list[str]) -> dict[str, list[str]]:
+def _disguised(forged: list[str]) -> dict[str, list[str]]:
     return {
-        "in small letters": [line.lower() for line in spoofs],
-        "in capitals": [line.upper() for line in spoofs],
-        "with underscores": [line.replace("-", "_") for line in spoofs],
-        "twice": [*spoofs, *spoofs],
-        "folded": [line.replace(": ", ":\r\n ") for line in spoofs],
-        "behind what Connection names": [f"Connection: {', '.join(IDENTITY)}", *spoofs],
+        "in small letters": [line.lower() for line in forged],
+        "in capitals": [line.upper() for line in forged],
+        "with underscores": [line.replace("-", "_") for line in forged],
+        "twice": [*forged, *forged],
+        "folded": [line.replace(": ", ":\r\n ") for line in forged],
+        "behind what Connection names": [f"Connection: {', '.join(IDENTITY)}", *forged],
         "which Connection names": [f"Connection: {name}" for name in IDENTITY],
     }
 
@@ -207,18 +211,18 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
         "no user id": end,
         "nothing": "",
     }
-    bearers = {"user": [issue(user, people)]}
+    certificates = {"user": [issue(user, people)]}
     for number, row in enumerate(identity.service_certificates):
-        bearers[f"service{number}"] = [issue(row.subject, trusted[row.issuer])]
-        bearers[f"{row.user}'s name, by another CA"] = [issue(row.subject, other)]
-    bearers |= {name: [issue(subject, people)] for name, subject in subjects.items()}
-    bearers["a user's name, by another CA"] = [issue(named, other)]
-    bearers["a CA that nobody trusts, under the name of the users'"] = [issue(named, unknown), unknown]
-    bearers["out of date"] = [issue(user, people, over=True)]
-    bearers[BELOW] = [issue(named, below), below]
+        certificates[f"service{number}"] = [issue(row.subject, trusted[row.issuer])]
+        certificates[f"{row.user}'s name, by another CA"] = [issue(row.subject, other)]
+    certificates |= {name: [issue(subject, people)] for name, subject in subjects.items()}
+    certificates["a user's name, by another CA"] = [issue(named, other)]
+    certificates["a CA that nobody trusts, under the name of the users'"] = [issue(named, unknown), unknown]
+    certificates["out of date"] = [issue(user, people, over=True)]
+    certificates[BELOW] = [issue(named, below), below]
     if host.apache.revocation != "off":
-        bearers["revoked"] = [issue(user, people)]
-    return trusted, bearers
+        certificates["revoked"] = [issue(user, people)]
+    return trusted, certificates
 
 
 def _issuers(host: Host) -> list[str]:

@@ -21,7 +21,7 @@ from ops.formats.uwsgi import ini_path, pairs_of
 from ops.rendering.rendered_file import RenderedFile, file_at, supervisord_conf
 from ops.schema import Host
 from ops.secrets import redaction
-from ops.secrets.masking import conceal_words
+from ops.secrets.masking import add_secret_words
 from ops.ssh.session import Remote
 
 _LISTEN = re.compile(r"^[ \t]*Listen[ \t]+(?:\S*:)?([0-9]{1,5})\b", re.MULTILINE | re.IGNORECASE)
@@ -63,7 +63,7 @@ def read_originals(remote: Remote) -> Contents:
         )
     last = {file.path: file for file in deployed.files}
     known = {file.path for file in found.files} | set(found.absent)
-    files = [_with_hiding(file, last.get(file.path)) for file in found.files]
+    files = [_with_masked_parts(file, last.get(file.path)) for file in found.files]
     files += [file for path, file in last.items() if path not in known]
     return Contents(ORIGINAL, files, host_as_found(host, files), [])
 
@@ -106,13 +106,13 @@ def parse_originals(host: Host, answer: list[str]) -> Originals:
     return Originals(files, absent, lost)
 
 
-def _with_hiding(file: RenderedFile, deployed: RenderedFile | None) -> RenderedFile:
+def _with_masked_parts(file: RenderedFile, deployed: RenderedFile | None) -> RenderedFile:
     """The file with its possible secrets masked: its origin is unknown."""
     text = file.content.decode(errors="replace")
-    if deployed and deployed.hiding:
+    if deployed and deployed.masked_parts:
         like = deployed.content.decode(errors="replace")
-        hidden = redaction.find_in_unknown(text, like, deployed.hiding)
+        hidden = redaction.find_in_unknown(text, like, deployed.masked_parts)
         for part in redaction.values(text, hidden):  # the host's tools may print it, too
-            conceal_words(part, like)
-        return replace(file, hiding=hidden)
-    return replace(file, hiding=redaction.socket_passwords(text)) if file.service == "supervisord" else file
+            add_secret_words(part, like)
+        return replace(file, masked_parts=hidden)
+    return replace(file, masked_parts=redaction.socket_passwords(text)) if file.service == "supervisord" else file

@@ -11,12 +11,12 @@ from ops.formats import uwsgi
 from ops.rendering.rendered_file import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.schema import Host
 from ops.secrets import redaction
-from ops.secrets.redaction import Hiding
+from ops.secrets.redaction import MaskedParts
 from ops.services import survival
 from ops.services.reload import GRACEFUL, RESTART, reload_methods
 from ops.services.restart_cost import LOST, RestartCost
 
-CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
+CREATE, UPDATE, TAKE_OVER, EDITED_BY_HAND, NOT_READABLE, REMOVE, UNCHANGED = (
     "create",
     "update",
     "take over",
@@ -25,22 +25,22 @@ CREATE, UPDATE, TAKE_OVER, EDITED, UNREADABLE, REMOVE, UNCHANGED = (
     "remove",
     "unchanged",
 )
-REFUSED = (EDITED, UNREADABLE)
+REFUSED = (EDITED_BY_HAND, NOT_READABLE)
 
 
 @dataclass(frozen=True)
 class FileChange:
     """One managed file and its change.
 
-    `gone`: the file is no longer managed, and `wanted` is empty; `kind` says if it was edited by hand. `hiding`:
-    where the found content may hold secrets.
+    `gone`: the file is no longer managed, and `wanted` is empty; `kind` says if it was edited by hand.
+    `masked_parts`: where the found content may hold secrets.
     """
 
     wanted: RenderedFile
     found: FoundFile
     kind: str
     gone: bool = False
-    hiding: Hiding = ()
+    masked_parts: MaskedParts = ()
 
     @property
     def before(self) -> str:
@@ -56,7 +56,7 @@ class FileChange:
     @property
     def exposes(self) -> bool:
         """Whether others could read its secrets, because the account may not change its mode."""
-        return not mode_is_well(self.wanted, self.found) and self.found.mode_is_fixed
+        return not mode_matches(self.wanted, self.found) and self.found.mode_is_fixed
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ class Plan:
     def services(self) -> list[str]:
         """The restarts, reloads and removals as text, in their order."""
         words = {
-            "start": f"supervisord: start, with its programs{survival.in_words(self.start)}",
+            "start": f"supervisord: start, with its programs{survival.describe(self.start)}",
             "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
         listed = [f"Apache: {self._of_apache()}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
-        listed += [f"{name}: {_in_words(how, self.host, self.memory)}" for name, how in self.programs]
+        listed += [f"{name}: {_describe(how, self.host, self.memory)}" for name, how in self.programs]
         listed += [
             f"no deploy: the template of {path} is gone, and {one} uses the file" for path, one in self.missing
         ]
@@ -153,9 +153,9 @@ class Plan:
         return "none" if self.applied else "whatever it finds"
 
 
-def _in_words(how: str, host: Host, memory: tuple[int, int] | None) -> str:
+def _describe(how: str, host: Host, memory: tuple[int, int] | None) -> str:
     if how == GRACEFUL:
-        return uwsgi.reload_in_words(host.uwsgi.workers, memory)
+        return uwsgi.describe_reload(host.uwsgi.workers, memory)
     if how == RESTART:
         return "restart; requests in progress are lost"
     return how.replace("signal-", "reload by SIG")
@@ -176,14 +176,14 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     supervisord, replaced = taken.does, taken.replaced
     programs = []
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
-    ways = reload_methods(host, paths)
+    methods = reload_methods(host, paths)
     if supervisord in ("", "apply"):
-        programs = [(way[0], _how_of(way, changed)) for way in ways if way[0] not in replaced]
+        programs = [(way[0], _how_of(way, changed)) for way in methods if way[0] not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
         late = reload_methods(host, [path for path, _ in behind])
         programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
-    unread = [path for path in paths if path not in [way[2] for way in ways]]
+    unread = [path for path in paths if path not in [way[2] for way in methods]]
     return Plan(
         host,
         changes,
@@ -214,10 +214,10 @@ def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
         ):
             found.append((path, service))
         elif service == "programs":
-            ways = reload_methods(host, [path])
+            methods = reload_methods(host, [path])
             found += [
                 (path, name)
-                for name, how, _ in ways
+                for name, how, _ in methods
                 if is_unread_by_program(path, name, snapshot, graceful=how == GRACEFUL)
             ]
     return found
@@ -236,13 +236,15 @@ def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
     for path in sorted(snapshot.deployed.keys() - wanted - {supervisord_conf(host)}):
         found = snapshot.files.get(path) or FoundFile(path, None)
         if not found.readable:
-            kind = UNREADABLE
+            kind = NOT_READABLE
         elif found.digest is None:
             continue
         else:
-            kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED
+            kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED_BY_HAND
         nothing = file_at(host, path, b"", found.mode or "0600")
-        changes.append(FileChange(nothing, found, kind, gone=True, hiding=hiding_there(nothing, found, snapshot)))
+        changes.append(
+            FileChange(nothing, found, kind, gone=True, masked_parts=masked_parts_of(nothing, found, snapshot))
+        )
     return changes
 
 
@@ -255,36 +257,36 @@ def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
     found = snapshot.files.get(file.path) or FoundFile(file.path, None)
     deployed = snapshot.deployed.get(file.path)
     if not found.readable:
-        kind = UNREADABLE
+        kind = NOT_READABLE
     elif found.digest is None:
         kind = CREATE
     elif found.digest == file.digest:
-        kind = UNCHANGED if mode_is_well(file, found) else UPDATE
+        kind = UNCHANGED if mode_matches(file, found) else UPDATE
     elif deployed is None:
         kind = TAKE_OVER
     else:
-        kind = UPDATE if found.digest == deployed else EDITED
-    return FileChange(file, found, kind, hiding=hiding_there(file, found, snapshot))
+        kind = UPDATE if found.digest == deployed else EDITED_BY_HAND
+    return FileChange(file, found, kind, masked_parts=masked_parts_of(file, found, snapshot))
 
 
-def mode_is_well(wanted: RenderedFile, found: FoundFile) -> bool:
+def mode_matches(wanted: RenderedFile, found: FoundFile) -> bool:
     """Whether the mode is as wanted, or is fixed and lets nobody else read a secret."""
     if not found.mode_is_fixed:
         return found.mode == wanted.mode
     return wanted.mode != SECRET_MODE or not int(found.mode, 8) & 0o077
 
 
-def hiding_there(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> Hiding:
+def masked_parts_of(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> MaskedParts:
     """Where the found file may hold secrets, known ones or not."""
-    recorded = snapshot.hiding.get(wanted.path, ())
-    if found.content is None or not (wanted.hiding or recorded):
+    recorded = snapshot.masked_parts.get(wanted.path, ())
+    if found.content is None or not (wanted.masked_parts or recorded):
         if found.content is not None and wanted.service == "supervisord":
             return redaction.socket_passwords(found.content.decode(errors="replace"))
-        return wanted.hiding
+        return wanted.masked_parts
     if recorded and found.digest == snapshot.deployed.get(wanted.path):
         return recorded
     there, like = (content.decode(errors="replace") for content in (found.content, wanted.content))
-    return redaction.find_in_unknown(there, like, wanted.hiding)
+    return redaction.find_in_unknown(there, like, wanted.masked_parts)
 
 
 @dataclass(frozen=True)

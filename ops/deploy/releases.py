@@ -15,8 +15,8 @@ from ops.formats.uwsgi import ini_path
 from ops.rendering.rendered_file import RenderedFile, file_at
 from ops.schema import Host
 from ops.secrets import redaction
-from ops.secrets.masking import conceal
-from ops.secrets.redaction import Hiding
+from ops.secrets.masking import add_secret
+from ops.secrets.redaction import MaskedParts
 from ops.ssh.operator_identity import local_user
 from ops.ssh.session import Remote
 
@@ -50,7 +50,7 @@ class Release:
         return f"{self.who} ({self.operator})" if not self.who.startswith("local ") else self.who
 
     @property
-    def knows_the_doors(self) -> bool:
+    def has_smoke_checks(self) -> bool:
         """Whether the inventory's smoke checks apply; they do not for the original state."""
         return self.purpose != rollback_to(ORIGINAL)
 
@@ -217,7 +217,7 @@ def _contents_of(today: Host, name: str, answer: list[str]) -> Contents:
     lost: list[str] = []
     mode = path = of = ""
     host: Host | None = None
-    hidden: dict[str, Hiding] = {}
+    hidden: dict[str, MaskedParts] = {}
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind in ("release", "contents"):
@@ -233,9 +233,9 @@ def _contents_of(today: Host, name: str, answer: list[str]) -> Contents:
             _, mode, path = value.split(" ", 2)
         elif kind == "content":
             file = file_at(host or today, path, base64.b64decode(value), mode)
-            files.append(replace(file, hiding=hidden.get(path, ())))
-            for part in redaction.values(file.content.decode(errors="replace"), files[-1].hiding):
-                conceal(part)
+            files.append(replace(file, masked_parts=hidden.get(path, ())))
+            for part in redaction.values(file.content.decode(errors="replace"), files[-1].masked_parts):
+                add_secret(part)
         elif kind == "lost":
             lost.append(path)
     return Contents(name, files, host, lost)

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 ALLOWED, DENIED, DENIED_ALREADY, UNKNOWN = "allowed", "denied", "denied-already", "unknown"
 VERDICTS = (ALLOWED, DENIED, DENIED_ALREADY, UNKNOWN)
 ENFORCING = "Enforcing"
-WORDS = {
+DESCRIPTIONS = {
     "socket-file": "write to the socket",
     "socket-peer": "connect to the program behind the socket",
     "app-port": "connect to the app on",
@@ -46,7 +46,7 @@ class Access:
 
     def describe(self) -> str:
         """The answer as a sentence."""
-        done = f"{WORDS[self.kind]} {self.subject}"
+        done = f"{DESCRIPTIONS[self.kind]} {self.subject}"
         types = f"{self.source} to {self.target}"
         if self.verdict == ALLOWED:
             return f"Apache may {done}"
@@ -75,7 +75,7 @@ class Access:
 def parse(text: str) -> Access:
     """Parse one answer of the host. Raises ValueError if it is malformed."""
     mode, verdict, kind, source, target, how, subject = text.split(" ", 6)
-    if verdict not in VERDICTS or kind not in WORDS:
+    if verdict not in VERDICTS or kind not in DESCRIPTIONS:
         raise ValueError(f"not an answer about SELinux: {text[:80]!r}")
     return Access(mode, verdict, kind, source, target, how, subject)
 

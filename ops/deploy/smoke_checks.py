@@ -23,7 +23,7 @@ SETTLE = 10.0  # seconds for a check that passed before to pass again
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The result of one check: its name, PASSED, FAILED or NOT_ASKED, and the response."""
 
     name: str
@@ -40,14 +40,14 @@ def checks_of(host: Host) -> list[Check]:
     return [login, refusal, *host.checks]
 
 
-def run_smoke_checks(remote: Remote) -> list[Finding]:
+def run_smoke_checks(remote: Remote) -> list[CheckResult]:
     """Run every check once, in parallel."""
     checks = checks_of(remote.host)
     with ThreadPoolExecutor(len(checks)) as pool:
         return list(pool.map(lambda check: _ask(remote, check), checks))
 
 
-def find_regressions(remote: Remote, before: list[Finding], last: list[Finding]) -> list[Finding]:
+def find_regressions(remote: Remote, before: list[CheckResult], last: list[CheckResult]) -> list[CheckResult]:
     """The checks that passed before and fail now, after at most SETTLE seconds of retries.
 
     `last` receives the results of the last run.
@@ -61,34 +61,34 @@ def find_regressions(remote: Remote, before: list[Finding], last: list[Finding])
         time.sleep(0.5)
 
 
-def _ask(remote: Remote, check: Check) -> Finding:
+def _ask(remote: Remote, check: Check) -> CheckResult:
     try:
-        return _judge(check, *_get(remote.host, check, (remote.connection.host, check.port)))
+        return _assess(check, *_get(remote.host, check, (remote.connection.host, check.port)))
     except OSError as error:
         return _ask_through_ssh(remote, check, f"from here: {error}")
 
 
-def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> Finding:
+def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> CheckResult:
     """Run a check through SSH: the host connects to its own address."""
     address = remote.connection.host
     try:
         remote.connection.transport.open_channel("direct-tcpip", (address, check.port), ("", 0), timeout=5).close()
     except paramiko.ChannelException as error:
         refused = error.code == 2  # RFC 4254: the connect failed; with any other code, sshd itself refuses
-        return Finding(check.name, FAILED if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
+        return CheckResult(check.name, FAILED if refused else NOT_ASKED, f"{reason}; through SSH: {error.text}")
     except (paramiko.SSHException, OSError, EOFError) as error:
-        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {error}")
+        return CheckResult(check.name, NOT_ASKED, f"{reason}; through SSH: {error}")
     port = _free_port()
     try:
         with remote.connection.forward_local(local_port=port, remote_port=check.port, remote_host=address):
             for _ in range(TUNNEL_TRIES):
                 try:
-                    return _judge(check, *_get(remote.host, check, ("127.0.0.1", port)))
+                    return _assess(check, *_get(remote.host, check, ("127.0.0.1", port)))
                 except ConnectionRefusedError:  # the tunnel does not listen yet
                     time.sleep(0.05)
-        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: no tunnel")
+        return CheckResult(check.name, NOT_ASKED, f"{reason}; through SSH: no tunnel")
     except (ThreadException, OSError) as error:
-        return Finding(check.name, NOT_ASKED, f"{reason}; through SSH: {type(error).__name__}")
+        return CheckResult(check.name, NOT_ASKED, f"{reason}; through SSH: {type(error).__name__}")
 
 
 def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
@@ -112,7 +112,7 @@ def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
             return -1, str(error) or type(error).__name__
 
 
-def _judge(check: Check, status: int, body: str) -> Finding:
+def _assess(check: Check, status: int, body: str) -> CheckResult:
     if status == 0:
         got = f"the handshake was refused ({body})"
     elif status < 0:
@@ -120,10 +120,10 @@ def _judge(check: Check, status: int, body: str) -> Finding:
     else:
         got = f"status {status}"
     if status not in check.status:
-        return Finding(check.name, FAILED, f"{got}, wanted {' or '.join(map(str, check.status))}")
+        return CheckResult(check.name, FAILED, f"{got}, wanted {' or '.join(map(str, check.status))}")
     if check.text and check.text not in body:
-        return Finding(check.name, FAILED, f"{got}, without the text {check.text!r}")
-    return Finding(check.name, PASSED, got)
+        return CheckResult(check.name, FAILED, f"{got}, without the text {check.text!r}")
+    return CheckResult(check.name, PASSED, got)
 
 
 def _free_port() -> int:

@@ -10,8 +10,8 @@ from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.masking import masked
-from ops.secrets.redaction import Hiding
-from ops.services.request_lines import place_lines
+from ops.secrets.redaction import MaskedParts
+from ops.services.request_lines import directory_lines
 from ops.services.restart_cost import RestartCost
 from ops.services.restart_cost import parse as parse_cost
 from ops.services.supervisord_state import parse as parse_supervisord
@@ -41,7 +41,7 @@ class Snapshot:
     """One host at one moment.
 
     Releases: `deployed` is path to digest in the last release; `commit` and `toolkit` are the git commits of its
-    inventory and its templates; `hiding`: where its files hold secrets; `elsewhere`: the folder with the host's
+    inventory and its templates; `masked_parts`: where its files hold secrets; `elsewhere`: the folder with the host's
     releases if `state_dir` has none.
     Deploys: `lock` is the lock owner of a running deploy; `unfinished`: the release of a deploy that died; `staged`:
     deploys that are being sent, or died during that; `owed`: the pending reloads.
@@ -67,7 +67,7 @@ class Snapshot:
     unfinished: str | None = None
     staged: list[str] = field(default_factory=list)
     commit: str | None = None
-    hiding: dict[str, Hiding] = field(default_factory=dict)
+    masked_parts: dict[str, MaskedParts] = field(default_factory=dict)
     memory: tuple[int, int] | None = None
     programs: dict[str, str] | None = None
     untold: str = ""
@@ -83,13 +83,13 @@ class Snapshot:
 
 
 def probe(
-    remote: Remote, wanted: list[RenderedFile], places: Iterable[str] = (), more: Iterable[str] = ()
+    remote: Remote, wanted: list[RenderedFile], managed_directories: Iterable[str] = (), more: Iterable[str] = ()
 ) -> Snapshot:
-    """Collect the snapshot with one command; also list the files in `places`; `more`: further request lines.
+    """Collect the snapshot with one command; also list the files of `managed_directories`. `more`: further requests.
 
     Raises HostError for a malformed answer.
     """
-    asked = [*request(remote.host, wanted), *(f"place {folder}" for folder in places), *more]
+    asked = [*request(remote.host, wanted), *(f"place {folder}" for folder in managed_directories), *more]
     answer = remote.ask("probe", asked)
     with read_answer(remote.host.name, "probe"):
         snapshot = parse(answer)
@@ -103,7 +103,7 @@ def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
     """The request to remote/probe.sh; with a line "digests" before it, no contents are sent."""
     yield f"state_dir {host.state_dir}"
     yield f"home {host.home}"
-    yield from place_lines(host)
+    yield from directory_lines(host)
     yield f"uwsgi {ini_path(host)}"
     yield from restart_lines(host)
     yield from (f"file {file.digest} {file.path}" for file in wanted)
@@ -127,7 +127,7 @@ def parse(answer: list[str]) -> Snapshot:
     owed: list[str] = []
     staged: list[str] = []
     present: list[str] = []
-    hidden: dict[str, Hiding] = {}
+    hidden: dict[str, MaskedParts] = {}
     last = ""
     for line in answer:
         kind, _, value = line.partition(" ")
@@ -181,7 +181,7 @@ def parse(answer: list[str]) -> Snapshot:
         unfinished=words["unfinished"] or None,
         staged=staged,
         commit=words["commit"] or None,
-        hiding=hidden,
+        masked_parts=hidden,
         memory=(int(each), int(free)) if free else None,
         programs=programs,
         untold=masked(words["untold"]),

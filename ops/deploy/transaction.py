@@ -11,7 +11,7 @@ from threading import Event, Thread
 from ops.deploy import identity_probe, selinux
 from ops.deploy.plan import Plan
 from ops.deploy.releases import Release
-from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, Finding, find_regressions, run_smoke_checks
+from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, CheckResult, find_regressions, run_smoke_checks
 from ops.deploy.transaction_request import request_lines
 from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
@@ -57,34 +57,34 @@ class Outcome:
 
     release: str
     programs: list[tuple[str, str, str]]
-    proofs: list[str]
+    validations: list[str]
     unvalidated: list[str]
     service: Service | None = None
 
 
-def carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
-    """Apply the whole plan or nothing. `tell` gets a line for each step. Ctrl-C makes the host roll back.
+def carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[str], None]) -> Outcome:
+    """Apply the whole plan or nothing. `report` gets a line for each step. Ctrl-C makes the host roll back.
 
     Raises LockHeld if another deploy is running, HostError if it failed; the text says what state the host is in.
     """
 
     def pressed(times: int) -> None:
         if times == 1:
-            tell("interrupted: the host rolls back")
+            report("interrupted: the host rolls back")
             Thread(target=interrupt, daemon=True).start()
         else:
-            tell("the host is rolling back, even if you do not wait for it")
+            report("the host is rolling back, even if you do not wait for it")
 
-    return uninterrupted(lambda: _carry_out(remote, plan, release, tell), pressed)
+    return uninterrupted(lambda: _carry_out(remote, plan, release, report), pressed)
 
 
-def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str], None]) -> Outcome:
-    before = run_smoke_checks(remote) if release.knows_the_doors else []
+def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[str], None]) -> Outcome:
+    before = run_smoke_checks(remote) if release.has_smoke_checks else []
     for finding in before:
         if finding.state != PASSED:
-            tell(f"smoke check before the change: {finding.name}: {finding.state}, {finding.got}")
+            report(f"smoke check before the change: {finding.name}: {finding.state}, {finding.got}")
 
-    last: list[Finding] = []
+    last: list[CheckResult] = []
 
     def worse() -> str:
         found = find_regressions(remote, before, last) if before else []
@@ -97,15 +97,17 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
     host = plan.host
     if _interrupted.is_set():
         raise HostError(host.name, "not started: you interrupted", left="everything", outcome="not tried")
-    account = _Account(host, tell)
-    doors = _trial_of_doors(plan, release)
-    dialogue = remote.start("transaction", [*request_lines(plan, release, doors), *remote.password_lines(), "end"])
-    _under_way.add(dialogue)
+    transcript = _Transcript(host, report)
+    probe_lines = _identity_probe_lines(plan, release)
+    session = remote.start(
+        "transaction", [*request_lines(plan, release, probe_lines), *remote.password_lines(), "end"]
+    )
+    _under_way.add(session)
     try:
-        with Heartbeat(dialogue):
+        with Heartbeat(session):
             if _interrupted.is_set():
                 interrupt()
-            _follow(dialogue, account, verdict)
+            _follow(session, transcript, verdict)
     except Unreachable as error:
         raise Unreachable(
             host.name,
@@ -115,15 +117,17 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, tell: Callable[[str
             outcome="connection lost; the host rolls back by itself",
         ) from None
     finally:
-        _under_way.discard(dialogue)
-    if account.ended == "rolled-back":
-        account.still = worse()
-    if account.ended != "committed":
-        raise _failed(account, dialogue.stderr())
-    return Outcome(release.name, account.programs, account.proofs, account.unvalidated, account.service)
+        _under_way.discard(session)
+    if transcript.ended == "rolled-back":
+        transcript.still = worse()
+    if transcript.ended != "committed":
+        raise _failed(transcript, session.stderr())
+    return Outcome(
+        release.name, transcript.programs, transcript.validations, transcript.unvalidated, transcript.service
+    )
 
 
-def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
+def _identity_probe_lines(plan: Plan, release: Release) -> list[str]:
     """The request's lines for the identity probe; none for a rollback: its release passed the probe in its deploy."""
     if not plan.apache or release.purpose != "deploy":
         return []
@@ -134,23 +138,23 @@ def _trial_of_doors(plan: Plan, release: Release) -> list[str]:
 def interrupt() -> None:
     """Make every host that is being changed roll back, and start no other change."""
     _interrupted.set()
-    for dialogue in list(_under_way):
+    for session in list(_under_way):
         with contextlib.suppress(Unreachable):
-            dialogue.send(["interrupted by the operator"])
-        dialogue.close_input()
+            session.send(["interrupted by the operator"])
+        session.close_input()
 
 
 @dataclass
-class _Account:
+class _Transcript:
     """What the host has reported so far; `asks` is true once it waits for the verdict.
 
     `still`: the smoke checks that fail even after the rollback.
     """
 
     host: Host
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     programs: list[tuple[str, str, str]] = field(default_factory=list)
-    proofs: list[str] = field(default_factory=list)
+    validations: list[str] = field(default_factory=list)
     unvalidated: list[str] = field(default_factory=list)
     insufficient: str = ""
     accesses: list[selinux.Access] = field(default_factory=list)
@@ -164,14 +168,14 @@ class _Account:
     asks: bool = False
     service: Service | None = None
 
-    def take(self, line: str) -> None:
+    def read(self, line: str) -> None:
         """Read one line of the host; report it unchanged if it cannot be parsed. Raises LockHeld."""
         try:
-            self._take(line)
+            self._read(line)
         except (ValueError, RecursionError):
-            self.tell(f"not understood: {line[:200]}")
+            self.report(f"not understood: {line[:200]}")
 
-    def _take(self, line: str) -> None:
+    def _read(self, line: str) -> None:
         kind, _, value = line.partition(" ")
         if kind == "locked":
             raise LockHeld(self.host.name, f"another deploy is running: {value}", left="everything", next_step=WAIT)
@@ -179,24 +183,24 @@ class _Account:
             raise no_lock(self.host.name, value)
         if kind == "step":
             self.step = value
-            self.tell(_step(value))
+            self.report(_step(value))
         elif kind == "note":
-            self.tell(value)
+            self.report(value)
             if value.startswith("could not be restored"):
                 self.not_back = value
         elif kind == "proof":
             level, _, what = value.partition(" ")
-            self.proofs.append(f"validated ({level}): {what}")
-            self.tell(self.proofs[-1])
+            self.validations.append(f"validated ({level}): {what}")
+            self.report(self.validations[-1])
         elif kind == "unvalidated":
             self.unvalidated.append(value)  # printed with the result
         elif kind == "probed":
-            self.tell(f"identity probe passed: {value} requests, every forged identity was rejected")
+            self.report(f"identity probe passed: {value} requests, every forged identity was rejected")
         elif kind == "insufficient":
             self.insufficient = value
         elif kind == "selinux":
             self.accesses.append(selinux.parse(value))
-            self.tell(f"SELinux: {self.accesses[-1].describe()}")
+            self.report(f"SELinux: {self.accesses[-1].describe()}")
         elif kind == "start":
             self.unstartable = survival.refusal(self.host, value)
         elif kind in ("failed", "unwanted"):
@@ -213,21 +217,21 @@ class _Account:
             self.programs.append(_program_line(json.loads(line)))
 
 
-def _check_line(found: Finding) -> str:
+def _check_line(found: CheckResult) -> str:
     """One check, as a line for the release record."""
     return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
 
 
-def _follow(dialogue: AgentSession, account: _Account, judge: Callable[[], list[str]]) -> None:
+def _follow(session: AgentSession, transcript: _Transcript, decide: Callable[[], list[str]]) -> None:
     """Read the host's steps to their end, and send the verdict when the host asks for it."""
-    judged = False
-    for line in dialogue.lines():
-        account.take(line)
-        if account.asks and not judged:
-            judged = True
-            said = judge()
+    answered = False
+    for line in session.lines():
+        transcript.read(line)
+        if transcript.asks and not answered:
+            answered = True
+            said = decide()
             if not _interrupted.is_set():  # otherwise interrupt() has sent the last line
-                dialogue.send(said)
+                session.send(said)
 
 
 def _step(name: str) -> str:
@@ -238,9 +242,9 @@ def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:
     return str(facts.get("program", "supervisord")), str(facts.get("did", "")), str(facts.get("state", ""))
 
 
-def _failed(account: _Account, stderr: str) -> HostError:
-    if not account.ended and account.step in BEFORE_THE_SWAP:
-        account.ended = "unchanged"
+def _failed(transcript: _Transcript, stderr: str) -> HostError:
+    if not transcript.ended and transcript.step in BEFORE_THE_SWAP:
+        transcript.ended = "unchanged"
     left, outcome = {
         "unchanged": ("nothing was modified", "nothing changed"),
         "rolled-back": (
@@ -252,32 +256,34 @@ def _failed(account: _Account, stderr: str) -> HostError:
             "rolled back, but a service is not as before",
         ),
         "broken": (
-            f"NOT everything: {account.not_back or 'a file could not be restored'}",
+            f"NOT everything: {transcript.not_back or 'a file could not be restored'}",
             "NOT rolled back: a file could not be restored",
         ),
     }.get(
-        account.ended,
+        transcript.ended,
         ("unknown; the next deploy (or fab recover) rolls this one back first", "UNKNOWN"),
     )
-    if account.still:
-        left, outcome = f"the old files are restored, but {account.still}", "rolled back, but a smoke check fails"
-    if account.insufficient:
-        return _not_validated(account)
-    if denied := selinux.refusal(account.accesses):
-        return _denied(account, *denied)
+    if transcript.still:
+        left, outcome = f"the old files are restored, but {transcript.still}", "rolled back, but a smoke check fails"
+    if transcript.insufficient:
+        return _not_validated(transcript)
+    if denied := selinux.refusal(transcript.accesses):
+        return _denied(transcript, *denied)
     next_step = "fix the error above and deploy again"
-    if account.ended == "broken":
-        host = account.host
+    if transcript.ended == "broken":
+        host = transcript.host
         next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"
-    if account.unstartable and account.ended == "unchanged":
-        account.failure, next_step = account.unstartable
-        account.evidence = ""
-    failure = account.failure or account.not_back or stderr or "the host ended the transaction without a message"
-    is_whole = account.ended in ("unchanged", "rolled-back") and not account.still
-    shows = account.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong
-    said = f"; the last output of the host's tools:\n{_indented(account.evidence)}" if shows else ""
+    if transcript.unstartable and transcript.ended == "unchanged":
+        transcript.failure, next_step = transcript.unstartable
+        transcript.evidence = ""
+    failure = (
+        transcript.failure or transcript.not_back or stderr or "the host ended the transaction without a message"
+    )
+    is_whole = transcript.ended in ("unchanged", "rolled-back") and not transcript.still
+    shows = transcript.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong
+    said = f"; the last output of the host's tools:\n{_indented(transcript.evidence)}" if shows else ""
     return HostError(
-        account.host.name,
+        transcript.host.name,
         f"{failure}{said}",
         left=left,
         next_step=next_step,
@@ -285,12 +291,12 @@ def _failed(account: _Account, stderr: str) -> HostError:
     )
 
 
-def _not_validated(account: _Account) -> HostError:
-    host, minimum = account.host, account.host.deploy.validation
-    reasons = re.findall(r"^in the way: (.*)$", account.evidence, re.MULTILINE)
+def _not_validated(transcript: _Transcript) -> HostError:
+    host, minimum = transcript.host, transcript.host.deploy.validation
+    reasons = re.findall(r"^in the way: (.*)$", transcript.evidence, re.MULTILINE)
     return HostError(
         host.name,
-        f"this host can validate Apache's new files only up to {account.insufficient}; deploy.validation requires "
+        f"this host can validate Apache's new files only up to {transcript.insufficient}; deploy.validation requires "
         f"{minimum}. Reason: {reasons[-1] if reasons else 'unknown'}",
         left="nothing was modified",
         next_step=f"remove the reason; fab -H {host.name} doctor checks it. If you cannot, lower deploy.validation "
@@ -299,12 +305,13 @@ def _not_validated(account: _Account) -> HostError:
     )
 
 
-def _denied(account: _Account, what: str, commands: str) -> HostError:
+def _denied(transcript: _Transcript, what: str, commands: str) -> HostError:
+    name = transcript.host.name
     return HostError(
-        account.host.name,
+        name,
         f"SELinux would block the app: {what}",
         left="nothing was modified",
-        next_step=f"{commands}; fab -H {account.host.name} doctor checks it again. To deploy anyway: --unvalidated",
+        next_step=f"{commands}; fab -H {name} doctor checks it again. To deploy anyway: --unvalidated",
         outcome="SELinux denies it",
     )
 

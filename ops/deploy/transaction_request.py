@@ -14,18 +14,18 @@ from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
 from ops.services.reload import reload_methods, web_program
-from ops.services.request_lines import apache_lines, apache_logs, apache_place_lines, place_lines
+from ops.services.request_lines import apache_directory_lines, apache_lines, apache_logs, directory_lines
 from ops.services.supervisord import app_lines, through_apache_lines, uwsgi_program
 
 
-def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> Iterator[str]:
-    """All lines of a deploy; `doors` are the lines of the identity probe."""
+def request_lines(plan: Plan, release: Release, probe_lines: Sequence[str] = ()) -> Iterator[str]:
+    """All lines of a deploy; `probe_lines` are the lines of the identity probe."""
     host = plan.host
     yield f"state_dir {host.state_dir}"
     yield f"home {host.home}"
     yield f"host {recorded_host(host)}"
     yield f"by {release.lock_owner}, {release.purpose} {release.name}"
-    yield from place_lines(host)
+    yield from directory_lines(host)
     yield f"limit {host.deploy.limit}"
     yield f"keep {host.deploy.keep}"
     yield from (f"meta {line}" for line in [*release.metadata_lines(), f"begun {int(time.time())}"])
@@ -43,8 +43,8 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
             yield f"parser {parser}"
     for change in (kept for kept in plan.changes if not kept.gone):
         yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
-        if change.wanted.hiding:  # the positions only, not the secrets
-            yield f"meta secret {recorded(change.wanted.hiding)} {change.wanted.path}"
+        if change.wanted.masked_parts:  # the positions only, not the secrets
+            yield f"meta secret {recorded(change.wanted.masked_parts)} {change.wanted.path}"
     yield from (f"reload {line}" for line in plan.reload_lines())
     yield from (f"apply {group}" for group in plan.applied)
     yield from (f"meta removed {removal.kind} {removal.name}" for removal in plan.removals)
@@ -52,11 +52,11 @@ def request_lines(plan: Plan, release: Release, doors: Sequence[str] = ()) -> It
     yield from apache_lines(host, plan.apache)
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
-    yield from apache_place_lines(host)
+    yield from apache_directory_lines(host)
     if plan.apache and release.purpose == "deploy":  # a rollback has no minimum
         yield f"minimum {host.deploy.validation}"
         yield from ["waived yes"] * release.unvalidated
-    yield from doors
+    yield from probe_lines
     if host.app.listen.startswith("/"):
         yield f"app_access {host.apache.account}"
     yield f"uwsgi_program {uwsgi_program(host)}"
@@ -72,7 +72,7 @@ def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
             yield f"file {file.mode} - {file.digest} {file.path}"
             yield f"content {base64.b64encode(file.content).decode()}".rstrip()
     yield from (f"configtest {word}" for word in host.apache.configtest)
-    yield from apache_place_lines(host)
+    yield from apache_directory_lines(host)
 
 
 def _log_files(host: Host) -> list[str]:

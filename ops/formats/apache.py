@@ -17,7 +17,7 @@ def quote(value: object) -> str:
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def literal(value: str) -> str:
+def regex_escape(value: str) -> str:
     """A regular expression that matches exactly `value`, for use between `m#` and `#`.
 
     The first `#` ends the expression even after a backslash, so `#` is written as its code. Apache's PCRE compares

@@ -58,7 +58,7 @@ def needs_restart(before: str, after: str) -> bool:
     return _sockets(before) != _sockets(after)
 
 
-def reload_in_words(workers: int, memory: tuple[int, int] | None) -> str:
+def describe_reload(workers: int, memory: tuple[int, int] | None) -> str:
     """What a reload does, and what it needs. `memory`: a worker's memory now and the free memory, in kB.
 
     As in remote/uwsgi.sh: a fifth of the free memory is not used, and the second uWSGI may have fewer workers.

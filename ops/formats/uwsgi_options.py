@@ -122,7 +122,7 @@ REFUSED = {
 _EMPEROR = re.compile(r"(early-)?emperor(-.+)?|vassals?-.+|imperial-.+")
 
 # Options whose names look like a listener's, and are none: they connect, count, set a mode or a form of output.
-JUDGED_HARMLESS = frozenset(
+KNOWN_HARMLESS = frozenset(
     [
         *("abstract-socket", "cache-udp-node", "chmod-socket", "chown-socket", "exec-as-emperor"),
         *("hook-as-emperor", "call-as-emperor", "call-as-emperor1", "call-as-emperor2", "call-as-emperor4"),
@@ -144,10 +144,10 @@ _SETTING = re.compile(
 )
 
 
-def is_judged(name: str) -> bool:
+def is_assessed(name: str) -> bool:
     """Whether this module has a decision about the option; see the tests."""
     written = ("socket", "uwsgi-socket", "zerg-server")
-    known = name in LISTENERS or name in REFUSED or name in JUDGED_HARMLESS or name in written
+    known = name in LISTENERS or name in REFUSED or name in KNOWN_HARMLESS or name in written
     return known or bool(_EMPEROR.fullmatch(name) or _SETTING.fullmatch(name))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ops.errors import BadInput
 from ops.importing.adopt_templates import Sources, edits, origin, sources_of, tree_with
-from ops.importing.adopt_values import Place, candidates, value_at, with_value
+from ops.importing.adopt_values import KeyPath, candidates, value_at, with_value
 from ops.importing.line_edits import Hunk, carry_over, hunks, lines_of
 from ops.rendering.rendered_file import RenderedFile
 from ops.rendering.renderer import TREE, render, render_one
@@ -20,21 +20,21 @@ from ops.schema import Host
 from ops.secrets.sources import described
 
 TRIES = 400  # values or lines to try per difference; most differences need fewer than ten
-TOO_MUCH = "more than half of the file differs"
+TOO_DIFFERENT = "more than half of the file differs"
 
 
 @dataclass(frozen=True)
 class Value:
     """A value for the inventory. `elsewhere`: it writes a hand-added line, but at another place of the file."""
 
-    place: Place
+    key_path: KeyPath
     before: Any
     after: Any
     elsewhere: bool = False
 
 
 @dataclass(frozen=True)
-class Untold:
+class Unsolved:
     """A difference without a solution, the origin of its lines if known, and the reason."""
 
     hunk: Hunk
@@ -48,7 +48,7 @@ class Advice:
 
     values: list[Value] = field(default_factory=list)
     templates: dict[str, tuple[str, str]] = field(default_factory=dict)
-    untold: list[Untold] = field(default_factory=list)
+    unsolved: list[Unsolved] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
 
 
@@ -82,19 +82,19 @@ class _State:
 def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advice:
     """The advice that turns `file`, as rendered for `host`, into `goal`."""
     text = lines_of(file.content.decode())
-    secret = {text[one.line - 1] for one in file.hiding}
+    secret = {text[one.line - 1] for one in file.masked_parts}
     begin = _State(file, tree, host, sources_of(file.template, tree), text, lines_of(goal))
     open_ones = hunks(text, begin.goal)
     if 2 * sum(len(hunk.old) for hunk in open_ones) > len(text):
-        return Advice(untold=[Untold(hunk, "", TOO_MUCH) for hunk in open_ones])
+        return Advice(unsolved=[Unsolved(hunk, "", TOO_DIFFERENT) for hunk in open_ones])
     end = _solve(_solve(begin, _with_values), _with_lines)
     changed = {
         name: ("".join(lines), "".join(end.sources[name]))
         for name, lines in begin.sources.items()
         if lines != end.sources[name]
     }
-    untold = [_untold(end, hunk, secret) for hunk in hunks(end.text, end.goal)]
-    return Advice(list(end.values), changed, untold, _also(begin, end))
+    unsolved = [_unsolved(end, hunk, secret) for hunk in hunks(end.text, end.goal)]
+    return Advice(list(end.values), changed, unsolved, _also(begin, end))
 
 
 def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
@@ -112,17 +112,17 @@ def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> 
 
 
 def _with_values(state: _State, hunk: Hunk) -> Iterator[_State]:
-    for place, value in islice(candidates(state.host, hunk), TRIES):
-        host = with_value(state.host, (place, value))
+    for key_path, value in islice(candidates(state.host, hunk), TRIES):
+        host = with_value(state.host, (key_path, value))
         way = replace(state, host=host).rendered() if host else None
         if way is None or host is None:
             continue
         moved = None if _is_nearer(state, way) else _with_line_elsewhere(state, way, hunk)
         if moved or _is_nearer(state, way):
-            told = Value(place, value_at(state.host, place), value, elsewhere=moved is not None)
+            told = Value(key_path, value_at(state.host, key_path), value, elsewhere=moved is not None)
             # This value replaces an earlier one of the same place.
-            kept = tuple(old for old in state.values if old.place != place)
-            before = next((old.before for old in state.values if old.place == place), told.before)
+            kept = tuple(old for old in state.values if old.key_path != key_path)
+            before = next((old.before for old in state.values if old.key_path == key_path), told.before)
             yield replace(moved or way, values=(*kept, replace(told, before=before)))
 
 
@@ -174,11 +174,11 @@ def _also(begin: _State, end: _State) -> list[str]:
     return sorted(path for path in before | after if before.get(path) != after.get(path))
 
 
-def _untold(state: _State, hunk: Hunk, secret: set[str]) -> Untold:
+def _unsolved(state: _State, hunk: Hunk, secret: set[str]) -> Unsolved:
     if secret & set(hunk.old):
         sources = [f"secrets.{name} ({described(state.host.secrets[name])})" for name in state.file.secrets]
-        return Untold(
+        return Unsolved(
             hunk, "", f"a secret was changed there; store the new value in the source of {' or '.join(sources)}"
         )
     why = "no inventory value or template line produces this without other changes"
-    return Untold(hunk, origin(hunk, state.text, state.sources), why)
+    return Unsolved(hunk, origin(hunk, state.text, state.sources), why)

@@ -62,7 +62,7 @@ def _edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
         if hunk.old:
             yield from _replacing(name, lines, hunk)
         else:
-            new = tuple(_literal(line) for line in hunk.new)
+            new = tuple(_jinja_escape(line) for line in hunk.new)
             for number, line in enumerate(lines):
                 if hunk.first and _makes(line, text[hunk.first - 1]):
                     yield Edit(name, number + 1, number + 1, new)
@@ -113,7 +113,7 @@ def _replacing(name: str, lines: list[str], hunk: Hunk) -> Iterator[Edit]:
         if not all(_makes(line, old) for line, old in zip(here, hunk.old, strict=True)):
             continue
         if not hunk.new or here == list(hunk.old):
-            yield Edit(name, start, start + count, tuple(_literal(line) for line in hunk.new))
+            yield Edit(name, start, start + count, tuple(_jinja_escape(line) for line in hunk.new))
         elif len(hunk.new) == count:
             new = [_with_tags(*lines) for lines in zip(here, hunk.old, hunk.new, strict=True)]
             if all(new):
@@ -140,11 +140,11 @@ def _with_tags(line: str, old: str, new: str) -> str:
         before, found, rest = rest.partition(text) if text else ("", "", rest)
         if text and not found:
             return ""
-        made += _literal(before) + tag
-    return made + _literal(rest)
+        made += _jinja_escape(before) + tag
+    return made + _jinja_escape(rest)
 
 
-def _literal(line: str) -> str:
+def _jinja_escape(line: str) -> str:
     """The template text that produces exactly this line."""
     if not _OPENS.search(line):
         return line

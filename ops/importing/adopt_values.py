@@ -17,9 +17,9 @@ from ops.inventory.constraints import constraint_violations, values_no_file_hold
 from ops.inventory.defaults import host_from
 from ops.schema import Host
 
-Place = tuple[str | int, ...]
-Candidate = tuple[Place, Any]
-GONE = object()  # as a value: remove the key
+KeyPath = tuple[str | int, ...]
+Candidate = tuple[KeyPath, Any]
+ABSENT = object()  # as a value: remove the key
 NOT_IN_FILES = ("name", "port", "ssh", "deploy", "checks", "secrets")
 PAIRS = 64  # up to this product, compare every old with every new line of a hunk; beyond it, line by line
 _KEYED = re.compile(r"\s*([\w.-]+)\s*[=:\s]\s*(.*?)\s*")
@@ -37,7 +37,7 @@ _FORMS: list[tuple[Callable[[str], str], Callable[[str], str]]] = [
     (lambda value: value.replace("%", "%%"), lambda text: text.replace("%%", "%")),
     (lambda value: value.replace("%", "%%%%"), lambda text: text.replace("%%%%", "%")),
     (lambda value: apache.quote(value)[1:-1], _unescaped),
-    (lambda value: apache.quote(apache.literal(value))[1:-1], lambda text: _unescaped(_unescaped(text))),
+    (lambda value: apache.quote(apache.regex_escape(value))[1:-1], lambda text: _unescaped(_unescaped(text))),
 ]
 
 
@@ -45,35 +45,35 @@ def candidates(host: Host, hunk: Hunk) -> Iterator[Candidate]:
     """Values, each with its place in the inventory, that may produce the new lines of `hunk`, without duplicates."""
     data = {key: value for key, value in msgspec.to_builtins(host).items() if key not in NOT_IN_FILES}
     seen = set()
-    for place, value in _all(data, hunk):
-        mark = (place, repr(value))
+    for key_path, value in _all(data, hunk):
+        mark = (key_path, repr(value))
         if mark not in seen:
             seen.add(mark)
-            yield place, value
+            yield key_path, value
 
 
-def value_at(host: Host, place: Place) -> Any:
-    """The inventory's value at `place`; GONE if there is none."""
+def value_at(host: Host, key_path: KeyPath) -> Any:
+    """The inventory's value at `key_path`; GONE if there is none."""
     here: Any = msgspec.to_builtins(host)
-    for part in place:
+    for part in key_path:
         if isinstance(here, dict) and part not in here:
-            return GONE
+            return ABSENT
         here = here[part]
     return here
 
 
 def with_value(host: Host, candidate: Candidate) -> Host | None:
     """`host` with that value; None if the schema or a constraint rejects it."""
-    place, value = candidate
+    key_path, value = candidate
     data = msgspec.to_builtins(replace(host, secrets={}))
     here: Any = data
-    for part in place[:-1]:
+    for part in key_path[:-1]:
         here = here[part]
-    if value is GONE:
-        del here[place[-1]]
+    if value is ABSENT:
+        del here[key_path[-1]]
     else:
-        here[place[-1]] = value
-    if value is not GONE and any(values_no_file_holds("", {".".join(map(str, place)): value})):
+        here[key_path[-1]] = value
+    if value is not ABSENT and any(values_no_file_holds("", {".".join(map(str, key_path)): value})):
         return None
     try:
         made = host_from(data)
@@ -89,45 +89,45 @@ def _all(data: dict[str, Any], hunk: Hunk) -> Iterator[Candidate]:
     old, new = ([line.rstrip("\n") for line in lines] for lines in (hunk.old, hunk.new))
     pairs = product(old, new) if len(old) * len(new) <= PAIRS else zip(old, new, strict=False)
     for before, after in pairs:
-        for place, value in leaves:
-            yield from _replaced(place, value, before, after)
+        for key_path, value in leaves:
+            yield from _replaced(key_path, value, before, after)
         yield from _variables(data, before, after)
     for line in new:
         key, text = _key_and_value(line)
-        named = [(place, value) for place, value in leaves if place[-1] == key]
-        for place, _ in named:
-            yield from ((place, typed) for typed in _typed(text))
+        named = [(key_path, value) for key_path, value in leaves if key_path[-1] == key]
+        for key_path, _ in named:
+            yield from ((key_path, typed) for typed in _typed(text))
         if key and key not in data["uwsgi"]["options"]:
             yield from ((("uwsgi", "options", key), typed) for typed in _typed(text))
-        for place, value in named:
-            if place[:2] == ("uwsgi", "options"):  # the option is repeated
+        for key_path, value in named:
+            if key_path[:2] == ("uwsgi", "options"):  # the option is repeated
                 values = value if isinstance(value, list) else [value]
-                yield from ((place, [*values, typed]) for typed in _typed(text))
+                yield from ((key_path, [*values, typed]) for typed in _typed(text))
     for line in old if not new else []:
         key, _ = _key_and_value(line)
-        for place, value in leaves:
-            if key and place[-1] == key:
-                yield place, GONE
+        for key_path, value in leaves:
+            if key and key_path[-1] == key:
+                yield key_path, ABSENT
                 if isinstance(value, list):
-                    yield from ((place, value[:n] + value[n + 1 :]) for n in range(len(value)))
+                    yield from ((key_path, value[:n] + value[n + 1 :]) for n in range(len(value)))
 
 
-def _leaves(data: Any, place: Place = ()) -> Iterator[Candidate]:
+def _leaves(data: Any, key_path: KeyPath = ()) -> Iterator[Candidate]:
     """Every value that is not a table; lists as a whole, too."""
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from _leaves(value, (*place, key))
+            yield from _leaves(value, (*key_path, key))
         return
     if isinstance(data, list):
         for number, item in enumerate(data):
-            yield from _leaves(item, (*place, number))
-    yield place, data
+            yield from _leaves(item, (*key_path, number))
+    yield key_path, data
 
 
-def _replaced(place: Place, value: Any, before: str, after: str) -> Iterator[Candidate]:
+def _replaced(key_path: KeyPath, value: Any, before: str, after: str) -> Iterator[Candidate]:
     """The text in `after` at the place of the value in `before`, if the text around it is the same."""
     if isinstance(value, list):
-        yield from _lists(place, value, before, after)
+        yield from _lists(key_path, value, before, after)
         return
     written = str(value).lower() if isinstance(value, bool) else str(value)
     for write, read in _FORMS:
@@ -137,7 +137,7 @@ def _replaced(place: Place, value: Any, before: str, after: str) -> Iterator[Can
             fits = len(after) >= start + len(behind) and after.startswith(before[:start]) and after.endswith(behind)
             if fits:
                 text = read(after[start : len(after) - len(behind)])
-                yield from ((place, typed) for typed in _typed(text))
+                yield from ((key_path, typed) for typed in _typed(text))
 
 
 def _starts(part: str, text: str) -> Iterator[int]:
@@ -147,16 +147,16 @@ def _starts(part: str, text: str) -> Iterator[int]:
         start = text.find(part, start + 1)
 
 
-def _lists(place: Place, values: list[Any], before: str, after: str) -> Iterator[Candidate]:
+def _lists(key_path: KeyPath, values: list[Any], before: str, after: str) -> Iterator[Candidate]:
     """The list without one item, or with one new word of the line."""
     if any(isinstance(item, dict | list) for item in values) or not all(str(item) in before for item in values):
         return
     for number in range(len(values)):
-        yield place, values[:number] + values[number + 1 :]
+        yield key_path, values[:number] + values[number + 1 :]
     for word in dict.fromkeys(_WORD.findall(after)):
         if word not in before:
             for text in (word, word.lstrip("+-")):
-                yield from ((place, [*values, typed]) for typed in _typed(text))
+                yield from ((key_path, [*values, typed]) for typed in _typed(text))
 
 
 def _variables(data: dict[str, Any], before: str, after: str) -> Iterator[Candidate]:
@@ -164,12 +164,12 @@ def _variables(data: dict[str, Any], before: str, after: str) -> Iterator[Candid
     old, new = (
         {found[1]: found[2] or found[3] or "" for found in _VARIABLE.finditer(line)} for line in (before, after)
     )
-    tables: dict[Place, dict[str, str]] = {("supervisor", "environment"): data["supervisor"]["environment"]}
+    tables: dict[KeyPath, dict[str, str]] = {("supervisor", "environment"): data["supervisor"]["environment"]}
     tables |= {("programs", name, "environment"): table["environment"] for name, table in data["programs"].items()}
-    for place, table in tables.items():
+    for key_path, table in tables.items():
         for name in new.keys() - old.keys():
-            yield from (((*place, name), read(new[name])) for _, read in _FORMS[:3])
-        yield from (((*place, name), GONE) for name in old.keys() - new.keys() if name in table)
+            yield from (((*key_path, name), read(new[name])) for _, read in _FORMS[:3])
+        yield from (((*key_path, name), ABSENT) for name in old.keys() - new.keys() if name in table)
 
 
 def _key_and_value(line: str) -> tuple[str, str]:

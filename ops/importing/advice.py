@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ops.importing.adopt import Advice, Value
-from ops.importing.adopt_values import GONE, Place, value_at, with_value
+from ops.importing.adopt_values import ABSENT, KeyPath, value_at, with_value
 from ops.inventory.schema_errors import has
 from ops.schema import Host
 
@@ -16,8 +16,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def table_of(host: Host, value: Value, data: dict[str, Any]) -> str:
     """The inventory table for the value: the host's own, or that of the defaults to remove a key of the defaults."""
-    tables = _split(value.place)[0]
-    shared = value.after is GONE and _written(host, value, data) == "defaults"
+    tables = _split(value.key_path)[0]
+    shared = value.after is ABSENT and _written(host, value, data) == "defaults"
     return _dotted((*(("defaults",) if shared else ("hosts", host.name)), *tables))
 
 
@@ -26,8 +26,8 @@ def assignment(host: Host, value: Value) -> str:
 
     `host` already has the new values: for an entry of a list, the line contains the whole list.
     """
-    tables, (name, *entry) = _split(value.place)
-    if value.after is GONE and not entry:
+    tables, (name, *entry) = _split(value.key_path)
+    if value.after is ABSENT and not entry:
         return f"# remove {_dotted((name,))}"
     return f"{_dotted((name,))} = {_toml(value_at(host, (*tables, name)) if entry else value.after)}"
 
@@ -35,7 +35,7 @@ def assignment(host: Host, value: Value) -> str:
 def with_values(host: Host, values: list[Value]) -> Host:
     """`host` with the advised values."""
     for value in values:
-        host = with_value(host, (value.place, value.after)) or host
+        host = with_value(host, (value.key_path, value.after)) or host
     return host
 
 
@@ -59,9 +59,9 @@ def inventory_lines(
 
 def origin_of(host: Host, value: Value, data: dict[str, Any]) -> str:
     """The current value, and where it is set."""
-    if value.before in (GONE, None):
+    if value.before in (ABSENT, None):
         return "now not set"
-    of = {"hosts": "its own", "defaults": f"of [{_dotted(('defaults', *_split(value.place)[0]))}], for all hosts"}
+    of = {"hosts": "its own", "defaults": f"of [{_dotted(('defaults', *_split(value.key_path)[0]))}], for all hosts"}
     return f"now {_toml(value.before)}, {of.get(_written(host, value, data), 'the default')}"
 
 
@@ -77,19 +77,19 @@ def patch(advice: Advice) -> str:
 
 def _written(host: Host, value: Value, data: dict[str, Any]) -> str:
     """ "hosts", "defaults" or "": where the host's current value is set."""
-    loc = tuple(str(part) for part in value.place)
+    loc = tuple(str(part) for part in value.key_path)
     if has(data.get("hosts", {}).get(host.name, {}), loc):
         return "hosts"
     return "defaults" if has(data.get("defaults", {}), loc) else ""
 
 
-def _split(place: Place) -> tuple[Place, Place]:
+def _split(key_path: KeyPath) -> tuple[KeyPath, KeyPath]:
     """The tables, and the key in the last one; for an entry of a list, the path from the list's key."""
-    entry = next((number for number, part in enumerate(place) if isinstance(part, int)), len(place))
-    return place[: entry - 1], place[entry - 1 :]
+    entry = next((number for number, part in enumerate(key_path) if isinstance(part, int)), len(key_path))
+    return key_path[: entry - 1], key_path[entry - 1 :]
 
 
-def _dotted(parts: Place) -> str:
+def _dotted(parts: KeyPath) -> str:
     return ".".join(str(part) if _BARE.fullmatch(str(part)) else _toml(str(part)) for part in parts)
 
 

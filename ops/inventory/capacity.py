@@ -13,7 +13,7 @@ def at_once(host: Host) -> int:
     return host.uwsgi.workers * host.uwsgi.threads
 
 
-def in_words(hosts: Iterable[Host], fleet: Fleet) -> str:
+def describe(hosts: Iterable[Host], fleet: Fleet) -> str:
     """The sum with its terms: "60 + 60 = 120 requests at once, of 200 database connections"."""
     numbers = [at_once(host) for host in hosts]
     terms = [str(number) for number in numbers]

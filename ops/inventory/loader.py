@@ -120,7 +120,7 @@ def read_inventory(path: Path) -> Inventory:
             read = {name: host for name, host in resolved.items() if host is not None}
             if not capacity.is_over(read.values(), fleet):
                 return Inventory(path, fleet, read, data)
-            rule = f"is exceeded: workers times threads make {capacity.in_words(read.values(), fleet)}"
+            rule = f"is exceeded: workers times threads make {capacity.describe(read.values(), fleet)}"
             problems.append(Problem(path.name, "fleet.database_connections", fleet.database_connections, rule))
     lines = list(dict.fromkeys(str(problem) for problem in problems))
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"

@@ -15,7 +15,7 @@ from ops.text import did_you_mean
 
 Location = tuple[str, ...]
 SchemaError = tuple[Location, str]
-WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a table"}
+TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a table"}
 
 
 def schema_errors(data: Any, kind: Any) -> Iterator[SchemaError]:
@@ -71,7 +71,7 @@ def _rule(data: Any, kind: Any) -> str:
         return " or ".join(dict.fromkeys(rules)).replace(" or must be ", " or ")
     if origin is Literal:
         return f"must be {' or '.join(repr(word) for word in arguments)}"
-    return f"must be {WORDS.get(origin or kind, 'a table')}"
+    return f"must be {TYPE_NAMES.get(origin or kind, 'a table')}"
 
 
 def unknown_key(key: str, known: list[str]) -> str:

@@ -17,28 +17,28 @@ from ops.ssh import jump_hosts
 from ops.ssh.session import Remote
 
 WINDOW = 0.4  # seconds that a new line waits for earlier ones of other logs
-PATIENCE = 3.0  # seconds that a new line waits for the old lines of a slow host
+MAX_WAIT = 3.0  # seconds that a new line waits for the old lines of a slow host
 WAITING = 2000  # lines of a host that may wait to be shown; then the host has to wait
 FIRST, MOST = 1.0, 30.0  # seconds before a lost host is tried again: the first time, doubled up to the most
-FAREWELL = 2.0  # seconds for the readers on the hosts to end
-Told = LogLine | Remark | OperatorError
+CLOSE_SECONDS = 2.0  # seconds for the readers on the hosts to end
+Item = LogLine | Remark | OperatorError
 
 
 class InOrder:
     """Puts the lines of several hosts into the order of time.
 
-    Old lines wait until all hosts have sent theirs up to that time, but at most `patience` seconds; new lines wait
+    Old lines wait until all hosts have sent theirs up to that time, but at most `max_wait` seconds; new lines wait
     `window` seconds. The lines of one entry stay together, also among lines of the same time.
     """
 
-    def __init__(self, hosts: list[str], window: float, patience: float) -> None:
+    def __init__(self, hosts: list[str], window: float, max_wait: float) -> None:
         self._reached = dict.fromkeys(hosts, -math.inf)  # per host, the time of its last old line
         self._lines: list[tuple[float, int, int, LogLine]] = []  # (time, number of the entry, number, line)
         self._entries: dict[tuple[str, str], int] = {}  # per log, the number of its last entry
         self._arrived: deque[tuple[float, int]] = deque()
         self._shown: set[int] = set()
         self._count = 0
-        self._window, self._patience = window, patience
+        self._window, self._max_wait = window, max_wait
 
     def add(self, line: LogLine, now: float) -> None:
         """Add a line that arrived at `now`, in seconds of any clock."""
@@ -64,7 +64,7 @@ class InOrder:
             waited = now - self._arrived[0][0]
             is_full = len(self._lines) >= WAITING
             is_late = waited >= self._window or is_full
-            if not (is_late and self._is_due(self._lines[0][3], reached, is_full)) and waited < self._patience:
+            if not (is_late and self._is_due(self._lines[0][3], reached, is_full)) and waited < self._max_wait:
                 return
             _, _, number, line = heapq.heappop(self._lines)
             self._shown.add(number)
@@ -104,7 +104,7 @@ class Following:
         self._forever = forever
         self._remotes: dict[str, Remote] = {}
         self._over = Event()
-        self._told: queue.Queue[tuple[str, Told | Live | None]] = queue.Queue()  # lines are bounded by `_room`
+        self._items: queue.Queue[tuple[str, Item | Live | None]] = queue.Queue()  # lines are bounded by `_room`
         self._room = {source.host.name: Semaphore(WAITING) for source in sources}
         self._threads = [Thread(target=self._follow, args=[source], daemon=True) for source in sources]
 
@@ -113,19 +113,19 @@ class Following:
             thread.start()
         return self
 
-    def __iter__(self) -> Iterator[Told]:
-        window, patience = (WINDOW, PATIENCE) if self._forever else (0.0, math.inf)
-        lines = InOrder(list(self._room), window, patience)
+    def __iter__(self) -> Iterator[Item]:
+        window, max_wait = (WINDOW, MAX_WAIT) if self._forever else (0.0, math.inf)
+        lines = InOrder(list(self._room), window, max_wait)
         left = len(self._threads)
         while left:
             with contextlib.suppress(queue.Empty):
-                host, told = self._told.get(timeout=WINDOW / 4 if len(lines) else None)
-                if isinstance(told, LogLine):
-                    lines.add(told, time.monotonic())
-                elif isinstance(told, Remark | OperatorError):
-                    yield told
+                host, item = self._items.get(timeout=WINDOW / 4 if len(lines) else None)
+                if isinstance(item, LogLine):
+                    lines.add(item, time.monotonic())
+                elif isinstance(item, Remark | OperatorError):
+                    yield item
                 else:
-                    left -= told is None
+                    left -= item is None
                     lines.is_live(host)
             yield from self._with_room(lines.due(time.monotonic()))
         yield from self._with_room(lines.due(math.inf))
@@ -135,7 +135,7 @@ class Following:
         for remote in list(self._remotes.values()):
             with contextlib.suppress(OSError, EOFError):
                 remote.connection.close()
-        end = time.monotonic() + FAREWELL
+        end = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
@@ -149,21 +149,21 @@ class Following:
         try:
             while not self._over.is_set():
                 try:
-                    for told in self._read(source):
-                        wait = FIRST if isinstance(told, Live) else wait
-                        self._tell(name, told)
+                    for item in self._read(source):
+                        wait = FIRST if isinstance(item, Live) else wait
+                        self._put(name, item)
                     return
                 except OperatorError as error:
                     if isinstance(error, BadInput) or not (self._forever and source.begun):
-                        self._told.put((name, error))
+                        self._items.put((name, error))
                         return
                     message = error.message if isinstance(error, HostError) else str(error)
-                    self._tell(name, Remark(name, f"{message}. Retrying in {wait:.0f} s."))
-                    self._tell(name, Live(name))  # the other hosts do not wait for it
+                    self._put(name, Remark(name, f"{message}. Retrying in {wait:.0f} s."))
+                    self._put(name, Live(name))  # the other hosts do not wait for it
                 self._over.wait(wait)
                 wait = min(2 * wait, MOST)
         finally:
-            self._told.put((name, None))
+            self._items.put((name, None))
 
     def _read(self, source: HostLogs) -> Iterator[LogLine | Remark | Live]:
         name, last = source.host.name, self._remotes.get(source.host.name)
@@ -176,9 +176,9 @@ class Following:
             if not self._over.is_set():
                 yield from source.read(remote)
 
-    def _tell(self, name: str, told: LogLine | Remark | Live) -> None:
+    def _put(self, name: str, item: LogLine | Remark | Live) -> None:
         """Queue it; a line waits until there is room."""
-        while isinstance(told, LogLine) and not self._room[name].acquire(timeout=WINDOW):
+        while isinstance(item, LogLine) and not self._room[name].acquire(timeout=WINDOW):
             if self._over.is_set():
                 return
-        self._told.put((name, told))
+        self._items.put((name, item))

@@ -8,7 +8,7 @@ from ops.logs.stream import LogLine
 Severity = Literal["error", "warning", "debug", ""]
 
 # Python's logging, supervisord and shibd; Apache's error log; uWSGI; the status in lines of requests.
-_WORDS: dict[Severity, re.Pattern[str]] = {
+_PATTERNS: dict[Severity, re.Pattern[str]] = {
     "error": re.compile(
         r"\b(ERROR|CRIT(ICAL)?|FATAL|ALERT|EMERG)\b|:(error|crit|alert|emerg)\]"
         r"|Traceback \(most recent|^[\w.]+(Error|Exception)\b|DAMN ?!|(\"|=>) 5\d\d\b"
@@ -20,7 +20,7 @@ _WORDS: dict[Severity, re.Pattern[str]] = {
 
 def severity(text: str) -> Severity:
     """The highest severity in the line; "" where it has none."""
-    return next((kind for kind, words in _WORDS.items() if words.search(text)), "")
+    return next((kind for kind, words in _PATTERNS.items() if words.search(text)), "")
 
 
 class Severities:
@@ -33,6 +33,6 @@ class Severities:
         """The severity of the line; for one that continues an entry, at least the entry's."""
         log, kind = (line.host, line.label), severity(line.text)
         if line.continues:
-            kind = min(kind, self._last.get(log, ""), key=[*_WORDS, ""].index)
+            kind = min(kind, self._last.get(log, ""), key=[*_PATTERNS, ""].index)
         self._last[log] = kind
         return kind

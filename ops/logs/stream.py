@@ -87,10 +87,10 @@ def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[s
 
     Raises Unreachable where the connection is lost, HostError where the host cannot read its logs.
     """
-    dialogue = remote.start("logs", [*request, "end"])
-    dialogue.limit(Limits(silence, total=None, line=LINE_BYTES))
-    with Heartbeat(dialogue):
-        for fact in dialogue.lines():
+    session = remote.start("logs", [*request, "end"])
+    session.limit(Limits(silence, total=None, line=LINE_BYTES))
+    with Heartbeat(session):
+        for fact in session.lines():
             if fact == "end":
                 return
             if fact in ("failed", "no_python"):
@@ -98,7 +98,7 @@ def ask_reader(remote: Remote, request: list[str], silence: float) -> Iterator[s
             yield fact
         else:
             fact = ""
-        said = dialogue.stderr()
+        said = session.stderr()
     told = f"; the host said:\n{said}" if said else ""
     if fact == "no_python":
         raise HostError(remote.host.name, "it has no Python to read logs (python3, python2 or platform-python)")

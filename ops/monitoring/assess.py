@@ -7,7 +7,7 @@ from ops.deploy.plan import pending_reads
 from ops.inventory.validation_levels import is_less
 from ops.monitoring import workers
 from ops.monitoring.certificates import KINDS
-from ops.monitoring.doctor import LEAST_DISK, LEAST_INODES
+from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
 from ops.monitoring.findings import ERROR, WARNING, Finding
 from ops.monitoring.health import CANNOT_SEE, MOST_WAITING, Health
 from ops.monitoring.worker_history import MEGABYTE, why
@@ -118,26 +118,26 @@ def _shibd(_: Host, health: Health) -> Iterator[Finding]:
 
 def _standbys(_: Host, health: Health) -> Iterator[Finding]:
     for one in health.vitals.standbys:
-        yield Finding("standby", WARNING, one.in_words(), "nothing to do: it ends by itself")
+        yield Finding("standby", WARNING, one.describe(), "nothing to do: it ends by itself")
 
 
 def _workers(host: Host, health: Health) -> Iterator[Finding]:
-    crew, soft, hard = health.crew, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    pool, soft, hard = health.pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     name = web_program(host)
-    if crew.problem:
+    if pool.problem:
         if name in [program.name for program in health.report.programs if program.uptime]:
-            yield Finding("workers", WARNING, "their state is unknown", crew.problem)
+            yield Finding("workers", WARNING, "their state is unknown", pool.problem)
         return
-    for worker in crew.workers:
+    for worker in pool.workers:
         if worker.runs and worker.size >= soft * MEGABYTE:
             said = f"{worker.size // MEGABYTE} MB of address space, over the soft limit of {soft}"
             advice = f"it is replaced after its request; at {hard} MB it is killed during the request: fab workers"
             yield Finding(f"worker {worker.id}", ERROR, said, advice)
-        elif worker.runs and worker.size >= soft * MEGABYTE * workers.NEAR:
+        elif worker.runs and worker.size >= soft * MEGABYTE * workers.NEAR_LIMIT:
             said = f"{worker.size // MEGABYTE} MB of address space, near the soft limit of {soft}"
             yield Finding(f"worker {worker.id}", WARNING, said, f"fab -H {host.name} workers shows how fast it grows")
-    running = [worker for worker in crew.workers if worker.runs]
-    if running and len(running) == len(crew.workers) and all(one.busy_cores == one.cores for one in running):
+    running = [worker for worker in pool.workers if worker.runs]
+    if running and len(running) == len(pool.workers) and all(one.busy_cores == one.cores for one in running):
         said = f"all threads of all {len(running)} are busy: new requests wait"
         yield Finding(
             "workers", ERROR, said, f"fab -H {host.name} tail-logs shows what takes long; or add workers or threads"
@@ -146,7 +146,7 @@ def _workers(host: Host, health: Health) -> Iterator[Finding]:
 
 def _replaced(host: Host, health: Health) -> Iterator[Finding]:
     """Workers that were repeatedly killed during requests."""
-    late = workers.lost_of_late(health.crew)
+    late = workers.lost_of_late(health.pool)
     if late:
         counts, seconds = late
         times = [f"{count} time{'' if count == 1 else 's'} by {_killer(one, host)}" for one, count in counts.items()]
@@ -167,17 +167,17 @@ def _queue(host: Host, health: Health) -> Iterator[Finding]:
     if room and waiting >= room * FULL_QUEUE:
         said = f"{waiting} connections wait of at most {room}; more are refused"
         yield Finding("listen queue", ERROR, said, f"fab -H {host.name} workers shows who is busy")
-    if health.crew.queue_errors:
-        said = f"was full {health.crew.queue_errors} times since uWSGI started"
+    if health.pool.queue_errors:
+        said = f"was full {health.pool.queue_errors} times since uWSGI started"
         yield Finding("listen queue", WARNING, said, "add workers or threads, or raise uwsgi.options.listen")
 
 
 def _disk(_: Host, health: Health) -> Iterator[Finding]:
     for disk in health.vitals.disks:
-        if disk.free < LEAST_DISK or disk.used >= FULL_DISK:
+        if disk.free < MIN_DISK_KB or disk.used >= FULL_DISK:
             said = f"{disk.mount}: {disk.free // 1024} MB are free, {disk.used} % are used"
             yield Finding("disk", ERROR, said, "free disk space: remove old logs, core files")
-        elif disk.inodes is not None and disk.inodes < LEAST_INODES:
+        elif disk.inodes is not None and disk.inodes < MIN_INODES:
             yield Finding(
                 "disk",
                 ERROR,
@@ -233,4 +233,4 @@ def is_edited(drift: Drift) -> bool:
 def _certificates(host: Host, health: Health) -> Iterator[Finding]:
     for one in health.ending:
         if one.is_due(host.certificates.warn_days):
-            yield Finding("certificates", ERROR, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", "see fab certs")
+            yield Finding("certificates", ERROR, f"{KINDS[one.kind]} {one.path}: {one.describe()}", "see fab certs")

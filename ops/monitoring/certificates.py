@@ -38,7 +38,7 @@ class Expiry:
         """Whether it expires within `limit` days, or has a problem."""
         return bool(self.problem) or (self.days is not None and self.days < limit)
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """The time left: "12 days", "3 hours", "EXPIRED 2 days ago"."""
         if self.problem or self.days is None:
             return self.problem or "no expiry"

@@ -19,14 +19,17 @@ APACHE_NEEDED = (2, 4, 37)  # for TLSv1.3 in SSLProtocol; older ones have Reques
 SHIB_NEEDED = (3, 0)
 MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
 TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
-LEAST_DISK, LEAST_INODES = 102_400, 1000  # kB; files
-SKEW_NOTED, SKEW_WRONG = 5, 300  # seconds for a warning, for an error; Kerberos refuses more than the second
+MIN_DISK_KB, MIN_INODES = 102_400, 1000  # kB; files
+WARN_SKEW_SECONDS, MAX_SKEW_SECONDS = (
+    5,
+    300,
+)  # seconds for a warning, for an error; Kerberos refuses more than the second
 
 
 def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
     """The findings on all facts."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _places, _locks, _temporary, _tools, _products, _supervisord, _stays),
+        *(_account, _sudo, _writable, _locks, _temporary, _tools, _products, _supervisord, _stays),
         *(_standbys, _boot, _apache),
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _selinux, _disk, _clock),
     ]
@@ -36,7 +39,7 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
             level = ERROR if one.problem or (one.days or 0) < 0 else WARNING
             stale = one.kind == "served" or (one.kind == "revocations" and one.problem)
             advice = f"fab -H {host.name} reload-apache" if stale else "renew it; a host certificate needs root"
-            found.append(Finding("certificates", level, f"{KINDS[one.kind]} {one.path}: {one.in_words()}", advice))
+            found.append(Finding("certificates", level, f"{KINDS[one.kind]} {one.path}: {one.describe()}", advice))
     if not any(finding.what == "certificates" for finding in found):
         found.append(
             Finding("certificates", OK, f"{len(endings)}, none expires within {host.certificates.warn_days} days")
@@ -79,7 +82,7 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _places(host: Host, facts: Facts) -> Iterator[Finding]:
+def _writable(host: Host, facts: Facts) -> Iterator[Finding]:
     barred = [path for may, path in facts.pairs("write") if may == "no"]
     if not barred:
         yield Finding("places", OK, f"all {len(facts.pairs('write'))} are writable")
@@ -130,7 +133,7 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
     found = survival.assess_boot(host, _survival(facts), facts.one("boot"))
-    yield Finding("boot", OK if found.well else WARNING, found.found, found.advice)
+    yield Finding("boot", OK if found.ok else WARNING, found.found, found.advice)
 
 
 def _survival(facts: Facts) -> survival.Survival:
@@ -197,7 +200,7 @@ def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
 
 def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
     for text in facts.values.get("standby", []):
-        words = standby.parse(text.split()).in_words()
+        words = standby.parse(text.split()).describe()
         yield Finding("standby", WARNING, words, "nothing to do: it ends by itself")
 
 
@@ -310,9 +313,9 @@ def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
     # Some file systems count no inodes.
     kilobytes, inodes = (int(text) if (text := facts.one(name)).isdecimal() else -1 for name in ("disk", "inodes"))
-    if 0 <= kilobytes < LEAST_DISK:
+    if 0 <= kilobytes < MIN_DISK_KB:
         yield Finding("disk", ERROR, f"only {kilobytes} kB are free in {host.home}", "free disk space")
-    elif 0 <= inodes < LEAST_INODES:
+    elif 0 <= inodes < MIN_INODES:
         yield Finding(
             "disk", ERROR, f"only {inodes} more files fit in {host.home}", "remove files that are not needed"
         )
@@ -325,8 +328,8 @@ def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
     told, now = int(facts.one("now") or 0), int(time.time())
     asked = int(facts.one("asked") or now)
     skew = max(asked - told, told - now, 0)
-    if skew > SKEW_NOTED:
-        level = ERROR if skew > SKEW_WRONG else WARNING
+    if skew > WARN_SKEW_SECONDS:
+        level = ERROR if skew > MAX_SKEW_SECONDS else WARNING
         advice = "set one of the two clocks: Kerberos, certificates and the login depend on it"
         yield Finding("clock", level, f"it differs from this machine's by {skew} seconds", advice)
     else:

@@ -10,7 +10,7 @@ from ops.deploy.transaction_request import trial_lines
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services.reload import web_program
-from ops.services.request_lines import place_lines
+from ops.services.request_lines import directory_lines
 from ops.services.supervisord import app_lines, through_apache_lines
 
 
@@ -32,11 +32,11 @@ class Facts:
 def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
     """The request for remote/doctor.sh."""
     yield f"state_dir {host.state_dir}"
-    yield from place_lines(host)
+    yield from directory_lines(host)
     yield f"httpd {host.apache.configtest[0]}"
     yield f"ca_dir {host.apache.ca_dir}"
-    places = [*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"]
-    yield from (f"write {path}" for path in places)
+    paths = [*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"]
+    yield from (f"write {path}" for path in paths)
     for name, words in sudo_commands(host).items():
         yield f"sudo {name}"
         yield from (f"word {word}" for word in words)

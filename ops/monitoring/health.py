@@ -84,7 +84,7 @@ class Health:
     release: PastRelease | None
     drift: list[Drift]
     vitals: HostMetrics
-    crew: WorkerPool
+    pool: WorkerPool
     ending: list[Expiry]
     ending_seen: float
     validated: PastRelease | None = None  # the last deploy that changed Apache's files, whose validation still holds
@@ -96,7 +96,7 @@ class Health:
         return max(0, self.vitals.now - int(at)) if at.isdigit() else None
 
 
-def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None) -> Health:
+def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = None) -> Health:
     """Collect the state of the host. The costly checks are reused from `last` for CERTIFICATES_EVERY seconds.
 
     These are the certificates, and Apache's configuration test if it passed. `wanted` is rendered without the values
@@ -126,7 +126,7 @@ def look(remote: Remote, wanted: list[RenderedFile], last: Health | None = None)
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
-            crew=workers.parse(host, answers["workers"]) if web_program(host) else WorkerPool(),
+            pool=workers.parse(host, answers["workers"]) if web_program(host) else WorkerPool(),
             ending=last.ending if last else certificates.parse_expiries(answers["certs"], host.apache.certificate),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
@@ -174,11 +174,11 @@ def parse(answer: list[str]) -> HostMetrics:
         elif kind == "page":
             found.pages[int(words[1])] = int(words[0])
         elif kind == "app":
-            found = replace(found, app=_told(words))
+            found = replace(found, app=_joined(words))
         elif kind == "through_apache":
             found = replace(found, through_apache=ThroughApache(words[0], _decoded(words[1])))
         elif kind == "configtest":
-            found = replace(found, configtest=_told(words))
+            found = replace(found, configtest=_joined(words))
         elif kind == "queue":
             found = replace(found, queue=(int(words[0]), int(words[1])))
         elif kind == "disk":
@@ -187,7 +187,7 @@ def parse(answer: list[str]) -> HostMetrics:
     return replace(found, disks=tuple(disks.values()))
 
 
-def _told(words: list[str]) -> str | None:
+def _joined(words: list[str]) -> str | None:
     """The fault that a check found: "" for none, None for unknown, else the tools' own text. Raises ValueError."""
     if words[1:]:
         return _decoded(words[1]) or "no reason given"

@@ -8,8 +8,8 @@ from ops.schema import Host
 
 MEGABYTE = 1_048_576
 HOUR = 3600.0
-STEADY = 1  # MB an hour; less is no growth
-LEAST_SPAN = 60  # seconds that a record must cover to show growth
+MIN_GROWTH_MB = 1  # MB an hour; less is no growth
+MIN_SPAN_SECONDS = 60  # seconds that a record must cover to show growth
 
 # The parts of a log line that make a record, as uWSGI writes them (uwsgi_lf_* in core/logging.c).
 _WRITTEN = {
@@ -62,7 +62,7 @@ def no_record(host: Host) -> str:
 
 def growth(record: Sequence[Point]) -> float | None:
     """Bytes an hour, by least squares; None where the record is too short."""
-    if span(record) < LEAST_SPAN:
+    if span(record) < MIN_SPAN_SECONDS:
         return None
     times = [point.time - record[0].time for point in record]
     mean_time, mean_size = sum(times) / len(times), sum(point.size for point in record) / len(record)
@@ -80,7 +80,7 @@ def hours_left(size: int, limit: int, record: Sequence[Point]) -> float | None:
     rate, room = growth(record), limit * MEGABYTE - size
     if room <= 0:
         return 0.0
-    return room / rate if rate and rate >= STEADY * MEGABYTE else None
+    return room / rate if rate and rate >= MIN_GROWTH_MB * MEGABYTE else None
 
 
 def why(reason: str, host: Host) -> str:

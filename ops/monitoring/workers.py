@@ -13,7 +13,7 @@ from ops.services.reload import web_program
 from ops.ssh.session import Remote
 
 MOST_POINTS = 1000  # the most points of a record
-NEAR = 0.9  # part of the soft limit; a worker above it is near the limit
+NEAR_LIMIT = 0.9  # part of the soft limit; a worker above it is near the limit
 LATE, MANY = 300, 3  # seconds; so many workers killed within them, with lost requests, are a finding
 
 
@@ -126,15 +126,15 @@ def _worker(said: dict[str, Any], facts: dict[str, Any], record: tuple[Point, ..
     )
 
 
-def facts(host: Host, crew: WorkerPool) -> dict[str, Any]:
+def facts(host: Host, pool: WorkerPool) -> dict[str, Any]:
     """The workers as --json prints them: sizes in MB, times in seconds, growth in MB an hour."""
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     return {
-        "problem": crew.problem or crew.log_problem or None,
-        "queue_errors": crew.queue_errors,
+        "problem": pool.problem or pool.log_problem or None,
+        "queue_errors": pool.queue_errors,
         "soft_limit": soft,
         "hard_limit": hard,
-        "workers": [_facts(worker, host) for worker in crew.workers],
+        "workers": [_facts(worker, host) for worker in pool.workers],
     }
 
 
@@ -152,7 +152,7 @@ def _facts(worker: Worker, host: Host) -> dict[str, Any]:
     }
 
 
-def look(remote: Remote, *, record: bool = True) -> WorkerPool:
+def collect(remote: Remote, *, record: bool = True) -> WorkerPool:
     """Read the host's workers, with or without their `record`; none where no program of the host is uWSGI."""
     if not web_program(remote.host):
         return WorkerPool()
@@ -169,10 +169,10 @@ class Trend:
         self._read_at = 0.0
         self._crew = WorkerPool()
 
-    def look(self, remote: Remote) -> WorkerPool:
+    def collect(self, remote: Remote) -> WorkerPool:
         """The workers now, with their known history."""
         record = time.monotonic() - self._read_at > self._every or not self._crew.workers
-        now = look(remote, record=record)
+        now = collect(remote, record=record)
         if record:
             self._read_at = time.monotonic()
         self._crew = now if now.problem else joined(now, self._crew, record=record)
@@ -194,13 +194,13 @@ def joined(now: WorkerPool, earlier: WorkerPool, *, record: bool) -> WorkerPool:
     return replace(now, workers=tuple(together), log_problem=now.log_problem if record else earlier.log_problem)
 
 
-def lost_of_late(crew: WorkerPool) -> tuple[dict[str, int], int] | None:
+def lost_of_late(pool: WorkerPool) -> tuple[dict[str, int], int] | None:
     """The reasons that killed workers during requests, each with its count, and the seconds since the last time.
 
     Only of workers that were last killed so within `LATE` seconds, as far back as the log was read; None below `MANY`
     in all.
     """
-    late = [worker for worker in crew.workers if worker.runs and worker.age <= LATE and _lost(worker.last)]
+    late = [worker for worker in pool.workers if worker.runs and worker.age <= LATE and _lost(worker.last)]
     counts: dict[str, int] = {}
     for worker in late:
         for reason, count in worker.reasons.items():
@@ -214,7 +214,7 @@ def _lost(reason: str) -> bool:
     return reason.partition(" ")[0] in ("evil", "evil-rss", "harakiri", "signal", "died")
 
 
-def needs_attention(host: Host, crew: WorkerPool) -> bool:
+def needs_attention(host: Host, pool: WorkerPool) -> bool:
     """Whether their state is unknown, or a worker is over the soft limit."""
-    largest = crew.largest()
-    return bool(crew.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)
+    largest = pool.largest()
+    return bool(pool.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)

@@ -77,24 +77,24 @@ def exactly(line, size):
     return data
 
 
-def context(bearer, pems):
+def context(certificate, pems):
     made = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_CLIENT", ssl.PROTOCOL_SSLv23))
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
-    if bearer is not None:
+    if certificate is not None:
         path = os.path.join(FOLDER, "door.client")
         with open(path, "w") as file:
-            file.write(pems[bearer][0] + pems[bearer][1])
+            file.write(pems[certificate][0] + pems[certificate][1])
         made.load_cert_chain(path)
     return made
 
 
-def ask(number, question, tls, seconds):
+def ask(number, request, tls, seconds):
     """Send it, and wait until it is answered, the line is closed or it took too long."""
-    head = ["%s %s HTTP/1.1" % (question["method"], question["path"]), "Host: localhost", "Connection: close"]
-    head += ["X-Poms-Ops-Question: %d" % number] + question["lines"]
+    head = ["%s %s HTTP/1.1" % (request["method"], request["path"]), "Host: localhost", "Connection: close"]
+    head += ["X-Poms-Ops-Question: %d" % number] + request["lines"]
     try:
-        line = socket.create_connection(("127.0.0.1", question["port"]), seconds, (question["source"], 0))
+        line = socket.create_connection(("127.0.0.1", request["port"]), seconds, (request["source"], 0))
         try:
             line = tls.wrap_socket(line)
             line.sendall(("\r\n".join(head) + "\r\n\r\n").encode("utf-8"))
@@ -110,28 +110,28 @@ def say(text):
     print(text.encode("ascii", "backslashreplace").decode("ascii"))
 
 
-def judge(number, question, believed, intruder):
+def judge(number, request, believed, spoofed):
     """3: a forged identity was accepted; 4: a valid one was rejected; 0: as expected."""
     environ = told.get(str(number))
-    asked = u"port %d, %s, %s" % (question["port"], question["path"], question["name"])
+    asked = u"port %d, %s, %s" % (request["port"], request["path"], request["name"])
     if environ is None:
-        if question["user"] is None:
+        if request["user"] is None:
             return 0
-        say("%s: REJECTED, but must be accepted as %s" % (asked, question["user"]))
+        say("%s: REJECTED, but must be accepted as %s" % (asked, request["user"]))
         return 4
     user = environ.get("HTTP_X_SHIB_USERID")
     for header in believed:
         value = environ.get("HTTP_" + header.upper().replace("-", "_"), "")
-        if intruder in value.lower():
+        if spoofed in value.lower():
             say("%s: GOT IN, and the app was told %s: %s" % (asked, header, value))
             return 3
-    if question["nameless"] and user is None:
+    if request["nameless"] and user is None:
         return 0
-    if question["user"] is None or (user is not None and user != question["user"]):
+    if request["user"] is None or (user is not None and user != request["user"]):
         say("%s: GOT IN as %s" % (asked, user or "a visitor without a name"))
         return 3
     if user is None:
-        say("%s: REJECTED, but must be accepted as %s" % (asked, question["user"]))
+        say("%s: REJECTED, but must be accepted as %s" % (asked, request["user"]))
         return 4
     return 0
 
@@ -144,21 +144,21 @@ def main():
     server.start()
     contexts, strangers, seconds = {}, [], patience()
     others = os.path.exists(os.path.join(FOLDER, "door.others"))
-    questions = [each for each in asked["questions"] if others or not each["needs_another_ca"]]
+    requests = [each for each in asked["requests"] if others or not each["needs_another_ca"]]
     with open(os.path.join(FOLDER, "door.left_out"), "w") as file:
-        file.write("".join(each["name"] + "\n" for each in asked["questions"] if each not in questions))
-    for number, question in enumerate(questions):
-        bearer = question["bearer"]
-        if bearer not in contexts:
-            contexts[bearer] = context(bearer, asked["bearers"])
-        if bearer is None:  # may take long, so in parallel
-            strangers.append(threading.Thread(target=ask, args=(number, question, contexts[bearer], seconds)))
+        file.write("".join(each["name"] + "\n" for each in asked["requests"] if each not in requests))
+    for number, request in enumerate(requests):
+        certificate = request["certificate"]
+        if certificate not in contexts:
+            contexts[certificate] = context(certificate, asked["certificates"])
+        if certificate is None:  # may take long, so in parallel
+            strangers.append(threading.Thread(target=ask, args=(number, request, contexts[certificate], seconds)))
             strangers[-1].start()
         else:
-            ask(number, question, contexts[bearer], 10.0)
+            ask(number, request, contexts[certificate], 10.0)
     for thread in strangers:
         thread.join()
-    ends = [judge(number, each, asked["believed"], asked["intruder"]) for number, each in enumerate(questions)]
+    ends = [judge(number, each, asked["believed"], asked["spoofed"]) for number, each in enumerate(requests)]
     if 3 in ends:
         sys.exit(3)
     if 4 in ends:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ops.schema import Host
-from ops.secrets.redaction import Hiding
+from ops.secrets.redaction import MaskedParts
 
 HOME_MODE, APACHE_MODE, SECRET_MODE = "0640", "0644", "0600"
 
@@ -14,7 +14,7 @@ class RenderedFile:
     """One file as it should be on the host.
 
     `service` has to reload it when it changes: "apache", "supervisord" or "programs". `secrets` has the names of the
-    secrets that the template used, `hiding` their places in the content.
+    secrets that the template used, `masked_parts` their places in the content.
     """
 
     template: str
@@ -23,7 +23,7 @@ class RenderedFile:
     mode: str
     service: str
     secrets: tuple[str, ...] = ()
-    hiding: Hiding = ()
+    masked_parts: MaskedParts = ()
 
     @property
     def digest(self) -> str:

@@ -69,8 +69,8 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
     used = tuple(dict.fromkeys([*used, *names_used(secrets)]))
     hidden = redaction.whole(text) if failure else redaction.find(text, shown)
     for part in [] if failure else redaction.values(text, hidden):
-        masking.conceal_words(part, shown)
-    return replace(made, content=text.encode(), secrets=used, hiding=hidden)
+        masking.add_secret_words(part, shown)
+    return replace(made, content=text.encode(), secrets=used, masked_parts=hidden)
 
 
 def _templates(tree: Path) -> list[str]:
@@ -174,7 +174,7 @@ def _environment(tree: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"quote": apache.quote, "literal": apache.literal}
+    environment.filters |= {"apache_quote": apache.quote, "regex_escape": apache.regex_escape}
     environment.globals |= {
         "check_page": apache.check_page,
         "own_page": apache.own_page,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 MARK = "***"
 SHORT = 6  # characters: a shorter value is masked only as a whole word, since any text may contain it by chance
-LEAST = 8  # characters of base64: a shorter text is not specific enough to mask
+MIN_LENGTH = 8  # characters of base64: a shorter text is not specific enough to mask
 WRAPS = (64, 76)  # columns at which tools break lines of base64
 
 
@@ -25,7 +25,7 @@ class Masker:
         self._texts: set[str] = set()
         self._pattern = re.compile(r"(?!)")
 
-    def conceal(self, value: str) -> None:
+    def add_secret(self, value: str) -> None:
         """Mask `value` from now on, also quoted, escaped, line by line, or in base64."""
         texts = {value, *spellings(value)} - {""}
         if texts <= self._texts:
@@ -34,11 +34,11 @@ class Masker:
         by_length = sorted(self._texts, key=len, reverse=True)
         self._pattern = re.compile("|".join(_expression(text) for text in by_length))
 
-    def conceal_words(self, text: str, public: str, least: int = 1) -> None:
-        """The same for `text` and each word of it with at least `least` characters that is not in `public`."""
+    def add_secret_words(self, text: str, public: str, minimum: int = 1) -> None:
+        """The same for `text` and each word of it with at least `minimum` characters that is not in `public`."""
         for word in {text, *re.split(r"[\s\"'=,]+", text)}:
-            if len(word) >= least and word not in public:
-                self.conceal(word)
+            if len(word) >= minimum and word not in public:
+                self.add_secret(word)
 
     def masked(self, text: str) -> str:
         """`text` with all of these masked."""
@@ -48,14 +48,14 @@ class Masker:
 _this_run = Masker()
 
 
-def conceal(value: str) -> None:
+def add_secret(value: str) -> None:
     """Never print `value` in this run."""
-    _this_run.conceal(value)
+    _this_run.add_secret(value)
 
 
-def conceal_words(text: str, public: str) -> None:
+def add_secret_words(text: str, public: str) -> None:
     """Never print `text`, nor a longer word of it that is not in `public`: a secret as a template wrote it."""
-    _this_run.conceal_words(text, public, LEAST)
+    _this_run.add_secret_words(text, public, MIN_LENGTH)
 
 
 def masked(text: str) -> str:
@@ -102,7 +102,7 @@ def _base64(value: bytes) -> Iterator[str]:
         text = base64.b64encode(b"\0" * offset + value).decode()[(offset * 8 + 5) // 6 : whole]
         found |= {text[start : start + wrap] for wrap in WRAPS for start in range(0, len(text), wrap)} | {text}
     for text in found:
-        if len(text) >= LEAST or text.endswith("="):
+        if len(text) >= MIN_LENGTH or text.endswith("="):
             yield text
             yield text.translate(str.maketrans("+/", "-_"))
 

@@ -25,7 +25,7 @@ class Hidden:
     after: int = 0
 
 
-Hiding = tuple[Hidden, ...]
+MaskedParts = tuple[Hidden, ...]
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,22 @@ def split(text: str) -> list[str]:
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def shown_lines(text: str, hiding: Hiding) -> list[Line]:
+def shown_lines(text: str, masked_parts: MaskedParts) -> list[Line]:
     """The lines of a file with its secrets hidden. A missing line break at the end makes a difference."""
-    hidden = {one.line: one for one in hiding}
+    hidden = {one.line: one for one in masked_parts}
     lines = [Line(line, _shown(line, hidden.get(number))) for number, line in enumerate(split(text), 1)]
     if text and not text.endswith("\n"):
         lines[-1] = Line(f"{lines[-1].text}\n", f"{lines[-1].shown}  (no line break at the end)")
     return lines
 
 
-def values(text: str, hiding: Hiding) -> list[str]:
+def values(text: str, masked_parts: MaskedParts) -> list[str]:
     """The hidden parts of the text."""
     lines = split(text)
-    return [_cut(lines[one.line - 1], one)[1] for one in hiding if one.line <= len(lines)]
+    return [_cut(lines[one.line - 1], one)[1] for one in masked_parts if one.line <= len(lines)]
 
 
-def find(text: str, public: str) -> Hiding:
+def find(text: str, public: str) -> MaskedParts:
     """Where `text`, rendered with the secrets, differs from `public`, rendered with placeholders."""
     lines, known = split(text), split(public)
     found = []
@@ -74,18 +74,18 @@ def find(text: str, public: str) -> Hiding:
     return tuple(found)
 
 
-def whole(text: str) -> Hiding:
+def whole(text: str) -> MaskedParts:
     """A hiding of the whole text."""
     return tuple(Hidden(number) for number in range(1, len(split(text)) + 1))
 
 
-def find_in_unknown(text: str, like: str, hiding: Hiding) -> Hiding:
+def find_in_unknown(text: str, like: str, masked_parts: MaskedParts) -> MaskedParts:
     """Where `text`, of unknown origin, may have secrets: in each line that is not known to be public.
 
     `like` is the file that is deployed at the same path, with its hiding; its public lines are known. Of any other
     line only the beginning is shown that it shares with a line of `like`, up to what looks like the value.
     """
-    hidden = {one.line: one for one in hiding}
+    hidden = {one.line: one for one in masked_parts}
     numbered = list(enumerate(split(like), 1))
     public = {line for number, line in numbered if number not in hidden}
     edges = [_cut(line, hidden[number])[::2] for number, line in numbered if number in hidden]
@@ -98,18 +98,18 @@ def find_in_unknown(text: str, like: str, hiding: Hiding) -> Hiding:
     return tuple(found)
 
 
-def socket_passwords(text: str) -> Hiding:
+def socket_passwords(text: str) -> MaskedParts:
     """Where a supervisord.conf has the password of its socket: the site's own file may have one."""
     found = ((number, _PASSWORD.match(line)) for number, line in enumerate(split(text), 1))
     return tuple(Hidden(number, len(key[0])) for number, key in found if key)
 
 
-def recorded(hiding: Hiding) -> str:
+def recorded(masked_parts: MaskedParts) -> str:
     """The text for the record on the host: LINE:BEFORE:AFTER, separated by commas."""
-    return ",".join(f"{one.line}:{one.before}:{one.after}" for one in hiding)
+    return ",".join(f"{one.line}:{one.before}:{one.after}" for one in masked_parts)
 
 
-def from_record(text: str) -> Hiding:
+def from_record(text: str) -> MaskedParts:
     """The hiding in a text from `recorded`. Raises ValueError for any other text."""
     found = []
     for item in text.split(","):

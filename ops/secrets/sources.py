@@ -22,7 +22,7 @@ from ops.secrets.redaction import placeholder
 from ops.text import did_you_mean
 
 LONGEST = 65_536  # bytes
-PATIENCE = 60  # seconds for a command, which may have to ask the operator
+COMMAND_SECONDS = 60  # seconds for a command, which may have to ask the operator
 
 
 class Secrets:
@@ -62,7 +62,7 @@ def value_of(host: Host, name: str) -> str:
         value = _taken(*_source(secret))
     except _UnusableError as error:
         raise BadInput(f"{host.name}: secrets.{name}: {error}. Nothing was touched.") from None
-    masking.conceal(value)
+    masking.add_secret(value)
     return value
 
 
@@ -79,7 +79,7 @@ class _UnusableError(Exception):
 
 def _source(secret: Secret) -> tuple[str, tuple[str, ...], int]:
     if secret.command:
-        return "command", tuple(secret.command), secret.seconds or PATIENCE
+        return "command", tuple(secret.command), secret.seconds or COMMAND_SECONDS
     return ("file", (str(secret.file),), 0) if secret.file else ("env", (str(secret.env),), 0)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ops.errors import BadInput, HostError, read_answer
 from ops.inventory.validation_levels import is_less
 from ops.schema import Host
-from ops.services.request_lines import apache_lines, apache_logs, apache_place_lines
+from ops.services.request_lines import apache_directory_lines, apache_lines, apache_logs
 from ops.services.restart_cost import RestartCost
 from ops.services.restart_cost import parse as parse_cost
 from ops.services.supervisord import need_lock
@@ -20,7 +20,7 @@ UNKNOWN = "UNKNOWN: see fab check-apache"
 
 
 @dataclass
-class _Told:
+class _Answer:
     """The host's answer: the result and evidence of each step, and what was not validated."""
 
     ended: dict[str, str] = field(default_factory=dict)
@@ -56,17 +56,17 @@ def control(remote: Remote, action: str, report: Callable[[RestartCost], None] =
     answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()], hear)
     need_lock(host, answer)
     with read_answer(host.name, "apache", left=UNKNOWN):
-        told = _read(answer)
-    failed = next((step for step, how in told.ended.items() if how == "failed"), None)
+        answer_ = _read(answer)
+    failed = next((step for step, how in answer_.ended.items() if how == "failed"), None)
     if failed:
-        raise _failure(host, action, failed, told)
+        raise _failure(host, action, failed, answer_)
     if answer[-1:] != ["end"]:
         raise HostError(
             host.name,
             "the connection was lost before Apache's answer",
             next_step=f"fab -H {host.name} check-apache",
         )
-    return told.unvalidated
+    return answer_.unvalidated
 
 
 def _request(remote: Remote, action: str) -> Iterator[str]:
@@ -79,33 +79,33 @@ def _request(remote: Remote, action: str) -> Iterator[str]:
             yield "cost"
         if is_less(host.deploy.validation, "trial-start"):
             yield "optional"
-        yield from apache_place_lines(host)
+        yield from apache_directory_lines(host)
         yield from (f"log_file {path}" for path in apache_logs(host))
     yield from apache_lines(host, action)
     yield f"listens {host.apache.port}"
     yield f"listens {host.apache.cert_port}"
 
 
-def _read(answer: list[str]) -> _Told:
+def _read(answer: list[str]) -> _Answer:
     """Parse the answer of remote/apache.sh. Raises ValueError if it is malformed."""
-    told, step = _Told(), ""
+    answer_, step = _Answer(), ""
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "evidence":
-            told.evidence[step] = base64.b64decode(value).decode(errors="replace").strip()
+            answer_.evidence[step] = base64.b64decode(value).decode(errors="replace").strip()
         elif kind == "unvalidated":
-            told.unvalidated.append(value)
+            answer_.unvalidated.append(value)
         elif value in ("up", "down"):
-            told.ended["now"] = value
+            answer_.ended["now"] = value
         elif value in ("ok", "failed", "barred"):
             step = kind
-            told.ended[step] = value
-    return told
+            answer_.ended[step] = value
+    return answer_
 
 
-def _failure(host: Host, action: str, step: str, told: _Told) -> HostError:
+def _failure(host: Host, action: str, step: str, answer_: _Answer) -> HostError:
     """The error for the `step` that failed."""
-    evidence, fab = told.evidence.get(step, ""), f"fab -H {host.name}"
+    evidence, fab = answer_.evidence.get(step, ""), f"fab -H {host.name}"
     if step == "configtest":
         return HostError(
             host.name,
@@ -122,16 +122,16 @@ def _failure(host: Host, action: str, step: str, told: _Told) -> HostError:
             "configtest, with deploy.validation_reason",
         )
     said = f"Apache's {action} failed" if step == "apache" else f"Apache does not answer after the {action}"
-    said = f"{said}, and Apache is {told.ended.get('now', 'in an unknown state')}:\n{evidence}"
+    said = f"{said}, and Apache is {answer_.ended.get('now', 'in an unknown state')}:\n{evidence}"
     restart = shlex.join(host.apache.restart)
-    started = told.ended.get("started")
+    started = answer_.ended.get("started")
     if started == "ok":
         said += f"\n'{restart}' has started it again, and it answers. Requests in progress were lost."
         return HostError(host.name, said, next_step="find out why the reload ended Apache before you reload it again")
     if started:
         why = "was not permitted" if started == "barred" else "did not start it"
-        said += f"\n'{restart}' {why}:\n{told.evidence.get('started', '')}"
+        said += f"\n'{restart}' {why}:\n{answer_.evidence.get('started', '')}"
         return HostError(host.name, said, next_step=f"fix the error above; then root starts Apache: {restart}")
-    if told.ended.get("now") == "down":
+    if answer_.ended.get("now") == "down":
         return HostError(host.name, said, next_step=f"fix the error above, then {fab} restart-apache: '{restart}'")
     return HostError(host.name, said, next_step=f"fix the error above; {fab} status shows what answers")

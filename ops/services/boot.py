@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ops.errors import HostError, read_answer
 from ops.schema import Host
 from ops.services import survival
-from ops.services.request_lines import place_lines
+from ops.services.request_lines import directory_lines
 from ops.services.supervisord import need_lock
 from ops.services.survival import NO, YES, Survival
 from ops.ssh.operator_identity import lock_owner
@@ -39,14 +39,14 @@ class Change:
     text: str = ""
 
 
-def look(remote: Remote) -> Found:
+def collect(remote: Remote) -> Found:
     """Collect the host's state. Raises HostError for a malformed answer."""
     return parse(remote.host, remote.ask("boot", request(remote.host, "look")))
 
 
 def request(host: Host, action: str) -> list[str]:
     """The request to remote/boot.sh."""
-    return [f"state_dir {host.state_dir}", *place_lines(host), f"unit {UNIT}", f"action {action}"]
+    return [f"state_dir {host.state_dir}", *directory_lines(host), f"unit {UNIT}", f"action {action}"]
 
 
 def parse(host: Host, answer: list[str]) -> Found:
@@ -67,8 +67,8 @@ def parse(host: Host, answer: list[str]) -> Found:
 def choose(host: Host, found: Found) -> Change | None:
     """The change that starts supervisord at boot; None if something does so already. Raises HostError."""
     line = survival.cron_line(host)
-    judged = survival.assess_boot(host, found.survival, found.boot)
-    if judged.well and found.own in ("", line):
+    assessment = survival.assess_boot(host, found.survival, found.boot)
+    if assessment.ok and found.own in ("", line):
         return None
     cron_serves = found.survival.cron == YES and _outlives_cron(found.survival)
     if cron_serves and "\n" not in line:

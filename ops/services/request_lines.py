@@ -6,14 +6,14 @@ from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 
 
-def place_lines(host: Host) -> Iterator[str]:
+def directory_lines(host: Host) -> Iterator[str]:
     """The paths that every request contains."""
     yield f"supervisord_conf {supervisord_conf(host)}"
     yield f"supervisor_socket {host.supervisor.socket}"
     yield f"activate {host.activate}"
 
 
-def apache_place_lines(host: Host) -> Iterator[str]:
+def apache_directory_lines(host: Host) -> Iterator[str]:
     """Apache's directories."""
     yield f"apache_root {host.apache.server_root}"
     yield f"apache_run {host.apache.server_root}/run"

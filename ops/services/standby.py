@@ -15,7 +15,7 @@ class Standby:
     requests: int | None
     ends_within: int
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """Its state as a sentence."""
         count = "an unknown number of" if self.requests is None else str(self.requests)
         return (

@@ -11,7 +11,7 @@ from ops.formats.supervisor import log_files
 from ops.schema import Host
 from ops.services import survival
 from ops.services.reload import GRACEFUL, reload_methods, web_program
-from ops.services.request_lines import place_lines
+from ops.services.request_lines import directory_lines
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_state import parse as parse_supervisord
 from ops.services.survival import Survival
@@ -102,7 +102,7 @@ def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None,
 
 def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
     """The request to remote/programs.sh."""
-    asked = [f"state_dir {host.state_dir}", *place_lines(host), *app_lines(host)]
+    asked = [f"state_dir {host.state_dir}", *directory_lines(host), *app_lines(host)]
     asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
     return asked + [f"name {name}" for name in names or []]
 

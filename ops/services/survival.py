@@ -51,9 +51,9 @@ class Survival:
 
 @dataclass(frozen=True)
 class Assessment:
-    """An assessment: whether all is `well`, what was found, and what to do about it."""
+    """An assessment: whether all is `ok`, what was found, and what to do about it."""
 
-    well: bool
+    ok: bool
     found: str
     advice: str = ""
 
@@ -113,7 +113,7 @@ def refusal(host: Host, way: str) -> tuple[str, str] | None:
     return wrong, advice
 
 
-def in_words(way: str) -> str:
+def describe(way: str) -> str:
     """How supervisord is started, for the end of a sentence; empty for the usual way."""
     kind, _, name = way.partition(" ")
     words = {
@@ -151,7 +151,7 @@ def assess_boot(host: Host, found: Survival, files: str) -> Assessment:
         if found.linger == YES:
             return Assessment(True, f"{unit.name}, a unit of {host.account}, which lingers, starts supervisord")
     if files.startswith(BY_CRON):
-        return _judge_cron(host, found, files)
+        return _assess_cron(host, found, files)
     if files not in ("nobody", ""):
         return Assessment(True, f"{files} starts supervisord")
     for unit in enabled:
@@ -187,7 +187,7 @@ def how_to_start(host: Host, found: Survival) -> str:
     return advice
 
 
-def _judge_cron(host: Host, found: Survival, files: str) -> Assessment:
+def _assess_cron(host: Host, found: Survival, files: str) -> Assessment:
     if found.cron == NO:
         said = f"nothing starts supervisord at boot: {files} has a line for it, but no cron daemon runs"
         return Assessment(False, said, advice="root starts it, now and at boot: systemctl enable --now crond")

@@ -19,7 +19,7 @@ KERBEROS_5 = bytes.fromhex("06092a864886f712010202")  # its object identifier, i
 SERVICE_ACCEPT, RESPONSE, TOKEN, ERROR_TOKEN, MIC = 6, 60, 61, 65, 66
 _KEYTAB = "root finds the reason in the host's log of sshd; is /etc/krb5.keytab the host's own (klist -k)?"
 _NOT_BOTH = "poms-ops uses one method only: use a key alone, or configure the host to require the ticket alone"
-ASKED, ANSWERED, PROVEN = "asked", "answered", "proven"
+ASKED, ANSWERED, VERIFIED = "asked", "answered", "proven"
 
 
 class Handler(paramiko.auth_handler.AuthHandler):
@@ -78,7 +78,7 @@ class Handler(paramiko.auth_handler.AuthHandler):
             signed = Message()
             signed.add_string(self.transport.session_id)
             signed.add_bytes(self._request().asbytes())
-            self.stage = PROVEN
+            self.stage = VERIFIED
             try:
                 self._send(MIC, self._initiator.sign(signed.asbytes()))
             except Refused as refusal:
@@ -139,7 +139,7 @@ class Strategy:
 
     def _refused_at(self, stage: str) -> Refused:
         target = self.initiator.target
-        if stage == PROVEN:
+        if stage == VERIFIED:
             principal = self.initiator.principal
             return Refused(
                 f"the host knows you as {principal}, and does not let you in as {self.account}",

@@ -16,7 +16,7 @@ from ops.ssh.settings import Connection
 FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et), which begin with RFC 4120's numbers
 NOT_KNOWN, EXPIRED = 7, 32
 CLOCK = (33, 37)  # ticket not valid yet, clock skew too great
-WRONG_KEY = (31, 35, 41, 44, 45)  # cannot be decrypted, for another service, modified, unknown key version, no key
+KEY_ERRORS = (31, 35, 41, 44, 45)  # cannot be decrypted, for another service, modified, unknown key version, no key
 NO_KDC = (154, 156)  # no KDC is known, no KDC answers
 
 _SETUP = "run 'make kerberos' in the project's folder to install it (docs/guide/kerberos.md)"
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Wish:
+class KerberosOptions:
     """The options of a login by Kerberos: host name, principal ("": the ticket's), whether to delegate the ticket."""
 
     host: str
@@ -58,7 +58,7 @@ class Wish:
         return self.host
 
 
-def wish_of(connection: Connection, ssh: Ssh | None) -> Wish | None:
+def kerberos_options(connection: Connection, ssh: Ssh | None) -> KerberosOptions | None:
     """The options of the inventory and ssh_config for this login; None if it does not use Kerberos.
 
     `ssh` is the host's table in the inventory; None for a jump host, which has only ssh_config.
@@ -70,7 +70,7 @@ def wish_of(connection: Connection, ssh: Ssh | None) -> Wish | None:
     if not wanted:
         return None
     named = settings.kerberos_host or (ssh.kerberos_host if ssh else None)
-    return Wish(
+    return KerberosOptions(
         named or str(connection.host),
         settings.kerberos_principal,
         settings.kerberos_delegate,
@@ -84,18 +84,18 @@ class Initiator:
     The constructor needs a ticket for the host, and asks the KDC for one unless there is one already.
     """
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, options: KerberosOptions) -> None:
         import gssapi
 
         self._error = gssapi.exceptions.GSSError
-        self.target = wish.target
+        self.target = options.target
         flags = [gssapi.RequirementFlag.mutual_authentication, gssapi.RequirementFlag.integrity]
-        if wish.delegate:
+        if options.delegate:
             flags.append(gssapi.RequirementFlag.delegate_to_peer)
         try:
             creds = None
-            if wish.principal:
-                creds = gssapi.Credentials(name=gssapi.Name(wish.principal), usage="initiate")
+            if options.principal:
+                creds = gssapi.Credentials(name=gssapi.Name(options.principal), usage="initiate")
             self._context: Any = gssapi.SecurityContext(
                 name=gssapi.Name(f"host@{self.target}", gssapi.NameType.hostbased_service),
                 mech=gssapi.MechType.kerberos,
@@ -135,7 +135,7 @@ class Initiator:
             raise explained(error, self.target) from None
 
 
-def begin(wish: Wish, limit: float) -> Initiator:
+def begin(options: KerberosOptions, limit: float) -> Initiator:
     """Get the ticket for the host within `limit` seconds; Kerberos itself waits half a minute for a silent KDC.
 
     Raises Refused.
@@ -150,7 +150,7 @@ def begin(wish: Wish, limit: float) -> Initiator:
 
     def get() -> None:
         try:
-            came.append(Initiator(wish))
+            came.append(Initiator(options))
         except Refused as refusal:
             came.append(refusal)
 
@@ -178,7 +178,7 @@ def explained(error: Any, target: str) -> Refused:
         return Refused(f"the KDC does not know the host: no principal host/{target}", _NAME)
     if number in CLOCK:
         return Refused(f"the clocks of this machine, the host and the KDC differ too much: {said}", _CLOCKS)
-    if number in WRONG_KEY:
+    if number in KEY_ERRORS:
         return Refused(
             f"the host's key is not the one that the KDC has for host/{target}: {said}",
             f"is the host {target}? If so, root there has to renew /etc/krb5.keytab (klist -k shows it)",

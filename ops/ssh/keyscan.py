@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ops.errors import BadInput, HostError, OperatorError
 from ops.schema import Host
-from ops.ssh.known_hosts import Believed, believed_of, names_of
+from ops.ssh.known_hosts import TrustedKeys, names_of, trusted_keys_of
 from ops.ssh.login import Hop, log_in, route_to
 
 
@@ -19,7 +19,7 @@ class Shown:
     """The key that a host showed, the keys that are accepted from it so far, and the file for its line."""
 
     key: paramiko.PKey
-    believed: Believed
+    trusted_keys: TrustedKeys
     names: str
     file: Path
 
@@ -31,7 +31,7 @@ class Shown:
     @property
     def is_known(self) -> bool:
         """Whether the key is accepted already."""
-        return self.believed.believes(self.key) and not self.believed.revocation(self.key)
+        return self.trusted_keys.trusts(self.key) and not self.trusted_keys.revocation(self.key)
 
 
 def ask_key(host: Host, config: fabric.Config) -> Shown:
@@ -52,20 +52,20 @@ def ask_key(host: Host, config: fabric.Config) -> Shown:
     log_in(hops[:-1])
     key = _key_of(hops[-1])
     connection = hops[-1].connection
-    believed = believed_of(connection, host.ssh.known_hosts, host.ssh.host_keys)
+    trusted_keys = trusted_keys_of(connection, host.ssh.known_hosts, host.ssh.host_keys)
     names = ",".join(sorted(names_of(connection)))
-    shown = Shown(key, believed, names, file or connection.settings.user_known_hosts[0])
-    if why := believed.revocation(key):
+    shown = Shown(key, trusted_keys, names, file or connection.settings.user_known_hosts[0])
+    if why := trusted_keys.revocation(key):
         raise HostError(host.name, f"its host key must not be trusted, {shown.fingerprint}: {why}")
-    if believed.keys and not shown.is_known:
-        known = ", ".join(str(one.fingerprint) for one in believed.keys)
-        where = "known_hosts" if believed.lines else "the inventory"
+    if trusted_keys.keys and not shown.is_known:
+        known = ", ".join(str(one.fingerprint) for one in trusted_keys.keys)
+        where = "known_hosts" if trusted_keys.lines else "the inventory"
         raise HostError(
             host.name,
             f"it shows the {key.get_name()} key {shown.fingerprint}, and {where} has another: {known}",
             left=f"{shown.file} (the key was not recorded)",
             next_step="this may be an attack, or the host was reinstalled: ask its administrator before you "
-            f"{believed.removal()}",
+            f"{trusted_keys.removal()}",
         )
     return shown
 

@@ -35,7 +35,7 @@ class RevokedHostKey(paramiko.SSHException):
 
 
 @dataclass
-class Believed(paramiko.MissingHostKeyPolicy):
+class TrustedKeys(paramiko.MissingHostKeyPolicy):
     """The keys that one host may show, and the revoked keys.
 
     `plain` are the keys of the host's name without a port: they hold if its other port has no key of its own.
@@ -53,13 +53,13 @@ class Believed(paramiko.MissingHostKeyPolicy):
         """Check `key`; paramiko calls this for every host, since its own list stays empty."""
         if why := self.revocation(key):
             raise RevokedHostKey(f"the {key.get_name()} key of {hostname}: {why}")
-        if not self.believes(key):
+        if not self.trusts(key):
             if self.keys:
                 raise paramiko.BadHostKeyException(hostname, key, self.keys[0])
             only = f"; {self.authority} names a CA for it, and poms-ops cannot check host certificates"
             raise UnknownHostKey(f"{hostname} is not in known_hosts{only if self.authority else ''}")
 
-    def believes(self, key: paramiko.PKey) -> bool:
+    def trusts(self, key: paramiko.PKey) -> bool:
         """Whether the host may show `key`, if it is not revoked."""
         return key in (self.keys or self.plain)
 
@@ -87,7 +87,7 @@ class Believed(paramiko.MissingHostKeyPolicy):
         return made
 
 
-def believe_known_hosts_only(connection: Connection, known_hosts: str | None, pinned: list[str]) -> None:
+def set_host_key_policy(connection: Connection, known_hosts: str | None, pinned: list[str]) -> None:
     """Refuse unknown, changed and revoked host keys on `connection` and on every gateway before it.
 
     `known_hosts` is a file from the inventory, read in addition to the user's and the system's own. If the inventory
@@ -95,23 +95,23 @@ def believe_known_hosts_only(connection: Connection, known_hosts: str | None, pi
     """
     hop: object = connection
     while isinstance(hop, Connection):
-        believed = believed_of(hop, known_hosts, pinned if hop is connection else [])
-        hop.client.set_missing_host_key_policy(believed)
-        hop.connect_kwargs["transport_factory"] = believed.transport
+        trusted_keys = trusted_keys_of(hop, known_hosts, pinned if hop is connection else [])
+        hop.client.set_missing_host_key_policy(trusted_keys)
+        hop.connect_kwargs["transport_factory"] = trusted_keys.transport
         hop = hop.gateway
 
 
-def believed_of(connection: Connection, known_hosts: str | None, pinned: list[str]) -> Believed:
-    """The keys that the machine of `connection` may show; parameters as for `believe_known_hosts_only`."""
+def trusted_keys_of(connection: Connection, known_hosts: str | None, pinned: list[str]) -> TrustedKeys:
+    """The keys that the machine of `connection` may show; parameters as for `set_host_key_policy`."""
     settings = connection.settings
     files = [*settings.global_known_hosts, *settings.user_known_hosts, *([Path(known_hosts)] if known_hosts else [])]
-    believed = _believed(files, names_of(connection), _plain_names(connection))
+    trusted_keys = _read_trusted_keys(files, names_of(connection), _plain_names(connection))
     if pinned:
         keys = [key for key in map(pinned_key, pinned) if key]
-        believed.keys = [key for key in keys if key.asbytes() not in believed.revoked]
-        believed.plain, believed.lines = [], []
-    believed.revoked_in = settings.revoked_host_keys
-    return believed
+        trusted_keys.keys = [key for key in keys if key.asbytes() not in trusted_keys.revoked]
+        trusted_keys.plain, trusted_keys.lines = [], []
+    trusted_keys.revoked_in = settings.revoked_host_keys
+    return trusted_keys
 
 
 def pinned_key(text: str) -> paramiko.PKey | None:
@@ -145,22 +145,24 @@ def _bare_names(connection: Connection) -> set[str]:
     return names
 
 
-def _believed(files: list[Path], names: set[str], plain: set[str]) -> Believed:
-    believed = Believed()
+def _read_trusted_keys(files: list[Path], names: set[str], plain: set[str]) -> TrustedKeys:
+    trusted_keys = TrustedKeys()
     for source, words in ((file, line.split()) for file in files for line in _lines(file)):
         if len(words) > 3 and words[0] == "@revoked":
-            believed.revoked.update(_blobs(*words[2:4]))  # under any name: the key has leaked
+            trusted_keys.revoked.update(_blobs(*words[2:4]))  # under any name: the key has leaked
         elif len(words) > 3 and words[0] == "@cert-authority" and _matches(words[1], names):
-            believed.authority = source
+            trusted_keys.authority = source
         elif len(words) > 2 and words[0][0] not in "#@":
             if _matches(words[0], names):
                 if key := _key(words[1], words[2]):
-                    believed.keys.append(key)
-                    believed.lines.append((source, next(one for one in sorted(names) if _matches(words[0], {one}))))
+                    trusted_keys.keys.append(key)
+                    trusted_keys.lines.append(
+                        (source, next(one for one in sorted(names) if _matches(words[0], {one})))
+                    )
             elif plain and _matches(words[0], plain):
-                believed.plain += filter(None, [_key(words[1], words[2])])
-    believed.keys = [key for key in believed.keys if key.asbytes() not in believed.revoked]
-    return believed
+                trusted_keys.plain += filter(None, [_key(words[1], words[2])])
+    trusted_keys.keys = [key for key in trusted_keys.keys if key.asbytes() not in trusted_keys.revoked]
+    return trusted_keys
 
 
 def _matches(patterns: str, names: set[str]) -> bool:

@@ -10,7 +10,7 @@ PIECE = 65_536  # bytes read at a time
 LINE_BYTES = 16 * 2**20  # of one line: a file's content in base64
 ANSWER_BYTES = 64 * 2**20  # of a whole answer
 STDERR_BYTES = 64 * 2**10  # kept of standard error; the rest is read too, or the host would wait
-LOOK_EVERY = 1.0  # seconds between two reads of standard error while nothing else comes
+CHECK_SECONDS = 1.0  # seconds between two reads of standard error while nothing else comes
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class LineReader:
                 raise OverLimit(f"its answer is not complete after {self.limits.seconds:g} seconds")
             if now - silent_since > self.limits.silence:
                 raise OverLimit(f"it printed nothing for {self.limits.silence:g} seconds")
-            self.channel.settimeout(min(LOOK_EVERY, self.limits.silence))
+            self.channel.settimeout(min(CHECK_SECONDS, self.limits.silence))
             try:
                 data: bytes = self.channel.recv(PIECE)
             except TimeoutError:

@@ -19,8 +19,8 @@ from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.ssh.config_query import settings_of
 from ops.ssh.jump_hosts import gateway_of, jump_of
-from ops.ssh.kerberos import Refused, begin, wish_of
-from ops.ssh.known_hosts import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
+from ops.ssh.kerberos import Refused, begin, kerberos_options
+from ops.ssh.known_hosts import RevokedHostKey, UnknownHostKey, set_host_key_policy
 from ops.ssh.login_keys import BY_KEY, key_login
 from ops.ssh.settings import NOTHING_TOUCHED as NOTHING_CONNECTED
 from ops.ssh.settings import Connection
@@ -97,7 +97,7 @@ def route_to(host: Host, config: fabric.Config) -> list[Hop]:
         hops.insert(0, Hop(host, connection, jump=connection is not last))
         connection = connection.gateway
     _complete(hops[-1])
-    believe_known_hosts_only(last, host.ssh.known_hosts, host.ssh.host_keys)
+    set_host_key_policy(last, host.ssh.known_hosts, host.ssh.host_keys)
     return hops
 
 
@@ -149,13 +149,13 @@ def _set_no_delay(first: Hop) -> None:
 def _log_in(hop: Hop, *, first: bool) -> None:
     """Log in by Kerberos if it is wanted, and by key if that fails: OpenSSH's own order."""
     connection = hop.connection
-    wish = wish_of(connection, None if hop.jump else hop.host.ssh)
-    if wish is None:
+    options = kerberos_options(connection, None if hop.jump else hop.host.ssh)
+    if options is None:
         _open(hop, first)
         return
     given = connection.connect_kwargs
     try:
-        initiator = begin(wish, float(hop.timeout))
+        initiator = begin(options, float(hop.timeout))
         from ops.ssh.gssapi_auth import Strategy  # a login by key does not need it
 
         connection.connect_kwargs = given | {"auth_strategy": Strategy(connection.user, initiator)}
@@ -179,9 +179,11 @@ def _open(hop: Hop, first: bool, refusal: Refused | None = None) -> None:
     except RevokedHostKey as error:
         raise hop.refused(f"its host key must not be trusted: {error}", _REVOKED) from None
     except paramiko.BadHostKeyException as error:
-        believed = connection.client._policy
-        where = "known_hosts" if believed.lines else "the inventory"
-        message = f"its {error.key.get_name()} host key is NOT the one in {where}. {_CHANGED} {believed.removal()}"
+        trusted_keys = connection.client._policy
+        where = "known_hosts" if trusted_keys.lines else "the inventory"
+        message = (
+            f"its {error.key.get_name()} host key is NOT the one in {where}. {_CHANGED} {trusted_keys.removal()}"
+        )
         raise hop.refused(message) from None
     except paramiko.AuthenticationException as error:
         raise _not_let_in(hop, str(error), refusal) from None

@@ -14,7 +14,7 @@ from ops.ssh.line_reader import ANSWER_BYTES, PIECE
 from ops.ssh.session import Heartbeat, Remote
 
 LONGEST = 65_536  # bytes of a command
-LOOK_EVERY = 0.5  # seconds between two checks of the limits
+CHECK_SECONDS = 0.5  # seconds between two checks of the limits
 LEFT_OPEN = 2.0  # seconds of silence after which output that a background process keeps open is not awaited
 MARK = b"poms-ops run\n"  # standard error before this mark is the login shell's
 
@@ -44,10 +44,10 @@ def run_command(remote: Remote, command: Command, show: Show) -> int:
     Raises HostError if it passes a limit and is ended there, Unreachable if the connection is lost.
     """
     text = base64.b64encode(command.text.encode()).decode()
-    dialogue = remote.start("run", [f"activate {remote.host.activate}", f"command {text}", "end"])
-    with Heartbeat(dialogue):
-        out, err = dialogue.wait_for_greeting()
-        return _Reader(remote.host, dialogue.channel, show).read(command, out, err)
+    session = remote.start("run", [f"activate {remote.host.activate}", f"command {text}", "end"])
+    with Heartbeat(session):
+        out, err = session.wait_for_greeting()
+        return _Reader(remote.host, session.channel, show).read(command, out, err)
 
 
 class _Reader:
@@ -79,9 +79,9 @@ class _Reader:
                 break
             self._check(command, time.monotonic() - begun, silent)
             if ended:
-                self._channel.status_event.wait(LOOK_EVERY)
+                self._channel.status_event.wait(CHECK_SECONDS)
             else:
-                new.poll(1000 * LOOK_EVERY)
+                new.poll(1000 * CHECK_SECONDS)
         for of_errors, lines in self._lines.items():
             self._print(lines.end(), of_errors)
         code = self._channel.exit_status

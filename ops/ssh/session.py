@@ -20,8 +20,8 @@ from ops.ssh.operator_identity import who
 from ops.text import escape_control_chars
 
 ALIVE_EVERY = 3.0  # seconds between the empty lines that tell the host that the operator is still connected
-SAID_BYTES = 4000  # of the output of the login shell and the tools, the last of which are shown
-PATIENCE = 30.0  # seconds until a host has opened a session
+KEPT_BYTES = 4000  # of the output of the login shell and the tools, the last of which are shown
+OPEN_SECONDS = 30.0  # seconds until a host has opened a session
 ALIVE = "alive"  # the line that a host prints from time to time while it works (remote/lock.sh)
 ANSWER = Limits(seconds=1800.0)  # for a script that runs to its end: it may reload services
 
@@ -86,7 +86,7 @@ class AgentSession:
                 if line != ALIVE:
                     yield line
             else:
-                self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
+                self._before = (self._before + line.encode() + b"\n")[-KEPT_BYTES:]
                 # The login shell's last line may have no line end, so the greeting may follow it.
                 if line.endswith(self._greeting):
                     self.greeted = True
@@ -101,7 +101,7 @@ class AgentSession:
             if line.endswith(self._greeting):
                 self.greeted = True
                 return self._reader.rest, self._reader.stderr
-            self._before = (self._before + line.encode() + b"\n")[-SAID_BYTES:]
+            self._before = (self._before + line.encode() + b"\n")[-KEPT_BYTES:]
         raise self.not_run()
 
     def not_run(self) -> HostError:
@@ -131,9 +131,9 @@ class AgentSession:
         Without a greeting this includes standard output: /sbin/nologin prints its reason there.
         """
         self._reader.drain_stderr()
-        before = b"" if self.greeted else (self._before + self._reader.rest)[-SAID_BYTES:].rstrip() + b"\n"
+        before = b"" if self.greeted else (self._before + self._reader.rest)[-KEPT_BYTES:].rstrip() + b"\n"
         return escape_control_chars(masked((before + self._reader.stderr).decode(errors="replace")))[
-            -SAID_BYTES:
+            -KEPT_BYTES:
         ].strip()
 
     def _lost(self, error: BaseException) -> Unreachable:
@@ -143,8 +143,8 @@ class AgentSession:
 class Heartbeat:
     """A context in which the host gets an empty line every few seconds; at its end the input is closed."""
 
-    def __init__(self, dialogue: AgentSession) -> None:
-        self._dialogue = dialogue
+    def __init__(self, session: AgentSession) -> None:
+        self._dialogue = session
         self._over = Event()
         self._thread = Thread(target=self._beat, daemon=True)
 
@@ -183,16 +183,16 @@ class Remote:
         text = script(name, *others)
         transport = self.connection.transport
         try:
-            channel = self.opened.pop() if self.opened else transport.open_session(timeout=PATIENCE)
+            channel = self.opened.pop() if self.opened else transport.open_session(timeout=OPEN_SECONDS)
             channel.settimeout(self.host.ssh.silence_timeout)
             # It has no single quote and no value, so any login shell understands it; head reads exactly the script.
             transport.start_command(channel, f"exec /bin/sh -c '{running(text)}'")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"cannot start a command there: {error}") from None
-        dialogue = AgentSession(self.host, name, channel)
-        dialogue.send_text(text.encode())
-        dialogue.send(request)
-        return dialogue
+        session = AgentSession(self.host, name, channel)
+        session.send_text(text.encode())
+        session.send(request)
+        return session
 
     def ask(self, name: str, request: Iterable[str], on_line: Callable[[str], None] = lambda _: None) -> list[str]:
         """Run the script `name` to its end: the lines of its answer, without its greeting; `on_line` gets each one.
@@ -212,21 +212,21 @@ class Remote:
         A script that printed nothing has an empty answer.
         """
         name, *others = requests
-        dialogue = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
-        dialogue.limit(limits)
-        dialogue.close_input()
+        session = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
+        session.limit(limits)
+        session.close_input()
         answers: dict[str, list[str]] = {other: [] for other in requests}
         greetings = {f"poms-ops {other}": other for other in others}
-        for line in dialogue.lines():
+        for line in session.lines():
             name = greetings.get(line, name)
             if line not in greetings:
                 answers[name].append(line)
                 on_line(line)
-        transport = dialogue.channel.transport
+        transport = session.channel.transport
         if transport is None or not transport.is_active():
             raise Unreachable(self.host.name, "the connection was lost before the answer was complete")
-        if not dialogue.greeted:
-            raise dialogue.not_run()
+        if not session.greeted:
+            raise session.not_run()
         return answers
 
     def password_lines(self) -> list[str]:
@@ -276,16 +276,16 @@ def _begin(host: Host, config: fabric.Config) -> "Future[_Begun]":
     """Log in and open a session in the background: a session takes a host as long as the login."""
     begun: Future[_Begun] = Future()
 
-    def log_in_and_tell() -> None:
+    def log_in_in_background() -> None:
         try:
             last, opened = _log_in(host, config), []
             with contextlib.suppress(paramiko.SSHException, OSError, EOFError):  # `start` tries again, and reports it
-                opened.append(last.transport.open_session(timeout=PATIENCE))
+                opened.append(last.transport.open_session(timeout=OPEN_SECONDS))
             begun.set_result((last, opened))
         except BaseException as error:  # noqa: BLE001 - `connect` raises it
             begun.set_exception(error)
 
-    Thread(target=log_in_and_tell, daemon=True).start()
+    Thread(target=log_in_in_background, daemon=True).start()
     return begun
 
 

@@ -19,7 +19,7 @@ from paramiko.common import MSG_SERVICE_ACCEPT, MSG_USERAUTH_BANNER
 
 TRIED = ("5.1.0",)
 USERAUTH = "ssh-userauth"
-SAID_BYTES = 1000  # of a host's banner, the last of which are kept
+KEPT_BYTES = 1000  # of a host's banner, the last of which are kept
 
 
 class Transport(paramiko.Transport):
@@ -36,7 +36,7 @@ class Transport(paramiko.Transport):
         self._handler_table[MSG_USERAUTH_BANNER] = self._hear  # type: ignore[attr-defined] # the stubs leave it out
 
     def _hear(self, message: paramiko.Message) -> None:
-        self.said = (self.said + message.get_string())[-SAID_BYTES:]
+        self.said = (self.said + message.get_string())[-KEPT_BYTES:]
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: Event | None = None) -> list[str]:
         """Offer `key`, and remember it if the host accepts it.

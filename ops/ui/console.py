@@ -96,7 +96,7 @@ def width() -> int:
     return screen().width
 
 
-def say_lines(lines: Iterable[tuple[str, str]]) -> None:
+def print_lines(lines: Iterable[tuple[str, str]]) -> None:
     """Print lines, each (text, style), on standard output."""
     for text, style in lines:
         say(text, style)

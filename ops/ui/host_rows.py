@@ -26,7 +26,7 @@ COLUMNS = {
     "certs": ("certificates",),
     "disk": ("disk",),
 }
-LEAST_NAME, LEAST_NOTE = 12, 10  # the minimum widths of a host's name and its note, in columns
+MIN_NAME_WIDTH, MIN_NOTE_WIDTH = 12, 10  # the minimum widths of a host's name and its note, in columns
 GAPS = (2, 1)  # columns; the second on a terminal too narrow for the first
 
 
@@ -47,8 +47,8 @@ def draw(seen: Sequence[tuple[Host, Health]], width: int, notes: Mapping[str, st
     needed = sum(widths[number] for number in used)
     gap = next((gap for gap in GAPS if needed + gap * (len(used) - 1) <= width), GAPS[-1])
     over = max(0, needed + gap * (len(used) - 1) - width)
-    for number, least in ((len(headings) - 1, LEAST_NOTE), (0, LEAST_NAME)):
-        cut = min(over, max(0, widths[number] - least))
+    for number, minimum in ((len(headings) - 1, MIN_NOTE_WIDTH), (0, MIN_NAME_WIDTH)):
+        cut = min(over, max(0, widths[number] - minimum))
         widths[number] -= cut
         over -= cut
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
@@ -136,17 +136,17 @@ def _programs(health: Health) -> str:
 
 
 def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
-    crew, waiting = health.crew, (health.vitals.queue or (0, 0))[0]
+    pool, waiting = health.pool, (health.vitals.queue or (0, 0))[0]
     if not web_program(host):
         return "-"
     if health.vitals.app:  # if its program does not run, only that is a finding
         return "no answer" if _of(found, ("app",)) else "none"
-    if crew.problem:
+    if pool.problem:
         return "?"
-    largest = crew.largest()
+    largest = pool.largest()
     if largest and largest.size >= host.uwsgi.reload_on_as * MEGABYTE:
         return f"{largest.size // MEGABYTE} MB"
-    busy, running = crew.count("busy"), sum(worker.runs for worker in crew.workers)
+    busy, running = pool.count("busy"), sum(worker.runs for worker in pool.workers)
     return f"{busy}/{running} busy" + (f", {waiting} wait" if waiting else "")
 
 

@@ -22,7 +22,7 @@ def show(lines: Sequence[tuple[str, str]]) -> None:
     """
     command = _pager() if console.is_terminal() and console.height_of(lines) >= console.height() else []
     if not command or not _page(command, console.styled(lines)):
-        console.say_lines(lines)
+        console.print_lines(lines)
 
 
 def _pager() -> list[str]:

@@ -85,7 +85,7 @@ def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
         yield from _workers(host, health)
     first = health.ending[:1]
     due = first and first[0].is_due(host.certificates.warn_days)
-    yield "certificates", "none found" if not first else _mark(due, f"{first[0].in_words()}: {KINDS[first[0].kind]}")
+    yield "certificates", "none found" if not first else _mark(due, f"{first[0].describe()}: {KINDS[first[0].kind]}")
     wrong = [finding.found for finding in assess(host, health) if finding.what == "disk"]
     fullest = max(health.vitals.disks, key=lambda disk: disk.used, default=None)
     if fullest:
@@ -171,20 +171,20 @@ def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
 
 
 def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
-    crew, soft, hard = health.crew, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
-    if crew.problem:
+    pool, soft, hard = health.pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    if pool.problem:
         yield "workers", "unknown"
         return
-    counts = {state: crew.count(state) for state in ("busy", "idle", "cheap", "pause")}
+    counts = {state: pool.count(state) for state in ("busy", "idle", "cheap", "pause")}
     yield "workers", ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    yield "requests", f"{sum(worker.requests for worker in crew.workers):,}"
-    largest = crew.largest()
+    yield "requests", f"{sum(worker.requests for worker in pool.workers):,}"
+    largest = pool.largest()
     if largest:
         size = largest.size // MEGABYTE
         yield "largest worker", _mark(size >= soft, f"{size} MB of {soft} / {hard}")
     if health.vitals.queue:
         waiting, room = health.vitals.queue
-        refused = f", was full {crew.queue_errors} times" if crew.queue_errors else ""
+        refused = f", was full {pool.queue_errors} times" if pool.queue_errors else ""
         yield "listen queue", _mark(bool(room) and waiting * 2 >= room, f"{waiting} of {room}{refused}")
 
 

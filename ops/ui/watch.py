@@ -32,7 +32,7 @@ LONGEST = 3600  # the largest interval, in seconds
 AGAIN = 2.0  # seconds before a lost host is tried again
 STALE = 8.0  # seconds beyond the interval, after which a host's silence is shown
 TICK = 0.25  # seconds between two reads of the keyboard
-FAREWELL = 0.5  # seconds for the connections to close
+CLOSE_SECONDS = 0.5  # seconds for the connections to close
 
 HELP = {
     "watch": "Refresh the screen until q or Ctrl-C; a lost host is marked and tried again. Arrow keys and Space "
@@ -130,17 +130,17 @@ def check(every: int, *, json: bool) -> None:
 def keep(
     hosts: list[Host],
     config: Any,
-    look: Callable[[Remote, Any], Seen],
+    collect: Callable[[Remote, Any], Seen],
     draw: Callable[[list[Watched[Seen]], int], Iterator[RenderableType]],
     every: int,
 ) -> None:
-    """Draw the hosts after each `look` at one of them, until q or Ctrl-C.
+    """Draw the hosts after each `collect` at one of them, until q or Ctrl-C.
 
-    `look` gets the open connection and its own last result; `draw` gets all hosts and the width in columns.
+    `collect` gets the open connection and its own last result; `draw` gets all hosts and the width in columns.
     """
     over = Event()
     watched: list[Watched[Seen]] = [Watched(host) for host in hosts]
-    threads = [Thread(target=_follow, args=(one, config, look, every, over), daemon=True) for one in watched]
+    threads = [Thread(target=_follow, args=(one, config, collect, every, over), daemon=True) for one in watched]
     for thread in threads:
         thread.start()
     try:
@@ -159,7 +159,7 @@ def keep(
         pass
     finally:
         over.set()
-        end = time.monotonic() + FAREWELL
+        end = time.monotonic() + CLOSE_SECONDS
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
 
@@ -195,13 +195,13 @@ def shown(whole: RenderableType, scroll: Scroll, screen: Console) -> RenderableT
 
 
 def _follow(
-    watched: Watched[Seen], config: Any, look: Callable[[Remote, Any], Seen], every: int, over: Event
+    watched: Watched[Seen], config: Any, collect: Callable[[Remote, Any], Seen], every: int, over: Event
 ) -> None:
     while not over.is_set():
         try:
             with connect(watched.host, config) as remote:
                 while not over.is_set():
-                    watched.take(look(remote, watched.last))
+                    watched.take(collect(remote, watched.last))
                     over.wait(every)
         except OperatorError as error:
             watched.lose(error)

@@ -7,19 +7,29 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.monitoring.worker_history import MEGABYTE, STEADY, Point, growth, hours_left, no_record, span, summary, why
-from ops.monitoring.workers import NEAR, Worker, WorkerPool
+from ops.monitoring.worker_history import (
+    MEGABYTE,
+    MIN_GROWTH_MB,
+    Point,
+    growth,
+    hours_left,
+    no_record,
+    span,
+    summary,
+    why,
+)
+from ops.monitoring.workers import NEAR_LIMIT, Worker, WorkerPool
 from ops.schema import Host
 from ops.text import age
 from ops.ui import colours, console
 from ops.ui.console import cell
 
-BAR, LEAST_BAR = 24, 9  # columns of a bar; its full width is the hard limit
+BAR, MIN_BAR = 24, 9  # columns of a bar; its full width is the hard limit
 TREND = 16
 NUMBERS = (10, 6, 8, 7, 10, 8, 7)  # columns: state, MB, requests, age, growth, the time left, reloads
 OVER = 7
 WHOLE, ROOMY = 100, 120  # terminal widths from which all columns are shown, and from which gaps are wide
-LEAST_TREND = 32  # MB from the lowest to the highest mark of a trend, at the least
+MIN_TREND_MB = 32  # MB from the lowest to the highest mark of a trend, at the least
 STATES = {"busy": "cyan", "cheap": "dim", "pause": "yellow"}
 
 
@@ -48,20 +58,20 @@ def marks(encoding: str) -> Marks:
 def draw(seen: Sequence[tuple[Host, WorkerPool]], width: int) -> Iterator[RenderableType]:
     """A table for each host, and below it what is missing and why."""
     drawn = marks(console.screen().encoding)
-    for number, (host, crew) in enumerate(seen):
+    for number, (host, pool) in enumerate(seen):
         if number:
             yield ""
-        if crew.workers:
-            yield _table(host, crew, drawn, width)
-            yield from (cell(text) for worker in crew.workers for text in _reloads(worker, host))
-        yield from (cell(f"{host.name}: {text}") for text in _missing(host, crew))
+        if pool.workers:
+            yield _table(host, pool, drawn, width)
+            yield from (cell(text) for worker in pool.workers for text in _reloads(worker, host))
+        yield from (cell(f"{host.name}: {text}") for text in _missing(host, pool))
 
 
-def _missing(host: Host, crew: WorkerPool) -> Iterator[str]:
-    if crew.problem:
-        yield f"!the state of the workers is unknown: {crew.problem}"
-    elif crew.log_problem:
-        yield f"no growth and no reasons: its log: {crew.log_problem}"
+def _missing(host: Host, pool: WorkerPool) -> Iterator[str]:
+    if pool.problem:
+        yield f"!the state of the workers is unknown: {pool.problem}"
+    elif pool.log_problem:
+        yield f"no growth and no reasons: its log: {pool.log_problem}"
     elif no_record(host):
         yield f"no growth is shown: {no_record(host)}"
 
@@ -80,11 +90,11 @@ def layout(name: str, width: int) -> Layout:
     whole, gap = width >= WHOLE, 2 if width >= ROOMY else 1
     numbers = max(len(name), 10) + sum(NUMBERS) + (OVER + gap if whole else 0) + gap * len(NUMBERS)
     room = width - numbers - gap
-    bar = min(BAR, max(LEAST_BAR, room * 3 // 5 if whole else room))
+    bar = min(BAR, max(MIN_BAR, room * 3 // 5 if whole else room))
     return Layout(bar, min(TREND, max(0, room - bar)) if whole else 0, gap, whole)
 
 
-def _table(host: Host, crew: WorkerPool, drawn: Marks, width: int) -> Table:
+def _table(host: Host, pool: WorkerPool, drawn: Marks, width: int) -> Table:
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     shape = layout(host.name, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, shape.gap, 0, 0))
@@ -93,7 +103,7 @@ def _table(host: Host, crew: WorkerPool, drawn: Marks, width: int) -> Table:
     trends, spans = ["trend"] * bool(shape.trend), ["over"] * shape.whole
     for heading in ("requests", "age", *trends, "growth", *spans, "limit in", "reloads"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for worker in crew.workers:
+    for worker in pool.workers:
         table.add_row(*_cells(worker, host, drawn, shape))
     return table
 
@@ -123,7 +133,7 @@ def _state(worker: Worker) -> Text:
 
 
 def _style(size: int, soft: int) -> str:
-    return colours.BOLD_ERROR if size >= soft else colours.WARNING if size >= soft * NEAR else colours.OK
+    return colours.BOLD_ERROR if size >= soft else colours.WARNING if size >= soft * NEAR_LIMIT else colours.OK
 
 
 def bar(size: int, limits: tuple[int, int], drawn: Marks, width: int = BAR) -> Text:
@@ -146,7 +156,7 @@ def trend(record: Sequence[Point], drawn: Marks, width: int = TREND) -> str:
     for point in record:
         slots[int((point.time - first) / ((last - first) or 1) * (width - 1))] = point.size
     low = min(slots.values())
-    high = max(*slots.values(), low + LEAST_TREND * MEGABYTE)
+    high = max(*slots.values(), low + MIN_TREND_MB * MEGABYTE)
     text, size = "", record[0].size
     for slot in range(width):
         size = slots.get(slot, size)
@@ -162,7 +172,7 @@ def _growth(worker: Worker, soft: int) -> tuple[Text, Text, Text]:
         soon = Text("now", colours.BOLD_ERROR)
     if rate is None:
         return Text("not yet", "dim"), Text(""), soon
-    said = f"{rate / MEGABYTE:+.0f} MB/h" if abs(rate) >= STEADY * MEGABYTE else "none"
+    said = f"{rate / MEGABYTE:+.0f} MB/h" if abs(rate) >= MIN_GROWTH_MB * MEGABYTE else "none"
     return Text(said), Text(age(span(worker.record)), "dim"), soon
 
 

@@ -30,7 +30,7 @@ def label(site: Site, path: str) -> bytes:
     return os.getxattr(place, ATTRIBUTE) if ATTRIBUTE in os.listxattr(place) else b""
 
 
-def furnish(site: Site) -> None:
+def provision(site: Site) -> None:
     """The labels that EL gives: Apache's folder, and all that is kept in the home."""
     for path in (SSL, CERT_SSL):
         os.setxattr(seen(site, path), ATTRIBUTE, CONFIG)
@@ -40,10 +40,10 @@ def furnish(site: Site) -> None:
 
 
 def test_a_new_file_brings_no_label_along_and_the_others_keep_theirs(deployed: Site, tmp_path: Path) -> None:
-    furnish(deployed)
+    provision(deployed)
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
     assert (label(deployed, CERT_SSL), label(deployed, SSL)) == (b"", CONFIG)
-    furnish(deployed)  # what a rollback gives back lies in the home
+    provision(deployed)  # what a rollback gives back lies in the home
     deployed.fab("rollback", "--yes", check=True)
     assert (label(deployed, CERT_SSL), label(deployed, SSL)) == (b"", CONFIG)
     kept = deployed.root(f"ls {STATE}/current/old.*").split()
@@ -51,7 +51,7 @@ def test_a_new_file_brings_no_label_along_and_the_others_keep_theirs(deployed: S
 
 
 def test_what_is_put_back_has_the_label_that_it_had(deployed: Site, tmp_path: Path) -> None:
-    furnish(deployed)
+    provision(deployed)
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, BROKEN))
     assert said.code == 1, said.all
     assert "ended rolled-back failed" in deployed.root(f"cat {STATE}/releases/*/meta")
@@ -60,7 +60,7 @@ def test_what_is_put_back_has_the_label_that_it_had(deployed: Site, tmp_path: Pa
 
 
 def test_a_file_that_was_edited_keeps_its_label_and_what_replaces_it_brings_none(deployed: Site) -> None:
-    furnish(deployed)
+    provision(deployed)
     deployed.root(f"echo '# by hand' >>{CERT_SSL}")
     assert deployed.fab("deploy", "--yes").code == 1
     assert label(deployed, CERT_SSL) == CONFIG

@@ -179,7 +179,9 @@ def test_where_only_ssh_gets_through_the_outside_is_asked_through_it(deployed: S
         said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 0, said.all
     checks = releases(deployed)[0]["checks"]
-    assert [one.partition(" ")[0] for one in checks] == ["ok"] * len(checks), "both doors were well, asked through SSH"
+    assert [one.partition(" ")[0] for one in checks] == ["ok"] * len(checks), (
+        "both doors were well, asked through SSH"
+    )
     assert len(checks) > 1, checks
 
 

@@ -29,7 +29,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 class Apache(FakeHost):
     """A fake host whose Apache runs as long as the file `up` is there; stand-ins reload, restart and list it."""
 
-    def furnish(self, before: bytes, reload: str) -> None:
+    def provision(self, before: bytes, reload: str) -> None:
         """What lies there before a deploy, and what a reload does."""
         self.conf.write_bytes(before)
         self.up.touch()
@@ -63,7 +63,7 @@ def fake(tmp_path: Path) -> Apache:
 
 
 def test_a_reload_that_ends_apache_is_rolled_back_by_a_restart(shell: str, fake: Apache) -> None:
-    fake.furnish(OLD, ENDS)
+    fake.provision(OLD, ENDS)
     ran = fake.deploy(shell, OLD)
     assert ran.values("failed") == ["reload-apache"], ran
     assert ran.values("ended") == ["rolled-back"], ran
@@ -74,7 +74,7 @@ def test_a_reload_that_ends_apache_is_rolled_back_by_a_restart(shell: str, fake:
 
 def test_files_that_were_broken_by_hand_end_no_apache(shell: str, fake: Apache) -> None:
     """Where only a restart is granted, one with these files would end it for good."""
-    fake.furnish(BROKEN, FAILS)
+    fake.provision(BROKEN, FAILS)
     (fake.root / "restart").write_text(f"#!/bin/sh\necho restart >>'{fake.root}/asked'; exit 1\n")
     ran = fake.deploy(shell, BROKEN, reload="restart")
     assert ran.values("ended") == ["files-back"], ran
@@ -84,7 +84,7 @@ def test_files_that_were_broken_by_hand_end_no_apache(shell: str, fake: Apache) 
 
 
 def test_an_apache_that_ended_over_files_broken_by_hand_is_named_down(shell: str, fake: Apache) -> None:
-    fake.furnish(BROKEN, ENDS)
+    fake.provision(BROKEN, ENDS)
     ran = fake.deploy(shell, BROKEN)
     assert ran.values("ended") == ["files-back"], ran
     assert [note for note in ran.values("note") if "Apache is down" in note and "Syntax error" in note], ran
@@ -92,7 +92,7 @@ def test_an_apache_that_ended_over_files_broken_by_hand_is_named_down(shell: str
 
 
 def test_an_apache_that_is_down_is_started_by_the_next_deploy(shell: str, fake: Apache) -> None:
-    fake.furnish(OLD, ENDS)
+    fake.provision(OLD, ENDS)
     fake.up.unlink()
     ran = fake.deploy(shell, OLD)
     assert ran.values("ended") == ["committed"], ran
@@ -102,7 +102,7 @@ def test_an_apache_that_is_down_is_started_by_the_next_deploy(shell: str, fake: 
 @pytest.mark.parametrize("before", [OLD, BROKEN])
 def test_recover_starts_an_apache_that_a_killed_deploy_has_left_down(shell: str, fake: Apache, before: bytes) -> None:
     """The deploy that was killed, of an earlier version, has noted no such command: today's request names it."""
-    fake.furnish(before, ENDS)
+    fake.provision(before, ENDS)
     fake.up.unlink()
     pending = fake.root / "state/pending"
     pending.mkdir()
@@ -123,7 +123,7 @@ def test_recover_starts_an_apache_that_a_killed_deploy_has_left_down(shell: str,
 
 
 def test_a_service_that_is_not_brought_back_keeps_no_other_from_it(shell: str, fake: Apache) -> None:
-    fake.furnish(BROKEN, FAILS)
+    fake.provision(BROKEN, FAILS)
     (fake.root / "reload").write_text("#!/bin/sh\n")
     for tool in ("supervisord", "supervisorctl"):
         executable(fake.root / "bin" / tool, "#!/bin/sh\n")

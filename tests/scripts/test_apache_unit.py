@@ -40,7 +40,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "script", with_systemd)
 
 
-def furnish(root: Path, unit: str = "httpd") -> Path:
+def provision(root: Path, unit: str = "httpd") -> Path:
     """A folder of commands with the stand-in."""
     (root / "bin").mkdir(exist_ok=True)
     executable(root / "bin/systemctl", SYSTEMCTL.replace("@ROOT@", str(root)).replace("@UNIT@", unit))
@@ -56,7 +56,7 @@ def cost(shell: str, root: Path, command: str, unit: str = "httpd") -> list[str]
         "supervisor_socket /nowhere.sock",
     ]
     asked += ["activate :", *(f"restart_word {word}" for word in command.split()), f"apache_root {root}/etc"]
-    ran = run(shell, "probe", [*asked, f"file 0 {root}/absent", "end"], str(furnish(root, unit)))
+    ran = run(shell, "probe", [*asked, f"file 0 {root}/absent", "end"], str(provision(root, unit)))
     assert ran.facts[-1] == "end", ran
     return ran.values("restart_cost")
 
@@ -92,7 +92,7 @@ def test_apaches_own_limit_is_read_from_its_files(shell: str, tmp_path: Path) ->
 
 def test_a_restart_says_what_it_costs_before_it(shell: str, tmp_path: Path) -> None:
     apache = Apache(tmp_path)
-    furnish(tmp_path, "httpd")
+    provision(tmp_path, "httpd")
     apache.command("systemctl", ":")
     ran = ask(shell, apache, [f"apache {tmp_path}/systemctl", "apache restart", "apache httpd", "cost"])
     assert ran.values("restart_cost") == [EL], ran
@@ -111,7 +111,7 @@ def test_a_failure_shows_the_units_status_in_lines_that_can_be_read(
 ) -> None:
     """Named by the command that failed, or, as httpd's own reload names none, by the one that restarts it."""
     apache = Apache(tmp_path)
-    furnish(tmp_path)
+    provision(tmp_path)
     executable(apache.bin / "sudo", "#!/bin/sh\nexit 1\n")
     apache.command("systemctl", f"printf '%03000d\\n' 1 >>'{apache.log}'; exit 1")
     apache.command("httpd", "exit 1")

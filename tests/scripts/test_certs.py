@@ -57,7 +57,7 @@ def test_what_ends_first_is_told_first_and_what_cannot_be_read_before_that(shell
         certificates={"shibboleth_dir": str(tmp_path / "none")},
     )
     found = parse_expiries(run(shell, "certs", [*request(one), "end"]).facts)
-    told = [(end.kind, end.in_words(), end.name, end.path.rpartition("/")[2]) for end in found]
+    told = [(end.kind, end.describe(), end.name, end.path.rpartition("/")[2]) for end in found]
     assert told == [
         ("ca", "is none", "", "torn.pem"),
         ("revocations", "EXPIRED 2 days ago", "CN=CA,O=Lab", "0b0b.r0"),

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from ops.deploy import transaction
-from ops.deploy.drift import places
+from ops.deploy.drift import managed_directories
 from ops.deploy.plan import make_plan
 from ops.deploy.releases import Release, new_release, read_files, read_releases
 from ops.deploy.snapshot import probe
@@ -30,7 +30,7 @@ from ops.logs.catalog import Log, chosen_logs
 from ops.logs.stream import HostLogs, LogLine, LogRequest
 from ops.monitoring import doctor_facts
 from ops.monitoring.certificates import read_endings
-from ops.monitoring.health import look
+from ops.monitoring.health import collect
 from ops.rendering.renderer import render
 from ops.schema import Host
 from ops.services.apache import control
@@ -88,13 +88,13 @@ def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, 
         host = host_of(here, table, configtest=[httpd, *asked], restart=["sudo", *asked, "end"])
         wanted, remote = render(host), here.remote(host)
 
-        assert set(probe(remote, wanted, places(host)).files) == {file.path for file in wanted}
+        assert set(probe(remote, wanted, managed_directories(host)).files) == {file.path for file in wanted}
         endings = {(one.path, one.problem) for one in read_endings(remote)}
         assert (host.apache.certificate, "is not there") in endings
         assert read_releases(remote) == []
         for folder in (host.home, host.log_dir):  # whose disks are looked at
             Path(folder).mkdir(parents=True, exist_ok=True)
-        seen = look(remote, wanted)
+        seen = collect(remote, wanted)
         assert (seen.report.trouble, seen.report.supervisord) == ("", "down")
         assert set(seen.snapshot.files) == {file.path for file in wanted}
         assert seen.vitals.disks
@@ -217,7 +217,7 @@ def test_a_deploy_writes_what_is_named_and_nothing_else(
         assert {(file.path, file.content) for file in read_files(remote, past.name)} == {
             (file.path, file.content) for file in wanted
         }
-        again = make_plan(host, wanted, probe(remote, wanted, places(host)))
+        again = make_plan(host, wanted, probe(remote, wanted, managed_directories(host)))
         assert not again.changed
 
 

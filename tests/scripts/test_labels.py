@@ -25,7 +25,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 class Host(FakeHost):
     """A fake host whose tools note what they move."""
 
-    def furnish(self) -> None:
+    def provision(self) -> None:
         """A file that is there before, and the stand-ins."""
         self.conf.write_bytes(OLD)
         (self.root / "bin").mkdir()
@@ -49,7 +49,7 @@ class Host(FakeHost):
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     made = Host(tmp_path)
-    made.furnish()
+    made.provision()
     return made
 
 

@@ -70,11 +70,11 @@ def uwsgi_worker(pid: int, **values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_workers_are_told_in_numbers_and_no_header_of_a_request_leaves_the_host(shell: str, tmp_path: Path) -> None:
     log = "\n".join(line(1_800_000_000 + 60 * n, 41, 700 + n) for n in range(10)) + "\n"
-    crew = ask(shell, tmp_path, log, [uwsgi_worker(41), GONE, uwsgi_worker(43, status="cheap")])
-    first, second, leaving = crew.workers
+    pool = ask(shell, tmp_path, log, [uwsgi_worker(41), GONE, uwsgi_worker(43, status="cheap")])
+    first, second, leaving = pool.workers
     assert (leaving.state, leaving.runs) == ("busy", True), "it was sent away, and a request still runs in it"
     assert (first.id, first.pid, first.state, first.busy_cores, first.cores) == (1, 41, "busy", 1, 2)
-    assert (second.id, second.runs, crew.queue_errors) == (2, False, 3)
+    assert (second.id, second.runs, pool.queue_errors) == (2, False, 3)
     assert [(point.time, point.size / MEGABYTE) for point in (first.record[0], first.record[-1])] == [
         (1_800_000_000, 700),
         (1_800_000_540, 709),

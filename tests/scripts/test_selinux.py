@@ -51,7 +51,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 class Host(FakeHost):
     """A fake host with SELinux's stand-ins."""
 
-    def furnish(self) -> None:
+    def provision(self) -> None:
         """Its tools, an Apache that runs as process 11 and an app as process 12."""
         (self.root / "bin").mkdir()
         (self.root / "etc/conf.d").mkdir(parents=True)
@@ -99,7 +99,7 @@ class Host(FakeHost):
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     made = Host(tmp_path)
-    made.furnish()
+    made.provision()
     return made
 
 

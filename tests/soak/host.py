@@ -25,6 +25,8 @@ OURS = (
     "poms_agent.py ",
     "sshd: ",
     "sshd-session: ",
+    "systemd --user ",  # logind starts the account's service manager at a login, and ends it some time after the last
+    "(sd-pam) ",
 )
 
 
@@ -42,7 +44,7 @@ class Process:
 
     @property
     def is_service(self) -> bool:
-        """Whether it is supervisord, what it runs, or a session of sshd's; all else is a task's, and has to end."""
+        """Whether it is supervisord, what it runs, or a login's; all else is a task's, and has to end."""
         if "/standby." in self.command or "/trial." in self.command:
             return False
         return any(part in f"{self.command} " for part in OURS)

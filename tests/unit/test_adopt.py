@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.errors import BadInput
 from ops.importing.adopt import Advice, advise
-from ops.importing.adopt_values import GONE, with_value
+from ops.importing.adopt_values import ABSENT, with_value
 from ops.importing.advice import inventory_lines, patch
 from ops.inventory.loader import Inventory, read_inventory
 from ops.project import PROJECT
@@ -53,14 +53,14 @@ def edited(
 def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str:
     """The file once the inventory's part of the advice is followed."""
     for value in advice.values:
-        changed = with_value(one, (value.place, value.after))
+        changed = with_value(one, (value.key_path, value.after))
         assert changed
         one = changed
     return render_one(one, template, tree).content.decode()
 
 
 @pytest.mark.parametrize(
-    ("template", "change", "place", "value"),
+    ("template", "change", "key_path", "value"),
     [
         (INI, ("threads = 10", "threads = 12"), "uwsgi.threads", 12),
         (INI, ("master = true", "master = false"), "uwsgi.options.master", False),
@@ -68,16 +68,16 @@ def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str
         (INI, ("env = B=2", "env = B=3"), "uwsgi.options.env.1", "B=3"),
         (INI, ("env = B=2\n", "env = B=2\nenv = C=3\n"), "uwsgi.options.env", ["A=1", "B=2", "C=3"]),
         (INI, ("env = A=1\n", ""), "uwsgi.options.env", ["B=2"]),
-        (INI, ("master = true\n", ""), "uwsgi.options.master", GONE),
+        (INI, ("master = true\n", ""), "uwsgi.options.master", ABSENT),
         (INI, ("%%(addr) x\n", "%%(addr) x\npost-buffering = 32768\n"), "uwsgi.options.post-buffering", 32768),
         (INI, ("127.0.0.1:8888", "127.0.0.1:9999"), "app.listen", "127.0.0.1:9999"),
         (CONF, ("command=agent", "command=nice agent -v"), "programs.agent.command", "nice agent -v"),
         (CONF, ("directory=/home/poms/app", "directory=/srv/app"), "programs.web.directory", "/srv/app"),
-        (CONF, ("directory=/home/poms/app\n", ""), "programs.web.directory", GONE),
+        (CONF, ("directory=/home/poms/app\n", ""), "programs.web.directory", ABSENT),
         (CONF, ("loglevel=info", "loglevel=debug"), "supervisor.loglevel", "debug"),
         (CONF, ('A="1"', 'A="one"'), "supervisor.environment.A", "one"),
         (CONF, ('B="50%%%%"', 'B="60%%%%"'), "supervisor.environment.B", "60%"),
-        (CONF, ('A="1",', ""), "supervisor.environment.A", GONE),
+        (CONF, ('A="1",', ""), "supervisor.environment.A", ABSENT),
         (CONF, ('B="50%%%%"', 'B="50%%%%",C="new"'), "supervisor.environment.C", "new"),
         (CERT, ("SSLVerifyDepth 1", "SSLVerifyDepth 3"), "apache.verify_depth", 3),
         (CERT, ("id_user=robot", "id_user=android"), "identity.service_certificates.0.user", "android"),
@@ -97,13 +97,13 @@ def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str
     ],
 )
 def test_an_edit_of_a_value_is_told_as_the_inventorys(
-    template: str, change: tuple[str, str], place: str, value: object
+    template: str, change: tuple[str, str], key_path: str, value: object
 ) -> None:
     one = host(**VALUES)
     _, text, advice = edited(one, template, change)
     (told,) = advice.values
-    assert (".".join(map(str, told.place)), told.after, told.elsewhere) == (place, value, False)
-    assert (advice.templates, advice.untold) == ({}, [])
+    assert (".".join(map(str, told.key_path)), told.after, told.elsewhere) == (key_path, value, False)
+    assert (advice.templates, advice.unsolved) == ({}, [])
     assert followed(one, template, advice) == text
 
 
@@ -115,7 +115,7 @@ def test_several_values_are_told_together() -> None:
         ("workers = 6\nthreads = 10", "workers = 8\nthreads = 12"),
         ("\nreload-on-as = 1400", "\nreload-on-as = 1500"),
     )
-    assert {value.place[-1]: value.after for value in advice.values} == {
+    assert {value.key_path[-1]: value.after for value in advice.values} == {
         "workers": 8,
         "threads": 12,
         "reload-on-as": 1500,
@@ -127,8 +127,8 @@ def test_a_line_that_the_inventory_writes_at_another_place_is_told_so() -> None:
     one = host(**VALUES)
     _, text, advice = edited(one, INI, ("threads = 10\n", "threads = 10\npost-buffering = 32768\n"))
     (told,) = advice.values
-    assert (told.place, told.after, told.elsewhere) == (("uwsgi", "options", "post-buffering"), 32768, True)
-    assert advice.untold == []
+    assert (told.key_path, told.after, told.elsewhere) == (("uwsgi", "options", "post-buffering"), 32768, True)
+    assert advice.unsolved == []
     assert sorted(followed(one, INI, advice).splitlines()) == sorted(text.splitlines())
 
 
@@ -140,7 +140,7 @@ def test_a_line_is_not_moved_into_another_section() -> None:
 def test_what_the_inventory_refuses_is_not_told() -> None:
     _, _, advice = edited(host(**VALUES), INI, ("evil-reload-on-as = 1800", "evil-reload-on-as = 7"))
     assert advice.values == []
-    assert len(advice.untold) == 1
+    assert len(advice.unsolved) == 1
 
 
 def test_a_value_that_would_change_a_line_that_nobody_edited_is_not_told(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_value_that_would_change_a_line_that_nobody_edited_is_not_told(tmp_pat
     (tmp_path / "home/a.j2").write_text(lines)
     _, _, advice = edited(host(), "home/a.j2", ("a = 10", "a = 12"), ("b = 10", "b = 12"), tree=tmp_path)
     assert (advice.values, advice.templates) == ([], {})
-    assert [untold.where for untold in advice.untold] == [
+    assert [unsolved.where for unsolved in advice.unsolved] == [
         "templates/home/a.j2, line 1",
         "templates/home/a.j2, line 3",
     ]
@@ -211,7 +211,7 @@ def test_an_edit_of_a_fixed_line_is_told_as_a_patch_that_makes_it(
 ) -> None:
     one = host(programs={"web": {"command": "x"}})
     _, text, advice = edited(one, "home/a.ini.j2", change, tree=tree)
-    assert (advice.values, advice.untold, list(advice.templates), advice.also) == ([], [], [file], also)
+    assert (advice.values, advice.unsolved, list(advice.templates), advice.also) == ([], [], [file], also)
     assert patched(tree, one, advice) == text
 
 
@@ -224,9 +224,9 @@ def test_a_line_behind_a_loop_goes_behind_it_though_it_has_one_turn(tree: Path) 
 def test_what_can_not_be_told_is_shown_with_where_its_line_is_from(tree: Path) -> None:
     one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
     made, _, advice = edited(one, "home/a.ini.j2", ("[web]\nsame = yes\n", "[web]\nsame = no\n"), tree=tree)
-    (untold,) = advice.untold
-    assert (untold.hunk.old, untold.hunk.new) == (("same = yes\n",), ("same = no\n",))
-    assert untold.where == "templates/home/_body.j2, line 7"
+    (unsolved,) = advice.unsolved
+    assert (unsolved.hunk.old, unsolved.hunk.new) == (("same = yes\n",), ("same = no\n",))
+    assert unsolved.where == "templates/home/_body.j2, line 7"
     assert (advice.values, advice.templates) == ([], {})
     assert made.content == render_one(one, "home/a.ini.j2", tree).content
 
@@ -236,7 +236,7 @@ def test_one_part_may_be_told_and_another_not(tree: Path) -> None:
     changes = ("[web]\nsame = yes\n", "[web]\nsame = no\n"), ("own = a", "own = b")
     _, _, advice = edited(one, "home/a.ini.j2", *changes, tree=tree)
     assert list(advice.templates) == ["home/a.ini.j2"]
-    assert len(advice.untold) == 1
+    assert len(advice.unsolved) == 1
 
 
 @pytest.mark.parametrize("text", ["", "quite\nanother\nfile\n"])
@@ -244,7 +244,7 @@ def test_of_another_file_altogether_no_advice_is_made_up(text: str) -> None:
     one = host(**VALUES)
     advice = advise(one, render_one(one, INI), text)
     assert (advice.values, advice.templates) == ([], {})
-    assert advice.untold[0].why.startswith("more than half")
+    assert advice.unsolved[0].why.startswith("more than half")
 
 
 def test_nothing_is_told_where_nothing_differs() -> None:
@@ -272,8 +272,8 @@ def test_a_secret_that_was_changed_is_told_by_its_source_and_never_copied(
         ("fixed = 1\npassword = hunter2-adopt", "fixed = 1\npassword = by-hand"),
         tree=tmp_path / "templates",
     )
-    (untold,) = advice.untold
-    assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in untold.why
+    (unsolved,) = advice.unsolved
+    assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in unsolved.why
     assert (advice.values, advice.templates) == ([], {})
 
 
@@ -382,7 +382,7 @@ def test_what_is_told_is_toml_that_gives_the_edited_values(
     for template in (INI, CONF):
         made = render_one(one, template)
         advice = advise(one, made, render_one(goal.hosts["web1"], template).content.decode())
-        if advice.untold:
+        if advice.unsolved:
             continue
         lines = inventory_lines(one, advice.values, before.data, str)
         block = "".join(
@@ -401,12 +401,17 @@ def _over(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def test_each_value_of_the_shipped_inventory_is_found_again() -> None:
     """Whatever number is changed by hand as the inventory would change it, the advice leads there."""
     one = read_inventory(PROJECT / "hosts.toml").hosts["pomsgpvm01"]
-    for place in [("uwsgi", "workers"), ("uwsgi", "cheaper"), ("apache", "verify_depth"), ("supervisor", "minfds")]:
+    for key_path in [
+        ("uwsgi", "workers"),
+        ("uwsgi", "cheaper"),
+        ("apache", "verify_depth"),
+        ("supervisor", "minfds"),
+    ]:
         data = msgspec.to_builtins(one)
-        changed = with_value(one, (place, data[place[0]][place[1]] + 1))
+        changed = with_value(one, (key_path, data[key_path[0]][key_path[1]] + 1))
         assert changed
         for made, goal in zip(render(one), render(changed), strict=True):
             if made.content != goal.content:
                 advice = advise(one, made, goal.content.decode())
-                assert [value.place for value in advice.values] == [place]
-                assert advice.untold == []
+                assert [value.key_path for value in advice.values] == [key_path]
+                assert advice.unsolved == []

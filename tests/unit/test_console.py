@@ -27,7 +27,9 @@ def test_control_characters_are_written_out(text: str, shown: str) -> None:
 def test_say_table_and_diff_print_nothing_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
     console.say("a\x1b]0;title\x07")
     console.table(["x"], [["b\x1b[31m[bold]"]])
-    console.say_lines(console.styled_diff(console.diff_lines(shown_lines("old\x1b\n", ()), shown_lines("new\n", ()))))
+    console.print_lines(
+        console.styled_diff(console.diff_lines(shown_lines("old\x1b\n", ()), shown_lines("new\n", ())))
+    )
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "[bold]" in out
@@ -36,7 +38,7 @@ def test_say_table_and_diff_print_nothing_a_terminal_obeys(capsys: pytest.Captur
 
 def test_a_diff_shows_lines_that_look_like_its_own_marks(capsys: pytest.CaptureFixture[str]) -> None:
     lines = console.diff_lines(shown_lines("-- old\nsame\n", ()), shown_lines("++ new\nsame\n", ()))
-    console.say_lines(console.styled_diff(lines))
+    console.print_lines(console.styled_diff(lines))
     assert capsys.readouterr().out == "  @@ -1,2 +1,2 @@\n  --- old\n  +++ new\n   same\n"
 
 

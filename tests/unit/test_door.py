@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from ops.deploy.identity_probe import IDENTITY, INTRUDER, trial
+from ops.deploy.identity_probe import IDENTITY, SPOOFED_VALUE, trial
 from ops.schema import Host
 from tests.unit.hosts import host
 
@@ -34,22 +34,22 @@ def test_every_header_that_must_be_dropped_is_tried_and_watched() -> None:
     one = host(identity={"dropped_headers": ["X-Mine"]})
     found = asked(one)
     assert found["believed"] == [*IDENTITY, "X-Mine"]
-    sent = {line for question in found["questions"] for line in question["lines"]}
-    assert {f"{name}: {INTRUDER}" for name in (*IDENTITY, "X-Mine")} <= sent
+    sent = {line for request in found["requests"] for line in request["lines"]}
+    assert {f"{name}: {SPOOFED_VALUE}" for name in (*IDENTITY, "X-Mine")} <= sent
 
 
 def test_who_must_get_in_comes_first_as_the_inventory_names_them() -> None:
     one = host(identity={"user_id": "[0-9]{6}", "service_certificates": [ROW]})
-    questions = asked(one)["questions"]
-    assert [question["user"] for question in questions[:4]] == ["123456", "123456", "robot", "robot"]
-    assert all(question["user"] is None for question in questions if question["port"] == one.apache.port)
+    probe_requests = asked(one)["requests"]
+    assert [request["user"] for request in probe_requests[:4]] == ["123456", "123456", "robot", "robot"]
+    assert all(request["user"] is None for request in probe_requests if request["port"] == one.apache.port)
 
 
 def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
     one = host(app={"path": "/dune/x"}, apache={"port": 1443, "cert_port": 2443})
-    questions = asked(one)["questions"]
-    assert {question["port"] for question in questions} == {1443, 2443}
-    assert {question["path"] for question in questions if question["port"] == 1443} >= {
+    probe_requests = asked(one)["requests"]
+    assert {request["port"] for request in probe_requests} == {1443, 2443}
+    assert {request["path"] for request in probe_requests if request["port"] == 1443} >= {
         "/dune/x",
         "//dune/x",
         "/./dune/x",
@@ -59,21 +59,21 @@ def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
 
 
 def test_the_page_for_the_host_itself_is_tried_and_the_app_told_of_nobody() -> None:
-    questions = asked(host(app={"check_path": "/poms/metrics"}))["questions"]
-    own = [question for question in questions if question["path"].startswith("/poms-ops/poms/metrics")]
-    assert {question["method"] for question in own if not question["nameless"]} == {"GET", "HEAD"}
-    (allowed,) = [question for question in questions if question["nameless"]]
+    probe_requests = asked(host(app={"check_path": "/poms/metrics"}))["requests"]
+    own = [request for request in probe_requests if request["path"].startswith("/poms-ops/poms/metrics")]
+    assert {request["method"] for request in own if not request["nameless"]} == {"GET", "HEAD"}
+    (allowed,) = [request for request in probe_requests if request["nameless"]]
     assert (allowed["method"], allowed["path"], allowed["user"]) == ("HEAD", "/poms-ops/poms/metrics", None)
     assert allowed["lines"]
-    off = asked(host(app={"check_through_apache": False}))["questions"]
-    assert not [question for question in off if "/poms-ops" in question["path"]]
+    off = asked(host(app={"check_through_apache": False}))["requests"]
+    assert not [request for request in off if "/poms-ops" in request["path"]]
 
 
 def test_what_a_site_allows_is_not_asked() -> None:
     def needs(**apache: Any) -> dict[str, bool]:
         """Whether another CA must be trusted for the question, by who asks it."""
         return {
-            question["bearer"]: question["needs_another_ca"] for question in asked(host(apache=apache))["questions"]
+            request["certificate"]: request["needs_another_ca"] for request in asked(host(apache=apache))["requests"]
         }
 
     below = "a CA below another, under the name of the users'"

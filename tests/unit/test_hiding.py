@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.deploy import transaction
-from ops.deploy.plan import EDITED, REMOVE, UPDATE, FileChange, make_plan
+from ops.deploy.plan import EDITED_BY_HAND, REMOVE, UPDATE, FileChange, make_plan
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.deploy.transaction_request import request_lines
@@ -18,7 +18,7 @@ from ops.secrets import masking
 from ops.secrets.masking import MARK
 from ops.secrets.redaction import (
     Hidden,
-    Hiding,
+    MaskedParts,
     find,
     find_in_unknown,
     from_record,
@@ -70,9 +70,9 @@ def test_a_value_that_overlaps_its_surroundings_is_hidden() -> None:
 
 
 def test_the_record_says_where_and_not_what() -> None:
-    hiding = (Hidden(2, 11, 1), Hidden(3))
-    assert recorded(hiding) == "2:11:1,3:0:0"
-    assert from_record(recorded(hiding)) == hiding
+    masked_parts = (Hidden(2, 11, 1), Hidden(3))
+    assert recorded(masked_parts) == "2:11:1,3:0:0"
+    assert from_record(recorded(masked_parts)) == masked_parts
     with pytest.raises(ValueError, match="unpack"):
         from_record("2:11")
 
@@ -83,16 +83,16 @@ def test_the_parts_that_are_hidden() -> None:
 
 def test_of_an_unknown_file_only_public_lines_and_keys_are_shown() -> None:
     like = "[db]\npassword = hunter2\nthreads = 12\nurl = u:hunter2@db\n"
-    hiding = (Hidden(2, 11), Hidden(4, 8, 3))
+    masked_parts = (Hidden(2, 11), Hidden(4, 8, 3))
     there = "[db]\npassword = tiger\n\nthreads = 10\nurl = u:lion@db\nother_password=cat\n# password = dog\n"
-    shown = [line.shown for line in shown_lines(there, find_in_unknown(there, like, hiding))]
+    shown = [line.shown for line in shown_lines(there, find_in_unknown(there, like, masked_parts))]
     assert shown == ["[db]", f"password = {MARK}", "", f"threads = {MARK}", f"url = u:{MARK}@db", MARK, MARK]
 
 
 # ---- in a plan -----------------------------------------------------------------------------------------------------
 
 WANTED = "[db]\nname = poms\npassword = hunter2\n"
-HIDING: Hiding = (Hidden(3, 11),)
+HIDING: MaskedParts = (Hidden(3, 11),)
 
 
 def digest(text: str) -> str:
@@ -100,15 +100,17 @@ def digest(text: str) -> str:
 
 
 def snapshot(
-    there: str, deployed: str | None, hiding: Hiding = (), mode: str = "0600", fixed: bool = False
+    there: str, deployed: str | None, masked_parts: MaskedParts = (), mode: str = "0600", fixed: bool = False
 ) -> Snapshot:
     found = FoundFile(PATH, digest(there), mode, fixed, None if there == WANTED else there.encode())
     manifest = {PATH: digest(deployed)} if deployed else {}
-    return Snapshot({PATH: found}, manifest, None, None, "up", 1, 1000, hiding={PATH: hiding} if hiding else {})
+    return Snapshot(
+        {PATH: found}, manifest, None, None, "up", 1, 1000, masked_parts={PATH: masked_parts} if masked_parts else {}
+    )
 
 
-def wanted(text: str = WANTED, hiding: Hiding = HIDING) -> RenderedFile:
-    return RenderedFile("t.j2", PATH, text.encode(), "0600", "programs", ("db",), hiding)
+def wanted(text: str = WANTED, masked_parts: MaskedParts = HIDING) -> RenderedFile:
+    return RenderedFile("t.j2", PATH, text.encode(), "0600", "programs", ("db",), masked_parts)
 
 
 def shown(
@@ -152,7 +154,7 @@ def test_a_file_that_nobody_here_made_is_shown_only_where_it_is_public(
 def test_a_hand_edit_of_the_secret_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     edited = WANTED.replace("hunter2", "by-hand")
     (change,), out = shown([wanted()], snapshot(edited, WANTED, HIDING), capsys)
-    assert change.kind == EDITED
+    assert change.kind == EDITED_BY_HAND
     assert "by-hand" not in out
 
 
@@ -174,8 +176,11 @@ def test_a_file_that_is_managed_no_more_shows_no_secret(capsys: pytest.CaptureFi
 
 
 def test_a_line_that_was_public_and_is_a_secret_now_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
-    old, hiding = f"{WANTED}pin = 1234\n", (Hidden(4, 6),)  # the record says that the pin was one, the password not
-    _, out = shown([wanted()], snapshot(old, old, hiding), capsys)
+    old, masked_parts = (
+        f"{WANTED}pin = 1234\n",
+        (Hidden(4, 6),),
+    )  # the record says that the pin was one, the password not
+    _, out = shown([wanted()], snapshot(old, old, masked_parts), capsys)
     assert "hunter2" not in out
 
 
@@ -236,11 +241,13 @@ def test_no_difference_shows_a_character_of_a_secret(
 
     after, public = rendered(new, value), rendered(new, placeholder("db"))
     before = rendered(old, old_value)
-    hiding = find(after, public)
-    old_hiding = find(before, rendered(old, placeholder("db"))) if known else find_in_unknown(before, after, hiding)
-    if not hiding and not known:
+    masked_parts = find(after, public)
+    old_hiding = (
+        find(before, rendered(old, placeholder("db"))) if known else find_in_unknown(before, after, masked_parts)
+    )
+    if not masked_parts and not known:
         return  # such a file has never had a secret, as far as anybody can tell
-    out = list(console.diff_lines(shown_lines(before, old_hiding), shown_lines(after, hiding)))
+    out = list(console.diff_lines(shown_lines(before, old_hiding), shown_lines(after, masked_parts)))
     assert not set("".join(out)) & set("XYZ"), out
     assert bool(out) == (before != after)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.deploy.releases import new_release
-from ops.ssh.kerberos import Initiator, Refused, Wish, wish_of
+from ops.ssh.kerberos import Initiator, KerberosOptions, Refused, kerberos_options
 from ops.ssh.login import route_to
 from ops.ssh.operator_identity import local_user
 from tests.unit.hosts import host, settings
@@ -61,11 +61,11 @@ def test_a_ticket_that_expires_in_the_middle_of_a_login_is_told_as_expired() -> 
         initiator.sign(b"")
 
 
-def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[Wish | None]:
+def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[KerberosOptions | None]:
     """Of every hop on the way to the host."""
     config = settings(tmp_path / "ssh_config", SSH_CONFIG)
     one = host(name=name, ssh=ssh)
-    return [wish_of(hop.connection, None if hop.jump else one.ssh) for hop in route_to(one, config)]
+    return [kerberos_options(hop.connection, None if hop.jump else one.ssh) for hop in route_to(one, config)]
 
 
 @pytest.mark.parametrize(
@@ -73,24 +73,24 @@ def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[Wish | None]:
     [
         ("plain", {}, None),
         ("plain", {"kerberos_host": "web1.site"}, None),
-        ("plain", {"kerberos": True}, Wish("plain")),
-        ("plain", {"kerberos": True, "kerberos_host": "web1.site"}, Wish("web1.site")),
-        ("tickets", {}, Wish("tickets", delegate=True)),
+        ("plain", {"kerberos": True}, KerberosOptions("plain")),
+        ("plain", {"kerberos": True, "kerberos_host": "web1.site"}, KerberosOptions("web1.site")),
+        ("tickets", {}, KerberosOptions("tickets", delegate=True)),
         ("tickets", {"kerberos": False}, None),
-        ("named", {"kerberos_host": "web1.site"}, Wish("its.own.name", "jdoe/root@REALM")),
-        ("alias", {}, Wish("the.name", ask_dns=True)),
+        ("named", {"kerberos_host": "web1.site"}, KerberosOptions("its.own.name", "jdoe/root@REALM")),
+        ("alias", {}, KerberosOptions("the.name", ask_dns=True)),
     ],
 )
 def test_the_inventory_decides_where_it_says_anything_and_else_ssh_config(
-    tmp_path: Path, name: str, ssh: dict[str, Any], wish: Wish | None
+    tmp_path: Path, name: str, ssh: dict[str, Any], wish: KerberosOptions | None
 ) -> None:
     assert wishes(tmp_path, name, **ssh) == [wish]
 
 
 def test_of_a_jump_host_only_ssh_config_is_asked(tmp_path: Path) -> None:
     jump, last = wishes(tmp_path, "behind", kerberos=True, kerberos_host="web1.site")
-    assert (jump, last) == (Wish("jump", delegate=True), Wish("web1.site"))
-    assert wishes(tmp_path, "behind", kerberos=False) == [Wish("jump", delegate=True), None]
+    assert (jump, last) == (KerberosOptions("jump", delegate=True), KerberosOptions("web1.site"))
+    assert wishes(tmp_path, "behind", kerberos=False) == [KerberosOptions("jump", delegate=True), None]
 
 
 def test_dns_is_asked_for_the_hosts_own_name_only_where_it_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,11 @@ def test_dns_is_asked_for_the_hosts_own_name_only_where_it_is_trusted(monkeypatc
         return f"real-{name}", [], []
 
     monkeypatch.setattr(socket, "gethostbyaddr", look_up)
-    targets = [Wish("alias").target, Wish("alias", ask_dns=True).target, Wish("unknown", ask_dns=True).target]
+    targets = [
+        KerberosOptions("alias").target,
+        KerberosOptions("alias", ask_dns=True).target,
+        KerberosOptions("unknown", ask_dns=True).target,
+    ]
     assert targets == ["alias", "real-alias", "unknown"]
 
 

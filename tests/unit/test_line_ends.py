@@ -55,7 +55,7 @@ def test_an_edit_is_found_in_such_a_template_too(tmp_path: Path) -> None:
     (tree / INI).write_bytes(as_windows_has_it("first = 1\nsecond = 2\nthird = 3\n"))
     made = render_one(host(), INI, tree)
     advice = advise(host(), made, "first = 9\nsecond = 2\nthird = 3\n", tree)
-    assert (advice.untold, list(advice.templates)) == ([], [INI])
+    assert (advice.unsolved, list(advice.templates)) == ([], [INI])
 
 
 def test_a_template_that_writes_carriage_returns_of_its_own_is_refused(tmp_path: Path) -> None:

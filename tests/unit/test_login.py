@@ -319,6 +319,6 @@ class Channel:
 
 def test_a_login_shell_may_greet_without_ending_its_line() -> None:
     channel: Any = Channel(b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n")
-    dialogue = AgentSession(host(name="web1"), "tail", channel)
-    assert list(dialogue.lines()) == ["line 1 a"]
-    assert dialogue.greeted
+    session = AgentSession(host(name="web1"), "tail", channel)
+    assert list(session.lines()) == ["line 1 a"]
+    assert session.greeted

@@ -139,7 +139,7 @@ def line(host: str, seconds: float) -> LogLine:
 
 
 def test_an_old_line_waits_for_slow_hosts_only_briefly() -> None:
-    lines = InOrder(["a", "b"], window=0.0, patience=3.0)
+    lines = InOrder(["a", "b"], window=0.0, max_wait=3.0)
     lines.add(line("a", 10), now=0)
     lines.add(line("a", 20), now=0)
     assert list(lines.due(1)) == []
@@ -149,7 +149,7 @@ def test_an_old_line_waits_for_slow_hosts_only_briefly() -> None:
 
 
 def test_new_lines_wait_a_moment_for_earlier_ones() -> None:
-    lines = InOrder(["a", "b"], window=0.4, patience=3.0)
+    lines = InOrder(["a", "b"], window=0.4, max_wait=3.0)
     lines.is_live("a")
     lines.is_live("b")
     lines.add(line("a", 10), now=0)
@@ -162,7 +162,7 @@ def test_new_lines_wait_a_moment_for_earlier_ones() -> None:
 
 
 def test_a_traceback_stays_with_its_line() -> None:
-    lines = InOrder(["a", "b"], window=0.4, patience=3.0)
+    lines = InOrder(["a", "b"], window=0.4, max_wait=3.0)
 
     def add(host: str, text: str, *, continues: bool = False, label: str = "log") -> None:
         lines.add(LogLine(host, label, text, 10.0, continues), now=0)
@@ -180,7 +180,7 @@ def test_a_traceback_stays_with_its_line() -> None:
 
 
 def test_an_old_line_waits_for_the_rest_of_its_entry() -> None:
-    lines = InOrder(["a", "b"], window=0.0, patience=math.inf)
+    lines = InOrder(["a", "b"], window=0.0, max_wait=math.inf)
     lines.add(LogLine("a", "log", "ERROR", 10.0), now=0)
     lines.add(LogLine("b", "log", "other", 10.0), now=0)
     assert not list(lines.due(1))

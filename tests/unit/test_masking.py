@@ -40,7 +40,7 @@ FORMS: list[Callable[[str], str]] = [
 def masker(*values: str) -> Masker:
     made = Masker()
     for value in values:
-        made.conceal(value)
+        made.add_secret(value)
     return made
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.deploy.transaction import _Account
+from ops.deploy.transaction import _Transcript
 from ops.errors import HostError, LockHeld
 from ops.services.supervisord import need_lock
 from tests.unit.hosts import host
@@ -16,7 +16,7 @@ SAID = "flock: exit code 71: flock: 9: No locks available"
     "ask",
     [
         lambda lines: need_lock(host(), lines),
-        lambda lines: _Account(host(), lambda _: None).take(lines[0]),
+        lambda lines: _Transcript(host(), lambda _: None).read(lines[0]),
     ],
 )
 def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:

@@ -68,7 +68,10 @@ def test_what_may_be_secret_in_an_old_file_is_hidden_and_masked(monkeypatch: pyt
     monkeypatch.setattr(masking, "_this_run", masker)
     made = host()
     path = f"{made.config_dir}/web.ini"
-    now = replace(there(made, path, "[db]\npassword = new-secret\n"), hiding=(Hidden(2, len("password = ")),))
-    found = originals._with_hiding(there(made, path, "[db]\npassword = old-secret\n"), now)
-    assert [line.shown for line in shown_lines(found.content.decode(), found.hiding)] == ["[db]", "password = ***"]
+    now = replace(there(made, path, "[db]\npassword = new-secret\n"), masked_parts=(Hidden(2, len("password = ")),))
+    found = originals._with_masked_parts(there(made, path, "[db]\npassword = old-secret\n"), now)
+    assert [line.shown for line in shown_lines(found.content.decode(), found.masked_parts)] == [
+        "[db]",
+        "password = ***",
+    ]
     assert "old-secret" not in masking.masked("login failed with old-secret")

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.deploy.plan import CREATE, EDITED, REMOVE, TAKE_OVER, UNCHANGED, UNREADABLE, UPDATE, Plan, make_plan
+from ops.deploy.plan import (
+    CREATE,
+    EDITED_BY_HAND,
+    NOT_READABLE,
+    REMOVE,
+    TAKE_OVER,
+    UNCHANGED,
+    UPDATE,
+    Plan,
+    make_plan,
+)
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot, parse
@@ -52,20 +62,20 @@ def there(path: str, content: bytes, mode: str = "0644") -> FoundFile:
     [
         (FoundFile(APACHE, None), None, CREATE),
         (FoundFile(APACHE, None), b"old\n", CREATE),
-        (FoundFile(APACHE, None, readable=False), None, UNREADABLE),
+        (FoundFile(APACHE, None, readable=False), None, NOT_READABLE),
         (there(APACHE, b"new\n"), b"new\n", UNCHANGED),
         (there(APACHE, b"new\n"), b"old\n", UNCHANGED),
         (there(APACHE, b"new\n", "0600"), b"new\n", UPDATE),
         (there(APACHE, b"old\n"), b"old\n", UPDATE),
         (there(APACHE, b"old\n"), None, TAKE_OVER),
-        (there(APACHE, b"edited\n"), b"old\n", EDITED),
-        (there(APACHE, b"edited\n"), b"new\n", EDITED),
+        (there(APACHE, b"edited\n"), b"old\n", EDITED_BY_HAND),
+        (there(APACHE, b"edited\n"), b"new\n", EDITED_BY_HAND),
     ],
 )
 def test_each_file_is_compared_three_ways(found: FoundFile, deployed: bytes | None, kind: str) -> None:
     plan = make_plan(host(), [wanted(APACHE)], snapshot(found, deployed))
     assert plan.changes[0].kind == kind
-    assert bool(plan.refused) == (kind in (EDITED, UNREADABLE))
+    assert bool(plan.refused) == (kind in (EDITED_BY_HAND, NOT_READABLE))
     assert plan.is_empty == (kind == UNCHANGED)
 
 
@@ -129,8 +139,8 @@ FOUND = st.one_of(
     ("found", "deployed", "kind"),
     [
         (there(APACHE, b"old\n"), b"old\n", REMOVE),
-        (there(APACHE, b"edited\n"), b"old\n", EDITED),
-        (FoundFile(APACHE, None, readable=False), b"old\n", UNREADABLE),
+        (there(APACHE, b"edited\n"), b"old\n", EDITED_BY_HAND),
+        (FoundFile(APACHE, None, readable=False), b"old\n", NOT_READABLE),
         (FoundFile(APACHE, None), b"old\n", None),
         (there(APACHE, b"somebody's\n"), None, None),
     ],
@@ -143,7 +153,7 @@ def test_what_was_deployed_and_is_wanted_no_more_is_removed(
     state.files[INI] = there(INI, b"a")
     plan = make_plan(host(apache={"reload": ["x"]}), [other], state)
     assert [(change.kind, change.gone) for change in plan.changed] == ([(kind, True)] if kind else [])
-    assert bool(plan.refused) == (kind in (EDITED, UNREADABLE))
+    assert bool(plan.refused) == (kind in (EDITED_BY_HAND, NOT_READABLE))
     if kind == REMOVE:
         assert plan.apache == "reload"
 

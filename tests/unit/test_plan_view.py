@@ -16,13 +16,13 @@ from tests.unit.hosts import host
 CONF_D = "/etc/httpd/conf.d/"
 
 
-def plan(name: str, mode: str = "0644", hiding: tuple[Hidden, ...] = (), **files: tuple[str, str]) -> Plan:
+def plan(name: str, mode: str = "0644", masked_parts: tuple[Hidden, ...] = (), **files: tuple[str, str]) -> Plan:
     """What a deploy would do to that host: file name to (what is there, what is wanted)."""
     wanted, found, deployed = [], {}, {}
     for file, (before, after) in files.items():
         path = f"{CONF_D}{file}.conf"
         digest = sha256(before.encode()).hexdigest()
-        wanted.append(RenderedFile("t.j2", path, after.encode(), "0644", "apache", (), hiding))
+        wanted.append(RenderedFile("t.j2", path, after.encode(), "0644", "apache", (), masked_parts))
         found[path] = FoundFile(path, digest, mode, False, before.encode())
         deployed[path] = digest
     return make_plan(host(name=name), wanted, Snapshot(found, deployed, None, None, "up", 1, 1000))
@@ -83,9 +83,10 @@ def test_before_the_question_the_files_are_listed_with_their_line_counts(capsys:
 
 
 def test_secrets_are_hidden_in_lists_and_diffs_and_still_compared(capsys: pytest.CaptureFixture[str]) -> None:
-    hiding = (Hidden(1, 5),)
+    masked_parts = (Hidden(1, 5),)
     plans = [
-        plan(name, hiding=hiding, db=("key: old-one", f"key: {word}")) for name, word in (("a", "x1"), ("b", "y2"))
+        plan(name, masked_parts=masked_parts, db=("key: old-one", f"key: {word}"))
+        for name, word in (("a", "x1"), ("b", "y2"))
     ]
     for one in plans:
         review(one, {})

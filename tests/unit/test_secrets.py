@@ -168,7 +168,7 @@ def test_a_file_with_a_secret_is_for_its_account_alone(tmp_path: Path, place: st
 def test_a_secret_that_only_a_condition_uses_counts_too(tmp_path: Path) -> None:
     made = file(tmp_path, "{% if secrets.pin == '7' %}\n{{ secrets.db }}\n{% endif %}\n")
     assert (made.content, made.mode, made.secrets) == (b"hunter2 & co\n", "0600", ("pin", "db"))
-    assert [one.line for one in made.hiding] == [1]
+    assert [one.line for one in made.masked_parts] == [1]
 
 
 def test_a_secret_that_no_template_uses_is_not_asked_for(tmp_path: Path) -> None:
@@ -294,5 +294,5 @@ def test_an_unsupported_secret_of_a_variable_is_refused_without_its_value(
         return
     (conf,) = [file for file in render(made) if file.path == supervisord_conf(made)]
     assert (conf.mode, conf.secrets) == ("0600", ("db",))
-    shown = "\n".join(line.shown for line in shown_lines(conf.content.decode(), conf.hiding))
+    shown = "\n".join(line.shown for line in shown_lines(conf.content.decode(), conf.masked_parts))
     assert ("A=" in shown, value in shown, MARK in shown) == (True, False, True), shown

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from ops.deploy.selinux import Access, parse
-from ops.deploy.transaction import _Account, _failed
+from ops.deploy.transaction import _failed, _Transcript
 from ops.errors import HostError
 from tests.unit.hosts import host
 
@@ -72,10 +72,10 @@ def test_a_module_is_named_so_that_its_compiler_takes_it() -> None:
 
 
 def test_a_denial_stops_the_deploy_with_the_commands() -> None:
-    account = _Account(host(), lambda _: None)
+    transcript = _Transcript(host(), lambda _: None)
     for line in ("step prove", f"selinux {FILE}", f"selinux {PEER}", "failed prove", "ended unchanged"):
-        account.take(line)
-    error = _failed(account, "")
+        transcript.read(line)
+    error = _failed(transcript, "")
     assert isinstance(error, HostError)
     assert (error.outcome, error.left) == ("SELinux denies it", "nothing was modified")
     for command in ("semanage fcontext", "semodule -i"):
@@ -84,11 +84,11 @@ def test_a_denial_stops_the_deploy_with_the_commands() -> None:
 
 @pytest.mark.parametrize("verdict", ["denied-already", "unknown"])
 def test_what_stops_no_deploy_is_not_named_as_what_failed(verdict: str) -> None:
-    account = _Account(host(), lambda _: None)
+    transcript = _Transcript(host(), lambda _: None)
     said = base64.b64encode(b"Syntax error").decode()
     for line in (f"selinux {FILE.replace('denied', verdict)}", "failed prove", f"evidence {said}", "ended unchanged"):
-        account.take(line)
-    assert "Syntax error" in str(_failed(account, ""))
+        transcript.read(line)
+    assert "Syntax error" in str(_failed(transcript, ""))
 
 
 def test_an_odd_answer_is_refused() -> None:

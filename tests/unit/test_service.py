@@ -10,7 +10,7 @@ from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import Snapshot
 from ops.deploy.snapshot import parse as parse_snapshot
-from ops.deploy.transaction import _Account
+from ops.deploy.transaction import _Transcript
 from ops.deploy.transaction_request import request_lines
 from ops.errors import HostError, NotServing
 from ops.schema import Host
@@ -88,11 +88,11 @@ def test_a_probe_tells_of_the_service_only_where_it_was_asked() -> None:
 
 
 def test_a_change_of_the_host_tells_of_it_at_its_end() -> None:
-    account = _Account(shop(), lambda _: None)
-    account.take(f"service fails FATAL {WHY}")
-    assert account.service == Service("the app does not answer on x: refused", "FATAL")
-    account.take("service answers")
-    assert account.service == Service()
+    transcript = _Transcript(shop(), lambda _: None)
+    transcript.read(f"service fails FATAL {WHY}")
+    assert transcript.service == Service("the app does not answer on x: refused", "FATAL")
+    transcript.read("service answers")
+    assert transcript.service == Service()
 
 
 def test_a_program_without_a_graceful_reload_is_asked_too() -> None:

@@ -34,7 +34,7 @@ def test_an_odd_fact_is_refused(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "files", "well", "words"),
+    ("found", "files", "ok", "words"),
     [
         (Survival(units=(OFF, THEIRS)), "nobody", True, "system.service"),
         (Survival(units=(OURS,), linger="yes"), "nobody", True, "user.service"),
@@ -54,11 +54,11 @@ def test_an_odd_fact_is_refused(line: str) -> None:
         (Survival(crontab="unknown"), "nobody", False, "unknown"),
     ],
 )
-def test_who_starts_it_at_a_boot(found: Survival, files: str, well: bool, words: str) -> None:
+def test_who_starts_it_at_a_boot(found: Survival, files: str, ok: bool, words: str) -> None:
     judged = assess_boot(host(), found, files)
-    assert judged.well == well, judged
+    assert judged.ok == ok, judged
     assert words in f"{judged.found} {judged.advice}"
-    assert bool(judged.advice) != well
+    assert bool(judged.advice) != ok
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ops.errors import BadInput
 from ops.ssh.config_query import settings_of
 from ops.ssh.jump_hosts import gateway_of
 from ops.ssh.keyscan import ask_key
-from ops.ssh.known_hosts import RevokedHostKey, UnknownHostKey, believe_known_hosts_only
+from ops.ssh.known_hosts import RevokedHostKey, UnknownHostKey, set_host_key_policy
 from ops.ssh.settings import Connection
 from tests.unit.hosts import host, settings
 
@@ -47,7 +47,7 @@ def connection(
     (tmp_path / "known_hosts").write_text(known)
     made = Connection(settings_of(config, host, port=port), config)
     made.gateway = gateway_of(made, config, lambda _: None, ())
-    believe_known_hosts_only(made, str(tmp_path / "known_hosts"), pinned or [])
+    set_host_key_policy(made, str(tmp_path / "known_hosts"), pinned or [])
     return made
 
 

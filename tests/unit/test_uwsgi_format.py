@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ops.formats.uwsgi import ini_lines, known_options, needs_restart, reload_in_words, unwritable, unwritable_listen
+from ops.formats.uwsgi import describe_reload, ini_lines, known_options, needs_restart, unwritable, unwritable_listen
 from ops.rendering.renderer import render
 from ops.schema import Uwsgi
 from tests.scale import TIMES
@@ -227,7 +227,7 @@ def test_uwsgi_reads_back_all_accepted_values(
     ],
 )
 def test_the_plan_shows_the_memory_of_a_reload(memory: tuple[int, int] | None, words: str) -> None:
-    assert re.search(words + "$", reload_in_words(6, memory))
+    assert re.search(words + "$", describe_reload(6, memory))
 
 
 @pytest.mark.parametrize(

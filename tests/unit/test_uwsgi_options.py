@@ -114,9 +114,9 @@ def test_what_else_says_who_may_connect(option: str, safe: Any, opened: Any) -> 
 
 @pytest.mark.parametrize("value", ["/run/poms/http.sock", "/srv/config/http.sock", "/home/poms/http.sock"])
 def test_the_places_that_the_inventory_gives_the_account_are_its_own(value: str) -> None:
-    places = {"app": {"listen": "/run/poms/app.sock"}, "config_dir": "/srv/config"}
-    assert not refused(uwsgi={"options": {"http-socket": value}}, **places)
-    assert refused(uwsgi={"options": {"http-socket": "/run/other/http.sock"}}, **places)
+    managed_directories = {"app": {"listen": "/run/poms/app.sock"}, "config_dir": "/srv/config"}
+    assert not refused(uwsgi={"options": {"http-socket": value}}, **managed_directories)
+    assert refused(uwsgi={"options": {"http-socket": "/run/other/http.sock"}}, **managed_directories)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ SOUNDS_OPEN = ("socket", "router", "server", "http", "stats", "-ss", "udp", "zer
 
 def test_every_option_that_sounds_of_a_door_was_judged() -> None:
     """One that a later uWSGI brings has to be looked at before the list of its options is renewed."""
-    from ops.formats.uwsgi_options import JUDGED_HARMLESS, is_judged
+    from ops.formats.uwsgi_options import KNOWN_HARMLESS, is_assessed
 
     names = [name for name in known_options() if any(part in name for part in SOUNDS_OPEN)]
-    assert [name for name in names if not is_judged(name)] == []
-    assert sorted(JUDGED_HARMLESS - known_options().keys()) == []
+    assert [name for name in names if not is_assessed(name)] == []
+    assert sorted(KNOWN_HARMLESS - known_options().keys()) == []

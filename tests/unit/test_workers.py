@@ -151,10 +151,10 @@ def test_only_numbers_and_known_words_are_accepted() -> None:
     said = dict.fromkeys(("pid", "requests", "rss", "vsz", "last_spawn", "respawn_count", "busy_cores", "cores"), 5)
     told = {"id": 1, "state": "busy", "exceptions": 0, "harakiri_count": 0} | said
     answer = {"now": 65, "workers": [told], "queue_errors": 2, "points": {"5": [[1, 2], [3, 4]]}, "reasons": {}}
-    crew = parse(shop(), ["noise", json.dumps(answer), "end"])
-    assert crew.workers[0].record == (Point(1, 2), Point(3, 4))
-    assert (crew.workers[0].age, crew.workers[0].reloads, crew.queue_errors) == (60, 4, 2)
-    shown = facts(shop(), crew)
+    pool = parse(shop(), ["noise", json.dumps(answer), "end"])
+    assert pool.workers[0].record == (Point(1, 2), Point(3, 4))
+    assert (pool.workers[0].age, pool.workers[0].reloads, pool.queue_errors) == (60, 4, 2)
+    shown = facts(shop(), pool)
     assert (shown["soft_limit"], shown["hard_limit"], shown["workers"][0]["reloads"]) == (1400, 1800, 4)
     assert json.loads(json.dumps(shown)) == shown
 
