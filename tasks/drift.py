@@ -22,8 +22,8 @@ from tasks._task import print_json, task
 def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     """Show for each managed file whether it was edited on the host or its template changed. For scripts and cron.
 
-    Exit code 0: no difference; 2: something differs; 1: a host could not be checked. Unmanaged files in the managed
-    directories are listed and do not affect the exit code. Without -H: all hosts of the inventory.
+    Exit code 2 if a managed file differs. Unmanaged files in the managed directories are listed and do not affect the
+    exit code. Without -H: all hosts of the inventory.
     """
     wanted: dict[str, list[RenderedFile]] = {}
 

@@ -90,7 +90,8 @@ def rollback(
 ) -> int:
     """Roll a host back to an earlier release, with the same validation and checks as a deploy.
 
-    A second rollback goes further back. fab diff --to=ID shows the changes. Without -H: the default host.
+    A second rollback goes further back. fab diff --to=ID shows the changes. Exit code 2 if the web service does not
+    serve at the end. Without -H: the default host.
     """
     if to:
         need_name(to)
