@@ -23,7 +23,7 @@ def cells(text: str, side: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_a_row_has_the_median_and_what_it_is_to_ssh() -> None:
+def test_benchmark_row_shows_median_and_ratio_to_ssh() -> None:
     measured = Measured("`drift`", hosts=10, round_trip=50)
     measured.first = {"ssh": a_run(9, memory=3_000_000), "fab": a_run(9, memory=51_000_000)}
     measured.timed = {"ssh": [a_run(2), a_run(30), a_run(4)], "fab": [a_run(1), a_run(3), a_run(0.5), a_run(50)]}
@@ -32,7 +32,7 @@ def test_a_row_has_the_median_and_what_it_is_to_ssh() -> None:
     ]
 
 
-def test_a_side_too_slow_for_a_second_run_counts_by_its_first() -> None:
+def test_benchmark_uses_first_run_of_tool_too_slow_to_repeat() -> None:
     measured = Measured("`drift`", hosts=200, round_trip=0)
     measured.first = {"ssh": a_run(10, memory=1), "ansible": a_run(240, memory=5_000_000_000)}
     measured.timed = {"ssh": [a_run(12)]}
@@ -73,7 +73,7 @@ def test_the_memory_of_children_counts(tmp_path: Path) -> None:
     assert done.memory > 60_000_000
 
 
-def test_imports_are_told_by_package_and_by_module_of_our_own() -> None:
+def test_import_times_are_listed_by_package_and_own_module() -> None:
     log = """import time: self [us] | cumulative | imported package
 import time:      1500 |       1500 |   paramiko.util
 import time:      2000 |       3500 | paramiko
@@ -132,7 +132,7 @@ def test_the_proxy_is_late_and_loses_nothing() -> None:
     assert took["much"] < len(sent) / PIECE * trip / 4  # half of what it took if each piece waited for the last
 
 
-def test_the_proxy_keeps_a_line_that_is_closed_from_one_side() -> None:
+def test_proxy_keeps_half_closed_connection_open() -> None:
     async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await reader.read()
         await asyncio.sleep(0.05)  # what was asked has ended by now, and nothing is under way

@@ -45,9 +45,7 @@ def refused(command: str) -> list[str]:
         ("uwsgi --socket $(hostname -f):80", "'$(hostname'", "/bin/sh -c"),
     ],
 )
-def test_what_only_a_shell_understands_is_refused_with_what_to_write_instead(
-    command: str, word: str, instead: str
-) -> None:
+def test_shell_syntax_is_refused_and_message_names_replacement(command: str, word: str, instead: str) -> None:
     (rule,) = refused(command)
     assert word in rule
     assert instead in rule

@@ -34,14 +34,14 @@ def test_an_inventory_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest
     assert inventory() == (["web1"], ["web"])
 
 
-def test_an_inventory_in_another_encoding_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_inventory_not_in_utf8_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "hosts.toml"
     path.write_bytes(SMALL.encode("utf-16"))
     with pytest.raises(BadInput, match=r"hosts.toml is not UTF-8 text.* save it as UTF-8"):
         read_inventory(path)
 
 
-def test_templates_make_the_same_files_and_no_carriage_return_goes_to_a_host(tmp_path: Path) -> None:
+def test_templates_with_windows_line_ends_render_same_files(tmp_path: Path) -> None:
     tree = tmp_path / "templates"
     shutil.copytree(TREE, tree)
     for path in tree.rglob("*.j2"):
@@ -58,7 +58,7 @@ def test_an_edit_is_found_in_such_a_template_too(tmp_path: Path) -> None:
     assert (advice.unsolved, list(advice.templates)) == ([], [INI])
 
 
-def test_a_template_that_writes_carriage_returns_of_its_own_is_refused(tmp_path: Path) -> None:
+def test_template_that_outputs_carriage_return_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/a.j2").write_text('a = 1{{ "\\r" }}\n')
     with pytest.raises(BadInput, match=r"web1: templates/home/a.j2: .*carriage return"):

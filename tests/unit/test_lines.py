@@ -16,7 +16,7 @@ def test_lines_keep_their_breaks_and_are_broken_nowhere_else() -> None:
     assert lines_of("") == []
 
 
-def test_an_edit_and_another_change_far_from_it_are_both_there() -> None:
+def test_merge_keeps_edit_and_distant_change() -> None:
     base = "a\nb\nc\nd\ne\n"
     assert carried(base, "a\nb\nc\nd\nE\nf\n", "A\nb\nc\nd\ne\n") == ("A\nb\nc\nd\nE\nf\n", [])
     assert carried(base, "new\na\nb\nc\nd\n", "a\nb\nC\nd\ne\n") == ("new\na\nb\nC\nd\n", [])

@@ -60,13 +60,13 @@ def settings(tmp_path: Path) -> Settings:
     return make
 
 
-def test_the_inventorys_port_goes_before_ssh_configs_and_only_where_it_is_written(settings: Settings) -> None:
+def test_port_set_in_inventory_overrides_ssh_config(settings: Settings) -> None:
     assert route_to(host(), settings())[-1].where == "poms@web1 port 2222"
     assert route_to(host(port=22), settings())[-1].where == "poms@web1 port 22"
     assert route_to(host(name="web9"), settings())[-1].where == "poms@web9 port 22"
 
 
-def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Settings, tmp_path: Path) -> None:
+def test_each_host_is_offered_only_its_own_keys_once(settings: Settings, tmp_path: Path) -> None:
     flags, inventorys = str(tmp_path / "flags"), str(tmp_path / "inventorys")
     for file in (flags, inventorys):
         Path(file).touch()
@@ -112,7 +112,7 @@ def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings, name: str
         route_to(host(name=name), settings())
 
 
-def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
+def test_hosts_share_connection_and_failure_of_their_jump_host(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings()
@@ -134,7 +134,7 @@ def test_a_file_that_is_not_there_is_said_so(settings: Settings, key: str) -> No
         route_to(host(ssh={key: "/nosuch/file"}), settings())
 
 
-def test_a_file_of_the_flag_i_that_is_not_there_is_said_so(settings: Settings) -> None:
+def test_missing_key_file_of_flag_i_is_reported(settings: Settings) -> None:
     with pytest.raises(BadInput, match=r"-i: the file /nosuch/file does not exist"):
         route_to(host(), settings(key_filename=["/nosuch/file"]))
 
@@ -160,7 +160,7 @@ def failing(error: Exception) -> Callable[[], None]:
         ),
     ],
 )
-def test_a_fault_of_a_jump_host_is_told_as_its_own(
+def test_jump_host_failure_is_reported_with_its_own_advice(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, advice: str
 ) -> None:
     monkeypatch.setattr(login, "_set_no_delay", lambda _: None)

@@ -69,13 +69,13 @@ def test_base64_of_something_longer_hides_the_value_at_each_offset() -> None:
         assert len(shown) < 24, shown
 
 
-def test_a_value_of_many_lines_is_crossed_out_line_by_line() -> None:
+def test_multi_line_secret_is_masked_line_by_line() -> None:
     value = "-----BEGIN KEY-----\nMIIEvQIBADAN\npw1234\n{\n-----END KEY-----"
     shown = masker(value).masked("line 2:     MIIEvQIBADAN\nand pw1234; {")
     assert shown == f"line 2:     {MARK}\nand {MARK}; {{"
 
 
-def test_a_short_value_is_crossed_out_as_a_word_and_not_inside_of_others() -> None:
+def test_short_secret_is_masked_only_as_whole_word() -> None:
     shown = masker("7", "pw1").masked("pin 7, 17 and 1.7; pw1 and pw12; Nw==")
     assert shown == f"pin {MARK}, 17 and 1.{MARK}; {MARK} and pw12; {MARK}"
 

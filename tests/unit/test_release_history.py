@@ -44,7 +44,7 @@ def history(*said: str) -> list[PastRelease]:
         ("B C=A D E=A", "", "B D"),
     ],
 )
-def test_a_rollback_goes_to_what_was_live_and_was_not_rolled_back_from(said: str, goes: str, left: str) -> None:
+def test_rollback_skips_failed_and_rolled_back_releases(said: str, goes: str, left: str) -> None:
     past = history(*said.split())
     assert " ".join(one.name for one in way_back(past)) == goes
     assert sorted(rolled_back_from(past)) == left.split()

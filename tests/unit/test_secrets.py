@@ -258,7 +258,7 @@ def test_a_wrong_table_is_told_without_what_stands_there(tmp_path: Path, text: s
     assert "hunter2" not in told
 
 
-def test_a_hosts_source_of_a_secret_replaces_that_of_the_defaults(tmp_path: Path) -> None:
+def test_secret_source_of_host_replaces_default_source(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(
         """
         [fleet]
@@ -280,7 +280,7 @@ def test_a_hosts_source_of_a_secret_replaces_that_of_the_defaults(tmp_path: Path
 @pytest.mark.parametrize(
     ("value", "writable"), [("x; #% 'y", True), ("'x", False), ("x'\"y z", False), ("a\nb", False)]
 )
-def test_an_unsupported_secret_of_a_variable_is_refused_without_its_value(
+def test_unsupported_secret_in_variable_is_refused_without_its_value(
     monkeypatch: pytest.MonkeyPatch, value: str, writable: bool
 ) -> None:
     variable = f"POMS_TEST_{value.encode().hex()}"  # of its own, for it is asked for once a run

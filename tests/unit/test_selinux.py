@@ -62,7 +62,7 @@ def test_a_port_of_apaches_own_type_needs_no_other_type() -> None:
 
 
 @pytest.mark.parametrize("path", ["/tmp/app.sock", "/home/poms/app.sock", "/run/app.sock"])
-def test_a_folder_that_others_use_too_is_not_given_apaches_label(path: str) -> None:
+def test_selinux_advice_never_relabels_shared_folder(path: str) -> None:
     assert "semanage" not in answer("socket-file", "user_home_t", path).to_do()
 
 

@@ -46,7 +46,7 @@ def test_what_the_host_tells_is_read() -> None:
         ("", "refused", "tail-logs --programs=web"),
     ],
 )
-def test_a_service_that_does_not_serve_is_an_error_of_its_own_code(state: str, said: str, advice: str) -> None:
+def test_service_that_does_not_serve_ends_with_exit_code_two(state: str, said: str, advice: str) -> None:
     with pytest.raises(NotServing) as raised:
         need_service(shop(), Service("the app does not answer: refused", state), "nothing to do")
     error = raised.value
@@ -73,7 +73,7 @@ def test_apache_is_asked_unless_the_inventory_says_no() -> None:
     assert asked(check_through_apache=False) == []
 
 
-def test_what_serves_or_is_not_known_or_not_ours_is_none() -> None:
+def test_serving_unknown_or_foreign_service_raises_no_error() -> None:
     need_service(shop(), Service(), "done")
     need_service(shop(), None, "done")
     need_service(host(), Service("refused"), "done")
@@ -81,13 +81,13 @@ def test_what_serves_or_is_not_known_or_not_ours_is_none() -> None:
     assert "web_program web" in service_lines(shop())
 
 
-def test_a_probe_tells_of_the_service_only_where_it_was_asked() -> None:
+def test_snapshot_contains_service_state_only_if_requested() -> None:
     told = ["supervisord up 7", "service answers", "end"]
     assert parse_snapshot(told).service == Service()
     assert parse_snapshot([told[0], told[2]]).service is None
 
 
-def test_a_change_of_the_host_tells_of_it_at_its_end() -> None:
+def test_transcript_reports_service_state_after_change() -> None:
     transcript = _Transcript(shop(), lambda _: None)
     transcript.read(f"service fails FATAL {WHY}")
     assert transcript.service == Service("the app does not answer on x: refused", "FATAL")

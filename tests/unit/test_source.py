@@ -49,9 +49,7 @@ def test_what_is_not_committed_there_is_told(site: Path, change: str) -> None:
     assert not read_source().clean
 
 
-def test_an_inventory_that_its_repository_ignores_is_not_in_its_commit(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_inventory_ignored_by_git_counts_as_uncommitted(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / ".git/info/exclude").write_text("other.toml\n")
     (site / "other.toml").write_text("[hosts.web1]\n")
     monkeypatch.setenv("POMS_INVENTORY", str(site / "other.toml"))
@@ -72,7 +70,7 @@ def test_an_origin_is_told_without_the_password_in_it(site: Path) -> None:
     assert read_source().repository == "https://git.example.org/site.git"
 
 
-def test_a_commit_of_a_colleague_is_missed_in_the_repository_that_it_belongs_to(site: Path) -> None:
+def test_missing_commit_is_reported_for_its_own_repository(site: Path) -> None:
     own, toolkit = git(site, "rev-parse", "HEAD"), git(PROJECT, "rev-parse", "HEAD")
     other = "0" * 40
     assert what_is_missing(own, toolkit) == ""

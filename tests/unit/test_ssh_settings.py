@@ -34,7 +34,7 @@ def config(folder: Path, text: str, **connect_kwargs: Any) -> fabric.Config:
     return hosts.settings(folder / "ssh_config", text, **connect_kwargs)
 
 
-def test_include_match_comments_times_and_names_mean_what_they_mean_to_ssh(ask: Ask, tmp_path: Path) -> None:
+def test_ssh_config_directives_mean_the_same_as_to_ssh(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "more").write_text("Host web1\n  HostName %h.example.org\n  Port 2222  # for now\n")
     found = ask(
         f"""
@@ -78,7 +78,7 @@ def test_files_are_named_with_tokens_variables_spaces_and_lists(
     assert found.global_known_hosts == ()
 
 
-def test_without_an_identity_file_the_usual_ones_are_tried_and_with_none_no_file_is(ask: Ask) -> None:
+def test_default_keys_are_tried_unless_identity_file_is_set(ask: Ask) -> None:
     assert (ask("").usual_identities, ask("").identity_files) == (True, ())
     files = "".join(f"IdentityFile ~/.ssh/id_{name}\n" for name in ("rsa", "ecdsa", "ed25519", "work"))
     assert (ask(files).usual_identities, len(ask(files).identity_files)) == (False, 4)
@@ -119,7 +119,7 @@ def test_which_ways_to_log_in_are_tried(ask: Ask, text: str, keys: bool, kerbero
     assert (found.offers_keys, found.kerberos) == (keys, kerberos)
 
 
-def test_a_jump_host_has_its_own_settings_and_the_hosts_user_and_port_are_not_its(tmp_path: Path) -> None:
+def test_jump_host_ignores_user_and_port_of_target(tmp_path: Path) -> None:
     made = config(
         tmp_path,
         """
@@ -158,7 +158,7 @@ def test_the_flag_t_goes_before_ssh_config(tmp_path: Path) -> None:
     assert (hop.timeout, hop.connection.connect_timeout) == (3, None)
 
 
-def test_what_ssh_cannot_read_is_one_line_of_its_own_words(ask: Ask, tmp_path: Path) -> None:
+def test_ssh_config_error_is_reported_in_one_line(ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         ask('Match exec "echo sh: line 1: noise >&2"\n  Port 23\nHost *\n  Nonsense \x1b[2J 1\n')
     said = str(caught.value)
@@ -264,7 +264,7 @@ def test_without_ssh_paramikos_reader_is_asked(ask: Ask, tmp_path: Path, monkeyp
         ("Host *\n  IdentityFile \udcff\n  Match\n", 3),
     ],
 )
-def test_what_paramikos_reader_cannot_read_is_told_with_file_and_line(tmp_path: Path, text: str, line: int) -> None:
+def test_ssh_config_error_without_ssh_names_file_and_line(tmp_path: Path, text: str, line: int) -> None:
     made = config(tmp_path, "")
     text = text.format(folder=tmp_path)
     (tmp_path / "ssh_config").write_bytes(text.encode(errors="surrogateescape"))

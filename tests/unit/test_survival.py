@@ -14,7 +14,7 @@ OFF = Unit("system", "disabled", "inactive", "no", "off.service")
 LINGER = "loginctl enable-linger poms"
 
 
-def test_facts_are_read_and_what_is_not_told_is_not_known() -> None:
+def test_missing_survival_facts_are_unknown() -> None:
     assert parse([]) == Survival()
     told = [
         "kills yes",
@@ -101,7 +101,7 @@ def test_a_way_that_stays_is_not_refused(way: str) -> None:
     assert Snapshot({}, {}, None, None, "down", None, None, start=way).start == way
 
 
-def test_the_line_of_the_crontab_holds_no_end_of_line_for_cron() -> None:
+def test_cron_line_escapes_percent_signs() -> None:
     line = cron_line(host(activate="export D=$(date +%F) && it's=1"))
     assert line.startswith("@reboot /bin/bash -c '")
     assert line.replace("\\%", "").count("%") == 0

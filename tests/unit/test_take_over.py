@@ -105,7 +105,7 @@ def planned(
     return make_plan(one, wanted, state)
 
 
-def test_what_was_written_by_hand_and_comes_to_the_same_restarts_nothing() -> None:
+def test_install_over_equivalent_handwritten_file_restarts_nothing() -> None:
     plan = planned(host(**SETTINGS), {CONF: BY_HAND})
     assert [change.wanted.path for change in plan.changed] == [CONF], "the file is written all the same"
     assert (plan.supervisord, plan.replaced, plan.programs) == ("", [], [])
@@ -276,7 +276,7 @@ def test_programs_that_supervisord_has_and_nobody_wants_are_named() -> None:
         assert any(name in line for line in plan.services())
 
 
-def test_a_program_that_this_inventorys_last_release_had_is_a_planned_removal() -> None:
+def test_program_dropped_from_inventory_is_planned_removal() -> None:
     fewer = host(**SETTINGS | {"programs": {"web": WEB}})
     before = rendered(host(**SETTINGS), CONF).content.decode()
     runs = {"web": "RUNNING", "agent": "RUNNING"}
@@ -291,7 +291,7 @@ def test_a_program_that_this_inventorys_last_release_had_is_a_planned_removal() 
     assert [removal.name for removal in edited.unplanned] == ["agent"], "whose it was cannot be told"
 
 
-def test_where_supervisord_does_not_say_what_runs_nothing_is_taken_away_unasked() -> None:
+def test_removal_needs_consent_if_supervisord_hides_running_programs() -> None:
     plan = planned(host(**SETTINGS), {CONF: BY_HAND + ";\n"}, untold="HTTP/1.0 401 Unauthorized")
     assert [removal.kind for removal in plan.unplanned] == ["program"]
     assert "401" in plan.unplanned[0].describe()
@@ -311,7 +311,7 @@ def test_a_restart_of_supervisord_names_what_it_drops_too() -> None:
     assert named(plan) == {("program", "legacy", False), ("port", "9001", False)}
 
 
-def test_ports_virtual_hosts_and_includes_of_a_file_that_is_taken_over_are_named() -> None:
+def test_install_names_ports_virtual_hosts_and_includes_it_removes() -> None:
     plan = planned(host(**SETTINGS), {SSL: VHOST})
     assert named(plan) == {
         ("port", "9443", False),
@@ -328,7 +328,7 @@ def test_the_distributions_own_file_is_taken_over_without_a_word() -> None:
     assert named(planned(host(**SETTINGS), {SSL: found})) == set()
 
 
-def test_a_port_that_the_inventory_changed_is_planned_and_one_that_moved_to_another_file_is_not_removed() -> None:
+def test_changed_port_is_planned_removal_and_moved_port_is_not() -> None:
     old = host(**SETTINGS)
     text = rendered(old, SSL).content.decode()
     moved = host(**SETTINGS, apache={"port": 10443})
@@ -342,7 +342,7 @@ def test_a_port_that_the_inventory_changed_is_planned_and_one_that_moved_to_anot
     assert named(plan) == set()
 
 
-def test_ports_of_a_uwsgi_file_that_is_taken_over_are_named() -> None:
+def test_install_names_ports_of_replaced_uwsgi_file() -> None:
     found = "[uwsgi]\nsocket = 127.0.0.1:3031\nhttp = :8080\nhttps = :8081,/c,/k\nstats = /home/poms/s\n"
     plan = planned(host(**SETTINGS), {INI: found})
     assert named(plan) == {("port", "127.0.0.1:3031", False), ("port", "8080", False), ("port", "8081", False)}

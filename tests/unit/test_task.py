@@ -166,7 +166,7 @@ def test_only_modules_of_named_tasks_are_loaded(words: list[str], some: set[str]
         (("diff", "nonsense"), "No idea what 'nonsense' is"),
     ],
 )
-def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str, ...], said: str) -> None:
+def test_release_name_is_accepted_as_separate_argument(fab: Fab, words: tuple[str, ...], said: str) -> None:
     done = fab(*words)
     assert (done.returncode, said in done.stderr) == (3, True), done
 

@@ -54,7 +54,7 @@ def test_a_rendered_file_is_reproducible_and_names_its_template() -> None:
         assert f"Managed by poms-ops from templates/{file.template}" in head
 
 
-def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
+def test_virtual_hosts_differ_only_in_documented_directives() -> None:
     ssl, cert = (
         next(f.content.decode() for f in render(host()) if f.path.endswith(f"/{name}"))
         for name in ("ssl.conf", "cert_ssl.conf")
@@ -235,7 +235,7 @@ def test_supervisords_file_is_read_by_any_ini_reader_too() -> None:
     assert "program:web" in parser
 
 
-def test_a_file_that_is_not_rendered_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_file_not_rendered_is_listed_with_reason(tmp_path: Path) -> None:
     texts = {
         "home/a.ini.j2": '{% include "home/common.txt" %}\n',
         "home/common.txt": "",
@@ -263,5 +263,5 @@ def test_a_file_that_is_not_rendered_is_named_with_the_reason(tmp_path: Path) ->
     assert [file.template for file in render(host(), tmp_path)] == ["home/a.ini.j2"]
 
 
-def test_every_file_of_the_shipped_templates_is_rendered_or_a_part() -> None:
+def test_shipped_templates_are_all_rendered_or_included() -> None:
     assert list(not_rendered()) == []

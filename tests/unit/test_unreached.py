@@ -67,6 +67,6 @@ def test_status_says_it_on_top_and_once(lost: Fab) -> None:
     assert not any(name in line for name in NAMES for line in [*rest, *done.stderr.splitlines()])
 
 
-def test_a_list_ends_with_the_names_of_those_that_it_lacks(lost: Fab) -> None:
+def test_list_ends_with_names_of_unreached_hosts(lost: Fab) -> None:
     done = lost("drift")
     assert all(name in done.stderr.splitlines()[-1] for name in NAMES)

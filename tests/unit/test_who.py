@@ -74,7 +74,7 @@ def let_in(tmp_path: Path, port: int, **kwargs: object) -> str:
         return remote.who
 
 
-def test_a_key_is_told_by_its_fingerprint_and_by_what_its_public_half_says(
+def test_operator_key_is_shown_by_fingerprint_and_public_comment(
     tmp_path: Path, port: int, key: paramiko.PKey
 ) -> None:
     paramiko.ECDSAKey.generate().write_private_key_file(str(tmp_path / "other"))
