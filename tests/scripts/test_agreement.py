@@ -107,7 +107,7 @@ def test_an_answer_that_is_none_is_asked_for_again(ask: Ask) -> None:
     assert end(terminal)[:2] == (0, ["a"])
 
 
-def test_all_holds_for_the_hosts_that_change_the_same_and_no_others(ask: Ask) -> None:
+def test_answer_all_applies_only_to_hosts_with_same_diff(ask: Ask) -> None:
     terminal = ask(SHORT, SHORT, OTHER, SHORT)
     answer(terminal, "a", "a")
     before = answer(terminal, "c", "y")
@@ -117,7 +117,7 @@ def test_all_holds_for_the_hosts_that_change_the_same_and_no_others(ask: Ask) ->
     assert end(terminal)[:2] == (0, ["c", "d"])
 
 
-def test_all_of_a_later_host_adds_to_it_and_a_no_ends_the_run(ask: Ask) -> None:
+def test_second_all_adds_hosts_and_answer_no_stops_run(ask: Ask) -> None:
     terminal = ask(SHORT, OTHER, OTHER, "'third\\n'")
     answer(terminal, "a", "y")
     answer(terminal, "b", "a")
@@ -127,7 +127,7 @@ def test_all_of_a_later_host_adds_to_it_and_a_no_ends_the_run(ask: Ask) -> None:
     assert re.search(r"d +\x1b\[[^m]*mnot done", said)
 
 
-def test_ctrl_c_at_the_question_changes_nothing_more_and_says_how_each_host_ended(ask: Ask) -> None:
+def test_ctrl_c_at_prompt_stops_and_reports_each_host(ask: Ask) -> None:
     terminal = ask(SHORT, SHORT, SHORT)
     answer(terminal, "a", "y")
     terminal.expect("Do this to b")
@@ -139,7 +139,7 @@ def test_ctrl_c_at_the_question_changes_nothing_more_and_says_how_each_host_ende
     assert "Traceback" not in said
 
 
-def test_a_long_diff_is_read_in_less_and_then_the_list_is_seen_again(ask: Ask) -> None:
+def test_long_diff_opens_in_less_before_prompt(ask: Ask) -> None:
     terminal = ask(LONG)
     terminal.expect("\\+100 -1")
     terminal.expect("line10;")
@@ -163,7 +163,7 @@ def test_ctrl_c_in_the_pager_ends_it_and_changes_nothing(ask: Ask) -> None:
     assert "Do this" not in said
 
 
-def test_the_pager_of_the_operator_is_taken_and_is_given_no_other_program_to_run(ask: Ask, tmp_path: Path) -> None:
+def test_operator_pager_is_used_in_secure_mode(ask: Ask, tmp_path: Path) -> None:
     pager = tmp_path / "my pager"
     pager.write_text(f'#!/bin/sh\n{{ echo "$1 $LESSSECURE $LESSOPEN"; cat; }} >{tmp_path}/read\n')
     pager.chmod(0o755)
@@ -193,7 +193,7 @@ def test_less_does_for_a_pager_that_is_not_there(ask: Ask, pager: str) -> None:
     assert end(terminal)[:2] == (1, [])
 
 
-def test_without_any_pager_and_on_a_dumb_terminal_all_is_printed(ask: Ask, tmp_path: Path) -> None:
+def test_diff_is_printed_without_pager_or_on_dumb_terminal(ask: Ask, tmp_path: Path) -> None:
     for environment in ({"PATH": str(tmp_path)}, {"TERM": "dumb"}):
         before = answer(terminal := ask(LONG, **environment), "a", "n")
         assert "line99;" in before

@@ -63,7 +63,7 @@ def test_a_failure_tells_why_and_whether_apache_is_up(shell: str, apache: Apache
     assert (ran.values("apache"), ran.values("started")) == (["failed", "up"], []), ran
 
 
-def test_one_that_was_down_before_is_not_started_by_a_reload(shell: str, apache: Apache) -> None:
+def test_failed_reload_does_not_start_stopped_apache(shell: str, apache: Apache) -> None:
     apache.up.unlink()
     ran = apache.ask(shell, "fails", f"{apache.root}/starts")
     assert (ran.values("apache"), ran.values("started")) == (["failed", "down"], []), ran

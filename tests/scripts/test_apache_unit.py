@@ -106,9 +106,7 @@ def ask(shell: str, apache: Apache, lines: list[str]) -> remote.Ran:
 
 
 @pytest.mark.parametrize("start", [[], ["sudo", "systemctl", "restart", "httpd"]])
-def test_a_failure_shows_the_units_status_in_lines_that_can_be_read(
-    shell: str, tmp_path: Path, start: list[str]
-) -> None:
+def test_apache_failure_shows_unit_status_in_short_lines(shell: str, tmp_path: Path, start: list[str]) -> None:
     """Named by the command that failed, or, as httpd's own reload names none, by the one that restarts it."""
     apache = Apache(tmp_path)
     provision(tmp_path)

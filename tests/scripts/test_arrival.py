@@ -36,9 +36,7 @@ def test_nothing_is_run_where_a_start_file_reads_of_it(shell: str, before: str) 
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_host_that_works_in_silence_says_that_it_lives_and_no_longer_than_it_holds_the_lock(
-    tmp_path: Path, shell: str
-) -> None:
+def test_host_sends_heartbeat_only_while_it_holds_lock(tmp_path: Path, shell: str) -> None:
     text = (
         f'set -eu; state_dir={tmp_path}; exec 3>&1; say() {{ echo "$*" >&3; }}\n{(FOLDER / "lock.sh").read_text()}\n'
         "ALIVE_EVERY=1; take_lock 'me, a test'; n=0\n"

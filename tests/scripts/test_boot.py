@@ -79,7 +79,7 @@ def test_what_is_commented_out_starts_nothing(shell: str, root: Path) -> None:
         assert boot(shell, root, line) == "nobody", line
 
 
-def test_another_line_of_a_crontab_does_not_make_a_job_start_it(shell: str, root: Path) -> None:
+def test_crontab_job_must_name_account_and_supervisord_together(shell: str, root: Path) -> None:
     """The account's name and supervisord's have to stand in one job, and a job is no variable."""
     for text in (
         f"# supervisord is started by hand\n@reboot {ME} /bin/true\n",

@@ -87,7 +87,7 @@ def test_hosts_groups_programs_and_flags(inventory: Path, words: list[str], expe
         (["fetch-logs", "--to", "=", "r"], None, []),
     ],
 )
-def test_releases_are_those_of_the_host_that_is_named_or_the_default(
+def test_completion_offers_releases_of_named_or_default_host(
     inventory: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object, expected: list[str]
 ) -> None:
     inventory.write_text(inventory.read_text().replace("[fleet.groups]", 'fleet.default = "h1"\n[fleet.groups]'))

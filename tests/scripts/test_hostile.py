@@ -139,9 +139,7 @@ def test_commands_get_their_words_as_they_are(
 @under_each_shell
 @few
 @given(table=hosts(), pattern=texts())
-def test_logs_are_read_where_they_are_and_the_pattern_goes_to_grep_alone(
-    shell: str, table: dict[str, Any], pattern: str
-) -> None:
+def test_hostile_log_paths_and_patterns_are_plain_data(shell: str, table: dict[str, Any], pattern: str) -> None:
     with line(shell) as here:
         host = host_of(here, merged(table, {"programs": {"p": {"command": "x"}}}))
         logs = chosen_logs(host, ",".join(host.programs))

@@ -84,7 +84,7 @@ def test_looks_do_not_take_one_another_for_a_deploy(shell: str, tmp_path: Path) 
     assert all("-s" in line.split() for line in (tmp_path / "asked").read_text().splitlines())
 
 
-def test_a_task_waits_for_a_look_that_has_the_lock_for_a_moment(shell: str, tmp_path: Path) -> None:
+def test_task_waits_for_lock_held_briefly(shell: str, tmp_path: Path) -> None:
     """STAND-IN for flock: the first time somebody has it."""
     fake = FakeHost(tmp_path)
     executable(tmp_path / "flock", '#!/bin/sh\n[ -e "${0%/*}/again" ] || { : >"${0%/*}/again"; exit 1; }\n')

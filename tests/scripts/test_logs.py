@@ -129,7 +129,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
-def test_since_reads_what_was_rotated_and_compressed_by_the_usual_tools(shell: str, log: Path, suffix: str) -> None:
+def test_since_reads_rotated_and_compressed_logs(shell: str, log: Path, suffix: str) -> None:
     half = len(TEXT) // 2
     for parts in ((TEXT,), (TEXT[:half], TEXT[half:])):  # such files may be joined
         packed(log, suffix, b"".join(map(PACKERS[suffix], parts)) + b"\0" * 1024)
@@ -203,7 +203,7 @@ def test_since_finds_the_first_line_among_slow_requests(log: Path) -> None:
         assert [line.split()[-1] for line in lines] == [str(number) for number in range(first, 8000)]
 
 
-def test_since_shows_the_end_of_a_log_that_says_no_times(shell: str, log: Path) -> None:
+def test_since_shows_end_of_log_without_timestamps(shell: str, log: Path) -> None:
     append(log, *(f"line {number}" for number in range(100)))
     assert shown(shell, logs_of(log, since="since 60"))[0] == "1 line 80"
     os.utime(log, (time.time() - 100,) * 2)
@@ -227,7 +227,7 @@ def test_lines_that_match_are_found_among_bytes_of_any_kind(shell: str, log: Pat
     assert shown(shell, logs_of(log, pattern="ERR")) == ["1 a \x00 ERROR \ufffd\ufffd", "1 b ERROR é\rc"]
 
 
-def test_the_last_lines_that_match_are_found_far_from_the_end(shell: str, log: Path) -> None:
+def test_last_matching_lines_are_found_far_from_log_end(shell: str, log: Path) -> None:
     log.write_text("".join(f"needle {n}\n" + "hay\n" * 100_000 for n in range(4)))
     assert shown(shell, logs_of(log, pattern="needle", lines=3)) == ["1 needle 1", "1 needle 2", "1 needle 3"]
 
@@ -246,7 +246,7 @@ def test_unreadable_logs_that_were_not_named_are_summarised() -> None:
     assert not any(isinstance(each, LogLine) for each in told)
 
 
-def test_a_log_that_is_made_later_is_shown_from_its_start(shell: str, tmp_path: Path) -> None:
+def test_following_shows_new_log_from_its_start(shell: str, tmp_path: Path) -> None:
     late = tmp_path / "folder" / "late.log"
     with Reading(shell, logs_of(late, lines=0, follow=True)) as reading:
         until(reading.is_live)
@@ -271,7 +271,7 @@ def test_following_shows_every_line_once_across_quick_rotation(shell: str, log: 
     assert reading.lines == [f"1 numbered {number}" for number in range(200)]
 
 
-def test_what_old_processes_write_into_a_rotated_log_is_shown_too(log: Path) -> None:
+def test_following_shows_late_writes_to_rotated_log(log: Path) -> None:
     with log.open("a") as old, Reading("dash", logs_of(log, lines=0, follow=True)) as reading:
         until(reading.is_live)
         rotate(log)
@@ -333,7 +333,7 @@ def copied_and_emptied(log: Path) -> None:
 
 
 @pytest.mark.parametrize("rotated", [compressed, copied_and_emptied])
-def test_reading_on_finds_a_file_again_that_was_compressed_or_copied(
+def test_reconnected_reader_finds_log_that_was_compressed_or_copied(
     shell: str, log: Path, rotated: Callable[[Path], None]
 ) -> None:
     source = logs_of(log, lines=0, follow=True)

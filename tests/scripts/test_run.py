@@ -70,7 +70,7 @@ def test_it_has_the_products_and_runs_where_they_are_broken(shell: str) -> None:
     assert ran(shell, "echo ${HOME:+there}", "exit 3")[1:] == (b"there\n", NOT_SET_UP)
 
 
-def test_a_long_command_comes_whole_and_is_in_no_list_of_processes(shell: str) -> None:
+def test_long_command_arrives_whole_and_hidden_from_process_list(shell: str) -> None:
     search = ": MARK-OF-THIS; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c MARK-OF[-]THIS"
     assert ran(shell, f"#{'x' * 60_000}\n{search}")[:2] == (1, b"0\n")
 

@@ -68,7 +68,7 @@ def uwsgi_worker(pid: int, **values: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_workers_are_told_in_numbers_and_no_header_of_a_request_leaves_the_host(shell: str, tmp_path: Path) -> None:
+def test_workers_report_contains_numbers_and_no_request_headers(shell: str, tmp_path: Path) -> None:
     log = "\n".join(line(1_800_000_000 + 60 * n, 41, 700 + n) for n in range(10)) + "\n"
     pool = ask(shell, tmp_path, log, [uwsgi_worker(41), GONE, uwsgi_worker(43, status="cheap")])
     first, second, leaving = pool.workers
@@ -118,7 +118,7 @@ def test_a_visitor_cannot_write_into_the_record(tmp_path: Path) -> None:
     assert one.reasons == {}
 
 
-def test_a_master_that_begins_anew_forgets_the_reasons_of_the_last(tmp_path: Path) -> None:
+def test_restarted_master_clears_earlier_replacement_reasons(tmp_path: Path) -> None:
     log = ["*** HARAKIRI ON WORKER 1 (pid: 4, try: 1) ***", "Respawned uWSGI worker 1 (new pid: 5)"]
     log += ["spawned uWSGI worker 1 (pid: 41, cores: 10)"]
     assert ask("dash", tmp_path, "\n".join(log) + "\n", [uwsgi_worker(41)]).workers[0].last == ""
@@ -172,9 +172,7 @@ def test_health_tells_of_ports_queues_and_disks(shell: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_scripts_that_are_sent_together_answer_each_for_itself_and_none_ends_the_others(
-    shell: str, tmp_path: Path
-) -> None:
+def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     request = [f"state_dir {tmp_path}/state", "end", "certificate host /none", "end", "listens 1", "end"]
     text = script("releases", "certs", "health").replace(

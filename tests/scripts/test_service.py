@@ -78,7 +78,7 @@ def test_apaches_files_are_tested(shell: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("configtest", ["exit 127", "echo 'sudo: a password is required' >&2; exit 1"])
-def test_a_test_that_cannot_be_made_says_nothing_of_the_files(configtest: str, tmp_path: Path) -> None:
+def test_configtest_that_cannot_run_gives_no_result(configtest: str, tmp_path: Path) -> None:
     assert look("dash", tmp_path, configtest).configtest is None
 
 
@@ -92,7 +92,7 @@ def test_without_a_temporary_file_all_else_is_told(tmp_path: Path) -> None:
     assert (found.app, found.configtest, set(found.ports)) == (None, None, {443, 8443})
 
 
-def test_why_workers_were_replaced_of_late_is_read_from_the_logs_end(tmp_path: Path) -> None:
+def test_recent_worker_replacement_reasons_are_read_from_log_end(tmp_path: Path) -> None:
     events = "*** EVIL RELOAD ON WORKER 1 ADDRESS SPACE: 2 (pid: 41) ***\nRespawned uWSGI worker 1 (new pid: 42)\n"
     filler = "x" * 99 + "\n"
     (tmp_path / "log").write_text(events + filler * 2000 + events * 3)
@@ -150,7 +150,7 @@ def ends(root: Path) -> int:
     return (root / "log").read_text().count("exited: flaps")
 
 
-def test_how_often_a_program_ended_of_late_is_told_until_it_is_stopped(supervised: Path) -> None:
+def test_recent_exits_of_program_are_counted_until_stop(supervised: Path) -> None:
     wait_for(lambda: ends(supervised) >= 4)
     states = ask(supervised, "states")
     assert states["flaps"].ended >= 4
@@ -204,7 +204,7 @@ def test_a_deploy_is_told_whether_the_service_serves(shell: str, supervised: Pat
     assert (found.state, f"{supervised}/none.sock" in found.problem) == ("STOPPED", True)
 
 
-def test_an_app_that_is_only_starting_gets_the_time_for_that(supervised: Path) -> None:
+def test_probe_waits_for_app_that_is_still_starting(supervised: Path) -> None:
     conf = supervised / "supervisord.conf"
     conf.write_text(conf.read_text().replace("sleep 600\nstartsecs=0", "sleep 600\nstartsecs=60"))
     tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]

@@ -130,7 +130,7 @@ def test_logind_and_linger_say_how_it_is_started(machine: Machine, kills: str, l
     assert machine.way() == way
 
 
-def test_a_deploy_that_would_start_it_for_the_logout_changes_nothing(machine: Machine) -> None:
+def test_deploy_refuses_to_start_supervisord_that_logout_would_kill(machine: Machine) -> None:
     """The plan has said so already; linger may have been taken away since."""
     (machine.root / "kills").write_text(YES + "\n")
     (machine.root / "deployed").mkdir()
@@ -165,7 +165,7 @@ def test_what_is_in_no_session_is_ended_by_no_logout(machine: Machine) -> None:
         ("user", "disabled", "inactive", False, "plain"),
     ],
 )
-def test_a_unit_that_runs_it_is_used_or_left_to_root(
+def test_supervisord_unit_is_used_or_left_to_root(
     machine: Machine, manager: str, enabled: str, active: str, linger: bool, way: str
 ) -> None:
     machine.linger = linger
@@ -187,7 +187,7 @@ def test_another_supervisord_of_the_host_is_not_ours(machine: Machine, shown: di
     assert machine.look().survival.units == ()
 
 
-def test_what_starts_it_at_a_boot_is_told_as_it_is(machine: Machine) -> None:
+def test_probe_reports_units_and_crontab_that_start_supervisord(machine: Machine) -> None:
     machine.unit("user", "enabled", "inactive")
     machine.unit("system", "disabled", "inactive", "web.service")
     machine.crontab = f"@reboot supervisord -c {CONF}\n"
@@ -251,7 +251,7 @@ def test_the_rest_of_a_crontab_stays_as_it_is(machine: Machine, before: str) -> 
         assert not (machine.root / "table").exists()
 
 
-def test_jobs_of_a_cron_that_opens_sessions_are_ended_with_them(machine: Machine) -> None:
+def test_probe_detects_that_cron_opens_sessions(machine: Machine) -> None:
     (machine.root / "etc/pam.d").mkdir()
     (machine.root / "etc/pam.d/crond").write_text("session include password-auth\n")
     (machine.root / "etc/pam.d/password-auth").write_text("# session x pam_systemd.so\n")

@@ -72,9 +72,7 @@ def socket_of_nobody() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_folder_or_the_socket_that_bars_the_account_is_named(
-    shell: str, tmp_path: Path, socket_of_nobody: Path
-) -> None:
+def test_directory_or_socket_that_blocks_apache_is_named(shell: str, tmp_path: Path, socket_of_nobody: Path) -> None:
     def why() -> str:
         return say(shell, tmp_path, f"why_unreached nobody {socket_of_nobody}")
 

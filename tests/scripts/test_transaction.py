@@ -46,7 +46,7 @@ def left_over(fake: FakeHost) -> list[str]:
     return left + (["lock"] if lock.exists() and lock.read_bytes() else [])
 
 
-def test_a_commit_writes_all_files_with_their_modes_and_keeps_the_old(shell: str, fake: FakeHost) -> None:
+def test_commit_writes_files_with_modes_and_backs_up_old_ones(shell: str, fake: FakeHost) -> None:
     ini = fake.root / "home/private/config/u w.ini"
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD)), (ini, b"", "absent")), "commit"])
     assert ran.values("ended") == ["committed"], ran
@@ -155,7 +155,7 @@ def test_the_lock_of_a_dead_task_is_taken_over(shell: str, fake: FakeHost) -> No
     assert ran.values("ended") == ["committed"]
 
 
-def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fake: FakeHost) -> None:
+def test_deploy_first_rolls_back_killed_deploy(shell: str, fake: FakeHost) -> None:
     pending = fake.root / "state/pending"
     pending.mkdir()
     other = fake.conf.with_name("new.conf")
@@ -178,7 +178,7 @@ def staged(fake: FakeHost) -> set[str]:
     return {path.name for path in (fake.root / "state").glob("incoming.*")}
 
 
-def test_what_a_dead_deploy_was_sent_is_removed_and_a_living_ones_never(shell: str, fake: FakeHost) -> None:
+def test_staging_of_dead_deploy_is_removed_but_not_of_running(shell: str, fake: FakeHost) -> None:
     """However old it is: a request that is on its way for an hour is not half of one that nobody sends any more."""
     request = fake.request((fake.conf, NEW, digest(OLD)))
     with start(shell, "transaction", request[:-1]) as dead, start(shell, "transaction", request[:-1]) as living:
@@ -196,7 +196,7 @@ def test_what_a_dead_deploy_was_sent_is_removed_and_a_living_ones_never(shell: s
     assert left_over(fake) == []
 
 
-def test_what_was_sent_before_a_boot_or_to_an_earlier_process_is_removed(shell: str, fake: FakeHost) -> None:
+def test_staging_from_before_boot_or_of_dead_process_is_removed(shell: str, fake: FakeHost) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     start_time = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
     own = f"incoming.{os.getpid()}-{start_time}-{boot}.aaaaaa"
@@ -218,7 +218,7 @@ def until_staged(fake: FakeHost, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_folder_where_only_the_file_is_writable_is_written_in_place(shell: str, open_folder: Path) -> None:
+def test_file_in_read_only_directory_is_written_in_place(shell: str, open_folder: Path) -> None:
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     command = as_nobody if os.geteuid() == 0 else []
     fake = FakeHost(open_folder)
@@ -271,7 +271,7 @@ def test_a_sudo_password_reaches_only_sudos_own_question(
     assert "s3cret" not in "".join(ran.facts) + ran.noise
 
 
-def test_where_sudo_keeps_no_ticket_the_command_itself_is_asked_with_the_password(
+def test_sudo_without_cached_credentials_gets_password_with_command(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran, calls = sudo_calls(shell, fake, monkeypatch, ["password", "s3cret"], ticket=1)
@@ -279,7 +279,7 @@ def test_where_sudo_keeps_no_ticket_the_command_itself_is_asked_with_the_passwor
     assert calls[-1] == "-S -p  -- service httpd restart|s3cret"
 
 
-def test_without_a_password_sudo_may_not_ask_for_one_and_is_asked_first_whether_it_grants(
+def test_sudo_without_password_checks_permission_first_and_never_prompts(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran, calls = sudo_calls(shell, fake, monkeypatch, [], ticket=0)
@@ -309,7 +309,7 @@ def test_what_does_not_arrive_whole_is_not_put_in_place(shell: str, fake: FakeHo
     assert fake.conf.read_bytes() == OLD
 
 
-def test_silence_beyond_the_limit_puts_back_and_a_heartbeat_holds_it_off(shell: str, fake: FakeHost) -> None:
+def test_silent_operator_triggers_rollback_unless_heartbeat_arrives(shell: str, fake: FakeHost) -> None:
     request = [*fake.request((fake.conf, NEW, digest(OLD)))[:-1], "limit 1", "end"]
     with start(shell, "transaction", request) as running:
         assert running.stdin
@@ -339,7 +339,7 @@ def test_a_link_stays_a_link(shell: str, fake: FakeHost) -> None:
     assert real.read_bytes() == NEW
 
 
-def test_a_service_that_takes_neither_file_in_is_owed_its_reload(shell: str, fake: FakeHost) -> None:
+def test_service_rejecting_old_and_new_files_has_pending_reload(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
     assert ran.values("ended") == ["files-back"]
@@ -351,7 +351,7 @@ def test_a_service_that_takes_neither_file_in_is_owed_its_reload(shell: str, fak
     assert probed.values("owed") == []
 
 
-def test_old_releases_go_and_the_running_one_and_its_contents_stay(shell: str, fake: FakeHost) -> None:
+def test_old_releases_are_pruned_with_their_contents(shell: str, fake: FakeHost) -> None:
     for number in range(5):
         before, after = fake.conf.read_bytes(), b"# %d\n" % number
         request = [*fake.request((fake.conf, after, digest(before)), name=f"r{number}")[:-1], "keep 2", "end"]
@@ -392,9 +392,7 @@ def test_noise_of_the_login_shell_and_tools_is_no_fact(shell: str, fake: FakeHos
     assert json.dumps(ran.facts).count("ended committed") == 0
 
 
-def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operators_clock(
-    shell: str, fake: FakeHost
-) -> None:
+def test_releases_are_ordered_by_host_counter_not_operator_clock(shell: str, fake: FakeHost) -> None:
     """One whose clock is years ahead, then one whose clock is right: the later is the later, the first is pruned."""
     names = ["20301126T000000Z-aaaa", "20261126T000000Z-bbbb", "20261127T000000Z-cccc"]
     for name in names:
@@ -406,7 +404,7 @@ def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operato
     assert found[-1].current
 
 
-def test_a_release_has_the_values_that_a_rollback_to_it_is_judged_by(shell: str, fake: FakeHost) -> None:
+def test_release_contains_host_values_for_its_rollback_checks(shell: str, fake: FakeHost) -> None:
     for name, port in (("r1", 443), ("r2", 444)):
         seen = digest(fake.conf.read_bytes())
         request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1]]
@@ -461,7 +459,7 @@ def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None
     assert not note.exists()
 
 
-def test_what_was_asked_before_a_release_was_kept_is_in_its_record(shell: str, fake: FakeHost) -> None:
+def test_release_record_contains_smoke_check_results(shell: str, fake: FakeHost) -> None:
     request = fake.request((fake.conf, NEW, digest(OLD)))
     ran = answer(shell, "transaction", request, "verdict", ["meta check ok from outside", "commit"])
     assert ran.values("ended") == ["committed"], ran
@@ -469,7 +467,7 @@ def test_what_was_asked_before_a_release_was_kept_is_in_its_record(shell: str, f
     assert past.checks == ["ok from outside"]
 
 
-def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fake: FakeHost) -> None:
+def test_releases_list_hand_edit_backed_up_by_rollback(shell: str, fake: FakeHost) -> None:
     edit = f"#!/bin/sh\nprintf edited >'{fake.conf}'\n"
     executable(fake.root / "reload", edit)
     answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", ["rollback"])
@@ -478,9 +476,7 @@ def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fak
     assert (path, Path(where).read_bytes()) == (str(fake.conf), b"edited")
 
 
-def test_releases_that_were_live_are_counted_and_failed_attempts_have_few_of_their_own(
-    shell: str, fake: FakeHost
-) -> None:
+def test_failed_deploys_do_not_push_out_live_releases(shell: str, fake: FakeHost) -> None:
     """A night of failures pushes no way back out."""
 
     def deploy(name: str, word: str) -> None:
