@@ -55,5 +55,5 @@ def test_who_visitors_are(deployed: Site) -> None:
     assert deployed.ask("https://HOST/Shibboleth.sso/Metadata")[0] == 200
 
 
-def test_the_password_prompt_is_not_needed_where_sudo_asks_for_none(deployed: Site) -> None:
+def test_restart_apache_prompts_for_no_password_with_passwordless_sudo(deployed: Site) -> None:
     assert "password" not in deployed.fab("restart-apache").all.lower()

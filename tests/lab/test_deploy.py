@@ -28,7 +28,7 @@ def new_host(site: Site) -> str:
     return name
 
 
-def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(site: Site, new_host: str) -> None:
+def test_first_deploy_makes_host_serve_and_second_changes_nothing(site: Site, new_host: str) -> None:
     host = new_host
     assert site.fab("-H", host, "diff").code == 2
     first = site.fab("-H", host, "deploy", "--yes")
@@ -52,7 +52,7 @@ def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(si
     assert site.fab("-H", host, "diff").code == 0
 
 
-def test_without_h_deploy_goes_to_the_default_host_only_and_diff_to_all(deployed: Site) -> None:
+def test_deploy_without_h_uses_default_host_and_diff_all(deployed: Site) -> None:
     said = deployed.fab("deploy", "--yes")
     assert said.code == 0
     assert "pomsgpvm01: nothing to do" in said.out
@@ -63,7 +63,7 @@ def test_without_h_deploy_goes_to_the_default_host_only_and_diff_to_all(deployed
     assert "fermicloud045" in listed.all
 
 
-def test_a_uwsgi_number_changes_only_its_file_and_reloads_only_uwsgi(deployed: Site, tmp_path: Path) -> None:
+def test_uwsgi_change_updates_only_its_file_and_reloads_only_uwsgi(deployed: Site, tmp_path: Path) -> None:
     apache, spawned, master = deployed.apache(), deployed.last_spawn(), deployed.workers()["pid"]
     agents = deployed.root("pgrep -u poms -f poms_agent.py")
     time.sleep(1.1)  # uWSGI tells spawn times in whole seconds
@@ -78,7 +78,7 @@ def test_a_uwsgi_number_changes_only_its_file_and_reloads_only_uwsgi(deployed: S
     assert deployed.root("pgrep -u poms -f poms_agent.py") == agents
 
 
-def test_an_apache_value_changes_only_its_file_and_reloads_only_apache(deployed: Site, tmp_path: Path) -> None:
+def test_apache_change_updates_only_its_file_and_reloads_only_apache(deployed: Site, tmp_path: Path) -> None:
     (pid, generation, started), spawned = deployed.apache(), deployed.last_spawn()
     ssl = deployed.root(f"stat -c %i:%Y {SSL}")
     inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 7\n"))
@@ -130,9 +130,7 @@ def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path)
     assert "broken" not in deployed.program_states()
 
 
-def test_a_stopped_program_stays_stopped_and_takes_its_new_settings_when_started(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_leaves_program_stopped_and_next_start_uses_new_settings(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("stop-programs", "--programs=poms_status_agent", check=True)
     change = 'poms_agent.py status"', 'poms_agent.py status2"'
     inventory = deployed.changed(tmp_path, change)
@@ -230,7 +228,7 @@ def test_a_wrong_or_unknown_host_key_is_refused(site: Site, tmp_path: Path) -> N
         assert (said.code, message in said.err) == (1, True), said.all
 
 
-def test_supervisords_own_settings_restart_it_and_what_was_stopped_stays_so(deployed: Site, tmp_path: Path) -> None:
+def test_supervisord_change_restarts_programs_except_stopped_ones(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("stop-programs", "--programs=poms_joblog_agent", check=True)
     supervisord, master = deployed.read("/home/poms/supervisord.pid"), deployed.workers()["pid"]
     inventory = deployed.changed(
@@ -246,9 +244,7 @@ def test_supervisords_own_settings_restart_it_and_what_was_stopped_stays_so(depl
     assert set(states.values()) == {"RUNNING"}
 
 
-def test_a_deploy_is_one_command_when_nothing_differs_and_two_when_something_does(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_runs_one_command_without_changes_and_two_with(deployed: Site, tmp_path: Path) -> None:
     """Counted on the host: the login shell reads .bashrc once for each command that sshd starts."""
     deployed.poms("cp $HOME/.bashrc $HOME/.bashrc.kept; echo 'echo x >> $HOME/commands' >> $HOME/.bashrc")
     try:
@@ -262,9 +258,7 @@ def test_a_deploy_is_one_command_when_nothing_differs_and_two_when_something_doe
         deployed.poms("mv $HOME/.bashrc.kept $HOME/.bashrc; rm -f $HOME/commands")
 
 
-def test_where_only_the_files_may_be_written_a_second_deploy_changes_nothing_either(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_second_deploy_into_read_only_directory_changes_nothing(deployed: Site, tmp_path: Path) -> None:
     deployed.root(f"chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d; chmod 666 {SSL} {CERT_SSL}")
     try:
         inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 8\n"))

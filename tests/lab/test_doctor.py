@@ -84,7 +84,7 @@ def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None
     assert all(one["level"] == "ok" for one in findings(deployed)[1][made.what])
 
 
-def test_supervisord_is_started_after_a_boot_where_a_script_of_the_boot_does_so(deployed: Site) -> None:
+def test_doctor_finds_boot_script_that_starts_supervisord(deployed: Site) -> None:
     """Units are in test_survival.py: here is no systemd that would start one."""
     script, unit = "/etc/rc.local", "/etc/systemd/system/poms.service"
     deployed.root(f"mkdir -p /etc/systemd/system; printf 'User=poms\\nExecStart=supervisord\\n' >{unit}")

@@ -86,7 +86,7 @@ def test_it_is_refused(deployed: Site, tmp_path: Path, done: str) -> None:
     assert state(deployed) == before
 
 
-def test_without_a_shibd_within_reach_an_open_door_is_found_as_well(deployed: Site, tmp_path: Path) -> None:
+def test_identity_probe_detects_missing_login_without_reachable_shibd(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chgrp apache /run/shibboleth && chmod 750 /run/shibboleth")  # Apache's account reaches it still
     try:
         change, says = OPENED["no login is asked for"]

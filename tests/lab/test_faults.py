@@ -145,7 +145,7 @@ def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: s
 
 
 @pytest.mark.parametrize("kind", KINDS if ALL else ["files"])
-def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench: Bench, row: Row, kind: str) -> None:
+def test_deploy_into_read_only_filesystem_changes_nothing(bench: Bench, row: Row, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     bench.site.root("mount --bind /etc/httpd/conf.d /etc/httpd/conf.d; mount -o remount,bind,ro /etc/httpd/conf.d")
@@ -177,9 +177,7 @@ def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
-    bench: Bench, row: Row, kind: str, tmp_path: Path
-) -> None:
+def test_garbage_key_is_rolled_back_without_identity_probe(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     """Apache's own test passes, its reload says fine, and it dies."""
     bench.site.root(KINDS[kind])
     before = bench.settled()

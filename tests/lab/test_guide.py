@@ -89,7 +89,7 @@ def test_what_the_guide_types_to_look_ends_as_it_says(operator: Operator) -> Non
     assert len(list(operator.folder.glob("*/*.tar.gz"))) == 4
 
 
-def test_what_the_guide_types_to_change_a_host_ends_as_it_says(operator: Operator) -> None:
+def test_guide_commands_that_change_host_end_as_documented(operator: Operator) -> None:
     done = set()
     for text in CHANGES:
         words = operator.words(text)

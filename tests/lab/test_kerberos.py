@@ -125,7 +125,7 @@ def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) ->
 # --- who gets in ------------------------------------------------------------------------------------------------
 
 
-def test_without_a_ticket_or_with_one_that_is_refused_the_key_gets_in(operator: Operator) -> None:
+def test_login_uses_key_if_kerberos_ticket_is_missing_or_refused(operator: Operator) -> None:
     key = ("-i", str(operator.site.lab.identity_file))
     assert operator.fab(*key, "status").code in (0, 2)
     operator.kinit("zoe")
@@ -229,7 +229,7 @@ def test_a_kdc_that_is_not_there_or_says_nothing(jdoe: Operator) -> None:
     jdoe.refused("no KDC can be reached", "/etc/krb5.conf names the KDCs")
 
 
-def test_a_host_that_takes_no_tickets_or_wants_more_than_one(jdoe: Operator) -> None:
+def test_host_refusing_kerberos_or_requiring_second_factor_is_reported(jdoe: Operator) -> None:
     site, config, kept = jdoe.site, "/etc/ssh/sshd_config", "/root/sshd_config.kept"
     restart = "kill -HUP $(cat /run/sshd.pid)"
     site.root(f"cp {config} {kept}")
@@ -242,7 +242,7 @@ def test_a_host_that_takes_no_tickets_or_wants_more_than_one(jdoe: Operator) -> 
         site.root(f"mv {kept} {config}; {restart}")
 
 
-def test_an_installation_without_kerberos_says_so_only_where_the_key_does_not_get_in(jdoe: Operator) -> None:
+def test_missing_kerberos_library_is_reported_only_if_key_fails(jdoe: Operator) -> None:
     (jdoe.home / "gssapi.py").write_text("raise ImportError\n")
     jdoe.environment["PYTHONPATH"] = str(jdoe.home)
     jdoe.refused("this installation of poms-ops has no Kerberos", "make kerberos")

@@ -138,7 +138,7 @@ def test_a_uwsgi_of_the_products_survives_its_hangup(place: Lab) -> None:
     assert run(place, "alpha", script)[1].rstrip().endswith("\n4")
 
 
-def test_sudo_grants_the_restart_and_the_reload_of_apache_and_no_more(place: Lab) -> None:
+def test_sudo_allows_only_apache_restart_and_reload(place: Lab) -> None:
     restart, reload = apache_commands(place)
     assert run(place, "alpha", f"sudo -n {reload}")[0] == 0
     assert run(place, "alpha", f"sudo -n {restart}")[0] == 0
@@ -147,7 +147,7 @@ def test_sudo_grants_the_restart_and_the_reload_of_apache_and_no_more(place: Lab
         assert run(place, "alpha", f"sudo -n {more}")[0] != 0
 
 
-def test_apache_is_laid_out_as_on_red_hat_and_conf_d_is_the_teams(place: Lab) -> None:
+def test_apache_has_red_hat_layout_and_writable_conf_d(place: Lab) -> None:
     code, said = run(place, "beta", "/usr/sbin/httpd -t && /usr/sbin/httpd -V && readlink /etc/httpd/logs")
     assert code == 0
     assert '-D HTTPD_ROOT="/etc/httpd"' in said
@@ -172,7 +172,7 @@ def test_shibboleth_sends_a_stranger_to_the_identity_provider(place: Lab) -> Non
     assert "Location: https://idp.poms.example/sso?SAMLRequest=" in head
 
 
-def test_the_provider_has_no_rights_and_knows_no_way_out_of_the_lab(place: Lab) -> None:
+def test_identity_provider_has_no_capabilities_and_no_default_route(place: Lab) -> None:
     pid = str(record(place, "idp").pid)
     status = (processes.PROC / pid / "status").read_text()
     for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"):
@@ -210,7 +210,7 @@ def test_the_account_can_make_namespaces_of_its_own(place: Lab) -> None:
 # --- up, as often as one likes ------------------------------------------------------------------------------
 
 
-def test_a_second_up_leaves_running_hosts_and_an_edited_inventory_alone(place: Lab) -> None:
+def test_second_up_keeps_running_hosts_and_edited_inventory(place: Lab) -> None:
     before = [found.pid for found in read_records(place)]
     place.inventory.write_text(place.inventory.read_text() + "# edited\n")
     report = lab.up(["alpha", "beta"], say=QUIET, lab=place)
@@ -220,7 +220,7 @@ def test_a_second_up_leaves_running_hosts_and_an_edited_inventory_alone(place: L
     assert place.inventory.read_text().endswith("# edited\n")
 
 
-def test_a_host_that_died_is_started_again_with_its_files_and_address(place: Lab) -> None:
+def test_dead_host_is_restarted_with_its_files_and_address(place: Lab) -> None:
     run(place, "beta", "echo kept >~/note")
     before = record(place, "beta")
     os.kill(before.pid, signal.SIGKILL)
@@ -240,7 +240,7 @@ def test_a_provider_that_died_is_started_again_and_stays_itself(place: Lab) -> N
     assert tls_certificate(place) == known
 
 
-def test_a_kdc_that_died_is_started_again_and_the_hosts_keytabs_stay_good(place: Lab, tmp_path: Path) -> None:
+def test_dead_kdc_is_restarted_and_host_keytabs_remain_valid(place: Lab, tmp_path: Path) -> None:
     before = record(place, "kdc")
     os.kill(before.pid, signal.SIGKILL)
     wait_for(lambda: not before.running)
@@ -389,7 +389,7 @@ def test_an_up_killed_half_way_is_completed_by_the_next(tmp_path: Path, moment: 
     assert_nothing_left(place)
 
 
-def test_a_build_of_the_root_file_system_killed_half_way_is_begun_afresh(tmp_path: Path) -> None:
+def test_killed_root_file_system_build_starts_over(tmp_path: Path) -> None:
     place = Lab(state=tmp_path / "state", cache=tmp_path / "cache")
     unpacked = "*.partial/root/usr/bin"
     kill_up(place, lambda place: any(place.cache.glob(unpacked)))

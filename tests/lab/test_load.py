@@ -140,7 +140,7 @@ def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, flo
     return note
 
 
-def test_a_deploy_two_reloads_a_rollback_and_a_broken_app_lose_nothing(service: Service, row: Any) -> None:
+def test_deploy_reload_rollback_and_broken_app_lose_no_request(service: Service, row: Any) -> None:
     job = "curl -s -m 20 -o /dev/null -w '%{http_code} ' http://127.0.0.1:8889/poms"
     service.site.root(f"(for i in $(seq 150); do {job}; sleep 0.2; done) >/tmp/jobs 2>&1 &")
     with loaded(service.site, Rate(rate=50, patient=2, slow=SLOW)) as load:

@@ -79,7 +79,7 @@ def on_a_terminal(site: Site, inventory: Path, *words: str) -> "pexpect.spawn[st
     return pexpect.spawn(str(FAB), list(words), cwd=str(PROJECT), env=environment, encoding="utf-8", timeout=60)
 
 
-def test_on_a_terminal_deploy_shows_the_diff_in_colour_and_asks(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_on_terminal_shows_coloured_diff_and_asks_for_confirmation(deployed: Site, tmp_path: Path) -> None:
     inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 11"))
     ini = "/home/poms/private/config/poms/uwsgi-service.ini"
     before = deployed.read(ini)
@@ -94,7 +94,7 @@ def test_on_a_terminal_deploy_shows_the_diff_in_colour_and_asks(deployed: Site, 
         assert (deployed.read(ini) != before) == changed
 
 
-def test_a_sudo_password_that_is_asked_for_travels_and_shows_nowhere(deployed: Site, tmp_path: Path) -> None:
+def test_prompted_sudo_password_is_used_and_never_shown(deployed: Site, tmp_path: Path) -> None:
     deployed.root("echo 'poms:correct horse' | chpasswd")
     deployed.root(f"cp {SUDOERS} /root/poms.sudoers; sed -i 's/NOPASSWD://' {SUDOERS}; visudo -cq")
     inventory = deployed.changed(tmp_path)
@@ -171,7 +171,7 @@ def test_trust_records_only_the_expected_key(deployed: Site, tmp_path: Path) -> 
     assert told not in known.read_text()
 
 
-def test_a_key_that_the_inventory_pins_is_the_only_one_believed(deployed: Site, tmp_path: Path) -> None:
+def test_host_key_pinned_in_inventory_is_only_one_accepted(deployed: Site, tmp_path: Path) -> None:
     lines = [line.split()[1:3] for line in deployed.lab.known_hosts.read_text().splitlines()]
     own = deployed.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     other = next(line for line in lines if line != own)

@@ -46,7 +46,7 @@ def readers(site: Site, host: str = "pomsgpvm01") -> int:
     return int(found) + site.processes("timeout", host)
 
 
-def test_the_last_lines_of_all_logs_with_their_host_and_program(deployed: Site) -> None:
+def test_tail_logs_labels_last_lines_with_host_and_program(deployed: Site) -> None:
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=2")
     assert said.code == 0, said.all
     for log in ("poms_webservice", "poms_joblog_agent", "poms_status_agent", "supervisord"):
@@ -73,7 +73,7 @@ def test_control_characters_in_a_log_are_shown_and_not_obeyed(deployed: Site) ->
     assert "evil \\x1b[2J" in said.out
 
 
-def test_following_goes_on_across_rotation_and_leaves_nothing_after_ctrl_c(deployed: Site) -> None:
+def test_following_survives_rotation_and_ctrl_c_leaves_no_reader(deployed: Site) -> None:
     assert readers(deployed) == 0
     with following(deployed, "--programs=poms_joblog_agent", "--lines=0") as (running, lines):
         deployed.poms(f"echo before-rotation >> {LOG}; mv {LOG} {LOG}.1; kill -USR2 $(cat $HOME/supervisord.pid)")
@@ -198,7 +198,7 @@ def test_several_hosts_and_logs_come_in_the_order_of_time(both: Site) -> None:
     assert both.fab("tail-logs", "--since=2035-01-01", "--programs=supervisord", check=True).out == ""
 
 
-def test_apaches_and_shibds_logs_are_shown_where_they_can_be_read(deployed: Site) -> None:
+def test_tail_logs_shows_readable_apache_and_shibd_logs(deployed: Site) -> None:
     deployed.root("chmod 755 /var/log/httpd /var/log/shibboleth; chmod a+r /var/log/httpd/* /var/log/shibboleth/*")
     try:
         assert deployed.ask("https://HOST/poms")[0] == 302

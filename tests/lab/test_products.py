@@ -21,7 +21,7 @@ def test_a_variable_of_the_products_is_no_option_to_uwsgi(site: Site) -> None:
     assert [name for name in started if name.startswith("UWSGI_")] == []
 
 
-def test_a_supervisord_that_has_such_a_variable_runs_uwsgi_without_it(site: Site) -> None:
+def test_supervisord_runs_uwsgi_without_product_variables(site: Site) -> None:
     """It was started by hand or by cron, as the products have it."""
     site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
     site.poms("supervisorctl -s unix:///home/poms/supervisor.sock shutdown", HOST)

@@ -108,7 +108,7 @@ def test_an_app_that_would_not_serve_again_is_not_restarted(deployed: Site, task
     assert deployed.workers()["pid"] != master
 
 
-def test_supervisord_is_stopped_with_all_its_programs_and_status_says_by_whom(deployed: Site) -> None:
+def test_stop_supervisord_stops_programs_and_status_names_operator(deployed: Site) -> None:
     said = deployed.fab("stop-supervisord", "--yes")
     assert said.code == 0, said.all
     assert (deployed.processes("supervisord"), deployed.processes("uwsgi")) == (0, 0)
@@ -161,7 +161,7 @@ def test_a_second_supervisord_is_never_started(deployed: Site) -> None:
     assert deployed.fab("start-supervisord").code == 0
 
 
-def test_workers_end_with_their_master_and_the_next_one_gets_the_port(deployed: Site) -> None:
+def test_workers_exit_with_killed_master_and_free_its_port(deployed: Site) -> None:
     """Else one that is left holds the port, each start fails for that, and nothing that fab does ends it."""
     old = deployed.workers()
     numbers = " ".join(str(worker["pid"]) for worker in old["workers"] if worker["pid"])

@@ -19,7 +19,7 @@ def left(site: Site, mark: str) -> int:
     return int(site.root(f"pgrep -u poms -fc '[{mark[0]}]{mark[1:]}' || :"))
 
 
-def test_on_one_host_its_output_and_exit_code_are_the_commands_own(site: Site) -> None:
+def test_run_on_one_host_returns_output_and_exit_code(site: Site) -> None:
     said = site.fab("-H", "pomsgpvm01", "run", "id -un; command -v uwsgi; echo wrong >&2; printf '\\033[2J'; exit 7")
     assert said.code == 7
     account, uwsgi, escaped = said.out.splitlines()
@@ -29,7 +29,7 @@ def test_on_one_host_its_output_and_exit_code_are_the_commands_own(site: Site) -
     assert site.fab("run", "true pomsgpvm01").code == 0
 
 
-def test_of_several_hosts_each_line_bears_its_host_and_the_failed_are_named(site: Site) -> None:
+def test_run_on_several_hosts_labels_lines_and_names_failed_hosts(site: Site) -> None:
     said = site.fab("-H", HOSTS, "run", "hostname -s; [ $(hostname -s) = pomsgpvm01 ] || { echo no >&2; exit 3; }")
     assert said.code == 1
     assert sorted(said.out.splitlines()) == ["fermicloud045 | fermicloud045", "pomsgpvm01 | pomsgpvm01"]
@@ -43,7 +43,7 @@ def test_of_several_hosts_each_line_bears_its_host_and_the_failed_are_named(site
     )
 
 
-def test_lines_come_while_it_runs_and_ctrl_c_ends_it_on_the_host(site: Site) -> None:
+def test_run_streams_output_and_ctrl_c_ends_remote_command(site: Site) -> None:
     came: list[str] = []
     with site.start("-H", "pomsgpvm01", "run", "echo begun; sleep 98765; echo not-this") as running:
         assert running.stdout

@@ -57,7 +57,7 @@ def workers(site: Site) -> list[dict[str, Any]]:
     return found
 
 
-def test_status_is_one_command_and_tells_all_when_all_is_well(counted: Site) -> None:
+def test_status_of_healthy_host_runs_one_command(counted: Site) -> None:
     said = counted.fab("-H", "pomsgpvm01", "status")
     assert said.code == 0, said.all
     assert len(sessions(counted)) == 1
@@ -90,7 +90,7 @@ def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
     assert "listen queue: 60 connections wait of at most 100; more are refused" in said.out
 
 
-def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served: Site) -> None:
+def test_workers_shows_replacement_reason_from_real_uwsgi_log(served: Site) -> None:
     def leak_until_replaced(megabytes: int) -> str:
         before = {one["id"]: one["reloads"] for one in workers(served)}
         assert page(served, f"/poms/leak?megabytes={megabytes}") == 200
@@ -123,7 +123,7 @@ def ended_by_q(terminal: "pexpect.spawn[str]") -> Iterator[None]:
     assert terminal.exitstatus == 0
 
 
-def test_watch_keeps_one_line_open_and_a_host_that_goes_away_comes_back(counted: Site) -> None:
+def test_watch_uses_one_connection_and_reconnects_lost_host(counted: Site) -> None:
     terminal = on_a_terminal(counted, "-H", "pomsgpvm01", "status", "--watch", "--every=1")
     with ended_by_q(terminal):
         terminal.expect("largest worker")

@@ -66,7 +66,7 @@ def test_doctor_says_who_has_apache_read_lists_again(with_list: Site) -> None:
 
 
 @pytest.mark.parametrize("task", ["reload-apache", "restart-apache"])
-def test_an_apache_that_dies_of_its_reload_is_not_said_to_answer(deployed: Site, task: str) -> None:
+def test_apache_killed_by_reload_is_reported_as_failed(deployed: Site, task: str) -> None:
     """The configuration test reads no key, and a signal is sent before anything is read."""
     deployed.root(f"cp -p {KEY} /root/key && echo garbage >{KEY}")
     try:
@@ -90,7 +90,7 @@ def test_sudos_own_words_are_shown(deployed: Site, option: str) -> None:
     assert all(word in f"{one['found']} {one['advice']}" and "sudo says" in one["found"] for one in wrong), wrong
 
 
-def test_a_host_where_no_temporary_file_can_be_made_is_said_so(deployed: Site) -> None:
+def test_doctor_reports_host_without_writable_tmp(deployed: Site) -> None:
     deployed.root("chmod 700 /tmp")
     try:
         assert [one["level"] for one in findings(deployed, "temporary files")] == ["error"]

@@ -107,7 +107,7 @@ def test_a_json_document_stays_one_and_whole(dripping: Site) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("doctor",)], ids=" ".join)
-def test_ctrl_c_shows_what_was_there_and_names_who_has_not_answered(dripping: Site, words: tuple[str, ...]) -> None:
+def test_ctrl_c_shows_received_results_and_names_silent_host(dripping: Site, words: tuple[str, ...]) -> None:
     with started(dripping, *words) as running:
         read_until(running.stderr, SLOW)
         running.send_signal(signal.SIGINT)

@@ -113,7 +113,7 @@ def test_what_ssh_reads_fab_reads(deployed: Site, status: Status, usual: str, ho
     assert said.code == 0, said.all
 
 
-def test_a_global_file_of_known_hosts_and_an_alias_in_it(deployed: Site, status: Status, tmp_path: Path) -> None:
+def test_global_known_hosts_file_and_host_key_alias_are_used(deployed: Site, status: Status, tmp_path: Path) -> None:
     key = deployed.read("/etc/ssh/ssh_host_ed25519_key.pub")
     (tmp_path / "global").write_text(f"the-alias {key}")
     text = (
@@ -131,9 +131,7 @@ def test_the_key_of_the_plain_name_holds_for_another_port(status: Status, usual:
     assert said.code == 0, said.all
 
 
-def test_an_ssh_config_that_cannot_be_read_is_one_line_and_only_where_something_is_connected_to(
-    status: Status, usual: str, home: Path
-) -> None:
+def test_broken_ssh_config_is_reported_only_by_tasks_that_connect(status: Status, usual: str, home: Path) -> None:
     broken = f"{usual}Host *\n  Nonsense 1\n"
     rendered = status(broken, verb="render")
     assert rendered.code == 0, rendered.all
@@ -174,7 +172,7 @@ def test_the_agent_is_the_one_that_ssh_config_names(
 @pytest.mark.parametrize(
     "kind", ["ed25519", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in ("ecdsa", "rsa"))]
 )
-def test_a_user_certificate_lets_in_and_the_release_has_its_key_id(
+def test_login_with_user_certificate_records_its_key_id(
     deployed: Site, status: Status, known: str, second: Path, agent: Callable[..., dict[str, str]], kind: str
 ) -> None:
     """Beside its key, named by CertificateFile, with the key in the agent, and from the agent."""
@@ -200,7 +198,7 @@ def test_a_user_certificate_lets_in_and_the_release_has_its_key_id(
 
 
 @pytest.mark.exhaustive
-def test_a_certificate_that_has_ended_does_not_keep_its_key_out(
+def test_key_with_expired_certificate_still_logs_in(
     deployed: Site, status: Status, known: str, second: Path, home: Path
 ) -> None:
     key = home / ".ssh/mine"
@@ -213,7 +211,7 @@ def test_a_certificate_that_has_ended_does_not_keep_its_key_out(
 
 
 @pytest.mark.usefixtures("second")
-def test_a_proxy_command_is_told_the_inventorys_port_and_runs_in_a_shell(status: Status, usual: str) -> None:
+def test_proxy_command_gets_inventory_port_and_runs_in_shell(status: Status, usual: str) -> None:
     said = status(f"{usual}ProxyCommand socat - TCP:%h:$(expr %p + 0)\n", port=PORT)
     assert said.code == 0, said.all
 

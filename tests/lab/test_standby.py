@@ -103,7 +103,7 @@ def test_a_reload_leaves_nothing_whatever_uwsgi_calls_itself(site_: Site, tmp_pa
 
 
 @pytest.mark.exhaustive
-def test_one_that_still_answers_is_told_shown_and_ended_before_a_restart(site_: Site) -> None:
+def test_serving_standby_is_reported_and_stopped_before_restart(site_: Site) -> None:
     with left_behind(site_, 300) as said:
         alive = standbys(site_)
         assert alive
@@ -154,7 +154,7 @@ def test_a_deploy_that_restarts_ends_it_first(site_: Site, tmp_path: Path) -> No
 
 
 @pytest.mark.exhaustive
-def test_a_hung_app_is_waited_for_no_longer_than_a_request_may_take(site_: Site, tmp_path: Path) -> None:
+def test_standby_with_hung_app_is_stopped_at_request_limit(site_: Site, tmp_path: Path) -> None:
     inventory = site_.changed(tmp_path, BRIEF)
     site_.fab(*HOST, "deploy", "--yes", inventory=inventory, check=True)
     with left_behind(site_, 3600, inventory):
@@ -164,7 +164,7 @@ def test_a_hung_app_is_waited_for_no_longer_than_a_request_may_take(site_: Site,
 
 
 @pytest.mark.exhaustive
-def test_one_whose_script_was_killed_is_found_by_its_process_and_start(site_: Site) -> None:
+def test_restart_stops_standby_whose_script_was_killed(site_: Site) -> None:
     site_.root(f": >{LOG}")
     with slow(site_, 30):
         until(lambda: busy(site_) == 1, 10, "the first uWSGI is in a request")

@@ -88,7 +88,7 @@ def test_however_it_was_started_it_is_ours_and_up(site_: Site, how: str) -> None
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["a name in its folder", "a home behind a link", "no file named"])
-def test_one_whose_socket_is_gone_is_found_however_it_was_started(site_: Site, how: str) -> None:
+def test_supervisord_without_socket_is_found_however_it_was_started(site_: Site, how: str) -> None:
     pid = start(site_, STARTS[how])
     site_.poms(f"rm {SOCKET}")
     assert found(site_) == ("deaf", pid)
@@ -147,7 +147,7 @@ def with_password(site: Site, password: str) -> None:
     site.poms(f"sed -i '/^chmod=0700/a username=ops\\npassword={password}' {CONF}")
 
 
-def test_a_socket_with_a_password_is_asked_with_the_one_in_its_file(site_: Site) -> None:
+def test_supervisord_socket_password_is_read_from_its_file(site_: Site) -> None:
     with_password(site_, PASSWORD)
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("up", pid)
@@ -171,7 +171,7 @@ def test_a_password_that_cannot_be_read_is_said(site_: Site) -> None:
 
 
 @pytest.mark.exhaustive
-def test_programs_of_a_killed_one_are_found_whatever_they_call_themselves(site_: Site) -> None:
+def test_renamed_programs_of_killed_supervisord_are_found(site_: Site) -> None:
     ini = f"{HOME}/private/config/poms/uwsgi-service.ini"
     site_.poms(f"cp {ini} $HOME/kept.ini; echo 'auto-procname = true' >>{ini}")
     try:

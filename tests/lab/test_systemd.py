@@ -57,7 +57,7 @@ def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd: Site, tmp_pat
 
 
 @pytest.mark.exhaustive
-def test_what_a_hand_has_broken_is_said_where_apache_stays_down(systemd: Site, tmp_path: Path) -> None:
+def test_deploy_names_hand_edit_that_keeps_apache_down(systemd: Site, tmp_path: Path) -> None:
     """The broken file is managed, so the deploy puts it right, and the rollback brings it back."""
     inventory = with_garbage_key(systemd, tmp_path)
     systemd.root("echo 'NoSuchDirective on' >>/etc/httpd/conf.d/ssl.conf")
@@ -94,7 +94,7 @@ def test_without_a_trial_start_a_failure_says_why(systemd: Site, task: str) -> N
     assert ("was not permitted" in said.err, "did not start it" in said.err) == (False, task == "reload-apache")
 
 
-def test_a_reload_that_ends_apache_is_said_where_the_restart_brings_it_back(systemd: Site) -> None:
+def test_reload_that_kills_apache_is_reported_after_restart(systemd: Site) -> None:
     text = "[Service]\nExecReload=\nExecReload=/bin/kill -KILL $MAINPID\n"
     systemd.root(f"mkdir -p $(dirname {DROP_IN}); printf '{text}' >{DROP_IN}; systemctl daemon-reload")
     said = systemd.fab(*HOST, "reload-apache")
@@ -124,7 +124,7 @@ def refused(address: str) -> Iterator[list[float]]:
         asking.join()
 
 
-def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
+def test_restart_cost_read_from_unit_matches_real_restart(
     systemd: Site, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """With EL's unit running requests are finished, and nobody else gets in until then."""
@@ -148,7 +148,7 @@ def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
     )
 
 
-def test_a_socket_that_private_tmp_hides_from_apache_is_rolled_back_and_named(systemd: Site, tmp_path: Path) -> None:
+def test_socket_hidden_by_private_tmp_is_rolled_back_and_named(systemd: Site, tmp_path: Path) -> None:
     """The app answers on it, and nobody but Apache is asked for that."""
     listen = '[defaults.app]\nlisten = "/tmp/poms-lab/app.sock"\n\n[defaults.uwsgi]\n'
     inventory = systemd.changed(tmp_path, ("[defaults.uwsgi]\n", listen))

@@ -70,7 +70,7 @@ def on_socket(deployed: Site, tmp_path: Path) -> Iterator[Path]:
     deployed.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
 
 
-def test_an_app_that_apache_cannot_reach_is_rolled_back_and_named(
+def test_app_unreachable_for_apache_is_rolled_back_and_reason_named(
     deployed: Site, closed: str, tmp_path: Path
 ) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, listening(closed)))
@@ -117,7 +117,7 @@ def test_what_failed_before_is_not_rolled_back(deployed: Site, on_socket: Path, 
 
 
 @pytest.mark.exhaustive
-def test_files_of_an_earlier_version_are_not_known_and_not_down(deployed: Site, closed: str, tmp_path: Path) -> None:
+def test_files_of_earlier_version_give_unknown_state(deployed: Site, closed: str, tmp_path: Path) -> None:
     text = (PROJECT / "templates" / SSL).read_text()
     before, _, rest = text.partition("{% if host.app.check_through_apache %}")
     without = before + rest.partition("{% endif %}\n")[2]
@@ -171,7 +171,7 @@ def noting(deployed: Site) -> Iterator[Site]:
     deployed.fab("-H", HOST, "restart-programs", "--yes", "--programs=poms_webservice", check=True)
 
 
-def test_the_host_itself_gets_no_page_and_tells_the_app_of_nobody(noting: Site) -> None:
+def test_local_check_gets_no_page_and_passes_no_user(noting: Site) -> None:
     url = f"https://127.0.0.1{OWN}"
     noting.root(f"rm -f {SEEN}")
     for version in ("--http1.1", "--http2"):

@@ -65,7 +65,7 @@ def test_the_deploy_says_how_far_it_validated(deployed: Site, tmp_path: Path) ->
 
 
 @pytest.mark.exhaustive
-def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_without_namespaces_validates_by_configtest_of_copy(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chmod 700 /usr/bin/unshare")
     lower = (
         "[defaults.ssh]",
@@ -83,7 +83,7 @@ def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(de
     serves(deployed)
 
 
-def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_performs_pending_reload_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
     with deployed.broken_reload("service is broken"):
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
         assert said.code == 1
@@ -97,7 +97,7 @@ def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed:
     assert "nothing to do" in deployed.fab("deploy", "--yes").out
 
 
-def test_releases_tell_who_what_and_how_and_a_rollback_goes_back(deployed: Site, tmp_path: Path) -> None:
+def test_releases_show_operator_and_changes_and_rollback_restores_files(deployed: Site, tmp_path: Path) -> None:
     before = deployed.read(CERT_SSL)
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
     last = releases(deployed)[-1]
@@ -168,7 +168,7 @@ def releases(site: Site) -> list[dict[str, Any]]:
     return listed
 
 
-def test_where_only_ssh_gets_through_the_outside_is_asked_through_it(deployed: Site, tmp_path: Path) -> None:
+def test_smoke_checks_go_through_ssh_if_nothing_else_connects(deployed: Site, tmp_path: Path) -> None:
     with proxy(deployed.address(), 22) as port:
         address = f'address = "{deployed.address()}"', f'address = "127.0.0.1"\nport = {port}'
         inventory = deployed.changed(tmp_path, address, DEPTH)
@@ -211,9 +211,7 @@ def test_a_stale_checkout_does_not_undo_a_colleagues_deploy(deployed: Site, tmp_
     assert deployed.fab("deploy", "--yes", "--force", inventory=inventory).code == 0
 
 
-def test_an_app_that_does_not_start_with_the_new_file_is_caught_before_it_is_live(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_app_failing_to_start_is_rejected_before_going_live(deployed: Site, tmp_path: Path) -> None:
     spawned, ini = deployed.last_spawn(), deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini")
     change = 'module = "poms_app:application"', 'module = "nosuch:application"'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
@@ -260,9 +258,7 @@ def test_the_trial_start_touches_nothing_live(deployed: Site, tmp_path: Path) ->
     serves(deployed)
 
 
-def test_a_file_that_is_managed_no_more_is_removed_and_a_rollback_brings_it_back(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_removes_unmanaged_file_and_rollback_restores_it(deployed: Site, tmp_path: Path) -> None:
     old, new = (f"/home/poms/private/config/{name}/uwsgi-service.ini" for name in ("poms", "other"))
     before = deployed.read(old)
     inventory = deployed.changed(
@@ -317,9 +313,7 @@ def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> Non
     assert (deployed.last_spawn(), deployed.apache()) == (spawned, apache)
 
 
-def test_hosts_are_changed_in_rolling_order_and_the_report_says_how_each_ended(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_follows_rolling_order_and_reports_each_host(deployed: Site, tmp_path: Path) -> None:
     for host in ("pomsgpvm01", "fermicloud045"):
         deployed.fab("-H", host, "deploy", "--yes", "--force", check=True)
     good = deployed.changed(tmp_path, ("threads = 10", "threads = 9"))

@@ -86,7 +86,7 @@ def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: 
 
 
 @pytest.mark.exhaustive
-def test_a_left_over_virtual_host_is_found_with_a_rude_profile_too(rude: Site, tmp_path: Path) -> None:
+def test_noisy_profile_does_not_hide_leftover_virtual_host(rude: Site, tmp_path: Path) -> None:
     """It believes what a client says of itself, and comes before ours on the same port."""
     vhost = rude.read(CERT_SSL).partition("<VirtualHost")[2].replace(" early", "", 1)
     vhost = "\n".join(line for line in vhost.splitlines() if "RequestHeader" not in line)
@@ -97,7 +97,7 @@ def test_a_left_over_virtual_host_is_found_with_a_rude_profile_too(rude: Site, t
         assert "GOT IN" in said.err
 
 
-def test_less_than_the_minimum_stops_and_one_flag_lets_it_out(deployed: Site, tmp_path: Path) -> None:
+def test_validation_below_minimum_needs_unvalidated_flag(deployed: Site, tmp_path: Path) -> None:
     with on_host(deployed, "chmod 700 /usr/bin/unshare", "chmod 755 /usr/bin/unshare"):
         before = state(deployed)
         inventory = changed(deployed, tmp_path, depth=5)
@@ -118,7 +118,7 @@ def test_less_than_the_minimum_stops_and_one_flag_lets_it_out(deployed: Site, tm
 
 
 @pytest.mark.exhaustive
-def test_a_host_with_a_lower_minimum_has_it_written_down_and_shown(deployed: Site, tmp_path: Path) -> None:
+def test_lowered_validation_minimum_is_shown_with_reason(deployed: Site, tmp_path: Path) -> None:
     lower = with_deploy('validation = "configtest"', 'validation_reason = "no user namespaces here"')
     inventory = changed(deployed, tmp_path, lower, depth=6)
     with on_host(deployed, "chmod 700 /usr/bin/unshare", "chmod 755 /usr/bin/unshare"):
@@ -189,9 +189,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
         yield deployed
 
 
-def test_a_key_that_does_not_belong_to_its_certificate_is_found_though_nobody_may_read_it(
-    another_certificate: Site, tmp_path: Path
-) -> None:
+def test_deploy_detects_unreadable_key_that_mismatches_certificate(another_certificate: Site, tmp_path: Path) -> None:
     site = another_certificate
     before = state(site)
     said = site.fab("deploy", "--yes", inventory=changed(site, tmp_path, depth=9))
@@ -214,7 +212,7 @@ def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) ->
         assert seen["ports"] == {"443": False, "8443": False}
 
 
-def test_a_depth_at_which_another_ca_would_let_in_as_anybody_is_refused(deployed: Site, tmp_path: Path) -> None:
+def test_verify_depth_that_accepts_forged_users_is_refused(deployed: Site, tmp_path: Path) -> None:
     """The other CA may issue one of the users' CA's name; where there is none, the question is named as left out."""
     said = deployed.fab("deploy", "--yes", inventory=changed(deployed, tmp_path, depth=2))
     assert said.code == 0, said.all

@@ -136,7 +136,7 @@ def test_each_verb_keeps_to_its_limits(wire: Wire, record_property: Callable[[st
     assert beyond == {}
 
 
-def test_a_deploy_of_all_files_takes_little_more_than_one_with_nothing_to_do(
+def test_full_deploy_costs_few_more_round_trips_than_empty(
     wire: Wire, record_property: Callable[[str, object], None]
 ) -> None:
     nothing = wire.fab("deploy", "--yes")[1]
@@ -170,7 +170,7 @@ if ALL:  # it takes two deploys
         assert all(spent <= limit for spent, limit in zip(cost, (1, 4, 18), strict=True)), cost
 
 
-def test_a_line_that_is_only_kept_alive_costs_no_round_trip(wire: Wire) -> None:
+def test_idle_connection_costs_no_round_trip(wire: Wire) -> None:
     """What the counts above leave out is what they say: without that, each second beat of the host's would count."""
     with wire.follow() as costs:
         first = costs()
