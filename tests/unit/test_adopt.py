@@ -96,7 +96,7 @@ def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str
         ),
     ],
 )
-def test_an_edit_of_a_value_is_told_as_the_inventorys(
+def test_adopt_shows_inventory_key_of_edited_value(
     template: str, change: tuple[str, str], key_path: str, value: object
 ) -> None:
     one = host(**VALUES)
@@ -107,7 +107,7 @@ def test_an_edit_of_a_value_is_told_as_the_inventorys(
     assert followed(one, template, advice) == text
 
 
-def test_several_values_are_told_together() -> None:
+def test_adopt_shows_several_edited_values() -> None:
     one = host(**VALUES)
     _, text, advice = edited(
         one,
@@ -137,7 +137,7 @@ def test_a_line_is_not_moved_into_another_section() -> None:
     assert advice.values == []
 
 
-def test_what_the_inventory_refuses_is_not_told() -> None:
+def test_adopt_omits_value_refused_by_inventory() -> None:
     _, _, advice = edited(host(**VALUES), INI, ("evil-reload-on-as = 1800", "evil-reload-on-as = 7"))
     assert advice.values == []
     assert len(advice.unsolved) == 1
@@ -231,7 +231,7 @@ def test_adopt_shows_template_line_of_edit_it_cannot_solve(tree: Path) -> None:
     assert made.content == render_one(one, "home/a.ini.j2", tree).content
 
 
-def test_one_part_may_be_told_and_another_not(tree: Path) -> None:
+def test_adopt_shows_solvable_part_of_edit(tree: Path) -> None:
     one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
     changes = ("[web]\nsame = yes\n", "[web]\nsame = no\n"), ("own = a", "own = b")
     _, _, advice = edited(one, "home/a.ini.j2", *changes, tree=tree)
@@ -247,7 +247,7 @@ def test_of_another_file_altogether_no_advice_is_made_up(text: str) -> None:
     assert advice.unsolved[0].why.startswith("more than half")
 
 
-def test_nothing_is_told_where_nothing_differs() -> None:
+def test_adopt_shows_nothing_without_differences() -> None:
     one = host(**VALUES)
     for made in render(one):
         assert advise(one, made, made.content.decode()) == Advice()
@@ -362,7 +362,7 @@ ODD = st.one_of(TEXTS, st.text("\"'\\#=%{}[];$é\u00ad\u200b\ufeff\U000e0001 ", 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=15)
 @given(ODD, ODD, ODD, st.integers(1, 1000))
-def test_what_is_told_is_toml_that_gives_the_edited_values(
+def test_adopt_prints_toml_that_yields_edited_values(
     tmp_path_factory: pytest.TempPathFactory, text: str, variable: str, item: str, number: int
 ) -> None:
     def inventory(own: dict[str, Any]) -> Inventory:

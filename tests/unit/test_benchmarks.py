@@ -48,14 +48,14 @@ def test_a_side_that_failed_has_no_figures() -> None:
     assert cells(text, "fab")[7] == ""
 
 
-def test_the_page_keeps_its_text(tmp_path: Path) -> None:
+def test_benchmark_page_keeps_surrounding_text(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}after\n")
     write(page, "new")
     assert page.read_text() == f"before\n{BEGIN}\nnew\n{END}after\n"
 
 
-def test_a_run_ends_with_all_it_started_and_counts_it(tmp_path: Path) -> None:
+def test_benchmark_run_kills_and_counts_child_processes(tmp_path: Path) -> None:
     busy = "import os, time\nwhile time.process_time() < 0.2: pass\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
     script = 'setsid "$1" -c "$2" >pid & while [ ! -s pid ]; do sleep 0.05; done; cat pid; echo done'
     done = run(["sh", "-c", script, "sh", sys.executable, busy], os.environ, tmp_path, look_at_memory=False)
@@ -86,7 +86,7 @@ a word of the verb's
     ]
 
 
-def test_steps_are_told_in_ms_since_the_start() -> None:
+def test_timeline_shows_steps_in_milliseconds() -> None:
     log = "noise\x1e1000.250000 Switch to new keys\nnoise\n\x1e1000.260000 of no interest\n\x1e1000.300000 Over\n"
     assert [line.split(maxsplit=1) for line in timeline(log, 1000.0).splitlines()[2:]] == [
         ["250.0", "key exchange done"],
@@ -153,7 +153,7 @@ def test_proxy_keeps_half_closed_connection_open() -> None:
     assert asyncio.run(asyncio.wait_for(scene(), 30)) == b"well!"
 
 
-def test_the_proxy_hangs_up_where_nobody_answers() -> None:
+def test_proxy_closes_connection_if_server_is_unreachable() -> None:
     async def scene() -> bytes:
         server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
         nobody = server.sockets[0].getsockname()

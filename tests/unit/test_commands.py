@@ -69,13 +69,13 @@ def test_shell_syntax_is_refused_and_message_names_replacement(command: str, wor
         "python run.py ends;",
     ],
 )
-def test_what_supervisord_runs_as_it_is_meant_is_not(command: str) -> None:
+def test_command_without_shell_syntax_is_accepted(command: str) -> None:
     assert refused(command) == []
 
 
 @settings(derandomize=True, deadline=None, database=None)
 @given(st.text(alphabet="ab \t'\"\\;&|~$é", max_size=20))
-def test_words_are_those_that_supervisord_makes_of_it(command: str) -> None:
+def test_command_is_split_like_supervisord_splits_it(command: str) -> None:
     try:
         words = shlex.split(command)
     except ValueError:

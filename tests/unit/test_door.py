@@ -69,7 +69,7 @@ def test_identity_probe_requests_local_check_page_without_user() -> None:
     assert not [request for request in off if "/poms-ops" in request["path"]]
 
 
-def test_what_a_site_allows_is_not_asked() -> None:
+def test_identity_probe_omits_requests_that_site_allows() -> None:
     def needs(**apache: Any) -> dict[str, bool]:
         """Whether another CA must be trusted for the question, by who asks it."""
         return {
@@ -90,7 +90,7 @@ def test_what_a_site_allows_is_not_asked() -> None:
         ({"certificate_subject_end": "OU=People,C=Germany"}, "does not fit into a certificate"),
     ],
 )
-def test_where_the_doors_cannot_be_tried_it_says_why(identity: dict[str, Any], says: str) -> None:
+def test_identity_probe_reports_why_it_cannot_run(identity: dict[str, Any], says: str) -> None:
     found = trial(host(identity=identity))
     assert not found.lines
     assert says in found.why_not
@@ -101,7 +101,7 @@ def test_names_as_openssl_prints_them_fit() -> None:
     assert trial(host(identity={"service_certificates": [row]})).lines
 
 
-def test_what_poms_and_its_frameworks_believe_is_dropped_by_default() -> None:
+def test_headers_trusted_by_poms_are_dropped_by_default() -> None:
     believed = {"X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"}
     believed |= {"X-Poms-Agent", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL"}
     assert believed | {"X-Rewrite-URL"} <= set(host().identity.dropped_headers)

@@ -42,7 +42,9 @@ def digest(text: str) -> str:
         ("new", None, "other", NOT_DEPLOYED),
     ],
 )
-def test_every_combination_has_its_word(wanted: str, deployed: str | None, found: str | None, state: str) -> None:
+def test_drift_names_state_of_every_combination(
+    wanted: str, deployed: str | None, found: str | None, state: str
+) -> None:
     there = FoundFile(PATH, digest(found) if found else None, "0644")
     snapshot = Snapshot({PATH: there}, {PATH: digest(deployed)} if deployed else {}, None, None, "up", 1, 1)
     file = RenderedFile("t", PATH, wanted.encode(), "0644", "apache")

@@ -22,7 +22,7 @@ def lab() -> Table:
 
 
 @pytest.mark.parametrize("name", rows())
-def test_each_deploy_is_one_that_the_inventory_allows(lab: Table, tmp_path: Path, name: str) -> None:
+def test_every_table_row_is_valid_inventory(lab: Table, tmp_path: Path, name: str) -> None:
     path = tmp_path / "hosts.toml"
     path.write_text(toml(inventory(lab, rows()[name])))
     assert len(read_inventory(path).hosts) == 1

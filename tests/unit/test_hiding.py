@@ -41,7 +41,7 @@ def hidden(text: str, public: str) -> list[str]:
     return [line.shown for line in shown_lines(text, find(text, public))]
 
 
-def test_of_a_line_with_a_secret_the_rest_is_shown() -> None:
+def test_rest_of_line_with_secret_is_shown() -> None:
     public = f"url = postgres://u:{placeholder('db')}@db/x\nport = 1\n"
     assert hidden("url = postgres://u:hunter2@db/x\nport = 1\n", public) == [
         f"url = postgres://u:{MARK}@db/x",
@@ -49,13 +49,13 @@ def test_of_a_line_with_a_secret_the_rest_is_shown() -> None:
     ]
 
 
-def test_of_several_lines_each_is_hidden() -> None:
+def test_each_line_of_multi_line_secret_is_masked() -> None:
     public = f'a = 1\nkey = "{placeholder("tls")}"\nb = 2\n'
     text = 'a = 1\nkey = "-----BEGIN\nMIIE\n\n-----END"\nb = 2\n'
     assert hidden(text, public) == ["a = 1", f'key = "{MARK}', MARK, MARK, MARK, "b = 2"]
 
 
-def test_what_a_filter_has_changed_is_hidden_as_a_whole() -> None:
+def test_line_with_filtered_secret_is_masked_whole() -> None:
     assert hidden("auth = aHVudGVyMg==\n", "auth = 4p+mc2VjcmV0\n") == [MARK]
 
 
@@ -64,12 +64,12 @@ def test_text_between_two_secrets_in_line_is_masked() -> None:
     assert hidden("[poms:hunter2]\n", public) == [f"[{MARK}]"]
 
 
-def test_a_value_that_overlaps_its_surroundings_is_hidden() -> None:
+def test_secret_that_overlaps_its_surroundings_is_masked() -> None:
     """The same characters are not taken for what is before it and for what is behind it."""
     assert hidden("xx\n", f"xx{placeholder('a')}xx\n") == [f"xx{MARK}"]
 
 
-def test_the_record_says_where_and_not_what() -> None:
+def test_record_contains_position_of_secret_only() -> None:
     masked_parts = (Hidden(2, 11, 1), Hidden(3))
     assert recorded(masked_parts) == "2:11:1,3:0:0"
     assert from_record(recorded(masked_parts)) == masked_parts
@@ -77,7 +77,7 @@ def test_the_record_says_where_and_not_what() -> None:
         from_record("2:11")
 
 
-def test_the_parts_that_are_hidden() -> None:
+def test_masked_values_are_read_from_file() -> None:
     assert values("a = 1\nb = x'y'\n", (Hidden(2, 5, 1), Hidden(9))) == ["'y"]
 
 
@@ -165,7 +165,7 @@ def test_diff_masks_secret_that_template_no_longer_contains(capsys: pytest.Captu
     assert "hunter1" not in out
 
 
-def test_a_file_that_is_managed_no_more_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+def test_removal_of_unmanaged_file_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     other = RenderedFile("t.j2", "/home/poms/x", b"x", "0640", "programs")
     old = WANTED.replace("hunter2", "tiger1")
     there = snapshot(old, old, HIDING)
@@ -193,7 +193,7 @@ def test_secret_file_readable_by_others_is_reported_as_change(capsys: pytest.Cap
         assert make_plan(host(), [wanted()], snapshot(WANTED, WANTED, HIDING, mode, fixed)).exposed == []
 
 
-def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_deploy_refuses_secret_file_readable_by_others(capsys: pytest.CaptureFixture[str]) -> None:
     remote: Any = None  # it is not come to
     plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
     with pytest.raises(HostError, match=rf"other accounts could read the secrets in {PATH}"):

@@ -87,7 +87,7 @@ def test_inventory_kerberos_options_override_ssh_config(
     assert wishes(tmp_path, name, **ssh) == [wish]
 
 
-def test_of_a_jump_host_only_ssh_config_is_asked(tmp_path: Path) -> None:
+def test_jump_host_uses_kerberos_options_of_ssh_config_only(tmp_path: Path) -> None:
     jump, last = wishes(tmp_path, "behind", kerberos=True, kerberos_host="web1.site")
     assert (jump, last) == (KerberosOptions("jump", delegate=True), KerberosOptions("web1.site"))
     assert wishes(tmp_path, "behind", kerberos=False) == [KerberosOptions("jump", delegate=True), None]
@@ -108,10 +108,10 @@ def test_kerberos_resolves_host_name_by_dns_only_if_enabled(monkeypatch: pytest.
     assert targets == ["alias", "real-alias", "unknown"]
 
 
-def test_the_lock_says_which_principal_and_at_which_machine() -> None:
+def test_lock_owner_names_principal_and_machine() -> None:
     assert new_release("principal jdoe@REALM").lock_owner == f"principal jdoe@REALM ({local_user()})"
 
 
-def test_who_does_without_kerberos_does_not_read_its_library() -> None:
+def test_login_without_kerberos_does_not_import_its_library() -> None:
     code = "import sys, ops.ssh.session; sys.exit('gssapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

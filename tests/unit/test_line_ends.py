@@ -26,7 +26,7 @@ def as_windows_has_it(content: str) -> bytes:
     return codecs.BOM_UTF8 + content.replace("\n", "\r\n").encode()
 
 
-def test_an_inventory_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inventory_with_windows_line_ends_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "hosts.toml"
     path.write_bytes(as_windows_has_it(SMALL.replace('"""one\ntwo"""', '"one"')))
     assert read_inventory(path).hosts["web1"].activate == "one"
@@ -49,7 +49,7 @@ def test_templates_with_windows_line_ends_render_same_files(tmp_path: Path) -> N
     assert render(host(), tree) == render(host())
 
 
-def test_an_edit_is_found_in_such_a_template_too(tmp_path: Path) -> None:
+def test_adopt_handles_template_with_windows_line_ends(tmp_path: Path) -> None:
     tree = tmp_path / "templates"
     (tree / INI).parent.mkdir(parents=True)
     (tree / INI).write_bytes(as_windows_has_it("first = 1\nsecond = 2\nthird = 3\n"))
@@ -66,7 +66,7 @@ def test_template_that_outputs_carriage_return_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("source", ["file", "command", "env"])
-def test_a_secret_has_neither_mark_nor_carriage_returns(
+def test_secret_is_read_without_byte_order_mark_and_carriage_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     masker = Masker()

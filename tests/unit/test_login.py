@@ -107,7 +107,7 @@ def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, na
 
 
 @pytest.mark.parametrize(("name", "said"), [("round", "circle"), ("own", "jumphost loop via own")])
-def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings, name: str, said: str) -> None:
+def test_circular_jump_hosts_are_reported(settings: Settings, name: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         route_to(host(name=name), settings())
 
@@ -129,7 +129,7 @@ def test_hosts_share_connection_and_failure_of_their_jump_host(
 
 
 @pytest.mark.parametrize("key", ["known_hosts", "identity_file"])
-def test_a_file_that_is_not_there_is_said_so(settings: Settings, key: str) -> None:
+def test_missing_ssh_file_of_inventory_is_reported(settings: Settings, key: str) -> None:
     with pytest.raises(BadInput, match=rf"web1: ssh\.{key}: the file /nosuch/file does not exist"):
         route_to(host(ssh={key: "/nosuch/file"}), settings())
 
@@ -239,7 +239,7 @@ class Nologin(Host):
     ("interface", "said"),
     [(Closed, "System going down\\x1b[2J at 17:00"), (Nologin, "currently\\x1b[2J not available.\nAsk 4357")],
 )
-def test_what_a_host_says_that_lets_nobody_in_is_shown(
+def test_login_refusal_shows_message_of_host(
     settings: Settings, tmp_path: Path, interface: type[Host], said: str
 ) -> None:
     key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
@@ -317,7 +317,7 @@ class Channel:
     def settimeout(self, _: float) -> None: ...
 
 
-def test_a_login_shell_may_greet_without_ending_its_line() -> None:
+def test_session_ignores_greeting_without_line_end() -> None:
     channel: Any = Channel(b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n")
     session = AgentSession(host(name="web1"), "tail", channel)
     assert list(session.lines()) == ["line 1 a"]

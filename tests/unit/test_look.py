@@ -78,7 +78,7 @@ def test_host_results_are_shown_while_one_host_is_silent() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_who_is_not_asked_yet_is_not_waited_for() -> None:
+def test_results_are_shown_before_queued_hosts_start() -> None:
     shown: Shown = []
     seen = Event()
 
@@ -117,7 +117,7 @@ def test_ctrl_c_ends_wait_and_marks_silent_host_interrupted() -> None:
     assert code_of(answers, attention=True) == 130
 
 
-def test_ctrl_c_while_nobody_has_answered_asks_nobody_else() -> None:
+def test_ctrl_c_before_first_result_starts_no_more_hosts() -> None:
     never, asked = Event(), []
 
     def ask(one: Host) -> str:

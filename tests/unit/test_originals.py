@@ -46,13 +46,13 @@ def test_originals_list_each_file_as_first_release_found_it() -> None:
         ("# Listen 80\n", (443, 8443)),
     ],
 )
-def test_it_is_judged_by_the_ports_that_its_files_name(listens: str, ports: tuple[int, int]) -> None:
+def test_original_host_is_checked_on_ports_of_its_files(listens: str, ports: tuple[int, int]) -> None:
     made = host(programs={"web": WEB})
     found = host_as_found(made, [there(made, "/etc/httpd/conf.d/ssl.conf", listens)])
     assert (found.apache.port, found.apache.cert_port) == ports
 
 
-def test_it_is_judged_by_its_own_programs_and_socket() -> None:
+def test_original_host_is_checked_with_its_own_programs() -> None:
     made = host(programs={"web": WEB, "agent": {"command": "sleep 1"}})
     conf = there(
         made, supervisord_conf(made), "[supervisord]\n[program:web]\ncommand=x\n[program:other]\ncommand=y\n"

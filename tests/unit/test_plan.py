@@ -92,7 +92,7 @@ def plan_for(one: Host, path: str, before: str, after: str, supervisord: str = "
     return make_plan(one, [wanted(path, after.encode(), service)], snapshot(found, before.encode(), supervisord))
 
 
-def test_only_programs_whose_command_names_the_file_take_it_in() -> None:
+def test_plan_reloads_only_programs_whose_command_names_file() -> None:
     plan = plan_for(host(programs=PROGRAMS), INI, "a", "b")
     assert (plan.apache, plan.supervisord, plan.programs) == ("", "", [("web", "graceful")])
     plan = plan_for(host(programs=PROGRAMS), "/home/poms/agent.cfg", "a", "b")
@@ -242,7 +242,7 @@ def test_plan_skips_program_that_read_file_or_is_unknown(plan: Callable[[], Plan
     assert plan().is_empty
 
 
-def test_a_recovery_reloads_only_what_is_owed() -> None:
+def test_recovery_plan_reloads_only_pending_services() -> None:
     state = replace(snapshot(there(APACHE, b"a"), b"b"), rewritten={APACHE: WRITTEN}, read={"apache": 1.0})
     assert make_plan(host(), [], state).is_empty
 
@@ -272,7 +272,7 @@ def test_deploy_refuses_removal_of_file_used_by_program_command() -> None:
     assert make_plan(host(), [wanted(APACHE)], state).missing == []
 
 
-def test_a_file_is_tied_to_a_program_that_reads_it() -> None:
+def test_plan_reloads_program_that_lists_file_under_reads() -> None:
     programs = PROGRAMS | {"app": {"command": "serve", "reads": ["/home/poms/webservice.ini", INI]}}
     plan = plan_for(host(programs=programs), "/home/poms/webservice.ini", "a", "b")
     assert (plan.programs, plan.unread) == ([("app", "restart-running")], [])

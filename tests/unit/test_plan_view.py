@@ -82,7 +82,7 @@ def test_review_lists_changed_files_with_line_counts_before_diff(capsys: pytest.
     assert 2 < then < diff
 
 
-def test_secrets_are_hidden_in_lists_and_diffs_and_still_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_masked_in_diffs_but_still_compared(capsys: pytest.CaptureFixture[str]) -> None:
     masked_parts = (Hidden(1, 5),)
     plans = [
         plan(name, masked_parts=masked_parts, db=("key: old-one", f"key: {word}"))

@@ -50,6 +50,6 @@ def test_rollback_skips_failed_and_rolled_back_releases(said: str, goes: str, le
     assert sorted(rolled_back_from(past)) == left.split()
 
 
-def test_where_nothing_was_ever_live_there_is_no_way_back() -> None:
+def test_rollback_has_no_target_without_live_release() -> None:
     assert (way_back([]), way_back(history("A!"))) == ([], [])
     assert were_live(history("A!", "B", "C!")) == history("A!", "B", "C!")[1:2]

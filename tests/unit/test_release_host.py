@@ -89,5 +89,5 @@ def test_release_record_of_other_version_is_read_where_known() -> None:
 @pytest.mark.parametrize(
     "said", ["", "{", "[]", "7", '{"apache": 3}', '{"apache": {"port": "x"}}', '{"home": 3}', '{"checks": [{}]}']
 )
-def test_a_record_that_cannot_be_read_is_none(said: str) -> None:
+def test_unreadable_release_record_is_ignored(said: str) -> None:
     assert host_at_release(host(), said) is None

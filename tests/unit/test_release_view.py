@@ -68,7 +68,7 @@ def test_rollback_gets_files_and_host_of_previous_live_release() -> None:
 
 
 @pytest.mark.parametrize(("to", "said"), [("b", "was never live"), ("x", "there is no release 'x'")])
-def test_what_was_never_live_is_no_way_back(to: str, said: str) -> None:
+def test_rollback_to_release_never_live_is_refused(to: str, said: str) -> None:
     with pytest.raises(HostError, match=said):
         target_of(remote(), to)
 
@@ -92,7 +92,7 @@ def test_release_lists_hand_edits_with_their_backup_path() -> None:
     assert [(one["path"], one["kept"]) for one in kept(shown("b"))] == [(SSL, "/s/releases/b/edited.1")]
 
 
-def test_all_of_it_is_there_for_scripts() -> None:
+def test_release_json_contains_all_facts() -> None:
     document = facts(shown("c"))
     assert (document["name"], document["before"], document["current"]) == ("c", "a", True)
     assert document["rolled_back_from"] is False

@@ -27,7 +27,7 @@ def shop(app: dict[str, Any] | None = None, **changes: Any) -> Host:
     return host(app=app or {}, programs=programs)
 
 
-def test_what_the_host_tells_is_read() -> None:
+def test_service_state_is_parsed() -> None:
     assert parse("answers") == Service()
     assert parse(f"fails FATAL {WHY}") == Service("the app does not answer on x: refused", "FATAL")
     assert parse(f"fails - {WHY}").state == ""
@@ -65,7 +65,7 @@ def test_an_app_that_apache_does_not_reach_does_not_serve() -> None:
     assert "doctor" in raised.value.next_step
 
 
-def test_apache_is_asked_unless_the_inventory_says_no() -> None:
+def test_check_through_apache_can_be_disabled_in_inventory() -> None:
     def asked(**app: Any) -> list[str]:
         return [line for line in service_lines(shop(app=app)) if line.startswith("through_apache ")]
 
@@ -95,7 +95,7 @@ def test_transcript_reports_service_state_after_change() -> None:
     assert transcript.service == Service()
 
 
-def test_a_program_without_a_graceful_reload_is_asked_too() -> None:
+def test_request_names_web_program_without_graceful_reload() -> None:
     one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
     plan = make_plan(one, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"]))
     lines = list(request_lines(plan, Release("r1", "me", Source())))

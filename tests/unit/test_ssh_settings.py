@@ -98,7 +98,7 @@ def test_default_keys_are_tried_unless_identity_file_is_set(ask: Ask) -> None:
         ("IdentityAgent /run/%r", "/run/poms"),
     ],
 )
-def test_which_agent_is_asked(ask: Ask, monkeypatch: pytest.MonkeyPatch, text: str, socket: str) -> None:
+def test_agent_socket_follows_ssh_config(ask: Ask, monkeypatch: pytest.MonkeyPatch, text: str, socket: str) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/env")
     monkeypatch.setenv("OTHER", "/other")
     monkeypatch.delenv("UNSET", raising=False)
@@ -166,14 +166,14 @@ def test_ssh_config_error_is_reported_in_one_line(ask: Ask, tmp_path: Path) -> N
     assert (len(said.splitlines()), "noise" in said, "\x1b" in said) == (1, False, False)
 
 
-def test_a_config_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_ssh_config_file_is_reported(tmp_path: Path) -> None:
     made = config(tmp_path, "")
     (tmp_path / "ssh_config").unlink()
     with pytest.raises(BadInput, match="No such file or directory"):
         settings_of(made, "web1")
 
 
-def test_a_match_exec_that_hangs_is_ended(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_match_exec_is_killed(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_query, "LIMIT", 0.5)
     os.mkfifo(tmp_path / "alive")
     reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
@@ -184,13 +184,13 @@ def test_a_match_exec_that_hangs_is_ended(ask: Ask, tmp_path: Path, monkeypatch:
     os.close(reader)
 
 
-def test_a_program_that_cannot_be_started_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_that_cannot_start_is_reported(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_query, "_program", lambda: "/nosuch/ssh")
     with pytest.raises(BadInput, match="cannot be started"):
         ask("")
 
 
-def test_each_login_is_asked_for_once(tmp_path: Path) -> None:
+def test_ssh_config_is_queried_once_per_login(tmp_path: Path) -> None:
     made = config(tmp_path, f'Match exec "echo asked >> {tmp_path}/asked"\n  Port 23\n')
     config_query.ask_ahead(made, [host(), host(name="web2"), host(name="web3")])
     for name in ("web1", "web2", "web3"):
@@ -227,7 +227,9 @@ def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_ssh")
-def test_without_ssh_paramikos_reader_is_asked(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paramiko_reads_ssh_config_if_ssh_is_missing(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     found = ask(
         """
@@ -276,7 +278,7 @@ def test_ssh_config_error_without_ssh_names_file_and_line(tmp_path: Path, text: 
 
 @pytest.mark.usefixtures("no_ssh")
 @pytest.mark.parametrize("text", ["Port high", "ConnectTimeout soon", "CanonicalizeHostname yes"])
-def test_values_that_cannot_be_read_are_told(ask: Ask, text: str) -> None:
+def test_invalid_ssh_config_values_are_refused(ask: Ask, text: str) -> None:
     with pytest.raises(BadInput):
         ask(text)
 

@@ -122,7 +122,7 @@ def test_a_line_that_cannot_be_read_is_passed_over(tmp_path: Path, line: str) ->
 
 
 @pytest.mark.parametrize("known", [f"web1 {text(KEY)}\n@revoked * {text(KEY)}\n", f"@revoked x {text(KEY)} leaked\n"])
-def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path, known: str) -> None:
+def test_revoked_host_key_is_rejected_anywhere_in_known_hosts(tmp_path: Path, known: str) -> None:
     with pytest.raises(RevokedHostKey):
         judge(connection(tmp_path, known), KEY)
 

@@ -43,7 +43,7 @@ def lost(fab: Fab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fab:
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_it_is_in_every_json_document(lost: Fab, words: tuple[str, ...]) -> None:
+def test_unreached_host_is_in_every_json_document(lost: Fab, words: tuple[str, ...]) -> None:
     done = lost(*words, "--json")
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
@@ -52,14 +52,14 @@ def test_it_is_in_every_json_document(lost: Fab, words: tuple[str, ...]) -> None
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_it_is_told_on_the_screen(lost: Fab, words: tuple[str, ...]) -> None:
+def test_unreached_host_is_named_on_screen(lost: Fab, words: tuple[str, ...]) -> None:
     done = lost(*words)
     assert done.returncode == 1
     for name in NAMES:
         assert name in done.stdout + done.stderr
 
 
-def test_status_says_it_on_top_and_once(lost: Fab) -> None:
+def test_status_names_unreached_hosts_once_at_top(lost: Fab) -> None:
     done = lost("status")
     first, *rest = done.stdout.splitlines()
     assert first.startswith("down1, down2: ")

@@ -107,7 +107,7 @@ def test_uwsgi_listener_with_certificate_must_be_local_too(option: str) -> None:
         ("gid", "poms", "apache"),
     ],
 )
-def test_what_else_says_who_may_connect(option: str, safe: Any, opened: Any) -> None:
+def test_uwsgi_option_that_opens_access_is_refused(option: str, safe: Any, opened: Any) -> None:
     assert is_refused(option, opened)
     assert not is_refused(option, safe) or option == "abstract-socket"
 
@@ -166,7 +166,7 @@ def test_unknown_uwsgi_option_named_like_listener_is_checked_as_one(option: str)
 
 
 @pytest.mark.parametrize("option", ["http_socket", "https_socket", "shared_socket", "chmod_socket"])
-def test_a_name_with_underscores_is_none_of_uwsgis(option: str) -> None:
+def test_uwsgi_option_with_underscores_is_refused(option: str) -> None:
     assert is_refused(option, "127.0.0.1:8082")
 
 
@@ -222,7 +222,7 @@ def test_options_in_the_environment_are_options() -> None:
 SOUNDS_OPEN = ("socket", "router", "server", "http", "stats", "-ss", "udp", "zerg", "emperor", "zmq", "mq", "legion")
 
 
-def test_every_option_that_sounds_of_a_door_was_judged() -> None:
+def test_every_option_that_may_open_access_was_assessed() -> None:
     """One that a later uWSGI brings has to be looked at before the list of its options is renewed."""
     from ops.formats.uwsgi_options import KNOWN_HARMLESS, is_assessed
 
