@@ -91,7 +91,7 @@ def answer(terminal: "pexpect.spawn[str]", host: str, word: str) -> str:
 
 
 @pytest.mark.parametrize(("word", "code", "changed"), [("y", 0, ["a"]), ("yes", 0, ["a"]), ("n", 1, []), ("", 1, [])])
-def test_a_yes_is_for_one_host(ask: Ask, word: str, code: int, changed: list[str]) -> None:
+def test_answer_yes_applies_to_one_host(ask: Ask, word: str, code: int, changed: list[str]) -> None:
     terminal = ask(SHORT)
     before = answer(terminal, "a", word)
     assert before.index("+1 -1") < before.index("then Apache") < before.index("+new")
@@ -99,7 +99,7 @@ def test_a_yes_is_for_one_host(ask: Ask, word: str, code: int, changed: list[str
     assert end(terminal)[:2] == (code, changed)
 
 
-def test_an_answer_that_is_none_is_asked_for_again(ask: Ask) -> None:
+def test_invalid_answer_repeats_prompt(ask: Ask) -> None:
     terminal = ask(SHORT)
     answer(terminal, "a", "a")
     answer(terminal, "a", "yep")
@@ -152,7 +152,7 @@ def test_long_diff_opens_in_less_before_prompt(ask: Ask) -> None:
     assert end(terminal)[:2] == (0, ["a"])
 
 
-def test_ctrl_c_in_the_pager_ends_it_and_changes_nothing(ask: Ask) -> None:
+def test_ctrl_c_in_pager_changes_nothing(ask: Ask) -> None:
     terminal = ask(LONG, LONG)
     terminal.expect("line10;")
     terminal.sendintr()
@@ -175,7 +175,7 @@ def test_operator_pager_is_used_in_secure_mode(ask: Ask, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("pager", ["", "false", "cat", "no-format"])
-def test_a_pager_that_is_none_or_fails_is_done_without(ask: Ask, tmp_path: Path, pager: str) -> None:
+def test_diff_is_printed_if_pager_fails(ask: Ask, tmp_path: Path, pager: str) -> None:
     (tmp_path / "no-format").write_bytes(b"\0")
     (tmp_path / "no-format").chmod(0o755)
     pager = str(tmp_path / pager) if pager == "no-format" else pager
@@ -185,7 +185,7 @@ def test_a_pager_that_is_none_or_fails_is_done_without(ask: Ask, tmp_path: Path,
 
 
 @pytest.mark.parametrize("pager", ["no-such-pager", "/dev/null", "'unbalanced"])
-def test_less_does_for_a_pager_that_is_not_there(ask: Ask, pager: str) -> None:
+def test_less_replaces_missing_pager(ask: Ask, pager: str) -> None:
     terminal = ask(LONG, pager=pager)
     terminal.expect("line10;")
     terminal.send("q")

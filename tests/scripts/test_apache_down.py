@@ -72,7 +72,7 @@ def test_reload_that_kills_apache_is_rolled_back_by_restart(shell: str, fake: Ap
     assert (fake.root / "state/owed").read_bytes() == b""
 
 
-def test_files_that_were_broken_by_hand_end_no_apache(shell: str, fake: Apache) -> None:
+def test_rollback_to_broken_hand_edit_keeps_apache_running(shell: str, fake: Apache) -> None:
     """Where only a restart is granted, one with these files would end it for good."""
     fake.provision(BROKEN, FAILS)
     (fake.root / "restart").write_text(f"#!/bin/sh\necho restart >>'{fake.root}/asked'; exit 1\n")

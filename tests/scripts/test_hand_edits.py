@@ -46,7 +46,7 @@ def kept(fake: FakeHost, ran: Ran) -> list[bytes]:
     return [Path(name).read_bytes() for name in names]
 
 
-def test_an_edit_while_the_files_are_validated_stays(shell: str, fake: FakeHost) -> None:
+def test_deploy_keeps_file_edited_during_validation(shell: str, fake: FakeHost) -> None:
     folder = edits(fake, "/pending/reserve")  # the end of the backup, in a stand-in for the time of validation
     executable(folder / "head", (folder / "grep").read_text().replace("/pending/reserve", "65536"))
     ran = run(shell, "transaction", [*request(fake), "commit"], path=str(folder))

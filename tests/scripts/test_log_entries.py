@@ -69,7 +69,7 @@ def texts(lines: list[str]) -> list[str]:
 # ---- until
 
 
-def test_until_leaves_out_what_is_later(shell: str, log: Path) -> None:
+def test_until_omits_later_lines(shell: str, log: Path) -> None:
     lines = [stamp(1000 - number, f"INFO line {number}") for number in range(1000)]
     write(log, *lines)
     found = shown(shell, logs_of(log, since=f"since_time {clock(800)}", until=f"until_time {clock(790)}"))
@@ -80,13 +80,13 @@ def test_until_leaves_out_what_is_later(shell: str, log: Path) -> None:
     assert ago[-1][:19] <= time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() - 500))
 
 
-def test_until_leaves_out_the_traceback_of_what_is_later(log: Path) -> None:
+def test_until_omits_traceback_of_later_entry(log: Path) -> None:
     write(log, stamp(60, "INFO before"), "  and more of it", stamp(30, "ERROR later"), *TRACEBACK)
     found = shown("dash", logs_of(log, since="since 900", until=f"until_time {clock(50)}"))
     assert texts(found) == [stamp(60, "INFO before"), "  and more of it"]
 
 
-def test_until_finds_lines_that_stand_behind_later_ones(log: Path) -> None:
+def test_until_finds_earlier_lines_after_later_ones(log: Path) -> None:
     """Requests are logged when they end, with the time at which they began."""
     write(log, request(900, "GET /a"), request(400, "GET /b"), request(850, "GET /c"), request(100, "GET /d"))
     found = shown("dash", logs_of(log, since="since 2000", until=f"until_time {clock(800)}"))
@@ -133,7 +133,7 @@ def test_traceback_is_not_split_by_simultaneous_lines_of_other_logs(shell: str, 
 
 
 @pytest.mark.parametrize("pattern", ["ERROR a", "no such job", "During handling"])
-def test_a_pattern_shows_the_whole_entry_that_it_matches_in(shell: str, log: Path, pattern: str) -> None:
+def test_pattern_shows_whole_matching_entry(shell: str, log: Path, pattern: str) -> None:
     entry = [stamp(9, "ERROR a"), *CHAIN, "and a word more"]
     write(log, stamp(10, "INFO before"), *entry, stamp(8, "INFO behind"))
     for wanted in ({"lines": 5}, {"since": "since 900"}):
@@ -148,7 +148,7 @@ def test_lines_after_request_are_separate_but_traceback_is_whole(log: Path) -> N
     assert texts(shown("dash", logs_of(log, pattern="no such job"))) == list(TRACEBACK)
 
 
-def test_a_log_without_times_has_its_tracebacks_whole_too(log: Path) -> None:
+def test_traceback_is_whole_in_log_without_timestamps(log: Path) -> None:
     write(log, "INFO:root:a", "ERROR:root:b", *CHAIN, "INFO:root:c")
     for pattern in ("root:b", "no such job"):
         assert texts(shown("dash", logs_of(log, pattern=pattern))) == ["ERROR:root:b", *CHAIN]
@@ -199,7 +199,7 @@ def test_following_shows_whole_entry_of_matching_line(shell: str, log: Path) -> 
 
 
 @pytest.mark.parametrize("read", [0, 1, 3, 5])
-def test_an_entry_is_whole_over_a_lost_connection(log: Path, read: int) -> None:
+def test_entry_is_whole_after_lost_connection(log: Path, read: int) -> None:
     """Whether its line that matches came before or afterwards."""
     write(log, stamp(10, "INFO before"))
     entry = [stamp(9, "ERROR a"), *TRACEBACK]
@@ -221,7 +221,7 @@ def test_an_entry_is_whole_over_a_lost_connection(log: Path, read: int) -> None:
 
 
 @pytest.mark.parametrize("char", "xé€😀")
-def test_a_long_line_is_cut_with_its_length(shell: str, log: Path, char: str) -> None:
+def test_long_line_is_shortened_and_shows_its_length(shell: str, log: Path, char: str) -> None:
     text = "a" + char * 200_000
     write(log, text, "next", "b" + char * 4095)
     whole = "b" + char * 4095
@@ -230,7 +230,7 @@ def test_a_long_line_is_cut_with_its_length(shell: str, log: Path, char: str) ->
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_a_line_of_many_megabytes_is_one_line(log: Path, suffix: str) -> None:
+def test_huge_line_counts_as_one_line(log: Path, suffix: str) -> None:
     text = f"{stamp(60, 'INFO before')}\n{stamp(50, 'x' * 9_000_000)}\n{stamp(40, 'INFO behind')}\n".encode()
     path = log.with_name(f"a.log.1{suffix}") if suffix else log
     path.write_bytes(PACKERS.get(suffix, bytes)(text))
@@ -263,7 +263,7 @@ def test_huge_line_is_shown_shortened_once_complete(log: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
-def test_the_rotation_before_makes_up_the_last_lines(shell: str, log: Path, suffix: str) -> None:
+def test_last_lines_include_previous_rotation(shell: str, log: Path, suffix: str) -> None:
     old = [stamp(1000 - number, f"INFO line {number}") for number in range(40)]
     new = [stamp(900 - number, f"INFO new {number}") for number in range(3)]
     path = log.with_name(f"a.log.1{suffix}")
@@ -280,7 +280,7 @@ def test_the_rotation_before_makes_up_the_last_lines(shell: str, log: Path, suff
     assert [line for line in texts(shown(shell, logs_of(log))) if "no log yet" not in line] == old[-20:]
 
 
-def test_a_file_that_is_being_compressed_is_not_read_twice(log: Path) -> None:
+def test_log_being_compressed_is_read_once(log: Path) -> None:
     old = [stamp(1000 - number, f"INFO line {number}") for number in range(5)]
     write(log.with_name("a.log.1"), *old)
     log.with_name("a.log.1.gz").write_bytes(gzip.compress(log.with_name("a.log.1").read_bytes())[:-20])
@@ -340,7 +340,7 @@ def test_last_lines_are_consecutive_while_log_is_rotated(log: Path) -> None:
         writer.join()
 
 
-def test_a_large_compressed_rotation_is_read_within_bounds(log: Path) -> None:
+def test_large_compressed_log_is_read_within_limits(log: Path) -> None:
     lines = [stamp(9000 - number / 100, f"INFO line {number}") for number in range(200_000)]
     log.with_name("a.log.1.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), 1))
     write(log, stamp(10, "INFO new"))

@@ -52,7 +52,7 @@ def test_deploy_with_record_lost_in_power_cut_is_unfinished(shell: str, tmp_path
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_release_is_on_disk_before_it_is_called_deployed(shell: str, tmp_path: Path) -> None:
+def test_release_is_synced_to_disk_before_it_becomes_current(shell: str, tmp_path: Path) -> None:
     """Else a power cut gives back a deploy that is half-done, and the next one puts the old files back."""
     fake = made(tmp_path / "host")
     state, folder = fake.root / "state", tmp_path / "bin"

@@ -94,7 +94,7 @@ def test_release_record_has_secret_position_without_value(shell: str, fake: Fake
     assert f"secret 1:11:0 {fake.conf}" in run(shell, "releases", [places[0], "end"]).values("meta")
 
 
-def test_a_failure_leaves_no_copy_behind(shell: str, fake: FakeHost) -> None:
+def test_failed_deploy_leaves_no_copy_of_secret(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
     ran = run(shell, "transaction", [*request(fake), "commit"])
     assert ran.values("ended") == ["files-back"]

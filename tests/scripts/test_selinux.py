@@ -146,9 +146,7 @@ def test_missing_socket_is_checked_with_type_of_its_directory(shell: str, host: 
         (RELAY, "unknown", "port-type"),  # root may have given the port Apache's type
     ],
 )
-def test_a_port_of_the_app_is_known_by_its_booleans(
-    shell: str, host: Host, more: set[str], verdict: str, how: str
-) -> None:
+def test_app_port_verdict_follows_booleans(shell: str, host: Host, more: set[str], verdict: str, how: str) -> None:
     host.allow(more)
     found = host.doctor(shell, "127.0.0.1:8888")["app-port"]
     assert (found.verdict, found.target, found.how) == (verdict, "unreserved_port_t", how)
@@ -179,14 +177,14 @@ def test_port_outside_apache_ports_is_unknown_without_policy_tool(shell: str, ho
     assert (found.verdict, found.how) == ("denied", "found")
 
 
-def test_without_the_tool_nothing_is_known(shell: str, host: Host, sock: str) -> None:
+def test_verdict_is_unknown_without_selinux_tool(shell: str, host: Host, sock: str) -> None:
     (host.root / "bin/selinux_check_access").unlink()
     found = host.doctor(shell, sock, 443)
     assert {(one.verdict, one.how) for one in found.values()} == {("unknown", "no-tool")}
 
 
 @pytest.mark.parametrize("mode", ["Disabled", ""])
-def test_where_selinux_is_not_at_work_nothing_is_told(shell: str, host: Host, mode: str) -> None:
+def test_nothing_is_reported_if_selinux_is_disabled(shell: str, host: Host, mode: str) -> None:
     (host.root / "mode").write_text(mode)
     if not mode:
         (host.root / "bin/getenforce").unlink()
@@ -232,7 +230,7 @@ def test_deploy_to_address_denied_to_apache_changes_nothing(shell: str, host: Ho
     assert host.conf.read_bytes() == OLD
 
 
-def test_what_is_allowed_is_deployed_without_a_word(shell: str, host: Host, sock: str) -> None:
+def test_allowed_socket_is_deployed_without_message(shell: str, host: Host, sock: str) -> None:
     host.allow(MODULE)
     host.labels[sock] = label("httpd_var_run_t")
     ran = host.deploy(shell, sock, "minimum none")
@@ -240,7 +238,7 @@ def test_what_is_allowed_is_deployed_without_a_word(shell: str, host: Host, sock
     assert (ran.values("selinux"), [text for text in ran.values("unvalidated") if "SELinux" in text]) == ([], [])
 
 
-def test_what_is_denied_already_holds_no_deploy_up(shell: str, host: Host) -> None:
+def test_earlier_denial_does_not_block_deploy(shell: str, host: Host) -> None:
     (host.root / "etc/conf.d/ssl.conf").write_text("ProxyPass uwsgi://127.0.0.1:8888\n")
     ran = host.deploy(shell, "127.0.0.1:8888", "minimum none")
     assert ran.values("ended") == ["committed"], ran
@@ -256,7 +254,7 @@ def test_rollback_and_unvalidated_deploy_report_selinux_denial(
     assert [text for text in ran.values("unvalidated") if "SELinux denies" in text], ran
 
 
-def test_what_is_not_known_is_told_as_not_validated(shell: str, host: Host, sock: str) -> None:
+def test_unknown_verdict_is_reported_as_unvalidated(shell: str, host: Host, sock: str) -> None:
     (host.root / "bin/selinux_check_access").unlink()
     ran = host.deploy(shell, sock, "minimum none")
     assert ran.values("ended") == ["committed"], ran
@@ -264,6 +262,6 @@ def test_what_is_not_known_is_told_as_not_validated(shell: str, host: Host, sock
     assert len([text for text in told if sock in text and "no-tool" in text]) == 2, ran
 
 
-def test_a_permissive_one_keeps_no_deploy(shell: str, host: Host) -> None:
+def test_permissive_selinux_does_not_block_deploy(shell: str, host: Host) -> None:
     (host.root / "mode").write_text("Permissive\n")
     assert host.deploy(shell, "127.0.0.1:8888", "minimum none").values("ended") == ["committed"]

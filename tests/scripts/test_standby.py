@@ -67,7 +67,7 @@ def record(folder: Path, pid: int, start: str, boot: str = "") -> Path:
 
 @shells
 @pytest.mark.parametrize("kind", ["another start", "another boot", "cut short"])
-def test_a_process_that_only_has_the_number_is_left_alone(
+def test_process_with_reused_pid_is_not_killed(
     shell: Shell, tmp_path: Path, stranger: "subprocess.Popen[bytes]", kind: str
 ) -> None:
     path = record(tmp_path, stranger.pid, "12" if kind == "another start" else start_of(stranger.pid), "boot")

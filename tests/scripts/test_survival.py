@@ -125,7 +125,7 @@ YES = f'b true\nas 1 "{ME}"\nas 1 "root"'
         ("", True, "scope"),
     ],
 )
-def test_logind_and_linger_say_how_it_is_started(machine: Machine, kills: str, linger: bool, way: str) -> None:
+def test_start_method_follows_logind_and_linger(machine: Machine, kills: str, linger: bool, way: str) -> None:
     machine.kills, machine.linger = kills, linger
     assert machine.way() == way
 
@@ -146,7 +146,7 @@ def test_deploy_refuses_to_start_supervisord_that_logout_would_kill(machine: Mac
     assert fake.conf.read_bytes() == b"old"
 
 
-def test_what_is_in_no_session_is_ended_by_no_logout(machine: Machine) -> None:
+def test_supervisord_outside_session_starts_plainly(machine: Machine) -> None:
     machine.kills = YES
     (machine.root / "cgroup").write_text("0::/system.slice/sshd.service\n")
     assert machine.way() == "plain"
@@ -181,7 +181,7 @@ def test_supervisord_unit_is_used_or_left_to_root(
         {"ExecStart": "{ path=/x ; argv[]=supervisord -n ; }", "User": f"{ME}2"},
     ],
 )
-def test_another_supervisord_of_the_host_is_not_ours(machine: Machine, shown: dict[str, str]) -> None:
+def test_unit_of_other_supervisord_is_ignored(machine: Machine, shown: dict[str, str]) -> None:
     machine.unit("system", "enabled", "active", **shown)
     assert machine.way() == "plain"
     assert machine.look().survival.units == ()
@@ -206,7 +206,7 @@ def test_probe_reports_units_and_crontab_that_start_supervisord(machine: Machine
     assert (found.boot, found.lines) == (survival.CRONTAB, 1)
 
 
-def test_without_systemd_only_cron_counts(machine: Machine) -> None:
+def test_host_without_systemd_relies_on_cron_only(machine: Machine) -> None:
     machine.unit("system", "enabled", "active")
     machine.kills = YES
     (machine.root / "run/systemd/system").rmdir()
@@ -216,12 +216,12 @@ def test_without_systemd_only_cron_counts(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("crontab", ["@reboot supervisord -c /home/poms/other.conf\n", "#@reboot supervisord\n", ""])
-def test_a_line_for_another_one_starts_not_ours(machine: Machine, crontab: str) -> None:
+def test_crontab_line_of_other_supervisord_is_ignored(machine: Machine, crontab: str) -> None:
     machine.crontab = crontab
     assert machine.look().survival.crontab == "no"
 
 
-def test_a_crontab_that_cannot_be_read_is_not_known(machine: Machine) -> None:
+def test_unreadable_crontab_is_unknown(machine: Machine) -> None:
     machine.tool("crontab", "echo 'You are not allowed to use this program' >&2; exit 1")
     assert machine.look().survival.crontab == "unknown"
     ran = machine.asked("boot", ["by jdoe, start-at-boot", "action add-line", "line @reboot x"])
@@ -232,7 +232,7 @@ def test_a_crontab_that_cannot_be_read_is_not_known(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "before", ["", "# mine\n0 3 * * * job 'a' \"b\" \\% $HOME `x`\n", "0 3 * * * no end of line"]
 )
-def test_the_rest_of_a_crontab_stays_as_it_is(machine: Machine, before: str) -> None:
+def test_start_at_boot_preserves_other_crontab_lines(machine: Machine, before: str) -> None:
     machine.crontab = before
     text = "@reboot /bin/bash -c 'a \"b\" \\\\n $x && c'"
     for _ in range(2):

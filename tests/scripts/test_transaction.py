@@ -61,7 +61,7 @@ def test_commit_writes_files_with_modes_and_backs_up_old_ones(shell: str, fake: 
     assert ran.code == 0
 
 
-def test_a_failing_configuration_test_puts_back_and_reloads_nothing(shell: str, fake: FakeHost) -> None:
+def test_failed_configtest_rolls_back_without_reload(shell: str, fake: FakeHost) -> None:
     other = fake.conf.with_name("cert_ssl.conf")
     files = (fake.conf, NEW, digest(OLD)), (other, b"BROKEN\n", "absent")
     ran = run(shell, "transaction", [*fake.request(*files), "commit"])
@@ -76,7 +76,7 @@ def test_a_failing_configuration_test_puts_back_and_reloads_nothing(shell: str, 
     assert ran.code == 1
 
 
-def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHost) -> None:
+def test_failed_reload_rolls_back_and_reloads_old_files(shell: str, fake: FakeHost) -> None:
     executable(
         fake.root / "reload",
         f'#!/bin/sh\ncat "{fake.conf}" >>"{fake.root}/reloaded"\n! grep new "{fake.conf}"\n',
@@ -88,7 +88,7 @@ def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHo
 
 
 @pytest.mark.parametrize("verdict", [["rollback"], [], ["interrupted by the operator"]])
-def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
+def test_any_verdict_except_commit_rolls_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
     ran = answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", verdict)
     assert ran.values("ended") == ["rolled-back"]
     assert ran.values("unwanted") == (verdict or ["the connection to the operator was lost"])
@@ -97,7 +97,7 @@ def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list
     assert not (fake.root / "state/current").exists()
 
 
-def test_an_interrupt_before_the_swap_changes_nothing(shell: str, fake: FakeHost) -> None:
+def test_interrupt_before_swap_changes_nothing(shell: str, fake: FakeHost) -> None:
     """Apache is asked for nothing, for an operator who has left cannot want what he has not seen."""
     request = fake.request((fake.conf, NEW, digest(OLD)))
     executable(fake.root / "configtest", f"#!/bin/sh\necho tested >>'{fake.root}/tested'\n")
@@ -113,7 +113,7 @@ def test_an_interrupt_before_the_swap_changes_nothing(shell: str, fake: FakeHost
         assert left_over(fake) == []
 
 
-def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> None:
+def test_incomplete_request_changes_nothing(shell: str, fake: FakeHost) -> None:
     request = fake.request((fake.conf, NEW, digest(OLD)))
     for length in range(1, len(request)):
         ran = run(shell, "transaction", request[:length]) if length in (1, 2, 9, len(request) - 1) else None
@@ -124,7 +124,7 @@ def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> No
     assert fake.conf.read_bytes() == OLD
 
 
-def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: FakeHost) -> None:
+def test_deploy_stops_if_file_changed_since_snapshot(shell: str, fake: FakeHost) -> None:
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(b"what was seen"))), "commit"])
     assert ran.values("ended") == ["unchanged"]
     assert "changed by somebody else" in ran.evidence()
@@ -132,7 +132,7 @@ def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: 
     assert left_over(fake) == []
 
 
-def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHost) -> None:
+def test_held_lock_blocks_deploy_and_names_its_owner(shell: str, fake: FakeHost) -> None:
     lock = fake.root / "state/lock"
     lock.write_text("jane@desk, r0 since today\n")
     with subprocess.Popen(
@@ -148,7 +148,7 @@ def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHos
     assert lock.read_text() == "jane@desk, r0 since today\n"
 
 
-def test_the_lock_of_a_dead_task_is_taken_over(shell: str, fake: FakeHost) -> None:
+def test_deploy_acquires_lock_of_dead_task(shell: str, fake: FakeHost) -> None:
     (fake.root / "state/lock").write_text("jane@desk, r0 since today\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
     assert "lock of a task that died: jane@desk, r0 since today" in ran.values("note")[0]
@@ -259,7 +259,7 @@ def sudo_calls(
     return ran, (fake.root / "sudo.calls").read_text().splitlines()
 
 
-def test_a_sudo_password_reaches_only_sudos_own_question(
+def test_sudo_password_is_sent_only_to_sudo_prompt(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "s3cret 'x\""
@@ -287,7 +287,7 @@ def test_sudo_without_password_checks_permission_first_and_never_prompts(
     assert calls == ["-n -l -- service httpd restart|", "-n -- service httpd restart|"]
 
 
-def test_a_missing_sudo_rule_is_told_before_anything_changes(
+def test_missing_sudo_rule_is_reported_before_any_change(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bin_dir = fake.root / "bin"
@@ -301,7 +301,7 @@ def test_a_missing_sudo_rule_is_told_before_anything_changes(
     assert fake.conf.read_bytes() == OLD
 
 
-def test_what_does_not_arrive_whole_is_not_put_in_place(shell: str, fake: FakeHost) -> None:
+def test_truncated_file_content_is_not_installed(shell: str, fake: FakeHost) -> None:
     request = fake.request((fake.conf, NEW, digest(OLD)))
     broken = [line if not line.startswith("content") else "content IyBu" for line in request]
     ran = run(shell, "transaction", [*broken, "commit"])
@@ -329,7 +329,7 @@ def test_silent_operator_triggers_rollback_unless_heartbeat_arrives(shell: str, 
     assert left_over(fake) == []
 
 
-def test_a_link_stays_a_link(shell: str, fake: FakeHost) -> None:
+def test_deploy_preserves_symbolic_link(shell: str, fake: FakeHost) -> None:
     real = fake.root / "real.conf"
     fake.conf.rename(real)
     fake.conf.symlink_to(real)
@@ -364,7 +364,7 @@ def test_old_releases_are_pruned_with_their_contents(shell: str, fake: FakeHost)
     assert [base64.b64decode(text) for text in asked.values("content")] == [b"# 3\n"]
 
 
-def test_the_probe_tells_what_is_there(shell: str, fake: FakeHost) -> None:
+def test_probe_reports_state_of_host(shell: str, fake: FakeHost) -> None:
     same = fake.conf.with_name("cert ssl.conf")
     same.write_bytes(NEW)
     places = fake.request()[2:4]
@@ -384,7 +384,7 @@ def test_the_probe_tells_what_is_there(shell: str, fake: FakeHost) -> None:
     assert ran.facts[-1] == "end"
 
 
-def test_noise_of_the_login_shell_and_tools_is_no_fact(shell: str, fake: FakeHost) -> None:
+def test_shell_and_tool_output_is_not_parsed_as_result(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "configtest", "#!/bin/sh\necho 'ended committed'\necho 'failed x' >&2\nexit 1\n")
     ran = run(shell, "apache", [f"configtest {fake.root}/configtest", "end"])
     assert ran.facts[1] == "configtest failed"
@@ -430,7 +430,7 @@ def places_of(fake: FakeHost, state: str) -> list[str]:
     return found[0]
 
 
-def test_releases_that_lie_in_a_former_folder_are_told(shell: str, fake: FakeHost) -> None:
+def test_probe_reports_releases_in_former_state_dir(shell: str, fake: FakeHost) -> None:
     request = [f"home {fake.root}/home", *fake.request((fake.conf, NEW, digest(OLD)))]
     assert places_of(fake, "other") == []
     assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
@@ -438,7 +438,7 @@ def test_releases_that_lie_in_a_former_folder_are_told(shell: str, fake: FakeHos
     assert places_of(fake, "state") == []
 
 
-def test_a_former_folder_of_the_version_before_is_found_too(shell: str, fake: FakeHost) -> None:
+def test_probe_finds_former_state_dir_of_previous_version(shell: str, fake: FakeHost) -> None:
     """It has left no note: the usual place, and the folder that uWSGI's file names."""
     assert run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"]).code == 0
     assert places_of(fake, "other") == []
@@ -450,7 +450,7 @@ def test_a_former_folder_of_the_version_before_is_found_too(shell: str, fake: Fa
     assert places_of(fake, "other") == [f"{fake.root}/home/private/poms-ops"]
 
 
-def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None:
+def test_default_state_dir_leaves_no_note(shell: str, fake: FakeHost) -> None:
     note, usual = fake.root / "home/.poms-ops-state-dir", f"state_dir {fake.root}/home/private/poms-ops"
     note.write_text("a former one\n")
     request = fake.request((fake.conf, NEW, digest(OLD)))
@@ -493,7 +493,7 @@ def test_failed_deploys_do_not_push_out_live_releases(shell: str, fake: FakeHost
     assert left == ["a3", "a4", "b3", "b4", "b5", "b6", "b7"]
 
 
-def test_what_nobody_had_deployed_outlives_the_release_that_overwrote_it(shell: str, fake: FakeHost) -> None:
+def test_original_files_and_hand_edits_survive_pruning_of_releases(shell: str, fake: FakeHost) -> None:
     for number, kind in enumerate(("take-over", "update", "edited-by-hand", "update", "update")):
         before = b"by hand\n" if kind == "edited-by-hand" else fake.conf.read_bytes()
         fake.conf.write_bytes(before)
@@ -507,7 +507,7 @@ def test_what_nobody_had_deployed_outlives_the_release_that_overwrote_it(shell: 
     assert f"changed take-over {fake.conf}" in (state / "kept/r0/meta").read_text()
 
 
-def test_a_hand_edit_outlives_the_failed_attempt_that_kept_it(shell: str, fake: FakeHost) -> None:
+def test_hand_edit_survives_pruning_of_failed_deploy(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "reload", f"#!/bin/sh\nprintf edited >'{fake.conf}'\n")
     answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD)), name="b0"), "verdict", ["rollback"])
     executable(fake.root / "reload", "#!/bin/sh\n")
