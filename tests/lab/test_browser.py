@@ -100,7 +100,7 @@ def test_user_logs_in_by_browser_and_sees_own_name(front: Site, chromium: webdri
     assert chromium.current_url.startswith(LOGIN), "and it is the cookie's"
 
 
-def test_each_person_is_themselves_whatever_they_claim(front: Site) -> None:
+def test_user_headers_cannot_change_logged_in_user(front: Site) -> None:
     for user, known in (("zoe", [*ZOE, "X-Shib-Name-Last: Müller-Lüdenscheid"]), ("jdoe", JDOE)):
         cookies = ["-H", f"Cookie: {session(front, user)}"]
         for claim in ([], ["-H", "X-Shib-Userid: root"], front.certificate("mallory")):
@@ -122,7 +122,7 @@ def test_login_is_valid_only_on_its_own_host(front: Site) -> None:
     assert front.ask("https://HOST/poms", *cookies)[0] == 302
 
 
-def test_an_answer_is_good_once(front: Site) -> None:
+def test_login_response_cannot_be_replayed(front: Site) -> None:
     visitor, thief = Visitor(front), Visitor(front)
     answer = visitor.answer("jdoe")
     assert visitor.send(answer).status == 200
@@ -131,7 +131,7 @@ def test_an_answer_is_good_once(front: Site) -> None:
 
 
 @pytest.mark.parametrize("altered", ALTERED, ids=lambda altered: altered.name)
-def test_an_altered_answer_lets_nobody_in_as_somebody_else(front: Site, tmp_path: Path, altered: Altered) -> None:
+def test_altered_login_response_never_logs_in_another_user(front: Site, tmp_path: Path, altered: Altered) -> None:
     visitor = Visitor(front)
     answer = visitor.answer("jdoe")
     said = altered.change(base64.b64decode(answer.fields["SAMLResponse"]))
@@ -174,9 +174,7 @@ TOLD = {"jdoe@poms.example": "X-Shib-Email: ", "Jane": "X-Shib-Name-First: ", "D
 
 
 @pytest.mark.parametrize("choice", ["first", "join", "omit"])
-def test_several_values_of_an_attribute_become_what_the_inventory_says(
-    front: Site, tmp_path: Path, choice: str
-) -> None:
+def test_several_attribute_values_follow_inventory_setting(front: Site, tmp_path: Path, choice: str) -> None:
     inventory = front.changed(
         tmp_path, ("[defaults.identity]\n", f'[defaults.identity]\nseveral_values = "{choice}"\n')
     )
@@ -212,7 +210,7 @@ def test_login_without_user_id_does_not_reach_app(front: Site) -> None:
     assert "X-Shib" not in page.text
 
 
-def test_the_provider_answers_no_strangers_request(front: Site) -> None:
+def test_identity_provider_rejects_unknown_requester(front: Site) -> None:
     visitor = Visitor(front)
     for request in ("", "nonsense"):
         page = visitor.get(LOGIN + request)

@@ -90,7 +90,7 @@ def test_apache_change_updates_only_its_file_and_reloads_only_apache(deployed: S
     assert deployed.last_spawn() == spawned
 
 
-def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_restarts_apache_if_sudo_allows_only_restart(deployed: Site, tmp_path: Path) -> None:
     _, generation, started = deployed.apache()
     depth = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 6\n"
     inventory = deployed.changed(tmp_path, (deployed.reload_line(), ""), depth)
@@ -102,7 +102,7 @@ def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp
     assert deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))[0] == 200
 
 
-def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site, tmp_path: Path) -> None:
+def test_configuration_rejected_by_apache_changes_nothing(deployed: Site, tmp_path: Path) -> None:
     before, apache = deployed.read(SSL), deployed.apache()
     inventory = deployed.changed(
         tmp_path, ("[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/cert.pem"\n')
@@ -117,7 +117,7 @@ def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site
     assert deployed.fab("diff", "-H", "pomsgpvm01").code == 0
 
 
-def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path) -> None:
+def test_program_that_cannot_start_is_rolled_back(deployed: Site, tmp_path: Path) -> None:
     before = deployed.read("/home/poms/supervisord.conf")
     webservice = "[defaults.programs.poms_webservice]"
     broken = '[defaults.programs.broken]\ncommand = "/no/such/command"\nstartretries = 0\n\n'
@@ -142,7 +142,7 @@ def test_deploy_leaves_program_stopped_and_next_start_uses_new_settings(deployed
     assert deployed.root("pgrep -u poms -f 'poms_agent.py status2'").strip()
 
 
-def test_a_hand_edit_stops_the_deploy_and_is_shown(deployed: Site) -> None:
+def test_hand_edit_stops_deploy_and_is_shown(deployed: Site) -> None:
     deployed.root(f"echo '# by hand' >> {CERT_SSL}")
     said = deployed.fab("deploy", "--yes")
     assert said.code == 1
@@ -154,13 +154,13 @@ def test_a_hand_edit_stops_the_deploy_and_is_shown(deployed: Site) -> None:
     assert "# by hand" in deployed.root("cat /home/poms/private/poms-ops/current/old.*")
 
 
-def test_without_a_terminal_deploy_wants_yes(deployed: Site) -> None:
+def test_deploy_without_terminal_requires_yes_flag(deployed: Site) -> None:
     said = deployed.fab("deploy")
     assert said.code == 3
     assert "--yes" in said.err
 
 
-def test_another_deploy_holds_the_host(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_is_refused_while_another_holds_lock(deployed: Site, tmp_path: Path) -> None:
     lock = "/home/poms/private/poms-ops/lock"
     deployed.poms(
         f"echo 'jane@desk, deploy r1 since noon' > {lock}; flock {lock} sleep 60 </dev/null >/dev/null 2>&1 &"

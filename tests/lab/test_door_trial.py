@@ -76,7 +76,7 @@ def state(site: Site) -> tuple[str, tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("done", OPENED)
-def test_it_is_refused(deployed: Site, tmp_path: Path, done: str) -> None:
+def test_identity_probe_rejects_insecure_template(deployed: Site, tmp_path: Path, done: str) -> None:
     change, says = OPENED[done]
     before = state(deployed)
     said = deployed.fab("deploy", "--yes", "--force", project=copied(tmp_path, *change))

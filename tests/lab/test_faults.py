@@ -37,9 +37,7 @@ BY_ITSELF = {
 
 
 @pytest.mark.parametrize(("fault", "step", "kind"), cells(list(FAULTS), [*STEPS, "put-back"]))
-def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
-    bench: Bench, row: Row, fault: str, step: str, kind: str
-) -> None:
+def test_host_is_consistent_after_fault_at_any_step(bench: Bench, row: Row, fault: str, step: str, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     # A fault while the release is recorded comes too late for the operator's side, and finds it kept.
@@ -76,7 +74,9 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str, kind: str, step: str) -> None:
+def test_full_disk_of_state_dir_leaves_host_consistent(
+    bench: Bench, row: Row, small_disk: str, kind: str, step: str
+) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     with bench.held(step, the_other(before)) as running:
@@ -94,7 +94,7 @@ def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str,
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_disk_that_is_full_before_the_deploy(bench: Bench, row: Row, small_disk: str, kind: str) -> None:
+def test_full_disk_before_deploy_changes_nothing(bench: Bench, row: Row, small_disk: str, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     bench.site.root(small_disk)
@@ -115,7 +115,9 @@ CONF_D_FAULTS = {
 @pytest.mark.parametrize("step", ["swap", "swap-half"] if ALL else ["swap-half"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 @pytest.mark.parametrize("fault", CONF_D_FAULTS)
-def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: str, step: str) -> None:
+def test_full_or_read_only_conf_d_leaves_host_consistent(
+    bench: Bench, row: Row, fault: str, kind: str, step: str
+) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     bench.site.root(
@@ -161,7 +163,7 @@ def test_deploy_into_read_only_filesystem_changes_nothing(bench: Bench, row: Row
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: str) -> None:
+def test_configtest_failure_after_swap_is_rolled_back(bench: Bench, row: Row, kind: str) -> None:
     """The proof has passed, and somebody else's file breaks the live tree in between."""
     bench.site.root(KINDS[kind])
     before = bench.settled()
@@ -199,7 +201,7 @@ def test_garbage_key_is_rolled_back_without_identity_probe(bench: Bench, row: Ro
 
 
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
+def test_second_simultaneous_deploy_is_refused(bench: Bench, row: Row, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     with bench.held("keep", the_other(before)) as running:
@@ -213,7 +215,7 @@ def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
+def test_program_failing_after_reload_is_rolled_back(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     """It passes its trial start, serves beside the live one, and ends as soon as it is that itself."""
     bench.site.root(KINDS[kind])
     before = bench.settled()
@@ -235,7 +237,7 @@ def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kin
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_check_from_outside_that_fails_afterwards(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
+def test_failed_smoke_check_is_rolled_back(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     folder = bench.site.lab.certificates

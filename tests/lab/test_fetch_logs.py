@@ -70,7 +70,7 @@ def test_compressed_files_are_read_or_named(rotated: Site, tmp_path: Path) -> No
     assert [path in said.err for path in (one, torn, other)] == [False, True, False]
 
 
-def test_since_and_programs_leave_the_rest_on_the_host(rotated: Site, tmp_path: Path) -> None:
+def test_since_and_programs_limit_fetched_logs(rotated: Site, tmp_path: Path) -> None:
     words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_joblog_agent")
     rotated.fab(*words, "--since=90m", check=True)
     (bundle,) = tmp_path.iterdir()

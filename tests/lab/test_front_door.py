@@ -91,7 +91,9 @@ def besiege(front: Front, of: str, ports: tuple[int, int], sessions: dict[str, s
     return siege
 
 
-def test_nobody_gets_in_as_anybody_else(front: Front, sessions: dict[str, str], record_property: Record) -> None:
+def test_deployed_rules_reject_every_forged_identity(
+    front: Front, sessions: dict[str, str], record_property: Record
+) -> None:
     siege = besiege(front, "the templates", (443, 8443), sessions)
     record_property("attacks", (siege.of, list(siege.rows())))
     assert not siege.wrong, "\n".join(siege.wrong)
@@ -101,7 +103,7 @@ def test_nobody_gets_in_as_anybody_else(front: Front, sessions: dict[str, str], 
     }
 
 
-def test_the_documents_own_rules_let_them_in(
+def test_reference_rules_accept_forged_identities(
     front: Front, naive: None, sessions: dict[str, str], record_property: Record
 ) -> None:
     """What was measured of them: any certificate's holder is root for the asking, and so is a crafted subject."""

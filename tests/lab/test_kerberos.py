@@ -113,7 +113,7 @@ def keytab(site: Site) -> Iterator[Path]:
     kdc.introduce(site.lab, site.record("kdc"), [site.record()])
 
 
-def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) -> None:
+def test_kerberos_ticket_logs_in_and_release_names_principal(jdoe: Operator) -> None:
     jdoe.site.root("echo '# by hand' >>/etc/httpd/conf.d/cert_ssl.conf")  # so that there is something to deploy
     assert jdoe.fab("deploy", "--yes", "--force").code == 0
     releases = jdoe.fab("releases")
@@ -149,7 +149,7 @@ def test_ssh_config_alone_turns_on_kerberos_for_jump_hosts(jdoe: Operator) -> No
     assert "Kerberos" not in jdoe.refused("you offer no key")
 
 
-def test_the_ticket_goes_along_only_where_ssh_config_says_so(jdoe: Operator) -> None:
+def test_kerberos_ticket_is_delegated_only_if_ssh_config_allows(jdoe: Operator) -> None:
     site, there = jdoe.site, "/tmp/went_along"
     (jdoe.home / ".ssh").mkdir()
     site.poms(f"cd; cp .bashrc .bashrc.kept; echo 'cp \"${{KRB5CCNAME#FILE:}}\" {there} 2>/dev/null' >>.bashrc")
@@ -166,29 +166,29 @@ def test_the_ticket_goes_along_only_where_ssh_config_says_so(jdoe: Operator) -> 
 # --- who does not, and what to type -------------------------------------------------------------------------------
 
 
-def test_no_ticket(operator: Operator) -> None:
+def test_missing_kerberos_ticket_is_reported(operator: Operator) -> None:
     operator.refused("you have no Kerberos ticket", "what to do: kinit")
 
 
-def test_a_ticket_that_has_expired(operator: Operator) -> None:
+def test_expired_kerberos_ticket_is_reported(operator: Operator) -> None:
     operator.kinit("jdoe", "-l", "1s")
     time.sleep(2.5)  # Kerberos counts whole seconds
     operator.refused("your Kerberos ticket has expired", "what to do: kinit")
 
 
-def test_a_principal_that_is_not_in_k5login(operator: Operator) -> None:
+def test_principal_missing_in_k5login_is_reported(operator: Operator) -> None:
     operator.kinit("zoe")
     zoe = f"zoe@{kdc.REALM}"
     operator.refused(f"knows you as {zoe}, and does not let you in", f"add the line {zoe} to ~poms/.k5login")
 
 
-def test_a_host_that_the_kdc_does_not_know(jdoe: Operator) -> None:
+def test_host_unknown_to_kdc_is_reported(jdoe: Operator) -> None:
     text = jdoe.inventory.read_text()
     jdoe.inventory.write_text(text.replace('kerberos_host = "pomsgpvm01.', 'kerberos_host = "nobody.'))
     jdoe.refused("no principal host/nobody.poms.example", "ssh.kerberos_host in the inventory")
 
 
-def test_a_keytab_that_is_another_hosts_or_missing_or_old(jdoe: Operator, keytab: Path) -> None:
+def test_wrong_missing_or_old_keytab_is_reported(jdoe: Operator, keytab: Path) -> None:
     kept = keytab.read_bytes()
     other = Path(f"/proc/{jdoe.site.record('fermicloud045').pid}/root/etc/krb5.keytab")
     keytab.write_bytes(other.read_bytes())
@@ -202,7 +202,7 @@ def test_a_keytab_that_is_another_hosts_or_missing_or_old(jdoe: Operator, keytab
     jdoe.refused("the host's key is not the one that the KDC has", "root there has to renew /etc/krb5.keytab")
 
 
-def test_a_clock_that_is_off(jdoe: Operator) -> None:
+def test_clock_skew_is_reported(jdoe: Operator) -> None:
     jdoe.kerberos("kvno", "-q", "host/pomsgpvm01.poms.example")
     for offset in (3600, -3600):
         shift(jdoe.cache, offset)
@@ -217,7 +217,7 @@ def shift(cache: Path, seconds: int) -> None:
     cache.write_bytes(content[:2] + struct.pack(">H", len(header)) + header + content[4 + length :])
 
 
-def test_a_kdc_that_is_not_there_or_says_nothing(jdoe: Operator) -> None:
+def test_absent_or_silent_kdc_is_reported(jdoe: Operator) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
         udp.bind(("127.0.0.1", 0))
         tcp.bind(udp.getsockname())

@@ -50,7 +50,7 @@ def test_deploy_labels_no_new_file_and_preserves_other_labels(deployed: Site, tm
     assert [label(deployed, path) for path in kept] == [b""] * len(kept), "nor does what is kept bring Apache's"
 
 
-def test_what_is_put_back_has_the_label_that_it_had(deployed: Site, tmp_path: Path) -> None:
+def test_rolled_back_files_have_their_original_labels(deployed: Site, tmp_path: Path) -> None:
     provision(deployed)
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, BROKEN))
     assert said.code == 1, said.all

@@ -73,7 +73,7 @@ def test_ctrl_c_stops_validation_of_hanging_app(hanging: Site, tmp_path: Path) -
         *exhaustive("stop-programs --yes", "start-supervisord", "start-programs", "reload-programs"),
     ],
 )
-def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str) -> None:
+def test_every_changing_task_acquires_host_lock(deployed: Site, task: str) -> None:
     before, apache = deployed.program_states(), deployed.apache()
     deployed.root(f"echo 'jane, deploy r0 since today' >{STATE}/lock")
     deployed.root(f"setsid runuser -u poms -- flock {STATE}/lock sleep 60 >/dev/null 2>&1 &")
@@ -90,7 +90,7 @@ def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str
 
 
 @pytest.mark.exhaustive
-def test_an_activate_that_hangs_is_ended(deployed: Site, tmp_path: Path) -> None:
+def test_hanging_activate_command_is_killed(deployed: Site, tmp_path: Path) -> None:
     hangs = ("[defaults.ssh]\n", "[defaults]\nactivate = 'sleep 1000'\n\n[defaults.ssh]\n")
     said = deployed.fab("restart-programs", "--yes", inventory=deployed.changed(tmp_path, hangs))
     assert said.code == 1, said.all

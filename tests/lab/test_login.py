@@ -22,14 +22,14 @@ def keyless(site: Site, tmp_path: Path) -> Path:
     return inventory
 
 
-def test_without_any_key_the_login_is_refused_with_advice(site: Site, keyless: Path, tmp_path: Path) -> None:
+def test_login_without_key_is_refused_with_advice(site: Site, keyless: Path, tmp_path: Path) -> None:
     said = site.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path)
     assert said.code == 1
     assert "login as poms@" in said.out
     assert "-i" in said.out
 
 
-def test_a_host_that_is_closed_shows_its_own_words(site: Site) -> None:
+def test_closed_host_shows_its_own_message(site: Site) -> None:
     """/etc/nologin, which sshd shows before it hangs up, and /sbin/nologin in place of the account's shell."""
     site.root("printf 'Closed for the \\033[31mpower work until 17:00\\n' >/etc/nologin")
     try:
@@ -118,7 +118,7 @@ def test_prompted_sudo_password_is_used_and_never_shown(deployed: Site, tmp_path
         deployed.root(f"cp /root/poms.sudoers {SUDOERS}; chmod 440 {SUDOERS}; usermod -p '*' poms")
 
 
-def test_a_jump_host_is_used_and_its_faults_are_named(deployed: Site, tmp_path: Path) -> None:
+def test_jump_host_is_used_and_its_failures_are_named(deployed: Site, tmp_path: Path) -> None:
     address, jump = deployed.address(), deployed.address("fermicloud045")
     (tmp_path / ".ssh").mkdir()
     key = deployed.lab.identity_file
@@ -182,7 +182,7 @@ def test_host_key_pinned_in_inventory_is_only_one_accepted(deployed: Site, tmp_p
         assert (said.code, "is NOT the one" in " ".join(said.out.split())) == (code, bool(code)), said.all
 
 
-def test_a_shell_is_a_terminal_with_the_products_set_up(deployed: Site, tmp_path: Path) -> None:
+def test_shell_opens_terminal_with_products_set_up(deployed: Site, tmp_path: Path) -> None:
     assert deployed.fab("shell", "pomsgpvm01").code == 3
     assert deployed.fab("shell", "lab").code == 3
     terminal = on_a_terminal(deployed, deployed.changed(tmp_path), "shell", "pomsgpvm01")

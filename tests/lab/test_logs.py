@@ -57,7 +57,7 @@ def test_tail_logs_labels_last_lines_with_host_and_program(deployed: Site) -> No
     assert all("joblog: line" in line for line in said.out.splitlines())
 
 
-def test_grep_is_a_pattern_and_never_shell(deployed: Site) -> None:
+def test_grep_pattern_is_never_run_by_shell(deployed: Site) -> None:
     deployed.poms(f'echo "$(date +%F\\ %T) a\'b \\$(touch /tmp/owned) xyz" >> {LOG}')
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--grep=a'b $(touch /tmp/owned)", "--lines=5")
     assert said.code == 0, said.all
@@ -66,7 +66,7 @@ def test_grep_is_a_pattern_and_never_shell(deployed: Site) -> None:
     assert deployed.root("ls /tmp/owned 2>/dev/null || echo none").strip() == "none"
 
 
-def test_control_characters_in_a_log_are_shown_and_not_obeyed(deployed: Site) -> None:
+def test_control_characters_in_log_are_escaped(deployed: Site) -> None:
     deployed.poms(f"printf 'evil \\033[2J\\033]0;t\\007 line\\n' >> {LOG}")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--grep=evil", "--programs=poms_joblog_agent")
     assert "\x1b" not in said.all
@@ -210,7 +210,7 @@ def test_tail_logs_shows_readable_apache_and_shibd_logs(deployed: Site) -> None:
         deployed.root("chmod 700 /var/log/httpd")
 
 
-def test_one_ctrl_c_ends_the_following_of_several_hosts(both: Site) -> None:
+def test_one_ctrl_c_stops_following_several_hosts(both: Site) -> None:
     with following(both, hosts=",".join(BOTH)) as (running, lines):
         until(lambda: all(heard(lines, host) for host in BOTH), 20, "both are followed")
         os.killpg(running.pid, signal.SIGINT)
@@ -233,7 +233,7 @@ def test_a_lost_host_is_reported_and_the_others_continue(both: Site) -> None:
         assert "connected again" in running.stderr.readline()
 
 
-def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path: Path) -> None:
+def test_following_resumes_after_lost_jump_host(both: Site, tmp_path: Path) -> None:
     jump = both.address(BOTH[1])
     (tmp_path / ".ssh").mkdir()
     config = f"Host {both.address()}\n  ProxyJump poms@{jump}\nHost {jump}\n  IdentityFile {both.lab.identity_file}\n"
@@ -249,7 +249,7 @@ def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path
 
 
 @pytest.mark.parametrize("follow", [(), ("--follow",)])
-def test_a_pattern_that_grep_refuses_is_bad_input(both: Site, follow: tuple[str, ...]) -> None:
+def test_invalid_grep_pattern_is_bad_input(both: Site, follow: tuple[str, ...]) -> None:
     said = both.fab("tail-logs", "--grep=[", *follow)
     assert (said.code, said.out) == (3, ""), said.all
     assert said.err.count("grep: ") == 1

@@ -12,7 +12,7 @@ SOCKET = "/home/poms/supervisor.sock"
 CONF = "/home/poms/supervisord.conf"
 
 
-def test_status_tells_each_programs_state_pid_and_uptime(deployed: Site) -> None:
+def test_status_shows_state_pid_and_uptime_of_each_program(deployed: Site) -> None:
     said = deployed.fab("-H", "pomsgpvm01", "status", "--json")
     assert said.code == 0, said.all
     found = json.loads(said.out)["pomsgpvm01"]
@@ -25,7 +25,7 @@ def test_status_tells_each_programs_state_pid_and_uptime(deployed: Site) -> None
     assert str(deployed.workers()["pid"]) in shown
 
 
-def test_status_without_h_looks_at_every_host(deployed: Site) -> None:
+def test_status_without_h_checks_every_host(deployed: Site) -> None:
     out = deployed.fab("status", "--json").out
     assert list(json.loads(out)) == ["fermicloud045", "pomsgpvm01"]
 
@@ -49,7 +49,7 @@ def test_stop_start_and_restart_act_on_the_named_program_only(deployed: Site) ->
     assert deployed.root("pgrep -u poms -f poms_agent.py") == agents
 
 
-def test_reload_programs_takes_in_only_what_changed(deployed: Site) -> None:
+def test_reload_programs_applies_only_changed_sections(deployed: Site) -> None:
     deployed.fab("reload-programs", check=True)
     spawned, master = deployed.last_spawn(), deployed.workers()["pid"]
     agents = deployed.root("pgrep -u poms -f poms_agent.py")
@@ -80,7 +80,7 @@ def test_a_program_that_keeps_failing_needs_attention(deployed: Site, tmp_path: 
     assert "poms_status_agent" in status.out
 
 
-def test_all_programs_are_stopped_only_for_who_says_so(deployed: Site) -> None:
+def test_stopping_all_programs_requires_yes_flag(deployed: Site) -> None:
     before, master = deployed.program_states(), deployed.workers()["pid"]
     for task in ("stop-programs", "restart-programs", "stop-supervisord"):
         said = deployed.fab(task)
@@ -93,7 +93,7 @@ def test_all_programs_are_stopped_only_for_who_says_so(deployed: Site) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("task", ["restart-programs --yes", "restart-programs --programs=poms_webservice"])
-def test_an_app_that_would_not_serve_again_is_not_restarted(deployed: Site, task: str) -> None:
+def test_app_that_fails_validation_is_not_restarted(deployed: Site, task: str) -> None:
     master, states = deployed.workers()["pid"], deployed.program_states()
     deployed.poms("cp $HOME/poms/poms_app.py $HOME/kept.py; echo 'raise SystemExit' >>$HOME/poms/poms_app.py")
     try:
@@ -124,7 +124,7 @@ def test_stop_supervisord_stops_programs_and_status_names_operator(deployed: Sit
     assert deployed.fab("start-supervisord").code == 0
 
 
-def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
+def test_stopped_supervisord_is_reported_and_can_be_started(deployed: Site) -> None:
     deployed.poms(f"supervisorctl -s unix://{SOCKET} shutdown")
     until(lambda: deployed.processes("supervisord") == 0, 40, "supervisord ends")
     status = deployed.fab("-H", "pomsgpvm01", "status")
@@ -175,7 +175,7 @@ def test_workers_exit_with_killed_master_and_free_its_port(deployed: Site) -> No
     assert code == 200
 
 
-def test_a_start_that_fails_late_leaves_no_worker_behind(deployed: Site) -> None:
+def test_late_start_failure_leaves_no_worker_running(deployed: Site) -> None:
     """uWSGI spawns its workers and ends then, for the folder of its handover socket cannot be written for a while."""
     state = "/home/poms/private/poms-ops"
     deployed.root(f"chmod 500 {state}")

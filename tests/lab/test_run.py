@@ -59,7 +59,7 @@ def test_run_streams_output_and_ctrl_c_ends_remote_command(site: Site) -> None:
     assert came == ["begun\n"]
 
 
-def test_a_killed_fab_and_a_limit_end_it_too(site: Site) -> None:
+def test_killed_fab_or_timeout_ends_remote_command(site: Site) -> None:
     with site.start("-H", "pomsgpvm01", "run", "trap '' TERM HUP; sleep 98766; sleep 98766") as running:
         until(lambda: left(site, "sleep 98766") == 1, 30, "it runs")
         os.killpg(running.pid, signal.SIGKILL)
@@ -72,12 +72,12 @@ def test_a_killed_fab_and_a_limit_end_it_too(site: Site) -> None:
 
 
 @pytest.mark.parametrize("words", [(ENDLESS,), ("--json", ENDLESS)])
-def test_one_that_prints_without_end_is_ended(site: Site, words: tuple[str, ...]) -> None:
+def test_command_with_endless_output_is_killed(site: Site, words: tuple[str, ...]) -> None:
     said = site.fab("-H", "pomsgpvm01", "run", *words)
     assert (said.code, "printed more than 64 MB" in said.all) == (1, True), said.err
     until(lambda: left(site, "tr .0 x") == 0, 20, "nothing of it is left")
 
 
-def test_its_text_is_in_no_list_of_processes_there(site: Site) -> None:
+def test_command_text_is_hidden_from_process_list(site: Site) -> None:
     said = site.fab("-H", "pomsgpvm01", "run", ": MARK-OF-THIS; ps -eo args | grep -c MARK-OF[-]THIS")
     assert (said.code, said.out) == (1, "0\n"), said.all

@@ -36,7 +36,7 @@ def inventory(deployed: Site, tmp_path: Path) -> Path:
     return deployed.changed(tmp_path, ("[defaults.identity]", secrets))
 
 
-def test_a_secret_arrives_and_shows_nowhere(deployed: Site, checkout: Path, inventory: Path, tmp_path: Path) -> None:
+def test_secret_is_deployed_and_never_shown(deployed: Site, checkout: Path, inventory: Path, tmp_path: Path) -> None:
     said: list[str] = []
 
     def fab(*words: str) -> Said:

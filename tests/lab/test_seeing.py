@@ -72,7 +72,7 @@ def test_status_of_healthy_host_runs_one_command(counted: Site) -> None:
     assert "capacity: 60 + 60 = 120 requests at once" in said.out
 
 
-def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
+def test_status_shows_connections_waiting_for_app(served: Site) -> None:
     master = served.workers()["pid"]
     # uWSGI lets nobody into its queue who has not sent anything yet (TCP_DEFER_ACCEPT).
     crowd = (
@@ -139,7 +139,7 @@ def test_watch_uses_one_connection_and_reconnects_lost_host(counted: Site) -> No
         counted.poms(f"mv {CONF}.kept {CONF}")
 
 
-def test_watch_tells_of_a_host_that_only_falls_silent(served: Site) -> None:
+def test_watch_shows_host_that_stops_responding(served: Site) -> None:
     terminal = on_a_terminal(served, "-H", "pomsgpvm01", "status", "--watch", "--every=1")
     with ended_by_q(terminal):
         terminal.expect("largest worker")
@@ -152,7 +152,7 @@ def test_watch_tells_of_a_host_that_only_falls_silent(served: Site) -> None:
         terminal.expect("largest worker")
 
 
-def test_workers_are_watched_with_a_trend(served: Site) -> None:
+def test_workers_watch_shows_trend(served: Site) -> None:
     terminal = on_a_terminal(served, "-H", "pomsgpvm01", "workers", "--watch", "--every=1")
     with ended_by_q(terminal):
         terminal.expect("idle")
@@ -161,7 +161,7 @@ def test_workers_are_watched_with_a_trend(served: Site) -> None:
         terminal.expect("[▁▂▃▄▅▆▇]█")
 
 
-def test_what_is_wrong_stands_on_top_in_words(served: Site, tmp_path: Path) -> None:
+def test_status_lists_findings_at_top(served: Site, tmp_path: Path) -> None:
     """A program that cannot run, an edited file, a full and a busy worker, and a host that is down, all at once."""
     inventory = served.changed(
         tmp_path,

@@ -53,7 +53,7 @@ def fatal(site: Site) -> Iterator[None]:
         site.fab("restart-programs", f"--programs={WEB}", check=True)
 
 
-def test_a_page_a_visitor_gets_and_the_app_are_asked(serving: Site) -> None:
+def test_status_checks_visitor_page_and_app(serving: Site) -> None:
     _, found = status(serving)
     assert (found["pages"]["443"], found["app"], found["configtest"]) == (302, "", "")
 
@@ -76,7 +76,7 @@ def test_status_names_who_stopped_service_and_deploy_fails(serving: Site) -> Non
 
 
 @pytest.mark.exhaustive
-def test_another_program_that_was_stopped_is_said_and_needs_nothing(serving: Site) -> None:
+def test_stopped_agent_is_reported_but_is_no_error(serving: Site) -> None:
     serving.fab("stop-programs", f"--programs={AGENT}", check=True)
     try:
         assert wrong(serving) == []
@@ -156,7 +156,7 @@ def test_status_reports_renewed_certificate_not_yet_served(serving: Site) -> Non
     assert wrong(serving) == []
 
 
-def test_an_app_that_hangs_is_wrong_though_its_program_runs(serving: Site) -> None:
+def test_hanging_app_is_error_although_its_program_runs(serving: Site) -> None:
     master = serving.workers()["pid"]
     try:
         serving.root(f"pkill -STOP -P {master}")

@@ -95,7 +95,7 @@ def keygen(*words: object) -> None:
     subprocess.run(["ssh-keygen", "-q", *map(str, words)], check=True)
 
 
-def test_what_ssh_reads_fab_reads(deployed: Site, status: Status, usual: str, home: Path, bare: Path) -> None:
+def test_fab_follows_ssh_config_like_ssh(deployed: Site, status: Status, usual: str, home: Path, bare: Path) -> None:
     """Include, Match, tokens, times, comments behind values, quotes, several files of known hosts."""
     address = deployed.address()
     (home / ".ssh/keys of poms").symlink_to(deployed.lab.identity_file)
@@ -126,7 +126,7 @@ def test_global_known_hosts_file_and_host_key_alias_are_used(deployed: Site, sta
 
 
 @pytest.mark.usefixtures("second")
-def test_the_key_of_the_plain_name_holds_for_another_port(status: Status, usual: str) -> None:
+def test_host_key_of_plain_name_is_valid_for_other_port(status: Status, usual: str) -> None:
     said = status(usual, port=PORT)
     assert said.code == 0, said.all
 
@@ -143,12 +143,12 @@ def test_broken_ssh_config_is_reported_only_by_tasks_that_connect(status: Status
         assert f"{home}/.ssh/config: line 4: " in line
 
 
-def test_without_ssh_paramikos_reader_lets_in(status: Status, usual: str) -> None:
+def test_login_without_ssh_uses_config_reader_of_paramiko(status: Status, usual: str) -> None:
     said = status(usual, extra={"PATH": "/nosuch"})
     assert said.code == 0, said.all
 
 
-def test_a_missing_identity_file_ends_nothing(
+def test_missing_identity_file_is_skipped(
     deployed: Site, status: Status, usual: str, agent: Callable[..., dict[str, str]]
 ) -> None:
     known = f"UserKnownHostsFile {deployed.lab.known_hosts}\nIdentityFile ~/.ssh/missing\n"
@@ -158,7 +158,7 @@ def test_a_missing_identity_file_ends_nothing(
     assert said.code == 0, said.all
 
 
-def test_the_agent_is_the_one_that_ssh_config_names(
+def test_login_uses_agent_named_in_ssh_config(
     deployed: Site, status: Status, agent: Callable[..., dict[str, str]]
 ) -> None:
     environment = agent(deployed.lab.identity_file)
@@ -216,7 +216,7 @@ def test_proxy_command_gets_inventory_port_and_runs_in_shell(status: Status, usu
     assert said.code == 0, said.all
 
 
-def test_a_jump_hosts_settings_are_asked_of_ssh_as_well(deployed: Site, status: Status, usual: str) -> None:
+def test_jump_host_follows_ssh_config(deployed: Site, status: Status, usual: str) -> None:
     jump = deployed.address("fermicloud045")
     text = (
         f"Match originalhost {deployed.address()}\n  ProxyJump the-jump\n"

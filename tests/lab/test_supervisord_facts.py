@@ -76,7 +76,7 @@ def site_(deployed: Site) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("how", STARTS)
-def test_however_it_was_started_it_is_ours_and_up(site_: Site, how: str) -> None:
+def test_supervisord_is_found_however_it_was_started(site_: Site, how: str) -> None:
     pid = start(site_, STARTS[how])
     until(lambda: set(site_.program_states().values()) == {"RUNNING"}, 40, "programs run")
     assert found(site_) == ("up", pid)
@@ -100,7 +100,7 @@ def test_supervisord_without_socket_is_found_however_it_was_started(site_: Site,
 
 
 @pytest.mark.exhaustive
-def test_another_one_of_the_account_is_neither_ours_nor_touched(site_: Site) -> None:
+def test_other_supervisord_of_account_is_not_touched(site_: Site) -> None:
     conf = "$HOME/other/supervisord.conf"
     site_.poms("mkdir -p $HOME/other")
     site_.poms(f"sed -e 's|{HOME}/super|{HOME}/other/super|' -e '/^.program:poms_web/,$d' {CONF} >{conf}")
@@ -118,7 +118,7 @@ def test_another_one_of_the_account_is_neither_ours_nor_touched(site_: Site) -> 
 
 
 @pytest.mark.exhaustive
-def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
+def test_supervisord_with_socket_elsewhere_is_found(site_: Site) -> None:
     site_.poms(f"sed -i -e 's|{SOCKET}|{OTHER}|' {CONF}")
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("elsewhere", pid)
@@ -131,7 +131,7 @@ def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
 
 
 @pytest.mark.exhaustive
-def test_one_that_listens_and_does_not_answer_is_not_down(site_: Site) -> None:
+def test_silent_supervisord_is_not_reported_down(site_: Site) -> None:
     pid = start(site_, STARTS["a name in its folder"])
     site_.root(f"kill -STOP {pid}")
     assert found(site_) == ("silent", pid)
@@ -160,7 +160,7 @@ def test_supervisord_socket_password_is_read_from_its_file(site_: Site) -> None:
     assert set(site_.program_states().values()) == {"RUNNING"}
 
 
-def test_a_password_that_cannot_be_read_is_said(site_: Site) -> None:
+def test_hashed_supervisord_password_is_reported(site_: Site) -> None:
     with_password(site_, "{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("refuses", pid)

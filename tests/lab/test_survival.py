@@ -128,7 +128,7 @@ def power_cycle(site: Site) -> None:
     lab.up([HOST], lab=site.lab, say=lambda _: None)
 
 
-def test_where_logind_would_end_it_nothing_is_started_or_changed(host: Site) -> None:
+def test_nothing_is_started_if_logind_would_kill_it(host: Site) -> None:
     kill_at_logout(host)
     before = host.root(f"ls -l --time-style=full-iso {CONF} /home/poms/private/poms-ops")
     refused(host.fab("-H", HOST, "deploy", "--yes"), "root: loginctl enable-linger poms", "KillUserProcesses")
@@ -142,7 +142,7 @@ def test_where_logind_would_end_it_nothing_is_started_or_changed(host: Site) -> 
     ]
 
 
-def test_with_linger_it_outlives_the_login_that_has_started_it(host: Site) -> None:
+def test_supervisord_survives_logout_with_linger(host: Site) -> None:
     kill_at_logout(host)
     linger(host)
     host.fab("-H", HOST, "deploy", "--yes", check=True)

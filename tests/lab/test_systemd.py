@@ -47,7 +47,7 @@ def with_garbage_key(site: Site, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("hidepid", [0, 2])
-def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd: Site, tmp_path: Path, hidepid: int) -> None:
+def test_reload_that_kills_apache_is_rolled_back_by_restart(systemd: Site, tmp_path: Path, hidepid: int) -> None:
     """Also where this account sees no process of Apache's: then nobody listens on its ports."""
     inventory = with_garbage_key(systemd, tmp_path)
     systemd.root(f"mount -o remount,hidepid={hidepid} /proc")
@@ -72,7 +72,7 @@ def test_deploy_names_hand_edit_that_keeps_apache_down(systemd: Site, tmp_path: 
 
 
 @pytest.mark.parametrize("verb", ["restart-apache", "reload-apache"])
-def test_files_that_start_no_apache_restart_none(systemd: Site, verb: str) -> None:
+def test_invalid_files_prevent_apache_restart(systemd: Site, verb: str) -> None:
     """The configuration test reads no key."""
     systemd.root(f"echo garbage >{GARBAGE}; chmod 644 {GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}")
     before = systemd.apache()
@@ -82,7 +82,7 @@ def test_files_that_start_no_apache_restart_none(systemd: Site, verb: str) -> No
 
 
 @pytest.mark.parametrize("task", ["restart-apache", "reload-apache"])
-def test_without_a_trial_start_a_failure_says_why(systemd: Site, task: str) -> None:
+def test_apache_failure_without_validation_shows_cause(systemd: Site, task: str) -> None:
     """By what systemd tells of the unit, and Apache's log where the account may read it."""
     systemd.root(f"echo garbage >{GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}; chmod 700 /usr/bin/unshare")
     systemd.root("chmod 755 /var/log/httpd; chmod 644 /var/log/httpd/*error_log")

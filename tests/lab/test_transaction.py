@@ -23,7 +23,7 @@ def serves(site: Site) -> None:
     assert (code, "X-Shib-Userid: jdoe" in body) == (200, True), (code, body)
 
 
-def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_path: Path) -> None:
+def test_configuration_that_cannot_start_is_rejected_before_going_live(deployed: Site, tmp_path: Path) -> None:
     """A key that anybody may read and that is none: httpd -t passes, and a restart would say fine and die."""
     deployed.root("echo garbage > /etc/grid-security/garbage.pem; chmod 644 /etc/grid-security/garbage.pem")
     apache, before = deployed.apache(), deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}")
@@ -44,7 +44,7 @@ def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_pat
         (("[defaults.uwsgi]\n", '[defaults.app]\nlisten = "127.0.0.1:22222"\n[defaults.uwsgi]\n'), ""),
     ],
 )
-def test_uwsgis_own_parser_judges_before_anything_is_live(
+def test_uwsgi_parser_validates_options_before_going_live(
     deployed: Site, tmp_path: Path, change: tuple[str, str], said_text: str
 ) -> None:
     spawned = deployed.last_spawn()
@@ -58,7 +58,7 @@ def test_uwsgis_own_parser_judges_before_anything_is_live(
 
 
 @pytest.mark.exhaustive
-def test_the_deploy_says_how_far_it_validated(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_reports_validation_level(deployed: Site, tmp_path: Path) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
     assert "validated (identity-probe)" in said.out
     assert [proof.split()[0] for proof in releases(deployed)[-1]["proofs"]] == ["identity-probe"]
@@ -148,7 +148,7 @@ def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_p
 
 
 @pytest.mark.exhaustive
-def test_a_deploy_mends_a_program_that_is_dead(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_repairs_dead_program(deployed: Site, tmp_path: Path) -> None:
     deployed.poms("echo 'raise SystemExit' > $HOME/poms/poms_app.py.new; cp $HOME/poms/poms_app.py $HOME/kept.py")
     deployed.poms("mv $HOME/poms/poms_app.py.new $HOME/poms/poms_app.py")
     try:
@@ -222,7 +222,7 @@ def test_app_failing_to_start_is_rejected_before_going_live(deployed: Site, tmp_
     assert deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini") == ini
 
 
-def test_the_trial_start_touches_nothing_live(deployed: Site, tmp_path: Path) -> None:
+def test_validation_touches_no_live_file(deployed: Site, tmp_path: Path) -> None:
     """Hooks, daemons, crons, pid, stats and touch files are left out, and the socket is not the live one."""
     live = "/home/poms/live"
     deployed.poms(f"mkdir -p {live}; echo untouched > {live}/pid; echo untouched > {live}/log; touch {live}/reload")
@@ -280,7 +280,7 @@ def test_deploy_removes_unmanaged_file_and_rollback_restores_it(deployed: Site, 
     deployed.root(f"rm -rf {new.rpartition('/')[0]}")
 
 
-def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: Path) -> None:
+def test_rollback_restores_identical_files(deployed: Site, tmp_path: Path) -> None:
     """Its owner, time and inode too, of a file of another account whose folder may be written."""
     deployed.root(f"chown root:root {SSL}; chmod 644 {SSL}")
     look = f"stat -c '%n %i %U %a %Y' {SSL} {CERT_SSL}"
@@ -294,7 +294,7 @@ def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: P
     serves(deployed)
 
 
-def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> None:
+def test_recover_removes_staging_from_before_power_cut(deployed: Site) -> None:
     """And nothing that a living deploy is being sent; no service is touched."""
     spawned, apache = deployed.last_spawn(), deployed.apache()
     deployed.poms(f"""

@@ -75,7 +75,7 @@ def refused(said: Said, before: object, after: object) -> bool:
 
 
 @pytest.mark.exhaustive
-def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: Path) -> None:
+def test_noisy_profile_does_not_weaken_validation(rude: Site, tmp_path: Path) -> None:
     said = rude.fab("deploy", "--yes", inventory=changed(rude, tmp_path))
     assert said.code == 0, said.all
     assert last_release(rude)["facts"]["validation"] == "identity-probe"
@@ -130,7 +130,7 @@ def test_lowered_validation_minimum_is_shown_with_reason(deployed: Site, tmp_pat
 
 
 @pytest.mark.exhaustive
-def test_an_old_unshare_is_no_hindrance(deployed: Site, tmp_path: Path) -> None:
+def test_validation_works_with_old_unshare(deployed: Site, tmp_path: Path) -> None:
     """util-linux before 2.36, as on EL8, knows no --map-user; newer ones write it otherwise in their help."""
     shim = """mv /usr/bin/unshare /usr/bin/unshare.real; cat >/usr/bin/unshare <<'END_OF_FILE'
 #!/bin/sh
@@ -146,7 +146,7 @@ chmod 755 /usr/bin/unshare"""
         assert last_release(deployed)["facts"]["validation"] == "identity-probe"
 
 
-def test_a_log_that_uwsgi_could_not_write_is_found_before(deployed: Site, tmp_path: Path) -> None:
+def test_unwritable_uwsgi_log_is_rejected_before_any_change(deployed: Site, tmp_path: Path) -> None:
     master, states = deployed.workers()["pid"], deployed.program_states()
     option = "memory-report = true\n", 'memory-report = true\nlogto = "/home/poms/no/such/folder/uwsgi.log"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, option))
@@ -156,14 +156,14 @@ def test_a_log_that_uwsgi_could_not_write_is_found_before(deployed: Site, tmp_pa
     assert (deployed.workers()["pid"], deployed.program_states()) == (master, states)
 
 
-def test_what_the_trial_leaves_out_is_named_in_the_record(deployed: Site, tmp_path: Path) -> None:
+def test_release_record_names_what_was_not_validated(deployed: Site, tmp_path: Path) -> None:
     option = "memory-report = true\n", 'memory-report = true\nlogto = "/home/poms/private/logs/poms/uwsgi.log"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, option))
     assert said.code == 0, said.all
     assert any("logto" in what for what in last_release(deployed)["unvalidated"])
 
 
-def test_a_port_of_another_daemon_is_found_before_anything_changes(deployed: Site, tmp_path: Path) -> None:
+def test_port_used_by_other_daemon_is_rejected_before_any_change(deployed: Site, tmp_path: Path) -> None:
     before = state(deployed)
     listens = "import socket, time; server = socket.create_server(('', 9443)); time.sleep(300)"
     deployed.root(f'setsid runuser -u apache -- {PYTHON} -c "{listens}" >/dev/null 2>&1 &')
@@ -203,7 +203,7 @@ def test_deploy_detects_unreadable_key_that_mismatches_certificate(another_certi
 
 
 @pytest.mark.exhaustive
-def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) -> None:
+def test_port_that_only_accepts_connections_is_not_serving(deployed: Site) -> None:
     """Apache's children are stopped, and the kernel goes on accepting for them."""
     with on_host(deployed, "pkill -STOP -u apache -x httpd", "pkill -CONT -u apache -x httpd"):
         with socket.create_connection((deployed.address(), 443), 5):

@@ -141,7 +141,7 @@ def test_second_rollback_goes_further_back_and_diff_shows_it(deployed: Site, tmp
     serves(deployed)
 
 
-def test_a_release_that_was_never_live_is_not_offered(deployed: Site, tmp_path: Path) -> None:
+def test_rollback_to_release_never_live_is_refused(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     check = '[[defaults.checks]]\nname = "none"\nport = 443\npath = "/"\nstatus = [302]\n\n[defaults.ssh]'
     with deployed.broken_reload():
