@@ -7,7 +7,7 @@ from tests.lab.site import Site
 BROKEN = "/etc/httpd/conf.d/zz_broken.conf"
 
 
-def test_restart_and_reload_do_what_they_say(deployed: Site) -> None:
+def test_restart_and_reload_act_on_apache(deployed: Site) -> None:
     pid, generation, started = deployed.apache()
     assert deployed.fab("reload-apache").code == 0
     assert deployed.apache() == (pid, generation + 1, started)
@@ -17,7 +17,7 @@ def test_restart_and_reload_do_what_they_say(deployed: Site) -> None:
 
 
 @pytest.mark.parametrize("verb", ["restart-apache", "reload-apache", "check-apache"])
-def test_a_failing_configuration_test_restarts_nothing_and_shows_apaches_message(deployed: Site, verb: str) -> None:
+def test_failed_configtest_prevents_restart_and_shows_message_of_apache(deployed: Site, verb: str) -> None:
     before = deployed.apache()
     deployed.root(f"echo 'NoSuchDirective on' > {BROKEN}")
     try:
@@ -30,7 +30,7 @@ def test_a_failing_configuration_test_restarts_nothing_and_shows_apaches_message
     assert deployed.apache() == before
 
 
-def test_check_apache_without_h_looks_at_every_host(deployed: Site) -> None:
+def test_check_apache_without_h_checks_every_host(deployed: Site) -> None:
     said = deployed.fab("check-apache")
     assert said.code == 0
     assert "pomsgpvm01" in said.out
@@ -55,5 +55,5 @@ def test_who_visitors_are(deployed: Site) -> None:
     assert deployed.ask("https://HOST/Shibboleth.sso/Metadata")[0] == 200
 
 
-def test_the_password_prompt_is_not_needed_where_sudo_asks_for_none(deployed: Site) -> None:
+def test_restart_apache_prompts_for_no_password_with_passwordless_sudo(deployed: Site) -> None:
     assert "password" not in deployed.fab("restart-apache").all.lower()

@@ -37,7 +37,7 @@ def with_app(*lines: str) -> tuple[str, str]:
     return "[defaults.uwsgi]\n", "".join(f"{line}\n" for line in ("[defaults.app]", *lines, "", "[defaults.uwsgi]"))
 
 
-def test_an_app_that_answers_500_to_nobody_is_asked_with_the_inventorys_headers(strict: Site, tmp_path: Path) -> None:
+def test_app_check_sends_headers_set_in_inventory(strict: Site, tmp_path: Path) -> None:
     said = strict.fab("deploy", "--yes", inventory=strict.changed(tmp_path, THREADS))
     assert (said.code, "with 500, not" in said.err) == (1, True), said.all
     assert "threads = 10" in strict.read("/home/poms/private/config/poms/uwsgi-service.ini")

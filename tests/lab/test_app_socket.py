@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.messages import UNTOUCHED
 from tests.lab.site import PYTHON, Site
 
 SOCKET = "/home/poms/private/run/app.sock"
@@ -32,7 +33,7 @@ def test_where_no_access_list_can_be_set_nothing_is_changed(deployed: Site, tmp_
     assert said.code == 1
     assert "cannot give apache access to a socket in /home/poms/private/run" in said.err
     assert "set app.listen to a loopback port" in said.err
-    assert "nothing was modified" in said.err
+    assert UNTOUCHED in said.err
     assert (deployed.apache(), deployed.last_spawn()) == before
 
 

@@ -74,9 +74,7 @@ def log_in(chromium: webdriver.Chrome, user: str, password: str) -> None:
     chromium.find_element(By.TAG_NAME, "button").click()
 
 
-def test_a_person_logs_in_with_a_browser_and_the_page_shows_who_they_are(
-    front: Site, chromium: webdriver.Chrome
-) -> None:
+def test_user_logs_in_by_browser_and_sees_own_name(front: Site, chromium: webdriver.Chrome) -> None:
     password = front.lab.password.read_text().strip()
     asks = "https://pomsgpvm01.poms.example/shibboleth wants to know."
     chromium.get(PAGE)
@@ -102,7 +100,7 @@ def test_a_person_logs_in_with_a_browser_and_the_page_shows_who_they_are(
     assert chromium.current_url.startswith(LOGIN), "and it is the cookie's"
 
 
-def test_each_person_is_themselves_whatever_they_claim(front: Site) -> None:
+def test_user_headers_cannot_change_logged_in_user(front: Site) -> None:
     for user, known in (("zoe", [*ZOE, "X-Shib-Name-Last: Müller-Lüdenscheid"]), ("jdoe", JDOE)):
         cookies = ["-H", f"Cookie: {session(front, user)}"]
         for claim in ([], ["-H", "X-Shib-Userid: root"], front.certificate("mallory")):
@@ -110,7 +108,7 @@ def test_each_person_is_themselves_whatever_they_claim(front: Site) -> None:
             assert (code, body.splitlines()[:4]) == (200, known)
 
 
-def test_a_login_is_good_on_the_host_it_was_for_alone(front: Site) -> None:
+def test_login_is_valid_only_on_its_own_host(front: Site) -> None:
     visitor, other = Visitor(front), "fermicloud045"
     answer = visitor.answer("jdoe", other, "/Shibboleth.sso/Login")
     astray = Form(answer.action.replace(other, "pomsgpvm01"), answer.fields)
@@ -124,7 +122,7 @@ def test_a_login_is_good_on_the_host_it_was_for_alone(front: Site) -> None:
     assert front.ask("https://HOST/poms", *cookies)[0] == 302
 
 
-def test_an_answer_is_good_once(front: Site) -> None:
+def test_login_response_cannot_be_replayed(front: Site) -> None:
     visitor, thief = Visitor(front), Visitor(front)
     answer = visitor.answer("jdoe")
     assert visitor.send(answer).status == 200
@@ -133,7 +131,7 @@ def test_an_answer_is_good_once(front: Site) -> None:
 
 
 @pytest.mark.parametrize("altered", ALTERED, ids=lambda altered: altered.name)
-def test_an_altered_answer_lets_nobody_in_as_somebody_else(front: Site, tmp_path: Path, altered: Altered) -> None:
+def test_altered_login_response_never_logs_in_another_user(front: Site, tmp_path: Path, altered: Altered) -> None:
     visitor = Visitor(front)
     answer = visitor.answer("jdoe")
     said = altered.change(base64.b64decode(answer.fields["SAMLResponse"]))
@@ -151,7 +149,7 @@ def test_an_altered_answer_lets_nobody_in_as_somebody_else(front: Site, tmp_path
 
 
 @pytest.mark.parametrize("user", NO_IDS)
-def test_a_login_under_what_is_no_user_id_does_not_reach_the_app(front: Site, tmp_path: Path, user: str) -> None:
+def test_login_with_malformed_user_id_does_not_reach_app(front: Site, tmp_path: Path, user: str) -> None:
     visitor = Visitor(front)
     answer = visitor.answer("jdoe")
     said = attribute(user)(base64.b64decode(answer.fields["SAMLResponse"]))
@@ -176,9 +174,7 @@ TOLD = {"jdoe@poms.example": "X-Shib-Email: ", "Jane": "X-Shib-Name-First: ", "D
 
 
 @pytest.mark.parametrize("choice", ["first", "join", "omit"])
-def test_several_values_of_an_attribute_become_what_the_inventory_says(
-    front: Site, tmp_path: Path, choice: str
-) -> None:
+def test_several_attribute_values_follow_inventory_setting(front: Site, tmp_path: Path, choice: str) -> None:
     inventory = front.changed(
         tmp_path, ("[defaults.identity]\n", f'[defaults.identity]\nseveral_values = "{choice}"\n')
     )
@@ -207,14 +203,14 @@ def told(front: Site, folder_: Path, of: str, *values: str) -> list[str]:
     return [line for line in page.text.splitlines() if line.startswith("X-Shib-")]
 
 
-def test_a_login_without_a_user_id_does_not_reach_the_app(front: Site) -> None:
+def test_login_without_user_id_does_not_reach_app(front: Site) -> None:
     visitor = Visitor(front)
     page = visitor.send(visitor.answer("nora"))
     assert (page.status, page.url) == (HAS_NO_ID, PAGE)
     assert "X-Shib" not in page.text
 
 
-def test_the_provider_answers_no_strangers_request(front: Site) -> None:
+def test_identity_provider_rejects_unknown_requester(front: Site) -> None:
     visitor = Visitor(front)
     for request in ("", "nonsense"):
         page = visitor.get(LOGIN + request)

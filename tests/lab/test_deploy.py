@@ -10,6 +10,7 @@ import pytest
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from ops.rendering.renderer import render
+from tests.lab.messages import NOT_VALID, NOT_WRITABLE, NOTHING_TO_DO, UNTOUCHED
 from tests.lab.site import Site, until
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
@@ -28,7 +29,7 @@ def new_host(site: Site) -> str:
     return name
 
 
-def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(site: Site, new_host: str) -> None:
+def test_first_deploy_makes_host_serve_and_second_changes_nothing(site: Site, new_host: str) -> None:
     host = new_host
     assert site.fab("-H", host, "diff").code == 2
     first = site.fab("-H", host, "deploy", "--yes")
@@ -46,13 +47,13 @@ def test_a_new_host_is_brought_to_serving_and_a_second_deploy_changes_nothing(si
     stamps = site.root(f"stat -c '%n %Y %i' {SSL} {CERT_SSL} /home/poms/supervisord.conf {INI}", host)
     started = site.root("pgrep -u poms -f 'uwsgi --ini' -o", host)
     second = site.fab("-H", host, "deploy", "--yes")
-    assert (second.code, "nothing to do" in second.out) == (0, True), second.all
+    assert (second.code, NOTHING_TO_DO in second.out) == (0, True), second.all
     assert site.root(f"stat -c '%n %Y %i' {SSL} {CERT_SSL} /home/poms/supervisord.conf {INI}", host) == stamps
     assert site.root("pgrep -u poms -f 'uwsgi --ini' -o", host) == started
     assert site.fab("-H", host, "diff").code == 0
 
 
-def test_without_h_deploy_goes_to_the_default_host_only_and_diff_to_all(deployed: Site) -> None:
+def test_deploy_without_h_uses_default_host_and_diff_all(deployed: Site) -> None:
     said = deployed.fab("deploy", "--yes")
     assert said.code == 0
     assert "pomsgpvm01: nothing to do" in said.out
@@ -63,7 +64,7 @@ def test_without_h_deploy_goes_to_the_default_host_only_and_diff_to_all(deployed
     assert "fermicloud045" in listed.all
 
 
-def test_a_uwsgi_number_changes_only_its_file_and_reloads_only_uwsgi(deployed: Site, tmp_path: Path) -> None:
+def test_uwsgi_change_updates_only_its_file_and_reloads_only_uwsgi(deployed: Site, tmp_path: Path) -> None:
     apache, spawned, master = deployed.apache(), deployed.last_spawn(), deployed.workers()["pid"]
     agents = deployed.root("pgrep -u poms -f poms_agent.py")
     time.sleep(1.1)  # uWSGI tells spawn times in whole seconds
@@ -78,7 +79,7 @@ def test_a_uwsgi_number_changes_only_its_file_and_reloads_only_uwsgi(deployed: S
     assert deployed.root("pgrep -u poms -f poms_agent.py") == agents
 
 
-def test_an_apache_value_changes_only_its_file_and_reloads_only_apache(deployed: Site, tmp_path: Path) -> None:
+def test_apache_change_updates_only_its_file_and_reloads_only_apache(deployed: Site, tmp_path: Path) -> None:
     (pid, generation, started), spawned = deployed.apache(), deployed.last_spawn()
     ssl = deployed.root(f"stat -c %i:%Y {SSL}")
     inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 7\n"))
@@ -90,7 +91,7 @@ def test_an_apache_value_changes_only_its_file_and_reloads_only_apache(deployed:
     assert deployed.last_spawn() == spawned
 
 
-def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_restarts_apache_if_sudo_allows_only_restart(deployed: Site, tmp_path: Path) -> None:
     _, generation, started = deployed.apache()
     depth = "[defaults.apache]\n", "[defaults.apache]\nverify_depth = 6\n"
     inventory = deployed.changed(tmp_path, (deployed.reload_line(), ""), depth)
@@ -102,14 +103,14 @@ def test_where_only_a_restart_is_granted_apache_is_restarted(deployed: Site, tmp
     assert deployed.ask("https://HOST:8443/poms", *deployed.certificate("jdoe"))[0] == 200
 
 
-def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site, tmp_path: Path) -> None:
+def test_configuration_rejected_by_apache_changes_nothing(deployed: Site, tmp_path: Path) -> None:
     before, apache = deployed.read(SSL), deployed.apache()
     inventory = deployed.changed(
         tmp_path, ("[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/cert.pem"\n')
     )
     said = deployed.fab("deploy", "--yes", inventory=inventory)
     assert said.code == 1
-    assert "validating the new files failed" in said.err
+    assert NOT_VALID in said.err
     assert "SSLCertificateFile: file '/no/cert.pem' does not exist" in said.err
     assert "unchanged: " in said.err
     assert deployed.read(SSL) == before
@@ -117,7 +118,7 @@ def test_what_apache_refuses_is_put_back_and_apache_never_notices(deployed: Site
     assert deployed.fab("diff", "-H", "pomsgpvm01").code == 0
 
 
-def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path) -> None:
+def test_program_that_cannot_start_is_rolled_back(deployed: Site, tmp_path: Path) -> None:
     before = deployed.read("/home/poms/supervisord.conf")
     webservice = "[defaults.programs.poms_webservice]"
     broken = '[defaults.programs.broken]\ncommand = "/no/such/command"\nstartretries = 0\n\n'
@@ -130,9 +131,7 @@ def test_a_program_that_cannot_start_is_put_back(deployed: Site, tmp_path: Path)
     assert "broken" not in deployed.program_states()
 
 
-def test_a_stopped_program_stays_stopped_and_takes_its_new_settings_when_started(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_leaves_program_stopped_and_next_start_uses_new_settings(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("stop-programs", "--programs=poms_status_agent", check=True)
     change = 'poms_agent.py status"', 'poms_agent.py status2"'
     inventory = deployed.changed(tmp_path, change)
@@ -144,7 +143,7 @@ def test_a_stopped_program_stays_stopped_and_takes_its_new_settings_when_started
     assert deployed.root("pgrep -u poms -f 'poms_agent.py status2'").strip()
 
 
-def test_a_hand_edit_stops_the_deploy_and_is_shown(deployed: Site) -> None:
+def test_hand_edit_stops_deploy_and_is_shown(deployed: Site) -> None:
     deployed.root(f"echo '# by hand' >> {CERT_SSL}")
     said = deployed.fab("deploy", "--yes")
     assert said.code == 1
@@ -156,13 +155,13 @@ def test_a_hand_edit_stops_the_deploy_and_is_shown(deployed: Site) -> None:
     assert "# by hand" in deployed.root("cat /home/poms/private/poms-ops/current/old.*")
 
 
-def test_without_a_terminal_deploy_wants_yes(deployed: Site) -> None:
+def test_deploy_without_terminal_requires_yes_flag(deployed: Site) -> None:
     said = deployed.fab("deploy")
     assert said.code == 3
     assert "--yes" in said.err
 
 
-def test_another_deploy_holds_the_host(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_is_refused_while_another_holds_lock(deployed: Site, tmp_path: Path) -> None:
     lock = "/home/poms/private/poms-ops/lock"
     deployed.poms(
         f"echo 'jane@desk, deploy r1 since noon' > {lock}; flock {lock} sleep 60 </dev/null >/dev/null 2>&1 &"
@@ -230,7 +229,7 @@ def test_a_wrong_or_unknown_host_key_is_refused(site: Site, tmp_path: Path) -> N
         assert (said.code, message in said.err) == (1, True), said.all
 
 
-def test_supervisords_own_settings_restart_it_and_what_was_stopped_stays_so(deployed: Site, tmp_path: Path) -> None:
+def test_supervisord_change_restarts_programs_except_stopped_ones(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("stop-programs", "--programs=poms_joblog_agent", check=True)
     supervisord, master = deployed.read("/home/poms/supervisord.pid"), deployed.workers()["pid"]
     inventory = deployed.changed(
@@ -246,9 +245,7 @@ def test_supervisords_own_settings_restart_it_and_what_was_stopped_stays_so(depl
     assert set(states.values()) == {"RUNNING"}
 
 
-def test_a_deploy_is_one_command_when_nothing_differs_and_two_when_something_does(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_runs_one_command_without_changes_and_two_with(deployed: Site, tmp_path: Path) -> None:
     """Counted on the host: the login shell reads .bashrc once for each command that sshd starts."""
     deployed.poms("cp $HOME/.bashrc $HOME/.bashrc.kept; echo 'echo x >> $HOME/commands' >> $HOME/.bashrc")
     try:
@@ -262,9 +259,7 @@ def test_a_deploy_is_one_command_when_nothing_differs_and_two_when_something_doe
         deployed.poms("mv $HOME/.bashrc.kept $HOME/.bashrc; rm -f $HOME/commands")
 
 
-def test_where_only_the_files_may_be_written_a_second_deploy_changes_nothing_either(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_second_deploy_into_read_only_directory_changes_nothing(deployed: Site, tmp_path: Path) -> None:
     deployed.root(f"chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d; chmod 666 {SSL} {CERT_SSL}")
     try:
         inventory = deployed.changed(tmp_path, ("[defaults.apache]\n", "[defaults.apache]\nverify_depth = 8\n"))
@@ -273,10 +268,10 @@ def test_where_only_the_files_may_be_written_a_second_deploy_changes_nothing_eit
         assert said.code == 0, said.all
         assert "SSLVerifyDepth 8" in deployed.read(CERT_SSL)
         assert deployed.root(f"stat -c %i {CERT_SSL}") == inode
-        assert "nothing to do" in deployed.fab("deploy", "--yes", inventory=inventory).out
+        assert NOTHING_TO_DO in deployed.fab("deploy", "--yes", inventory=inventory).out
         deployed.root(f"chmod 644 {CERT_SSL}; chown root {CERT_SSL}")
         said = deployed.fab("deploy", "--yes")
-        assert (said.code, "can write neither" in said.err) == (1, True), said.all
-        assert "nothing was modified" in said.err
+        assert (said.code, NOT_WRITABLE in said.err) == (1, True), said.all
+        assert UNTOUCHED in said.err
     finally:
         deployed.root(f"chown root:poms /etc/httpd/conf.d; chmod 2775 /etc/httpd/conf.d; chmod 644 {SSL} {CERT_SSL}")

@@ -62,7 +62,7 @@ def findings(site: Site) -> tuple[int, dict[str, list[dict[str, str]]]]:
     return said.code, found
 
 
-def test_a_good_host_is_ready_to_deploy(deployed: Site) -> None:
+def test_healthy_host_is_ready_to_deploy(deployed: Site) -> None:
     code, found = findings(deployed)
     wrong = [one for several in found.values() for one in several if one["level"] == "error"]
     assert (code, wrong) == (0, [])
@@ -71,7 +71,7 @@ def test_a_good_host_is_ready_to_deploy(deployed: Site) -> None:
 
 
 @pytest.mark.parametrize("fault", ["sudo", "folder", "module", "namespaces", *exhaustive(*RARE)])
-def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None:
+def test_doctor_names_each_fault_with_advice(deployed: Site, fault: str) -> None:
     made = FAULTS[fault]
     deployed.root(made.breaks)
     try:
@@ -84,7 +84,7 @@ def test_each_fault_is_named_with_what_to_do(deployed: Site, fault: str) -> None
     assert all(one["level"] == "ok" for one in findings(deployed)[1][made.what])
 
 
-def test_supervisord_is_started_after_a_boot_where_a_script_of_the_boot_does_so(deployed: Site) -> None:
+def test_doctor_finds_boot_script_that_starts_supervisord(deployed: Site) -> None:
     """Units are in test_survival.py: here is no systemd that would start one."""
     script, unit = "/etc/rc.local", "/etc/systemd/system/poms.service"
     deployed.root(f"mkdir -p /etc/systemd/system; printf 'User=poms\\nExecStart=supervisord\\n' >{unit}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ops.project import PROJECT
+from tests.lab.messages import NOT_VALID, UNTOUCHED
 from tests.lab.site import Site
 
 SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
@@ -76,17 +77,17 @@ def state(site: Site) -> tuple[str, tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("done", OPENED)
-def test_it_is_refused(deployed: Site, tmp_path: Path, done: str) -> None:
+def test_identity_probe_rejects_insecure_template(deployed: Site, tmp_path: Path, done: str) -> None:
     change, says = OPENED[done]
     before = state(deployed)
     said = deployed.fab("deploy", "--yes", "--force", project=copied(tmp_path, *change))
     assert (said.code, says in said.err) == (1, True), said.all
-    assert "validating the new files failed" in said.err
-    assert "nothing was modified" in said.err
+    assert NOT_VALID in said.err
+    assert UNTOUCHED in said.err
     assert state(deployed) == before
 
 
-def test_without_a_shibd_within_reach_an_open_door_is_found_as_well(deployed: Site, tmp_path: Path) -> None:
+def test_identity_probe_detects_missing_login_without_reachable_shibd(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chgrp apache /run/shibboleth && chmod 750 /run/shibboleth")  # Apache's account reaches it still
     try:
         change, says = OPENED["no login is asked for"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.faults import ALL, CERT_SSL, FILES, HOST, KINDS, STATE, STEPS, Bench, Row, ended, the_other
+from tests.lab.messages import NOT_RESTORED
 from tests.lab.site import until
 from tests.lab.test_standby import LOG, RELOADING, busy, slow, standbys
 
@@ -55,7 +56,7 @@ def test_a_full_disk_that_is_freed_later(bench: Bench, row: Row, small_disk: str
     bench.site.root(f"rm -f {STATE}/filler")
     after = bench.is_whole()
     assert (running.returncode, "deployed" in said) == ((0, True) if after == the_other(before) else (1, False)), said
-    assert after or "could not be restored" in said, said
+    assert after or NOT_RESTORED in said, said
     if not after:
         assert bench.site.fab("recover", inventory=bench.inventories[before]).code == 0
     bench.assert_well(after or before)

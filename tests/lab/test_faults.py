@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.faults import AFTER_THE_SWAP, ALL, KINDS, LIMIT, STATE, STEPS, Bench, Fault, Row, ended, the_other
+from tests.lab.messages import DISK_FULL, NOT_RESTORED, NOT_WRITABLE, UNTOUCHED
 
 CHOSEN = [
     ("operator killed -9", "swap-half", "files"),
@@ -37,9 +38,7 @@ BY_ITSELF = {
 
 
 @pytest.mark.parametrize(("fault", "step", "kind"), cells(list(FAULTS), [*STEPS, "put-back"]))
-def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
-    bench: Bench, row: Row, fault: str, step: str, kind: str
-) -> None:
+def test_host_is_consistent_after_fault_at_any_step(bench: Bench, row: Row, fault: str, step: str, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     # A fault while the release is recorded comes too late for the operator's side, and finds it kept.
@@ -63,7 +62,7 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
         if fault == "remote shell killed -9":
             first = STEPS.index("swap") + 1  # it is held in front of what the step does
             unknown = step in [*STEPS[first:], "put-back"]
-            assert ("unknown; the next deploy" if unknown else "nothing was modified") in said
+            assert ("unknown; the next deploy" if unknown else UNTOUCHED) in said
         assert "did not finish" in bench.site.fab("-H", "pomsgpvm01", "diff").err
         next_one = ["recover"] if kind == "folder" else ["-H", "pomsgpvm01", "deploy", "--yes"]
         mended = bench.site.fab(*next_one, inventory=bench.inventories[before])
@@ -76,7 +75,9 @@ def test_whatever_goes_wrong_at_whatever_step_the_host_is_whole(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("step", ["keep", "swap", "check", "commit"] if ALL else ["keep"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str, kind: str, step: str) -> None:
+def test_full_disk_of_state_dir_leaves_host_consistent(
+    bench: Bench, row: Row, small_disk: str, kind: str, step: str
+) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     with bench.held(step, the_other(before)) as running:
@@ -85,7 +86,7 @@ def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str,
     bench.site.root(f"rm {STATE}/filler")
     after = bench.is_whole()
     if after == before:
-        assert (running.returncode, "no space is left on the disk" in said) == (1, True), said
+        assert (running.returncode, DISK_FULL in said) == (1, True), said
     else:  # it needed no more space
         assert (running.returncode, "deployed" in said) == (0, True), said
     bench.assert_well(after)
@@ -94,14 +95,14 @@ def test_a_full_disk_under_what_is_kept(bench: Bench, row: Row, small_disk: str,
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_disk_that_is_full_before_the_deploy(bench: Bench, row: Row, small_disk: str, kind: str) -> None:
+def test_full_disk_before_deploy_changes_nothing(bench: Bench, row: Row, small_disk: str, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     bench.site.root(small_disk)
     said = ended(bench.start(the_other(before)))
     bench.site.root(f"rm {STATE}/filler")
-    assert "no space is left on the disk" in said, said
-    assert "nothing was modified" in said
+    assert DISK_FULL in said, said
+    assert UNTOUCHED in said
     bench.assert_well(before)
     row("disk full before the deploy", "none", kind, "yes", "", True)
 
@@ -115,7 +116,9 @@ CONF_D_FAULTS = {
 @pytest.mark.parametrize("step", ["swap", "swap-half"] if ALL else ["swap-half"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 @pytest.mark.parametrize("fault", CONF_D_FAULTS)
-def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: str, step: str) -> None:
+def test_full_or_read_only_conf_d_leaves_host_consistent(
+    bench: Bench, row: Row, fault: str, kind: str, step: str
+) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     bench.site.root(
@@ -131,7 +134,7 @@ def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: s
         # What is read-only in the middle cannot be put back, by anybody, until it can be written again.
         assert after or (fault, step) == ("conf.d turned read-only", "swap-half"), (bench.look(), said)
         if not after:
-            assert "could not be restored" in said, said
+            assert NOT_RESTORED in said, said
             assert bench.site.fab("recover", inventory=bench.inventories[before]).code == 0
         # A file that was staged already may need no more space.
         assert (running.returncode, "deployed" in said) == (
@@ -145,7 +148,7 @@ def test_a_conf_d_that_takes_no_more(bench: Bench, row: Row, fault: str, kind: s
 
 
 @pytest.mark.parametrize("kind", KINDS if ALL else ["files"])
-def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench: Bench, row: Row, kind: str) -> None:
+def test_deploy_into_read_only_filesystem_changes_nothing(bench: Bench, row: Row, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     bench.site.root("mount --bind /etc/httpd/conf.d /etc/httpd/conf.d; mount -o remount,bind,ro /etc/httpd/conf.d")
@@ -153,15 +156,15 @@ def test_a_folder_that_may_not_be_written_stops_it_before_anything_changes(bench
         said = ended(bench.start(the_other(before)))
     finally:
         bench.site.root("umount /etc/httpd/conf.d")
-    assert "can write neither" in said
-    assert "nothing was modified" in said
+    assert NOT_WRITABLE in said
+    assert UNTOUCHED in said
     bench.assert_well(before)
     row("conf.d read-only before", "keep", kind, "yes", "", True)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: str) -> None:
+def test_configtest_failure_after_swap_is_rolled_back(bench: Bench, row: Row, kind: str) -> None:
     """The proof has passed, and somebody else's file breaks the live tree in between."""
     bench.site.root(KINDS[kind])
     before = bench.settled()
@@ -177,9 +180,7 @@ def test_a_configuration_test_that_fails_in_place(bench: Bench, row: Row, kind: 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
-    bench: Bench, row: Row, kind: str, tmp_path: Path
-) -> None:
+def test_garbage_key_is_rolled_back_without_identity_probe(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     """Apache's own test passes, its reload says fine, and it dies."""
     bench.site.root(KINDS[kind])
     before = bench.settled()
@@ -201,7 +202,7 @@ def test_a_key_that_is_none_where_nothing_can_be_started_on_trial(
 
 
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
+def test_second_simultaneous_deploy_is_refused(bench: Bench, row: Row, kind: str) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     with bench.held("keep", the_other(before)) as running:
@@ -215,7 +216,7 @@ def test_two_deploys_at_once(bench: Bench, row: Row, kind: str) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
+def test_program_failing_after_reload_is_rolled_back(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     """It passes its trial start, serves beside the live one, and ends as soon as it is that itself."""
     bench.site.root(KINDS[kind])
     before = bench.settled()
@@ -237,7 +238,7 @@ def test_a_program_that_never_runs_with_the_new_file(bench: Bench, row: Row, kin
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-def test_a_check_from_outside_that_fails_afterwards(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
+def test_failed_smoke_check_is_rolled_back(bench: Bench, row: Row, kind: str, tmp_path: Path) -> None:
     bench.site.root(KINDS[kind])
     before = bench.settled()
     folder = bench.site.lab.certificates

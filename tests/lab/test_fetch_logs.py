@@ -35,7 +35,7 @@ def contents(bundle: Path) -> dict[str, str]:
         return found
 
 
-def test_a_bundle_has_all_logs_rotated_ones_too_and_is_for_the_operator_alone(rotated: Site, tmp_path: Path) -> None:
+def test_log_bundle_has_rotated_logs_and_is_private_to_operator(rotated: Site, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         said = rotated.fab("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", check=True)
@@ -70,7 +70,7 @@ def test_compressed_files_are_read_or_named(rotated: Site, tmp_path: Path) -> No
     assert [path in said.err for path in (one, torn, other)] == [False, True, False]
 
 
-def test_since_and_programs_leave_the_rest_on_the_host(rotated: Site, tmp_path: Path) -> None:
+def test_since_and_programs_limit_fetched_logs(rotated: Site, tmp_path: Path) -> None:
     words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_joblog_agent")
     rotated.fab(*words, "--since=90m", check=True)
     (bundle,) = tmp_path.iterdir()
@@ -84,7 +84,7 @@ def test_since_and_programs_leave_the_rest_on_the_host(rotated: Site, tmp_path: 
     assert set(contents(bundle)) == {AGENT}
 
 
-def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, tmp_path: Path) -> None:
+def test_incomplete_log_bundle_is_removed(rotated: Site, tmp_path: Path) -> None:
     big = f"{LOGS}/poms_status_agent.log.1"
     rotated.poms(f"head -c 60000000 /dev/urandom > {big}")
     words = ("-H", "pomsgpvm01", "fetch-logs", f"--to={tmp_path}", "--programs=poms_status_agent")
@@ -118,7 +118,7 @@ def test_nothing_is_left_of_a_bundle_that_does_not_become_whole(rotated: Site, t
 
 
 @pytest.mark.parametrize("verb", ["doctor", "status", "--list", "hosts", "tail-logs --since=1h"])
-def test_a_reader_that_goes_away_ends_a_verb_as_it_ends_usual_tools(site: Site, verb: str) -> None:
+def test_closed_pipe_ends_task_with_sigpipe_code(site: Site, verb: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:

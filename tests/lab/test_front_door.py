@@ -91,7 +91,9 @@ def besiege(front: Front, of: str, ports: tuple[int, int], sessions: dict[str, s
     return siege
 
 
-def test_nobody_gets_in_as_anybody_else(front: Front, sessions: dict[str, str], record_property: Record) -> None:
+def test_deployed_rules_reject_every_forged_identity(
+    front: Front, sessions: dict[str, str], record_property: Record
+) -> None:
     siege = besiege(front, "the templates", (443, 8443), sessions)
     record_property("attacks", (siege.of, list(siege.rows())))
     assert not siege.wrong, "\n".join(siege.wrong)
@@ -101,7 +103,7 @@ def test_nobody_gets_in_as_anybody_else(front: Front, sessions: dict[str, str], 
     }
 
 
-def test_the_documents_own_rules_let_them_in(
+def test_reference_rules_accept_forged_identities(
     front: Front, naive: None, sessions: dict[str, str], record_property: Record
 ) -> None:
     """What was measured of them: any certificate's holder is root for the asking, and so is a crafted subject."""
@@ -116,7 +118,7 @@ def test_the_documents_own_rules_let_them_in(
         assert subject in certificates, subject
 
 
-def test_a_tls_session_of_one_port_is_none_of_the_other(front: Front) -> None:
+def test_tls_session_is_not_resumed_at_certificate_port(front: Front) -> None:
     """Begun without a certificate, where none is asked for: resumed at the other port it must not pass for one."""
     for tls in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         people = front.door(443, tls=tls)
@@ -131,7 +133,7 @@ def test_a_tls_session_of_one_port_is_none_of_the_other(front: Front) -> None:
             assert line.ask(GET).status == REFUSED_HANDSHAKE
 
 
-def test_without_tls_there_is_no_way_to_the_app_nor_to_apaches_status(front: Front) -> None:
+def test_plain_http_reaches_neither_app_nor_server_status(front: Front) -> None:
     record = front.site.record(HOST)
     for path, status in ((b"/poms", 404), (b"/poms/", 404), (b"/server-status", 403)):
         request = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nX-Shib-Userid: root\r\n\r\n"
@@ -141,7 +143,7 @@ def test_without_tls_there_is_no_way_to_the_app_nor_to_apaches_status(front: Fro
                 assert int(line.recv(1000).split()[1]) == due, (path, port)
 
 
-def test_a_scanner_that_is_not_ours_finds_the_tls_of_today_and_nothing_older(front: Front, tmp_path: Path) -> None:
+def test_third_party_scanner_finds_only_modern_tls(front: Front, tmp_path: Path) -> None:
     found, issues = scan(front, tmp_path)
     assert set(found) == {443, 8443}
     for port, results in found.items():

@@ -105,9 +105,7 @@ def test_mail_from_the_certificate_limits_and_headers(front: Front, deploy: Depl
 
 
 @pytest.mark.exhaustive
-def test_several_addresses_of_a_certificate_become_what_several_values_of_an_attribute_do(
-    front: Front, deploy: Deploy
-) -> None:
+def test_several_certificate_addresses_follow_several_values_setting(front: Front, deploy: Deploy) -> None:
     one, two, three = (f"{name}@x.org".encode() for name in ("jane", "root", "x"))
     for choice, of_two, of_three, of_more in (
         ("first", one, one, one),
@@ -120,7 +118,7 @@ def test_several_addresses_of_a_certificate_become_what_several_values_of_an_att
         assert [mail_of(front), mail_of(front, one)] == [None, one.decode()], choice
 
 
-def test_mail_by_a_pattern_required_lists_no_http2_and_an_upload_that_pauses(front: Front, deploy: Deploy) -> None:
+def test_apache_applies_mail_pattern_revocation_and_upload_settings(front: Front, deploy: Deploy) -> None:
     deploy(
         identity='certificate_email = "{user}@poms.example"\ndropped_headers = ["X-Own"]',
         apache='http2 = false\nrevocation = "required"\nresponse_headers = { X-Robots-Tag = "no%index" }',

@@ -80,7 +80,7 @@ def operator(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
     site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
 
 
-def test_what_the_guide_types_to_look_ends_as_it_says(operator: Operator) -> None:
+def test_read_only_guide_commands_end_as_documented(operator: Operator) -> None:
     once = {operator.words(text): text for text in LOOKS}
     with ThreadPoolExecutor(4) as threads:
         said = dict(zip(once.values(), threads.map(operator.run, once.values()), strict=True))
@@ -89,7 +89,7 @@ def test_what_the_guide_types_to_look_ends_as_it_says(operator: Operator) -> Non
     assert len(list(operator.folder.glob("*/*.tar.gz"))) == 4
 
 
-def test_what_the_guide_types_to_change_a_host_ends_as_it_says(operator: Operator) -> None:
+def test_guide_commands_that_change_host_end_as_documented(operator: Operator) -> None:
     done = set()
     for text in CHANGES:
         words = operator.words(text)
@@ -99,7 +99,7 @@ def test_what_the_guide_types_to_change_a_host_ends_as_it_says(operator: Operato
             assert said.code == RUNS[text], (text, said.all)
 
 
-def test_saved_releases_are_releases_again(operator: Operator) -> None:
+def test_saved_releases_can_be_restored(operator: Operator) -> None:
     """By the two lines of the page, with the lab's key."""
     page = (PROJECT / "docs/guide/way-back.md").read_text()
     save, restore = re.search(r"^    \(umask .*?\)$", page, re.M | re.S), re.search(r"^    ssh .* < .*", page, re.M)

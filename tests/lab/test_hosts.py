@@ -14,6 +14,7 @@ import pytest
 
 from lab.base.table import BASES, DEFAULT
 from tests.lab.bases import one_host
+from tests.lab.messages import NOTHING_TO_DO
 from tests.lab.site import Said, Site, until
 
 HOST = ("-H", "pomsgpvm01")
@@ -76,7 +77,7 @@ def test_deploy(host: Site) -> None:
     assert "validated (identity-probe)" in said.all
     assert serves(host)
     again = fab(host, "deploy", "--yes")
-    assert "nothing to do" in again.all
+    assert NOTHING_TO_DO in again.all
 
 
 def test_status(host: Site) -> None:

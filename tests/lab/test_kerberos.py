@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import kdc
+from tests.lab.messages import NO_KEY
 from tests.lab.site import Said, Site
 
 PRINCIPAL = f"jdoe@{kdc.REALM}"
@@ -113,7 +114,7 @@ def keytab(site: Site) -> Iterator[Path]:
     kdc.introduce(site.lab, site.record("kdc"), [site.record()])
 
 
-def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) -> None:
+def test_kerberos_ticket_logs_in_and_release_names_principal(jdoe: Operator) -> None:
     jdoe.site.root("echo '# by hand' >>/etc/httpd/conf.d/cert_ssl.conf")  # so that there is something to deploy
     assert jdoe.fab("deploy", "--yes", "--force").code == 0
     releases = jdoe.fab("releases")
@@ -125,7 +126,7 @@ def test_a_ticket_is_enough_and_the_release_is_the_principals(jdoe: Operator) ->
 # --- who gets in ------------------------------------------------------------------------------------------------
 
 
-def test_without_a_ticket_or_with_one_that_is_refused_the_key_gets_in(operator: Operator) -> None:
+def test_login_uses_key_if_kerberos_ticket_is_missing_or_refused(operator: Operator) -> None:
     key = ("-i", str(operator.site.lab.identity_file))
     assert operator.fab(*key, "status").code in (0, 2)
     operator.kinit("zoe")
@@ -146,10 +147,10 @@ def test_ssh_config_alone_turns_on_kerberos_for_jump_hosts(jdoe: Operator) -> No
     jdoe.refused(f"on the way there, jump host {jump}", "no principal host/nobody.poms.example")
     (jdoe.home / ".ssh/config").write_text("Host *\n  GSSAPIAuthentication yes\n")
     jdoe.set("kerberos", "false")
-    assert "Kerberos" not in jdoe.refused("you offer no key")
+    assert "Kerberos" not in jdoe.refused(NO_KEY)
 
 
-def test_the_ticket_goes_along_only_where_ssh_config_says_so(jdoe: Operator) -> None:
+def test_kerberos_ticket_is_delegated_only_if_ssh_config_allows(jdoe: Operator) -> None:
     site, there = jdoe.site, "/tmp/went_along"
     (jdoe.home / ".ssh").mkdir()
     site.poms(f"cd; cp .bashrc .bashrc.kept; echo 'cp \"${{KRB5CCNAME#FILE:}}\" {there} 2>/dev/null' >>.bashrc")
@@ -166,29 +167,29 @@ def test_the_ticket_goes_along_only_where_ssh_config_says_so(jdoe: Operator) -> 
 # --- who does not, and what to type -------------------------------------------------------------------------------
 
 
-def test_no_ticket(operator: Operator) -> None:
+def test_missing_kerberos_ticket_is_reported(operator: Operator) -> None:
     operator.refused("you have no Kerberos ticket", "what to do: kinit")
 
 
-def test_a_ticket_that_has_expired(operator: Operator) -> None:
+def test_expired_kerberos_ticket_is_reported(operator: Operator) -> None:
     operator.kinit("jdoe", "-l", "1s")
     time.sleep(2.5)  # Kerberos counts whole seconds
     operator.refused("your Kerberos ticket has expired", "what to do: kinit")
 
 
-def test_a_principal_that_is_not_in_k5login(operator: Operator) -> None:
+def test_principal_missing_in_k5login_is_reported(operator: Operator) -> None:
     operator.kinit("zoe")
     zoe = f"zoe@{kdc.REALM}"
     operator.refused(f"knows you as {zoe}, and does not let you in", f"add the line {zoe} to ~poms/.k5login")
 
 
-def test_a_host_that_the_kdc_does_not_know(jdoe: Operator) -> None:
+def test_host_unknown_to_kdc_is_reported(jdoe: Operator) -> None:
     text = jdoe.inventory.read_text()
     jdoe.inventory.write_text(text.replace('kerberos_host = "pomsgpvm01.', 'kerberos_host = "nobody.'))
     jdoe.refused("no principal host/nobody.poms.example", "ssh.kerberos_host in the inventory")
 
 
-def test_a_keytab_that_is_another_hosts_or_missing_or_old(jdoe: Operator, keytab: Path) -> None:
+def test_wrong_missing_or_old_keytab_is_reported(jdoe: Operator, keytab: Path) -> None:
     kept = keytab.read_bytes()
     other = Path(f"/proc/{jdoe.site.record('fermicloud045').pid}/root/etc/krb5.keytab")
     keytab.write_bytes(other.read_bytes())
@@ -202,7 +203,7 @@ def test_a_keytab_that_is_another_hosts_or_missing_or_old(jdoe: Operator, keytab
     jdoe.refused("the host's key is not the one that the KDC has", "root there has to renew /etc/krb5.keytab")
 
 
-def test_a_clock_that_is_off(jdoe: Operator) -> None:
+def test_clock_skew_is_reported(jdoe: Operator) -> None:
     jdoe.kerberos("kvno", "-q", "host/pomsgpvm01.poms.example")
     for offset in (3600, -3600):
         shift(jdoe.cache, offset)
@@ -217,7 +218,7 @@ def shift(cache: Path, seconds: int) -> None:
     cache.write_bytes(content[:2] + struct.pack(">H", len(header)) + header + content[4 + length :])
 
 
-def test_a_kdc_that_is_not_there_or_says_nothing(jdoe: Operator) -> None:
+def test_absent_or_silent_kdc_is_reported(jdoe: Operator) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
         udp.bind(("127.0.0.1", 0))
         tcp.bind(udp.getsockname())
@@ -229,7 +230,7 @@ def test_a_kdc_that_is_not_there_or_says_nothing(jdoe: Operator) -> None:
     jdoe.refused("no KDC can be reached", "/etc/krb5.conf names the KDCs")
 
 
-def test_a_host_that_takes_no_tickets_or_wants_more_than_one(jdoe: Operator) -> None:
+def test_host_refusing_kerberos_or_requiring_second_factor_is_reported(jdoe: Operator) -> None:
     site, config, kept = jdoe.site, "/etc/ssh/sshd_config", "/root/sshd_config.kept"
     restart = "kill -HUP $(cat /run/sshd.pid)"
     site.root(f"cp {config} {kept}")
@@ -242,7 +243,7 @@ def test_a_host_that_takes_no_tickets_or_wants_more_than_one(jdoe: Operator) -> 
         site.root(f"mv {kept} {config}; {restart}")
 
 
-def test_an_installation_without_kerberos_says_so_only_where_the_key_does_not_get_in(jdoe: Operator) -> None:
+def test_missing_kerberos_library_is_reported_only_if_key_fails(jdoe: Operator) -> None:
     (jdoe.home / "gssapi.py").write_text("raise ImportError\n")
     jdoe.environment["PYTHONPATH"] = str(jdoe.home)
     jdoe.refused("this installation of poms-ops has no Kerberos", "make kerberos")

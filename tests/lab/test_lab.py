@@ -85,7 +85,7 @@ def test_each_host_has_its_own_name_processes_and_files(place: Lab) -> None:
     assert "of-alpha" not in seen["beta"]
 
 
-def test_status_says_what_runs(place: Lab) -> None:
+def test_lab_status_shows_running_hosts(place: Lab) -> None:
     found = lab.status(lab=place)
     assert [host.name for host in found] == ["alpha", "beta", "idp", "kdc"]
     for host in found:
@@ -107,12 +107,12 @@ def test_the_inventory_is_complete_and_private_keys_are_private(place: Lab) -> N
         assert host.ssh.identity_file == str(place.identity_file)
 
 
-def test_shells_greet_asked_or_not(place: Lab) -> None:
+def test_login_shell_always_prints_greeting(place: Lab) -> None:
     assert "NOTICE TO USERS" in run(place, "alpha", "true")[1]
 
 
 @pytest.mark.parametrize("option", ["-u", "-e"])
-def test_the_products_setup_ends_a_strict_shell(place: Lab, option: str) -> None:
+def test_products_setup_aborts_strict_shell(place: Lab, option: str) -> None:
     code, said = run(place, "alpha", f"set {option}; . ~/products/setup; echo reached")
     assert code != 0
     assert "reached" not in said
@@ -126,7 +126,7 @@ def test_the_products_are_real_and_only_there_after_setup(place: Lab) -> None:
     assert "\n2.0.31\n4.3.0\n" in said
 
 
-def test_a_uwsgi_of_the_products_survives_its_hangup(place: Lab) -> None:
+def test_products_uwsgi_reloads_on_sighup(place: Lab) -> None:
     script = """
         . ~/products/setup && setup poms && cd ~/poms
         uwsgi --socket 127.0.0.1:8888 --module poms_app:application --master --workers 2 --need-app \
@@ -138,7 +138,7 @@ def test_a_uwsgi_of_the_products_survives_its_hangup(place: Lab) -> None:
     assert run(place, "alpha", script)[1].rstrip().endswith("\n4")
 
 
-def test_sudo_grants_the_restart_and_the_reload_of_apache_and_no_more(place: Lab) -> None:
+def test_sudo_allows_only_apache_restart_and_reload(place: Lab) -> None:
     restart, reload = apache_commands(place)
     assert run(place, "alpha", f"sudo -n {reload}")[0] == 0
     assert run(place, "alpha", f"sudo -n {restart}")[0] == 0
@@ -147,7 +147,7 @@ def test_sudo_grants_the_restart_and_the_reload_of_apache_and_no_more(place: Lab
         assert run(place, "alpha", f"sudo -n {more}")[0] != 0
 
 
-def test_apache_is_laid_out_as_on_red_hat_and_conf_d_is_the_teams(place: Lab) -> None:
+def test_apache_has_red_hat_layout_and_writable_conf_d(place: Lab) -> None:
     code, said = run(place, "beta", "/usr/sbin/httpd -t && /usr/sbin/httpd -V && readlink /etc/httpd/logs")
     assert code == 0
     assert '-D HTTPD_ROOT="/etc/httpd"' in said
@@ -166,13 +166,13 @@ def test_a_failed_start_of_apache_shows_its_message_and_fails(place: Lab) -> Non
     assert run(place, "beta", f"sudo -n {restart}")[0] == 0
 
 
-def test_shibboleth_sends_a_stranger_to_the_identity_provider(place: Lab) -> None:
+def test_shibboleth_redirects_visitor_to_identity_provider(place: Lab) -> None:
     head = answer(place, "alpha", "/secure")
     assert head.startswith("HTTP/1.1 302")
     assert "Location: https://idp.poms.example/sso?SAMLRequest=" in head
 
 
-def test_the_provider_has_no_rights_and_knows_no_way_out_of_the_lab(place: Lab) -> None:
+def test_identity_provider_has_no_capabilities_and_no_default_route(place: Lab) -> None:
     pid = str(record(place, "idp").pid)
     status = (processes.PROC / pid / "status").read_text()
     for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"):
@@ -183,7 +183,7 @@ def test_the_provider_has_no_rights_and_knows_no_way_out_of_the_lab(place: Lab) 
     assert subprocess.run([*inside, "-6", "route", "show", "default"], capture_output=True).stdout in (b"", b"[]\n")
 
 
-def test_how_to_open_the_lab_in_a_browser_is_told(place: Lab, tmp_path: Path) -> None:
+def test_lab_explains_how_to_open_it_in_browser(place: Lab, tmp_path: Path) -> None:
     told = lab.by_hand(place)
     shown_to_browsers = [found for found in read_records(place) if found.name != "kdc"]
     assert "https://alpha.poms.example/poms" in told[0]
@@ -210,7 +210,7 @@ def test_the_account_can_make_namespaces_of_its_own(place: Lab) -> None:
 # --- up, as often as one likes ------------------------------------------------------------------------------
 
 
-def test_a_second_up_leaves_running_hosts_and_an_edited_inventory_alone(place: Lab) -> None:
+def test_second_up_keeps_running_hosts_and_edited_inventory(place: Lab) -> None:
     before = [found.pid for found in read_records(place)]
     place.inventory.write_text(place.inventory.read_text() + "# edited\n")
     report = lab.up(["alpha", "beta"], say=QUIET, lab=place)
@@ -220,7 +220,7 @@ def test_a_second_up_leaves_running_hosts_and_an_edited_inventory_alone(place: L
     assert place.inventory.read_text().endswith("# edited\n")
 
 
-def test_a_host_that_died_is_started_again_with_its_files_and_address(place: Lab) -> None:
+def test_dead_host_is_restarted_with_its_files_and_address(place: Lab) -> None:
     run(place, "beta", "echo kept >~/note")
     before = record(place, "beta")
     os.kill(before.pid, signal.SIGKILL)
@@ -231,7 +231,7 @@ def test_a_host_that_died_is_started_again_with_its_files_and_address(place: Lab
     assert "kept" in run(place, "beta", "cat ~/note")[1]
 
 
-def test_a_provider_that_died_is_started_again_and_stays_itself(place: Lab) -> None:
+def test_dead_identity_provider_is_restarted_with_same_certificate(place: Lab) -> None:
     before, known = record(place, "idp"), tls_certificate(place)
     os.kill(before.pid, signal.SIGKILL)
     wait_for(lambda: not before.running)
@@ -240,7 +240,7 @@ def test_a_provider_that_died_is_started_again_and_stays_itself(place: Lab) -> N
     assert tls_certificate(place) == known
 
 
-def test_a_kdc_that_died_is_started_again_and_the_hosts_keytabs_stay_good(place: Lab, tmp_path: Path) -> None:
+def test_dead_kdc_is_restarted_and_host_keytabs_remain_valid(place: Lab, tmp_path: Path) -> None:
     before = record(place, "kdc")
     os.kill(before.pid, signal.SIGKILL)
     wait_for(lambda: not before.running)
@@ -288,22 +288,20 @@ def test_a_base_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../x", "Alpha", "a b", "-a", "a" * 64, "a\n"])
-def test_a_name_that_no_host_can_have_is_refused(tmp_path: Path, name: str) -> None:
+def test_invalid_host_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput):
         lab.up(["good", name], say=QUIET, lab=Lab(state=tmp_path / "state"))
     assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("name", ["idp", "kdc"])
-def test_a_services_name_is_no_hosts(tmp_path: Path, name: str) -> None:
+def test_host_named_like_service_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match=f"{name} is the name of a service that every lab has"):
         lab.up(["good", name], say=QUIET, lab=Lab(state=tmp_path / "state"))
     assert not (tmp_path / "state").exists()
 
 
-def test_an_account_that_is_not_root_goes_through_sudo(
-    place: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lab_uses_sudo_for_unprivileged_account(place: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "is_root", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OperatorError, match="needs root, and there is no sudo here"):
@@ -341,7 +339,7 @@ def test_down_leaves_nothing_on_the_machine(tmp_path: Path) -> None:
     assert lab.down(say=QUIET, lab=place) == []
 
 
-def test_down_ends_hosts_whose_state_was_deleted(tmp_path: Path) -> None:
+def test_down_stops_hosts_whose_state_was_deleted(tmp_path: Path) -> None:
     place = Lab(state=tmp_path / "state")
     lab.up(["alpha"], say=QUIET, lab=place)
     shutil.rmtree(place.state)
@@ -369,7 +367,7 @@ KILLED_WHEN: dict[str, Callable[[Lab], bool]] = {
 
 
 @pytest.mark.parametrize("moment", KILLED_WHEN)
-def test_an_up_killed_half_way_is_cleaned_up_by_down(tmp_path: Path, moment: str) -> None:
+def test_down_cleans_up_killed_up(tmp_path: Path, moment: str) -> None:
     place = Lab(state=tmp_path / "state")
     kill_up(place, KILLED_WHEN[moment])
     lab.down(say=QUIET, lab=place)
@@ -377,7 +375,7 @@ def test_an_up_killed_half_way_is_cleaned_up_by_down(tmp_path: Path, moment: str
 
 
 @pytest.mark.parametrize("moment", ["a host has an address", "files are written", "one host is started"])
-def test_an_up_killed_half_way_is_completed_by_the_next(tmp_path: Path, moment: str) -> None:
+def test_next_up_completes_killed_up(tmp_path: Path, moment: str) -> None:
     place = Lab(state=tmp_path / "state")
     kill_up(place, KILLED_WHEN[moment])
     try:
@@ -389,7 +387,7 @@ def test_an_up_killed_half_way_is_completed_by_the_next(tmp_path: Path, moment: 
     assert_nothing_left(place)
 
 
-def test_a_build_of_the_root_file_system_killed_half_way_is_begun_afresh(tmp_path: Path) -> None:
+def test_killed_root_file_system_build_starts_over(tmp_path: Path) -> None:
     place = Lab(state=tmp_path / "state", cache=tmp_path / "cache")
     unpacked = "*.partial/root/usr/bin"
     kill_up(place, lambda place: any(place.cache.glob(unpacked)))

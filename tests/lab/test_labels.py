@@ -39,7 +39,7 @@ def provision(site: Site) -> None:
         os.setxattr(seen(site, path), ATTRIBUTE, HOME)
 
 
-def test_a_new_file_brings_no_label_along_and_the_others_keep_theirs(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_labels_no_new_file_and_preserves_other_labels(deployed: Site, tmp_path: Path) -> None:
     provision(deployed)
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
     assert (label(deployed, CERT_SSL), label(deployed, SSL)) == (b"", CONFIG)
@@ -50,7 +50,7 @@ def test_a_new_file_brings_no_label_along_and_the_others_keep_theirs(deployed: S
     assert [label(deployed, path) for path in kept] == [b""] * len(kept), "nor does what is kept bring Apache's"
 
 
-def test_what_is_put_back_has_the_label_that_it_had(deployed: Site, tmp_path: Path) -> None:
+def test_rolled_back_files_have_their_original_labels(deployed: Site, tmp_path: Path) -> None:
     provision(deployed)
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, BROKEN))
     assert said.code == 1, said.all
@@ -59,7 +59,7 @@ def test_what_is_put_back_has_the_label_that_it_had(deployed: Site, tmp_path: Pa
     assert [label(deployed, path) for path in (CERT_SSL, SSL, CONF)] == [CONFIG, CONFIG, HOME]
 
 
-def test_a_file_that_was_edited_keeps_its_label_and_what_replaces_it_brings_none(deployed: Site) -> None:
+def test_edited_file_keeps_label_until_forced_deploy_replaces_it(deployed: Site) -> None:
     provision(deployed)
     deployed.root(f"echo '# by hand' >>{CERT_SSL}")
     assert deployed.fab("deploy", "--yes").code == 1

@@ -11,6 +11,7 @@ import pytest
 
 from tests.lab.bases import exhaustive
 from tests.lab.faults import Bench, ended, the_other
+from tests.lab.messages import UNTOUCHED
 from tests.lab.site import Site, until
 
 HOST = "pomsgpvm01"
@@ -46,17 +47,17 @@ def hanging(deployed: Site) -> Iterator[Site]:
         deployed.root(f"cp -p /root/app.py {APP}")
 
 
-def test_an_app_that_hangs_in_its_import_is_ended_and_holds_nothing(hanging: Site, tmp_path: Path) -> None:
+def test_app_hanging_in_import_is_killed_and_lock_released(hanging: Site, tmp_path: Path) -> None:
     master = hanging.workers()["pid"]
     said = hanging.fab("deploy", "--yes", inventory=hanging.changed(tmp_path, THREADS, START))
     assert said.code == 1, said.all
-    assert "nothing was modified" in said.err
+    assert UNTOUCHED in said.err
     assert lock_is_free(hanging)
     until(lambda: not ours(hanging), 10, "no process is left")
     assert hanging.workers()["pid"] == master
 
 
-def test_ctrl_c_ends_the_trial_of_such_an_app_at_once(hanging: Site, tmp_path: Path) -> None:
+def test_ctrl_c_stops_validation_of_hanging_app(hanging: Site, tmp_path: Path) -> None:
     running = hanging.start("deploy", "--yes", inventory=hanging.changed(tmp_path, THREADS))
     until(lambda: any("trial.ini" in line for line in ours(hanging)), 30, "the trial has begun")
     running.send_signal(signal.SIGINT)
@@ -73,7 +74,7 @@ def test_ctrl_c_ends_the_trial_of_such_an_app_at_once(hanging: Site, tmp_path: P
         *exhaustive("stop-programs --yes", "start-supervisord", "start-programs", "reload-programs"),
     ],
 )
-def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str) -> None:
+def test_every_changing_task_acquires_host_lock(deployed: Site, task: str) -> None:
     before, apache = deployed.program_states(), deployed.apache()
     deployed.root(f"echo 'jane, deploy r0 since today' >{STATE}/lock")
     deployed.root(f"setsid runuser -u poms -- flock {STATE}/lock sleep 60 >/dev/null 2>&1 &")
@@ -90,7 +91,7 @@ def test_every_task_that_changes_a_host_takes_its_lock(deployed: Site, task: str
 
 
 @pytest.mark.exhaustive
-def test_an_activate_that_hangs_is_ended(deployed: Site, tmp_path: Path) -> None:
+def test_hanging_activate_command_is_killed(deployed: Site, tmp_path: Path) -> None:
     hangs = ("[defaults.ssh]\n", "[defaults]\nactivate = 'sleep 1000'\n\n[defaults.ssh]\n")
     said = deployed.fab("restart-programs", "--yes", inventory=deployed.changed(tmp_path, hangs))
     assert said.code == 1, said.all
@@ -107,7 +108,7 @@ def without_supervisord(bench: Bench) -> tuple[str, str]:
 
 
 @pytest.mark.exhaustive
-def test_a_supervisord_that_was_started_at_the_boot_goes_on_at_the_recovery(bench: Bench) -> None:
+def test_recovery_keeps_supervisord_started_at_boot(bench: Bench) -> None:
     """The deploy was to start it, and died with the host; cron was quicker than the recovery."""
     site, (before, other) = bench.site, without_supervisord(bench)
     with bench.held("check", other) as running:
@@ -122,7 +123,7 @@ def test_a_supervisord_that_was_started_at_the_boot_goes_on_at_the_recovery(benc
 
 
 @pytest.mark.exhaustive
-def test_a_supervisord_that_a_rolled_back_deploy_has_started_has_ended_when_the_deploy_has(bench: Bench) -> None:
+def test_rollback_stops_supervisord_started_by_deploy(bench: Bench) -> None:
     site, (_before, other) = bench.site, without_supervisord(bench)
     with bench.held("check", other) as running:
         bench.ctrl_c(running)
@@ -135,7 +136,7 @@ def test_a_supervisord_that_a_rolled_back_deploy_has_started_has_ended_when_the_
 
 
 @pytest.mark.exhaustive
-def test_a_disk_that_fills_while_uwsgi_reloads_holds_nobody_up_once_it_is_freed(bench: Bench) -> None:
+def test_disk_filling_during_reload_does_not_block_later_deploy(bench: Bench) -> None:
     site, other = bench.site, the_other(bench.settled())
     site.root(
         "mkdir -p /root/state && cp -a /home/poms/private/poms-ops/. /root/state/; "
@@ -170,7 +171,7 @@ def login_runs(site: Site, text: str) -> Iterator[None]:
 
 
 @pytest.mark.exhaustive
-def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, tmp_path: Path) -> None:
+def test_tasks_time_out_if_login_shell_starts_no_command(deployed: Site, tmp_path: Path) -> None:
     brief = ("[defaults.ssh]\n", "[defaults.ssh]\nanswer_timeout = 2\n")
     inventory = deployed.changed(tmp_path, brief, THREADS)
     for text in ("sleep 1000", "while sleep 0.3; do echo .; done"):  # silent, and not
@@ -182,7 +183,7 @@ def test_no_task_waits_for_a_login_shell_that_starts_no_command(deployed: Site, 
 
 
 @pytest.mark.exhaustive
-def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tmp_path: Path) -> None:
+def test_tasks_run_nothing_if_start_file_reads_standard_input(deployed: Site, tmp_path: Path) -> None:
     inventory = deployed.changed(tmp_path, THREADS)
     with login_runs(deployed, "read -r x"):
         for task in (("deploy", "--yes"), *map(str.split, TASKS)):
@@ -192,7 +193,7 @@ def test_nothing_is_run_where_a_start_file_reads_what_is_sent(deployed: Site, tm
 
 
 @pytest.mark.parametrize("step", ["prove", *exhaustive("reload-poms_webservice", "verdict")])
-def test_ctrl_c_pressed_again_and_again_only_has_the_host_put_back(bench: Bench, step: str) -> None:
+def test_repeated_ctrl_c_rolls_back_host(bench: Bench, step: str) -> None:
     before = bench.settled()
     with bench.held(step, the_other(before)) as running:
         for _ in range(4):
@@ -205,7 +206,7 @@ def test_ctrl_c_pressed_again_and_again_only_has_the_host_put_back(bench: Bench,
     bench.assert_well(before)
 
 
-def test_ctrl_c_in_a_restart_leaves_it_to_the_host_and_says_so(deployed: Site) -> None:
+def test_ctrl_c_during_restart_lets_host_finish_it(deployed: Site) -> None:
     with deployed.start("-H", HOST, "restart-programs", "--yes") as running:
         until(lambda: not lock_is_free(deployed) or running.poll() is not None, 20, "it has begun")
         running.send_signal(signal.SIGINT)

@@ -22,14 +22,14 @@ def keyless(site: Site, tmp_path: Path) -> Path:
     return inventory
 
 
-def test_without_any_key_the_login_is_refused_with_advice(site: Site, keyless: Path, tmp_path: Path) -> None:
+def test_login_without_key_is_refused_with_advice(site: Site, keyless: Path, tmp_path: Path) -> None:
     said = site.fab("-H", "pomsgpvm01", "status", inventory=keyless, home=tmp_path)
     assert said.code == 1
     assert "login as poms@" in said.out
     assert "-i" in said.out
 
 
-def test_a_host_that_is_closed_shows_its_own_words(site: Site) -> None:
+def test_closed_host_shows_its_own_message(site: Site) -> None:
     """/etc/nologin, which sshd shows before it hangs up, and /sbin/nologin in place of the account's shell."""
     site.root("printf 'Closed for the \\033[31mpower work until 17:00\\n' >/etc/nologin")
     try:
@@ -79,7 +79,7 @@ def on_a_terminal(site: Site, inventory: Path, *words: str) -> "pexpect.spawn[st
     return pexpect.spawn(str(FAB), list(words), cwd=str(PROJECT), env=environment, encoding="utf-8", timeout=60)
 
 
-def test_on_a_terminal_deploy_shows_the_diff_in_colour_and_asks(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_on_terminal_shows_coloured_diff_and_asks_for_confirmation(deployed: Site, tmp_path: Path) -> None:
     inventory = deployed.changed(tmp_path, ("threads = 10", "threads = 11"))
     ini = "/home/poms/private/config/poms/uwsgi-service.ini"
     before = deployed.read(ini)
@@ -94,7 +94,7 @@ def test_on_a_terminal_deploy_shows_the_diff_in_colour_and_asks(deployed: Site, 
         assert (deployed.read(ini) != before) == changed
 
 
-def test_a_sudo_password_that_is_asked_for_travels_and_shows_nowhere(deployed: Site, tmp_path: Path) -> None:
+def test_prompted_sudo_password_is_used_and_never_shown(deployed: Site, tmp_path: Path) -> None:
     deployed.root("echo 'poms:correct horse' | chpasswd")
     deployed.root(f"cp {SUDOERS} /root/poms.sudoers; sed -i 's/NOPASSWD://' {SUDOERS}; visudo -cq")
     inventory = deployed.changed(tmp_path)
@@ -118,7 +118,7 @@ def test_a_sudo_password_that_is_asked_for_travels_and_shows_nowhere(deployed: S
         deployed.root(f"cp /root/poms.sudoers {SUDOERS}; chmod 440 {SUDOERS}; usermod -p '*' poms")
 
 
-def test_a_jump_host_is_used_and_its_faults_are_named(deployed: Site, tmp_path: Path) -> None:
+def test_jump_host_is_used_and_its_failures_are_named(deployed: Site, tmp_path: Path) -> None:
     address, jump = deployed.address(), deployed.address("fermicloud045")
     (tmp_path / ".ssh").mkdir()
     key = deployed.lab.identity_file
@@ -171,7 +171,7 @@ def test_trust_records_only_the_expected_key(deployed: Site, tmp_path: Path) -> 
     assert told not in known.read_text()
 
 
-def test_a_key_that_the_inventory_pins_is_the_only_one_believed(deployed: Site, tmp_path: Path) -> None:
+def test_host_key_pinned_in_inventory_is_only_one_accepted(deployed: Site, tmp_path: Path) -> None:
     lines = [line.split()[1:3] for line in deployed.lab.known_hosts.read_text().splitlines()]
     own = deployed.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     other = next(line for line in lines if line != own)
@@ -182,7 +182,7 @@ def test_a_key_that_the_inventory_pins_is_the_only_one_believed(deployed: Site, 
         assert (said.code, "is NOT the one" in " ".join(said.out.split())) == (code, bool(code)), said.all
 
 
-def test_a_shell_is_a_terminal_with_the_products_set_up(deployed: Site, tmp_path: Path) -> None:
+def test_shell_opens_terminal_with_products_set_up(deployed: Site, tmp_path: Path) -> None:
     assert deployed.fab("shell", "pomsgpvm01").code == 3
     assert deployed.fab("shell", "lab").code == 3
     terminal = on_a_terminal(deployed, deployed.changed(tmp_path), "shell", "pomsgpvm01")

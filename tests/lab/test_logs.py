@@ -46,7 +46,7 @@ def readers(site: Site, host: str = "pomsgpvm01") -> int:
     return int(found) + site.processes("timeout", host)
 
 
-def test_the_last_lines_of_all_logs_with_their_host_and_program(deployed: Site) -> None:
+def test_tail_logs_labels_last_lines_with_host_and_program(deployed: Site) -> None:
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=2")
     assert said.code == 0, said.all
     for log in ("poms_webservice", "poms_joblog_agent", "poms_status_agent", "supervisord"):
@@ -57,7 +57,7 @@ def test_the_last_lines_of_all_logs_with_their_host_and_program(deployed: Site) 
     assert all("joblog: line" in line for line in said.out.splitlines())
 
 
-def test_grep_is_a_pattern_and_never_shell(deployed: Site) -> None:
+def test_grep_pattern_is_never_run_by_shell(deployed: Site) -> None:
     deployed.poms(f'echo "$(date +%F\\ %T) a\'b \\$(touch /tmp/owned) xyz" >> {LOG}')
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--grep=a'b $(touch /tmp/owned)", "--lines=5")
     assert said.code == 0, said.all
@@ -66,14 +66,14 @@ def test_grep_is_a_pattern_and_never_shell(deployed: Site) -> None:
     assert deployed.root("ls /tmp/owned 2>/dev/null || echo none").strip() == "none"
 
 
-def test_control_characters_in_a_log_are_shown_and_not_obeyed(deployed: Site) -> None:
+def test_control_characters_in_log_are_escaped(deployed: Site) -> None:
     deployed.poms(f"printf 'evil \\033[2J\\033]0;t\\007 line\\n' >> {LOG}")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--grep=evil", "--programs=poms_joblog_agent")
     assert "\x1b" not in said.all
     assert "evil \\x1b[2J" in said.out
 
 
-def test_following_goes_on_across_rotation_and_leaves_nothing_after_ctrl_c(deployed: Site) -> None:
+def test_following_survives_rotation_and_ctrl_c_leaves_no_reader(deployed: Site) -> None:
     assert readers(deployed) == 0
     with following(deployed, "--programs=poms_joblog_agent", "--lines=0") as (running, lines):
         deployed.poms(f"echo before-rotation >> {LOG}; mv {LOG} {LOG}.1; kill -USR2 $(cat $HOME/supervisord.pid)")
@@ -198,7 +198,7 @@ def test_several_hosts_and_logs_come_in_the_order_of_time(both: Site) -> None:
     assert both.fab("tail-logs", "--since=2035-01-01", "--programs=supervisord", check=True).out == ""
 
 
-def test_apaches_and_shibds_logs_are_shown_where_they_can_be_read(deployed: Site) -> None:
+def test_tail_logs_shows_readable_apache_and_shibd_logs(deployed: Site) -> None:
     deployed.root("chmod 755 /var/log/httpd /var/log/shibboleth; chmod a+r /var/log/httpd/* /var/log/shibboleth/*")
     try:
         assert deployed.ask("https://HOST/poms")[0] == 302
@@ -210,7 +210,7 @@ def test_apaches_and_shibds_logs_are_shown_where_they_can_be_read(deployed: Site
         deployed.root("chmod 700 /var/log/httpd")
 
 
-def test_one_ctrl_c_ends_the_following_of_several_hosts(both: Site) -> None:
+def test_one_ctrl_c_stops_following_several_hosts(both: Site) -> None:
     with following(both, hosts=",".join(BOTH)) as (running, lines):
         until(lambda: all(heard(lines, host) for host in BOTH), 20, "both are followed")
         os.killpg(running.pid, signal.SIGINT)
@@ -233,7 +233,7 @@ def test_a_lost_host_is_reported_and_the_others_continue(both: Site) -> None:
         assert "connected again" in running.stderr.readline()
 
 
-def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path: Path) -> None:
+def test_following_resumes_after_lost_jump_host(both: Site, tmp_path: Path) -> None:
     jump = both.address(BOTH[1])
     (tmp_path / ".ssh").mkdir()
     config = f"Host {both.address()}\n  ProxyJump poms@{jump}\nHost {jump}\n  IdentityFile {both.lab.identity_file}\n"
@@ -249,7 +249,7 @@ def test_following_goes_on_behind_a_jump_host_that_was_lost(both: Site, tmp_path
 
 
 @pytest.mark.parametrize("follow", [(), ("--follow",)])
-def test_a_pattern_that_grep_refuses_is_bad_input(both: Site, follow: tuple[str, ...]) -> None:
+def test_invalid_grep_pattern_is_bad_input(both: Site, follow: tuple[str, ...]) -> None:
     said = both.fab("tail-logs", "--grep=[", *follow)
     assert (said.code, said.out) == (3, ""), said.all
     assert said.err.count("grep: ") == 1

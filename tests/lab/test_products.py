@@ -10,7 +10,7 @@ def environment_of(site: Site, process: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
-def test_a_variable_of_the_products_is_no_option_to_uwsgi(site: Site) -> None:
+def test_tasks_start_uwsgi_without_product_variables(site: Site) -> None:
     said = site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
     site.fab("-H", HOST, "start-programs", check=True)
     site.fab("-H", HOST, "reload-uwsgi", check=True)
@@ -21,7 +21,7 @@ def test_a_variable_of_the_products_is_no_option_to_uwsgi(site: Site) -> None:
     assert [name for name in started if name.startswith("UWSGI_")] == []
 
 
-def test_a_supervisord_that_has_such_a_variable_runs_uwsgi_without_it(site: Site) -> None:
+def test_supervisord_runs_uwsgi_without_product_variables(site: Site) -> None:
     """It was started by hand or by cron, as the products have it."""
     site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
     site.poms("supervisorctl -s unix:///home/poms/supervisor.sock shutdown", HOST)

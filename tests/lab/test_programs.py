@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.messages import ALREADY_RUNNING, NOTHING_TO_DO
 from tests.lab.site import Site, until
 
 SOCKET = "/home/poms/supervisor.sock"
 CONF = "/home/poms/supervisord.conf"
 
 
-def test_status_tells_each_programs_state_pid_and_uptime(deployed: Site) -> None:
+def test_status_shows_state_pid_and_uptime_of_each_program(deployed: Site) -> None:
     said = deployed.fab("-H", "pomsgpvm01", "status", "--json")
     assert said.code == 0, said.all
     found = json.loads(said.out)["pomsgpvm01"]
@@ -25,7 +26,7 @@ def test_status_tells_each_programs_state_pid_and_uptime(deployed: Site) -> None
     assert str(deployed.workers()["pid"]) in shown
 
 
-def test_status_without_h_looks_at_every_host(deployed: Site) -> None:
+def test_status_without_h_checks_every_host(deployed: Site) -> None:
     out = deployed.fab("status", "--json").out
     assert list(json.loads(out)) == ["fermicloud045", "pomsgpvm01"]
 
@@ -49,12 +50,12 @@ def test_stop_start_and_restart_act_on_the_named_program_only(deployed: Site) ->
     assert deployed.root("pgrep -u poms -f poms_agent.py") == agents
 
 
-def test_reload_programs_takes_in_only_what_changed(deployed: Site) -> None:
+def test_reload_programs_applies_only_changed_sections(deployed: Site) -> None:
     deployed.fab("reload-programs", check=True)
     spawned, master = deployed.last_spawn(), deployed.workers()["pid"]
     agents = deployed.root("pgrep -u poms -f poms_agent.py")
     said = deployed.fab("reload-programs")
-    assert "nothing to do" in said.out, said.all
+    assert NOTHING_TO_DO in said.out, said.all
     deployed.poms("sleep 1; touch $HOME/private/config/poms/uwsgi-service.ini")
     said = deployed.fab("reload-programs")
     assert "poms_webservice" in said.out
@@ -80,7 +81,7 @@ def test_a_program_that_keeps_failing_needs_attention(deployed: Site, tmp_path: 
     assert "poms_status_agent" in status.out
 
 
-def test_all_programs_are_stopped_only_for_who_says_so(deployed: Site) -> None:
+def test_stopping_all_programs_requires_yes_flag(deployed: Site) -> None:
     before, master = deployed.program_states(), deployed.workers()["pid"]
     for task in ("stop-programs", "restart-programs", "stop-supervisord"):
         said = deployed.fab(task)
@@ -93,7 +94,7 @@ def test_all_programs_are_stopped_only_for_who_says_so(deployed: Site) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("task", ["restart-programs --yes", "restart-programs --programs=poms_webservice"])
-def test_an_app_that_would_not_serve_again_is_not_restarted(deployed: Site, task: str) -> None:
+def test_app_that_fails_validation_is_not_restarted(deployed: Site, task: str) -> None:
     master, states = deployed.workers()["pid"], deployed.program_states()
     deployed.poms("cp $HOME/poms/poms_app.py $HOME/kept.py; echo 'raise SystemExit' >>$HOME/poms/poms_app.py")
     try:
@@ -108,7 +109,7 @@ def test_an_app_that_would_not_serve_again_is_not_restarted(deployed: Site, task
     assert deployed.workers()["pid"] != master
 
 
-def test_supervisord_is_stopped_with_all_its_programs_and_status_says_by_whom(deployed: Site) -> None:
+def test_stop_supervisord_stops_programs_and_status_names_operator(deployed: Site) -> None:
     said = deployed.fab("stop-supervisord", "--yes")
     assert said.code == 0, said.all
     assert (deployed.processes("supervisord"), deployed.processes("uwsgi")) == (0, 0)
@@ -124,7 +125,7 @@ def test_supervisord_is_stopped_with_all_its_programs_and_status_says_by_whom(de
     assert deployed.fab("start-supervisord").code == 0
 
 
-def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
+def test_stopped_supervisord_is_reported_and_can_be_started(deployed: Site) -> None:
     deployed.poms(f"supervisorctl -s unix://{SOCKET} shutdown")
     until(lambda: deployed.processes("supervisord") == 0, 40, "supervisord ends")
     status = deployed.fab("-H", "pomsgpvm01", "status")
@@ -136,7 +137,7 @@ def test_supervisord_down_is_said_and_can_be_started(deployed: Site) -> None:
     said = deployed.fab("start-supervisord")
     assert said.code == 0, said.all
     assert set(deployed.program_states().values()) == {"RUNNING"}
-    assert "is already running" in deployed.fab("start-supervisord").out
+    assert ALREADY_RUNNING in deployed.fab("start-supervisord").out
     assert deployed.processes("supervisord") == 1
 
 
@@ -161,7 +162,7 @@ def test_a_second_supervisord_is_never_started(deployed: Site) -> None:
     assert deployed.fab("start-supervisord").code == 0
 
 
-def test_workers_end_with_their_master_and_the_next_one_gets_the_port(deployed: Site) -> None:
+def test_workers_exit_with_killed_master_and_free_its_port(deployed: Site) -> None:
     """Else one that is left holds the port, each start fails for that, and nothing that fab does ends it."""
     old = deployed.workers()
     numbers = " ".join(str(worker["pid"]) for worker in old["workers"] if worker["pid"])
@@ -175,7 +176,7 @@ def test_workers_end_with_their_master_and_the_next_one_gets_the_port(deployed: 
     assert code == 200
 
 
-def test_a_start_that_fails_late_leaves_no_worker_behind(deployed: Site) -> None:
+def test_late_start_failure_leaves_no_worker_running(deployed: Site) -> None:
     """uWSGI spawns its workers and ends then, for the folder of its handover socket cannot be written for a while."""
     state = "/home/poms/private/poms-ops"
     deployed.root(f"chmod 500 {state}")

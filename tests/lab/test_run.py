@@ -19,7 +19,7 @@ def left(site: Site, mark: str) -> int:
     return int(site.root(f"pgrep -u poms -fc '[{mark[0]}]{mark[1:]}' || :"))
 
 
-def test_on_one_host_its_output_and_exit_code_are_the_commands_own(site: Site) -> None:
+def test_run_on_one_host_returns_output_and_exit_code(site: Site) -> None:
     said = site.fab("-H", "pomsgpvm01", "run", "id -un; command -v uwsgi; echo wrong >&2; printf '\\033[2J'; exit 7")
     assert said.code == 7
     account, uwsgi, escaped = said.out.splitlines()
@@ -29,7 +29,7 @@ def test_on_one_host_its_output_and_exit_code_are_the_commands_own(site: Site) -
     assert site.fab("run", "true pomsgpvm01").code == 0
 
 
-def test_of_several_hosts_each_line_bears_its_host_and_the_failed_are_named(site: Site) -> None:
+def test_run_on_several_hosts_labels_lines_and_names_failed_hosts(site: Site) -> None:
     said = site.fab("-H", HOSTS, "run", "hostname -s; [ $(hostname -s) = pomsgpvm01 ] || { echo no >&2; exit 3; }")
     assert said.code == 1
     assert sorted(said.out.splitlines()) == ["fermicloud045 | fermicloud045", "pomsgpvm01 | pomsgpvm01"]
@@ -43,7 +43,7 @@ def test_of_several_hosts_each_line_bears_its_host_and_the_failed_are_named(site
     )
 
 
-def test_lines_come_while_it_runs_and_ctrl_c_ends_it_on_the_host(site: Site) -> None:
+def test_run_streams_output_and_ctrl_c_ends_remote_command(site: Site) -> None:
     came: list[str] = []
     with site.start("-H", "pomsgpvm01", "run", "echo begun; sleep 98765; echo not-this") as running:
         assert running.stdout
@@ -59,7 +59,7 @@ def test_lines_come_while_it_runs_and_ctrl_c_ends_it_on_the_host(site: Site) -> 
     assert came == ["begun\n"]
 
 
-def test_a_killed_fab_and_a_limit_end_it_too(site: Site) -> None:
+def test_killed_fab_or_timeout_ends_remote_command(site: Site) -> None:
     with site.start("-H", "pomsgpvm01", "run", "trap '' TERM HUP; sleep 98766; sleep 98766") as running:
         until(lambda: left(site, "sleep 98766") == 1, 30, "it runs")
         os.killpg(running.pid, signal.SIGKILL)
@@ -72,12 +72,12 @@ def test_a_killed_fab_and_a_limit_end_it_too(site: Site) -> None:
 
 
 @pytest.mark.parametrize("words", [(ENDLESS,), ("--json", ENDLESS)])
-def test_one_that_prints_without_end_is_ended(site: Site, words: tuple[str, ...]) -> None:
+def test_command_with_endless_output_is_killed(site: Site, words: tuple[str, ...]) -> None:
     said = site.fab("-H", "pomsgpvm01", "run", *words)
     assert (said.code, "printed more than 64 MB" in said.all) == (1, True), said.err
     until(lambda: left(site, "tr .0 x") == 0, 20, "nothing of it is left")
 
 
-def test_its_text_is_in_no_list_of_processes_there(site: Site) -> None:
+def test_command_text_is_hidden_from_process_list(site: Site) -> None:
     said = site.fab("-H", "pomsgpvm01", "run", ": MARK-OF-THIS; ps -eo args | grep -c MARK-OF[-]THIS")
     assert (said.code, said.out) == (1, "0\n"), said.all

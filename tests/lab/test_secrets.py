@@ -36,7 +36,7 @@ def inventory(deployed: Site, tmp_path: Path) -> Path:
     return deployed.changed(tmp_path, ("[defaults.identity]", secrets))
 
 
-def test_a_secret_arrives_and_shows_nowhere(deployed: Site, checkout: Path, inventory: Path, tmp_path: Path) -> None:
+def test_secret_is_deployed_and_never_shown(deployed: Site, checkout: Path, inventory: Path, tmp_path: Path) -> None:
     said: list[str] = []
 
     def fab(*words: str) -> Said:
@@ -88,7 +88,7 @@ def test_a_secret_arrives_and_shows_nowhere(deployed: Site, checkout: Path, inve
             assert not path.endswith(("/meta", "/journal", "/log", "/manifest"))
 
 
-def test_what_the_hosts_tools_say_of_a_secret_is_crossed_out(deployed: Site, checkout: Path, inventory: Path) -> None:
+def test_secret_in_output_of_host_tools_is_masked(deployed: Site, checkout: Path, inventory: Path) -> None:
     path = "httpd/conf.d/zz_secret.conf.j2"
     (checkout / "templates" / path).write_text("<Directory />\n  AllowOverride {{ secrets.db }}\n</Directory>\n")
     said = deployed.fab("deploy", "--yes", "--force", inventory=inventory, project=checkout)
@@ -97,7 +97,7 @@ def test_what_the_hosts_tools_say_of_a_secret_is_crossed_out(deployed: Site, che
     assert "tiger" not in said.all
 
 
-def test_a_secret_that_cannot_be_had_ends_it_before_the_host_is_reached(
+def test_unavailable_secret_stops_deploy_before_connecting(
     deployed: Site, checkout: Path, inventory: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "give").write_text("#!/bin/sh\necho tiger-tiger; echo tiger-tiger >&2; exit 2\n")

@@ -57,7 +57,7 @@ def workers(site: Site) -> list[dict[str, Any]]:
     return found
 
 
-def test_status_is_one_command_and_tells_all_when_all_is_well(counted: Site) -> None:
+def test_status_of_healthy_host_runs_one_command(counted: Site) -> None:
     said = counted.fab("-H", "pomsgpvm01", "status")
     assert said.code == 0, said.all
     assert len(sessions(counted)) == 1
@@ -72,7 +72,7 @@ def test_status_is_one_command_and_tells_all_when_all_is_well(counted: Site) -> 
     assert "capacity: 60 + 60 = 120 requests at once" in said.out
 
 
-def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
+def test_status_shows_connections_waiting_for_app(served: Site) -> None:
     master = served.workers()["pid"]
     # uWSGI lets nobody into its queue who has not sent anything yet (TCP_DEFER_ACCEPT).
     crowd = (
@@ -90,7 +90,7 @@ def test_connections_that_wait_for_the_app_are_told(served: Site) -> None:
     assert "listen queue: 60 connections wait of at most 100; more are refused" in said.out
 
 
-def test_why_a_worker_was_replaced_is_read_from_the_log_of_the_real_uwsgi(served: Site) -> None:
+def test_workers_shows_replacement_reason_from_real_uwsgi_log(served: Site) -> None:
     def leak_until_replaced(megabytes: int) -> str:
         before = {one["id"]: one["reloads"] for one in workers(served)}
         assert page(served, f"/poms/leak?megabytes={megabytes}") == 200
@@ -123,7 +123,7 @@ def ended_by_q(terminal: "pexpect.spawn[str]") -> Iterator[None]:
     assert terminal.exitstatus == 0
 
 
-def test_watch_keeps_one_line_open_and_a_host_that_goes_away_comes_back(counted: Site) -> None:
+def test_watch_uses_one_connection_and_reconnects_lost_host(counted: Site) -> None:
     terminal = on_a_terminal(counted, "-H", "pomsgpvm01", "status", "--watch", "--every=1")
     with ended_by_q(terminal):
         terminal.expect("largest worker")
@@ -139,7 +139,7 @@ def test_watch_keeps_one_line_open_and_a_host_that_goes_away_comes_back(counted:
         counted.poms(f"mv {CONF}.kept {CONF}")
 
 
-def test_watch_tells_of_a_host_that_only_falls_silent(served: Site) -> None:
+def test_watch_shows_host_that_stops_responding(served: Site) -> None:
     terminal = on_a_terminal(served, "-H", "pomsgpvm01", "status", "--watch", "--every=1")
     with ended_by_q(terminal):
         terminal.expect("largest worker")
@@ -152,7 +152,7 @@ def test_watch_tells_of_a_host_that_only_falls_silent(served: Site) -> None:
         terminal.expect("largest worker")
 
 
-def test_workers_are_watched_with_a_trend(served: Site) -> None:
+def test_workers_watch_shows_trend(served: Site) -> None:
     terminal = on_a_terminal(served, "-H", "pomsgpvm01", "workers", "--watch", "--every=1")
     with ended_by_q(terminal):
         terminal.expect("idle")
@@ -161,7 +161,7 @@ def test_workers_are_watched_with_a_trend(served: Site) -> None:
         terminal.expect("[▁▂▃▄▅▆▇]█")
 
 
-def test_what_is_wrong_stands_on_top_in_words(served: Site, tmp_path: Path) -> None:
+def test_status_lists_findings_at_top(served: Site, tmp_path: Path) -> None:
     """A program that cannot run, an edited file, a full and a busy worker, and a host that is down, all at once."""
     inventory = served.changed(
         tmp_path,

@@ -41,7 +41,7 @@ def with_list(deployed: Site) -> Iterator[Site]:
         deployed.root(f"rm {CAS}/list.pem; openssl rehash {CAS}; service httpd graceful")
 
 
-def test_a_list_that_apache_has_not_read_again_needs_attention(with_list: Site) -> None:
+def test_revocation_list_not_reloaded_by_apache_needs_attention(with_list: Site) -> None:
     assert due(with_list, "revocations") == [False]
     with_list.root(f"cp -p {CAS}/list.pem /root/l && cat /root/l >{CAS}/list.pem")
     assert due(with_list, "revocations") == [True]
@@ -52,7 +52,7 @@ def test_a_list_that_apache_has_not_read_again_needs_attention(with_list: Site) 
     assert with_list.fab("-H", HOST, "status").code == 0
 
 
-def test_doctor_says_who_has_apache_read_lists_again(with_list: Site) -> None:
+def test_doctor_names_what_reloads_revocation_lists(with_list: Site) -> None:
     (nobody,) = findings(with_list, "revocation lists")
     assert nobody["level"] == "warning"
     line = nobody["advice"].partition(": ")[2].partition(" (")[0]
@@ -66,7 +66,7 @@ def test_doctor_says_who_has_apache_read_lists_again(with_list: Site) -> None:
 
 
 @pytest.mark.parametrize("task", ["reload-apache", "restart-apache"])
-def test_an_apache_that_dies_of_its_reload_is_not_said_to_answer(deployed: Site, task: str) -> None:
+def test_apache_killed_by_reload_is_reported_as_failed(deployed: Site, task: str) -> None:
     """The configuration test reads no key, and a signal is sent before anything is read."""
     deployed.root(f"cp -p {KEY} /root/key && echo garbage >{KEY}")
     try:
@@ -79,7 +79,7 @@ def test_an_apache_that_dies_of_its_reload_is_not_said_to_answer(deployed: Site,
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("option", ["requiretty", "listpw=always"])
-def test_sudos_own_words_are_shown(deployed: Site, option: str) -> None:
+def test_doctor_shows_message_of_sudo(deployed: Site, option: str) -> None:
     deployed.root(f"echo 'Defaults {option}' >{SUDOERS}")
     try:
         wrong = [one for one in findings(deployed, "sudo") if one["level"] == "error"]
@@ -90,7 +90,7 @@ def test_sudos_own_words_are_shown(deployed: Site, option: str) -> None:
     assert all(word in f"{one['found']} {one['advice']}" and "sudo says" in one["found"] for one in wrong), wrong
 
 
-def test_a_host_where_no_temporary_file_can_be_made_is_said_so(deployed: Site) -> None:
+def test_doctor_reports_host_without_writable_tmp(deployed: Site) -> None:
     deployed.root("chmod 700 /tmp")
     try:
         assert [one["level"] for one in findings(deployed, "temporary files")] == ["error"]
@@ -99,7 +99,7 @@ def test_a_host_where_no_temporary_file_can_be_made_is_said_so(deployed: Site) -
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_no_session_is_resumed_for_it_would_outlive_its_certificate(deployed: Site, version: ssl.TLSVersion) -> None:
+def test_certificate_port_resumes_no_tls_session(deployed: Site, version: ssl.TLSVersion) -> None:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
     made.minimum_version = made.maximum_version = version

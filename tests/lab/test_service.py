@@ -53,12 +53,12 @@ def fatal(site: Site) -> Iterator[None]:
         site.fab("restart-programs", f"--programs={WEB}", check=True)
 
 
-def test_a_page_a_visitor_gets_and_the_app_are_asked(serving: Site) -> None:
+def test_status_checks_visitor_page_and_app(serving: Site) -> None:
     _, found = status(serving)
     assert (found["pages"]["443"], found["app"], found["configtest"]) == (302, "", "")
 
 
-def test_a_web_service_that_was_stopped_is_said_with_by_whom_and_is_no_success_of_a_deploy(serving: Site) -> None:
+def test_status_names_who_stopped_service_and_deploy_fails(serving: Site) -> None:
     serving.fab("stop-programs", f"--programs={WEB}", check=True)
     try:
         assert wrong(serving) == [f"program {WEB}"]
@@ -76,7 +76,7 @@ def test_a_web_service_that_was_stopped_is_said_with_by_whom_and_is_no_success_o
 
 
 @pytest.mark.exhaustive
-def test_another_program_that_was_stopped_is_said_and_needs_nothing(serving: Site) -> None:
+def test_stopped_agent_is_reported_but_is_no_error(serving: Site) -> None:
     serving.fab("stop-programs", f"--programs={AGENT}", check=True)
     try:
         assert wrong(serving) == []
@@ -86,7 +86,7 @@ def test_another_program_that_was_stopped_is_said_and_needs_nothing(serving: Sit
         serving.fab("start-programs", f"--programs={AGENT}", check=True)
 
 
-def test_a_deploy_says_that_the_service_does_not_serve_with_nothing_to_do_or_with_a_reload_made_up_for(
+def test_deploy_without_changes_reports_service_that_does_not_serve(
     serving: Site,
 ) -> None:
     with fatal(serving):
@@ -101,7 +101,7 @@ def test_a_deploy_says_that_the_service_does_not_serve_with_nothing_to_do_or_wit
 
 
 @pytest.mark.exhaustive
-def test_a_program_that_ends_again_and_again_is_wrong_until_it_was_restarted(serving: Site) -> None:
+def test_crashing_program_is_error_until_restart(serving: Site) -> None:
     def pids() -> set[str]:
         return set(
             serving.root(f"pgrep -u poms -f '{AGENT.removeprefix('poms_').removesuffix('_agent')}$' || :").split()
@@ -118,7 +118,7 @@ def test_a_program_that_ends_again_and_again_is_wrong_until_it_was_restarted(ser
     assert wrong(serving) == []
 
 
-def test_workers_that_are_killed_again_and_again_are_wrong_until_a_reload(serving: Site) -> None:
+def test_repeatedly_killed_workers_are_error_until_reload(serving: Site) -> None:
     for _ in range(6):  # one that uWSGI was about to send away does not count as killed
         (victim, *_) = [one["pid"] for one in serving.workers()["workers"] if one["status"] == "idle"]
         serving.root(f"kill -9 {victim}")
@@ -135,7 +135,7 @@ def test_workers_that_are_killed_again_and_again_are_wrong_until_a_reload(servin
 
 
 @pytest.mark.exhaustive
-def test_a_file_of_somebody_else_that_apache_refuses_is_wrong_before_anything_reads_it(serving: Site) -> None:
+def test_status_reports_foreign_file_that_apache_rejects(serving: Site) -> None:
     serving.root(f"echo NoSuchDirective on >{FOREIGN}")
     try:
         assert wrong(serving) == ["Apache"]
@@ -146,7 +146,7 @@ def test_a_file_of_somebody_else_that_apache_refuses_is_wrong_before_anything_re
     assert wrong(serving) == []
 
 
-def test_a_certificate_that_was_renewed_and_is_not_served_yet_is_wrong(serving: Site) -> None:
+def test_status_reports_renewed_certificate_not_yet_served(serving: Site) -> None:
     made = "openssl req -x509 -newkey rsa:2048 -nodes -days 400 -subj /CN=new -keyout /dev/null -out /root/new.pem"
     serving.root(f"cp -p {CERTIFICATE} /root/kept.pem; {made} 2>/dev/null; cat /root/new.pem >{CERTIFICATE}")
     try:
@@ -156,7 +156,7 @@ def test_a_certificate_that_was_renewed_and_is_not_served_yet_is_wrong(serving: 
     assert wrong(serving) == []
 
 
-def test_an_app_that_hangs_is_wrong_though_its_program_runs(serving: Site) -> None:
+def test_hanging_app_is_error_although_its_program_runs(serving: Site) -> None:
     master = serving.workers()["pid"]
     try:
         serving.root(f"pkill -STOP -P {master}")

@@ -82,7 +82,7 @@ def rest(running: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("words", TASKS, ids=" ".join)
-def test_what_has_answered_is_shown_while_another_host_drips(dripping: Site, words: tuple[str, ...]) -> None:
+def test_result_is_shown_while_another_host_is_slow(dripping: Site, words: tuple[str, ...]) -> None:
     alone = dripping.fab("-H", QUICK, *words)
     with started(dripping, *words) as running:
         shown = read_until(running.stdout, QUICK)
@@ -97,7 +97,7 @@ def test_what_has_answered_is_shown_while_another_host_drips(dripping: Site, wor
     assert running.returncode == alone.code
 
 
-def test_a_json_document_stays_one_and_whole(dripping: Site) -> None:
+def test_json_output_is_one_complete_document(dripping: Site) -> None:
     with started(dripping, "status", "--json") as running:
         read_until(running.stderr, SLOW)
         stop_dripping(dripping)
@@ -107,7 +107,7 @@ def test_a_json_document_stays_one_and_whole(dripping: Site) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("doctor",)], ids=" ".join)
-def test_ctrl_c_shows_what_was_there_and_names_who_has_not_answered(dripping: Site, words: tuple[str, ...]) -> None:
+def test_ctrl_c_shows_received_results_and_names_silent_host(dripping: Site, words: tuple[str, ...]) -> None:
     with started(dripping, *words) as running:
         read_until(running.stderr, SLOW)
         running.send_signal(signal.SIGINT)
@@ -124,7 +124,7 @@ def test_ctrl_c_shows_what_was_there_and_names_who_has_not_answered(dripping: Si
     until(lambda: not dripping.root("pgrep -u poms -f local/bin/drips || :", SLOW).strip(), 60, "it has ended there")
 
 
-def test_an_error_of_one_host_is_shown_while_another_drips(dripping: Site) -> None:
+def test_error_is_shown_while_another_host_is_slow(dripping: Site) -> None:
     dripping.root("usermod -s /bin/false poms")
     try:
         with started(dripping, "status") as running:
@@ -137,7 +137,7 @@ def test_an_error_of_one_host_is_shown_while_another_drips(dripping: Site) -> No
     assert SLOW in out
 
 
-def test_it_is_shown_on_a_terminal_too(dripping: Site) -> None:
+def test_terminal_shows_result_while_another_host_is_slow(dripping: Site) -> None:
     environment = dripping.environment() | {"TERM": "xterm", "LANG": "C.UTF-8"}
     terminal = pexpect.spawn(
         str(FAB), ["releases"], timeout=60, cwd=str(PROJECT), env=environment, encoding="utf-8", dimensions=(40, 140)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.messages import NO_KEY
 from tests.lab.site import Said, Site
 
 PORT = 2222
@@ -95,7 +96,7 @@ def keygen(*words: object) -> None:
     subprocess.run(["ssh-keygen", "-q", *map(str, words)], check=True)
 
 
-def test_what_ssh_reads_fab_reads(deployed: Site, status: Status, usual: str, home: Path, bare: Path) -> None:
+def test_fab_follows_ssh_config_like_ssh(deployed: Site, status: Status, usual: str, home: Path, bare: Path) -> None:
     """Include, Match, tokens, times, comments behind values, quotes, several files of known hosts."""
     address = deployed.address()
     (home / ".ssh/keys of poms").symlink_to(deployed.lab.identity_file)
@@ -113,7 +114,7 @@ def test_what_ssh_reads_fab_reads(deployed: Site, status: Status, usual: str, ho
     assert said.code == 0, said.all
 
 
-def test_a_global_file_of_known_hosts_and_an_alias_in_it(deployed: Site, status: Status, tmp_path: Path) -> None:
+def test_global_known_hosts_file_and_host_key_alias_are_used(deployed: Site, status: Status, tmp_path: Path) -> None:
     key = deployed.read("/etc/ssh/ssh_host_ed25519_key.pub")
     (tmp_path / "global").write_text(f"the-alias {key}")
     text = (
@@ -126,14 +127,12 @@ def test_a_global_file_of_known_hosts_and_an_alias_in_it(deployed: Site, status:
 
 
 @pytest.mark.usefixtures("second")
-def test_the_key_of_the_plain_name_holds_for_another_port(status: Status, usual: str) -> None:
+def test_host_key_of_plain_name_is_valid_for_other_port(status: Status, usual: str) -> None:
     said = status(usual, port=PORT)
     assert said.code == 0, said.all
 
 
-def test_an_ssh_config_that_cannot_be_read_is_one_line_and_only_where_something_is_connected_to(
-    status: Status, usual: str, home: Path
-) -> None:
+def test_broken_ssh_config_is_reported_only_by_tasks_that_connect(status: Status, usual: str, home: Path) -> None:
     broken = f"{usual}Host *\n  Nonsense 1\n"
     rendered = status(broken, verb="render")
     assert rendered.code == 0, rendered.all
@@ -145,12 +144,12 @@ def test_an_ssh_config_that_cannot_be_read_is_one_line_and_only_where_something_
         assert f"{home}/.ssh/config: line 4: " in line
 
 
-def test_without_ssh_paramikos_reader_lets_in(status: Status, usual: str) -> None:
+def test_login_without_ssh_uses_config_reader_of_paramiko(status: Status, usual: str) -> None:
     said = status(usual, extra={"PATH": "/nosuch"})
     assert said.code == 0, said.all
 
 
-def test_a_missing_identity_file_ends_nothing(
+def test_missing_identity_file_is_skipped(
     deployed: Site, status: Status, usual: str, agent: Callable[..., dict[str, str]]
 ) -> None:
     known = f"UserKnownHostsFile {deployed.lab.known_hosts}\nIdentityFile ~/.ssh/missing\n"
@@ -160,7 +159,7 @@ def test_a_missing_identity_file_ends_nothing(
     assert said.code == 0, said.all
 
 
-def test_the_agent_is_the_one_that_ssh_config_names(
+def test_login_uses_agent_named_in_ssh_config(
     deployed: Site, status: Status, agent: Callable[..., dict[str, str]]
 ) -> None:
     environment = agent(deployed.lab.identity_file)
@@ -168,13 +167,13 @@ def test_the_agent_is_the_one_that_ssh_config_names(
     assert status(f"{known}IdentityAgent {environment['SSH_AUTH_SOCK']}\n").code == 0
     assert status(f"{known}IdentityAgent $MINE\n", extra={"MINE": environment["SSH_AUTH_SOCK"]}).code == 0
     refused = status(f"{known}IdentityAgent none\n", extra=environment)
-    assert (refused.code, "you offer no key" in refused.all) == (1, True), refused.all
+    assert (refused.code, NO_KEY in refused.all) == (1, True), refused.all
 
 
 @pytest.mark.parametrize(
     "kind", ["ed25519", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in ("ecdsa", "rsa"))]
 )
-def test_a_user_certificate_lets_in_and_the_release_has_its_key_id(
+def test_login_with_user_certificate_records_its_key_id(
     deployed: Site, status: Status, known: str, second: Path, agent: Callable[..., dict[str, str]], kind: str
 ) -> None:
     """Beside its key, named by CertificateFile, with the key in the agent, and from the agent."""
@@ -200,7 +199,7 @@ def test_a_user_certificate_lets_in_and_the_release_has_its_key_id(
 
 
 @pytest.mark.exhaustive
-def test_a_certificate_that_has_ended_does_not_keep_its_key_out(
+def test_key_with_expired_certificate_still_logs_in(
     deployed: Site, status: Status, known: str, second: Path, home: Path
 ) -> None:
     key = home / ".ssh/mine"
@@ -213,12 +212,12 @@ def test_a_certificate_that_has_ended_does_not_keep_its_key_out(
 
 
 @pytest.mark.usefixtures("second")
-def test_a_proxy_command_is_told_the_inventorys_port_and_runs_in_a_shell(status: Status, usual: str) -> None:
+def test_proxy_command_gets_inventory_port_and_runs_in_shell(status: Status, usual: str) -> None:
     said = status(f"{usual}ProxyCommand socat - TCP:%h:$(expr %p + 0)\n", port=PORT)
     assert said.code == 0, said.all
 
 
-def test_a_jump_hosts_settings_are_asked_of_ssh_as_well(deployed: Site, status: Status, usual: str) -> None:
+def test_jump_host_follows_ssh_config(deployed: Site, status: Status, usual: str) -> None:
     jump = deployed.address("fermicloud045")
     text = (
         f"Match originalhost {deployed.address()}\n  ProxyJump the-jump\n"

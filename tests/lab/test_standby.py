@@ -90,7 +90,7 @@ def site_(deployed: Site) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("where", ["port", pytest.param("socket", marks=pytest.mark.exhaustive)])
-def test_a_reload_leaves_nothing_whatever_uwsgi_calls_itself(site_: Site, tmp_path: Path, where: str) -> None:
+def test_reload_leaves_no_standby_with_any_process_name(site_: Site, tmp_path: Path, where: str) -> None:
     changes = [PROCNAME, ON_A_SOCKET] if where == "socket" else [PROCNAME]
     inventory = site_.changed(tmp_path, *changes)
     site_.fab(*HOST, "deploy", "--yes", inventory=inventory, check=True)
@@ -103,7 +103,7 @@ def test_a_reload_leaves_nothing_whatever_uwsgi_calls_itself(site_: Site, tmp_pa
 
 
 @pytest.mark.exhaustive
-def test_one_that_still_answers_is_told_shown_and_ended_before_a_restart(site_: Site) -> None:
+def test_serving_standby_is_reported_and_stopped_before_restart(site_: Site) -> None:
     with left_behind(site_, 300) as said:
         alive = standbys(site_)
         assert alive
@@ -129,7 +129,7 @@ def test_one_that_still_answers_is_told_shown_and_ended_before_a_restart(site_: 
         serves(site_)
 
 
-def test_one_that_answers_in_time_loses_nothing_by_a_restart(site_: Site) -> None:
+def test_restart_loses_no_request_of_standby(site_: Site) -> None:
     with slow(site_, 8):
         site_.root(f": >{LOG}")
         until(lambda: busy(site_) == 1, 10, "the first uWSGI is in a request")
@@ -144,7 +144,7 @@ def test_one_that_answers_in_time_loses_nothing_by_a_restart(site_: Site) -> Non
     serves(site_)
 
 
-def test_a_deploy_that_restarts_ends_it_first(site_: Site, tmp_path: Path) -> None:
+def test_restarting_deploy_first_stops_standby(site_: Site, tmp_path: Path) -> None:
     with left_behind(site_, 300):
         inventory = site_.changed(tmp_path, ("startsecs = 3\n", "startsecs = 2\n"))
         said = site_.fab(*HOST, "deploy", "--yes", inventory=inventory)
@@ -154,7 +154,7 @@ def test_a_deploy_that_restarts_ends_it_first(site_: Site, tmp_path: Path) -> No
 
 
 @pytest.mark.exhaustive
-def test_a_hung_app_is_waited_for_no_longer_than_a_request_may_take(site_: Site, tmp_path: Path) -> None:
+def test_standby_with_hung_app_is_stopped_at_request_limit(site_: Site, tmp_path: Path) -> None:
     inventory = site_.changed(tmp_path, BRIEF)
     site_.fab(*HOST, "deploy", "--yes", inventory=inventory, check=True)
     with left_behind(site_, 3600, inventory):
@@ -164,7 +164,7 @@ def test_a_hung_app_is_waited_for_no_longer_than_a_request_may_take(site_: Site,
 
 
 @pytest.mark.exhaustive
-def test_one_whose_script_was_killed_is_found_by_its_process_and_start(site_: Site) -> None:
+def test_restart_stops_standby_whose_script_was_killed(site_: Site) -> None:
     site_.root(f": >{LOG}")
     with slow(site_, 30):
         until(lambda: busy(site_) == 1, 10, "the first uWSGI is in a request")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.messages import ALREADY_RUNNING
 from tests.lab.site import Site, until
 
 HOME = "/home/poms"
@@ -76,19 +77,19 @@ def site_(deployed: Site) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("how", STARTS)
-def test_however_it_was_started_it_is_ours_and_up(site_: Site, how: str) -> None:
+def test_supervisord_is_found_however_it_was_started(site_: Site, how: str) -> None:
     pid = start(site_, STARTS[how])
     until(lambda: set(site_.program_states().values()) == {"RUNNING"}, 40, "programs run")
     assert found(site_) == ("up", pid)
     assert advice(site_) == ""
-    assert "is already running" in site_.fab("start-supervisord", check=True).out
+    assert ALREADY_RUNNING in site_.fab("start-supervisord", check=True).out
     assert site_.fab(*HOST, "restart-programs", "--programs=poms_status_agent").code == 0
     assert daemons(site_) == [pid]
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["a name in its folder", "a home behind a link", "no file named"])
-def test_one_whose_socket_is_gone_is_found_however_it_was_started(site_: Site, how: str) -> None:
+def test_supervisord_without_socket_is_found_however_it_was_started(site_: Site, how: str) -> None:
     pid = start(site_, STARTS[how])
     site_.poms(f"rm {SOCKET}")
     assert found(site_) == ("deaf", pid)
@@ -100,7 +101,7 @@ def test_one_whose_socket_is_gone_is_found_however_it_was_started(site_: Site, h
 
 
 @pytest.mark.exhaustive
-def test_another_one_of_the_account_is_neither_ours_nor_touched(site_: Site) -> None:
+def test_other_supervisord_of_account_is_not_touched(site_: Site) -> None:
     conf = "$HOME/other/supervisord.conf"
     site_.poms("mkdir -p $HOME/other")
     site_.poms(f"sed -e 's|{HOME}/super|{HOME}/other/super|' -e '/^.program:poms_web/,$d' {CONF} >{conf}")
@@ -118,7 +119,7 @@ def test_another_one_of_the_account_is_neither_ours_nor_touched(site_: Site) -> 
 
 
 @pytest.mark.exhaustive
-def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
+def test_supervisord_with_socket_elsewhere_is_found(site_: Site) -> None:
     site_.poms(f"sed -i -e 's|{SOCKET}|{OTHER}|' {CONF}")
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("elsewhere", pid)
@@ -131,7 +132,7 @@ def test_a_socket_elsewhere_is_found_from_the_process(site_: Site) -> None:
 
 
 @pytest.mark.exhaustive
-def test_one_that_listens_and_does_not_answer_is_not_down(site_: Site) -> None:
+def test_silent_supervisord_is_not_reported_down(site_: Site) -> None:
     pid = start(site_, STARTS["a name in its folder"])
     site_.root(f"kill -STOP {pid}")
     assert found(site_) == ("silent", pid)
@@ -147,7 +148,7 @@ def with_password(site: Site, password: str) -> None:
     site.poms(f"sed -i '/^chmod=0700/a username=ops\\npassword={password}' {CONF}")
 
 
-def test_a_socket_with_a_password_is_asked_with_the_one_in_its_file(site_: Site) -> None:
+def test_supervisord_socket_password_is_read_from_its_file(site_: Site) -> None:
     with_password(site_, PASSWORD)
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("up", pid)
@@ -160,7 +161,7 @@ def test_a_socket_with_a_password_is_asked_with_the_one_in_its_file(site_: Site)
     assert set(site_.program_states().values()) == {"RUNNING"}
 
 
-def test_a_password_that_cannot_be_read_is_said(site_: Site) -> None:
+def test_hashed_supervisord_password_is_reported(site_: Site) -> None:
     with_password(site_, "{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")
     pid = start(site_, STARTS["a name in its folder"])
     assert found(site_) == ("refuses", pid)
@@ -171,7 +172,7 @@ def test_a_password_that_cannot_be_read_is_said(site_: Site) -> None:
 
 
 @pytest.mark.exhaustive
-def test_programs_of_a_killed_one_are_found_whatever_they_call_themselves(site_: Site) -> None:
+def test_renamed_programs_of_killed_supervisord_are_found(site_: Site) -> None:
     ini = f"{HOME}/private/config/poms/uwsgi-service.ini"
     site_.poms(f"cp {ini} $HOME/kept.ini; echo 'auto-procname = true' >>{ini}")
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import lab
+from tests.lab.messages import ALREADY_RUNNING
 from tests.lab.site import Said, Site, until
 
 HOST = "pomsgpvm01"
@@ -128,7 +129,7 @@ def power_cycle(site: Site) -> None:
     lab.up([HOST], lab=site.lab, say=lambda _: None)
 
 
-def test_where_logind_would_end_it_nothing_is_started_or_changed(host: Site) -> None:
+def test_nothing_is_started_if_logind_would_kill_it(host: Site) -> None:
     kill_at_logout(host)
     before = host.root(f"ls -l --time-style=full-iso {CONF} /home/poms/private/poms-ops")
     refused(host.fab("-H", HOST, "deploy", "--yes"), "root: loginctl enable-linger poms", "KillUserProcesses")
@@ -142,7 +143,7 @@ def test_where_logind_would_end_it_nothing_is_started_or_changed(host: Site) -> 
     ]
 
 
-def test_with_linger_it_outlives_the_login_that_has_started_it(host: Site) -> None:
+def test_supervisord_survives_logout_with_linger(host: Site) -> None:
     kill_at_logout(host)
     linger(host)
     host.fab("-H", HOST, "deploy", "--yes", check=True)
@@ -152,7 +153,7 @@ def test_with_linger_it_outlives_the_login_that_has_started_it(host: Site) -> No
 
 
 @pytest.mark.exhaustive
-def test_one_that_logind_is_about_to_end_is_said_to_be(host: Site) -> None:
+def test_supervisord_that_logind_will_kill_is_reported(host: Site) -> None:
     kill_at_logout(host)
     with logged_in(host, "supervisord -c $HOME/supervisord.conf"):
         assert "KillUserProcesses" in findings(host, "status", "supervisord")[0]["found"]
@@ -161,7 +162,7 @@ def test_one_that_logind_is_about_to_end_is_said_to_be(host: Site) -> None:
 
 
 @pytest.mark.exhaustive
-def test_its_own_unit_without_linger_is_seen_up_and_said_to_end(host: Site) -> None:
+def test_supervisord_user_unit_without_linger_is_reported(host: Site) -> None:
     install(host, USER, wanted_by="default.target")
     with logged_in(host, "systemctl --user daemon-reload; systemctl --user enable -q poms.service"):
         pass
@@ -173,7 +174,7 @@ def test_its_own_unit_without_linger_is_seen_up_and_said_to_end(host: Site) -> N
     assert (boot(host)["level"], boot(host)["advice"]) == ("warning", "root: loginctl enable-linger poms")
 
 
-def test_its_own_unit_starts_and_stops_it_where_the_account_lingers(host: Site) -> None:
+def test_user_unit_starts_and_stops_supervisord_with_linger(host: Site) -> None:
     linger(host)
     install(host, USER, wanted_by="default.target")
     host.root(f"{MANAGER} daemon-reload; {MANAGER} enable -q {UNIT}")
@@ -189,7 +190,7 @@ def test_its_own_unit_starts_and_stops_it_where_the_account_lingers(host: Site) 
     assert boot(host)["level"] == "ok"
 
 
-def test_no_second_one_is_started_beside_a_unit_of_the_system(host: Site) -> None:
+def test_no_second_supervisord_is_started_if_system_unit_exists(host: Site) -> None:
     install(host, SYSTEM, "User=poms\n")
     host.root("systemctl daemon-reload")
     assert "is not enabled" in boot(host)["found"]
@@ -198,15 +199,13 @@ def test_no_second_one_is_started_beside_a_unit_of_the_system(host: Site) -> Non
     refused(host.fab("-H", HOST, "deploy", "--yes"), f"root: systemctl start {UNIT}")
     assert pids(host) == []
     host.root(f"systemctl start {UNIT}")
-    until(
-        lambda: "is already running" in host.fab("-H", HOST, "start-supervisord").out, 20, "the unit has started it"
-    )
+    until(lambda: ALREADY_RUNNING in host.fab("-H", HOST, "start-supervisord").out, 20, "the unit has started it")
     before = pids(host)
     refused(host.fab("-H", HOST, "stop-supervisord", "--yes"), f"root: systemctl stop {UNIT}")
     assert pids(host) == before
 
 
-def test_a_unit_that_waits_for_its_first_deploy_starts_it_itself(host: Site) -> None:
+def test_waiting_system_unit_starts_supervisord_after_first_deploy(host: Site) -> None:
     install(host, SYSTEM, "User=poms\n", unit="StartLimitIntervalSec=0\n")
     host.root(f"rm {CONF}; systemctl daemon-reload; systemctl enable -q --now {UNIT} || :")
     host.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
@@ -214,7 +213,7 @@ def test_a_unit_that_waits_for_its_first_deploy_starts_it_itself(host: Site) -> 
     assert f"/system.slice/{UNIT}" in host.root(f"cat /proc/{pid}/cgroup")
 
 
-def test_cron_starts_it_after_a_boot_by_the_line_that_is_shown_first(host: Site) -> None:
+def test_start_at_boot_adds_cron_line_that_starts_supervisord(host: Site) -> None:
     others = "# kept\nMAILTO=secret@example.org\n0 3 * * * true password=hunter2 % in\n"
     host.root(f"crontab -u poms - <<'END'\n{others}END")
     host.root("systemctl stop cron")
@@ -237,7 +236,7 @@ def test_cron_starts_it_after_a_boot_by_the_line_that_is_shown_first(host: Site)
     assert host.root("crontab -u poms -l") == others
 
 
-def test_a_unit_of_its_own_starts_it_after_a_boot_where_cron_does_not(host: Site) -> None:
+def test_start_at_boot_adds_user_unit_if_cron_is_stopped(host: Site) -> None:
     linger(host)
     host.root("systemctl stop cron")
     said = host.fab("-H", HOST, "start-at-boot", "--yes", "--json", check=True)

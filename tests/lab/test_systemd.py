@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.bases import one_host
+from tests.lab.messages import APACHE_DOWN
 from tests.lab.site import Site, until
 from tests.lab.test_standby import slow
 
@@ -47,7 +48,7 @@ def with_garbage_key(site: Site, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("hidepid", [0, 2])
-def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd: Site, tmp_path: Path, hidepid: int) -> None:
+def test_reload_that_kills_apache_is_rolled_back_by_restart(systemd: Site, tmp_path: Path, hidepid: int) -> None:
     """Also where this account sees no process of Apache's: then nobody listens on its ports."""
     inventory = with_garbage_key(systemd, tmp_path)
     systemd.root(f"mount -o remount,hidepid={hidepid} /proc")
@@ -57,13 +58,13 @@ def test_a_reload_that_ends_apache_is_undone_by_a_restart(systemd: Site, tmp_pat
 
 
 @pytest.mark.exhaustive
-def test_what_a_hand_has_broken_is_said_where_apache_stays_down(systemd: Site, tmp_path: Path) -> None:
+def test_deploy_names_hand_edit_that_keeps_apache_down(systemd: Site, tmp_path: Path) -> None:
     """The broken file is managed, so the deploy puts it right, and the rollback brings it back."""
     inventory = with_garbage_key(systemd, tmp_path)
     systemd.root("echo 'NoSuchDirective on' >>/etc/httpd/conf.d/ssl.conf")
     said = systemd.fab(*HOST, "deploy", "--yes", "--force", "--unvalidated", inventory=inventory)
     assert said.code == 1, said.all
-    assert "Apache is down" in said.all
+    assert APACHE_DOWN in said.all
     assert "NoSuchDirective" in said.all
     systemd.root("chmod 755 /usr/bin/unshare")
     again = systemd.fab(*HOST, "deploy", "--yes", "--force")
@@ -72,7 +73,7 @@ def test_what_a_hand_has_broken_is_said_where_apache_stays_down(systemd: Site, t
 
 
 @pytest.mark.parametrize("verb", ["restart-apache", "reload-apache"])
-def test_files_that_start_no_apache_restart_none(systemd: Site, verb: str) -> None:
+def test_invalid_files_prevent_apache_restart(systemd: Site, verb: str) -> None:
     """The configuration test reads no key."""
     systemd.root(f"echo garbage >{GARBAGE}; chmod 644 {GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}")
     before = systemd.apache()
@@ -82,19 +83,19 @@ def test_files_that_start_no_apache_restart_none(systemd: Site, verb: str) -> No
 
 
 @pytest.mark.parametrize("task", ["restart-apache", "reload-apache"])
-def test_without_a_trial_start_a_failure_says_why(systemd: Site, task: str) -> None:
+def test_apache_failure_without_validation_shows_cause(systemd: Site, task: str) -> None:
     """By what systemd tells of the unit, and Apache's log where the account may read it."""
     systemd.root(f"echo garbage >{GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}; chmod 700 /usr/bin/unshare")
     systemd.root("chmod 755 /var/log/httpd; chmod 644 /var/log/httpd/*error_log")
     said = systemd.fab(*HOST, task)
     assert said.code == 1, said.all
-    assert "Apache is down" in said.err
+    assert APACHE_DOWN in said.err
     assert "Active: failed" in said.err
     assert "SSL Library Error" in said.err
     assert ("was not permitted" in said.err, "did not start it" in said.err) == (False, task == "reload-apache")
 
 
-def test_a_reload_that_ends_apache_is_said_where_the_restart_brings_it_back(systemd: Site) -> None:
+def test_reload_that_kills_apache_is_reported_after_restart(systemd: Site) -> None:
     text = "[Service]\nExecReload=\nExecReload=/bin/kill -KILL $MAINPID\n"
     systemd.root(f"mkdir -p $(dirname {DROP_IN}); printf '{text}' >{DROP_IN}; systemctl daemon-reload")
     said = systemd.fab(*HOST, "reload-apache")
@@ -124,7 +125,7 @@ def refused(address: str) -> Iterator[list[float]]:
         asking.join()
 
 
-def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
+def test_restart_cost_read_from_unit_matches_real_restart(
     systemd: Site, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """With EL's unit running requests are finished, and nobody else gets in until then."""
@@ -148,7 +149,7 @@ def test_what_a_restart_costs_is_read_from_the_unit_and_is_so(
     )
 
 
-def test_a_socket_that_private_tmp_hides_from_apache_is_rolled_back_and_named(systemd: Site, tmp_path: Path) -> None:
+def test_socket_hidden_by_private_tmp_is_rolled_back_and_named(systemd: Site, tmp_path: Path) -> None:
     """The app answers on it, and nobody but Apache is asked for that."""
     listen = '[defaults.app]\nlisten = "/tmp/poms-lab/app.sock"\n\n[defaults.uwsgi]\n'
     inventory = systemd.changed(tmp_path, ("[defaults.uwsgi]\n", listen))

@@ -8,6 +8,7 @@ import pytest
 
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
+from tests.lab.messages import NOTHING_TO_DO
 from tests.lab.site import Site, until
 
 HOST = "fermicloud045"
@@ -94,7 +95,7 @@ def by_hand(site: Site) -> Iterator[Site]:
     bare(site)
 
 
-def test_a_first_deploy_names_what_it_would_drop_and_needs_remove_for_it(by_hand: Site) -> None:
+def test_first_deploy_names_what_it_drops_and_requires_remove_flag(by_hand: Site) -> None:
     site, before = by_hand, states(by_hand)
     files = site.root(f"cat {CONF} {SSL} | sha256sum", HOST)
     said = site.fab("-H", HOST, "deploy", "--yes")
@@ -123,12 +124,10 @@ def test_a_first_deploy_names_what_it_would_drop_and_needs_remove_for_it(by_hand
     assert site.ask("https://HOST:8443/poms", *site.certificate("jdoe"), host=HOST)[0] == 200
     releases = json.loads(site.fab("-H", HOST, "releases", "--json").out)[HOST]
     assert set(releases[-1]["removed"]) == set(DROPPED)
-    assert "nothing to do" in site.fab("-H", HOST, "deploy", "--yes").out
+    assert NOTHING_TO_DO in site.fab("-H", HOST, "deploy", "--yes").out
 
 
-def test_a_rollback_to_the_original_brings_back_what_the_first_deploy_has_found(
-    by_hand: Site, tmp_path: Path
-) -> None:
+def test_rollback_to_original_restores_files_found_by_first_deploy(by_hand: Site, tmp_path: Path) -> None:
     site = by_hand
     look = f"sha256sum {CONF} {SSL}; stat -c %a {CONF} {SSL}; ls {CERT_SSL} 2>&1 || :"
     before, ran = site.root(look, HOST), states(site)
@@ -147,7 +146,7 @@ def test_a_rollback_to_the_original_brings_back_what_the_first_deploy_has_found(
 
 
 @pytest.mark.exhaustive
-def test_a_host_that_was_found_bare_has_no_original_to_go_back_to(served: Site) -> None:
+def test_rollback_to_original_is_refused_on_originally_empty_host(served: Site) -> None:
     said = served.fab("-H", HOST, "rollback", "--yes", "--to=original")
     assert (said.code, CONF in said.err, "unchanged: " in said.err) == (1, True, True), said.all
 
@@ -173,7 +172,7 @@ def rewritten(site: Site) -> str:
     return text.replace("[supervisord]\n", "[supervisord]\nuser=poms\nchildlogdir=/tmp\n", 1) + "\n"
 
 
-def test_a_file_that_is_equal_in_effect_is_taken_over_and_every_process_lives_on(served: Site) -> None:
+def test_install_over_equivalent_file_keeps_every_process(served: Site) -> None:
     site, wanted = served, served.read(CONF, HOST)
     text = rewritten(site)
     site.poms(f"cat >{CONF} <<'END'\n{text}END\nsupervisorctl -s {SOCKET} reload", HOST)
@@ -201,9 +200,7 @@ def test_only_the_program_that_differs_in_effect_is_restarted(served: Site) -> N
 
 
 @pytest.mark.exhaustive
-def test_a_program_taken_out_of_the_inventory_goes_by_name_and_one_started_by_hand_needs_remove(
-    served: Site, tmp_path: Path
-) -> None:
+def test_deploy_requires_remove_flag_only_for_program_started_by_hand(served: Site, tmp_path: Path) -> None:
     site = served
     host = read_inventory(site.lab.inventory).hosts[HOST]
     agent = site.lab.inventory.read_text().partition("[defaults.programs.poms_status_agent]")[2].partition("\n\n")[0]

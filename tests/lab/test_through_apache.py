@@ -70,7 +70,7 @@ def on_socket(deployed: Site, tmp_path: Path) -> Iterator[Path]:
     deployed.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
 
 
-def test_an_app_that_apache_cannot_reach_is_rolled_back_and_named(
+def test_app_unreachable_for_apache_is_rolled_back_and_reason_named(
     deployed: Site, closed: str, tmp_path: Path
 ) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, listening(closed)))
@@ -83,7 +83,7 @@ def test_an_app_that_apache_cannot_reach_is_rolled_back_and_named(
 
 
 @pytest.mark.exhaustive
-def test_a_right_that_somebody_takes_away_afterwards_is_seen(deployed: Site, on_socket: Path, tmp_path: Path) -> None:
+def test_status_reports_access_right_removed_later(deployed: Site, on_socket: Path, tmp_path: Path) -> None:
     code, seen = status(deployed, inventory=on_socket)
     assert (code, seen["through_apache"]["state"]) == (0, "ok"), seen["findings"]
 
@@ -107,7 +107,7 @@ def test_a_right_that_somebody_takes_away_afterwards_is_seen(deployed: Site, on_
 
 
 @pytest.mark.exhaustive
-def test_what_failed_before_is_not_rolled_back(deployed: Site, on_socket: Path, tmp_path: Path) -> None:
+def test_failure_from_before_deploy_is_not_rolled_back(deployed: Site, on_socket: Path, tmp_path: Path) -> None:
     deployed.root(f"chmod 600 {SOCKET}; setfacl -b {SOCKET}")
     limit = ('listen = "/home', 'timeout = 601\nlisten = "/home')
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, listening(SOCKET), limit))
@@ -117,7 +117,7 @@ def test_what_failed_before_is_not_rolled_back(deployed: Site, on_socket: Path, 
 
 
 @pytest.mark.exhaustive
-def test_files_of_an_earlier_version_are_not_known_and_not_down(deployed: Site, closed: str, tmp_path: Path) -> None:
+def test_files_of_earlier_version_give_unknown_state(deployed: Site, closed: str, tmp_path: Path) -> None:
     text = (PROJECT / "templates" / SSL).read_text()
     before, _, rest = text.partition("{% if host.app.check_through_apache %}")
     without = before + rest.partition("{% endif %}\n")[2]
@@ -138,7 +138,7 @@ def test_files_of_an_earlier_version_are_not_known_and_not_down(deployed: Site, 
 
 
 @pytest.mark.exhaustive
-def test_a_program_that_is_stopped_is_no_fault_of_apaches(deployed: Site, tmp_path: Path) -> None:
+def test_stopped_program_is_not_blamed_on_apache(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("-H", HOST, "stop-programs", "--yes", "--programs=poms_webservice", check=True)
     limit = ("[defaults.uwsgi]\n", "[defaults.app]\ntimeout = 601\n\n[defaults.uwsgi]\n")
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, limit))
@@ -149,7 +149,7 @@ def test_a_program_that_is_stopped_is_no_fault_of_apaches(deployed: Site, tmp_pa
     assert "app through Apache" not in [one["what"] for one in seen["findings"]]
 
 
-def test_it_can_be_turned_off_and_is_then_not_asked(deployed: Site, tmp_path: Path) -> None:
+def test_check_through_apache_can_be_disabled(deployed: Site, tmp_path: Path) -> None:
     off = ("[defaults.uwsgi]\n", "[defaults.app]\ncheck_through_apache = false\n\n[defaults.uwsgi]\n")
     inventory = deployed.changed(tmp_path, off)
     deployed.fab("deploy", "--yes", inventory=inventory, check=True)
@@ -171,7 +171,7 @@ def noting(deployed: Site) -> Iterator[Site]:
     deployed.fab("-H", HOST, "restart-programs", "--yes", "--programs=poms_webservice", check=True)
 
 
-def test_the_host_itself_gets_no_page_and_tells_the_app_of_nobody(noting: Site) -> None:
+def test_local_check_gets_no_page_and_passes_no_user(noting: Site) -> None:
     url = f"https://127.0.0.1{OWN}"
     noting.root(f"rm -f {SEEN}")
     for version in ("--http1.1", "--http2"):
@@ -201,7 +201,7 @@ def test_the_host_itself_gets_no_page_and_tells_the_app_of_nobody(noting: Site) 
         assert headers <= {"HTTP_HOST", "HTTP_USER_AGENT", "HTTP_ACCEPT"}, one
 
 
-def test_nobody_else_is_told_anything_there(noting: Site) -> None:
+def test_local_check_page_rejects_remote_clients(noting: Site) -> None:
     noting.root(f"rm -f {SEEN}")
     own, name = f"https://HOST{OWN}", noting.record().server_name
     spoofs = ["X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Real-IP: 127.0.0.1", "Host: 127.0.0.1"]

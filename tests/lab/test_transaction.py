@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.messages import NOT_VALID, NOTHING_TO_DO, UNTOUCHED
 from tests.lab.site import Site
 
 CERT_SSL, SSL = "/etc/httpd/conf.d/cert_ssl.conf", "/etc/httpd/conf.d/ssl.conf"
@@ -23,15 +24,15 @@ def serves(site: Site) -> None:
     assert (code, "X-Shib-Userid: jdoe" in body) == (200, True), (code, body)
 
 
-def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_path: Path) -> None:
+def test_configuration_that_cannot_start_is_rejected_before_going_live(deployed: Site, tmp_path: Path) -> None:
     """A key that anybody may read and that is none: httpd -t passes, and a restart would say fine and die."""
     deployed.root("echo garbage > /etc/grid-security/garbage.pem; chmod 644 /etc/grid-security/garbage.pem")
     apache, before = deployed.apache(), deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}")
     key = "[defaults.apache]\n", '[defaults.apache]\nkey = "/etc/grid-security/garbage.pem"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, key))
     assert said.code == 1
-    assert "validating the new files failed" in said.err
-    assert "nothing was modified" in said.err
+    assert NOT_VALID in said.err
+    assert UNTOUCHED in said.err
     assert deployed.root(f"stat -c '%i %Y' {SSL} {CERT_SSL}") == before
     assert deployed.apache() == apache
 
@@ -44,7 +45,7 @@ def test_what_does_not_start_is_caught_before_it_is_live(deployed: Site, tmp_pat
         (("[defaults.uwsgi]\n", '[defaults.app]\nlisten = "127.0.0.1:22222"\n[defaults.uwsgi]\n'), ""),
     ],
 )
-def test_uwsgis_own_parser_judges_before_anything_is_live(
+def test_uwsgi_parser_validates_options_before_going_live(
     deployed: Site, tmp_path: Path, change: tuple[str, str], said_text: str
 ) -> None:
     spawned = deployed.last_spawn()
@@ -58,14 +59,14 @@ def test_uwsgis_own_parser_judges_before_anything_is_live(
 
 
 @pytest.mark.exhaustive
-def test_the_deploy_says_how_far_it_validated(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_reports_validation_level(deployed: Site, tmp_path: Path) -> None:
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
     assert "validated (identity-probe)" in said.out
     assert [proof.split()[0] for proof in releases(deployed)[-1]["proofs"]] == ["identity-probe"]
 
 
 @pytest.mark.exhaustive
-def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_without_namespaces_validates_by_configtest_of_copy(deployed: Site, tmp_path: Path) -> None:
     deployed.root("chmod 700 /usr/bin/unshare")
     lower = (
         "[defaults.ssh]",
@@ -77,13 +78,13 @@ def test_where_there_are_no_namespaces_the_deploy_says_so_and_tests_in_a_copy(de
         broken = "[defaults.apache]\n", '[defaults.apache]\ncertificate = "/no/such.pem"\n'
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, broken))
         assert (said.code, "/no/such.pem" in said.err) == (1, True), said.all
-        assert "nothing was modified" in said.err
+        assert UNTOUCHED in said.err
     finally:
         deployed.root("chmod 755 /usr/bin/unshare")
     serves(deployed)
 
 
-def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_performs_pending_reload_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
     with deployed.broken_reload("service is broken"):
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
         assert said.code == 1
@@ -94,10 +95,10 @@ def test_a_reload_that_is_owed_is_made_up_for_although_no_file_differs(deployed:
     assert (plan.code, "then Apache: reload" in plan.out) == (2, True), plan.all
     assert deployed.fab("deploy", "--yes").code == 0
     assert deployed.apache()[1] == generation + 1
-    assert "nothing to do" in deployed.fab("deploy", "--yes").out
+    assert NOTHING_TO_DO in deployed.fab("deploy", "--yes").out
 
 
-def test_releases_tell_who_what_and_how_and_a_rollback_goes_back(deployed: Site, tmp_path: Path) -> None:
+def test_releases_show_operator_and_changes_and_rollback_restores_files(deployed: Site, tmp_path: Path) -> None:
     before = deployed.read(CERT_SSL)
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
     last = releases(deployed)[-1]
@@ -148,7 +149,7 @@ def test_old_releases_are_pruned_but_never_the_running_one(deployed: Site, tmp_p
 
 
 @pytest.mark.exhaustive
-def test_a_deploy_mends_a_program_that_is_dead(deployed: Site, tmp_path: Path) -> None:
+def test_deploy_repairs_dead_program(deployed: Site, tmp_path: Path) -> None:
     deployed.poms("echo 'raise SystemExit' > $HOME/poms/poms_app.py.new; cp $HOME/poms/poms_app.py $HOME/kept.py")
     deployed.poms("mv $HOME/poms/poms_app.py.new $HOME/poms/poms_app.py")
     try:
@@ -168,7 +169,7 @@ def releases(site: Site) -> list[dict[str, Any]]:
     return listed
 
 
-def test_where_only_ssh_gets_through_the_outside_is_asked_through_it(deployed: Site, tmp_path: Path) -> None:
+def test_smoke_checks_go_through_ssh_if_nothing_else_connects(deployed: Site, tmp_path: Path) -> None:
     with proxy(deployed.address(), 22) as port:
         address = f'address = "{deployed.address()}"', f'address = "127.0.0.1"\nport = {port}'
         inventory = deployed.changed(tmp_path, address, DEPTH)
@@ -211,20 +212,18 @@ def test_a_stale_checkout_does_not_undo_a_colleagues_deploy(deployed: Site, tmp_
     assert deployed.fab("deploy", "--yes", "--force", inventory=inventory).code == 0
 
 
-def test_an_app_that_does_not_start_with_the_new_file_is_caught_before_it_is_live(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_app_failing_to_start_is_rejected_before_going_live(deployed: Site, tmp_path: Path) -> None:
     spawned, ini = deployed.last_spawn(), deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini")
     change = 'module = "poms_app:application"', 'module = "nosuch:application"'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, change))
     assert said.code == 1
     assert "No module named 'nosuch'" in said.err
-    assert "nothing was modified" in said.err
+    assert UNTOUCHED in said.err
     assert deployed.last_spawn() == spawned
     assert deployed.root("stat -c '%i %Y' /home/poms/private/config/poms/*.ini") == ini
 
 
-def test_the_trial_start_touches_nothing_live(deployed: Site, tmp_path: Path) -> None:
+def test_validation_touches_no_live_file(deployed: Site, tmp_path: Path) -> None:
     """Hooks, daemons, crons, pid, stats and touch files are left out, and the socket is not the live one."""
     live = "/home/poms/live"
     deployed.poms(f"mkdir -p {live}; echo untouched > {live}/pid; echo untouched > {live}/log; touch {live}/reload")
@@ -260,9 +259,7 @@ def test_the_trial_start_touches_nothing_live(deployed: Site, tmp_path: Path) ->
     serves(deployed)
 
 
-def test_a_file_that_is_managed_no_more_is_removed_and_a_rollback_brings_it_back(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_removes_unmanaged_file_and_rollback_restores_it(deployed: Site, tmp_path: Path) -> None:
     old, new = (f"/home/poms/private/config/{name}/uwsgi-service.ini" for name in ("poms", "other"))
     before = deployed.read(old)
     inventory = deployed.changed(
@@ -284,7 +281,7 @@ def test_a_file_that_is_managed_no_more_is_removed_and_a_rollback_brings_it_back
     deployed.root(f"rm -rf {new.rpartition('/')[0]}")
 
 
-def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: Path) -> None:
+def test_rollback_restores_identical_files(deployed: Site, tmp_path: Path) -> None:
     """Its owner, time and inode too, of a file of another account whose folder may be written."""
     deployed.root(f"chown root:root {SSL}; chmod 644 {SSL}")
     look = f"stat -c '%n %i %U %a %Y' {SSL} {CERT_SSL}"
@@ -298,7 +295,7 @@ def test_what_is_put_back_is_the_same_file_as_before(deployed: Site, tmp_path: P
     serves(deployed)
 
 
-def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> None:
+def test_recover_removes_staging_from_before_power_cut(deployed: Site) -> None:
     """And nothing that a living deploy is being sent; no service is touched."""
     spawned, apache = deployed.last_spawn(), deployed.apache()
     deployed.poms(f"""
@@ -317,9 +314,7 @@ def test_recover_removes_what_was_sent_before_a_power_cut(deployed: Site) -> Non
     assert (deployed.last_spawn(), deployed.apache()) == (spawned, apache)
 
 
-def test_hosts_are_changed_in_rolling_order_and_the_report_says_how_each_ended(
-    deployed: Site, tmp_path: Path
-) -> None:
+def test_deploy_follows_rolling_order_and_reports_each_host(deployed: Site, tmp_path: Path) -> None:
     for host in ("pomsgpvm01", "fermicloud045"):
         deployed.fab("-H", host, "deploy", "--yes", "--force", check=True)
     good = deployed.changed(tmp_path, ("threads = 10", "threads = 9"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.messages import UNTOUCHED
 from tests.lab.site import PYTHON, Said, Site, until
 
 SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
@@ -71,11 +72,11 @@ def state(site: Site) -> tuple[str, tuple[int, int, int]]:
 
 def refused(said: Said, before: object, after: object) -> bool:
     """Whether a deploy failed, and changed nothing."""
-    return said.code == 1 and before == after and "nothing was modified" in said.err
+    return said.code == 1 and before == after and UNTOUCHED in said.err
 
 
 @pytest.mark.exhaustive
-def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: Path) -> None:
+def test_noisy_profile_does_not_weaken_validation(rude: Site, tmp_path: Path) -> None:
     said = rude.fab("deploy", "--yes", inventory=changed(rude, tmp_path))
     assert said.code == 0, said.all
     assert last_release(rude)["facts"]["validation"] == "identity-probe"
@@ -86,7 +87,7 @@ def test_a_rude_profile_takes_nothing_from_the_validation(rude: Site, tmp_path: 
 
 
 @pytest.mark.exhaustive
-def test_a_left_over_virtual_host_is_found_with_a_rude_profile_too(rude: Site, tmp_path: Path) -> None:
+def test_noisy_profile_does_not_hide_leftover_virtual_host(rude: Site, tmp_path: Path) -> None:
     """It believes what a client says of itself, and comes before ours on the same port."""
     vhost = rude.read(CERT_SSL).partition("<VirtualHost")[2].replace(" early", "", 1)
     vhost = "\n".join(line for line in vhost.splitlines() if "RequestHeader" not in line)
@@ -97,7 +98,7 @@ def test_a_left_over_virtual_host_is_found_with_a_rude_profile_too(rude: Site, t
         assert "GOT IN" in said.err
 
 
-def test_less_than_the_minimum_stops_and_one_flag_lets_it_out(deployed: Site, tmp_path: Path) -> None:
+def test_validation_below_minimum_needs_unvalidated_flag(deployed: Site, tmp_path: Path) -> None:
     with on_host(deployed, "chmod 700 /usr/bin/unshare", "chmod 755 /usr/bin/unshare"):
         before = state(deployed)
         inventory = changed(deployed, tmp_path, depth=5)
@@ -118,7 +119,7 @@ def test_less_than_the_minimum_stops_and_one_flag_lets_it_out(deployed: Site, tm
 
 
 @pytest.mark.exhaustive
-def test_a_host_with_a_lower_minimum_has_it_written_down_and_shown(deployed: Site, tmp_path: Path) -> None:
+def test_lowered_validation_minimum_is_shown_with_reason(deployed: Site, tmp_path: Path) -> None:
     lower = with_deploy('validation = "configtest"', 'validation_reason = "no user namespaces here"')
     inventory = changed(deployed, tmp_path, lower, depth=6)
     with on_host(deployed, "chmod 700 /usr/bin/unshare", "chmod 755 /usr/bin/unshare"):
@@ -130,7 +131,7 @@ def test_a_host_with_a_lower_minimum_has_it_written_down_and_shown(deployed: Sit
 
 
 @pytest.mark.exhaustive
-def test_an_old_unshare_is_no_hindrance(deployed: Site, tmp_path: Path) -> None:
+def test_validation_works_with_old_unshare(deployed: Site, tmp_path: Path) -> None:
     """util-linux before 2.36, as on EL8, knows no --map-user; newer ones write it otherwise in their help."""
     shim = """mv /usr/bin/unshare /usr/bin/unshare.real; cat >/usr/bin/unshare <<'END_OF_FILE'
 #!/bin/sh
@@ -146,24 +147,24 @@ chmod 755 /usr/bin/unshare"""
         assert last_release(deployed)["facts"]["validation"] == "identity-probe"
 
 
-def test_a_log_that_uwsgi_could_not_write_is_found_before(deployed: Site, tmp_path: Path) -> None:
+def test_unwritable_uwsgi_log_is_rejected_before_any_change(deployed: Site, tmp_path: Path) -> None:
     master, states = deployed.workers()["pid"], deployed.program_states()
     option = "memory-report = true\n", 'memory-report = true\nlogto = "/home/poms/no/such/folder/uwsgi.log"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, option))
     assert said.code == 1
     assert "/home/poms/no/such/folder" in said.err
-    assert "nothing was modified" in said.err
+    assert UNTOUCHED in said.err
     assert (deployed.workers()["pid"], deployed.program_states()) == (master, states)
 
 
-def test_what_the_trial_leaves_out_is_named_in_the_record(deployed: Site, tmp_path: Path) -> None:
+def test_release_record_names_what_was_not_validated(deployed: Site, tmp_path: Path) -> None:
     option = "memory-report = true\n", 'memory-report = true\nlogto = "/home/poms/private/logs/poms/uwsgi.log"\n'
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, option))
     assert said.code == 0, said.all
     assert any("logto" in what for what in last_release(deployed)["unvalidated"])
 
 
-def test_a_port_of_another_daemon_is_found_before_anything_changes(deployed: Site, tmp_path: Path) -> None:
+def test_port_used_by_other_daemon_is_rejected_before_any_change(deployed: Site, tmp_path: Path) -> None:
     before = state(deployed)
     listens = "import socket, time; server = socket.create_server(('', 9443)); time.sleep(300)"
     deployed.root(f'setsid runuser -u apache -- {PYTHON} -c "{listens}" >/dev/null 2>&1 &')
@@ -189,9 +190,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
         yield deployed
 
 
-def test_a_key_that_does_not_belong_to_its_certificate_is_found_though_nobody_may_read_it(
-    another_certificate: Site, tmp_path: Path
-) -> None:
+def test_deploy_detects_unreadable_key_that_mismatches_certificate(another_certificate: Site, tmp_path: Path) -> None:
     site = another_certificate
     before = state(site)
     said = site.fab("deploy", "--yes", inventory=changed(site, tmp_path, depth=9))
@@ -205,7 +204,7 @@ def test_a_key_that_does_not_belong_to_its_certificate_is_found_though_nobody_ma
 
 
 @pytest.mark.exhaustive
-def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) -> None:
+def test_port_that_only_accepts_connections_is_not_serving(deployed: Site) -> None:
     """Apache's children are stopped, and the kernel goes on accepting for them."""
     with on_host(deployed, "pkill -STOP -u apache -x httpd", "pkill -CONT -u apache -x httpd"):
         with socket.create_connection((deployed.address(), 443), 5):
@@ -214,7 +213,7 @@ def test_a_port_that_only_accepts_connections_does_not_answer(deployed: Site) ->
         assert seen["ports"] == {"443": False, "8443": False}
 
 
-def test_a_depth_at_which_another_ca_would_let_in_as_anybody_is_refused(deployed: Site, tmp_path: Path) -> None:
+def test_verify_depth_that_accepts_forged_users_is_refused(deployed: Site, tmp_path: Path) -> None:
     """The other CA may issue one of the users' CA's name; where there is none, the question is named as left out."""
     said = deployed.fab("deploy", "--yes", inventory=changed(deployed, tmp_path, depth=2))
     assert said.code == 0, said.all

@@ -46,9 +46,7 @@ def folder(tmp_path: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("key", ["path", *exhaustive("port", "cert_port", "listen")])
-def test_a_rollback_behind_a_change_of_a_port_or_path_is_judged_by_the_releases_own(
-    deployed: Site, tmp_path: Path, key: str
-) -> None:
+def test_rollback_checks_use_port_and_path_of_release(deployed: Site, tmp_path: Path, key: str) -> None:
     """The inventory has the new value still: nobody has had the time to take it back."""
     inventory = deployed.changed(tmp_path, CHANGES[key])
     deployed.fab("deploy", "--yes", inventory=inventory, check=True)
@@ -60,9 +58,7 @@ def test_a_rollback_behind_a_change_of_a_port_or_path_is_judged_by_the_releases_
 
 
 @pytest.mark.exhaustive
-def test_a_deploy_of_other_ports_that_died_is_recovered_by_the_values_that_it_left(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_recovery_checks_use_ports_recorded_before_killed_deploy(bench: Bench, tmp_path: Path) -> None:
     site = bench.site
     bench.deploy("old")
     inventory = site.changed(tmp_path, CHANGES["port"], CHANGES["path"])
@@ -79,7 +75,7 @@ def test_a_deploy_of_other_ports_that_died_is_recovered_by_the_values_that_it_le
     serves(site)
 
 
-def test_releases_of_the_version_before_are_read_rolled_back_to_and_recovered(deployed: Site, tmp_path: Path) -> None:
+def test_releases_of_previous_version_can_be_listed_and_restored(deployed: Site, tmp_path: Path) -> None:
     """They have no values of their own; today's are taken."""
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     deployed.poms(f"rm -f {STATE}/releases/*/host")
@@ -94,7 +90,7 @@ def test_releases_of_the_version_before_are_read_rolled_back_to_and_recovered(de
 
 
 @pytest.mark.exhaustive
-def test_another_state_dir_is_noticed_and_the_advice_takes_the_releases_along(deployed: Site, tmp_path: Path) -> None:
+def test_changed_state_dir_is_refused_and_advice_moves_releases(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     before = releases(deployed)
     other = "/home/poms/private/elsewhere"
@@ -123,7 +119,7 @@ def test_another_state_dir_is_noticed_and_the_advice_takes_the_releases_along(de
         deployed.fab("deploy", "--yes", "--force", check=True)
 
 
-def test_a_second_rollback_goes_further_back_and_is_seen_before_it_is_done(deployed: Site, tmp_path: Path) -> None:
+def test_second_rollback_goes_further_back_and_diff_shows_it(deployed: Site, tmp_path: Path) -> None:
     def deploy(number: int) -> str:
         deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(number)), check=True)
         return str(releases(deployed)[-1]["name"])
@@ -145,7 +141,7 @@ def test_a_second_rollback_goes_further_back_and_is_seen_before_it_is_done(deplo
     serves(deployed)
 
 
-def test_a_release_that_was_never_live_is_not_offered(deployed: Site, tmp_path: Path) -> None:
+def test_rollback_to_release_never_live_is_refused(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     check = '[[defaults.checks]]\nname = "none"\nport = 443\npath = "/"\nstatus = [302]\n\n[defaults.ssh]'
     with deployed.broken_reload():
@@ -167,7 +163,7 @@ def test_a_release_that_was_never_live_is_not_offered(deployed: Site, tmp_path: 
     assert offered == [*live, "original"]
 
 
-def test_a_release_shows_its_files_its_diff_what_was_kept_and_its_checks(deployed: Site, tmp_path: Path) -> None:
+def test_release_shows_files_diff_backups_and_checks(deployed: Site, tmp_path: Path) -> None:
     path = "/etc/httpd/conf.d/cert_ssl.conf"
     deployed.root(f"echo '# by hand' >>{path}")
     inventory = deployed.changed(tmp_path, depth(5))

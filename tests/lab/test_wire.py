@@ -125,7 +125,9 @@ def note(record_property: Callable[[str, object], None], what: str, cost: Cost) 
     record_property("wire", (what, *cost))
 
 
-def test_each_verb_keeps_to_its_limits(wire: Wire, record_property: Callable[[str, object], None]) -> None:
+def test_each_task_stays_within_its_round_trip_limits(
+    wire: Wire, record_property: Callable[[str, object], None]
+) -> None:
     beyond = {}
     for verb, limits in LIMITS.items():
         said, cost = wire.fab(*verb.replace("FOLDER", str(wire.home)).split())
@@ -136,7 +138,7 @@ def test_each_verb_keeps_to_its_limits(wire: Wire, record_property: Callable[[st
     assert beyond == {}
 
 
-def test_a_deploy_of_all_files_takes_little_more_than_one_with_nothing_to_do(
+def test_full_deploy_costs_few_more_round_trips_than_empty(
     wire: Wire, record_property: Callable[[str, object], None]
 ) -> None:
     nothing = wire.fab("deploy", "--yes")[1]
@@ -155,7 +157,7 @@ def test_a_deploy_of_all_files_takes_little_more_than_one_with_nothing_to_do(
 
 if ALL:  # it takes two deploys
 
-    def test_the_way_back_is_three_questions_and_a_change(
+    def test_rollback_costs_three_queries_and_one_change(
         wire: Wire, record_property: Callable[[str, object], None]
     ) -> None:
         inventory = wire.inventory.read_text()
@@ -170,7 +172,7 @@ if ALL:  # it takes two deploys
         assert all(spent <= limit for spent, limit in zip(cost, (1, 4, 18), strict=True)), cost
 
 
-def test_a_line_that_is_only_kept_alive_costs_no_round_trip(wire: Wire) -> None:
+def test_idle_connection_costs_no_round_trip(wire: Wire) -> None:
     """What the counts above leave out is what they say: without that, each second beat of the host's would count."""
     with wire.follow() as costs:
         first = costs()
@@ -178,7 +180,7 @@ def test_a_line_that_is_only_kept_alive_costs_no_round_trip(wire: Wire) -> None:
         assert costs()[2] == first[2]
 
 
-def test_ssh_itself_for_comparison(wire: Wire, record_property: Callable[[str, object], None]) -> None:
+def test_plain_ssh_command_is_counted(wire: Wire, record_property: Callable[[str, object], None]) -> None:
     wire.site.root(f": > {COMMANDS}")
     wire.counted.clear()
     known = f"UserKnownHostsFile={wire.home}/known_hosts"

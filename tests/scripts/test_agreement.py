@@ -91,7 +91,7 @@ def answer(terminal: "pexpect.spawn[str]", host: str, word: str) -> str:
 
 
 @pytest.mark.parametrize(("word", "code", "changed"), [("y", 0, ["a"]), ("yes", 0, ["a"]), ("n", 1, []), ("", 1, [])])
-def test_a_yes_is_for_one_host(ask: Ask, word: str, code: int, changed: list[str]) -> None:
+def test_answer_yes_applies_to_one_host(ask: Ask, word: str, code: int, changed: list[str]) -> None:
     terminal = ask(SHORT)
     before = answer(terminal, "a", word)
     assert before.index("+1 -1") < before.index("then Apache") < before.index("+new")
@@ -99,7 +99,7 @@ def test_a_yes_is_for_one_host(ask: Ask, word: str, code: int, changed: list[str
     assert end(terminal)[:2] == (code, changed)
 
 
-def test_an_answer_that_is_none_is_asked_for_again(ask: Ask) -> None:
+def test_invalid_answer_repeats_prompt(ask: Ask) -> None:
     terminal = ask(SHORT)
     answer(terminal, "a", "a")
     answer(terminal, "a", "yep")
@@ -107,7 +107,7 @@ def test_an_answer_that_is_none_is_asked_for_again(ask: Ask) -> None:
     assert end(terminal)[:2] == (0, ["a"])
 
 
-def test_all_holds_for_the_hosts_that_change_the_same_and_no_others(ask: Ask) -> None:
+def test_answer_all_applies_only_to_hosts_with_same_diff(ask: Ask) -> None:
     terminal = ask(SHORT, SHORT, OTHER, SHORT)
     answer(terminal, "a", "a")
     before = answer(terminal, "c", "y")
@@ -117,7 +117,7 @@ def test_all_holds_for_the_hosts_that_change_the_same_and_no_others(ask: Ask) ->
     assert end(terminal)[:2] == (0, ["c", "d"])
 
 
-def test_all_of_a_later_host_adds_to_it_and_a_no_ends_the_run(ask: Ask) -> None:
+def test_second_all_adds_hosts_and_answer_no_stops_run(ask: Ask) -> None:
     terminal = ask(SHORT, OTHER, OTHER, "'third\\n'")
     answer(terminal, "a", "y")
     answer(terminal, "b", "a")
@@ -127,7 +127,7 @@ def test_all_of_a_later_host_adds_to_it_and_a_no_ends_the_run(ask: Ask) -> None:
     assert re.search(r"d +\x1b\[[^m]*mnot done", said)
 
 
-def test_ctrl_c_at_the_question_changes_nothing_more_and_says_how_each_host_ended(ask: Ask) -> None:
+def test_ctrl_c_at_prompt_stops_and_reports_each_host(ask: Ask) -> None:
     terminal = ask(SHORT, SHORT, SHORT)
     answer(terminal, "a", "y")
     terminal.expect("Do this to b")
@@ -139,7 +139,7 @@ def test_ctrl_c_at_the_question_changes_nothing_more_and_says_how_each_host_ende
     assert "Traceback" not in said
 
 
-def test_a_long_diff_is_read_in_less_and_then_the_list_is_seen_again(ask: Ask) -> None:
+def test_long_diff_opens_in_less_before_prompt(ask: Ask) -> None:
     terminal = ask(LONG)
     terminal.expect("\\+100 -1")
     terminal.expect("line10;")
@@ -152,7 +152,7 @@ def test_a_long_diff_is_read_in_less_and_then_the_list_is_seen_again(ask: Ask) -
     assert end(terminal)[:2] == (0, ["a"])
 
 
-def test_ctrl_c_in_the_pager_ends_it_and_changes_nothing(ask: Ask) -> None:
+def test_ctrl_c_in_pager_changes_nothing(ask: Ask) -> None:
     terminal = ask(LONG, LONG)
     terminal.expect("line10;")
     terminal.sendintr()
@@ -163,7 +163,7 @@ def test_ctrl_c_in_the_pager_ends_it_and_changes_nothing(ask: Ask) -> None:
     assert "Do this" not in said
 
 
-def test_the_pager_of_the_operator_is_taken_and_is_given_no_other_program_to_run(ask: Ask, tmp_path: Path) -> None:
+def test_operator_pager_is_used_in_secure_mode(ask: Ask, tmp_path: Path) -> None:
     pager = tmp_path / "my pager"
     pager.write_text(f'#!/bin/sh\n{{ echo "$1 $LESSSECURE $LESSOPEN"; cat; }} >{tmp_path}/read\n')
     pager.chmod(0o755)
@@ -175,7 +175,7 @@ def test_the_pager_of_the_operator_is_taken_and_is_given_no_other_program_to_run
 
 
 @pytest.mark.parametrize("pager", ["", "false", "cat", "no-format"])
-def test_a_pager_that_is_none_or_fails_is_done_without(ask: Ask, tmp_path: Path, pager: str) -> None:
+def test_diff_is_printed_if_pager_fails(ask: Ask, tmp_path: Path, pager: str) -> None:
     (tmp_path / "no-format").write_bytes(b"\0")
     (tmp_path / "no-format").chmod(0o755)
     pager = str(tmp_path / pager) if pager == "no-format" else pager
@@ -185,7 +185,7 @@ def test_a_pager_that_is_none_or_fails_is_done_without(ask: Ask, tmp_path: Path,
 
 
 @pytest.mark.parametrize("pager", ["no-such-pager", "/dev/null", "'unbalanced"])
-def test_less_does_for_a_pager_that_is_not_there(ask: Ask, pager: str) -> None:
+def test_less_replaces_missing_pager(ask: Ask, pager: str) -> None:
     terminal = ask(LONG, pager=pager)
     terminal.expect("line10;")
     terminal.send("q")
@@ -193,7 +193,7 @@ def test_less_does_for_a_pager_that_is_not_there(ask: Ask, pager: str) -> None:
     assert end(terminal)[:2] == (1, [])
 
 
-def test_without_any_pager_and_on_a_dumb_terminal_all_is_printed(ask: Ask, tmp_path: Path) -> None:
+def test_diff_is_printed_without_pager_or_on_dumb_terminal(ask: Ask, tmp_path: Path) -> None:
     for environment in ({"PATH": str(tmp_path)}, {"TERM": "dumb"}):
         before = answer(terminal := ask(LONG, **environment), "a", "n")
         assert "line99;" in before

@@ -47,13 +47,13 @@ def apache(tmp_path: Path) -> Apache:
     return Apache(tmp_path)
 
 
-def test_a_reload_that_ends_apache_is_followed_by_the_restart(shell: str, apache: Apache) -> None:
+def test_reload_that_kills_apache_is_followed_by_restart(shell: str, apache: Apache) -> None:
     ran = apache.ask(shell, "ends", f"{apache.root}/starts")
     assert (ran.values("apache"), ran.values("started")) == (["failed", "down"], ["ok"]), ran
     assert (apache.up.exists(), apache.asked(), ran.code) == (True, ["ends", "starts"], 1)
 
 
-def test_a_failure_tells_why_and_whether_apache_is_up(shell: str, apache: Apache) -> None:
+def test_apache_failure_reports_cause_and_whether_apache_is_up(shell: str, apache: Apache) -> None:
     ran = apache.ask(shell, "ends")
     assert (ran.values("apache"), ran.values("started")) == (["failed", "down"], []), ran
     assert "it failed" in ran.evidence()
@@ -63,20 +63,20 @@ def test_a_failure_tells_why_and_whether_apache_is_up(shell: str, apache: Apache
     assert (ran.values("apache"), ran.values("started")) == (["failed", "up"], []), ran
 
 
-def test_one_that_was_down_before_is_not_started_by_a_reload(shell: str, apache: Apache) -> None:
+def test_failed_reload_does_not_start_stopped_apache(shell: str, apache: Apache) -> None:
     apache.up.unlink()
     ran = apache.ask(shell, "fails", f"{apache.root}/starts")
     assert (ran.values("apache"), ran.values("started")) == (["failed", "down"], []), ran
 
 
-def test_a_restart_that_sudo_does_not_grant_is_named(shell: str, apache: Apache) -> None:
+def test_restart_denied_by_sudo_is_reported(shell: str, apache: Apache) -> None:
     executable(apache.bin / "sudo", "#!/bin/sh\necho a password is required >&2\nexit 1\n")
     ran = apache.ask(shell, "ends", "sudo", f"{apache.root}/starts")
     assert ran.values("started") == ["barred"], ran
     assert apache.asked() == ["ends"]
 
 
-def test_where_no_trial_start_can_be_made_that_is_said(shell: str, apache: Apache) -> None:
+def test_missing_namespaces_are_reported_as_unvalidated(shell: str, apache: Apache) -> None:
     ran = apache.ask(shell, "starts")
     assert ran.facts[-1] == "end", ran
     assert [what for what in ran.values("unvalidated") if "no namespaces" in what], ran

@@ -62,7 +62,7 @@ def fake(tmp_path: Path) -> Apache:
     return Apache(tmp_path)
 
 
-def test_a_reload_that_ends_apache_is_rolled_back_by_a_restart(shell: str, fake: Apache) -> None:
+def test_reload_that_kills_apache_is_rolled_back_by_restart(shell: str, fake: Apache) -> None:
     fake.provision(OLD, ENDS)
     ran = fake.deploy(shell, OLD)
     assert ran.values("failed") == ["reload-apache"], ran
@@ -72,7 +72,7 @@ def test_a_reload_that_ends_apache_is_rolled_back_by_a_restart(shell: str, fake:
     assert (fake.root / "state/owed").read_bytes() == b""
 
 
-def test_files_that_were_broken_by_hand_end_no_apache(shell: str, fake: Apache) -> None:
+def test_rollback_to_broken_hand_edit_keeps_apache_running(shell: str, fake: Apache) -> None:
     """Where only a restart is granted, one with these files would end it for good."""
     fake.provision(BROKEN, FAILS)
     (fake.root / "restart").write_text(f"#!/bin/sh\necho restart >>'{fake.root}/asked'; exit 1\n")
@@ -83,7 +83,7 @@ def test_files_that_were_broken_by_hand_end_no_apache(shell: str, fake: Apache) 
     assert (fake.root / "state/owed").read_text() == "apache\n"
 
 
-def test_an_apache_that_ended_over_files_broken_by_hand_is_named_down(shell: str, fake: Apache) -> None:
+def test_apache_stopped_by_broken_hand_edit_is_reported_down(shell: str, fake: Apache) -> None:
     fake.provision(BROKEN, ENDS)
     ran = fake.deploy(shell, BROKEN)
     assert ran.values("ended") == ["files-back"], ran
@@ -91,7 +91,7 @@ def test_an_apache_that_ended_over_files_broken_by_hand_is_named_down(shell: str
     assert not fake.up.exists()
 
 
-def test_an_apache_that_is_down_is_started_by_the_next_deploy(shell: str, fake: Apache) -> None:
+def test_deploy_starts_stopped_apache(shell: str, fake: Apache) -> None:
     fake.provision(OLD, ENDS)
     fake.up.unlink()
     ran = fake.deploy(shell, OLD)
@@ -100,7 +100,7 @@ def test_an_apache_that_is_down_is_started_by_the_next_deploy(shell: str, fake: 
 
 
 @pytest.mark.parametrize("before", [OLD, BROKEN])
-def test_recover_starts_an_apache_that_a_killed_deploy_has_left_down(shell: str, fake: Apache, before: bytes) -> None:
+def test_recover_starts_apache_that_killed_deploy_left_down(shell: str, fake: Apache, before: bytes) -> None:
     """The deploy that was killed, of an earlier version, has noted no such command: today's request names it."""
     fake.provision(before, ENDS)
     fake.up.unlink()
@@ -122,7 +122,7 @@ def test_recover_starts_an_apache_that_a_killed_deploy_has_left_down(shell: str,
     assert (fake.up.exists(), fake.asked()) == ((True, ["restart"]) if before == OLD else (False, []))
 
 
-def test_a_service_that_is_not_brought_back_keeps_no_other_from_it(shell: str, fake: Apache) -> None:
+def test_rollback_reloads_remaining_services_after_one_fails(shell: str, fake: Apache) -> None:
     fake.provision(BROKEN, FAILS)
     (fake.root / "reload").write_text("#!/bin/sh\n")
     for tool in ("supervisord", "supervisorctl"):

@@ -71,26 +71,26 @@ def cost(shell: str, root: Path, command: str, unit: str = "httpd") -> list[str]
         ("sudo systemctl restart httpd@poms", "httpd@poms"),
     ],
 )
-def test_the_unit_is_the_one_that_the_command_names(shell: str, tmp_path: Path, command: str, unit: str) -> None:
+def test_restart_cost_uses_unit_named_in_command(shell: str, tmp_path: Path, command: str, unit: str) -> None:
     assert cost(shell, tmp_path, command, unit) == [EL]
 
 
-def test_without_a_unit_nothing_is_told(shell: str, tmp_path: Path) -> None:
+def test_restart_cost_is_unknown_without_unit(shell: str, tmp_path: Path) -> None:
     assert cost(shell, tmp_path, "sudo /usr/sbin/httpd -k restart") == []
     assert not (tmp_path / "systemctl.asked").exists()
 
 
-def test_a_unit_that_ends_apache_otherwise_is_told_so(shell: str, tmp_path: Path) -> None:
+def test_restart_cost_shows_unit_with_other_stop_signal(shell: str, tmp_path: Path) -> None:
     assert cost(shell, tmp_path, "sudo systemctl restart other") == ["15 - 1min 30s"]
 
 
-def test_apaches_own_limit_is_read_from_its_files(shell: str, tmp_path: Path) -> None:
+def test_restart_cost_reads_graceful_shutdown_timeout(shell: str, tmp_path: Path) -> None:
     (tmp_path / "etc/conf.d").mkdir(parents=True)
     (tmp_path / "etc/conf.d/ssl.conf").write_text("# GracefulShutdownTimeout 9\n  gracefulshutdowntimeout 3\n")
     assert cost(shell, tmp_path, "sudo systemctl restart httpd") == ["28 3 1min 30s"]
 
 
-def test_a_restart_says_what_it_costs_before_it(shell: str, tmp_path: Path) -> None:
+def test_restart_reports_cost_before_restarting(shell: str, tmp_path: Path) -> None:
     apache = Apache(tmp_path)
     provision(tmp_path, "httpd")
     apache.command("systemctl", ":")
@@ -106,9 +106,7 @@ def ask(shell: str, apache: Apache, lines: list[str]) -> remote.Ran:
 
 
 @pytest.mark.parametrize("start", [[], ["sudo", "systemctl", "restart", "httpd"]])
-def test_a_failure_shows_the_units_status_in_lines_that_can_be_read(
-    shell: str, tmp_path: Path, start: list[str]
-) -> None:
+def test_apache_failure_shows_unit_status_in_short_lines(shell: str, tmp_path: Path, start: list[str]) -> None:
     """Named by the command that failed, or, as httpd's own reload names none, by the one that restarts it."""
     apache = Apache(tmp_path)
     provision(tmp_path)
@@ -126,7 +124,7 @@ def test_a_failure_shows_the_units_status_in_lines_that_can_be_read(
     assert apache.up.exists()
 
 
-def test_what_a_command_prints_is_limited_too(shell: str, tmp_path: Path) -> None:
+def test_command_output_is_limited(shell: str, tmp_path: Path) -> None:
     apache = Apache(tmp_path)
     apache.command("loud", "head -c 3000000 /dev/zero | tr '\\0' x; exit 1")
     ran = ask(shell, apache, [f"apache {tmp_path}/loud"])

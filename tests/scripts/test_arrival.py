@@ -23,22 +23,20 @@ def ran(shell: str, before: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_arrives_whole_is_run_and_gets_its_request(shell: str) -> None:
+def test_complete_script_runs_and_gets_its_request(shell: str) -> None:
     assert ran(shell, ":").stdout.splitlines()[-1] == "a request; touch /"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("before", ["read -r x", "head -c 1", "cat", "cat >/dev/null; echo"])
-def test_nothing_is_run_where_a_start_file_reads_of_it(shell: str, before: str) -> None:
+def test_script_consumed_by_start_file_is_not_run(shell: str, before: str) -> None:
     done = ran(shell, f"{{ {before}; }} >/dev/null")
     assert done.stdout == ""
     assert "reads standard input" in done.stderr
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_host_that_works_in_silence_says_that_it_lives_and_no_longer_than_it_holds_the_lock(
-    tmp_path: Path, shell: str
-) -> None:
+def test_host_sends_heartbeat_only_while_it_holds_lock(tmp_path: Path, shell: str) -> None:
     text = (
         f'set -eu; state_dir={tmp_path}; exec 3>&1; say() {{ echo "$*" >&3; }}\n{(FOLDER / "lock.sh").read_text()}\n'
         "ALIVE_EVERY=1; take_lock 'me, a test'; n=0\n"

@@ -64,14 +64,14 @@ PLACES = {
 }
 
 
-def test_what_starts_supervisord_at_boot_is_found(shell: str, root: Path) -> None:
+def test_boot_check_finds_what_starts_supervisord(shell: str, root: Path) -> None:
     for place, text in PLACES.items():
         assert boot(shell, root, **{place: text}) == place
     for line in ("@reboot supervisord\n", "# x\n @reboot . setup && supervisord -c x\n"):
         assert boot(shell, root, line) == "the account's crontab"
 
 
-def test_what_is_commented_out_starts_nothing(shell: str, root: Path) -> None:
+def test_boot_check_ignores_comments(shell: str, root: Path) -> None:
     for place, text in PLACES.items():
         for sign in ("#", "# ", "  # "):
             assert boot(shell, root, **{place: commented(text, sign)}) == "nobody", place
@@ -79,7 +79,7 @@ def test_what_is_commented_out_starts_nothing(shell: str, root: Path) -> None:
         assert boot(shell, root, line) == "nobody", line
 
 
-def test_another_line_of_a_crontab_does_not_make_a_job_start_it(shell: str, root: Path) -> None:
+def test_crontab_job_must_name_account_and_supervisord_together(shell: str, root: Path) -> None:
     """The account's name and supervisord's have to stand in one job, and a job is no variable."""
     for text in (
         f"# supervisord is started by hand\n@reboot {ME} /bin/true\n",
@@ -90,12 +90,12 @@ def test_another_line_of_a_crontab_does_not_make_a_job_start_it(shell: str, root
         assert boot(shell, root, **{"etc/cron.d/jobs": text}) == "nobody", text
 
 
-def test_what_a_package_left_beside_is_not_in_force(shell: str, root: Path) -> None:
+def test_boot_check_ignores_package_backup_files(shell: str, root: Path) -> None:
     for ending in ("~", ".rpmsave", ".rpmnew", ".dpkg-old"):
         assert boot(shell, root, **{f"etc/cron.d/poms{ending}": CRON}) == "nobody", ending
 
 
-def test_a_commented_reload_of_apache_reads_no_lists(shell: str, root: Path) -> None:
+def test_boot_check_ignores_commented_apache_reload(shell: str, root: Path) -> None:
     (root / "lists").mkdir()
     (root / "lists/0a0a.r0").touch()
     assert boot(shell, root, **{"etc/cron.d/x": GRACEFUL}) == "nobody; etc/cron.d/x"
@@ -103,7 +103,7 @@ def test_a_commented_reload_of_apache_reads_no_lists(shell: str, root: Path) -> 
         assert boot(shell, root, **{"etc/cron.d/x": text}) == "nobody; nobody", text
 
 
-def test_apaches_own_unit_reloads_nothing_by_itself(shell: str, root: Path) -> None:
+def test_apache_unit_does_not_count_as_periodic_reload(shell: str, root: Path) -> None:
     (root / "lists").mkdir()
     (root / "lists/0a0a.r0").touch()
     unit = "[Service]\nExecReload=/usr/sbin/httpd -k graceful\n"

@@ -43,7 +43,7 @@ def revocations(days: float) -> bytes:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_ends_first_is_told_first_and_what_cannot_be_read_before_that(shell: str, tmp_path: Path) -> None:
+def test_expiries_list_unreadable_files_then_earliest_expiry_first(shell: str, tmp_path: Path) -> None:
     trusted = tmp_path / "TrustedCAs"
     trusted.mkdir()
     (trusted / "ca one.pem").write_bytes(certificate(100.5, "CA"))

@@ -27,7 +27,7 @@ print(json.dumps([flags, core]))
 """
 
 
-def test_verbs_and_flags_are_those_of_fab() -> None:
+def test_completion_knows_tasks_and_flags_of_fab() -> None:
     said = subprocess.run([sys.executable, "-c", WHAT_FAB_KNOWS], cwd=PROJECT, stdout=subprocess.PIPE, check=True)
     flags, core = json.loads(said.stdout)
     assert {verb: sorted(each) for verb, each in verbs().items()} == {
@@ -70,7 +70,9 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "--js"], ["--json"]),
     ],
 )
-def test_hosts_groups_programs_and_flags(inventory: Path, words: list[str], expected: list[str]) -> None:
+def test_completion_offers_hosts_groups_programs_and_flags(
+    inventory: Path, words: list[str], expected: list[str]
+) -> None:
     assert completions(words) == expected
 
 
@@ -87,7 +89,7 @@ def test_hosts_groups_programs_and_flags(inventory: Path, words: list[str], expe
         (["fetch-logs", "--to", "=", "r"], None, []),
     ],
 )
-def test_releases_are_those_of_the_host_that_is_named_or_the_default(
+def test_completion_offers_releases_of_named_or_default_host(
     inventory: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object, expected: list[str]
 ) -> None:
     inventory.write_text(inventory.read_text().replace("[fleet.groups]", 'fleet.default = "h1"\n[fleet.groups]'))
@@ -102,11 +104,11 @@ def test_releases_are_those_of_the_host_that_is_named_or_the_default(
     assert said == ([asked] if asked else [])
 
 
-def test_a_host_that_does_not_answer_offers_no_release(inventory: Path) -> None:
+def test_completion_offers_no_releases_of_unreachable_host(inventory: Path) -> None:
     assert completions(["-H", "h1", "rollback", "--to", "=", ""]) == []
 
 
-def test_an_inventory_that_cannot_be_read_offers_nothing(inventory: Path) -> None:
+def test_completion_offers_nothing_for_broken_inventory(inventory: Path) -> None:
     inventory.write_text("[hosts")
     assert completions(["-H", ""]) == []
 
@@ -121,7 +123,7 @@ def test_an_inventory_that_cannot_be_read_offers_nothing(inventory: Path) -> Non
         ("fab fetch-logs --li\t", "fab fetch-logs --limit "),
     ],
 )
-def test_tab_in_a_real_shell(inventory: Path, shell: str, typed: str, becomes: str) -> None:
+def test_completion_works_in_real_shell(inventory: Path, shell: str, typed: str, becomes: str) -> None:
     if not shutil.which(shell):
         pytest.skip(f"there is no {shell}")
     plain = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}[shell]

@@ -46,7 +46,7 @@ def kept(fake: FakeHost, ran: Ran) -> list[bytes]:
     return [Path(name).read_bytes() for name in names]
 
 
-def test_an_edit_while_the_files_are_validated_stays(shell: str, fake: FakeHost) -> None:
+def test_deploy_keeps_file_edited_during_validation(shell: str, fake: FakeHost) -> None:
     folder = edits(fake, "/pending/reserve")  # the end of the backup, in a stand-in for the time of validation
     executable(folder / "head", (folder / "grep").read_text().replace("/pending/reserve", "65536"))
     ran = run(shell, "transaction", [*request(fake), "commit"], path=str(folder))
@@ -55,7 +55,7 @@ def test_an_edit_while_the_files_are_validated_stays(shell: str, fake: FakeHost)
     assert not fake.conf.with_name("a_new.conf").exists()
 
 
-def test_an_edit_of_a_deployed_file_is_kept_and_named_at_a_rollback(shell: str, fake: FakeHost) -> None:
+def test_rollback_backs_up_and_names_hand_edit_of_deployed_file(shell: str, fake: FakeHost) -> None:
     (fake.root / "edit").write_bytes(EDIT)
     once = f"#!/bin/sh\n[ ! -e '{fake.root}/edit' ] || mv '{fake.root}/edit' '{fake.conf}'\n"
     executable(fake.root / "reload", once)
@@ -78,7 +78,7 @@ def died(fake: FakeHost, swapped: str) -> None:
     fake.conf.write_bytes(EDIT)
 
 
-def test_an_edit_after_a_deploy_that_died_is_kept_and_named_at_the_recovery(shell: str, fake: FakeHost) -> None:
+def test_recovery_backs_up_and_names_hand_edit(shell: str, fake: FakeHost) -> None:
     died(fake, swapped="1\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD)), name="r1"), "commit"])
     assert ran.values("ended") == ["committed"], ran
@@ -86,7 +86,7 @@ def test_an_edit_after_a_deploy_that_died_is_kept_and_named_at_the_recovery(shel
     assert fake.conf.read_bytes() == NEW
 
 
-def test_an_edit_of_a_file_that_a_dead_deploy_never_reached_is_left_in_place(shell: str, fake: FakeHost) -> None:
+def test_recovery_leaves_edit_of_file_killed_deploy_never_replaced(shell: str, fake: FakeHost) -> None:
     died(fake, swapped="")
     other = fake.conf.with_name("a_new.conf")
     ran = run(shell, "transaction", [*fake.request((other, NEW, "absent"), name="r1"), "commit"])

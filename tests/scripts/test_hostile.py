@@ -82,7 +82,7 @@ def files(line: Line) -> set[str]:
 @under_each_shell
 @few
 @given(table=hosts(), asked=words)
-def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, Any], asked: list[str]) -> None:
+def test_read_only_tasks_treat_hostile_values_as_data(shell: str, table: dict[str, Any], asked: list[str]) -> None:
     with line(shell) as here:
         httpd = str(here.place("bin") / "httpd")
         host = host_of(here, table, configtest=[httpd, *asked], restart=["sudo", *asked, "end"])
@@ -115,7 +115,7 @@ def test_verbs_that_look_take_every_value_for_data(shell: str, table: dict[str, 
 @under_each_shell
 @few
 @given(table=hosts(), asked=words, refused=texts())
-def test_commands_get_their_words_as_they_are(
+def test_commands_receive_hostile_arguments_unchanged(
     shell: str, table: dict[str, Any], asked: list[str], refused: str
 ) -> None:
     with line(shell) as here:
@@ -139,9 +139,7 @@ def test_commands_get_their_words_as_they_are(
 @under_each_shell
 @few
 @given(table=hosts(), pattern=texts())
-def test_logs_are_read_where_they_are_and_the_pattern_goes_to_grep_alone(
-    shell: str, table: dict[str, Any], pattern: str
-) -> None:
+def test_hostile_log_paths_and_patterns_are_plain_data(shell: str, table: dict[str, Any], pattern: str) -> None:
     with line(shell) as here:
         host = host_of(here, merged(table, {"programs": {"p": {"command": "x"}}}))
         logs = chosen_logs(host, ",".join(host.programs))
@@ -174,7 +172,7 @@ def lines(remote: Remote, logs: list[Log], pattern: str = "") -> list[str]:
 @under_each_shell
 @few
 @given(table=hosts(), asked=words, said=texts())
-def test_a_deploy_writes_what_is_named_and_nothing_else(
+def test_deploy_with_hostile_values_writes_only_named_files(
     shell: str, table: dict[str, Any], asked: list[str], said: str
 ) -> None:
     with line(shell) as here, socket.create_server(("127.0.0.1", 0)) as door:

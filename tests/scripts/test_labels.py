@@ -56,9 +56,7 @@ def host(tmp_path: Path) -> Host:
 @pytest.mark.parametrize(
     ("reload", "ended"), [("reload", "committed"), ("fails", "rolled-back"), ("edited", "files-back")]
 )
-def test_a_managed_file_is_made_in_its_folder_whichever_way_it_gets_there(
-    shell: str, host: Host, reload: str, ended: str
-) -> None:
+def test_managed_file_is_always_created_in_its_own_directory(shell: str, host: Host, reload: str, ended: str) -> None:
     ran = host.deploy(shell, reload)
     assert ran.values("ended") == [ended], ran
     managed = {str(host.conf.parent), str(host.root / "home/private/config")}
@@ -72,7 +70,7 @@ def test_a_managed_file_is_made_in_its_folder_whichever_way_it_gets_there(
     assert len(kept) == (reload == "edited")
 
 
-def test_a_folder_that_a_deploy_makes_gets_the_label_of_its_place(shell: str, host: Host) -> None:
+def test_directory_created_by_deploy_is_relabelled_once(shell: str, host: Host) -> None:
     """A new folder has its parent's, whatever root has named for it; the account may set what root has named."""
     assert host.deploy(shell).values("ended") == ["committed"]
     assert (host.root / "relabelled").read_text().split() == ["-R", str(host.root / "home/private/config")]

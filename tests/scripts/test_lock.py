@@ -34,7 +34,7 @@ def ask(shell: str, task: str, state: Path, path: str = "") -> Ran:
         "exit 127",
     ],
 )
-def test_a_lock_that_cannot_be_had_is_not_called_held(shell: str, tmp_path: Path, task: str, flock: str) -> None:
+def test_unavailable_lock_is_not_reported_as_held(shell: str, tmp_path: Path, task: str, flock: str) -> None:
     """STAND-IN for flock."""
     (tmp_path / "state").mkdir()
     (tmp_path / "state/lock").write_text("jane@desk, r0 since yesterday\n")
@@ -49,7 +49,7 @@ def test_a_lock_that_cannot_be_had_is_not_called_held(shell: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_state_dir_that_may_not_be_written_is_named(shell: str, tmp_path: Path, task: str) -> None:
+def test_unwritable_state_dir_is_named(shell: str, tmp_path: Path, task: str) -> None:
     (tmp_path / "file").touch()
     ran = ask(shell, task, tmp_path / "file/state")
     assert ran.values("locked") == [], ran
@@ -58,7 +58,7 @@ def test_a_state_dir_that_may_not_be_written_is_named(shell: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_held_lock_is_called_that(shell: str, tmp_path: Path, task: str) -> None:
+def test_held_lock_is_reported_as_held(shell: str, tmp_path: Path, task: str) -> None:
     lock = tmp_path / "state/lock"
     lock.parent.mkdir()
     lock.write_text("jane@desk, r0 since today\n")
@@ -73,7 +73,7 @@ def test_a_held_lock_is_called_that(shell: str, tmp_path: Path, task: str) -> No
     assert ran.values("unlockable") == []
 
 
-def test_looks_do_not_take_one_another_for_a_deploy(shell: str, tmp_path: Path) -> None:
+def test_concurrent_probes_do_not_report_lock(shell: str, tmp_path: Path) -> None:
     """The text of a task that died is there, and another look has the lock for a moment."""
     lock = tmp_path / "state/lock"
     lock.parent.mkdir()
@@ -84,7 +84,7 @@ def test_looks_do_not_take_one_another_for_a_deploy(shell: str, tmp_path: Path) 
     assert all("-s" in line.split() for line in (tmp_path / "asked").read_text().splitlines())
 
 
-def test_a_task_waits_for_a_look_that_has_the_lock_for_a_moment(shell: str, tmp_path: Path) -> None:
+def test_task_waits_for_lock_held_briefly(shell: str, tmp_path: Path) -> None:
     """STAND-IN for flock: the first time somebody has it."""
     fake = FakeHost(tmp_path)
     executable(tmp_path / "flock", '#!/bin/sh\n[ -e "${0%/*}/again" ] || { : >"${0%/*}/again"; exit 1; }\n')

@@ -69,7 +69,7 @@ def texts(lines: list[str]) -> list[str]:
 # ---- until
 
 
-def test_until_leaves_out_what_is_later(shell: str, log: Path) -> None:
+def test_until_omits_later_lines(shell: str, log: Path) -> None:
     lines = [stamp(1000 - number, f"INFO line {number}") for number in range(1000)]
     write(log, *lines)
     found = shown(shell, logs_of(log, since=f"since_time {clock(800)}", until=f"until_time {clock(790)}"))
@@ -80,13 +80,13 @@ def test_until_leaves_out_what_is_later(shell: str, log: Path) -> None:
     assert ago[-1][:19] <= time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() - 500))
 
 
-def test_until_leaves_out_the_traceback_of_what_is_later(log: Path) -> None:
+def test_until_omits_traceback_of_later_entry(log: Path) -> None:
     write(log, stamp(60, "INFO before"), "  and more of it", stamp(30, "ERROR later"), *TRACEBACK)
     found = shown("dash", logs_of(log, since="since 900", until=f"until_time {clock(50)}"))
     assert texts(found) == [stamp(60, "INFO before"), "  and more of it"]
 
 
-def test_until_finds_lines_that_stand_behind_later_ones(log: Path) -> None:
+def test_until_finds_earlier_lines_after_later_ones(log: Path) -> None:
     """Requests are logged when they end, with the time at which they began."""
     write(log, request(900, "GET /a"), request(400, "GET /b"), request(850, "GET /c"), request(100, "GET /d"))
     found = shown("dash", logs_of(log, since="since 2000", until=f"until_time {clock(800)}"))
@@ -95,9 +95,7 @@ def test_until_finds_lines_that_stand_behind_later_ones(log: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
-def test_the_last_lines_until_a_time_come_of_the_file_that_has_them_and_the_one_before(
-    log: Path, suffix: str
-) -> None:
+def test_last_lines_until_time_come_from_two_rotated_files(log: Path, suffix: str) -> None:
     old, older = ([stamp(start - number, f"INFO {start} {number}") for number in range(50)] for start in (3000, 5000))
     for number, lines in ((1, old), (2, older)):
         path = log.with_name(f"a.log.{number}{suffix}")
@@ -107,7 +105,7 @@ def test_the_last_lines_until_a_time_come_of_the_file_that_has_them_and_the_one_
     assert texts(found) == older[-10:] + old[:20]
 
 
-def test_until_before_since_is_refused_where_only_the_host_can_tell(log: Path) -> None:
+def test_host_refuses_until_earlier_than_since(log: Path) -> None:
     write(log, stamp(60, "INFO a"))
     with pytest.raises(BadInput, match="--until"):
         shown("dash", logs_of(log, since="since 60", until=f"until_time {clock(3600)}"))
@@ -116,14 +114,14 @@ def test_until_before_since_is_refused_where_only_the_host_can_tell(log: Path) -
 # ---- what belongs together
 
 
-def test_a_pattern_does_not_look_at_case_where_that_is_asked(shell: str, log: Path) -> None:
+def test_ignore_case_matches_pattern_in_any_case(shell: str, log: Path) -> None:
     write(log, stamp(9, "INFO Error a"), stamp(8, "INFO b"), stamp(7, "INFO ERROR c"))
     assert texts(shown(shell, logs_of(log, pattern="error"))) == []
     found = texts(shown(shell, logs_of(log, pattern="error", ignore_case=True)))
     assert found == [stamp(9, "INFO Error a"), stamp(7, "INFO ERROR c")]
 
 
-def test_a_traceback_is_not_parted_by_lines_of_other_logs_of_the_same_time(shell: str, tmp_path: Path) -> None:
+def test_traceback_is_not_split_by_simultaneous_lines_of_other_logs(shell: str, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     write(second, stamp(9, "ERROR a"), *CHAIN, stamp(9, "ERROR b"), *CHAIN)
     write(first, stamp(10, "INFO before"), *[stamp(9, f"INFO {number}") for number in range(30)])
@@ -135,14 +133,14 @@ def test_a_traceback_is_not_parted_by_lines_of_other_logs_of_the_same_time(shell
 
 
 @pytest.mark.parametrize("pattern", ["ERROR a", "no such job", "During handling"])
-def test_a_pattern_shows_the_whole_entry_that_it_matches_in(shell: str, log: Path, pattern: str) -> None:
+def test_pattern_shows_whole_matching_entry(shell: str, log: Path, pattern: str) -> None:
     entry = [stamp(9, "ERROR a"), *CHAIN, "and a word more"]
     write(log, stamp(10, "INFO before"), *entry, stamp(8, "INFO behind"))
     for wanted in ({"lines": 5}, {"since": "since 900"}):
         assert texts(shown(shell, logs_of(log, pattern=pattern, **wanted))) == entry
 
 
-def test_lines_behind_a_request_do_not_belong_to_it_but_a_traceback_stays_whole(log: Path) -> None:
+def test_lines_after_request_are_separate_but_traceback_is_whole(log: Path) -> None:
     """uWSGI's log: what the app prints has nothing to do with the request before it."""
     write(log, request(9, "GET /a"), "spawned worker", "oops", *TRACEBACK, "spawned again", request(8, "GET /b"))
     assert texts(shown("dash", logs_of(log, pattern="GET /a"))) == [request(9, "GET /a")]
@@ -150,14 +148,14 @@ def test_lines_behind_a_request_do_not_belong_to_it_but_a_traceback_stays_whole(
     assert texts(shown("dash", logs_of(log, pattern="no such job"))) == list(TRACEBACK)
 
 
-def test_a_log_without_times_has_its_tracebacks_whole_too(log: Path) -> None:
+def test_traceback_is_whole_in_log_without_timestamps(log: Path) -> None:
     write(log, "INFO:root:a", "ERROR:root:b", *CHAIN, "INFO:root:c")
     for pattern in ("root:b", "no such job"):
         assert texts(shown("dash", logs_of(log, pattern=pattern))) == ["ERROR:root:b", *CHAIN]
     assert texts(shown("dash", logs_of(log, pattern="INFO"))) == ["INFO:root:a", "INFO:root:c"]
 
 
-def test_the_operators_side_knows_which_lines_belong_to_the_one_before(log: Path) -> None:
+def test_log_lines_are_marked_as_continuation_of_entry(log: Path) -> None:
     write(log, stamp(9, "ERROR a"), *TRACEBACK, stamp(8, "INFO b"))
     source = logs_of(log)
     with Reading("dash", source) as reading:
@@ -169,13 +167,13 @@ def test_the_operators_side_knows_which_lines_belong_to_the_one_before(log: Path
 
 
 @pytest.mark.parametrize("wanted", [2, 5, 6])
-def test_the_last_lines_do_not_begin_in_the_middle_of_an_entry(shell: str, log: Path, wanted: int) -> None:
+def test_last_lines_start_at_beginning_of_entry(shell: str, log: Path, wanted: int) -> None:
     entry = [stamp(9, "ERROR a"), *TRACEBACK]
     write(log, stamp(10, "INFO before"), *entry, stamp(8, "INFO behind"))
     assert texts(shown(shell, logs_of(log, lines=wanted))) == [*entry, stamp(8, "INFO behind")]
 
 
-def test_an_entry_without_an_end_is_taken_line_by_line_from_some_place_on(log: Path) -> None:
+def test_endless_log_entry_is_shown_only_in_part(log: Path) -> None:
     write(log, stamp(9, "INFO needle"), *(f"hay {number}" for number in range(200_000)))
     assert texts(shown("dash", logs_of(log, lines=3)))[-3:] == [f"hay {number}" for number in range(199_997, 200_000)]
     assert len(shown("dash", logs_of(log, lines=3))) < 1000
@@ -183,7 +181,7 @@ def test_an_entry_without_an_end_is_taken_line_by_line_from_some_place_on(log: P
     assert len(shown("dash", logs_of(log, lines=9, pattern="needle"))) < 1000
 
 
-def test_following_shows_what_an_entry_had_before_the_line_that_matches(shell: str, log: Path) -> None:
+def test_following_shows_whole_entry_of_matching_line(shell: str, log: Path) -> None:
     write(log, stamp(10, "INFO before"))
     with Reading(shell, logs_of(log, lines=0, pattern="no such job", follow=True)) as reading:
         until(reading.is_live)
@@ -201,7 +199,7 @@ def test_following_shows_what_an_entry_had_before_the_line_that_matches(shell: s
 
 
 @pytest.mark.parametrize("read", [0, 1, 3, 5])
-def test_an_entry_is_whole_over_a_lost_connection(log: Path, read: int) -> None:
+def test_entry_is_whole_after_lost_connection(log: Path, read: int) -> None:
     """Whether its line that matches came before or afterwards."""
     write(log, stamp(10, "INFO before"))
     entry = [stamp(9, "ERROR a"), *TRACEBACK]
@@ -223,7 +221,7 @@ def test_an_entry_is_whole_over_a_lost_connection(log: Path, read: int) -> None:
 
 
 @pytest.mark.parametrize("char", "xé€😀")
-def test_a_long_line_is_cut_with_its_length(shell: str, log: Path, char: str) -> None:
+def test_long_line_is_shortened_and_shows_its_length(shell: str, log: Path, char: str) -> None:
     text = "a" + char * 200_000
     write(log, text, "next", "b" + char * 4095)
     whole = "b" + char * 4095
@@ -232,7 +230,7 @@ def test_a_long_line_is_cut_with_its_length(shell: str, log: Path, char: str) ->
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_a_line_of_many_megabytes_is_one_line(log: Path, suffix: str) -> None:
+def test_huge_line_counts_as_one_line(log: Path, suffix: str) -> None:
     text = f"{stamp(60, 'INFO before')}\n{stamp(50, 'x' * 9_000_000)}\n{stamp(40, 'INFO behind')}\n".encode()
     path = log.with_name(f"a.log.1{suffix}") if suffix else log
     path.write_bytes(PACKERS.get(suffix, bytes)(text))
@@ -246,7 +244,7 @@ def test_a_line_of_many_megabytes_is_one_line(log: Path, suffix: str) -> None:
     assert len(shown("dash", logs_of(log, lines=2))) == 2
 
 
-def test_a_line_of_many_megabytes_that_is_being_written_comes_once_it_is_whole(log: Path) -> None:
+def test_huge_line_is_shown_shortened_once_complete(log: Path) -> None:
     write(log, "before")
     with Reading("dash", logs_of(log, follow=True)) as reading:
         until(reading.is_live)
@@ -265,7 +263,7 @@ def test_a_line_of_many_megabytes_that_is_being_written_comes_once_it_is_whole(l
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
-def test_the_rotation_before_makes_up_the_last_lines(shell: str, log: Path, suffix: str) -> None:
+def test_last_lines_include_previous_rotation(shell: str, log: Path, suffix: str) -> None:
     old = [stamp(1000 - number, f"INFO line {number}") for number in range(40)]
     new = [stamp(900 - number, f"INFO new {number}") for number in range(3)]
     path = log.with_name(f"a.log.1{suffix}")
@@ -282,7 +280,7 @@ def test_the_rotation_before_makes_up_the_last_lines(shell: str, log: Path, suff
     assert [line for line in texts(shown(shell, logs_of(log))) if "no log yet" not in line] == old[-20:]
 
 
-def test_a_file_that_is_being_compressed_is_not_read_twice(log: Path) -> None:
+def test_log_being_compressed_is_read_once(log: Path) -> None:
     old = [stamp(1000 - number, f"INFO line {number}") for number in range(5)]
     write(log.with_name("a.log.1"), *old)
     log.with_name("a.log.1.gz").write_bytes(gzip.compress(log.with_name("a.log.1").read_bytes())[:-20])
@@ -291,7 +289,7 @@ def test_a_file_that_is_being_compressed_is_not_read_twice(log: Path) -> None:
         assert texts(shown("dash", logs_of(log, **wanted))) == [*old, stamp(10, "INFO new")]
 
 
-def test_an_older_file_that_was_packed_under_the_same_number_is_read_too(log: Path) -> None:
+def test_compressed_and_plain_log_with_same_number_are_both_read(log: Path) -> None:
     """Somebody packs what supervisord has rotated, which does not know that name and uses the number again."""
     oldest, old = ([stamp(age - number, f"INFO {age} {number}") for number in range(5)] for age in (3000, 1000))
     log.with_name("a.log.1.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in oldest).encode()))
@@ -301,7 +299,7 @@ def test_an_older_file_that_was_packed_under_the_same_number_is_read_too(log: Pa
     assert found == [*oldest, *old, stamp(10, "INFO new")]
 
 
-def test_following_from_the_rotation_before_goes_on_with_no_line_twice(log: Path) -> None:
+def test_following_resumes_after_two_rotations_without_repeating_lines(log: Path) -> None:
     write(log, stamp(60, "INFO one"), stamp(50, "INFO two"))
     rotate(log)
     append(log, stamp(40, "INFO three"))
@@ -319,7 +317,7 @@ def test_following_from_the_rotation_before_goes_on_with_no_line_twice(log: Path
     assert found == ["one", "two", "three", "four", "five", "six"]
 
 
-def test_the_last_lines_follow_each_other_while_the_log_is_rotated(log: Path) -> None:
+def test_last_lines_are_consecutive_while_log_is_rotated(log: Path) -> None:
     write(log, stamp(500, "INFO 0"))
     over = threading.Event()
 
@@ -342,7 +340,7 @@ def test_the_last_lines_follow_each_other_while_the_log_is_rotated(log: Path) ->
         writer.join()
 
 
-def test_a_large_compressed_rotation_is_read_within_bounds(log: Path) -> None:
+def test_large_compressed_log_is_read_within_limits(log: Path) -> None:
     lines = [stamp(9000 - number / 100, f"INFO line {number}") for number in range(200_000)]
     log.with_name("a.log.1.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), 1))
     write(log, stamp(10, "INFO new"))

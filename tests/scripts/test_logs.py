@@ -45,7 +45,7 @@ def stamp(seconds_ago: float, text: str) -> str:
     return f"{clock(seconds_ago)},250 INFO {text}"
 
 
-def test_the_last_lines_of_logs_without_times_come_in_turn(shell: str, log: Path, tmp_path: Path) -> None:
+def test_last_lines_without_timestamps_are_grouped_by_log(shell: str, log: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("-n\nthree\n")
     os.utime(other, (time.time() + 5, time.time() + 5))
@@ -54,7 +54,7 @@ def test_the_last_lines_of_logs_without_times_come_in_turn(shell: str, log: Path
     assert shown(shell, logs_of(log, other, lines=0)) == []
 
 
-def test_lines_without_a_time_stay_after_the_previous_line(shell: str, tmp_path: Path) -> None:
+def test_lines_without_timestamp_follow_previous_line(shell: str, tmp_path: Path) -> None:
     now = NOW - 100
     python, error, access, uwsgi = (tmp_path / name for name in ("python", "error", "access", "uwsgi"))
     python.write_text(f"{stamp(100, 'a')}\n  behind a\n{stamp(60, 'e')}\n")
@@ -66,7 +66,7 @@ def test_lines_without_a_time_stay_after_the_previous_line(shell: str, tmp_path:
     assert lines[1] == "4   behind a"
 
 
-def test_since_leaves_out_what_is_older_in_rotated_files_too(shell: str, tmp_path: Path) -> None:
+def test_since_omits_older_lines_of_rotated_files(shell: str, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     with gzip.open(f"{log}.3.gz", "wt") as old:
         old.writelines(f"{stamp(3000 - number, f'gz {number}')}\n" for number in range(1000))
@@ -129,7 +129,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
-def test_since_reads_what_was_rotated_and_compressed_by_the_usual_tools(shell: str, log: Path, suffix: str) -> None:
+def test_since_reads_rotated_and_compressed_logs(shell: str, log: Path, suffix: str) -> None:
     half = len(TEXT) // 2
     for parts in ((TEXT,), (TEXT[:half], TEXT[half:])):  # such files may be joined
         packed(log, suffix, b"".join(map(PACKERS[suffix], parts)) + b"\0" * 1024)
@@ -144,7 +144,7 @@ def test_since_reads_what_was_rotated_and_compressed_by_the_usual_tools(shell: s
 
 @pytest.mark.parametrize("suffix", PACKERS)
 @pytest.mark.parametrize("fault", ["torn", "broken"])
-def test_the_readable_part_of_a_damaged_file_is_shown(shell: str, log: Path, suffix: str, fault: str) -> None:
+def test_readable_part_of_damaged_file_is_shown(shell: str, log: Path, suffix: str, fault: str) -> None:
     data = PACKERS[suffix](TEXT)
     cut = len(data) * 2 // 3
     path = packed(log, suffix, data[:cut] + (b"" if fault == "torn" else b"\xff" * 400 + data[cut + 400 :]))
@@ -161,14 +161,14 @@ def test_the_readable_part_of_a_damaged_file_is_shown(shell: str, log: Path, suf
     "data", [b"", b"no such format at all" * 99, b"\x1f\x8b\x08\0\0"], ids=["empty", "other", "begun"]
 )
 @pytest.mark.parametrize("suffix", PACKERS)
-def test_a_file_with_nothing_to_read_in_it_is_named(log: Path, suffix: str, data: bytes) -> None:
+def test_unreadable_compressed_file_is_named(log: Path, suffix: str, data: bytes) -> None:
     path = packed(log, suffix, data)
     lines = shown("dash", logs_of(log, since="since 4000"))
     assert [path.name in line for line in lines] == [True, False]
 
 
 @pytest.mark.parametrize("suffix", [".lz4", ".Z", ".zst", ".xz", ".bz2"])
-def test_a_file_that_no_tool_can_read_is_skipped(log: Path, bare: Path, suffix: str) -> None:
+def test_log_without_decompression_tool_is_skipped(log: Path, bare: Path, suffix: str) -> None:
     """And only where `--since` asks for it; a bundle has it, and there is nothing to be said."""
     path = packed(log, suffix, PACKERS.get(suffix, bytes)(TEXT))
     lines = shown("dash", logs_of(log, since="since 4000"), PATH=str(bare))
@@ -181,7 +181,7 @@ def test_a_file_that_no_tool_can_read_is_skipped(log: Path, bare: Path, suffix: 
 
 
 @pytest.mark.parametrize(("suffix", "tool"), [(".xz", "xz"), (".bz2", "bzip2"), (".zst", "zstd")])
-def test_what_python_cannot_read_a_tool_of_the_host_does(log: Path, bare: Path, suffix: str, tool: str) -> None:
+def test_host_tool_decompresses_log_that_python_cannot_read(log: Path, bare: Path, suffix: str, tool: str) -> None:
     """gzip in its place, for what a tool must do is the same for all of them."""
     executable(bare / tool, f'#!/bin/sh\nexec {shutil.which("gzip")} "$@"\n')
     path = packed(log, suffix, gzip.compress(TEXT))
@@ -203,41 +203,41 @@ def test_since_finds_the_first_line_among_slow_requests(log: Path) -> None:
         assert [line.split()[-1] for line in lines] == [str(number) for number in range(first, 8000)]
 
 
-def test_since_shows_the_end_of_a_log_that_says_no_times(shell: str, log: Path) -> None:
+def test_since_shows_end_of_log_without_timestamps(shell: str, log: Path) -> None:
     append(log, *(f"line {number}" for number in range(100)))
     assert shown(shell, logs_of(log, since="since 60"))[0] == "1 line 80"
     os.utime(log, (time.time() - 100,) * 2)
     assert shown(shell, logs_of(log, since="since 60")) == []
 
 
-def test_a_log_without_a_last_line_break_swallows_nothing(shell: str, log: Path, tmp_path: Path) -> None:
+def test_log_without_final_line_break_is_shown_whole(shell: str, log: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("ERROR partial")
     assert sorted(shown(shell, logs_of(other, log, lines=1))) == ["1 ERROR partial", "2 two"]
 
 
 @pytest.mark.parametrize("follow", [True, False])
-def test_a_pattern_that_grep_refuses_is_said_in_its_words(shell: str, log: Path, follow: bool) -> None:
+def test_invalid_pattern_shows_message_of_grep(shell: str, log: Path, follow: bool) -> None:
     with pytest.raises(BadInput, match=r"--grep='\[' .*: grep: "):
         shown(shell, logs_of(log, pattern="[", follow=follow))
 
 
-def test_lines_that_match_are_found_among_bytes_of_any_kind(shell: str, log: Path) -> None:
+def test_pattern_matches_lines_in_binary_log(shell: str, log: Path) -> None:
     log.write_bytes(b"a \x00 ERROR \xff\xfe\nnot\nb ERROR \xc3\xa9\rc\n")
     assert shown(shell, logs_of(log, pattern="ERR")) == ["1 a \x00 ERROR \ufffd\ufffd", "1 b ERROR é\rc"]
 
 
-def test_the_last_lines_that_match_are_found_far_from_the_end(shell: str, log: Path) -> None:
+def test_last_matching_lines_are_found_far_from_log_end(shell: str, log: Path) -> None:
     log.write_text("".join(f"needle {n}\n" + "hay\n" * 100_000 for n in range(4)))
     assert shown(shell, logs_of(log, pattern="needle", lines=3)) == ["1 needle 1", "1 needle 2", "1 needle 3"]
 
 
-def test_what_can_not_be_read_is_said(shell: str, tmp_path: Path) -> None:
+def test_missing_log_and_directory_are_reported(shell: str, tmp_path: Path) -> None:
     told = shown(shell, logs_of(tmp_path / "none", tmp_path))
     assert told == [f"1 (no log yet: {tmp_path}/none)", f"2 ({tmp_path} is not a file)"]
 
 
-def test_unreadable_logs_that_were_not_named_are_summarised() -> None:
+def test_unreadable_default_logs_are_summarised() -> None:
     source = logs_of(Path("/a"), Path("/b"), Path("/c"), asked=False)
     told = [
         each for fact in ("missing 1", "unreadable 2", "unreadable 3", "live") for each in source.understand(fact)
@@ -246,7 +246,7 @@ def test_unreadable_logs_that_were_not_named_are_summarised() -> None:
     assert not any(isinstance(each, LogLine) for each in told)
 
 
-def test_a_log_that_is_made_later_is_shown_from_its_start(shell: str, tmp_path: Path) -> None:
+def test_following_shows_new_log_from_its_start(shell: str, tmp_path: Path) -> None:
     late = tmp_path / "folder" / "late.log"
     with Reading(shell, logs_of(late, lines=0, follow=True)) as reading:
         until(reading.is_live)
@@ -271,7 +271,7 @@ def test_following_shows_every_line_once_across_quick_rotation(shell: str, log: 
     assert reading.lines == [f"1 numbered {number}" for number in range(200)]
 
 
-def test_what_old_processes_write_into_a_rotated_log_is_shown_too(log: Path) -> None:
+def test_following_shows_late_writes_to_rotated_log(log: Path) -> None:
     with log.open("a") as old, Reading("dash", logs_of(log, lines=0, follow=True)) as reading:
         until(reading.is_live)
         rotate(log)
@@ -283,7 +283,7 @@ def test_what_old_processes_write_into_a_rotated_log_is_shown_too(log: Path) -> 
         until(lambda: "1 newer" in reading.lines)
 
 
-def test_a_log_that_is_emptied_in_place_is_followed_on(log: Path) -> None:
+def test_following_continues_after_log_is_truncated(log: Path) -> None:
     with Reading("dash", logs_of(log, lines=1, follow=True)) as reading:
         until(reading.is_live)
         log.write_text("")
@@ -300,7 +300,7 @@ def lost(shell: str, source: HostLogs, log: Path, before: str, **wanted: object)
         until(lambda: f"1 {before}" in reading.lines)
 
 
-def test_reading_on_shows_what_was_written_meanwhile_and_nothing_twice(shell: str, log: Path) -> None:
+def test_reconnected_reader_shows_missed_lines_once(shell: str, log: Path) -> None:
     source = logs_of(log, lines=0, follow=True)
     with log.open("a") as old:
         lost(shell, source, log, "seen")
@@ -333,7 +333,7 @@ def copied_and_emptied(log: Path) -> None:
 
 
 @pytest.mark.parametrize("rotated", [compressed, copied_and_emptied])
-def test_reading_on_finds_a_file_again_that_was_compressed_or_copied(
+def test_reconnected_reader_finds_log_that_was_compressed_or_copied(
     shell: str, log: Path, rotated: Callable[[Path], None]
 ) -> None:
     source = logs_of(log, lines=0, follow=True)
@@ -346,7 +346,7 @@ def test_reading_on_finds_a_file_again_that_was_compressed_or_copied(
     assert reading.lines == ["1 missed 0", "1 missed 1"]
 
 
-def test_reading_on_says_so_where_the_file_is_gone(log: Path) -> None:
+def test_reconnected_reader_reports_missing_file(log: Path) -> None:
     source = logs_of(log, lines=0, follow=True)
     lost("dash", source, log, "seen")
     log.unlink()
@@ -370,7 +370,7 @@ def test_a_second_read_shows_a_new_log_from_its_start(log: Path) -> None:
     assert reading.lines == ["1 first"]
 
 
-def test_nothing_lives_on_when_the_operators_side_is_gone(shell: str, log: Path) -> None:
+def test_log_readers_exit_when_operator_disconnects(shell: str, log: Path) -> None:
     # An unwritable TMPDIR must not matter: logs are looked at when a disk is full.
     source = logs_of(log, log.with_name("none"), pattern=".", follow=True)
     with Reading(shell, source, TMPDIR="/nowhere") as reading:
@@ -381,7 +381,7 @@ def test_nothing_lives_on_when_the_operators_side_is_gone(shell: str, log: Path)
         until(lambda: reading.running.poll() is not None and reading.alive() == 0, 1)
 
 
-def test_nothing_lives_on_when_the_script_is_killed(log: Path) -> None:
+def test_log_readers_exit_when_script_is_killed(log: Path) -> None:
     with Reading("dash", logs_of(log, follow=True)) as reading:
         until(lambda: "1 two" in reading.lines)
         assert reading.running.stdin
@@ -390,7 +390,7 @@ def test_nothing_lives_on_when_the_script_is_killed(log: Path) -> None:
         until(lambda: reading.running.poll() is not None and reading.alive() == 0, 5)
 
 
-def test_a_reader_that_is_ended_is_not_silent(shell: str, log: Path) -> None:
+def test_killed_log_reader_is_reported(shell: str, log: Path) -> None:
     with Reading(shell, logs_of(log, follow=True)) as reading:
         until(reading.is_live)
         subprocess.run(["pkill", "-s", str(reading.running.pid), "-f", "^[^ ]*python.* -E -s -"], check=True)
@@ -398,7 +398,7 @@ def test_a_reader_that_is_ended_is_not_silent(shell: str, log: Path) -> None:
 
 
 @pytest.mark.parametrize("python", ["python2", "none"])
-def test_any_python_of_the_host_will_do(shell: str, log: Path, tmp_path: Path, python: str) -> None:
+def test_log_reader_runs_with_any_python(shell: str, log: Path, tmp_path: Path, python: str) -> None:
     """Where there is no python3: the older one, and a word where there is none at all."""
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -426,7 +426,7 @@ def test_any_python_of_the_host_will_do(shell: str, log: Path, tmp_path: Path, p
         "spoiled 1 x y",
     ],
 )
-def test_a_malformed_fact_is_shown_as_it_came(fact: str) -> None:
+def test_malformed_log_line_is_shown_unchanged(fact: str) -> None:
     (line,) = logs_of(Path("/a"), Path("/b")).understand(fact)
     assert isinstance(line, LogLine)
     assert (line.label, line.text) == ("(not understood)", fact)

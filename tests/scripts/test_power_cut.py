@@ -43,7 +43,7 @@ def deploy(shell: str, fake: FakeHost, content: bytes, name: str, path: str = ""
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_deploy_whose_record_was_lost_with_the_power_is_unfinished_all_the_same(shell: str, tmp_path: Path) -> None:
+def test_deploy_with_record_lost_in_power_cut_is_unfinished(shell: str, tmp_path: Path) -> None:
     pending = tmp_path / "state/pending"
     pending.mkdir(parents=True)
     (pending / "meta").touch()  # its content was not written yet
@@ -52,7 +52,7 @@ def test_a_deploy_whose_record_was_lost_with_the_power_is_unfinished_all_the_sam
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_release_is_on_disk_before_it_is_called_deployed(shell: str, tmp_path: Path) -> None:
+def test_release_is_synced_to_disk_before_it_becomes_current(shell: str, tmp_path: Path) -> None:
     """Else a power cut gives back a deploy that is half-done, and the next one puts the old files back."""
     fake = made(tmp_path / "host")
     state, folder = fake.root / "state", tmp_path / "bin"
@@ -83,7 +83,7 @@ def made(folder: Path) -> FakeHost:
 
 
 @pytest.mark.parametrize("shell", SHELLS if EVERY == 1 else ["dash"])
-def test_a_host_that_dies_at_any_command_is_whole_again_after_the_next(shell: str, tmp_path: Path) -> None:
+def test_deploy_after_power_cut_at_any_command_recovers_host(shell: str, tmp_path: Path) -> None:
     old, new = [OLD, b"", OLD], [NEW] * 3
     whole = made(tmp_path / "whole")
     assert deploy(shell, whole, NEW, "r1", str(commands_that_die(tmp_path / "none", 10**6))).code == 0

@@ -54,23 +54,23 @@ def ran(shell: str, command: str, activate: str = ":") -> tuple[int, bytes, byte
         ("for n in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && echo open $n; done; true", (0, b"", b"")),
     ],
 )
-def test_its_output_and_its_exit_code_are_the_commands_own(
+def test_run_returns_output_and_exit_code_of_command(
     shell: str, command: str, expected: tuple[int, bytes, bytes]
 ) -> None:
     assert ran(shell, command) == expected
 
 
-def test_a_signal_is_told_by_the_exit_code(shell: str) -> None:
+def test_run_reports_signal_by_exit_code(shell: str) -> None:
     assert ran(shell, "kill -9 $$")[:2] == (137, b"")
 
 
-def test_it_has_the_products_and_runs_where_they_are_broken(shell: str) -> None:
+def test_run_sets_up_products_and_works_if_they_fail(shell: str) -> None:
     assert ran(shell, "echo $PRODUCT", "export PRODUCT=poms; echo noise; command() { :; }")[:2] == (0, b"poms\n")
     assert ran(shell, "echo still", "exit 3")[:2] == (0, b"still\n")
     assert ran(shell, "echo ${HOME:+there}", "exit 3")[1:] == (b"there\n", NOT_SET_UP)
 
 
-def test_a_long_command_comes_whole_and_is_in_no_list_of_processes(shell: str) -> None:
+def test_long_command_arrives_whole_and_hidden_from_process_list(shell: str) -> None:
     search = ": MARK-OF-THIS; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c MARK-OF[-]THIS"
     assert ran(shell, f"#{'x' * 60_000}\n{search}")[:2] == (1, b"0\n")
 
@@ -88,7 +88,7 @@ def alive(group: int) -> bool:
 @pytest.mark.parametrize(
     "command", ["echo begun; exec sleep 600", "trap '' TERM HUP; echo begun; while :; do sleep 600; done"]
 )
-def test_it_ends_with_the_operators_side_whatever_it_heeds(shell: str, command: str) -> None:
+def test_command_is_killed_when_operator_disconnects(shell: str, command: str) -> None:
     with begun(shell, command) as running:
         assert running.stdout
         assert running.stdin
@@ -101,7 +101,7 @@ def test_it_ends_with_the_operators_side_whatever_it_heeds(shell: str, command: 
             time.sleep(0.1)
 
 
-def test_what_it_leaves_behind_on_purpose_goes_on(shell: str) -> None:
+def test_detached_background_process_survives_run(shell: str) -> None:
     code, out, _ = ran(shell, "setsid sleep 600 >/dev/null 2>&1 & echo $!")
     assert code == 0
     assert Path(f"/proc/{int(out)}").exists()

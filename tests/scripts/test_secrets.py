@@ -64,9 +64,7 @@ def open_to_others(state: Path) -> list[Path]:
     return found
 
 
-def test_only_the_account_can_read_it_at_every_step_and_no_command_line_has_it(
-    shell: str, fake: FakeHost, commands: Path
-) -> None:
+def test_secret_is_readable_only_by_account_throughout_deploy(shell: str, fake: FakeHost, commands: Path) -> None:
     copied = fake.root / "at-reload"
     executable(fake.root / "reload", f'#!/bin/sh\n/bin/cp -rp "{fake.root}/state" "{copied}"\n')
     ran = answer(shell, "transaction", request(fake), "verdict", ["commit"])
@@ -84,7 +82,7 @@ def test_only_the_account_can_read_it_at_every_step_and_no_command_line_has_it(
         assert secret not in said
 
 
-def test_the_record_tells_where_it_stands_and_not_what_it_is(shell: str, fake: FakeHost) -> None:
+def test_release_record_has_secret_position_without_value(shell: str, fake: FakeHost) -> None:
     assert run(shell, "transaction", [*request(fake), "commit"]).values("ended") == ["committed"]
     release = (fake.root / "state/current").resolve()
     for path in files(release):
@@ -96,7 +94,7 @@ def test_the_record_tells_where_it_stands_and_not_what_it_is(shell: str, fake: F
     assert f"secret 1:11:0 {fake.conf}" in run(shell, "releases", [places[0], "end"]).values("meta")
 
 
-def test_a_failure_leaves_no_copy_behind(shell: str, fake: FakeHost) -> None:
+def test_failed_deploy_leaves_no_copy_of_secret(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
     ran = run(shell, "transaction", [*request(fake), "commit"])
     assert ran.values("ended") == ["files-back"]

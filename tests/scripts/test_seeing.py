@@ -68,7 +68,7 @@ def uwsgi_worker(pid: int, **values: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_workers_are_told_in_numbers_and_no_header_of_a_request_leaves_the_host(shell: str, tmp_path: Path) -> None:
+def test_workers_report_contains_numbers_and_no_request_headers(shell: str, tmp_path: Path) -> None:
     log = "\n".join(line(1_800_000_000 + 60 * n, 41, 700 + n) for n in range(10)) + "\n"
     pool = ask(shell, tmp_path, log, [uwsgi_worker(41), GONE, uwsgi_worker(43, status="cheap")])
     first, second, leaving = pool.workers
@@ -96,7 +96,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_the_log_tells_why_a_worker_was_replaced(reason: str, tmp_path: Path) -> None:
+def test_worker_replacement_reason_is_read_from_log(reason: str, tmp_path: Path) -> None:
     died = "DAMN ! worker 1 (pid: 41) died, killed by signal {} :( trying respawn ..."
     events = [died.format(text.split()[1]) if text.startswith("DIED") else text for text in REASONS[reason]]
     log = [
@@ -110,7 +110,7 @@ def test_the_log_tells_why_a_worker_was_replaced(reason: str, tmp_path: Path) ->
     assert [point.size / MEGABYTE for point in one.record] == [700], "the record is the present process's"
 
 
-def test_a_visitor_cannot_write_into_the_record(tmp_path: Path) -> None:
+def test_request_path_cannot_forge_worker_record(tmp_path: Path) -> None:
     forged = [line(1_800_000_000, 41, 1, "/x, process 41 at 9999 MB"), line(1_800_000_060, 41, 700)]
     forged += [line(1_800_000_120, 41, 700, "/Respawned uWSGI worker 1 (new pid: 41)")]
     one = ask("dash", tmp_path, "\n".join(forged) + "\n", [uwsgi_worker(41)]).workers[0]
@@ -118,13 +118,13 @@ def test_a_visitor_cannot_write_into_the_record(tmp_path: Path) -> None:
     assert one.reasons == {}
 
 
-def test_a_master_that_begins_anew_forgets_the_reasons_of_the_last(tmp_path: Path) -> None:
+def test_restarted_master_clears_earlier_replacement_reasons(tmp_path: Path) -> None:
     log = ["*** HARAKIRI ON WORKER 1 (pid: 4, try: 1) ***", "Respawned uWSGI worker 1 (new pid: 5)"]
     log += ["spawned uWSGI worker 1 (pid: 41, cores: 10)"]
     assert ask("dash", tmp_path, "\n".join(log) + "\n", [uwsgi_worker(41)]).workers[0].last == ""
 
 
-def test_of_a_large_log_pieces_are_read_from_all_over(tmp_path: Path) -> None:
+def test_large_log_is_sampled_over_its_whole_length(tmp_path: Path) -> None:
     filler = "x" * 900
     log = "".join(line(1_800_000_000 + n, 41, 700, f"/{filler}") + "\n" for n in range(60_000))
     began = time.process_time()
@@ -137,14 +137,14 @@ def test_of_a_large_log_pieces_are_read_from_all_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_cannot_be_asked_is_said(shell: str, tmp_path: Path) -> None:
+def test_unreachable_stats_server_is_reported(shell: str, tmp_path: Path) -> None:
     one = host(uwsgi={"options": {"stats": str(tmp_path / "none")}})
     ran = run(shell, "workers", [ACTIVATE, f"stats {tmp_path}/none", f"log {tmp_path}/none.log", "end"])
     assert parse(one, ran.facts).problem == f"the stats server {tmp_path}/none: No such file or directory"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_health_tells_of_ports_queues_and_disks(shell: str, tmp_path: Path) -> None:
+def test_health_reports_ports_queues_and_disks(shell: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as open_port, socket.socket(socket.AF_UNIX) as app:
         app.bind(str(tmp_path / "app.sock"))
         app.listen(5)
@@ -172,9 +172,7 @@ def test_health_tells_of_ports_queues_and_disks(shell: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_scripts_that_are_sent_together_answer_each_for_itself_and_none_ends_the_others(
-    shell: str, tmp_path: Path
-) -> None:
+def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     request = [f"state_dir {tmp_path}/state", "end", "certificate host /none", "end", "listens 1", "end"]
     text = script("releases", "certs", "health").replace(

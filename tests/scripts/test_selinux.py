@@ -113,7 +113,7 @@ def sock(host: Host) -> str:
     return str(path)
 
 
-def test_a_socket_in_the_home_is_refused_twice_whatever_boolean_is_set(shell: str, host: Host, sock: str) -> None:
+def test_socket_in_home_is_denied_twice_despite_booleans(shell: str, host: Host, sock: str) -> None:
     host.allow(CONNECT, RELAY)
     found = host.doctor(shell, sock)
     file, peer = found["socket-file"], found["socket-peer"]
@@ -122,14 +122,14 @@ def test_a_socket_in_the_home_is_refused_twice_whatever_boolean_is_set(shell: st
     assert (file.subject, peer.subject) == (sock, sock)
 
 
-def test_after_what_root_is_told_to_run_the_socket_is_allowed(shell: str, host: Host, sock: str) -> None:
+def test_socket_is_allowed_after_advised_root_commands(shell: str, host: Host, sock: str) -> None:
     host.allow(MODULE)
     host.labels[sock] = label("httpd_var_run_t")
     found = host.doctor(shell, sock)
     assert {one.verdict for one in found.values()} == {"allowed"}
 
 
-def test_a_socket_that_is_not_there_yet_gets_the_type_of_its_folder(shell: str, host: Host) -> None:
+def test_missing_socket_is_checked_with_type_of_its_directory(shell: str, host: Host) -> None:
     (host.root / "app").unlink()
     host.labels[str(host.root / "home")] = label("user_home_dir_t")
     found = host.doctor(shell, f"{host.root}/home/run/app.sock")
@@ -146,9 +146,7 @@ def test_a_socket_that_is_not_there_yet_gets_the_type_of_its_folder(shell: str, 
         (RELAY, "unknown", "port-type"),  # root may have given the port Apache's type
     ],
 )
-def test_a_port_of_the_app_is_known_by_its_booleans(
-    shell: str, host: Host, more: set[str], verdict: str, how: str
-) -> None:
+def test_app_port_verdict_follows_booleans(shell: str, host: Host, more: set[str], verdict: str, how: str) -> None:
     host.allow(more)
     found = host.doctor(shell, "127.0.0.1:8888")["app-port"]
     assert (found.verdict, found.target, found.how) == (verdict, "unreserved_port_t", how)
@@ -161,9 +159,7 @@ def test_a_port_of_the_app_is_known_by_its_booleans(
         ("seinfo", 'echo "   portcon tcp 8888 $T:http_port_t:s0"; echo "   portcon tcp 1024-32767 $T:x_port_t:s0"'),
     ],
 )
-def test_the_type_of_a_port_is_read_from_the_policy_where_a_tool_can(
-    shell: str, host: Host, tool: str, text: str
-) -> None:
+def test_port_type_is_read_from_policy_by_available_tool(shell: str, host: Host, tool: str, text: str) -> None:
     host.tool(tool, f"#!/bin/sh\nT=system_u:object_r\n{text}\n")
     host.allow(RELAY)
     found = host.doctor(shell, "127.0.0.1:8888")["app-port"]
@@ -172,7 +168,7 @@ def test_the_type_of_a_port_is_read_from_the_policy_where_a_tool_can(
     assert host.doctor(shell, "127.0.0.1:8888")["app-port"].verdict == "denied"
 
 
-def test_a_port_outside_apaches_own_is_not_known_to_be_allowed(shell: str, host: Host) -> None:
+def test_port_outside_apache_ports_is_unknown_without_policy_tool(shell: str, host: Host) -> None:
     assert host.doctor(shell, "127.0.0.1:8888", 8443)["listen-port"].verdict == "allowed"
     found = host.doctor(shell, "127.0.0.1:8888", 10443)["listen-port"]
     assert (found.verdict, found.target, found.how) == ("unknown", "unreserved_port_t", "port-type")
@@ -181,21 +177,21 @@ def test_a_port_outside_apaches_own_is_not_known_to_be_allowed(shell: str, host:
     assert (found.verdict, found.how) == ("denied", "found")
 
 
-def test_without_the_tool_nothing_is_known(shell: str, host: Host, sock: str) -> None:
+def test_verdict_is_unknown_without_selinux_tool(shell: str, host: Host, sock: str) -> None:
     (host.root / "bin/selinux_check_access").unlink()
     found = host.doctor(shell, sock, 443)
     assert {(one.verdict, one.how) for one in found.values()} == {("unknown", "no-tool")}
 
 
 @pytest.mark.parametrize("mode", ["Disabled", ""])
-def test_where_selinux_is_not_at_work_nothing_is_told(shell: str, host: Host, mode: str) -> None:
+def test_nothing_is_reported_if_selinux_is_disabled(shell: str, host: Host, mode: str) -> None:
     (host.root / "mode").write_text(mode)
     if not mode:
         (host.root / "bin/getenforce").unlink()
     assert host.doctor(shell, "127.0.0.1:8888", 443) == {}
 
 
-def test_a_permissive_kernel_is_asked_past_the_tool_that_grants_everything(
+def test_permissive_kernel_is_queried_for_real_decision(
     shell: str, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """STAND-IN for the kernel's file: what is read there was written before. 400 allows the 11th permission alone."""
@@ -226,7 +222,7 @@ def test_a_permissive_kernel_is_asked_past_the_tool_that_grants_everything(
 # ---- a deploy ----------------------------------------------------------------------------------------------------
 
 
-def test_a_deploy_to_an_address_that_apache_may_not_reach_changes_nothing(shell: str, host: Host, sock: str) -> None:
+def test_deploy_to_address_denied_to_apache_changes_nothing(shell: str, host: Host, sock: str) -> None:
     ran = host.deploy(shell, sock, "minimum none")
     assert (ran.values("failed"), ran.values("ended")) == (["prove"], ["unchanged"]), ran
     denied = [parse(line) for line in ran.values("selinux")]
@@ -234,7 +230,7 @@ def test_a_deploy_to_an_address_that_apache_may_not_reach_changes_nothing(shell:
     assert host.conf.read_bytes() == OLD
 
 
-def test_what_is_allowed_is_deployed_without_a_word(shell: str, host: Host, sock: str) -> None:
+def test_allowed_socket_is_deployed_without_message(shell: str, host: Host, sock: str) -> None:
     host.allow(MODULE)
     host.labels[sock] = label("httpd_var_run_t")
     ran = host.deploy(shell, sock, "minimum none")
@@ -242,7 +238,7 @@ def test_what_is_allowed_is_deployed_without_a_word(shell: str, host: Host, sock
     assert (ran.values("selinux"), [text for text in ran.values("unvalidated") if "SELinux" in text]) == ([], [])
 
 
-def test_what_is_denied_already_holds_no_deploy_up(shell: str, host: Host) -> None:
+def test_earlier_denial_does_not_block_deploy(shell: str, host: Host) -> None:
     (host.root / "etc/conf.d/ssl.conf").write_text("ProxyPass uwsgi://127.0.0.1:8888\n")
     ran = host.deploy(shell, "127.0.0.1:8888", "minimum none")
     assert ran.values("ended") == ["committed"], ran
@@ -250,7 +246,7 @@ def test_what_is_denied_already_holds_no_deploy_up(shell: str, host: Host) -> No
 
 
 @pytest.mark.parametrize("words", [(), ("minimum none", "waived yes")])
-def test_the_way_back_and_one_that_has_to_go_out_are_told_of_it(
+def test_rollback_and_unvalidated_deploy_report_selinux_denial(
     shell: str, host: Host, words: tuple[str, ...]
 ) -> None:
     ran = host.deploy(shell, "127.0.0.1:8888", *words)
@@ -258,7 +254,7 @@ def test_the_way_back_and_one_that_has_to_go_out_are_told_of_it(
     assert [text for text in ran.values("unvalidated") if "SELinux denies" in text], ran
 
 
-def test_what_is_not_known_is_told_as_not_validated(shell: str, host: Host, sock: str) -> None:
+def test_unknown_verdict_is_reported_as_unvalidated(shell: str, host: Host, sock: str) -> None:
     (host.root / "bin/selinux_check_access").unlink()
     ran = host.deploy(shell, sock, "minimum none")
     assert ran.values("ended") == ["committed"], ran
@@ -266,6 +262,6 @@ def test_what_is_not_known_is_told_as_not_validated(shell: str, host: Host, sock
     assert len([text for text in told if sock in text and "no-tool" in text]) == 2, ran
 
 
-def test_a_permissive_one_keeps_no_deploy(shell: str, host: Host) -> None:
+def test_permissive_selinux_does_not_block_deploy(shell: str, host: Host) -> None:
     (host.root / "mode").write_text("Permissive\n")
     assert host.deploy(shell, "127.0.0.1:8888", "minimum none").values("ended") == ["committed"]

@@ -49,7 +49,7 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_app_is_asked_on_its_own_socket(shell: str, app: App, tmp_path: Path) -> None:
+def test_app_is_checked_on_its_own_socket(shell: str, app: App, tmp_path: Path) -> None:
     assert look(shell, tmp_path).app == ""
     assert len(app.told) == 1
     gone = look(shell, tmp_path, listen=f"{tmp_path}/none.sock").app
@@ -57,7 +57,7 @@ def test_the_app_is_asked_on_its_own_socket(shell: str, app: App, tmp_path: Path
     assert f"{tmp_path}/none.sock" in gone
 
 
-def test_an_app_for_which_many_wait_is_not_asked(tmp_path: Path) -> None:
+def test_app_with_long_queue_is_not_checked(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as hanging:
         hanging.bind(str(tmp_path / "app.sock"))
         hanging.listen(50)
@@ -72,17 +72,17 @@ def test_an_app_for_which_many_wait_is_not_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_apaches_files_are_tested(shell: str, tmp_path: Path) -> None:
+def test_health_runs_apache_configtest(shell: str, tmp_path: Path) -> None:
     assert look(shell, tmp_path).configtest == ""
     assert look(shell, tmp_path, "echo 'Syntax error on line 3' >&2; exit 1").configtest == "Syntax error on line 3"
 
 
 @pytest.mark.parametrize("configtest", ["exit 127", "echo 'sudo: a password is required' >&2; exit 1"])
-def test_a_test_that_cannot_be_made_says_nothing_of_the_files(configtest: str, tmp_path: Path) -> None:
+def test_configtest_that_cannot_run_gives_no_result(configtest: str, tmp_path: Path) -> None:
     assert look("dash", tmp_path, configtest).configtest is None
 
 
-def test_without_a_temporary_file_all_else_is_told(tmp_path: Path) -> None:
+def test_health_reports_the_rest_without_temporary_files(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     executable(tools / "mktemp", "#!/bin/sh\nexit 1\n")
@@ -92,7 +92,7 @@ def test_without_a_temporary_file_all_else_is_told(tmp_path: Path) -> None:
     assert (found.app, found.configtest, set(found.ports)) == (None, None, {443, 8443})
 
 
-def test_why_workers_were_replaced_of_late_is_read_from_the_logs_end(tmp_path: Path) -> None:
+def test_recent_worker_replacement_reasons_are_read_from_log_end(tmp_path: Path) -> None:
     events = "*** EVIL RELOAD ON WORKER 1 ADDRESS SPACE: 2 (pid: 41) ***\nRespawned uWSGI worker 1 (new pid: 42)\n"
     filler = "x" * 99 + "\n"
     (tmp_path / "log").write_text(events + filler * 2000 + events * 3)
@@ -150,7 +150,7 @@ def ends(root: Path) -> int:
     return (root / "log").read_text().count("exited: flaps")
 
 
-def test_how_often_a_program_ended_of_late_is_told_until_it_is_stopped(supervised: Path) -> None:
+def test_recent_exits_of_program_are_counted_until_stop(supervised: Path) -> None:
     wait_for(lambda: ends(supervised) >= 4)
     states = ask(supervised, "states")
     assert states["flaps"].ended >= 4
@@ -165,7 +165,7 @@ def test_how_often_a_program_ended_of_late_is_told_until_it_is_stopped(supervise
     assert ask(supervised, "states")["flaps"].ended <= 2, "what is long ago does not count"
 
 
-def test_who_stopped_a_program_is_told_until_it_is_started(supervised: Path) -> None:
+def test_operator_who_stopped_program_is_shown_until_start(supervised: Path) -> None:
     ask(supervised, "stop", "web", by="key SHA256:x jdoe (eve@desk)")
     found = ask(supervised, "states")["web"]
     assert (found.state, found.stopped_by) == ("STOPPED", "key SHA256:x jdoe (eve@desk)")
@@ -195,7 +195,7 @@ def probe(shell: str, root: Path, listen: str) -> Snapshot:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_deploy_is_told_whether_the_service_serves(shell: str, supervised: Path, app: App) -> None:
+def test_probe_reports_whether_service_serves(shell: str, supervised: Path, app: App) -> None:
     assert probe(shell, supervised, f"{supervised}/app.sock").service == Service()
     assert len(app.told) == 1
     ask(supervised, "stop", "web", by="eve")
@@ -204,7 +204,7 @@ def test_a_deploy_is_told_whether_the_service_serves(shell: str, supervised: Pat
     assert (found.state, f"{supervised}/none.sock" in found.problem) == ("STOPPED", True)
 
 
-def test_an_app_that_is_only_starting_gets_the_time_for_that(supervised: Path) -> None:
+def test_probe_waits_for_app_that_is_still_starting(supervised: Path) -> None:
     conf = supervised / "supervisord.conf"
     conf.write_text(conf.read_text().replace("sleep 600\nstartsecs=0", "sleep 600\nstartsecs=60"))
     tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]

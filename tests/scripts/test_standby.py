@@ -67,7 +67,7 @@ def record(folder: Path, pid: int, start: str, boot: str = "") -> Path:
 
 @shells
 @pytest.mark.parametrize("kind", ["another start", "another boot", "cut short"])
-def test_a_process_that_only_has_the_number_is_left_alone(
+def test_process_with_reused_pid_is_not_killed(
     shell: Shell, tmp_path: Path, stranger: "subprocess.Popen[bytes]", kind: str
 ) -> None:
     path = record(tmp_path, stranger.pid, "12" if kind == "another start" else start_of(stranger.pid), "boot")
@@ -81,9 +81,7 @@ def test_a_process_that_only_has_the_number_is_left_alone(
 
 
 @shells
-def test_one_that_goes_on_is_told_with_what_it_does_and_killed_only_where_its_socket_is_needed(
-    shell: Shell, tmp_path: Path
-) -> None:
+def test_busy_standby_is_reported_and_killed_only_for_its_socket(shell: Shell, tmp_path: Path) -> None:
     deaf = ["sh", "-c", "trap '' TERM; sleep 600 & echo $!; wait; wait"]
     with subprocess.Popen(deaf, start_new_session=True, stdout=subprocess.PIPE, text=True) as one:
         assert one.stdout
@@ -104,14 +102,14 @@ RUN = "mercy=1 run_standby {mercy} sh -c '{words}'; until [ -e \"$state_dir\"/st
 
 
 @shells
-def test_one_that_is_run_ends_as_soon_as_it_has_answered(shell: Shell, tmp_path: Path) -> None:
+def test_standby_exits_once_its_requests_are_done(shell: Shell, tmp_path: Path) -> None:
     said = shell(RUN.format(mercy=60, words='trap "exit 0" TERM; sleep 600 & wait') + "; end_standbys 10 kill")
     assert said == []
     assert not list(tmp_path.glob("standby*"))
 
 
 @shells
-def test_its_keeper_ends_it_at_the_limit_although_its_script_is_gone(shell: Shell, tmp_path: Path) -> None:
+def test_standby_is_killed_at_limit_without_its_script(shell: Shell, tmp_path: Path) -> None:
     said = shell(RUN.format(mercy=1, words='trap "" TERM; sleep 600; sleep 600') + "; end_standbys 0 leave")
     assert "ends by itself within" in said[0]
     (path,) = tmp_path.glob("standby.*[0-9]")

@@ -125,12 +125,12 @@ YES = f'b true\nas 1 "{ME}"\nas 1 "root"'
         ("", True, "scope"),
     ],
 )
-def test_logind_and_linger_say_how_it_is_started(machine: Machine, kills: str, linger: bool, way: str) -> None:
+def test_start_method_follows_logind_and_linger(machine: Machine, kills: str, linger: bool, way: str) -> None:
     machine.kills, machine.linger = kills, linger
     assert machine.way() == way
 
 
-def test_a_deploy_that_would_start_it_for_the_logout_changes_nothing(machine: Machine) -> None:
+def test_deploy_refuses_to_start_supervisord_that_logout_would_kill(machine: Machine) -> None:
     """The plan has said so already; linger may have been taken away since."""
     (machine.root / "kills").write_text(YES + "\n")
     (machine.root / "deployed").mkdir()
@@ -146,7 +146,7 @@ def test_a_deploy_that_would_start_it_for_the_logout_changes_nothing(machine: Ma
     assert fake.conf.read_bytes() == b"old"
 
 
-def test_what_is_in_no_session_is_ended_by_no_logout(machine: Machine) -> None:
+def test_supervisord_outside_session_starts_plainly(machine: Machine) -> None:
     machine.kills = YES
     (machine.root / "cgroup").write_text("0::/system.slice/sshd.service\n")
     assert machine.way() == "plain"
@@ -165,7 +165,7 @@ def test_what_is_in_no_session_is_ended_by_no_logout(machine: Machine) -> None:
         ("user", "disabled", "inactive", False, "plain"),
     ],
 )
-def test_a_unit_that_runs_it_is_used_or_left_to_root(
+def test_supervisord_unit_is_used_or_left_to_root(
     machine: Machine, manager: str, enabled: str, active: str, linger: bool, way: str
 ) -> None:
     machine.linger = linger
@@ -181,13 +181,13 @@ def test_a_unit_that_runs_it_is_used_or_left_to_root(
         {"ExecStart": "{ path=/x ; argv[]=supervisord -n ; }", "User": f"{ME}2"},
     ],
 )
-def test_another_supervisord_of_the_host_is_not_ours(machine: Machine, shown: dict[str, str]) -> None:
+def test_unit_of_other_supervisord_is_ignored(machine: Machine, shown: dict[str, str]) -> None:
     machine.unit("system", "enabled", "active", **shown)
     assert machine.way() == "plain"
     assert machine.look().survival.units == ()
 
 
-def test_what_starts_it_at_a_boot_is_told_as_it_is(machine: Machine) -> None:
+def test_probe_reports_units_and_crontab_that_start_supervisord(machine: Machine) -> None:
     machine.unit("user", "enabled", "inactive")
     machine.unit("system", "disabled", "inactive", "web.service")
     machine.crontab = f"@reboot supervisord -c {CONF}\n"
@@ -206,7 +206,7 @@ def test_what_starts_it_at_a_boot_is_told_as_it_is(machine: Machine) -> None:
     assert (found.boot, found.lines) == (survival.CRONTAB, 1)
 
 
-def test_without_systemd_only_cron_counts(machine: Machine) -> None:
+def test_host_without_systemd_relies_on_cron_only(machine: Machine) -> None:
     machine.unit("system", "enabled", "active")
     machine.kills = YES
     (machine.root / "run/systemd/system").rmdir()
@@ -216,12 +216,12 @@ def test_without_systemd_only_cron_counts(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("crontab", ["@reboot supervisord -c /home/poms/other.conf\n", "#@reboot supervisord\n", ""])
-def test_a_line_for_another_one_starts_not_ours(machine: Machine, crontab: str) -> None:
+def test_crontab_line_of_other_supervisord_is_ignored(machine: Machine, crontab: str) -> None:
     machine.crontab = crontab
     assert machine.look().survival.crontab == "no"
 
 
-def test_a_crontab_that_cannot_be_read_is_not_known(machine: Machine) -> None:
+def test_unreadable_crontab_is_unknown(machine: Machine) -> None:
     machine.tool("crontab", "echo 'You are not allowed to use this program' >&2; exit 1")
     assert machine.look().survival.crontab == "unknown"
     ran = machine.asked("boot", ["by jdoe, start-at-boot", "action add-line", "line @reboot x"])
@@ -232,7 +232,7 @@ def test_a_crontab_that_cannot_be_read_is_not_known(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "before", ["", "# mine\n0 3 * * * job 'a' \"b\" \\% $HOME `x`\n", "0 3 * * * no end of line"]
 )
-def test_the_rest_of_a_crontab_stays_as_it_is(machine: Machine, before: str) -> None:
+def test_start_at_boot_preserves_other_crontab_lines(machine: Machine, before: str) -> None:
     machine.crontab = before
     text = "@reboot /bin/bash -c 'a \"b\" \\\\n $x && c'"
     for _ in range(2):
@@ -251,7 +251,7 @@ def test_the_rest_of_a_crontab_stays_as_it_is(machine: Machine, before: str) -> 
         assert not (machine.root / "table").exists()
 
 
-def test_jobs_of_a_cron_that_opens_sessions_are_ended_with_them(machine: Machine) -> None:
+def test_probe_detects_that_cron_opens_sessions(machine: Machine) -> None:
     (machine.root / "etc/pam.d").mkdir()
     (machine.root / "etc/pam.d/crond").write_text("session include password-auth\n")
     (machine.root / "etc/pam.d/password-auth").write_text("# session x pam_systemd.so\n")

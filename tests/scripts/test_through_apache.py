@@ -45,7 +45,7 @@ def ask(shell: str, folder: Path, answer: str, listen: str = "127.0.0.1:8888") -
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_only_an_answer_of_the_apps_is_one(shell: str, tmp_path: Path) -> None:
+def test_only_response_of_app_counts_as_reached(shell: str, tmp_path: Path) -> None:
     assert ask(shell, tmp_path, REACHED)[0] == "ok"
     assert ask(shell, tmp_path, REACHED.replace("404", "500"))[0] == "ok", "the app's own: it was reached"
     state, found = ask(shell, tmp_path, BARRED)
@@ -72,9 +72,7 @@ def socket_of_nobody() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_folder_or_the_socket_that_bars_the_account_is_named(
-    shell: str, tmp_path: Path, socket_of_nobody: Path
-) -> None:
+def test_directory_or_socket_that_blocks_apache_is_named(shell: str, tmp_path: Path, socket_of_nobody: Path) -> None:
     def why() -> str:
         return say(shell, tmp_path, f"why_unreached nobody {socket_of_nobody}")
 
@@ -97,7 +95,7 @@ def test_the_folder_or_the_socket_that_bars_the_account_is_named(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_tmp_of_apaches_own_is_named(shell: str, tmp_path: Path) -> None:
+def test_private_tmp_of_apache_is_named(shell: str, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     executable(tmp_path / "bin/pgrep", "#!/bin/sh\nexit 1\n")
     for private in ("yes", "no"):

@@ -46,7 +46,7 @@ def left_over(fake: FakeHost) -> list[str]:
     return left + (["lock"] if lock.exists() and lock.read_bytes() else [])
 
 
-def test_a_commit_writes_all_files_with_their_modes_and_keeps_the_old(shell: str, fake: FakeHost) -> None:
+def test_commit_writes_files_with_modes_and_backs_up_old_ones(shell: str, fake: FakeHost) -> None:
     ini = fake.root / "home/private/config/u w.ini"
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD)), (ini, b"", "absent")), "commit"])
     assert ran.values("ended") == ["committed"], ran
@@ -61,7 +61,7 @@ def test_a_commit_writes_all_files_with_their_modes_and_keeps_the_old(shell: str
     assert ran.code == 0
 
 
-def test_a_failing_configuration_test_puts_back_and_reloads_nothing(shell: str, fake: FakeHost) -> None:
+def test_failed_configtest_rolls_back_without_reload(shell: str, fake: FakeHost) -> None:
     other = fake.conf.with_name("cert_ssl.conf")
     files = (fake.conf, NEW, digest(OLD)), (other, b"BROKEN\n", "absent")
     ran = run(shell, "transaction", [*fake.request(*files), "commit"])
@@ -76,7 +76,7 @@ def test_a_failing_configuration_test_puts_back_and_reloads_nothing(shell: str, 
     assert ran.code == 1
 
 
-def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHost) -> None:
+def test_failed_reload_rolls_back_and_reloads_old_files(shell: str, fake: FakeHost) -> None:
     executable(
         fake.root / "reload",
         f'#!/bin/sh\ncat "{fake.conf}" >>"{fake.root}/reloaded"\n! grep new "{fake.conf}"\n',
@@ -88,7 +88,7 @@ def test_a_failing_reload_puts_back_and_reloads_the_old(shell: str, fake: FakeHo
 
 
 @pytest.mark.parametrize("verdict", [["rollback"], [], ["interrupted by the operator"]])
-def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
+def test_any_verdict_except_commit_rolls_back(shell: str, fake: FakeHost, verdict: list[str]) -> None:
     ran = answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", verdict)
     assert ran.values("ended") == ["rolled-back"]
     assert ran.values("unwanted") == (verdict or ["the connection to the operator was lost"])
@@ -97,7 +97,7 @@ def test_anything_but_commit_puts_back(shell: str, fake: FakeHost, verdict: list
     assert not (fake.root / "state/current").exists()
 
 
-def test_an_interrupt_before_the_swap_changes_nothing(shell: str, fake: FakeHost) -> None:
+def test_interrupt_before_swap_changes_nothing(shell: str, fake: FakeHost) -> None:
     """Apache is asked for nothing, for an operator who has left cannot want what he has not seen."""
     request = fake.request((fake.conf, NEW, digest(OLD)))
     executable(fake.root / "configtest", f"#!/bin/sh\necho tested >>'{fake.root}/tested'\n")
@@ -113,7 +113,7 @@ def test_an_interrupt_before_the_swap_changes_nothing(shell: str, fake: FakeHost
         assert left_over(fake) == []
 
 
-def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> None:
+def test_incomplete_request_changes_nothing(shell: str, fake: FakeHost) -> None:
     request = fake.request((fake.conf, NEW, digest(OLD)))
     for length in range(1, len(request)):
         ran = run(shell, "transaction", request[:length]) if length in (1, 2, 9, len(request) - 1) else None
@@ -124,7 +124,7 @@ def test_a_request_that_is_cut_changes_nothing(shell: str, fake: FakeHost) -> No
     assert fake.conf.read_bytes() == OLD
 
 
-def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: FakeHost) -> None:
+def test_deploy_stops_if_file_changed_since_snapshot(shell: str, fake: FakeHost) -> None:
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(b"what was seen"))), "commit"])
     assert ran.values("ended") == ["unchanged"]
     assert "changed by somebody else" in ran.evidence()
@@ -132,7 +132,7 @@ def test_a_file_that_somebody_else_changed_meanwhile_stops_it(shell: str, fake: 
     assert left_over(fake) == []
 
 
-def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHost) -> None:
+def test_held_lock_blocks_deploy_and_names_its_owner(shell: str, fake: FakeHost) -> None:
     lock = fake.root / "state/lock"
     lock.write_text("jane@desk, r0 since today\n")
     with subprocess.Popen(
@@ -148,14 +148,14 @@ def test_a_live_lock_is_respected_and_names_its_holder(shell: str, fake: FakeHos
     assert lock.read_text() == "jane@desk, r0 since today\n"
 
 
-def test_the_lock_of_a_dead_task_is_taken_over(shell: str, fake: FakeHost) -> None:
+def test_deploy_acquires_lock_of_dead_task(shell: str, fake: FakeHost) -> None:
     (fake.root / "state/lock").write_text("jane@desk, r0 since today\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
     assert "lock of a task that died: jane@desk, r0 since today" in ran.values("note")[0]
     assert ran.values("ended") == ["committed"]
 
 
-def test_a_deploy_that_was_killed_in_the_middle_is_put_back_first(shell: str, fake: FakeHost) -> None:
+def test_deploy_first_rolls_back_killed_deploy(shell: str, fake: FakeHost) -> None:
     pending = fake.root / "state/pending"
     pending.mkdir()
     other = fake.conf.with_name("new.conf")
@@ -178,7 +178,7 @@ def staged(fake: FakeHost) -> set[str]:
     return {path.name for path in (fake.root / "state").glob("incoming.*")}
 
 
-def test_what_a_dead_deploy_was_sent_is_removed_and_a_living_ones_never(shell: str, fake: FakeHost) -> None:
+def test_staging_of_dead_deploy_is_removed_but_not_of_running(shell: str, fake: FakeHost) -> None:
     """However old it is: a request that is on its way for an hour is not half of one that nobody sends any more."""
     request = fake.request((fake.conf, NEW, digest(OLD)))
     with start(shell, "transaction", request[:-1]) as dead, start(shell, "transaction", request[:-1]) as living:
@@ -196,7 +196,7 @@ def test_what_a_dead_deploy_was_sent_is_removed_and_a_living_ones_never(shell: s
     assert left_over(fake) == []
 
 
-def test_what_was_sent_before_a_boot_or_to_an_earlier_process_is_removed(shell: str, fake: FakeHost) -> None:
+def test_staging_from_before_boot_or_of_dead_process_is_removed(shell: str, fake: FakeHost) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     start_time = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
     own = f"incoming.{os.getpid()}-{start_time}-{boot}.aaaaaa"
@@ -218,7 +218,7 @@ def until_staged(fake: FakeHost, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_folder_where_only_the_file_is_writable_is_written_in_place(shell: str, open_folder: Path) -> None:
+def test_file_in_read_only_directory_is_written_in_place(shell: str, open_folder: Path) -> None:
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     command = as_nobody if os.geteuid() == 0 else []
     fake = FakeHost(open_folder)
@@ -259,7 +259,7 @@ def sudo_calls(
     return ran, (fake.root / "sudo.calls").read_text().splitlines()
 
 
-def test_a_sudo_password_reaches_only_sudos_own_question(
+def test_sudo_password_is_sent_only_to_sudo_prompt(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "s3cret 'x\""
@@ -271,7 +271,7 @@ def test_a_sudo_password_reaches_only_sudos_own_question(
     assert "s3cret" not in "".join(ran.facts) + ran.noise
 
 
-def test_where_sudo_keeps_no_ticket_the_command_itself_is_asked_with_the_password(
+def test_sudo_without_cached_credentials_gets_password_with_command(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran, calls = sudo_calls(shell, fake, monkeypatch, ["password", "s3cret"], ticket=1)
@@ -279,7 +279,7 @@ def test_where_sudo_keeps_no_ticket_the_command_itself_is_asked_with_the_passwor
     assert calls[-1] == "-S -p  -- service httpd restart|s3cret"
 
 
-def test_without_a_password_sudo_may_not_ask_for_one_and_is_asked_first_whether_it_grants(
+def test_sudo_without_password_checks_permission_first_and_never_prompts(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran, calls = sudo_calls(shell, fake, monkeypatch, [], ticket=0)
@@ -287,7 +287,7 @@ def test_without_a_password_sudo_may_not_ask_for_one_and_is_asked_first_whether_
     assert calls == ["-n -l -- service httpd restart|", "-n -- service httpd restart|"]
 
 
-def test_a_missing_sudo_rule_is_told_before_anything_changes(
+def test_missing_sudo_rule_is_reported_before_any_change(
     shell: str, fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bin_dir = fake.root / "bin"
@@ -301,7 +301,7 @@ def test_a_missing_sudo_rule_is_told_before_anything_changes(
     assert fake.conf.read_bytes() == OLD
 
 
-def test_what_does_not_arrive_whole_is_not_put_in_place(shell: str, fake: FakeHost) -> None:
+def test_truncated_file_content_is_not_installed(shell: str, fake: FakeHost) -> None:
     request = fake.request((fake.conf, NEW, digest(OLD)))
     broken = [line if not line.startswith("content") else "content IyBu" for line in request]
     ran = run(shell, "transaction", [*broken, "commit"])
@@ -309,7 +309,7 @@ def test_what_does_not_arrive_whole_is_not_put_in_place(shell: str, fake: FakeHo
     assert fake.conf.read_bytes() == OLD
 
 
-def test_silence_beyond_the_limit_puts_back_and_a_heartbeat_holds_it_off(shell: str, fake: FakeHost) -> None:
+def test_silent_operator_triggers_rollback_unless_heartbeat_arrives(shell: str, fake: FakeHost) -> None:
     request = [*fake.request((fake.conf, NEW, digest(OLD)))[:-1], "limit 1", "end"]
     with start(shell, "transaction", request) as running:
         assert running.stdin
@@ -329,7 +329,7 @@ def test_silence_beyond_the_limit_puts_back_and_a_heartbeat_holds_it_off(shell: 
     assert left_over(fake) == []
 
 
-def test_a_link_stays_a_link(shell: str, fake: FakeHost) -> None:
+def test_deploy_preserves_symbolic_link(shell: str, fake: FakeHost) -> None:
     real = fake.root / "real.conf"
     fake.conf.rename(real)
     fake.conf.symlink_to(real)
@@ -339,7 +339,7 @@ def test_a_link_stays_a_link(shell: str, fake: FakeHost) -> None:
     assert real.read_bytes() == NEW
 
 
-def test_a_service_that_takes_neither_file_in_is_owed_its_reload(shell: str, fake: FakeHost) -> None:
+def test_service_rejecting_old_and_new_files_has_pending_reload(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
     assert ran.values("ended") == ["files-back"]
@@ -351,7 +351,7 @@ def test_a_service_that_takes_neither_file_in_is_owed_its_reload(shell: str, fak
     assert probed.values("owed") == []
 
 
-def test_old_releases_go_and_the_running_one_and_its_contents_stay(shell: str, fake: FakeHost) -> None:
+def test_old_releases_are_pruned_with_their_contents(shell: str, fake: FakeHost) -> None:
     for number in range(5):
         before, after = fake.conf.read_bytes(), b"# %d\n" % number
         request = [*fake.request((fake.conf, after, digest(before)), name=f"r{number}")[:-1], "keep 2", "end"]
@@ -364,7 +364,7 @@ def test_old_releases_go_and_the_running_one_and_its_contents_stay(shell: str, f
     assert [base64.b64decode(text) for text in asked.values("content")] == [b"# 3\n"]
 
 
-def test_the_probe_tells_what_is_there(shell: str, fake: FakeHost) -> None:
+def test_probe_reports_state_of_host(shell: str, fake: FakeHost) -> None:
     same = fake.conf.with_name("cert ssl.conf")
     same.write_bytes(NEW)
     places = fake.request()[2:4]
@@ -384,7 +384,7 @@ def test_the_probe_tells_what_is_there(shell: str, fake: FakeHost) -> None:
     assert ran.facts[-1] == "end"
 
 
-def test_noise_of_the_login_shell_and_tools_is_no_fact(shell: str, fake: FakeHost) -> None:
+def test_shell_and_tool_output_is_not_parsed_as_result(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "configtest", "#!/bin/sh\necho 'ended committed'\necho 'failed x' >&2\nexit 1\n")
     ran = run(shell, "apache", [f"configtest {fake.root}/configtest", "end"])
     assert ran.facts[1] == "configtest failed"
@@ -392,9 +392,7 @@ def test_noise_of_the_login_shell_and_tools_is_no_fact(shell: str, fake: FakeHos
     assert json.dumps(ran.facts).count("ended committed") == 0
 
 
-def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operators_clock(
-    shell: str, fake: FakeHost
-) -> None:
+def test_releases_are_ordered_by_host_counter_not_operator_clock(shell: str, fake: FakeHost) -> None:
     """One whose clock is years ahead, then one whose clock is right: the later is the later, the first is pruned."""
     names = ["20301126T000000Z-aaaa", "20261126T000000Z-bbbb", "20261127T000000Z-cccc"]
     for name in names:
@@ -406,7 +404,7 @@ def test_releases_follow_each_other_by_the_hosts_own_count_and_not_by_an_operato
     assert found[-1].current
 
 
-def test_a_release_has_the_values_that_a_rollback_to_it_is_judged_by(shell: str, fake: FakeHost) -> None:
+def test_release_contains_host_values_for_its_rollback_checks(shell: str, fake: FakeHost) -> None:
     for name, port in (("r1", 443), ("r2", 444)):
         seen = digest(fake.conf.read_bytes())
         request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1]]
@@ -432,7 +430,7 @@ def places_of(fake: FakeHost, state: str) -> list[str]:
     return found[0]
 
 
-def test_releases_that_lie_in_a_former_folder_are_told(shell: str, fake: FakeHost) -> None:
+def test_probe_reports_releases_in_former_state_dir(shell: str, fake: FakeHost) -> None:
     request = [f"home {fake.root}/home", *fake.request((fake.conf, NEW, digest(OLD)))]
     assert places_of(fake, "other") == []
     assert run(shell, "transaction", [*request, "commit"]).values("ended") == ["committed"]
@@ -440,7 +438,7 @@ def test_releases_that_lie_in_a_former_folder_are_told(shell: str, fake: FakeHos
     assert places_of(fake, "state") == []
 
 
-def test_a_former_folder_of_the_version_before_is_found_too(shell: str, fake: FakeHost) -> None:
+def test_probe_finds_former_state_dir_of_previous_version(shell: str, fake: FakeHost) -> None:
     """It has left no note: the usual place, and the folder that uWSGI's file names."""
     assert run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"]).code == 0
     assert places_of(fake, "other") == []
@@ -452,7 +450,7 @@ def test_a_former_folder_of_the_version_before_is_found_too(shell: str, fake: Fa
     assert places_of(fake, "other") == [f"{fake.root}/home/private/poms-ops"]
 
 
-def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None:
+def test_default_state_dir_leaves_no_note(shell: str, fake: FakeHost) -> None:
     note, usual = fake.root / "home/.poms-ops-state-dir", f"state_dir {fake.root}/home/private/poms-ops"
     note.write_text("a former one\n")
     request = fake.request((fake.conf, NEW, digest(OLD)))
@@ -461,7 +459,7 @@ def test_in_the_usual_folder_no_note_is_left(shell: str, fake: FakeHost) -> None
     assert not note.exists()
 
 
-def test_what_was_asked_before_a_release_was_kept_is_in_its_record(shell: str, fake: FakeHost) -> None:
+def test_release_record_contains_smoke_check_results(shell: str, fake: FakeHost) -> None:
     request = fake.request((fake.conf, NEW, digest(OLD)))
     ran = answer(shell, "transaction", request, "verdict", ["meta check ok from outside", "commit"])
     assert ran.values("ended") == ["committed"], ran
@@ -469,7 +467,7 @@ def test_what_was_asked_before_a_release_was_kept_is_in_its_record(shell: str, f
     assert past.checks == ["ok from outside"]
 
 
-def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fake: FakeHost) -> None:
+def test_releases_list_hand_edit_backed_up_by_rollback(shell: str, fake: FakeHost) -> None:
     edit = f"#!/bin/sh\nprintf edited >'{fake.conf}'\n"
     executable(fake.root / "reload", edit)
     answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", ["rollback"])
@@ -478,9 +476,7 @@ def test_an_edit_that_a_rollback_kept_is_in_the_list_of_releases(shell: str, fak
     assert (path, Path(where).read_bytes()) == (str(fake.conf), b"edited")
 
 
-def test_releases_that_were_live_are_counted_and_failed_attempts_have_few_of_their_own(
-    shell: str, fake: FakeHost
-) -> None:
+def test_failed_deploys_do_not_push_out_live_releases(shell: str, fake: FakeHost) -> None:
     """A night of failures pushes no way back out."""
 
     def deploy(name: str, word: str) -> None:
@@ -497,7 +493,7 @@ def test_releases_that_were_live_are_counted_and_failed_attempts_have_few_of_the
     assert left == ["a3", "a4", "b3", "b4", "b5", "b6", "b7"]
 
 
-def test_what_nobody_had_deployed_outlives_the_release_that_overwrote_it(shell: str, fake: FakeHost) -> None:
+def test_original_files_and_hand_edits_survive_pruning_of_releases(shell: str, fake: FakeHost) -> None:
     for number, kind in enumerate(("take-over", "update", "edited-by-hand", "update", "update")):
         before = b"by hand\n" if kind == "edited-by-hand" else fake.conf.read_bytes()
         fake.conf.write_bytes(before)
@@ -511,7 +507,7 @@ def test_what_nobody_had_deployed_outlives_the_release_that_overwrote_it(shell: 
     assert f"changed take-over {fake.conf}" in (state / "kept/r0/meta").read_text()
 
 
-def test_a_hand_edit_outlives_the_failed_attempt_that_kept_it(shell: str, fake: FakeHost) -> None:
+def test_hand_edit_survives_pruning_of_failed_deploy(shell: str, fake: FakeHost) -> None:
     executable(fake.root / "reload", f"#!/bin/sh\nprintf edited >'{fake.conf}'\n")
     answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD)), name="b0"), "verdict", ["rollback"])
     executable(fake.root / "reload", "#!/bin/sh\n")

@@ -96,7 +96,7 @@ def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str
         ),
     ],
 )
-def test_an_edit_of_a_value_is_told_as_the_inventorys(
+def test_adopt_shows_inventory_key_of_edited_value(
     template: str, change: tuple[str, str], key_path: str, value: object
 ) -> None:
     one = host(**VALUES)
@@ -107,7 +107,7 @@ def test_an_edit_of_a_value_is_told_as_the_inventorys(
     assert followed(one, template, advice) == text
 
 
-def test_several_values_are_told_together() -> None:
+def test_adopt_shows_several_edited_values() -> None:
     one = host(**VALUES)
     _, text, advice = edited(
         one,
@@ -123,7 +123,7 @@ def test_several_values_are_told_together() -> None:
     assert followed(one, INI, advice) == text
 
 
-def test_a_line_that_the_inventory_writes_at_another_place_is_told_so() -> None:
+def test_adopt_marks_value_whose_line_is_written_elsewhere() -> None:
     one = host(**VALUES)
     _, text, advice = edited(one, INI, ("threads = 10\n", "threads = 10\npost-buffering = 32768\n"))
     (told,) = advice.values
@@ -137,13 +137,13 @@ def test_a_line_is_not_moved_into_another_section() -> None:
     assert advice.values == []
 
 
-def test_what_the_inventory_refuses_is_not_told() -> None:
+def test_adopt_omits_value_refused_by_inventory() -> None:
     _, _, advice = edited(host(**VALUES), INI, ("evil-reload-on-as = 1800", "evil-reload-on-as = 7"))
     assert advice.values == []
     assert len(advice.unsolved) == 1
 
 
-def test_a_value_that_would_change_a_line_that_nobody_edited_is_not_told(tmp_path: Path) -> None:
+def test_adopt_omits_value_that_also_changes_unedited_lines(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     lines = "".join(f"{name} = {{{{ host.uwsgi.threads }}}}\nfixed\n" for name in "abc")
     (tmp_path / "home/a.j2").write_text(lines)
@@ -206,7 +206,7 @@ def patched(tree: Path, one: Host, advice: Advice) -> str:
         (("same = yes\nlast = 1\n", "same = yes\nnew = 1\nlast = 1\n"), "home/_body.j2", ["/home/poms/b.ini"]),
     ],
 )
-def test_an_edit_of_a_fixed_line_is_told_as_a_patch_that_makes_it(
+def test_adopt_shows_template_patch_for_edit_of_fixed_line(
     tree: Path, change: tuple[str, str], file: str, also: list[str]
 ) -> None:
     one = host(programs={"web": {"command": "x"}})
@@ -215,13 +215,13 @@ def test_an_edit_of_a_fixed_line_is_told_as_a_patch_that_makes_it(
     assert patched(tree, one, advice) == text
 
 
-def test_a_line_behind_a_loop_goes_behind_it_though_it_has_one_turn(tree: Path) -> None:
+def test_adopt_inserts_line_after_loop_that_runs_once(tree: Path) -> None:
     one = host(programs={"web": {"command": "x"}})
     _, _, advice = edited(one, "home/a.ini.j2", ("same = yes\n", "same = yes\nnew = 1\n"), tree=tree)
     assert "{% endfor %}\nnew = 1\n" in advice.templates["home/_body.j2"][1]
 
 
-def test_what_can_not_be_told_is_shown_with_where_its_line_is_from(tree: Path) -> None:
+def test_adopt_shows_template_line_of_edit_it_cannot_solve(tree: Path) -> None:
     one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
     made, _, advice = edited(one, "home/a.ini.j2", ("[web]\nsame = yes\n", "[web]\nsame = no\n"), tree=tree)
     (unsolved,) = advice.unsolved
@@ -231,7 +231,7 @@ def test_what_can_not_be_told_is_shown_with_where_its_line_is_from(tree: Path) -
     assert made.content == render_one(one, "home/a.ini.j2", tree).content
 
 
-def test_one_part_may_be_told_and_another_not(tree: Path) -> None:
+def test_adopt_shows_solvable_part_of_edit(tree: Path) -> None:
     one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
     changes = ("[web]\nsame = yes\n", "[web]\nsame = no\n"), ("own = a", "own = b")
     _, _, advice = edited(one, "home/a.ini.j2", *changes, tree=tree)
@@ -247,7 +247,7 @@ def test_of_another_file_altogether_no_advice_is_made_up(text: str) -> None:
     assert advice.unsolved[0].why.startswith("more than half")
 
 
-def test_nothing_is_told_where_nothing_differs() -> None:
+def test_adopt_shows_nothing_without_differences() -> None:
     one = host(**VALUES)
     for made in render(one):
         assert advise(one, made, made.content.decode()) == Advice()
@@ -256,7 +256,7 @@ def test_nothing_is_told_where_nothing_differs() -> None:
 # ---- secrets -------------------------------------------------------------------------------------------------------
 
 
-def test_a_secret_that_was_changed_is_told_by_its_source_and_never_copied(
+def test_adopt_names_source_of_changed_secret_without_its_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "templates/home"
@@ -291,7 +291,7 @@ def shown(
     return _facts(HostResult(known, result), inventory), capsys.readouterr().out
 
 
-def test_of_a_file_with_secrets_the_verb_shows_none_and_no_line_that_may_be_one(
+def test_adopt_masks_secrets_and_lines_that_may_be_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (TREE / INI).read_text().replace("[uwsgi]\n", "[uwsgi]\nenv = DB={{ secrets.db }}\nfixed = 1\n")
@@ -362,7 +362,7 @@ ODD = st.one_of(TEXTS, st.text("\"'\\#=%{}[];$é\u00ad\u200b\ufeff\U000e0001 ", 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=15)
 @given(ODD, ODD, ODD, st.integers(1, 1000))
-def test_what_is_told_is_toml_that_gives_the_edited_values(
+def test_adopt_prints_toml_that_yields_edited_values(
     tmp_path_factory: pytest.TempPathFactory, text: str, variable: str, item: str, number: int
 ) -> None:
     def inventory(own: dict[str, Any]) -> Inventory:

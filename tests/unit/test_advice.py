@@ -68,7 +68,7 @@ def test_the_table_has_every_advice_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("advice", sorted(text for text in TABLE if ACTS.search(text)))
-def test_an_advice_to_act_names_a_state_that_somebody_has_looked_at(advice: str) -> None:
+def test_advice_table_gives_required_state_for_each_action(advice: str) -> None:
     assert len(TABLE[advice].split()) > 3, advice
 
 

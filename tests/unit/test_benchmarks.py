@@ -23,7 +23,7 @@ def cells(text: str, side: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_a_row_has_the_median_and_what_it_is_to_ssh() -> None:
+def test_benchmark_row_shows_median_and_ratio_to_ssh() -> None:
     measured = Measured("`drift`", hosts=10, round_trip=50)
     measured.first = {"ssh": a_run(9, memory=3_000_000), "fab": a_run(9, memory=51_000_000)}
     measured.timed = {"ssh": [a_run(2), a_run(30), a_run(4)], "fab": [a_run(1), a_run(3), a_run(0.5), a_run(50)]}
@@ -32,7 +32,7 @@ def test_a_row_has_the_median_and_what_it_is_to_ssh() -> None:
     ]
 
 
-def test_a_side_too_slow_for_a_second_run_counts_by_its_first() -> None:
+def test_benchmark_uses_first_run_of_tool_too_slow_to_repeat() -> None:
     measured = Measured("`drift`", hosts=200, round_trip=0)
     measured.first = {"ssh": a_run(10, memory=1), "ansible": a_run(240, memory=5_000_000_000)}
     measured.timed = {"ssh": [a_run(12)]}
@@ -48,14 +48,14 @@ def test_a_side_that_failed_has_no_figures() -> None:
     assert cells(text, "fab")[7] == ""
 
 
-def test_the_page_keeps_its_text(tmp_path: Path) -> None:
+def test_benchmark_page_keeps_surrounding_text(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}after\n")
     write(page, "new")
     assert page.read_text() == f"before\n{BEGIN}\nnew\n{END}after\n"
 
 
-def test_a_run_ends_with_all_it_started_and_counts_it(tmp_path: Path) -> None:
+def test_benchmark_run_kills_and_counts_child_processes(tmp_path: Path) -> None:
     busy = "import os, time\nwhile time.process_time() < 0.2: pass\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
     script = 'setsid "$1" -c "$2" >pid & while [ ! -s pid ]; do sleep 0.05; done; cat pid; echo done'
     done = run(["sh", "-c", script, "sh", sys.executable, busy], os.environ, tmp_path, look_at_memory=False)
@@ -73,7 +73,7 @@ def test_the_memory_of_children_counts(tmp_path: Path) -> None:
     assert done.memory > 60_000_000
 
 
-def test_imports_are_told_by_package_and_by_module_of_our_own() -> None:
+def test_import_times_are_listed_by_package_and_own_module() -> None:
     log = """import time: self [us] | cumulative | imported package
 import time:      1500 |       1500 |   paramiko.util
 import time:      2000 |       3500 | paramiko
@@ -86,7 +86,7 @@ a word of the verb's
     ]
 
 
-def test_steps_are_told_in_ms_since_the_start() -> None:
+def test_timeline_shows_steps_in_milliseconds() -> None:
     log = "noise\x1e1000.250000 Switch to new keys\nnoise\n\x1e1000.260000 of no interest\n\x1e1000.300000 Over\n"
     assert [line.split(maxsplit=1) for line in timeline(log, 1000.0).splitlines()[2:]] == [
         ["250.0", "key exchange done"],
@@ -132,7 +132,7 @@ def test_the_proxy_is_late_and_loses_nothing() -> None:
     assert took["much"] < len(sent) / PIECE * trip / 4  # half of what it took if each piece waited for the last
 
 
-def test_the_proxy_keeps_a_line_that_is_closed_from_one_side() -> None:
+def test_proxy_keeps_half_closed_connection_open() -> None:
     async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await reader.read()
         await asyncio.sleep(0.05)  # what was asked has ended by now, and nothing is under way
@@ -153,7 +153,7 @@ def test_the_proxy_keeps_a_line_that_is_closed_from_one_side() -> None:
     assert asyncio.run(asyncio.wait_for(scene(), 30)) == b"well!"
 
 
-def test_the_proxy_hangs_up_where_nobody_answers() -> None:
+def test_proxy_closes_connection_if_server_is_unreachable() -> None:
     async def scene() -> bytes:
         server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
         nobody = server.sockets[0].getsockname()

@@ -45,9 +45,7 @@ def refused(command: str) -> list[str]:
         ("uwsgi --socket $(hostname -f):80", "'$(hostname'", "/bin/sh -c"),
     ],
 )
-def test_what_only_a_shell_understands_is_refused_with_what_to_write_instead(
-    command: str, word: str, instead: str
-) -> None:
+def test_shell_syntax_is_refused_and_message_names_replacement(command: str, word: str, instead: str) -> None:
     (rule,) = refused(command)
     assert word in rule
     assert instead in rule
@@ -71,13 +69,13 @@ def test_what_only_a_shell_understands_is_refused_with_what_to_write_instead(
         "python run.py ends;",
     ],
 )
-def test_what_supervisord_runs_as_it_is_meant_is_not(command: str) -> None:
+def test_command_without_shell_syntax_is_accepted(command: str) -> None:
     assert refused(command) == []
 
 
 @settings(derandomize=True, deadline=None, database=None)
 @given(st.text(alphabet="ab \t'\"\\;&|~$é", max_size=20))
-def test_words_are_those_that_supervisord_makes_of_it(command: str) -> None:
+def test_command_is_split_like_supervisord_splits_it(command: str) -> None:
     try:
         words = shlex.split(command)
     except ValueError:

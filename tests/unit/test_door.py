@@ -25,7 +25,7 @@ def authorities(one: Host) -> list[str]:
     return [x509.load_pem_x509_certificate(pem).subject.rfc4514_string() for pem in pems]
 
 
-def test_the_trial_trusts_cas_of_the_inventorys_names_and_one_more() -> None:
+def test_identity_probe_trusts_inventory_cas_and_one_foreign_ca() -> None:
     one = host(identity={"certificate_issuer": "CN=A,O=X", "service_certificates": [ROW]})
     assert authorities(one) == ["CN=A,O=X", "CN=Robots,O=X", "CN=Another CA"]
 
@@ -38,7 +38,7 @@ def test_every_header_that_must_be_dropped_is_tried_and_watched() -> None:
     assert {f"{name}: {SPOOFED_VALUE}" for name in (*IDENTITY, "X-Mine")} <= sent
 
 
-def test_who_must_get_in_comes_first_as_the_inventory_names_them() -> None:
+def test_identity_probe_first_sends_requests_that_must_be_accepted() -> None:
     one = host(identity={"user_id": "[0-9]{6}", "service_certificates": [ROW]})
     probe_requests = asked(one)["requests"]
     assert [request["user"] for request in probe_requests[:4]] == ["123456", "123456", "robot", "robot"]
@@ -58,7 +58,7 @@ def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
     }
 
 
-def test_the_page_for_the_host_itself_is_tried_and_the_app_told_of_nobody() -> None:
+def test_identity_probe_requests_local_check_page_without_user() -> None:
     probe_requests = asked(host(app={"check_path": "/poms/metrics"}))["requests"]
     own = [request for request in probe_requests if request["path"].startswith("/poms-ops/poms/metrics")]
     assert {request["method"] for request in own if not request["nameless"]} == {"GET", "HEAD"}
@@ -69,7 +69,7 @@ def test_the_page_for_the_host_itself_is_tried_and_the_app_told_of_nobody() -> N
     assert not [request for request in off if "/poms-ops" in request["path"]]
 
 
-def test_what_a_site_allows_is_not_asked() -> None:
+def test_identity_probe_omits_requests_that_site_allows() -> None:
     def needs(**apache: Any) -> dict[str, bool]:
         """Whether another CA must be trusted for the question, by who asks it."""
         return {
@@ -90,7 +90,7 @@ def test_what_a_site_allows_is_not_asked() -> None:
         ({"certificate_subject_end": "OU=People,C=Germany"}, "does not fit into a certificate"),
     ],
 )
-def test_where_the_doors_cannot_be_tried_it_says_why(identity: dict[str, Any], says: str) -> None:
+def test_identity_probe_reports_why_it_cannot_run(identity: dict[str, Any], says: str) -> None:
     found = trial(host(identity=identity))
     assert not found.lines
     assert says in found.why_not
@@ -101,7 +101,7 @@ def test_names_as_openssl_prints_them_fit() -> None:
     assert trial(host(identity={"service_certificates": [row]})).lines
 
 
-def test_what_poms_and_its_frameworks_believe_is_dropped_by_default() -> None:
+def test_headers_trusted_by_poms_are_dropped_by_default() -> None:
     believed = {"X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"}
     believed |= {"X-Poms-Agent", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL"}
     assert believed | {"X-Rewrite-URL"} <= set(host().identity.dropped_headers)

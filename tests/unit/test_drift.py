@@ -42,7 +42,9 @@ def digest(text: str) -> str:
         ("new", None, "other", NOT_DEPLOYED),
     ],
 )
-def test_every_combination_has_its_word(wanted: str, deployed: str | None, found: str | None, state: str) -> None:
+def test_drift_names_state_of_every_combination(
+    wanted: str, deployed: str | None, found: str | None, state: str
+) -> None:
     there = FoundFile(PATH, digest(found) if found else None, "0644")
     snapshot = Snapshot({PATH: there}, {PATH: digest(deployed)} if deployed else {}, None, None, "up", 1, 1)
     file = RenderedFile("t", PATH, wanted.encode(), "0644", "apache")
@@ -59,14 +61,14 @@ def test_modes_and_what_cannot_be_read() -> None:
         assert find_drift([file], Snapshot({PATH: found}, {}, None, None, "up", 1, 1))[0].state == state
 
 
-def test_files_that_nobody_manages_are_those_in_our_places_that_matter() -> None:
+def test_unmanaged_files_are_listed_from_managed_directories_only() -> None:
     present = [PATH, "/etc/httpd/conf.d/README", "/etc/httpd/conf.d/zz.conf", "/home/poms/private/config/poms/notes"]
     snapshot = Snapshot({}, {}, None, None, "up", 1, 1, present=present)
     file = RenderedFile("t", PATH, b"x", "0644", "apache")
     assert unmanaged(host(), [file], snapshot) == present[2:]
 
 
-def test_what_was_deployed_and_is_managed_no_more_is_listed_as_that() -> None:
+def test_drift_lists_deployed_file_that_is_no_longer_managed() -> None:
     zz, file = "/etc/httpd/conf.d/zz.conf", RenderedFile("t", PATH, b"x", "0644", "apache")
     found = {path: FoundFile(path, digest("x"), "0644") for path in (PATH, zz)}
     snapshot = Snapshot(found, {PATH: digest("x"), zz: digest("x")}, None, None, "up", 1, 1, present=[PATH, zz])

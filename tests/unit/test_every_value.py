@@ -22,13 +22,13 @@ def lab() -> Table:
 
 
 @pytest.mark.parametrize("name", rows())
-def test_each_deploy_is_one_that_the_inventory_allows(lab: Table, tmp_path: Path, name: str) -> None:
+def test_every_table_row_is_valid_inventory(lab: Table, tmp_path: Path, name: str) -> None:
     path = tmp_path / "hosts.toml"
     path.write_text(toml(inventory(lab, rows()[name])))
     assert len(read_inventory(path).hosts) == 1
 
 
-def test_every_value_is_in_the_table_or_it_says_why_not(lab: Table) -> None:
+def test_value_table_covers_or_excuses_every_schema_value(lab: Table) -> None:
     deployed = [inventory(lab, row) for row in rows().values()]
     excused = {(key, str(value)) for key, value in NOT_DEPLOYED}
     missing = [
@@ -39,7 +39,7 @@ def test_every_value_is_in_the_table_or_it_says_why_not(lab: Table) -> None:
     assert not missing
 
 
-def test_what_is_named_as_not_deployed_is_asked_for_and_not_deployed(lab: Table) -> None:
+def test_excused_values_are_required_and_not_deployed(lab: Table) -> None:
     deployed = [inventory(lab, row) for row in rows().values()]
     asked = {(key, str(value)) for key, value in required() if not is_deployed(key, value, deployed)}
     assert {(key, str(value)) for key, value in NOT_DEPLOYED} == asked

@@ -32,11 +32,11 @@ def fails_on(*names: str) -> Callable[[Host], str]:
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_a_first_host_that_fails_leaves_all_others_untried(parallel: int) -> None:
+def test_failure_of_first_host_stops_all_remaining_hosts(parallel: int) -> None:
     assert names(rolling_apply(HOSTS, fails_on("h1"), parallel)) == ["rolled back"] + ["not tried"] * 5
 
 
-def test_the_first_is_done_before_any_other_begins_and_no_more_than_parallel_at_once() -> None:
+def test_rolling_apply_finishes_first_host_then_respects_parallel_limit() -> None:
     lock, at_once, most, order = Lock(), [0], [0], []
     together = Barrier(3)
 
@@ -57,7 +57,7 @@ def test_the_first_is_done_before_any_other_begins_and_no_more_than_parallel_at_
     assert most[0] == 3
 
 
-def test_a_failure_in_the_middle_lets_those_under_way_end_and_begins_no_other() -> None:
+def test_failed_host_stops_new_hosts_and_running_hosts_finish() -> None:
     begun, failed = Event(), Event()
 
     def change(one: Host) -> str:
@@ -75,7 +75,7 @@ def test_a_failure_in_the_middle_lets_those_under_way_end_and_begins_no_other() 
     assert ended[-1] == "not tried"
 
 
-def test_the_report_tells_of_every_host_how_it_ended(
+def test_report_lists_outcome_of_every_host(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = change_rolling(HOSTS[:3], fails_on("h2"), yes=True, parallel=1)

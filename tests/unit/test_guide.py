@@ -67,7 +67,7 @@ def test_make_knows_the_target() -> None:
     assert {each.words[1] for each in COMMANDS.values() if each.words[0] == "make"} <= set(targets)
 
 
-def test_every_command_of_the_guide_is_run_or_is_named_with_a_reason() -> None:
+def test_guide_commands_are_all_run_or_excused() -> None:
     """One that is new goes into RUNS of tests/guide.py with its exit code, or into NOT_RUN with a reason."""
     assert not RUNS.keys() & NOT_RUN.keys()
     assert {*RUNS, *NOT_RUN} == set(COMMANDS)

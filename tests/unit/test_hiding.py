@@ -41,7 +41,7 @@ def hidden(text: str, public: str) -> list[str]:
     return [line.shown for line in shown_lines(text, find(text, public))]
 
 
-def test_of_a_line_with_a_secret_the_rest_is_shown() -> None:
+def test_rest_of_line_with_secret_is_shown() -> None:
     public = f"url = postgres://u:{placeholder('db')}@db/x\nport = 1\n"
     assert hidden("url = postgres://u:hunter2@db/x\nport = 1\n", public) == [
         f"url = postgres://u:{MARK}@db/x",
@@ -49,27 +49,27 @@ def test_of_a_line_with_a_secret_the_rest_is_shown() -> None:
     ]
 
 
-def test_of_several_lines_each_is_hidden() -> None:
+def test_each_line_of_multi_line_secret_is_masked() -> None:
     public = f'a = 1\nkey = "{placeholder("tls")}"\nb = 2\n'
     text = 'a = 1\nkey = "-----BEGIN\nMIIE\n\n-----END"\nb = 2\n'
     assert hidden(text, public) == ["a = 1", f'key = "{MARK}', MARK, MARK, MARK, "b = 2"]
 
 
-def test_what_a_filter_has_changed_is_hidden_as_a_whole() -> None:
+def test_line_with_filtered_secret_is_masked_whole() -> None:
     assert hidden("auth = aHVudGVyMg==\n", "auth = 4p+mc2VjcmV0\n") == [MARK]
 
 
-def test_two_secrets_in_a_line_are_hidden_with_what_is_between() -> None:
+def test_text_between_two_secrets_in_line_is_masked() -> None:
     public = f"[{placeholder('user')}:{placeholder('db')}]\n"
     assert hidden("[poms:hunter2]\n", public) == [f"[{MARK}]"]
 
 
-def test_a_value_that_overlaps_its_surroundings_is_hidden() -> None:
+def test_secret_that_overlaps_its_surroundings_is_masked() -> None:
     """The same characters are not taken for what is before it and for what is behind it."""
     assert hidden("xx\n", f"xx{placeholder('a')}xx\n") == [f"xx{MARK}"]
 
 
-def test_the_record_says_where_and_not_what() -> None:
+def test_record_contains_position_of_secret_only() -> None:
     masked_parts = (Hidden(2, 11, 1), Hidden(3))
     assert recorded(masked_parts) == "2:11:1,3:0:0"
     assert from_record(recorded(masked_parts)) == masked_parts
@@ -77,11 +77,11 @@ def test_the_record_says_where_and_not_what() -> None:
         from_record("2:11")
 
 
-def test_the_parts_that_are_hidden() -> None:
+def test_masked_values_are_read_from_file() -> None:
     assert values("a = 1\nb = x'y'\n", (Hidden(2, 5, 1), Hidden(9))) == ["'y"]
 
 
-def test_of_an_unknown_file_only_public_lines_and_keys_are_shown() -> None:
+def test_unknown_file_shows_only_public_lines_and_keys() -> None:
     like = "[db]\npassword = hunter2\nthreads = 12\nurl = u:hunter2@db\n"
     masked_parts = (Hidden(2, 11), Hidden(4, 8, 3))
     there = "[db]\npassword = tiger\n\nthreads = 10\nurl = u:lion@db\nother_password=cat\n# password = dog\n"
@@ -121,7 +121,7 @@ def shown(
     return plan.changed, capsys.readouterr().out
 
 
-def test_a_changed_secret_is_seen_to_have_changed_and_to_what_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_shows_that_secret_changed_without_its_value(capsys: pytest.CaptureFixture[str]) -> None:
     old = WANTED.replace("hunter2", "tiger1")
     (change,), out = shown([wanted()], snapshot(old, old, HIDING), capsys)
     assert change.kind == UPDATE
@@ -139,7 +139,7 @@ def test_an_unchanged_secret_is_not_seen_to_have_changed(capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("deployed", [None, "something else"])
-def test_a_file_that_nobody_here_made_is_shown_only_where_it_is_public(
+def test_diff_masks_unknown_lines_of_file_not_deployed_here(
     capsys: pytest.CaptureFixture[str], deployed: str | None
 ) -> None:
     old = "[db]\nname = pomsdb\npassword = tiger1\nbackup_password: lion22\n"
@@ -151,21 +151,21 @@ def test_a_file_that_nobody_here_made_is_shown_only_where_it_is_public(
         assert old_secret not in out
 
 
-def test_a_hand_edit_of_the_secret_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_hand_edit_of_secret_is_refused_and_masked(capsys: pytest.CaptureFixture[str]) -> None:
     edited = WANTED.replace("hunter2", "by-hand")
     (change,), out = shown([wanted()], snapshot(edited, WANTED, HIDING), capsys)
     assert change.kind == EDITED_BY_HAND
     assert "by-hand" not in out
 
 
-def test_a_template_that_takes_a_secret_out_shows_no_old_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_masks_secret_that_template_no_longer_contains(capsys: pytest.CaptureFixture[str]) -> None:
     plain = "[db]\nname = poms\n"
     _, out = shown([wanted(plain, ())], snapshot(WANTED.replace("2", "1"), WANTED.replace("2", "1"), HIDING), capsys)
     assert f"  -password = {MARK}\n" in out
     assert "hunter1" not in out
 
 
-def test_a_file_that_is_managed_no_more_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+def test_removal_of_unmanaged_file_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     other = RenderedFile("t.j2", "/home/poms/x", b"x", "0640", "programs")
     old = WANTED.replace("hunter2", "tiger1")
     there = snapshot(old, old, HIDING)
@@ -175,7 +175,7 @@ def test_a_file_that_is_managed_no_more_shows_no_secret(capsys: pytest.CaptureFi
     assert "tiger1" not in out
 
 
-def test_a_line_that_was_public_and_is_a_secret_now_is_shown_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_masks_line_that_became_secret(capsys: pytest.CaptureFixture[str]) -> None:
     old, masked_parts = (
         f"{WANTED}pin = 1234\n",
         (Hidden(4, 6),),
@@ -184,7 +184,7 @@ def test_a_line_that_was_public_and_is_a_secret_now_is_shown_nowhere(capsys: pyt
     assert "hunter2" not in out
 
 
-def test_what_others_could_read_is_told_and_counts_as_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+def test_secret_file_readable_by_others_is_reported_as_change(capsys: pytest.CaptureFixture[str]) -> None:
     there = snapshot(WANTED, WANTED, HIDING, "0644", fixed=True)
     plan = make_plan(host(), [wanted()], there)
     assert [change.wanted.path for change in plan.exposed] == [PATH]
@@ -193,14 +193,14 @@ def test_what_others_could_read_is_told_and_counts_as_a_change(capsys: pytest.Ca
         assert make_plan(host(), [wanted()], snapshot(WANTED, WANTED, HIDING, mode, fixed)).exposed == []
 
 
-def test_a_file_that_others_could_read_is_not_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_deploy_refuses_secret_file_readable_by_others(capsys: pytest.CaptureFixture[str]) -> None:
     remote: Any = None  # it is not come to
     plan = make_plan(host(), [wanted()], snapshot("[db]\n", "[db]\n", mode="0640", fixed=True))
     with pytest.raises(HostError, match=rf"other accounts could read the secrets in {PATH}"):
         carry_out_plan(remote, plan, Release("r", "me"), Consent(yes=True, force=True))
 
 
-def test_an_old_secret_in_what_the_host_says_is_crossed_out(
+def test_old_secret_in_host_error_is_masked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
@@ -217,7 +217,7 @@ def test_an_old_secret_in_what_the_host_says_is_crossed_out(
     assert f"login with {MARK} failed" in capsys.readouterr().err
 
 
-def test_the_request_records_where_secrets_stand_and_holds_them_as_content_only() -> None:
+def test_deploy_request_records_secret_positions_without_values() -> None:
     plan = make_plan(host(), [wanted()], snapshot("old", "old"))
     lines = list(request_lines(plan, Release("r", "me"), []))
     assert f"meta secret 3:11:0 {PATH}" in lines
@@ -252,7 +252,7 @@ def test_no_difference_shows_a_character_of_a_secret(
     assert bool(out) == (before != after)
 
 
-def test_the_password_of_supervisords_socket_is_hidden_where_a_site_had_one() -> None:
+def test_supervisord_socket_password_is_masked() -> None:
     text = "[unix_http_server]\nfile=/x\nusername = ops\n password : very secret ; said\n"
     shown = [line.shown for line in shown_lines(text, socket_passwords(text))]
     assert shown == ["[unix_http_server]", "file=/x", "username = ops", " password : ***"]

@@ -141,7 +141,7 @@ def fab(*words: str) -> tuple[int, str]:
     suppress_health_check=[*HealthCheck],
 )
 @given(drawn=answers, sound=st.booleans())
-def test_a_verb_says_what_is_wrong_and_prints_nothing_that_a_terminal_obeys(
+def test_task_reports_hostile_answer_without_control_characters(
     tmp_path: Path, words: list[str], drawn: dict[str, list[str]], sound: bool
 ) -> None:
     with host_that(drawn, sound):

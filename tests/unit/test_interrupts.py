@@ -19,7 +19,7 @@ def press() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_every_ctrl_c_is_counted_and_the_work_ends_as_it_would_have() -> None:
+def test_ctrl_c_is_counted_and_work_completes() -> None:
     seen: list[int] = []
     third = Event()
 
@@ -36,7 +36,7 @@ def test_every_ctrl_c_is_counted_and_the_work_ends_as_it_would_have() -> None:
         press()
 
 
-def test_what_the_work_raises_is_raised_where_it_is_waited_for() -> None:
+def test_error_of_uninterrupted_work_reaches_caller() -> None:
     def work() -> None:
         raise ValueError("broken")
 
@@ -54,7 +54,7 @@ def test_in_a_thread_the_work_is_just_done() -> None:
     assert names == ["of a pool"]
 
 
-def test_ctrl_c_in_a_task_of_one_host_after_the_other_leaves_the_rest_and_says_what_goes_on() -> None:
+def test_ctrl_c_in_serial_apply_skips_and_names_remaining_hosts() -> None:
     begun: list[str] = []
     over = Event()
 
@@ -72,7 +72,7 @@ def test_ctrl_c_in_a_task_of_one_host_after_the_other_leaves_the_rest_and_says_w
     assert any("h2" in note for note in raised.value.__notes__)
 
 
-def test_ctrl_c_while_hosts_are_changed_at_once_interrupts_them_once_and_waits_for_all() -> None:
+def test_ctrl_c_interrupts_parallel_hosts_once_and_waits_for_them() -> None:
     called: list[str] = []
     put_back = Event()
 

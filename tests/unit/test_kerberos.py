@@ -52,7 +52,7 @@ class Expired:
         raise ExpiredContextError
 
 
-def test_a_ticket_that_expires_in_the_middle_of_a_login_is_told_as_expired() -> None:
+def test_kerberos_ticket_expiring_during_login_is_reported_as_expired() -> None:
     initiator = Initiator.__new__(Initiator)
     initiator.target, initiator._context, initiator._error = "web1", Expired(), ExpiredContextError
     with pytest.raises(Refused, match="your Kerberos ticket has expired"):
@@ -81,19 +81,19 @@ def wishes(tmp_path: Path, name: str, **ssh: Any) -> list[KerberosOptions | None
         ("alias", {}, KerberosOptions("the.name", ask_dns=True)),
     ],
 )
-def test_the_inventory_decides_where_it_says_anything_and_else_ssh_config(
+def test_inventory_kerberos_options_override_ssh_config(
     tmp_path: Path, name: str, ssh: dict[str, Any], wish: KerberosOptions | None
 ) -> None:
     assert wishes(tmp_path, name, **ssh) == [wish]
 
 
-def test_of_a_jump_host_only_ssh_config_is_asked(tmp_path: Path) -> None:
+def test_jump_host_uses_kerberos_options_of_ssh_config_only(tmp_path: Path) -> None:
     jump, last = wishes(tmp_path, "behind", kerberos=True, kerberos_host="web1.site")
     assert (jump, last) == (KerberosOptions("jump", delegate=True), KerberosOptions("web1.site"))
     assert wishes(tmp_path, "behind", kerberos=False) == [KerberosOptions("jump", delegate=True), None]
 
 
-def test_dns_is_asked_for_the_hosts_own_name_only_where_it_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kerberos_resolves_host_name_by_dns_only_if_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(name: str) -> tuple[str, list[str], list[str]]:
         if name == "unknown":
             raise OSError
@@ -108,10 +108,10 @@ def test_dns_is_asked_for_the_hosts_own_name_only_where_it_is_trusted(monkeypatc
     assert targets == ["alias", "real-alias", "unknown"]
 
 
-def test_the_lock_says_which_principal_and_at_which_machine() -> None:
+def test_lock_owner_names_principal_and_machine() -> None:
     assert new_release("principal jdoe@REALM").lock_owner == f"principal jdoe@REALM ({local_user()})"
 
 
-def test_who_does_without_kerberos_does_not_read_its_library() -> None:
+def test_login_without_kerberos_does_not_import_its_library() -> None:
     code = "import sys, ops.ssh.session; sys.exit('gssapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

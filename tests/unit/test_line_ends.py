@@ -26,7 +26,7 @@ def as_windows_has_it(content: str) -> bytes:
     return codecs.BOM_UTF8 + content.replace("\n", "\r\n").encode()
 
 
-def test_an_inventory_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inventory_with_windows_line_ends_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "hosts.toml"
     path.write_bytes(as_windows_has_it(SMALL.replace('"""one\ntwo"""', '"one"')))
     assert read_inventory(path).hosts["web1"].activate == "one"
@@ -34,14 +34,14 @@ def test_an_inventory_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest
     assert inventory() == (["web1"], ["web"])
 
 
-def test_an_inventory_in_another_encoding_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_inventory_not_in_utf8_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "hosts.toml"
     path.write_bytes(SMALL.encode("utf-16"))
     with pytest.raises(BadInput, match=r"hosts.toml is not UTF-8 text.* save it as UTF-8"):
         read_inventory(path)
 
 
-def test_templates_make_the_same_files_and_no_carriage_return_goes_to_a_host(tmp_path: Path) -> None:
+def test_templates_with_windows_line_ends_render_same_files(tmp_path: Path) -> None:
     tree = tmp_path / "templates"
     shutil.copytree(TREE, tree)
     for path in tree.rglob("*.j2"):
@@ -49,7 +49,7 @@ def test_templates_make_the_same_files_and_no_carriage_return_goes_to_a_host(tmp
     assert render(host(), tree) == render(host())
 
 
-def test_an_edit_is_found_in_such_a_template_too(tmp_path: Path) -> None:
+def test_adopt_handles_template_with_windows_line_ends(tmp_path: Path) -> None:
     tree = tmp_path / "templates"
     (tree / INI).parent.mkdir(parents=True)
     (tree / INI).write_bytes(as_windows_has_it("first = 1\nsecond = 2\nthird = 3\n"))
@@ -58,7 +58,7 @@ def test_an_edit_is_found_in_such_a_template_too(tmp_path: Path) -> None:
     assert (advice.unsolved, list(advice.templates)) == ([], [INI])
 
 
-def test_a_template_that_writes_carriage_returns_of_its_own_is_refused(tmp_path: Path) -> None:
+def test_template_that_outputs_carriage_return_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/a.j2").write_text('a = 1{{ "\\r" }}\n')
     with pytest.raises(BadInput, match=r"web1: templates/home/a.j2: .*carriage return"):
@@ -66,7 +66,7 @@ def test_a_template_that_writes_carriage_returns_of_its_own_is_refused(tmp_path:
 
 
 @pytest.mark.parametrize("source", ["file", "command", "env"])
-def test_a_secret_has_neither_mark_nor_carriage_returns(
+def test_secret_is_read_without_byte_order_mark_and_carriage_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     masker = Masker()

@@ -22,7 +22,7 @@ def test_lines_come_whole_however_they_are_cut() -> None:
 
 
 @pytest.mark.parametrize("piece", [b"x" * 65536, b"x" * 65535 + b"\n", b"\n" * 65536])
-def test_an_endless_answer_ends_at_its_limit_and_takes_little_memory(piece: bytes) -> None:
+def test_endless_host_output_stops_at_limit_with_little_memory(piece: bytes) -> None:
     reader = LineReader(FakeChannel(forever(piece)), LIMITS)
     tracemalloc.start()
     with pytest.raises(OverLimit):
@@ -33,7 +33,7 @@ def test_an_endless_answer_ends_at_its_limit_and_takes_little_memory(piece: byte
     assert peak < 4 * 2**20
 
 
-def test_a_host_that_drips_ends_at_the_limit_of_the_whole() -> None:
+def test_slow_trickle_from_host_stops_at_total_time_limit() -> None:
     reader = LineReader(FakeChannel(forever(TimeoutError())), Limits(silence=60.0, seconds=0.0))
     with pytest.raises(OverLimit):
         next(reader.lines())
@@ -45,7 +45,7 @@ def test_a_silent_host_ends_at_the_limit_of_silence() -> None:
         next(reader.lines())
 
 
-def test_standard_error_is_read_so_that_the_host_can_go_on_and_its_end_is_kept() -> None:
+def test_reader_drains_standard_error_and_keeps_its_end() -> None:
     reader = LineReader(FakeChannel([b"a\n", Stderr(b"noise " * 10_000)] * 30), LIMITS)
     assert len(list(reader.lines())) == 30
     assert 0 < len(reader.stderr) <= 65_536

@@ -11,12 +11,12 @@ def carried(base: str, edited: str, to: str) -> tuple[str, list[Hunk]]:
     return "".join(result), clashes
 
 
-def test_lines_keep_their_breaks_and_are_broken_nowhere_else() -> None:
+def test_text_is_split_only_at_line_feeds() -> None:
     assert lines_of("a\n\nb\x0c\r\nc") == ["a\n", "\n", "b\x0c\r\n", "c"]
     assert lines_of("") == []
 
 
-def test_an_edit_and_another_change_far_from_it_are_both_there() -> None:
+def test_merge_keeps_edit_and_distant_change() -> None:
     base = "a\nb\nc\nd\ne\n"
     assert carried(base, "a\nb\nc\nd\nE\nf\n", "A\nb\nc\nd\ne\n") == ("A\nb\nc\nd\nE\nf\n", [])
     assert carried(base, "new\na\nb\nc\nd\n", "a\nb\nC\nd\ne\n") == ("new\na\nb\nC\nd\n", [])
@@ -26,16 +26,16 @@ def test_what_both_changed_alike_is_no_clash() -> None:
     assert carried("a\nb\nc\n", "a\nB\nc\n", "a\nB\nc\n") == ("a\nB\nc\n", [])
 
 
-def test_what_both_changed_clashes_and_the_other_change_stays() -> None:
+def test_conflicting_edit_is_reported_and_not_merged() -> None:
     assert carried("a\nb\nc\n", "a\nx\nc\n", "a\ny\nc\n") == ("a\ny\nc\n", [Hunk(1, 2, ("b\n",), ("x\n",))])
 
 
-def test_lines_that_stand_together_are_told_apart() -> None:
+def test_merge_separates_adjacent_changed_lines() -> None:
     base, edited, mine = "a=1\nb=1\nc=1\nd=1\n", "a=1\nb=2\nc=2\nd=2\n", "a=1\nb=3\nc=2\nd=1\n"
     assert carried(base, edited, mine) == ("a=1\nb=3\nc=2\nd=2\n", [Hunk(1, 2, ("b=1\n",), ("b=2\n",))])
 
 
-def test_what_is_inserted_beside_a_change_is_there() -> None:
+def test_merge_keeps_insertion_next_to_change() -> None:
     assert carried("a\nb\nc\n", "a\nb\nnew\nc\n", "a\nB\nc\n") == ("a\nB\nnew\nc\n", [])
     assert carried("a\nb\nc\n", "a\nc\n", "a\nB\nc\n") == ("a\nB\nc\n", [Hunk(1, 2, ("b\n",), ())])
 

@@ -61,13 +61,13 @@ def settings(tmp_path: Path) -> Settings:
     return make
 
 
-def test_the_inventorys_port_goes_before_ssh_configs_and_only_where_it_is_written(settings: Settings) -> None:
+def test_port_set_in_inventory_overrides_ssh_config(settings: Settings) -> None:
     assert route_to(host(), settings())[-1].where == "poms@web1 port 2222"
     assert route_to(host(port=22), settings())[-1].where == "poms@web1 port 22"
     assert route_to(host(name="web9"), settings())[-1].where == "poms@web9 port 22"
 
 
-def test_each_key_is_offered_once_and_no_host_gets_those_of_another(settings: Settings, tmp_path: Path) -> None:
+def test_each_host_is_offered_only_its_own_keys_once(settings: Settings, tmp_path: Path) -> None:
     flags, inventorys = str(tmp_path / "flags"), str(tmp_path / "inventorys")
     for file in (flags, inventorys):
         Path(file).touch()
@@ -108,12 +108,12 @@ def test_several_jump_hosts_are_passed_in_openssh_s_order(settings: Settings, na
 
 
 @pytest.mark.parametrize(("name", "said"), [("round", "circle"), ("own", "jumphost loop via own")])
-def test_jump_hosts_that_lead_in_a_circle_are_told(settings: Settings, name: str, said: str) -> None:
+def test_circular_jump_hosts_are_reported(settings: Settings, name: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         route_to(host(name=name), settings())
 
 
-def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
+def test_hosts_share_connection_and_failure_of_their_jump_host(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = settings()
@@ -130,12 +130,12 @@ def test_hosts_behind_one_jump_host_share_it_and_what_it_met_with(
 
 
 @pytest.mark.parametrize("key", ["known_hosts", "identity_file"])
-def test_a_file_that_is_not_there_is_said_so(settings: Settings, key: str) -> None:
+def test_missing_ssh_file_of_inventory_is_reported(settings: Settings, key: str) -> None:
     with pytest.raises(BadInput, match=rf"web1: ssh\.{key}: the file /nosuch/file does not exist"):
         route_to(host(ssh={key: "/nosuch/file"}), settings())
 
 
-def test_a_file_of_the_flag_i_that_is_not_there_is_said_so(settings: Settings) -> None:
+def test_missing_key_file_of_flag_i_is_reported(settings: Settings) -> None:
     with pytest.raises(BadInput, match=r"-i: the file /nosuch/file does not exist"):
         route_to(host(), settings(key_filename=["/nosuch/file"]))
 
@@ -161,7 +161,7 @@ def failing(error: Exception) -> Callable[[], None]:
         ),
     ],
 )
-def test_a_fault_of_a_jump_host_is_told_as_its_own(
+def test_jump_host_failure_is_reported_with_its_own_advice(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, advice: str
 ) -> None:
     monkeypatch.setattr(login, "_set_no_delay", lambda _: None)
@@ -240,7 +240,7 @@ class Nologin(Host):
     ("interface", "said"),
     [(Closed, "System going down\\x1b[2J at 17:00"), (Nologin, "currently\\x1b[2J not available.\nAsk 4357")],
 )
-def test_what_a_host_says_that_lets_nobody_in_is_shown(
+def test_login_refusal_shows_message_of_host(
     settings: Settings, tmp_path: Path, interface: type[Host], said: str
 ) -> None:
     key, theirs = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
@@ -303,7 +303,7 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
         server.close()
 
 
-def test_a_login_shell_may_greet_without_ending_its_line() -> None:
+def test_session_ignores_greeting_without_line_end() -> None:
     channel: Any = FakeChannel([b"Welcome!\npoms-ops tail is run\nlast login: todaypoms-ops tail\nline 1 a\n"])
     session = AgentSession(host(name="web1"), "tail", channel)
     assert list(session.lines()) == ["line 1 a"]

@@ -34,7 +34,7 @@ def recorder(shown: Shown, then: Callable[[], object] = lambda: None) -> rollout
     return show
 
 
-def test_answers_that_come_together_are_shown_together_in_the_inventorys_order(
+def test_simultaneous_host_results_are_shown_together_in_inventory_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rollout, "HELD_SECONDS", 600.0)  # however slow this machine is
@@ -54,7 +54,7 @@ def test_answers_that_come_together_are_shown_together_in_the_inventorys_order(
 
 
 @pytest.mark.usefixtures("at_once")
-def test_what_has_answered_is_shown_while_a_host_does_not_answer() -> None:
+def test_host_results_are_shown_while_one_host_is_silent() -> None:
     shown: Shown = []
     seen = Event()
 
@@ -78,7 +78,7 @@ def test_what_has_answered_is_shown_while_a_host_does_not_answer() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_who_is_not_asked_yet_is_not_waited_for() -> None:
+def test_results_are_shown_before_queued_hosts_start() -> None:
     shown: Shown = []
     seen = Event()
 
@@ -97,7 +97,7 @@ def ctrl_c() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_ctrl_c_ends_the_wait_and_says_who_has_not_answered() -> None:
+def test_ctrl_c_ends_wait_and_marks_silent_host_interrupted() -> None:
     never = Event()
     shown: Shown = []
 
@@ -117,7 +117,7 @@ def test_ctrl_c_ends_the_wait_and_says_who_has_not_answered() -> None:
     assert code_of(answers, attention=True) == 130
 
 
-def test_ctrl_c_while_nobody_has_answered_asks_nobody_else() -> None:
+def test_ctrl_c_before_first_result_starts_no_more_hosts() -> None:
     never, asked = Event(), []
 
     def ask(one: Host) -> str:
@@ -132,7 +132,7 @@ def test_ctrl_c_while_nobody_has_answered_asks_nobody_else() -> None:
     assert asked == ["h1"]
 
 
-def test_a_fault_of_the_programs_own_is_not_hidden_in_a_thread() -> None:
+def test_internal_error_in_worker_thread_is_raised() -> None:
     def ask(one: Host) -> str:
         if one.name == "h3":
             raise ZeroDivisionError

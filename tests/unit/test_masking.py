@@ -58,7 +58,7 @@ def test_a_value_is_crossed_out_in_every_form(value: str, form: Callable[[str], 
     assert not [piece for piece in pieces if piece in left], left
 
 
-def test_base64_of_something_longer_hides_the_value_at_each_offset() -> None:
+def test_secret_inside_longer_base64_is_masked_at_each_offset() -> None:
     value = "correct horse battery staple"
     for before in ("", "u", "us", "use"):
         written = base64.b64encode(f"{before}{value} and more".encode()).decode()
@@ -69,13 +69,13 @@ def test_base64_of_something_longer_hides_the_value_at_each_offset() -> None:
         assert len(shown) < 24, shown
 
 
-def test_a_value_of_many_lines_is_crossed_out_line_by_line() -> None:
+def test_multi_line_secret_is_masked_line_by_line() -> None:
     value = "-----BEGIN KEY-----\nMIIEvQIBADAN\npw1234\n{\n-----END KEY-----"
     shown = masker(value).masked("line 2:     MIIEvQIBADAN\nand pw1234; {")
     assert shown == f"line 2:     {MARK}\nand {MARK}; {{"
 
 
-def test_a_short_value_is_crossed_out_as_a_word_and_not_inside_of_others() -> None:
+def test_short_secret_is_masked_only_as_whole_word() -> None:
     shown = masker("7", "pw1").masked("pin 7, 17 and 1.7; pw1 and pw12; Nw==")
     assert shown == f"pin {MARK}, 17 and 1.{MARK}; {MARK} and pw12; {MARK}"
 
@@ -102,7 +102,7 @@ def test_everything_that_is_printed_passes_here(
     assert json.loads(out[out.index("{") :]) == {MARK: [MARK, 2, None, {"key": MARK}]}
 
 
-def test_a_fault_of_the_program_itself_is_shown_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_traceback_of_internal_error_masks_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "_this_run", masker("hunter2"))
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)

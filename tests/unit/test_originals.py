@@ -22,7 +22,7 @@ def there(made: Host, path: str, text: str) -> RenderedFile:
     return file_at(made, path, text.encode(), "0644")
 
 
-def test_each_file_is_told_once_by_what_the_first_release_found() -> None:
+def test_originals_list_each_file_as_first_release_found_it() -> None:
     content = base64.b64encode(b"old\n").decode()
     answer = [
         "release r1",
@@ -46,13 +46,13 @@ def test_each_file_is_told_once_by_what_the_first_release_found() -> None:
         ("# Listen 80\n", (443, 8443)),
     ],
 )
-def test_it_is_judged_by_the_ports_that_its_files_name(listens: str, ports: tuple[int, int]) -> None:
+def test_original_host_is_checked_on_ports_of_its_files(listens: str, ports: tuple[int, int]) -> None:
     made = host(programs={"web": WEB})
     found = host_as_found(made, [there(made, "/etc/httpd/conf.d/ssl.conf", listens)])
     assert (found.apache.port, found.apache.cert_port) == ports
 
 
-def test_it_is_judged_by_its_own_programs_and_socket() -> None:
+def test_original_host_is_checked_with_its_own_programs() -> None:
     made = host(programs={"web": WEB, "agent": {"command": "sleep 1"}})
     conf = there(
         made, supervisord_conf(made), "[supervisord]\n[program:web]\ncommand=x\n[program:other]\ncommand=y\n"
@@ -63,7 +63,7 @@ def test_it_is_judged_by_its_own_programs_and_socket() -> None:
     assert list(host_as_found(made, [there(made, supervisord_conf(made), "no section\n")]).programs) == []
 
 
-def test_what_may_be_secret_in_an_old_file_is_hidden_and_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_possible_secret_in_original_file_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     masker = Masker()
     monkeypatch.setattr(masking, "_this_run", masker)
     made = host()

@@ -35,7 +35,7 @@ def run(inventory: Path, redirection: str, *words: str) -> subprocess.CompletedP
         ("hosts", "--json"),
     ],
 )
-def test_an_output_without_room_is_said_in_a_line(words: tuple[str, ...], unreachable: Path) -> None:
+def test_full_disk_on_output_is_reported_in_one_line(words: tuple[str, ...], unreachable: Path) -> None:
     done = run(unreachable, ">/dev/full", *words)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "fab: cannot write: No space left on device")
     assert "Traceback" not in done.stderr
@@ -53,7 +53,7 @@ def test_an_output_without_room_is_said_in_a_line(words: tuple[str, ...], unreac
         (">/dev/full", ("tail-logs",), 1),
     ],
 )
-def test_an_output_that_is_closed_or_not_written_to_is_no_fault(
+def test_closed_output_causes_no_traceback(
     redirection: str, words: tuple[str, ...], code: int, unreachable: Path
 ) -> None:
     done = run(unreachable, redirection, *words)

@@ -79,7 +79,7 @@ def test_each_file_is_compared_three_ways(found: FoundFile, deployed: bytes | No
     assert plan.is_empty == (kind == UNCHANGED)
 
 
-def test_apache_is_reloaded_where_the_site_grants_it_and_restarted_elsewhere() -> None:
+def test_plan_reloads_apache_if_site_allows_it_otherwise_restarts() -> None:
     change = [wanted(APACHE)], snapshot(there(APACHE, b"old\n"), b"old\n")
     assert make_plan(host(), *change).apache == "restart"
     assert make_plan(host(apache={"reload": ["sudo", "x"]}), *change).apache == "reload"
@@ -92,14 +92,14 @@ def plan_for(one: Host, path: str, before: str, after: str, supervisord: str = "
     return make_plan(one, [wanted(path, after.encode(), service)], snapshot(found, before.encode(), supervisord))
 
 
-def test_only_programs_whose_command_names_the_file_take_it_in() -> None:
+def test_plan_reloads_only_programs_whose_command_names_file() -> None:
     plan = plan_for(host(programs=PROGRAMS), INI, "a", "b")
     assert (plan.apache, plan.supervisord, plan.programs) == ("", "", [("web", "graceful")])
     plan = plan_for(host(programs=PROGRAMS), "/home/poms/agent.cfg", "a", "b")
     assert plan.programs == [("agent", "restart-running")]
 
 
-def test_a_programs_section_is_applied_and_supervisords_own_needs_its_restart() -> None:
+def test_program_section_is_applied_but_supervisord_section_needs_restart() -> None:
     one = host(programs=PROGRAMS)
     before = "[supervisord]\nloglevel=info\n[program:web]\ncommand=a\n"
     assert plan_for(one, CONF, before, before.replace("=a", "=b")).supervisord == "apply"
@@ -110,7 +110,7 @@ def test_a_programs_section_is_applied_and_supervisords_own_needs_its_restart() 
     assert plan_for(one, CONF, before, before, "down").supervisord == "start"
 
 
-def test_a_program_is_not_reloaded_twice_when_its_section_changed_too() -> None:
+def test_program_with_changed_section_and_file_is_reloaded_once() -> None:
     one = host(programs=PROGRAMS)
     files = [wanted(CONF, b"[program:web]\ncommand=b\n", "supervisord"), wanted(INI, b"b", "programs")]
     found = {f.path: f for f in (there(CONF, b"[program:web]\ncommand=a\n"), there(INI, b"a"))}
@@ -158,7 +158,7 @@ def test_what_was_deployed_and_is_wanted_no_more_is_removed(
         assert plan.apache == "reload"
 
 
-def test_supervisords_own_file_is_never_removed_and_a_recovery_removes_nothing() -> None:
+def test_plan_never_removes_supervisord_file_and_recovery_removes_nothing() -> None:
     state = snapshot(there(CONF, b"old\n"), b"old\n")
     assert not make_plan(host(), [wanted(INI, b"a", "programs")], state).changes[1:]
     assert not make_plan(host(), [], snapshot(there(APACHE, b"old\n"), b"old\n")).changes
@@ -166,7 +166,7 @@ def test_supervisords_own_file_is_never_removed_and_a_recovery_removes_nothing()
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
 @given(wanted_content=st.none() | CONTENTS, deployed=st.none() | CONTENTS, found=FOUND)
-def test_no_data_of_the_host_is_overwritten_without_being_kept_first(
+def test_plan_backs_up_host_data_before_overwriting_it(
     wanted_content: bytes | None, deployed: bytes | None, found: FoundFile
 ) -> None:
     """Whatever is wanted (None: nothing), was deployed (None: never) and is found."""
@@ -211,7 +211,7 @@ def rewritten(path: str, service: str, programs: dict[str, str] | None = None, *
     return make_plan(host(programs=PROGRAMS, apache={"reload": ["x"]}), [wanted(path, content, service)], state)
 
 
-def test_what_runs_and_has_not_read_a_file_that_came_to_be_as_wanted_is_reloaded() -> None:
+def test_plan_reloads_program_that_has_not_read_current_file() -> None:
     assert rewritten(APACHE, "apache", apache_read=999.0).apache == "reload"
     assert rewritten(INI, "programs", web=1.0, uwsgi__serving_read=999.0).programs == [("web", "graceful")]
     agent = "/home/poms/agent.cfg"
@@ -238,11 +238,11 @@ def test_what_runs_and_has_not_read_a_file_that_came_to_be_as_wanted_is_reloaded
         lambda: rewritten(CONF, "supervisord"),
     ],
 )
-def test_what_has_read_it_or_is_not_known_is_left_alone(plan: Callable[[], Plan]) -> None:
+def test_plan_skips_program_that_read_file_or_is_unknown(plan: Callable[[], Plan]) -> None:
     assert plan().is_empty
 
 
-def test_a_recovery_reloads_only_what_is_owed() -> None:
+def test_recovery_plan_reloads_only_pending_services() -> None:
     state = replace(snapshot(there(APACHE, b"a"), b"b"), rewritten={APACHE: WRITTEN}, read={"apache": 1.0})
     assert make_plan(host(), [], state).is_empty
 
@@ -253,7 +253,7 @@ def test_the_times_are_read_from_the_hosts_answer() -> None:
     assert (found.rewritten, found.read, found.started) == ({"/a b": 12.34}, {"apache": 5.5}, {"agents:one": 7.0})
 
 
-def test_a_program_whose_section_changed_is_said_to_lose_its_requests() -> None:
+def test_plan_warns_that_restart_of_program_loses_requests() -> None:
     one = host(programs=PROGRAMS)
     before = "[program:web]\ncommand=a\n"
     (said,) = plan_for(one, CONF, before, before.replace("=a", "=b")).services()
@@ -263,7 +263,7 @@ def test_a_program_whose_section_changed_is_said_to_lose_its_requests() -> None:
     assert "new" in said
 
 
-def test_a_file_that_no_template_makes_any_more_and_a_command_names_is_told() -> None:
+def test_deploy_refuses_removal_of_file_used_by_program_command() -> None:
     state = snapshot(there(INI, b"old\n"), b"old\n")
     plan = make_plan(host(programs=PROGRAMS), [wanted(APACHE)], state)
     assert plan.missing == [(INI, "web")]
@@ -272,7 +272,7 @@ def test_a_file_that_no_template_makes_any_more_and_a_command_names_is_told() ->
     assert make_plan(host(), [wanted(APACHE)], state).missing == []
 
 
-def test_a_file_is_tied_to_a_program_that_reads_it() -> None:
+def test_plan_reloads_program_that_lists_file_under_reads() -> None:
     programs = PROGRAMS | {"app": {"command": "serve", "reads": ["/home/poms/webservice.ini", INI]}}
     plan = plan_for(host(programs=programs), "/home/poms/webservice.ini", "a", "b")
     assert (plan.programs, plan.unread) == ([("app", "restart-running")], [])

@@ -36,7 +36,7 @@ def shown(capsys: pytest.CaptureFixture[str], plans: list[Plan], seen: Seen | No
 ONE, OTHER = ("old\n", "new\n"), ("old\n", "newer\n")
 
 
-def test_equal_diffs_of_several_hosts_are_shown_once_with_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_diffs_are_shown_once_with_all_host_names(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, [plan("a", ssl=ONE), plan("b", ssl=OTHER), plan("c", ssl=ONE), plan("d", ssl=("x", "x"))])
     assert [line for line in lines if not line.startswith(" ")] == [
         f"a, c: {CONF_D}ssl.conf  (update)",
@@ -48,13 +48,13 @@ def test_equal_diffs_of_several_hosts_are_shown_once_with_their_names(capsys: py
     assert len([line for line in lines if ": then " in line]) == 1
 
 
-def test_the_same_lines_of_another_kind_or_file_are_another_diff(capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_lines_in_other_file_or_mode_are_shown_separately(capsys: pytest.CaptureFixture[str]) -> None:
     plans = [plan("a", ssl=ONE), plan("b", mode="0600", ssl=ONE), plan("c", other=ONE)]
     titles = [line for line in shown(capsys, plans) if line.startswith(("a: /", "b: /", "c: /"))]
     assert len(titles) == 3
 
 
-def test_a_reload_that_differs_only_in_free_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reloads_differing_only_in_free_memory_share_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     reloads = [replace(plan(name), programs=[("web", GRACEFUL)]) for name in "abcd"]
     for number, memory in enumerate(((100, 10**6), (101, 2 * 10**6), (100, 10), (100, 3 * 10**6))):
         reloads[number] = replace(reloads[number], memory=memory)
@@ -65,7 +65,7 @@ def test_a_reload_that_differs_only_in_free_memory_is_one_line(capsys: pytest.Ca
     assert fingerprint(reloads[0]) == fingerprint(reloads[1]) != fingerprint(reloads[2])
 
 
-def test_what_answers_later_and_is_the_same_is_not_shown_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_diff_of_later_host_refers_to_first(capsys: pytest.CaptureFixture[str]) -> None:
     seen: Seen = {}
     first = shown(capsys, [plan("a", ssl=ONE)], seen)
     later = shown(capsys, [plan("b", ssl=ONE), plan("c", ssl=ONE)], seen)
@@ -74,7 +74,7 @@ def test_what_answers_later_and_is_the_same_is_not_shown_again(capsys: pytest.Ca
     assert not [line for line in later if line.startswith(" ")]
 
 
-def test_before_the_question_the_files_are_listed_with_their_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_review_lists_changed_files_with_line_counts_before_diff(capsys: pytest.CaptureFixture[str]) -> None:
     review(plan("a", ssl=("1\n2\n3\n", "1\n3\n4\n5\n"), other=ONE), {})
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[1:3] == [f"update +2 -1 {CONF_D}ssl.conf", f"update +1 -1 {CONF_D}other.conf"]
@@ -82,7 +82,7 @@ def test_before_the_question_the_files_are_listed_with_their_line_counts(capsys:
     assert 2 < then < diff
 
 
-def test_secrets_are_hidden_in_lists_and_diffs_and_still_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_masked_in_diffs_but_still_compared(capsys: pytest.CaptureFixture[str]) -> None:
     masked_parts = (Hidden(1, 5),)
     plans = [
         plan(name, masked_parts=masked_parts, db=("key: old-one", f"key: {word}"))

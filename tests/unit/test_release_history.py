@@ -44,12 +44,12 @@ def history(*said: str) -> list[PastRelease]:
         ("B C=A D E=A", "", "B D"),
     ],
 )
-def test_a_rollback_goes_to_what_was_live_and_was_not_rolled_back_from(said: str, goes: str, left: str) -> None:
+def test_rollback_skips_failed_and_rolled_back_releases(said: str, goes: str, left: str) -> None:
     past = history(*said.split())
     assert " ".join(one.name for one in way_back(past)) == goes
     assert sorted(rolled_back_from(past)) == left.split()
 
 
-def test_where_nothing_was_ever_live_there_is_no_way_back() -> None:
+def test_rollback_has_no_target_without_live_release() -> None:
     assert (way_back([]), way_back(history("A!"))) == ([], [])
     assert were_live(history("A!", "B", "C!")) == history("A!", "B", "C!")[1:2]

@@ -38,7 +38,7 @@ def test_a_releases_own_values_go_before_todays(then: dict, now: dict) -> None: 
     }
 
 
-def test_how_the_host_is_reached_and_what_may_be_asked_of_it_is_todays() -> None:
+def test_rollback_uses_current_connection_and_reload_settings() -> None:
     then = host(state_dir="/old", apache={"reload": ["old"], "restart": ["old"], "configtest": ["old"]})
     now = host(state_dir="/new", address="elsewhere", apache={"reload": ["new"]}, activate="new", deploy={"limit": 7})
     made = host_at_release(now, recorded_host(then))
@@ -48,7 +48,7 @@ def test_how_the_host_is_reached_and_what_may_be_asked_of_it_is_todays() -> None
     assert made.apache.configtest == now.apache.configtest
 
 
-def test_no_secret_and_no_path_of_the_operators_machine_is_recorded() -> None:
+def test_release_record_contains_no_secret_and_no_local_path() -> None:
     full = host(
         programs=PROGRAM,
         checks=CHECKS,
@@ -64,7 +64,7 @@ def test_no_secret_and_no_path_of_the_operators_machine_is_recorded() -> None:
     assert "/mine" not in said
 
 
-def test_a_check_with_a_certificate_takes_todays_and_is_dropped_without_one() -> None:
+def test_certificate_check_of_release_uses_current_certificate_or_is_dropped() -> None:
     said = recorded_host(host(checks=CHECKS))
     made = host_at_release(host(checks=CHECKS[1:]), said)
     assert made is not None
@@ -74,7 +74,7 @@ def test_a_check_with_a_certificate_takes_todays_and_is_dropped_without_one() ->
     assert [one.name for one in made.checks] == ["page"]
 
 
-def test_a_record_of_another_version_is_read_as_far_as_it_is_known() -> None:
+def test_release_record_of_other_version_is_read_where_known() -> None:
     record = json.loads(recorded_host(host(apache={"port": 444})))
     record["later"] = 1
     record["apache"]["later"] = [2]
@@ -89,5 +89,5 @@ def test_a_record_of_another_version_is_read_as_far_as_it_is_known() -> None:
 @pytest.mark.parametrize(
     "said", ["", "{", "[]", "7", '{"apache": 3}', '{"apache": {"port": "x"}}', '{"home": 3}', '{"checks": [{}]}']
 )
-def test_a_record_that_cannot_be_read_is_none(said: str) -> None:
+def test_unreadable_release_record_is_ignored(said: str) -> None:
     assert host_at_release(host(), said) is None

@@ -59,7 +59,7 @@ def shown(name: str) -> Shown:
     return found
 
 
-def test_a_rollback_gets_the_files_and_the_host_of_the_release_that_was_live_before() -> None:
+def test_rollback_gets_files_and_host_of_previous_live_release() -> None:
     for to in ("", "a"):
         contents = target_of(remote(), to)
         assert contents.name == "a"
@@ -68,31 +68,31 @@ def test_a_rollback_gets_the_files_and_the_host_of_the_release_that_was_live_bef
 
 
 @pytest.mark.parametrize(("to", "said"), [("b", "was never live"), ("x", "there is no release 'x'")])
-def test_what_was_never_live_is_no_way_back(to: str, said: str) -> None:
+def test_rollback_to_release_never_live_is_refused(to: str, said: str) -> None:
     with pytest.raises(HostError, match=said):
         target_of(remote(), to)
 
 
-def test_releases_in_another_folder_are_told_and_how_to_take_them_along() -> None:
+def test_rollback_shows_how_to_copy_releases_from_other_folder() -> None:
     with pytest.raises(HostError) as caught:
         target_of(remote("elsewhere /old place"), "")
     assert "cp -a '/old place'/. /home/poms/private/poms-ops/" in caught.value.next_step
 
 
-def test_a_release_is_compared_with_the_live_one_before_it_and_its_secrets_stay_hidden() -> None:
+def test_release_diff_compares_previous_live_release_and_masks_secrets() -> None:
     found = differences(shown("c"))
     assert [(path, kind) for path, kind, _ in found] == [(SSL, "changed"), (INI, "new")]
     assert found[0][2] == ["@@ -1,2 +1,2 @@", "-key ***", "+key ***", " same"]
 
 
-def test_hand_edits_are_told_with_the_place_where_they_are_kept() -> None:
+def test_release_lists_hand_edits_with_their_backup_path() -> None:
     folder = "/home/poms/private/poms-ops/releases"
     assert [(one["path"], one["kept"]) for one in kept(shown("c"))] == [(SSL, f"{folder}/c/old.2")]
     assert [(one["path"], one["kept"]) for one in kept(shown("a"))] == [(SSL, f"{folder}/a/old.1")]
     assert [(one["path"], one["kept"]) for one in kept(shown("b"))] == [(SSL, "/s/releases/b/edited.1")]
 
 
-def test_all_of_it_is_there_for_scripts() -> None:
+def test_release_json_contains_all_facts() -> None:
     document = facts(shown("c"))
     assert (document["name"], document["before"], document["current"]) == ("c", "a", True)
     assert document["rolled_back_from"] is False

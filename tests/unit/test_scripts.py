@@ -11,7 +11,7 @@ IN_A_SHELL_OF_ITS_OWN = {"start_time"}  # standby_run.sh holds the text of anoth
 
 
 @pytest.mark.parametrize("name", names())
-def test_no_two_parts_of_a_script_have_a_function_of_one_name(name: str) -> None:
+def test_script_defines_each_shell_function_once(name: str) -> None:
     """The later one would take the place of the other, which shows nowhere."""
     counted = Counter(re.findall(r"^(\w+)\(\)", script(name), re.MULTILINE))
     assert {function for function, count in counted.items() if count > 1} <= IN_A_SHELL_OF_ITS_OWN

@@ -95,7 +95,7 @@ def test_a_failed_command_is_named_without_its_output(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
+def test_hanging_secret_command_is_killed(tmp_path: Path) -> None:
     """Also one whose own child keeps its output open, and one that closes it and stays."""
     texts = ["echo hunter2; exec sleep 60", "sleep 60 & wait", "exec >&-; exec sleep 60"]
     folders = [tmp_path / str(number) for number in range(len(texts))]
@@ -121,7 +121,7 @@ def test_a_file_that_everybody_may_read_or_write_is_refused(tmp_path: Path, mode
     assert f"is open to everybody (mode {mode:04o}): chmod 600 it" in refusal(file=str(file))
 
 
-def test_a_file_that_holds_no_value_is_told(tmp_path: Path) -> None:
+def test_secret_file_without_value_is_reported(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refusal(file=str(tmp_path / "absent"))
     (tmp_path / "empty").touch(0o600)
     assert "holds nothing" in refusal(file=str(tmp_path / "empty"))
@@ -132,7 +132,7 @@ def test_a_file_that_holds_no_value_is_told(tmp_path: Path) -> None:
     assert "holds more than" in refusal(file=str(tmp_path / "large"))
 
 
-def test_a_variable_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unset_secret_variable_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "POMS_NO_SUCH is not set in the environment, or empty" in refusal(env="POMS_NO_SUCH")
 
 
@@ -158,7 +158,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("place", ["home/private/x.ini.j2", "httpd/conf.d/x.conf.j2"])
 @pytest.mark.usefixtures("environment")
-def test_a_file_with_a_secret_is_for_its_account_alone(tmp_path: Path, place: str) -> None:
+def test_file_with_secret_has_mode_0600(tmp_path: Path, place: str) -> None:
     made = file(tmp_path, "[db]\npassword = {{ secrets.db }}\n", place)
     assert (made.content, made.mode, made.secrets) == (b"[db]\npassword = hunter2 & co\n", "0600", ("db",))
     assert "hunter2" not in repr(made)
@@ -171,11 +171,11 @@ def test_a_secret_that_only_a_condition_uses_counts_too(tmp_path: Path) -> None:
     assert [one.line for one in made.masked_parts] == [1]
 
 
-def test_a_secret_that_no_template_uses_is_not_asked_for(tmp_path: Path) -> None:
+def test_unused_secret_is_not_read(tmp_path: Path) -> None:
     assert file(tmp_path, "{{ host.name }}\n").mode == "0640"
 
 
-def test_without_values_placeholders_stand_for_secrets(tmp_path: Path) -> None:
+def test_render_without_values_shows_placeholders_for_secrets(tmp_path: Path) -> None:
     made = file(tmp_path, "password = {{ secrets.broken }}\n", values=False)
     assert (made.content.decode(), made.mode) == ("password = ⟦secret broken⟧\n", "0600")
     (tmp_path / "2").mkdir()
@@ -198,7 +198,7 @@ def test_without_values_placeholders_stand_for_secrets(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("environment")
-def test_an_error_in_a_template_never_tells_a_value(tmp_path: Path, text: str, said: str) -> None:
+def test_template_error_never_shows_secret_value(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:
         file(tmp_path, text)
     assert "hunter2" not in str(caught.value)
@@ -252,13 +252,13 @@ def problems(tmp_path: Path, text: str) -> str:
         ('secrets = "hunter2"', "hosts.web1.secrets: must be a table"),
     ],
 )
-def test_a_wrong_table_is_told_without_what_stands_there(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_secret_table_is_reported_without_its_contents(tmp_path: Path, text: str, said: str) -> None:
     told = problems(tmp_path, text)
     assert said in told
     assert "hunter2" not in told
 
 
-def test_a_hosts_source_of_a_secret_replaces_that_of_the_defaults(tmp_path: Path) -> None:
+def test_secret_source_of_host_replaces_default_source(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(
         """
         [fleet]
@@ -280,7 +280,7 @@ def test_a_hosts_source_of_a_secret_replaces_that_of_the_defaults(tmp_path: Path
 @pytest.mark.parametrize(
     ("value", "writable"), [("x; #% 'y", True), ("'x", False), ("x'\"y z", False), ("a\nb", False)]
 )
-def test_an_unsupported_secret_of_a_variable_is_refused_without_its_value(
+def test_unsupported_secret_in_variable_is_refused_without_its_value(
     monkeypatch: pytest.MonkeyPatch, value: str, writable: bool
 ) -> None:
     variable = f"POMS_TEST_{value.encode().hex()}"  # of its own, for it is asked for once a run

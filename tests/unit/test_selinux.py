@@ -47,11 +47,11 @@ def answer(kind: str, target: str, subject: str, verdict: str = "denied", how: s
         (answer("listen-port", "unreserved_port_t", "10443"), ["semanage port -a -t http_port_t -p tcp 10443"]),
     ],
 )
-def test_root_is_told_exactly_what_to_run(found: Access, commands: list[str]) -> None:
+def test_selinux_advice_lists_exact_root_commands(found: Access, commands: list[str]) -> None:
     assert [command for command in commands if command not in found.to_do()] == [], found.to_do()
 
 
-def test_no_boolean_is_named_where_it_does_not_matter() -> None:
+def test_selinux_advice_omits_irrelevant_boolean() -> None:
     assert "setsebool" not in parse(FILE).to_do() + parse(PEER).to_do()
     assert "network_connect" not in answer("listen-port", "unreserved_port_t", "10443").to_do()
 
@@ -62,11 +62,11 @@ def test_a_port_of_apaches_own_type_needs_no_other_type() -> None:
 
 
 @pytest.mark.parametrize("path", ["/tmp/app.sock", "/home/poms/app.sock", "/run/app.sock"])
-def test_a_folder_that_others_use_too_is_not_given_apaches_label(path: str) -> None:
+def test_selinux_advice_never_relabels_shared_folder(path: str) -> None:
     assert "semanage" not in answer("socket-file", "user_home_t", path).to_do()
 
 
-def test_a_module_is_named_so_that_its_compiler_takes_it() -> None:
+def test_selinux_module_name_is_valid_for_compiler() -> None:
     """Which takes a letter, then letters, digits and _ (and dots, which are left out)."""
     assert "poms_httpd_t_init_x_t.te" in answer("socket-peer", "init-x_t", "/x/y/z/s").to_do()
 

@@ -27,7 +27,7 @@ def shop(app: dict[str, Any] | None = None, **changes: Any) -> Host:
     return host(app=app or {}, programs=programs)
 
 
-def test_what_the_host_tells_is_read() -> None:
+def test_service_state_is_parsed() -> None:
     assert parse("answers") == Service()
     assert parse(f"fails FATAL {WHY}") == Service("the app does not answer on x: refused", "FATAL")
     assert parse(f"fails - {WHY}").state == ""
@@ -46,7 +46,7 @@ def test_what_the_host_tells_is_read() -> None:
         ("", "refused", "tail-logs --programs=web"),
     ],
 )
-def test_a_service_that_does_not_serve_is_an_error_of_its_own_code(state: str, said: str, advice: str) -> None:
+def test_service_that_does_not_serve_ends_with_exit_code_two(state: str, said: str, advice: str) -> None:
     with pytest.raises(NotServing) as raised:
         need_service(shop(), Service("the app does not answer: refused", state), "nothing to do")
     error = raised.value
@@ -65,7 +65,7 @@ def test_an_app_that_apache_does_not_reach_does_not_serve() -> None:
     assert "doctor" in raised.value.next_step
 
 
-def test_apache_is_asked_unless_the_inventory_says_no() -> None:
+def test_check_through_apache_can_be_disabled_in_inventory() -> None:
     def asked(**app: Any) -> list[str]:
         return [line for line in service_lines(shop(app=app)) if line.startswith("through_apache ")]
 
@@ -73,7 +73,7 @@ def test_apache_is_asked_unless_the_inventory_says_no() -> None:
     assert asked(check_through_apache=False) == []
 
 
-def test_what_serves_or_is_not_known_or_not_ours_is_none() -> None:
+def test_serving_unknown_or_foreign_service_raises_no_error() -> None:
     need_service(shop(), Service(), "done")
     need_service(shop(), None, "done")
     need_service(host(), Service("refused"), "done")
@@ -81,13 +81,13 @@ def test_what_serves_or_is_not_known_or_not_ours_is_none() -> None:
     assert "web_program web" in service_lines(shop())
 
 
-def test_a_probe_tells_of_the_service_only_where_it_was_asked() -> None:
+def test_snapshot_contains_service_state_only_if_requested() -> None:
     told = ["supervisord up 7", "service answers", "end"]
     assert parse_snapshot(told).service == Service()
     assert parse_snapshot([told[0], told[2]]).service is None
 
 
-def test_a_change_of_the_host_tells_of_it_at_its_end() -> None:
+def test_transcript_reports_service_state_after_change() -> None:
     transcript = _Transcript(shop(), lambda _: None)
     transcript.read(f"service fails FATAL {WHY}")
     assert transcript.service == Service("the app does not answer on x: refused", "FATAL")
@@ -95,7 +95,7 @@ def test_a_change_of_the_host_tells_of_it_at_its_end() -> None:
     assert transcript.service == Service()
 
 
-def test_a_program_without_a_graceful_reload_is_asked_too() -> None:
+def test_request_names_web_program_without_graceful_reload() -> None:
     one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
     plan = make_plan(one, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"]))
     lines = list(request_lines(plan, Release("r1", "me", Source())))

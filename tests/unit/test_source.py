@@ -33,7 +33,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_an_inventory_elsewhere_is_told_by_its_own_repository(site: Path) -> None:
+def test_release_source_is_repository_of_inventory(site: Path) -> None:
     found = read_source()
     assert (found.commit, found.clean, found.inventory) == (git(site, "rev-parse", "HEAD"), True, "sub/hosts.toml")
     assert found.repository == str(site)
@@ -44,14 +44,12 @@ def test_an_inventory_elsewhere_is_told_by_its_own_repository(site: Path) -> Non
 
 
 @pytest.mark.parametrize("change", ["sub/hosts.toml", "untracked"])
-def test_what_is_not_committed_there_is_told(site: Path, change: str) -> None:
+def test_uncommitted_change_makes_source_unclean(site: Path, change: str) -> None:
     (site / change).write_text("# changed\n")
     assert not read_source().clean
 
 
-def test_an_inventory_that_its_repository_ignores_is_not_in_its_commit(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_inventory_ignored_by_git_counts_as_uncommitted(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / ".git/info/exclude").write_text("other.toml\n")
     (site / "other.toml").write_text("[hosts.web1]\n")
     monkeypatch.setenv("POMS_INVENTORY", str(site / "other.toml"))
@@ -67,12 +65,12 @@ def test_an_inventory_outside_any_repository_has_no_commit(tmp_path: Path, monke
     assert found.inventory == str(tmp_path / "hosts.toml")
 
 
-def test_an_origin_is_told_without_the_password_in_it(site: Path) -> None:
+def test_repository_url_is_recorded_without_password(site: Path) -> None:
     git(site, "remote", "add", "origin", "https://jdoe:s3cret@git.example.org/site.git")
     assert read_source().repository == "https://git.example.org/site.git"
 
 
-def test_a_commit_of_a_colleague_is_missed_in_the_repository_that_it_belongs_to(site: Path) -> None:
+def test_missing_commit_is_reported_for_its_own_repository(site: Path) -> None:
     own, toolkit = git(site, "rev-parse", "HEAD"), git(PROJECT, "rev-parse", "HEAD")
     other = "0" * 40
     assert what_is_missing(own, toolkit) == ""

@@ -34,7 +34,7 @@ def config(folder: Path, text: str, **connect_kwargs: Any) -> fabric.Config:
     return hosts.settings(folder / "ssh_config", text, **connect_kwargs)
 
 
-def test_include_match_comments_times_and_names_mean_what_they_mean_to_ssh(ask: Ask, tmp_path: Path) -> None:
+def test_ssh_config_directives_mean_the_same_as_to_ssh(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "more").write_text("Host web1\n  HostName %h.example.org\n  Port 2222  # for now\n")
     found = ask(
         f"""
@@ -78,7 +78,7 @@ def test_files_are_named_with_tokens_variables_spaces_and_lists(
     assert found.global_known_hosts == ()
 
 
-def test_without_an_identity_file_the_usual_ones_are_tried_and_with_none_no_file_is(ask: Ask) -> None:
+def test_default_keys_are_tried_unless_identity_file_is_set(ask: Ask) -> None:
     assert (ask("").usual_identities, ask("").identity_files) == (True, ())
     files = "".join(f"IdentityFile ~/.ssh/id_{name}\n" for name in ("rsa", "ecdsa", "ed25519", "work"))
     assert (ask(files).usual_identities, len(ask(files).identity_files)) == (False, 4)
@@ -98,7 +98,7 @@ def test_without_an_identity_file_the_usual_ones_are_tried_and_with_none_no_file
         ("IdentityAgent /run/%r", "/run/poms"),
     ],
 )
-def test_which_agent_is_asked(ask: Ask, monkeypatch: pytest.MonkeyPatch, text: str, socket: str) -> None:
+def test_agent_socket_follows_ssh_config(ask: Ask, monkeypatch: pytest.MonkeyPatch, text: str, socket: str) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/env")
     monkeypatch.setenv("OTHER", "/other")
     monkeypatch.delenv("UNSET", raising=False)
@@ -119,7 +119,7 @@ def test_which_ways_to_log_in_are_tried(ask: Ask, text: str, keys: bool, kerbero
     assert (found.offers_keys, found.kerberos) == (keys, kerberos)
 
 
-def test_a_jump_host_has_its_own_settings_and_the_hosts_user_and_port_are_not_its(tmp_path: Path) -> None:
+def test_jump_host_ignores_user_and_port_of_target(tmp_path: Path) -> None:
     made = config(
         tmp_path,
         """
@@ -158,7 +158,7 @@ def test_the_flag_t_goes_before_ssh_config(tmp_path: Path) -> None:
     assert (hop.timeout, hop.connection.connect_timeout) == (3, None)
 
 
-def test_what_ssh_cannot_read_is_one_line_of_its_own_words(ask: Ask, tmp_path: Path) -> None:
+def test_ssh_config_error_is_reported_in_one_line(ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         ask('Match exec "echo sh: line 1: noise >&2"\n  Port 23\nHost *\n  Nonsense \x1b[2J 1\n')
     said = str(caught.value)
@@ -166,14 +166,14 @@ def test_what_ssh_cannot_read_is_one_line_of_its_own_words(ask: Ask, tmp_path: P
     assert (len(said.splitlines()), "noise" in said, "\x1b" in said) == (1, False, False)
 
 
-def test_a_config_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_ssh_config_file_is_reported(tmp_path: Path) -> None:
     made = config(tmp_path, "")
     (tmp_path / "ssh_config").unlink()
     with pytest.raises(BadInput, match="No such file or directory"):
         settings_of(made, "web1")
 
 
-def test_a_match_exec_that_hangs_is_ended(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_match_exec_is_killed(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_query, "LIMIT", 0.5)
     os.mkfifo(tmp_path / "alive")
     reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
@@ -184,13 +184,13 @@ def test_a_match_exec_that_hangs_is_ended(ask: Ask, tmp_path: Path, monkeypatch:
     os.close(reader)
 
 
-def test_a_program_that_cannot_be_started_is_told(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_that_cannot_start_is_reported(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_query, "_program", lambda: "/nosuch/ssh")
     with pytest.raises(BadInput, match="cannot be started"):
         ask("")
 
 
-def test_each_login_is_asked_for_once(tmp_path: Path) -> None:
+def test_ssh_config_is_queried_once_per_login(tmp_path: Path) -> None:
     made = config(tmp_path, f'Match exec "echo asked >> {tmp_path}/asked"\n  Port 23\n')
     config_query.ask_ahead(made, [host(), host(name="web2"), host(name="web3")])
     for name in ("web1", "web2", "web3"):
@@ -227,7 +227,9 @@ def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_ssh")
-def test_without_ssh_paramikos_reader_is_asked(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paramiko_reads_ssh_config_if_ssh_is_missing(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     found = ask(
         """
@@ -264,7 +266,7 @@ def test_without_ssh_paramikos_reader_is_asked(ask: Ask, tmp_path: Path, monkeyp
         ("Host *\n  IdentityFile \udcff\n  Match\n", 3),
     ],
 )
-def test_what_paramikos_reader_cannot_read_is_told_with_file_and_line(tmp_path: Path, text: str, line: int) -> None:
+def test_ssh_config_error_without_ssh_names_file_and_line(tmp_path: Path, text: str, line: int) -> None:
     made = config(tmp_path, "")
     text = text.format(folder=tmp_path)
     (tmp_path / "ssh_config").write_bytes(text.encode(errors="surrogateescape"))
@@ -276,7 +278,7 @@ def test_what_paramikos_reader_cannot_read_is_told_with_file_and_line(tmp_path: 
 
 @pytest.mark.usefixtures("no_ssh")
 @pytest.mark.parametrize("text", ["Port high", "ConnectTimeout soon", "CanonicalizeHostname yes"])
-def test_values_that_cannot_be_read_are_told(ask: Ask, text: str) -> None:
+def test_invalid_ssh_config_values_are_refused(ask: Ask, text: str) -> None:
     with pytest.raises(BadInput):
         ask(text)
 

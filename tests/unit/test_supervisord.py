@@ -29,9 +29,7 @@ def test_another_word_is_refused(text: str) -> None:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("pid", [40, None])
 @pytest.mark.parametrize("orphans", ["", "41 42"])
-def test_a_signal_is_advised_only_for_a_process_that_is_known_and_cannot_be_used_otherwise(
-    state: str, pid: int | None, orphans: str
-) -> None:
+def test_kill_is_advised_only_for_known_unusable_process(state: str, pid: int | None, orphans: str) -> None:
     wrong = trouble(host(), Supervisord(state, pid, "detail"), orphans)
     assert (wrong is None) == (state == "up")
     _, advice = wrong or ("", "")

@@ -14,7 +14,7 @@ OFF = Unit("system", "disabled", "inactive", "no", "off.service")
 LINGER = "loginctl enable-linger poms"
 
 
-def test_facts_are_read_and_what_is_not_told_is_not_known() -> None:
+def test_missing_survival_facts_are_unknown() -> None:
     assert parse([]) == Survival()
     told = [
         "kills yes",
@@ -54,7 +54,7 @@ def test_an_odd_fact_is_refused(line: str) -> None:
         (Survival(crontab="unknown"), "nobody", False, "unknown"),
     ],
 )
-def test_who_starts_it_at_a_boot(found: Survival, files: str, ok: bool, words: str) -> None:
+def test_boot_finding_names_what_starts_supervisord(found: Survival, files: str, ok: bool, words: str) -> None:
     judged = assess_boot(host(), found, files)
     assert judged.ok == ok, judged
     assert words in f"{judged.found} {judged.advice}"
@@ -73,7 +73,7 @@ def test_who_starts_it_at_a_boot(found: Survival, files: str, ok: bool, words: s
         (Survival(lives="system cron.service", kills="yes"), ""),
     ],
 )
-def test_what_the_one_that_runs_outlives(found: Survival, words: str) -> None:
+def test_finding_warns_if_supervisord_dies_at_logout(found: Survival, words: str) -> None:
     judged = assess_place(host(), found)
     assert (judged is None) == (not words)
     assert judged is None or (words in judged.found and LINGER in judged.advice)
@@ -96,18 +96,18 @@ def test_a_refusal_has_the_command_that_helps(way: str, command: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["", "plain", "scope", "unit a.service", "await a.service"])
-def test_a_way_that_stays_is_not_refused(way: str) -> None:
+def test_start_method_that_survives_logout_is_accepted(way: str) -> None:
     assert refusal(host(), way) is None
     assert Snapshot({}, {}, None, None, "down", None, None, start=way).start == way
 
 
-def test_the_line_of_the_crontab_holds_no_end_of_line_for_cron() -> None:
+def test_cron_line_escapes_percent_signs() -> None:
     line = cron_line(host(activate="export D=$(date +%F) && it's=1"))
     assert line.startswith("@reboot /bin/bash -c '")
     assert line.replace("\\%", "").count("%") == 0
 
 
-def test_the_unit_hands_bash_the_text_as_it_is() -> None:
+def test_unit_passes_activate_text_to_bash_unchanged() -> None:
     text = boot.unit_text(host(activate='. "$HOME/x y" && a \\% b'))
     (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
     assert '. \\"$$HOME/x y\\" && a \\\\%% b && exec supervisord -n -c ' in command
@@ -117,7 +117,7 @@ CRON = Survival(cron="yes", crontab="no", linger="no", kills="no", cron_sessions
 ALONE = Survival(cron="no", crontab="no", linger="yes", kills="no", cron_sessions="no")
 
 
-def test_what_is_installed_is_what_would_start_it() -> None:
+def test_start_at_boot_adds_only_missing_cron_line() -> None:
     line = cron_line(host())
     one = boot.choose(host(), Found(CRON))
     assert one

@@ -105,7 +105,7 @@ def planned(
     return make_plan(one, wanted, state)
 
 
-def test_what_was_written_by_hand_and_comes_to_the_same_restarts_nothing() -> None:
+def test_install_over_equivalent_handwritten_file_restarts_nothing() -> None:
     plan = planned(host(**SETTINGS), {CONF: BY_HAND})
     assert [change.wanted.path for change in plan.changed] == [CONF], "the file is written all the same"
     assert (plan.supervisord, plan.replaced, plan.programs) == ("", [], [])
@@ -149,7 +149,7 @@ def test_a_default_or_a_spelling_makes_no_difference(before: str, after: str) ->
         ),
     ],
 )
-def test_a_setting_of_supervisord_itself_still_takes_its_restart(before: str, after: str) -> None:
+def test_changed_supervisord_setting_needs_restart(before: str, after: str) -> None:
     one = host(**SETTINGS)
     text = rendered(one, CONF).content.decode()
     assert before in text
@@ -182,7 +182,7 @@ def test_only_the_program_that_differs_in_effect_is_replaced(before: str, after:
     assert (plan.supervisord, plan.replaced) == ("apply", ["agent"])
 
 
-def test_what_is_no_configuration_takes_a_restart() -> None:
+def test_unparsable_supervisord_file_needs_restart() -> None:
     assert planned(host(**SETTINGS), {CONF: "not [ a file"}).supervisord == "restart"
 
 
@@ -225,7 +225,7 @@ def supervisors(path: Path, text: str) -> list[dict[str, Any]]:
         ("command=run", "command=%(here).0srun"),
     ],
 )
-def test_effects_are_equal_where_supervisors_own_parser_says_so(tmp_path: Path, change: tuple[str, str]) -> None:
+def test_effect_comparison_agrees_with_supervisor_parser(tmp_path: Path, change: tuple[str, str]) -> None:
     program = {"command": "run", "stopsignal": "INT", "environment": {"K": "%"}}
     one = host(home=str(tmp_path), log_dir=str(tmp_path), programs={"web": program})
     text = rendered(one, f"{tmp_path}/supervisord.conf").content.decode()
@@ -263,7 +263,7 @@ def named(plan: Plan) -> set[tuple[str, str, bool]]:
     return {(removal.kind, removal.name, removal.planned) for removal in plan.removals}
 
 
-def test_programs_that_supervisord_has_and_nobody_wants_are_named() -> None:
+def test_install_names_running_programs_missing_from_inventory() -> None:
     runs = {"web": "RUNNING", "agent": "RUNNING", "legacy": "RUNNING", "pool:one": "STOPPED", "twin:twin_1": "FATAL"}
     found = BY_HAND + "[program:legacy]\ncommand=x\n[include]\nfiles = more/*.conf\n"
     plan = planned(host(**SETTINGS), {CONF: found}, programs=runs)
@@ -276,7 +276,7 @@ def test_programs_that_supervisord_has_and_nobody_wants_are_named() -> None:
         assert any(name in line for line in plan.services())
 
 
-def test_a_program_that_this_inventorys_last_release_had_is_a_planned_removal() -> None:
+def test_program_dropped_from_inventory_is_planned_removal() -> None:
     fewer = host(**SETTINGS | {"programs": {"web": WEB}})
     before = rendered(host(**SETTINGS), CONF).content.decode()
     runs = {"web": "RUNNING", "agent": "RUNNING"}
@@ -291,27 +291,27 @@ def test_a_program_that_this_inventorys_last_release_had_is_a_planned_removal() 
     assert [removal.name for removal in edited.unplanned] == ["agent"], "whose it was cannot be told"
 
 
-def test_where_supervisord_does_not_say_what_runs_nothing_is_taken_away_unasked() -> None:
+def test_removal_needs_consent_if_supervisord_hides_running_programs() -> None:
     plan = planned(host(**SETTINGS), {CONF: BY_HAND + ";\n"}, untold="HTTP/1.0 401 Unauthorized")
     assert [removal.kind for removal in plan.unplanned] == ["program"]
     assert "401" in plan.unplanned[0].describe()
 
 
-def test_where_supervisord_is_down_its_file_says_what_would_run() -> None:
+def test_install_reads_programs_from_file_if_supervisord_is_down() -> None:
     found = BY_HAND + "[program:legacy]\ncommand=x\nnumprocs=2\nprocess_name=l%(process_num)d\n"
     plan = planned(host(**SETTINGS), {CONF: found}, supervisord="down")
     assert named(plan) == {("program", "legacy:l0", False), ("program", "legacy:l1", False)}
     assert plan.supervisord == "start"
 
 
-def test_a_restart_of_supervisord_names_what_it_drops_too() -> None:
+def test_supervisord_restart_names_programs_and_ports_it_drops() -> None:
     found = BY_HAND.replace("loglevel = INFO", "loglevel = debug") + "[inet_http_server]\nport=*:9001\n"
     plan = planned(host(**SETTINGS), {CONF: found}, programs={"web": "RUNNING", "legacy": "RUNNING"})
     assert plan.supervisord == "restart"
     assert named(plan) == {("program", "legacy", False), ("port", "9001", False)}
 
 
-def test_ports_virtual_hosts_and_includes_of_a_file_that_is_taken_over_are_named() -> None:
+def test_install_names_ports_virtual_hosts_and_includes_it_removes() -> None:
     plan = planned(host(**SETTINGS), {SSL: VHOST})
     assert named(plan) == {
         ("port", "9443", False),
@@ -323,12 +323,12 @@ def test_ports_virtual_hosts_and_includes_of_a_file_that_is_taken_over_are_named
     }
 
 
-def test_the_distributions_own_file_is_taken_over_without_a_word() -> None:
+def test_install_over_distribution_file_names_no_removal() -> None:
     found = "Listen 443 https\n<VirtualHost _default_:443>\nSSLEngine on\n</VirtualHost>\n"
     assert named(planned(host(**SETTINGS), {SSL: found})) == set()
 
 
-def test_a_port_that_the_inventory_changed_is_planned_and_one_that_moved_to_another_file_is_not_removed() -> None:
+def test_changed_port_is_planned_removal_and_moved_port_is_not() -> None:
     old = host(**SETTINGS)
     text = rendered(old, SSL).content.decode()
     moved = host(**SETTINGS, apache={"port": 10443})
@@ -342,7 +342,7 @@ def test_a_port_that_the_inventory_changed_is_planned_and_one_that_moved_to_anot
     assert named(plan) == set()
 
 
-def test_ports_of_a_uwsgi_file_that_is_taken_over_are_named() -> None:
+def test_install_names_ports_of_replaced_uwsgi_file() -> None:
     found = "[uwsgi]\nsocket = 127.0.0.1:3031\nhttp = :8080\nhttps = :8081,/c,/k\nstats = /home/poms/s\n"
     plan = planned(host(**SETTINGS), {INI: found})
     assert named(plan) == {("port", "127.0.0.1:3031", False), ("port", "8080", False), ("port", "8081", False)}

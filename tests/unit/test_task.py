@@ -166,7 +166,7 @@ def test_only_modules_of_named_tasks_are_loaded(words: list[str], some: set[str]
         (("diff", "nonsense"), "No idea what 'nonsense' is"),
     ],
 )
-def test_a_release_may_be_named_by_a_word_of_its_own(fab: Fab, words: tuple[str, ...], said: str) -> None:
+def test_release_name_is_accepted_as_separate_argument(fab: Fab, words: tuple[str, ...], said: str) -> None:
     done = fab(*words)
     assert (done.returncode, said in done.stderr) == (3, True), done
 
@@ -243,12 +243,12 @@ def test_a_flag_before_its_task_is_refused(fab: Fab) -> None:
     assert (done.returncode, "flag of deploy" in done.stderr) == (3, True), done
 
 
-def test_a_host_may_be_a_word_behind_the_task(fab: Fab) -> None:
+def test_host_is_accepted_as_argument_after_task(fab: Fab) -> None:
     done = fab("render", "fermicloud045")
     assert (done.returncode, done.stdout) == (0, fab("-H", "fermicloud045", "render").stdout)
 
 
-def test_a_broken_inventory_is_reported_where_a_word_needs_it(
+def test_broken_inventory_is_reported_for_host_argument(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POMS_INVENTORY", str(tmp_path / "none.toml"))

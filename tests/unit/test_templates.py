@@ -26,7 +26,7 @@ def test_the_shipped_inventory_renders_as_reviewed(name: str) -> None:
         assert file.content.decode() == reviewed[Path(file.path.lstrip("/"))].read_text(), file.path
 
 
-def test_each_template_lands_where_its_path_says_with_its_service() -> None:
+def test_template_path_determines_target_path_and_service() -> None:
     found = {file.path: (file.service, file.mode) for file in render(host())}
     assert found == {
         "/etc/httpd/conf.d/cert_ssl.conf": ("apache", "0644"),
@@ -36,7 +36,7 @@ def test_each_template_lands_where_its_path_says_with_its_service() -> None:
     }
 
 
-def test_the_inventory_places_the_roots() -> None:
+def test_inventory_determines_root_directories() -> None:
     one = host(home="/srv/dune", config_dir="/srv/dune/etc", apache={"conf_d": "/opt/apache/conf.d"})
     assert [file.path for file in render(one)] == [
         "/opt/apache/conf.d/cert_ssl.conf",
@@ -54,7 +54,7 @@ def test_a_rendered_file_is_reproducible_and_names_its_template() -> None:
         assert f"Managed by poms-ops from templates/{file.template}" in head
 
 
-def test_the_two_vhosts_differ_only_in_what_the_document_says_differs() -> None:
+def test_virtual_hosts_differ_only_in_documented_directives() -> None:
     ssl, cert = (
         next(f.content.decode() for f in render(host()) if f.path.endswith(f"/{name}"))
         for name in ("ssl.conf", "cert_ssl.conf")
@@ -109,7 +109,7 @@ def test_another_template_tree_gets_no_cache(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
 
 
-def test_an_apache_folder_with_quotes_and_blanks_stays_one_argument() -> None:
+def test_apache_directory_with_quotes_and_blanks_is_one_argument() -> None:
     one = host(apache={"ca_dir": '/etc/my "own" CAs'})
     text = next(f.content.decode() for f in render(one) if f.path.endswith("cert_ssl.conf"))
     assert 'SSLCACertificatePath "/etc/my \\"own\\" CAs"' in text
@@ -138,7 +138,7 @@ def cert_ssl(**values: Any) -> str:
     return next(f.content.decode() for f in render(host(**values)) if f.path.endswith("cert_ssl.conf"))
 
 
-def test_mail_is_told_only_by_a_rule() -> None:
+def test_mail_header_is_set_only_by_rule() -> None:
     assert "RequestHeader set X-Shib-Email" not in cert_ssl()
     assert 'set X-Shib-Email "%{id_user}e@x.org"\n' in cert_ssl(identity={"certificate_email": "{user}@x.org"})
     assert 'set X-Shib-Email "%{id_email}e" env=id_email\n' in cert_ssl(identity={"certificate_email": "extension"})
@@ -211,12 +211,12 @@ def tree(tmp_path: Path, name: str, text: str) -> Path:
         ("home/_part.j2", "text", "has no templates"),
     ],
 )
-def test_a_broken_template_ends_with_its_name_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+def test_template_error_names_file_and_line(tmp_path: Path, name: str, text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         render(host(), tree(tmp_path, name, text))
 
 
-def test_one_more_file_is_managed_by_dropping_a_template_in(tmp_path: Path) -> None:
+def test_new_template_adds_managed_file(tmp_path: Path) -> None:
     files = render(host(), tree(tmp_path, "home/private/agents.cfg.j2", "# {{ managed }}\nuser={{ host.account }}\n"))
     assert [(file.path, file.service) for file in files] == [("/home/poms/private/agents.cfg", "programs")]
     assert files[0].content.endswith(b"user=poms\n")
@@ -235,7 +235,7 @@ def test_supervisords_file_is_read_by_any_ini_reader_too() -> None:
     assert "program:web" in parser
 
 
-def test_a_file_that_is_not_rendered_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_file_not_rendered_is_listed_with_reason(tmp_path: Path) -> None:
     texts = {
         "home/a.ini.j2": '{% include "home/common.txt" %}\n',
         "home/common.txt": "",
@@ -263,5 +263,5 @@ def test_a_file_that_is_not_rendered_is_named_with_the_reason(tmp_path: Path) ->
     assert [file.template for file in render(host(), tmp_path)] == ["home/a.ini.j2"]
 
 
-def test_every_file_of_the_shipped_templates_is_rendered_or_a_part() -> None:
+def test_shipped_templates_are_all_rendered_or_included() -> None:
     assert list(not_rendered()) == []

@@ -122,12 +122,12 @@ def test_a_line_that_cannot_be_read_is_passed_over(tmp_path: Path, line: str) ->
 
 
 @pytest.mark.parametrize("known", [f"web1 {text(KEY)}\n@revoked * {text(KEY)}\n", f"@revoked x {text(KEY)} leaked\n"])
-def test_a_revoked_key_is_not_believed_wherever_it_stands(tmp_path: Path, known: str) -> None:
+def test_revoked_host_key_is_rejected_anywhere_in_known_hosts(tmp_path: Path, known: str) -> None:
     with pytest.raises(RevokedHostKey):
         judge(connection(tmp_path, known), KEY)
 
 
-def test_a_host_known_only_by_a_ca_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_host_known_only_by_ca_is_refused_with_reason(tmp_path: Path) -> None:
     with pytest.raises(UnknownHostKey, match=r"known_hosts names a CA for it, and poms-ops cannot check"):
         judge(connection(tmp_path, f"@cert-authority *.org,web1 {text(KEY)}\n"), KEY)
     with pytest.raises(UnknownHostKey, match=r"is not in known_hosts$"):
@@ -270,7 +270,7 @@ def test_the_advised_command_removes_the_old_key(tmp_path: Path, port: int, line
         judge(connection(tmp_path, kept, port=port), KEY)
 
 
-def test_each_file_with_a_key_is_named_with_its_host_name(tmp_path: Path) -> None:
+def test_key_removal_advice_names_each_file_and_host_name(tmp_path: Path) -> None:
     for name in ("one file", "three"):
         (tmp_path / name).write_text(f"files {text(KEY)}\nfiles {text(OTHER)}\n")
     said = connection(tmp_path, "", "files").client._policy.removal()

@@ -43,7 +43,7 @@ def lost(fab: Fab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fab:
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_it_is_in_every_json_document(lost: Fab, words: tuple[str, ...]) -> None:
+def test_unreached_host_is_in_every_json_document(lost: Fab, words: tuple[str, ...]) -> None:
     done = lost(*words, "--json")
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
@@ -52,14 +52,14 @@ def test_it_is_in_every_json_document(lost: Fab, words: tuple[str, ...]) -> None
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_it_is_told_on_the_screen(lost: Fab, words: tuple[str, ...]) -> None:
+def test_unreached_host_is_named_on_screen(lost: Fab, words: tuple[str, ...]) -> None:
     done = lost(*words)
     assert done.returncode == 1
     for name in NAMES:
         assert name in done.stdout + done.stderr
 
 
-def test_status_says_it_on_top_and_once(lost: Fab) -> None:
+def test_status_names_unreached_hosts_once_at_top(lost: Fab) -> None:
     done = lost("status")
     first, *rest = done.stdout.splitlines()
     assert first.startswith("down1, down2: ")
@@ -67,6 +67,6 @@ def test_status_says_it_on_top_and_once(lost: Fab) -> None:
     assert not any(name in line for name in NAMES for line in [*rest, *done.stderr.splitlines()])
 
 
-def test_a_list_ends_with_the_names_of_those_that_it_lacks(lost: Fab) -> None:
+def test_list_ends_with_names_of_unreached_hosts(lost: Fab) -> None:
     done = lost("drift")
     assert all(name in done.stderr.splitlines()[-1] for name in NAMES)

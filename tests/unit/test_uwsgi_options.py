@@ -73,14 +73,14 @@ def is_refused(option: str, value: Any) -> bool:
 
 
 @pytest.mark.parametrize("option", PLAIN)
-def test_a_listener_stays_on_the_host_and_in_the_accounts_own_places(option: str) -> None:
+def test_uwsgi_listener_must_be_local_and_in_account_directories(option: str) -> None:
     assert [value for value in OPEN if not is_refused(option, value)] == []
     assert [value for value in SAFE if is_refused(option, value)] == []
     assert is_refused(option, ["127.0.0.1:8083", ":8082"])
 
 
 @pytest.mark.parametrize("option", WITH_KEYS)
-def test_a_listener_with_a_certificate_behind_its_address_is_no_exception(option: str) -> None:
+def test_uwsgi_listener_with_certificate_must_be_local_too(option: str) -> None:
     assert [value for value in OPEN if not is_refused(option, f"{value},/c.pem,/k.pem")] == []
     assert [value for value in SAFE if is_refused(option, f"{value},/c.pem,/k.pem,HIGH")] == []
 
@@ -107,13 +107,13 @@ def test_a_listener_with_a_certificate_behind_its_address_is_no_exception(option
         ("gid", "poms", "apache"),
     ],
 )
-def test_what_else_says_who_may_connect(option: str, safe: Any, opened: Any) -> None:
+def test_uwsgi_option_that_opens_access_is_refused(option: str, safe: Any, opened: Any) -> None:
     assert is_refused(option, opened)
     assert not is_refused(option, safe) or option == "abstract-socket"
 
 
 @pytest.mark.parametrize("value", ["/run/poms/http.sock", "/srv/config/http.sock", "/home/poms/http.sock"])
-def test_the_places_that_the_inventory_gives_the_account_are_its_own(value: str) -> None:
+def test_uwsgi_listener_may_use_directories_named_in_inventory(value: str) -> None:
     managed_directories = {"app": {"listen": "/run/poms/app.sock"}, "config_dir": "/srv/config"}
     assert not refused(uwsgi={"options": {"http-socket": value}}, **managed_directories)
     assert refused(uwsgi={"options": {"http-socket": "/run/other/http.sock"}}, **managed_directories)
@@ -133,7 +133,7 @@ def test_the_places_that_the_inventory_gives_the_account_are_its_own(value: str)
         *("immediate-uid", "immediate-gid", "tuntap-router", "setns-socket"),
     ],
 )
-def test_what_hides_further_options_or_cannot_serve_under_supervisord_is_refused(option: str) -> None:
+def test_uwsgi_option_that_hides_options_or_cannot_serve_is_refused(option: str) -> None:
     values: list[Any] = ["/home/poms/x", "127.0.0.1:8082", "http-socket=:8082", "a", "1", True]
     assert option in known_options()
     assert [value for value in values if not is_refused(option, value)] == []
@@ -159,14 +159,14 @@ def test_ordinary_options_are_not_refused() -> None:
 
 
 @pytest.mark.parametrize("option", ["quicquic-socket", "own-router", "own-stats", "own-zerg", "h3-socket"])
-def test_a_name_of_that_kind_that_no_list_has_is_taken_for_one(option: str) -> None:
+def test_unknown_uwsgi_option_named_like_listener_is_checked_as_one(option: str) -> None:
     assert option not in known_options()
     assert is_refused(option, ":8082")
     assert not is_refused(option, "127.0.0.1:8082")
 
 
 @pytest.mark.parametrize("option", ["http_socket", "https_socket", "shared_socket", "chmod_socket"])
-def test_a_name_with_underscores_is_none_of_uwsgis(option: str) -> None:
+def test_uwsgi_option_with_underscores_is_refused(option: str) -> None:
     assert is_refused(option, "127.0.0.1:8082")
 
 
@@ -222,7 +222,7 @@ def test_options_in_the_environment_are_options() -> None:
 SOUNDS_OPEN = ("socket", "router", "server", "http", "stats", "-ss", "udp", "zerg", "emperor", "zmq", "mq", "legion")
 
 
-def test_every_option_that_sounds_of_a_door_was_judged() -> None:
+def test_every_option_that_may_open_access_was_assessed() -> None:
     """One that a later uWSGI brings has to be looked at before the list of its options is renewed."""
     from ops.formats.uwsgi_options import KNOWN_HARMLESS, is_assessed
 

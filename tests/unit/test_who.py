@@ -74,7 +74,7 @@ def let_in(tmp_path: Path, port: int, **kwargs: object) -> str:
         return remote.who
 
 
-def test_a_key_is_told_by_its_fingerprint_and_by_what_its_public_half_says(
+def test_operator_key_is_shown_by_fingerprint_and_public_comment(
     tmp_path: Path, port: int, key: paramiko.PKey
 ) -> None:
     paramiko.ECDSAKey.generate().write_private_key_file(str(tmp_path / "other"))
@@ -82,13 +82,13 @@ def test_a_key_is_told_by_its_fingerprint_and_by_what_its_public_half_says(
     assert let_in(tmp_path, port, key_filename=files) == f"key {key.fingerprint} jdoe of [2Jthe team"
 
 
-def test_a_public_half_of_another_key_says_nothing(tmp_path: Path, port: int, key: paramiko.PKey) -> None:
+def test_public_file_of_other_key_is_ignored(tmp_path: Path, port: int, key: paramiko.PKey) -> None:
     other = paramiko.ECDSAKey.generate()
     (tmp_path / "id.pub").write_text(f"{other.get_name()} {other.get_base64()} somebody else\n")
     assert let_in(tmp_path, port, key_filename=str(tmp_path / "id")) == f"key {key.fingerprint}"
 
 
-def test_without_a_key_it_is_the_local_user_and_machine(tmp_path: Path, port: int) -> None:
+def test_operator_without_key_is_local_user_and_machine(tmp_path: Path, port: int) -> None:
     assert let_in(tmp_path, port, password="open") == f"local {local_user()}"
 
 
@@ -112,5 +112,5 @@ def test_the_record_and_the_lock_say_which() -> None:
         ("me@here", "me@here"),
     ],
 )
-def test_in_a_table_a_fingerprint_is_shortened_and_nothing_else(who: str, shown: str) -> None:
+def test_table_shortens_only_fingerprints(who: str, shown: str) -> None:
     assert _short(who) == shown

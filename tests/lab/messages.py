@@ -1,0 +1,11 @@
+"""The product's messages that several tests look for, each written once."""
+
+UNTOUCHED = "nothing was modified"
+NOTHING_TO_DO = "nothing to do"
+ALREADY_RUNNING = "is already running"
+NOT_VALID = "validating the new files failed"
+NOT_RESTORED = "could not be restored"
+DISK_FULL = "no space is left on the disk"
+NOT_WRITABLE = "can write neither"
+APACHE_DOWN = "Apache is down"
+NO_KEY = "you offer no key"
