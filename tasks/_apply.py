@@ -13,7 +13,7 @@ from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.masking import add_secret_words
 from ops.secrets.redaction import values
-from ops.services import survival
+from ops.services import supervisord_survival
 from ops.services.supervisord import need_service, need_socket, service_lines
 from ops.services.supervisord_state import Supervisord
 from ops.ssh.session import Remote
@@ -174,7 +174,7 @@ def _refuse_open_secrets(plan: Plan) -> None:
 
 
 def _refuse_start(plan: Plan) -> None:
-    refused = survival.refusal(plan.host, plan.start) if plan.supervisord == "start" else None
+    refused = supervisord_survival.refusal(plan.host, plan.start) if plan.supervisord == "start" else None
     if refused:
         raise HostError(
             plan.host.name,

@@ -3,7 +3,7 @@
 | change | why | measured |
 |---|---|---|
 | a task runs once, whatever `-H` names | Fabric would run it for each host in turn, or on this machine | |
-| Fabric reads no ssh_config | ssh itself is asked (ops/ssh/config_query.py), only for a connection | |
+| Fabric reads no ssh_config | ssh itself is asked (ops/ssh/ssh_config_query.py), only for a connection | |
 | the parser of the tasks is cached | Invoke creates it twice, but a task returns the help of its flags only once | |
 | a command line that cannot be parsed ends with code 3 | Invoke has 1, or a traceback for a number | |
 """
@@ -50,7 +50,7 @@ def install(program: fabric.main.Fab) -> None:
     The fabfile calls this: by then, fab has read its own flags, but not the tasks and their flags.
     """
     program.executor_class = OncePerTask
-    # Fabric reads no ssh_config: ssh does (ops/ssh/config_query.py), and only for a connection.
+    # Fabric reads no ssh_config: ssh does (ops/ssh/ssh_config_query.py), and only for a connection.
     if hasattr(program, "config"):  # missing where the fabfile is only imported, for its list of tasks
         program.config._set(_given_explicit_object=True)
     program._make_parser = functools.cache(program._make_parser)  # a task returns the help of its flags only once

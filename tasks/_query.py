@@ -9,7 +9,7 @@ from ops.errors import BadInput, HostError, Interrupted
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult, map_hosts
 from ops.schema import Host
-from ops.ssh.config_query import ask_ahead
+from ops.ssh.ssh_config_query import ask_ahead
 from ops.ui import colours, console
 from tasks._task import NEEDS_ATTENTION, chosen, show_error
 

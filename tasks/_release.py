@@ -93,7 +93,7 @@ def target_of(remote: Remote, to: str) -> Contents:
         if not offered:
             raise HostError(
                 host.name,
-                "there is no earlier release to roll back to (releases that were rolled back need --to=ID)",
+                "no earlier release is left to roll back to; name one that was rolled back with --to=ID",
                 left="everything",
                 next_step=f"fab -H {host.name} releases lists them; --to=ID goes to one that was live",
             )

@@ -6,7 +6,7 @@ from ops.errors import BadInput, HostError
 from ops.rollout import apply_serially
 from ops.schema import Host
 from ops.services import boot
-from ops.services.survival import assess_boot
+from ops.services.supervisord_survival import assess_boot
 from ops.ssh.session import connect
 from ops.ui import colours, console
 from tasks._task import chosen, print_json, task

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ops.schema import Host
-from ops.ssh.config_query import ask_ahead
+from ops.ssh.ssh_config_query import ask_ahead
 from tasks._query import rendered
 from tasks._rollout import ROLLING_HELP, change_rolling
 from tasks._task import chosen, task
@@ -37,7 +37,7 @@ def deploy(
         files = rendered(hosts)
         from tasks._apply import Consent
         from tasks._confirm import Agreement
-        from tasks._deploy import deploy_to  # imported while the first connection opens
+        from tasks._deploy_host import deploy_to  # imported while the first connection opens
         from tasks._templates import warn_of_what_is_not_rendered
 
         warn_of_what_is_not_rendered()

@@ -7,8 +7,8 @@ from typing import Any
 from ops.errors import BadInput, Interrupted
 from ops.rollout import AT_ONCE, HostResult, map_hosts
 from ops.schema import Host
-from ops.ssh.config_query import ask_ahead
 from ops.ssh.remote_command import Command, run_command
+from ops.ssh.ssh_config_query import ask_ahead
 from ops.ui import colours, console
 from tasks._query import PARALLEL_HELP
 from tasks._task import chosen, print_json, show_error, task

@@ -9,9 +9,9 @@ from rich.text import Text
 from ops.errors import Interrupted
 from ops.inventory import capacity
 from ops.monitoring import workers
-from ops.monitoring.assess import assess
 from ops.monitoring.findings import ERROR
 from ops.monitoring.health import Health, collect
+from ops.monitoring.status_findings import assess
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host

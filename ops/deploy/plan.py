@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 
 from ops.deploy import removals
+from ops.deploy.files_not_reloaded import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 from ops.deploy.removals import Removal, Replaced
 from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.deploy.supervisor_changes import read_effect
-from ops.deploy.unread_files import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 from ops.formats import uwsgi
 from ops.rendering.rendered_file import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
 from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.redaction import MaskedParts
-from ops.services import survival
+from ops.services import supervisord_survival
 from ops.services.reload import GRACEFUL, RESTART, reload_methods
 from ops.services.restart_cost import LOST, RestartCost
 
@@ -124,7 +124,7 @@ class Plan:
     def services(self) -> list[str]:
         """The restarts, reloads and removals as text, in their order."""
         words = {
-            "start": f"supervisord: start, with its programs{survival.describe(self.start)}",
+            "start": f"supervisord: start, with its programs{supervisord_survival.describe(self.start)}",
             "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }

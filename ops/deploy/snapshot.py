@@ -79,7 +79,7 @@ class Snapshot:
     toolkit: str | None = None
     elsewhere: str | None = None
     restart_cost: RestartCost | None = None
-    start: str = ""  # if supervisord is down: how to start it there (ops/services/survival.py)
+    start: str = ""  # if supervisord is down: how to start it there (ops/services/supervisord_survival.py)
 
 
 def probe(

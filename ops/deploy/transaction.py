@@ -17,7 +17,7 @@ from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
 from ops.interrupts import uninterrupted
 from ops.schema import Host
 from ops.secrets.masking import masked
-from ops.services import survival
+from ops.services import supervisord_survival
 from ops.services.web_service import Service
 from ops.services.web_service import parse as parse_service
 from ops.ssh.session import AgentSession, Heartbeat, Remote
@@ -202,7 +202,7 @@ class _Transcript:
             self.accesses.append(selinux.parse(value))
             self.report(f"SELinux: {self.accesses[-1].describe()}")
         elif kind == "start":
-            self.unstartable = survival.refusal(self.host, value)
+            self.unstartable = supervisord_survival.refusal(self.host, value)
         elif kind in ("failed", "unwanted"):
             self.failure = f"{_step(value)} failed" if kind == "failed" else value
         elif kind == "evidence":

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ops.formats import apache
 from ops.importing.line_edits import Hunk
-from ops.inventory.constraints import constraint_violations, values_no_file_holds
+from ops.inventory.constraints import constraint_violations, unwritable_values
 from ops.inventory.defaults import host_from
 from ops.schema import Host
 
@@ -73,7 +73,7 @@ def with_value(host: Host, candidate: Candidate) -> Host | None:
         del here[key_path[-1]]
     else:
         here[key_path[-1]] = value
-    if value is not ABSENT and any(values_no_file_holds("", {".".join(map(str, key_path)): value})):
+    if value is not ABSENT and any(unwritable_values("", {".".join(map(str, key_path)): value})):
         return None
     try:
         made = host_from(data)

@@ -22,7 +22,7 @@ SSH_PORT = 22
 SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run")  # noqa: S108 - these are refused
 
 
-def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Problem]:
+def unwritable_values(file: str, data: Any, key: str = "") -> Iterator[Problem]:
     """Every key and value with a control character, and every number that is too long for its readers."""
     if isinstance(data, dict):
         for name, value in data.items():
@@ -30,10 +30,10 @@ def values_no_file_holds(file: str, data: Any, key: str = "") -> Iterator[Proble
             if _has_control(name):
                 yield Problem(file, ascii(inner), None, "a key must not contain a control character")
             else:
-                yield from values_no_file_holds(file, value, inner)
+                yield from unwritable_values(file, value, inner)
     elif isinstance(data, list):
         for number, value in enumerate(data):
-            yield from values_no_file_holds(file, value, f"{key}.{number}")
+            yield from unwritable_values(file, value, f"{key}.{number}")
     elif isinstance(data, str) and _has_control(data):
         shown = None if ".secrets." in f".{key}." else data
         yield Problem(file, key, shown, "must not contain a control character")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ops.errors import BadInput, Problem
 from ops.inventory import capacity
-from ops.inventory.constraints import constraint_violations, values_no_file_holds
+from ops.inventory.constraints import constraint_violations, unwritable_values
 from ops.inventory.defaults import completed, host_from
 from ops.inventory.schema_errors import (
     SchemaError,
@@ -109,7 +109,7 @@ def inventory_path() -> Path:
 def read_inventory(path: Path) -> Inventory:
     """Read and check the whole file. Raises BadInput with every problem, one per line."""
     data = _parse(path)
-    problems = list(values_no_file_holds(path.name, data))
+    problems = list(unwritable_values(path.name, data))
     problems += _unknown_tables(path.name, data)
     if not problems:
         hosts, problems = _read_hosts(path.name, data)

@@ -168,7 +168,7 @@ class Following:
     def _read(self, source: HostLogs) -> Iterator[LogLine | Remark | Live]:
         name, last = source.host.name, self._remotes.get(source.host.name)
         if last:
-            jump_hosts.try_again(last.connection)
+            jump_hosts.drop_broken(last.connection)
         with self._connect(source.host) as remote:
             self._remotes[name] = remote
             if source.begun:

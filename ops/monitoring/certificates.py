@@ -78,7 +78,11 @@ def parse_expiries(answer: list[str], certificate: str = "its file") -> list[Exp
         elif word in ("ends", "unreadable", "broken", "absent"):
             kind, _, path = value.partition(" ")
             if word != "ends":
-                problem = {"unreadable": "cannot be read", "broken": "is none", "absent": "is not there"}[word]
+                problem = {
+                    "unreadable": "cannot be read",
+                    "broken": "is not a certificate or list",
+                    "absent": "is not there",
+                }[word]
                 found.append(Expiry(kind, path, problem=problem))
         elif word == "unread":
             stale["revocations", value] = NOT_READ

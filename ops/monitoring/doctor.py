@@ -13,7 +13,7 @@ from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.schema import Host
-from ops.services import restart_cost, standby, supervisord_state, survival
+from ops.services import restart_cost, standby, supervisord_state, supervisord_survival
 
 APACHE_NEEDED = (2, 4, 37)  # for TLSv1.3 in SSLProtocol; older ones have RequestHeader expressions, mod_proxy_uwsgi
 SHIB_NEEDED = (3, 0)
@@ -51,7 +51,9 @@ def _account(host: Host, facts: Facts) -> Iterator[Finding]:
     shell = facts.one("shell")
     if facts.one("account") != host.account:
         advice = f"log in as {host.account}: see account in the inventory"
-        yield Finding("login", ERROR, f"it leads to the account {facts.one('account')}", advice)
+        yield Finding(
+            "login", ERROR, f"SSH logs in as {facts.one('account')}, the inventory wants {host.account}", advice
+        )
     else:
         yield Finding("login", OK, f"{host.account}, shell {shell}; logged in as {facts.one('who')}")
 
@@ -132,22 +134,22 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
-    found = survival.assess_boot(host, _survival(facts), facts.one("boot"))
+    found = supervisord_survival.assess_boot(host, _survival(facts), facts.one("boot"))
     yield Finding("boot", OK if found.ok else WARNING, found.found, found.advice)
 
 
-def _survival(facts: Facts) -> survival.Survival:
-    return survival.parse(facts.values.get("survival", []))
+def _survival(facts: Facts) -> supervisord_survival.Survival:
+    return supervisord_survival.parse(facts.values.get("survival", []))
 
 
 def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether supervisord survives a logout: the running one, or one that a deploy would start."""
-    if refused := survival.refusal(host, facts.one("start")):
+    if refused := supervisord_survival.refusal(host, facts.one("start")):
         yield Finding("supervisord", ERROR, *refused)
     if "kills unknown" in facts.values.get("survival", []):
         found = "unknown whether a logout ends it: logind does not report its KillUserProcesses"
         yield Finding("supervisord", WARNING, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
-    if place := survival.assess_place(host, _survival(facts)):
+    if place := supervisord_survival.assess_place(host, _survival(facts)):
         yield Finding("supervisord", WARNING, place.found, place.advice)
 
 

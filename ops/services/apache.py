@@ -33,8 +33,8 @@ def need_reload(hosts: list[Host]) -> None:
     for host in hosts:
         if not host.apache.reload:
             raise BadInput(
-                f"{host.name}: the inventory has no apache.reload: only a restart is allowed here, which interrupts "
-                f"visitors (see fab -H {host.name} doctor): fab -H {host.name} restart-apache. Nothing was touched."
+                f"{host.name}: the inventory sets no apache.reload, so fab can only restart Apache, which interrupts "
+                f"visitors: fab -H {host.name} restart-apache. Nothing was touched."
             )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from ops.errors import HostError, read_answer
 from ops.schema import Host
-from ops.services import survival
+from ops.services import supervisord_survival
 from ops.services.request_lines import directory_lines
 from ops.services.supervisord import need_lock
-from ops.services.survival import NO, YES, Survival
+from ops.services.supervisord_survival import NO, YES, Survival
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 
@@ -55,7 +55,9 @@ def parse(host: Host, answer: list[str]) -> Found:
     facts = dict(line.partition(" ")[::2] for line in answer)
     with read_answer(host.name, "boot"):
         return Found(
-            survival.parse(line.removeprefix("survival ") for line in answer if line.startswith("survival ")),
+            supervisord_survival.parse(
+                line.removeprefix("survival ") for line in answer if line.startswith("survival ")
+            ),
             facts.get("boot", "nobody"),
             int(facts.get("lines", "0")),
             facts.get("own", ""),
@@ -66,8 +68,8 @@ def parse(host: Host, answer: list[str]) -> Found:
 
 def choose(host: Host, found: Found) -> Change | None:
     """The change that starts supervisord at boot; None if something does so already. Raises HostError."""
-    line = survival.cron_line(host)
-    assessment = survival.assess_boot(host, found.survival, found.boot)
+    line = supervisord_survival.cron_line(host)
+    assessment = supervisord_survival.assess_boot(host, found.survival, found.boot)
     if assessment.ok and found.own in ("", line):
         return None
     cron_serves = found.survival.cron == YES and _outlives_cron(found.survival)
@@ -75,10 +77,15 @@ def choose(host: Host, found: Found) -> Change | None:
         return Change(ADD, LINE, line)
     if found.survival.linger == YES and found.manager:
         return Change(ADD, OWN_UNIT, unit_text(host))
-    why, next_step = "logind ends what cron starts", f"root: {survival.linger_command(host)}; then run it again"
+    why, next_step = (
+        "logind ends what cron starts",
+        f"root: {supervisord_survival.linger_command(host)}; then run it again",
+    )
     if found.survival.cron != YES:
         why = "no cron daemon is known to run"
-        next_step = f"root starts one; or, with systemd: {survival.linger_command(host)}; then run it again"
+        next_step = (
+            f"root starts one; or, with systemd: {supervisord_survival.linger_command(host)}; then run it again"
+        )
     raise HostError(
         host.name,
         f"this host has no way to start supervisord at boot: {why}, and the user manager of {host.account} does not "
@@ -127,7 +134,7 @@ def unit_text(host: Host) -> str:
 
     If the kernel kills one process for lack of memory, the others go on; supervisord stops its programs itself.
     """
-    command = survival.start_command(host, "-n")
+    command = supervisord_survival.start_command(host, "-n")
     for plain, quoted in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$"), ("\n", "\\n")):
         command = command.replace(plain, quoted)
     return f"""# Made by poms-ops (fab start-at-boot).
@@ -158,6 +165,6 @@ def _need_end(host: Host, answer: list[str], what: str) -> None:
     raise HostError(
         host.name,
         f"{what}; the host's tools printed:\n{lines}",
-        left="the crontab, or it was restored",
+        left="the crontab is as it was",
         next_step=f"fab -H {host.name} doctor",
     )

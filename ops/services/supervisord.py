@@ -9,12 +9,12 @@ from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock,
 from ops.formats import apache, uwsgi
 from ops.formats.supervisor import log_files
 from ops.schema import Host
-from ops.services import survival
+from ops.services import supervisord_survival
 from ops.services.reload import GRACEFUL, reload_methods, web_program
 from ops.services.request_lines import directory_lines
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_state import parse as parse_supervisord
-from ops.services.survival import Survival
+from ops.services.supervisord_survival import Survival
 from ops.services.web_service import Service
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
@@ -113,7 +113,7 @@ def parse(host: Host, action: str, answer: list[str]) -> Report:
     with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
         report, failure = _parse(answer)
     for way in (line.removeprefix("start ") for line in answer if line.startswith("start ")):
-        if refused := survival.refusal(host, way):
+        if refused := supervisord_survival.refusal(host, way):
             raise HostError(host.name, refused[0], left="everything", next_step=refused[1])
     if failure is not None or answer[-1:] != ["end"]:
         lines = "\n".join(f"    {line}" for line in (failure or "(nothing)").splitlines())
@@ -165,7 +165,7 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
         orphans,
         tuple(notes),
         detail=supervisord.detail,
-        survival=survival.parse(survives),
+        survival=supervisord_survival.parse(survives),
     )
     return report, evidence if failed else None
 

@@ -1,6 +1,6 @@
 """Jump hosts: ssh_config's ProxyJump as OpenSSH reads it, and one shared connection to each jump host.
 
-Each has settings of its own (`ops/ssh/config_query.py`), the same that ssh would use for it.
+Each has settings of its own (`ops/ssh/ssh_config_query.py`), the same that ssh would use for it.
 
 Source: ssh_config(5), ProxyJump. Fabric goes through several in the opposite order, and takes "none" for a host.
 """
@@ -17,8 +17,8 @@ import fabric
 import paramiko
 
 from ops.errors import BadInput, Unreachable
-from ops.ssh.config_query import settings_of
-from ops.ssh.settings import Connection
+from ops.ssh.ssh_config_query import settings_of
+from ops.ssh.ssh_config_values import Connection
 
 ALIVE = 10  # seconds for a jump host to open a channel; after that its connection is dead
 MOST = 8  # jump hosts in a row; more are a circle
@@ -88,7 +88,7 @@ def _made(word: str, other: Connection, config: fabric.Config, prepare: Prepare,
         return _jumps.setdefault((id(config), *key), Jump(made)).connection
 
 
-def try_again(connection: fabric.Connection) -> None:
+def drop_broken(connection: fabric.Connection) -> None:
     """Close dead connections to the jump hosts before `connection`, so that the next login opens them again."""
     while isinstance(connection.gateway, fabric.Connection):
         connection = connection.gateway

@@ -11,7 +11,7 @@ from typing import Any
 
 from ops.schema import Ssh
 from ops.ssh.credential_cache import missing_cache
-from ops.ssh.settings import Connection
+from ops.ssh.ssh_config_values import Connection
 
 FIRST_CODE = -1765328384  # of MIT Kerberos's errors (krb5_err.et), which begin with RFC 4120's numbers
 NOT_KNOWN, EXPIRED = 7, 32

@@ -20,7 +20,7 @@ from typing import Any
 
 import paramiko
 
-from ops.ssh.settings import Connection
+from ops.ssh.ssh_config_values import Connection
 from ops.ssh.transport import Transport
 
 KRL = b"SSHKRL\n\0"  # how a key revocation list begins

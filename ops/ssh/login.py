@@ -17,13 +17,13 @@ from ops.errors import BadInput, Unreachable
 from ops.paths import expand_home
 from ops.schema import Host
 from ops.secrets.masking import masked
-from ops.ssh.config_query import settings_of
 from ops.ssh.jump_hosts import gateway_of, jump_of
 from ops.ssh.kerberos import Refused, begin, kerberos_options
 from ops.ssh.known_hosts import RevokedHostKey, UnknownHostKey, set_host_key_policy
 from ops.ssh.login_keys import BY_KEY, key_login
-from ops.ssh.settings import NOTHING_TOUCHED as NOTHING_CONNECTED
-from ops.ssh.settings import Connection
+from ops.ssh.ssh_config_query import settings_of
+from ops.ssh.ssh_config_values import NOTHING_TOUCHED as NOTHING_CONNECTED
+from ops.ssh.ssh_config_values import Connection
 from ops.text import escape_control_chars
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are not for operators

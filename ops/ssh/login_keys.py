@@ -17,7 +17,7 @@ from msgspec import Struct
 from ops.paths import expand_home
 from ops.ssh.agent_keys import USUAL_KEYS, Agent, public_half
 from ops.ssh.key_certificate import FOREVER, KeyCertificate, certificate_in
-from ops.ssh.settings import Connection
+from ops.ssh.ssh_config_values import Connection
 from ops.ssh.transport import Transport
 
 BY_KEY = ("allow_agent", "key_filename", "look_for_keys", "passphrase", "password", "pkey")  # paramiko's arguments

@@ -86,9 +86,7 @@ class _Reader:
             self._print(lines.end(), of_errors)
         code = self._channel.exit_status
         if code < 0:
-            raise Unreachable(
-                self._host.name, "the connection was lost before the command had ended; it is ended there"
-            )
+            raise Unreachable(self._host.name, "the connection was lost; the host ends the command")
         return code
 
     def _drain(self) -> bool:
@@ -133,7 +131,7 @@ class _Reader:
     def _over(self, what: str, next_step: str) -> HostError:
         return HostError(
             self._host.name,
-            f"the command {what}, and is ended there",
+            f"the command {what}; the host ends it",
             outcome="ended by a limit",
             next_step=next_step,
         )

@@ -56,7 +56,11 @@ class AgentSession:
         """Send `lines`. Raises HostError for one with a line break: the host would read it as two lines."""
         sent = list(lines)
         if any("\n" in line or "\0" in line for line in sent):
-            raise HostError(self.host, "a value with a line break was not sent", left=NOTHING_TOUCHED)
+            raise HostError(
+                self.host,
+                "a value contains a line break, which the host would read as two values",
+                left=NOTHING_TOUCHED,
+            )
         self.send_text("".join(f"{line}\n" for line in sent).encode())
 
     def send_text(self, text: bytes) -> None:

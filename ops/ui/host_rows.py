@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from ops.monitoring.assess import SERVER_ERROR, assess, is_edited
 from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
+from ops.monitoring.status_findings import SERVER_ERROR, assess, is_edited
 from ops.monitoring.worker_history import MEGABYTE
 from ops.schema import Host
 from ops.services.reload import web_program

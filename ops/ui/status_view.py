@@ -7,9 +7,9 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from ops.errors import OperatorError
-from ops.monitoring.assess import assess, is_edited
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.health import CANNOT_SEE, Health
+from ops.monitoring.status_findings import assess, is_edited
 from ops.monitoring.worker_history import MEGABYTE
 from ops.schema import Host
 from ops.services.reload import web_program

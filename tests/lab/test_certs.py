@@ -32,5 +32,5 @@ def test_what_cannot_be_read_needs_attention(deployed: Site) -> None:
     finally:
         deployed.root(f"rm {CA}/zz.pem")
     assert said.code == 2
-    assert "is none" in said.out
+    assert "is not a certificate" in said.out
     assert f"{CA}/zz.pem" in said.out

@@ -59,7 +59,7 @@ def test_expiries_list_unreadable_files_then_earliest_expiry_first(shell: str, t
     found = parse_expiries(run(shell, "certs", [*request(one), "end"]).facts)
     told = [(end.kind, end.describe(), end.name, end.path.rpartition("/")[2]) for end in found]
     assert told == [
-        ("ca", "is none", "", "torn.pem"),
+        ("ca", "is not a certificate or list", "", "torn.pem"),
         ("revocations", "EXPIRED 2 days ago", "CN=CA,O=Lab", "0b0b.r0"),
         ("host", "7 hours", "CN=web1,O=Lab", "host.pem"),
         ("revocations", "3 days", "CN=CA,O=Lab", "0a0a.r0"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.scripts import script
-from ops.services import boot, survival
-from ops.services.survival import Survival, Unit
+from ops.services import boot, supervisord_survival
+from ops.services.supervisord_survival import Survival, Unit
 from tests.scripts import remote
 from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run, start
 from tests.unit.hosts import host
@@ -203,7 +203,7 @@ def test_probe_reports_units_and_crontab_that_start_supervisord(machine: Machine
             Unit("user", "enabled", "inactive", "always", "poms.service"),
         ),
     )
-    assert (found.boot, found.lines) == (survival.CRONTAB, 1)
+    assert (found.boot, found.lines) == (supervisord_survival.CRONTAB, 1)
 
 
 def test_host_without_systemd_relies_on_cron_only(machine: Machine) -> None:

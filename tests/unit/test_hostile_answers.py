@@ -21,7 +21,7 @@ from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from ops.rendering.renderer import render
 from ops.scripts import names, script
-from ops.ssh import config_query, session
+from ops.ssh import session, ssh_config_query
 from ops.ssh.fake_channel import FakeChannel
 from ops.text import escape_control_chars
 from tasks._registry import MODULES
@@ -107,7 +107,7 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
     )
     with (
         patch.object(session, "_log_in", lambda *_: line),
-        patch.object(config_query, "_program", lambda: None),  # nobody would hear its answer
+        patch.object(ssh_config_query, "_program", lambda: None),  # nobody would hear its answer
         patch.multiple(transaction, run_smoke_checks=lambda _: [], find_regressions=lambda *_: []),
     ):
         yield

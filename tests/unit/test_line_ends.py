@@ -13,7 +13,7 @@ from ops.rendering.renderer import TREE, render, render_one
 from ops.secrets import masking
 from ops.secrets.masking import Masker
 from ops.secrets.sources import value_of
-from ops.ssh.config_query import settings_of
+from ops.ssh.ssh_config_query import settings_of
 from tasks._completion import inventory
 from tests.unit.hosts import host, settings
 from tests.unit.test_trust import KEY, connection, judge, text

@@ -11,10 +11,10 @@ from ops.deploy.drift import EDITED, TEMPLATE, Drift
 from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import OperatorError, Unreachable
-from ops.monitoring.assess import assess
 from ops.monitoring.certificates import Expiry
 from ops.monitoring.findings import ERROR, WARNING, Finding
 from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache, parse
+from ops.monitoring.status_findings import assess
 from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import Worker, WorkerPool
 from ops.schema import Host

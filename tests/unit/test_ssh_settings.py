@@ -10,10 +10,10 @@ import paramiko
 import pytest
 
 from ops.errors import BadInput
-from ops.ssh import config_query
-from ops.ssh.config_query import settings_of
+from ops.ssh import ssh_config_query
 from ops.ssh.login import route_to
-from ops.ssh.settings import Settings
+from ops.ssh.ssh_config_query import settings_of
+from ops.ssh.ssh_config_values import Settings
 from tests.unit import hosts
 from tests.unit.hosts import host
 
@@ -174,7 +174,7 @@ def test_missing_ssh_config_file_is_reported(tmp_path: Path) -> None:
 
 
 def test_hanging_match_exec_is_killed(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_query, "LIMIT", 0.5)
+    monkeypatch.setattr(ssh_config_query, "LIMIT", 0.5)
     os.mkfifo(tmp_path / "alive")
     reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(BadInput, match="Match exec"):
@@ -185,14 +185,14 @@ def test_hanging_match_exec_is_killed(ask: Ask, tmp_path: Path, monkeypatch: pyt
 
 
 def test_ssh_that_cannot_start_is_reported(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_query, "_program", lambda: "/nosuch/ssh")
+    monkeypatch.setattr(ssh_config_query, "_program", lambda: "/nosuch/ssh")
     with pytest.raises(BadInput, match="cannot be started"):
         ask("")
 
 
 def test_ssh_config_is_queried_once_per_login(tmp_path: Path) -> None:
     made = config(tmp_path, f'Match exec "echo asked >> {tmp_path}/asked"\n  Port 23\n')
-    config_query.ask_ahead(made, [host(), host(name="web2"), host(name="web3")])
+    ssh_config_query.ask_ahead(made, [host(), host(name="web2"), host(name="web3")])
     for name in ("web1", "web2", "web3"):
         assert [settings_of(made, name, "poms").port for _ in range(2)] == [23, 23]
     assert (tmp_path / "asked").read_text() == "asked\n" * 3
@@ -223,7 +223,7 @@ def test_fabrics_own_switch_for_ssh_config_holds(tmp_path: Path, monkeypatch: py
 @pytest.fixture
 def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without the program."""
-    monkeypatch.setattr(config_query, "_program", lambda: None)
+    monkeypatch.setattr(ssh_config_query, "_program", lambda: None)
 
 
 @pytest.mark.usefixtures("no_ssh")

@@ -6,7 +6,16 @@ from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError
 from ops.services import boot
 from ops.services.boot import ADD, LINE, OWN_UNIT, Found
-from ops.services.survival import CRONTAB, Survival, Unit, assess_boot, assess_place, cron_line, parse, refusal
+from ops.services.supervisord_survival import (
+    CRONTAB,
+    Survival,
+    Unit,
+    assess_boot,
+    assess_place,
+    cron_line,
+    parse,
+    refusal,
+)
 from tests.unit.hosts import host
 
 OURS, THEIRS = (Unit(manager, "enabled", "active", "always", f"{manager}.service") for manager in ("user", "system"))

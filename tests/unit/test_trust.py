@@ -11,11 +11,11 @@ import pytest
 from paramiko.hostkeys import HostKeys
 
 from ops.errors import BadInput
-from ops.ssh.config_query import settings_of
 from ops.ssh.jump_hosts import gateway_of
 from ops.ssh.keyscan import ask_key
 from ops.ssh.known_hosts import RevokedHostKey, UnknownHostKey, set_host_key_policy
-from ops.ssh.settings import Connection
+from ops.ssh.ssh_config_query import settings_of
+from ops.ssh.ssh_config_values import Connection
 from tests.unit.hosts import host, settings
 
 KEY, OTHER, THIRD = (paramiko.ECDSAKey.generate() for _ in range(3))

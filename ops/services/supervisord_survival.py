@@ -102,7 +102,7 @@ def refusal(host: Host, way: str) -> tuple[str, str] | None:
         )
         advice = f"root: {linger_command(host)}; then run it again"
     elif why == "system-unit":
-        wrong = f"the system unit {name} starts supervisord; a second one is not started"
+        wrong = f"the system unit {name} starts supervisord, so fab does not start another one"
         advice = (
             f"root: systemctl start {name}; then run it again. If the unit fails before the first deploy: root: "
             f"systemctl disable {name}; after the deploy stop-supervisord, and root: systemctl enable --now {name}"

@@ -15,8 +15,8 @@ import paramiko
 
 from ops.errors import BadInput
 from ops.paths import expand_home
-from ops.ssh.config_query import config_files
-from ops.ssh.settings import NOTHING_TOUCHED, Values
+from ops.ssh.ssh_config_query import config_files
+from ops.ssh.ssh_config_values import NOTHING_TOUCHED, Values
 from ops.text import escape_control_chars
 
 _COMMENT = re.compile(r"""(?:[^"'#]|"[^"]*"|'[^']*'|(?<!\s)#)*\s#""")

@@ -1,6 +1,6 @@
 """The settings of a login as ssh has them: asked by `ssh -G`, for all hosts of a run at once.
 
-If this machine has no ssh, `ops/ssh/config_fallback.py` reads the files (docs/decisions/ssh-config.md).
+If this machine has no ssh, `ops/ssh/ssh_config_fallback.py` reads the files (docs/decisions/ssh-config.md).
 """
 
 import atexit
@@ -22,7 +22,7 @@ from ops.errors import BadInput, OperatorError
 from ops.paths import expand_home
 from ops.schema import Host
 from ops.secrets.masking import masked
-from ops.ssh.settings import NOTHING_TOUCHED, Settings, Values, from_values
+from ops.ssh.ssh_config_values import NOTHING_TOUCHED, Settings, Values, from_values
 from ops.text import escape_control_chars
 
 LIMIT = 10.0  # seconds for one `ssh -G`: it may run commands (Match exec) and ask name servers
@@ -71,7 +71,7 @@ class _Question:
             self.begin()
             if self._process:
                 return from_values(_heard(self._process, name), name, user, port)
-        from ops.ssh.config_fallback import read
+        from ops.ssh.ssh_config_fallback import read
 
         return from_values(read(self._config, name), name, user, port)
 

@@ -12,7 +12,7 @@ from ops.monitoring.findings import ERROR, WARNING, Finding
 from ops.monitoring.health import CANNOT_SEE, MOST_WAITING, Health
 from ops.monitoring.worker_history import MEGABYTE, why
 from ops.schema import Host
-from ops.services import survival
+from ops.services import supervisord_survival
 from ops.services.reload import web_program
 from ops.services.supervisord import ProgramState
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
@@ -39,7 +39,7 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
     wrong = trouble(host, Supervisord(report.supervisord, report.pid, report.detail), report.orphans)
     if wrong:
         yield Finding("supervisord", ERROR, *wrong)
-    if place := survival.assess_place(host, report.survival):
+    if place := supervisord_survival.assess_place(host, report.survival):
         yield Finding("supervisord", ERROR, place.found, place.advice)
     for program in report.programs:
         if program.needs_attention:
