@@ -4,6 +4,8 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from ops.agent_text import agent_text
+
 FOLDER = Path(__file__).parent / "remote"
 SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "survival.sh", "supervisord.sh")
 STANDBY = ("standby_requests.py", "standby.sh")
@@ -26,7 +28,6 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
         *("ask_programs.py", "ask_app.py", "apache_read.sh", "apache_unit.sh"),
         *("apache_facts.sh", "through_apache.sh", "place.sh"),
     ),
-    "releases": ("place.sh",),
     "doctor": (
         *SUPERVISORD,
         *STANDBY,
@@ -48,6 +49,7 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     "logs": ("log_reader.py",),
     "workers": ("workers.py",),
 }
+BY_AGENT = ("releases",)  # their answers come from ops/agent/
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
     "log_reader.py": "host_python -",
@@ -98,11 +100,14 @@ def running(text: str) -> str:
 
 def names() -> list[str]:
     """The scripts that can be sent."""
-    parts = {"common.sh", *(part for needed in PARTS.values() for part in needed)}
-    return sorted(path.stem for path in FOLDER.glob("*.sh") if path.name not in parts)
+    parts = {"common.sh", "agent.sh", *(part for needed in PARTS.values() for part in needed)}
+    return sorted({*BY_AGENT, *(path.stem for path in FOLDER.glob("*.sh") if path.name not in parts)})
 
 
 def _with_parts(name: str) -> str:
+    if name in BY_AGENT:
+        program = f"agent_text() {{\ncat <<'END_OF_PYTHON'\n{agent_text()}END_OF_PYTHON\n}}\n"
+        return f"{program}{_read('agent.sh')}say poms-ops {name}\nanswer_by_agent\n"
     parts = (*PARTS.get(name, ()), f"{name}.sh")
     return "".join(_as_function(part) if part.endswith(".py") else _read(part) for part in parts)
 

@@ -1,20 +1,13 @@
 """The original files of a host, from before its first deploy: `rollback --to=original` restores them."""
 
-import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from ops.deploy.releases import (
-    ORIGINAL,
-    Contents,
-    need_state_dir,
-    parse_elsewhere,
-    parse_releases,
-    read_contents,
-    request,
-)
+from ops.agent.messages import OriginalFile
+from ops.deploy.releases import ORIGINAL, Contents, ask, read_contents
 from ops.deploy.supervisor_changes import read_effect
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path, pairs_of
@@ -44,11 +37,10 @@ def read_originals(remote: Remote) -> Contents:
     if the host had no supervisord.conf: nothing ran there that could be restored.
     """
     host = remote.host
-    answer = remote.ask("releases", [*request(host), "originals"])
-    need_state_dir(host, parse_elsewhere(answer))
+    answer = ask(remote, originals=True)
     with read_answer(host.name, "releases"):
-        found = parse_originals(host, answer)
-        running = next((one.name for one in parse_releases(answer) if one.current), "")
+        found = originals_of(host, answer.originals)
+    running = answer.releases.current
     deployed = read_contents(remote, [running]).get(running) if running else None
     if deployed is None:
         raise HostError(host.name, "nothing was deployed yet: the host is in its original state", left="everything")
@@ -89,21 +81,13 @@ def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
     return structs.replace(today, programs=programs, apache=apache, app=app, checks=[])
 
 
-def parse_originals(host: Host, answer: list[str]) -> Originals:
-    """Parse the answer of releases.sh to "originals". Raises ValueError if it is malformed."""
-    files: list[RenderedFile] = []
-    absent: list[str] = []
-    lost: list[str] = []
-    mode = path = ""
-    for line in answer:
-        kind, _, value = line.partition(" ")
-        if kind == ORIGINAL:
-            mode, _, path = value.partition(" ")
-            if mode in ("absent", "lost"):
-                (absent if mode == "absent" else lost).append(path)
-        elif kind == "content" and path:
-            files.append(file_at(host, path, base64.b64decode(value, validate=True), f"{int(mode, 8):04o}"))
-    return Originals(files, absent, lost)
+def originals_of(host: Host, found: Sequence[OriginalFile]) -> Originals:
+    """The original files by what is known of them. Raises ValueError for a mode that is none."""
+    files = [
+        file_at(host, one.path, one.content, f"{int(one.mode, 8):04o}") for one in found if one.content is not None
+    ]
+    absent = [one.path for one in found if not one.existed]
+    return Originals(files, absent, [one.path for one in found if one.existed and one.content is None])
 
 
 def _with_masked_parts(file: RenderedFile, deployed: RenderedFile | None) -> RenderedFile:

@@ -1,6 +1,5 @@
 """Release records: what is written on the host for each deploy, and what is read from there."""
 
-import base64
 import re
 import secrets
 import shlex
@@ -8,6 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from ops.agent.messages import (
+    OriginalFile,
+    Originals,
+    ReleaseContents,
+    ReleaseList,
+    ReleaseRecord,
+    ReleasesRequest,
+)
+from ops.agent_answers import answers, request_lines
 from ops.deploy.release_host import host_at_release
 from ops.deploy.release_source import Source, read_source
 from ops.errors import HostError, read_answer
@@ -103,20 +111,52 @@ def new_release(who: str, purpose: str = "deploy", *, unvalidated: bool = False)
 
 def read_releases(remote: Remote) -> list[PastRelease]:
     """Every deploy recorded on the host, the oldest first. Raises HostError if they are in another folder."""
-    answer = remote.ask("releases", request(remote.host))
-    need_state_dir(remote.host, parse_elsewhere(answer))
+    found = ask(remote)
     with read_answer(remote.host.name, "releases"):
-        return parse_releases(answer)
+        return parse_releases(found.releases)
 
 
-def request(host: Host) -> list[str]:
-    """The request to remote/releases.sh."""
-    return [f"state_dir {host.state_dir}", f"home {host.home}", f"uwsgi {ini_path(host)}"]
+@dataclass(frozen=True)
+class ReleasesAnswer:
+    """The agent's answer: the list, the contents by name, and the original files, if they were asked for."""
+
+    releases: ReleaseList
+    contents: dict[str, ReleaseContents]
+    originals: Sequence[OriginalFile]
 
 
-def parse_elsewhere(answer: list[str]) -> str | None:
-    """The folder with the host's releases, if `state_dir` has none."""
-    return next((line.partition(" ")[2] for line in answer if line.startswith("elsewhere ")), None)
+def ask(remote: Remote, contents: Sequence[str] = (), *, originals: bool = False) -> ReleasesAnswer:
+    """Ask the host for its releases. Raises HostError if they are in another folder, or for a malformed answer."""
+    found = parse(remote.host, remote.ask("releases", request(remote.host, contents, originals=originals)))
+    need_state_dir(remote.host, found.releases.elsewhere or None)
+    return found
+
+
+def request(host: Host, contents: Sequence[str] = (), *, originals: bool = False) -> list[str]:
+    """The request for the releases (`ops/agent/releases.py`)."""
+    asked = ReleasesRequest(
+        state_dir=host.state_dir,
+        home=host.home,
+        uwsgi_file=ini_path(host),
+        contents=tuple(contents),
+        originals=originals,
+    )
+    return request_lines(host, asked)
+
+
+def parse(host: Host, lines: list[str]) -> ReleasesAnswer:
+    """Read the agent's answer. Raises HostError if it is malformed."""
+    contents: dict[str, ReleaseContents] = {}
+    found, originals = ReleaseList(records=[], current="", elsewhere=""), Originals(files=[])
+    for message in answers(host, lines):
+        match message:
+            case ReleaseList():
+                found = message
+            case ReleaseContents():
+                contents[message.name] = message
+            case Originals():
+                originals = message
+    return ReleasesAnswer(found, contents, originals.files)
 
 
 def need_state_dir(host: Host, elsewhere: str | None) -> None:
@@ -135,30 +175,26 @@ def need_state_dir(host: Host, elsewhere: str | None) -> None:
     )
 
 
-def parse_releases(answer: list[str]) -> list[PastRelease]:
-    """Parse the answer of releases.sh. Raises LookupError if it is malformed."""
-    found: list[PastRelease] = []
-    current = ""
-    for line in answer:
-        kind, _, value = line.partition(" ")
-        if kind == "release":
-            found.append(PastRelease(value, False, {}))
-        elif kind == "meta":
-            key, _, text = value.partition(" ")
-            last = found[-1]
-            lists = {"changed": last.changed, "proof": last.proofs, "removed": last.removed}
-            lists |= {"unvalidated": last.unvalidated, "check": last.checks}
-            if key in lists:
-                lists[key].append(text)
-            elif key == "edited":
-                if edit := _EDIT.fullmatch(text):
-                    last.edits.append((edit[2], edit[1]))
-            elif key != "secret":
-                found[-1].facts[key] = text
-        elif kind == "current":
-            current = value
-    named = [replace(release, current=release.name == current) for release in found]
-    return sorted(named, key=lambda release: release.sequence)  # those of an older version come first, by name
+def parse_releases(found: ReleaseList) -> list[PastRelease]:
+    """The releases by the host's own count; those of an older version, which have none, come first, by name."""
+    named = [_past_release(record, current=record.name == found.current) for record in found.records]
+    return sorted(named, key=lambda release: release.sequence)
+
+
+def _past_release(record: ReleaseRecord, *, current: bool) -> PastRelease:
+    past = PastRelease(record.name, current, {})
+    lists = {"changed": past.changed, "proof": past.proofs, "removed": past.removed}
+    lists |= {"unvalidated": past.unvalidated, "check": past.checks}
+    for line in record.lines:
+        key, _, text = line.partition(" ")
+        if key in lists:
+            lists[key].append(text)
+        elif key == "edited":
+            if edit := _EDIT.fullmatch(text):
+                past.edits.append((edit[2], edit[1]))
+        elif key != "secret":
+            past.facts[key] = text
+    return past
 
 
 def last_validated(past: list[PastRelease]) -> PastRelease | None:
@@ -183,12 +219,10 @@ class Contents:
 
 def read_contents(remote: Remote, names: Sequence[str]) -> dict[str, Contents]:
     """The contents of the named releases that the host has. Raises HostError for a malformed answer."""
-    host = remote.host
-    asked = [*request(host), *(f"contents {name}" for name in names)]
-    answer = remote.ask("releases", asked)
-    need_state_dir(host, parse_elsewhere(answer))
-    with read_answer(host.name, "releases"):
-        return {name: _contents_of(host, name, answer) for name in names if f"contents {name}" in answer}
+    found = ask(remote, names)
+    records = {record.name: record for record in found.releases.records}
+    with read_answer(remote.host.name, "releases"):
+        return {name: _contents(remote.host, one, records.get(name)) for name, one in found.contents.items()}
 
 
 def need_contents(remote: Remote, name: str) -> Contents:
@@ -212,30 +246,18 @@ def read_files(remote: Remote, name: str) -> list[RenderedFile]:
     return need_contents(remote, name).files
 
 
-def _contents_of(today: Host, name: str, answer: list[str]) -> Contents:
-    files: list[RenderedFile] = []
-    lost: list[str] = []
-    mode = path = of = ""
-    host: Host | None = None
+def _contents(today: Host, found: ReleaseContents, record: ReleaseRecord | None) -> Contents:
     hidden: dict[str, MaskedParts] = {}
-    for line in answer:
-        kind, _, value = line.partition(" ")
-        if kind in ("release", "contents"):
-            of = value
-        if of != name:
-            continue
-        if kind == "meta" and value.startswith("secret "):
-            _, where, path = value.split(" ", 2)
+    for line in record.lines if record else ():
+        if line.startswith("secret "):
+            _, where, path = line.split(" ", 2)
             hidden[path] = redaction.from_record(where)
-        elif kind == "host":
-            host = host_at_release(today, value)
-        elif kind == "manifest":
-            _, mode, path = value.split(" ", 2)
-        elif kind == "content":
-            file = file_at(host or today, path, base64.b64decode(value), mode)
-            files.append(replace(file, masked_parts=hidden.get(path, ())))
-            for part in redaction.values(file.content.decode(errors="replace"), files[-1].masked_parts):
+    host = host_at_release(today, found.host) if found.host else None
+    files: list[RenderedFile] = []
+    for one in found.files:
+        if one.content is not None:
+            file = file_at(host or today, one.path, one.content, one.mode)
+            files.append(replace(file, masked_parts=hidden.get(one.path, ())))
+            for part in redaction.values(one.content.decode(errors="replace"), files[-1].masked_parts):
                 add_secret(part)
-        elif kind == "lost":
-            lost.append(path)
-    return Contents(name, files, host, lost)
+    return Contents(found.name, files, host, [one.path for one in found.files if one.content is None])

@@ -118,7 +118,7 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
     answers = remote.run_together(asked, ANSWER)
     with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
-        past = releases.parse_releases(answers["releases"])
+        past = releases.parse_releases(releases.parse(host, answers["releases"]).releases)
         vitals = parse(answers["health"])
         return Health(
             report=_report(host, answers["programs"]),

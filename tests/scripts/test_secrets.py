@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.remote import SHELLS, FakeHost, answer, digest, executable, run
+from tests.scripts.remote import SHELLS, FakeHost, answer, digest, executable, read_releases, run
 
 OLD, NEW = b"password = tiger-1\n", b"password = hunter2\n"
 TOOLS = """base64 cat chgrp chmod cmp cp cut date dirname find flock grep head ln mkdir mktemp mv printf rm sed
@@ -91,7 +91,8 @@ def test_release_record_has_secret_position_without_value(shell: str, fake: Fake
     found = run(shell, "probe", [*places[:1], f"supervisord_conf {fake.root}/s.conf", *places[1:]])
     assert found.values("secret") == [f"1:11:0 {fake.conf}"]
     assert found.values("content") == []
-    assert f"secret 1:11:0 {fake.conf}" in run(shell, "releases", [places[0], "end"]).values("meta")
+    (record,) = read_releases(shell, fake.root / "state").releases.records
+    assert f"secret 1:11:0 {fake.conf}" in record.lines
 
 
 def test_failed_deploy_leaves_no_copy_of_secret(shell: str, fake: FakeHost) -> None:

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from ops.agent.messages import ReleasesRequest
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
 from ops.monitoring.workers import WorkerPool, parse
@@ -174,7 +176,8 @@ def test_health_reports_ports_queues_and_disks(shell: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("shell", SHELLS)
 def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    request = [f"state_dir {tmp_path}/state", "end", "certificate host /none", "end", "listens 1", "end"]
+    asked = ReleasesRequest(state_dir=f"{tmp_path}/state", home="", uwsgi_file="/dev/null")
+    request = [msgspec.json.encode(asked).decode(), "end", "certificate host /none", "end", "listens 1", "end"]
     text = script("releases", "certs", "health").replace(
         "say poms-ops certs", "say poms-ops certs; read -r _; read -r _; false"
     )
@@ -191,6 +194,6 @@ def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path:
         "poms-ops certs",
         "poms-ops health",
     ]
-    assert told[told.index("poms-ops releases") + 1] == "end"
+    assert told[told.index("poms-ops certs") - 1] == '{"type":"Done"}'
     assert told[told.index("poms-ops certs") + 1] == "poms-ops health"
     assert "port closed 1" in told

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.deploy.releases import parse_releases
-from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, run, start
+from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, read_releases, run, start
 
 OLD, NEW = b"# old\n", b"# new\n"
 
@@ -359,9 +359,9 @@ def test_old_releases_are_pruned_with_their_contents(shell: str, fake: FakeHost)
     state = fake.root / "state"
     assert sorted(path.name for path in (state / "releases").iterdir()) == ["r3", "r4"]
     assert {path.name for path in (state / "objects").iterdir()} == {digest(b"# 3\n"), digest(b"# 4\n")}
-    asked = run(shell, "releases", [f"state_dir {state}", "contents r3", "end"])
-    assert asked.values("current") == ["r4"]
-    assert [base64.b64decode(text) for text in asked.values("content")] == [b"# 3\n"]
+    found = read_releases(shell, state, "r3")
+    assert found.releases.current == "r4"
+    assert [file.content for file in found.contents["r3"].files] == [b"# 3\n"]
 
 
 def test_probe_reports_state_of_host(shell: str, fake: FakeHost) -> None:
@@ -399,7 +399,7 @@ def test_releases_are_ordered_by_host_counter_not_operator_clock(shell: str, fak
         seen = digest(fake.conf.read_bytes())
         request = fake.request((fake.conf, name.encode(), seen), name=name)
         assert run(shell, "transaction", ["keep 2", *request, "commit"]).values("ended") == ["committed"]
-    found = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    found = parse_releases(read_releases(shell, fake.root / "state").releases)
     assert [release.name for release in found] == names[1:]
     assert found[-1].current
 
@@ -410,10 +410,9 @@ def test_release_contains_host_values_for_its_rollback_checks(shell: str, fake: 
         request = [*fake.request((fake.conf, name.encode(), seen), name=name)[:-1]]
         request += [f'host {{"apache": {{"port": {port}}}}}', "end", "commit"]
         assert run(shell, "transaction", request).values("ended") == ["committed"]
-    asked = run(shell, "releases", [f"state_dir {fake.root}/state", "contents r2", "contents r1", "end"])
-    assert asked.values("contents") == ["r2", "r1"]
-    assert asked.values("host") == ['{"apache": {"port": 444}}', '{"apache": {"port": 443}}']
-    assert [base64.b64decode(text) for text in asked.values("content")] == [b"r2", b"r1"]
+    found = read_releases(shell, fake.root / "state", "r2", "r1").contents
+    assert [one.host for one in found.values()] == ['{"apache": {"port": 444}}', '{"apache": {"port": 443}}']
+    assert [file.content for one in found.values() for file in one.files] == [b"r2", b"r1"]
 
 
 def places_of(fake: FakeHost, state: str) -> list[str]:
@@ -425,9 +424,10 @@ def places_of(fake: FakeHost, state: str) -> list[str]:
         "activate :",
         "end",
     ]
-    found = [run("dash", script, asked).values("elsewhere") for script in ("probe", "releases")]
-    assert found[0] == found[1]
-    return found[0]
+    found = run("dash", "probe", asked).values("elsewhere")
+    listed = read_releases("dash", fake.root / state, home=fake.root / "home", uwsgi=f"{fake.root}/u.ini")
+    assert found == list(filter(None, [listed.releases.elsewhere]))
+    return found
 
 
 def test_probe_reports_releases_in_former_state_dir(shell: str, fake: FakeHost) -> None:
@@ -463,7 +463,7 @@ def test_release_record_contains_smoke_check_results(shell: str, fake: FakeHost)
     request = fake.request((fake.conf, NEW, digest(OLD)))
     ran = answer(shell, "transaction", request, "verdict", ["meta check ok from outside", "commit"])
     assert ran.values("ended") == ["committed"], ran
-    (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    (past,) = parse_releases(read_releases(shell, fake.root / "state").releases)
     assert past.checks == ["ok from outside"]
 
 
@@ -471,7 +471,7 @@ def test_releases_list_hand_edit_backed_up_by_rollback(shell: str, fake: FakeHos
     edit = f"#!/bin/sh\nprintf edited >'{fake.conf}'\n"
     executable(fake.root / "reload", edit)
     answer(shell, "transaction", fake.request((fake.conf, NEW, digest(OLD))), "verdict", ["rollback"])
-    (past,) = parse_releases(run(shell, "releases", [f"state_dir {fake.root}/state", "end"]).facts)
+    (past,) = parse_releases(read_releases(shell, fake.root / "state").releases)
     ((path, where),) = past.edits
     assert (path, Path(where).read_bytes()) == (str(fake.conf), b"edited")
 

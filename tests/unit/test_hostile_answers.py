@@ -16,11 +16,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ops.agent.messages import Message
 from ops.deploy import transaction
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from ops.rendering.renderer import render
-from ops.scripts import names, script
+from ops.scripts import BY_AGENT, names, script
 from ops.ssh import session, ssh_config_query
 from ops.ssh.fake_channel import FakeChannel
 from ops.text import escape_control_chars
@@ -73,14 +74,42 @@ facts = st.dictionaries(
 objects = st.one_of(facts.map(json.dumps), st.sampled_from(["{", "{}", "{" * 20000, '{"a":' * 20000, "[]"]))
 
 
+LIST = {"type": "ReleaseList", "records": [], "current": "r1", "elsewhere": ""}
+values = st.one_of(
+    noise,
+    st.sampled_from(["r1", *PATHS, "ended committed", "sequence 1", "c2VjcmV0"]),
+    st.lists(noise, max_size=2),
+    st.integers(),
+    st.booleans(),
+    st.none(),
+)
+record = st.builds(
+    lambda lines: {"type": "ReleaseRecord", "name": "r1", "lines": lines},
+    st.lists(st.builds(lambda *words: " ".join(words), st.sampled_from(["secret", "changed", "edited"]), rests)),
+)
+
+
+def messages_of(kind: type[Message]) -> st.SearchStrategy[str]:
+    """A message of the agent with such values, or none, in its fields."""
+    fields = {name: st.one_of(values, st.lists(record, max_size=2)) for name in kind.__struct_fields__}
+    return st.fixed_dictionaries({"type": st.just(kind.__name__)}, optional=fields).map(json.dumps)
+
+
 def lines(name: str) -> st.SearchStrategy[list[str]]:
     """An answer of script `name`, wholly invented or with its beginnings."""
+    if name in BY_AGENT:
+        kinds = st.sampled_from([kind for kind in Message.__subclasses__() if "Request" not in kind.__name__])
+        listed = record.map(lambda one: json.dumps(LIST | {"records": [one]}))
+        return st.lists(st.one_of(kinds.flatmap(messages_of), listed, objects, noise), max_size=8)
     begun = st.builds(lambda *words: " ".join(words), st.sampled_from(BEGINNINGS[name]), rests)
     return st.lists(st.one_of(begun, begun, objects, noise), max_size=8)
 
 
 answers = st.fixed_dictionaries({name: lines(name) for name in names()})
 SOUND = ["supervisord down", "free 999999", *(f"absent {path}" for path in PATHS)]
+
+
+END = '{"type":"Done"}'
 
 
 def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:
@@ -92,7 +121,12 @@ def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:
             return []
         name = found[1].decode()
         begin = SOUND if sound and name == "probe" else []
-        lines = [f"poms-ops {name}", *begin, *drawn[name], *(["end"] if sound else [])]
+        lines = [
+            f"poms-ops {name}",
+            *begin,
+            *drawn[name],
+            *([END] if sound and name in BY_AGENT else ["end"] if sound else []),
+        ]
         return ["\n".join(lines).encode(errors="surrogateescape") + b"\n"]
 
     return FakeChannel(answer=answer)

@@ -16,6 +16,7 @@ ORDER = (
     ("ssh", "rendering", "inventory"),
     ("formats", "secrets"),
     ("ops",),  # the modules of the folder itself
+    ("agent",),  # runs on hosts
 )
 LEVEL = {package: len(ORDER) - number for number, packages in enumerate(ORDER) for package in packages}
 OPS = PROJECT / "ops"

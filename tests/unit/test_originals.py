@@ -1,12 +1,12 @@
 """How a host was found, as its releases tell."""
 
-import base64
 from dataclasses import replace
 
 import pytest
 
+from ops.agent.messages import OriginalFile
 from ops.deploy import originals
-from ops.deploy.originals import host_as_found, parse_originals
+from ops.deploy.originals import host_as_found, originals_of
 from ops.formats.uwsgi import ini_path
 from ops.rendering.rendered_file import RenderedFile, file_at, supervisord_conf
 from ops.schema import Host
@@ -23,16 +23,12 @@ def there(made: Host, path: str, text: str) -> RenderedFile:
 
 
 def test_originals_list_each_file_as_first_release_found_it() -> None:
-    content = base64.b64encode(b"old\n").decode()
     answer = [
-        "release r1",
-        "original 640 /a b",
-        f"content {content}",
-        "original absent /c",
-        "original lost /d",
-        "end",
+        OriginalFile(path="/a b", existed=True, mode="640", content=b"old\n"),
+        OriginalFile(path="/c", existed=False),
+        OriginalFile(path="/d", existed=True),
     ]
-    found = parse_originals(host(), answer)
+    found = originals_of(host(), answer)
     assert [(file.path, file.mode, file.content) for file in found.files] == [("/a b", "0640", b"old\n")]
     assert (found.absent, found.lost) == (["/c"], ["/d"])
 

@@ -1,11 +1,20 @@
 """One release as it is shown, and which one a rollback gets from a host's answer."""
 
-import base64
 from collections.abc import Iterable
 from typing import cast
 
+import msgspec
 import pytest
 
+from ops.agent.messages import (
+    Done,
+    Message,
+    ReleaseContents,
+    ReleaseFile,
+    ReleaseList,
+    ReleaseRecord,
+    ReleasesRequest,
+)
 from ops.deploy.release_host import recorded_host
 from ops.errors import HostError
 from ops.ssh.session import Remote
@@ -20,37 +29,39 @@ class Answering:
 
     host = host()
 
-    def __init__(self, *more: str) -> None:
-        self._more = more
+    def __init__(self, elsewhere: str) -> None:
+        self._elsewhere = elsewhere
 
     def ask(self, _name: str, request: Iterable[str]) -> list[str]:
         """The list, and the contents that are asked for."""
-        asked = [line.partition(" ")[2] for line in request if line.startswith("contents ")]
-        answer = [
-            *release("a", 1, "committed", "changed take-over " + SSL, f"secret 1:4:0 {SSL}"),
-            *release("b", 2, "rolled-back failed check", "edited /s/releases/b/edited.1 " + SSL),
-            *release(
+        asked = msgspec.json.decode([*request][-1], type=ReleasesRequest)
+        records = [
+            release("a", 1, "committed", "changed take-over " + SSL, f"secret 1:4:0 {SSL}"),
+            release("b", 2, "rolled-back failed check", "edited /s/releases/b/edited.1 " + SSL),
+            release(
                 "c", 3, "committed", f"changed create {INI}", "changed edited-by-hand " + SSL, f"secret 1:4:0 {SSL}"
             ),
-            *("current c", *self._more),
         ]
+        then = recorded_host(host(apache={"port": 444}))
         contents = {
-            "a": [f"host {recorded_host(host(apache={'port': 444}))}", *file(SSL, "key hunter2\nsame\n")],
-            "c": [*file(SSL, "key tiger3\nsame\n"), *file(INI, "x\n")],
+            "a": ReleaseContents(name="a", host=then, files=[file(SSL, "key hunter2\nsame\n")]),
+            "c": ReleaseContents(name="c", host="", files=[file(SSL, "key tiger3\nsame\n"), file(INI, "x\n")]),
         }
-        return answer + [line for name in asked for line in [f"contents {name}", *contents.get(name, [])]]
+        answer: list[Message] = [ReleaseList(records=records, current="c", elsewhere=self._elsewhere)]
+        answer += [contents[name] for name in asked.contents if name in contents]
+        return [msgspec.json.encode(message).decode() for message in [*answer, Done()]]
 
 
-def release(name: str, sequence: int, ended: str, *meta: str) -> list[str]:
-    return [f"release {name}", *(f"meta {text}" for text in (f"ended {ended}", f"sequence {sequence}", *meta))]
+def release(name: str, sequence: int, ended: str, *lines: str) -> ReleaseRecord:
+    return ReleaseRecord(name=name, lines=[f"ended {ended}", f"sequence {sequence}", *lines])
 
 
-def file(path: str, text: str) -> list[str]:
-    return [f"manifest aa 0644 {path}", f"content {base64.b64encode(text.encode()).decode()}"]
+def file(path: str, text: str) -> ReleaseFile:
+    return ReleaseFile(path=path, mode="0644", content=text.encode())
 
 
-def remote(*more: str) -> Remote:
-    return cast("Remote", Answering(*more))
+def remote(elsewhere: str = "") -> Remote:
+    return cast("Remote", Answering(elsewhere))
 
 
 def shown(name: str) -> Shown:
@@ -75,7 +86,7 @@ def test_rollback_to_release_never_live_is_refused(to: str, said: str) -> None:
 
 def test_rollback_shows_how_to_copy_releases_from_other_folder() -> None:
     with pytest.raises(HostError) as caught:
-        target_of(remote("elsewhere /old place"), "")
+        target_of(remote("/old place"), "")
     assert "cp -a '/old place'/. /home/poms/private/poms-ops/" in caught.value.next_step
 
 

@@ -1,0 +1,48 @@
+"""Requests to the agent (`ops/agent/`), and its answers, as the lines that travel."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import msgspec
+
+from ops.agent import messages
+from ops.errors import HostError
+from ops.schema import Host
+
+NEXT = "check what the account's login shell and the host's tools print there"
+
+
+def request_lines(host: Host, request: messages.Message) -> list[str]:
+    """The lines of a request; `activate` leads to the products' Python, if the host has no other."""
+    return [f"activate {host.activate}", msgspec.json.encode(request).decode()]
+
+
+def answers(host: Host, lines: list[str]) -> Iterator[messages.Message]:
+    """The messages of an answer without the last one, Done.
+
+    Raises HostError for a Failure, for a line that is no message, and for an answer that ends before Done.
+    """
+    for line in lines:
+        try:
+            message = _decoder().decode(line)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise _unreadable(host, f"{line[:60]!r}: {error}") from None
+        if isinstance(message, messages.Failure):
+            raise HostError(host.name, f"the agent failed: {message.reason}", left="everything", next_step=NEXT)
+        if isinstance(message, messages.Done):
+            return
+        yield message
+    raise _unreadable(host, "it ends too early")
+
+
+@cache
+def _decoder() -> "msgspec.json.Decoder[messages.Message]":
+    kinds = [kind for kind in messages.Message.__subclasses__() if not kind.__name__.endswith("Request")]
+    union = kinds[0]
+    for kind in kinds[1:]:
+        union |= kind  # type: ignore[assignment]
+    return msgspec.json.Decoder(union)
+
+
+def _unreadable(host: Host, why: str) -> HostError:
+    return HostError(host.name, f"its answer cannot be read: {why}", left="everything", next_step=NEXT)
