@@ -5,7 +5,7 @@ each field; the agent has only the standard library (plain_message.py). Annotati
 them. Bytes travel in base64; file modes are octal, "0644"; bytes that are not UTF-8 are replaced in texts.
 """
 
-TYPE_CHECKING = False  # typing's constant, whose import costs a host 5 ms
+TYPE_CHECKING = False  # typing's constant; to import typing takes longer than to start Python
 
 try:
     import msgspec

@@ -22,8 +22,8 @@ def interpreters() -> list[str]:
     """Every Python 3 of this machine: by name, and those beside the one that runs the tests."""
     named = [found for minor in range(6, 30) if (found := shutil.which(f"python3.{minor}"))]
     beside = map(str, Path(sys.base_prefix).parent.glob("3.*/bin/python3"))
-    found = {os.path.realpath(path) for path in [*named, *beside, sys.executable]}
-    return sorted(path for path in found if subprocess.run([path, "-c", ""], capture_output=True).returncode == 0)
+    real = {os.path.realpath(path) for path in [*named, *beside, sys.executable]}
+    return sorted(path for path in real if subprocess.run([path, "-c", ""], capture_output=True).returncode == 0)
 
 
 @pytest.mark.parametrize("python", interpreters())
