@@ -24,10 +24,11 @@ sys.modules["ops.agent.main"].main()
 
 
 @cache
-def agent_text() -> str:
-    """The program, with its modules compressed; about 3 kB for each 10 kB of source."""
+def agent_text(*modules: str) -> str:
+    """The program, with the modules that answer the requests, compressed; about 3 kB for each 10 kB of source."""
     found: dict[str, str] = {"ops": "", "ops.agent": ""}
-    _add("ops.agent.main", found)
+    for name in (*modules, "main"):
+        _add(f"ops.agent.{name}", found)
     packed = zlib.compress(json.dumps([*found.items()]).encode(), 9)
     return STARTER.replace("{modules}", b64encode(packed).decode())
 

@@ -47,9 +47,8 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_unit.sh", "apache_why.sh"),
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "through_apache.sh", "ask_app.py"),
     "logs": ("log_reader.py",),
-    "workers": ("workers.py",),
 }
-BY_AGENT = ("releases",)  # their answers come from ops/agent/
+BY_AGENT = ("releases", "workers")  # their answers come from ops/agent/
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
     "log_reader.py": "host_python -",
@@ -64,7 +63,6 @@ JOINED = {  # files that are put before it, as one program
         *("log_zones.py", "log_times.py", "log_packed.py", "log_entries.py", "log_files.py", "log_rotation.py"),
         "log_bundle.py",
     ),
-    "workers.py": ("log_zones.py",),
     "supervise.py": ("supervisor_library.py", "supervisord_login.py", "log_zones.py", "supervise_checks.py"),
     "supervisor_version.py": ("supervisor_library.py",),
     "ask_programs.py": ("supervisord_login.py",),
@@ -78,9 +76,11 @@ def script(*names: str) -> str:
 
     Several scripts run one after the other, each in its own subshell; one that fails does not stop the others.
     """
+    asked = [name for name in names if name in BY_AGENT]
+    shared = _read("common.sh") + (_agent(asked) if asked else "")
     if len(names) == 1:
-        return _read("common.sh") + _with_parts(names[0])
-    return _read("common.sh") + "set +e\n" + "".join(f"(\nset -e\n{_with_parts(name)})\n" for name in names)
+        return shared + _with_parts(names[0])
+    return shared + "set +e\n" + "".join(f"(\nset -e\n{_with_parts(name)})\n" for name in names)
 
 
 def running(text: str) -> str:
@@ -106,10 +106,13 @@ def names() -> list[str]:
 
 def _with_parts(name: str) -> str:
     if name in BY_AGENT:
-        program = f"agent_text() {{\ncat <<'END_OF_PYTHON'\n{agent_text()}END_OF_PYTHON\n}}\n"
-        return f"{program}{_read('agent.sh')}say poms-ops {name}\nanswer_by_agent\n"
+        return f"say poms-ops {name}\nanswer_by_agent\n"
     parts = (*PARTS.get(name, ()), f"{name}.sh")
     return "".join(_as_function(part) if part.endswith(".py") else _read(part) for part in parts)
+
+
+def _agent(names: list[str]) -> str:
+    return f"agent_text() {{\ncat <<'END_OF_PYTHON'\n{agent_text(*names)}END_OF_PYTHON\n}}\n{_read('agent.sh')}"
 
 
 def _as_function(name: str) -> str:

@@ -2,15 +2,10 @@
 
 import os
 
-from ops.agent import messages, releases
+from ops.agent import messages
 from ops.agent.lines import from_line, to_line
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-ANSWERS: "dict[type, Callable[[Any], Iterator[messages.Message]]]" = {messages.ReleasesRequest: releases.answer}
+ANSWERED_BY = {"ReleasesRequest": "releases", "WorkersRequest": "workers"}  # modules; only those needed are sent
 
 
 def main(requests: int = 7, answers: int = 1) -> None:
@@ -20,7 +15,8 @@ def main(requests: int = 7, answers: int = 1) -> None:
     with os.fdopen(answers, "w") as out:
         try:
             request = from_line(line)
-            for message in ANSWERS[type(request)](request):
+            module = __import__(f"ops.agent.{ANSWERED_BY[type(request).__name__]}", fromlist=["answer"])
+            for message in module.answer(request):
                 out.write(to_line(message) + "\n")
             last: messages.Message = messages.Done()
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator reads it

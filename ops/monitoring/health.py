@@ -106,8 +106,9 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
     asked = {
         "probe": ["digests", *snapshot.request(host, wanted)],
         "releases": releases.request(host),
-        "workers": workers.request(host, record=False, reasons=True) if web_program(host) else [],
     }
+    if web_program(host):
+        asked["workers"] = workers.request(host, record=False, reasons=True)
     if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
         last = None
     tested = last is not None and last.vitals.configtest == ""

@@ -1,10 +1,11 @@
 """uWSGI's workers on a host: their state, memory, growth, and why they were replaced."""
 
-import json
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ops.agent.messages import WorkerPoolState, WorkersRequest, WorkerState
+from ops.agent_answers import answers, request_lines
 from ops.errors import read_answer
 from ops.formats.supervisor import log_files
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, patterns, span, why
@@ -71,58 +72,47 @@ class WorkerPool:
 
 
 def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:
-    """The request for remote/workers.sh; without `record`, only the end of the log is read for `reasons`, or none."""
-    asked = [f"activate {host.activate}"]
-    stats = host.uwsgi.options.get("stats")
-    asked += [f"stats {stats}"] if isinstance(stats, str) else []
+    """The request to the agent; without `record`, only the end of the log is read for `reasons`, or none."""
+    asked = WorkersRequest(stats=str(host.uwsgi.options.get("stats", "")))
     name = web_program(host)
-    if not ((record or reasons) and name):
-        return asked
-    log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
-    if not record:
-        return [*asked, f"end_of_log {log}"]
-    asked += [f"log {log}"]
-    return asked + [f"pattern {part} {pattern}" for part, pattern in patterns(host).items()]
+    if name and (record or reasons):
+        asked.log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
+        asked.patterns = patterns(host) if record else {}
+    return request_lines(host, asked)
 
 
 def parse(host: Host, answer: list[str]) -> WorkerPool:
-    """Parse the answer of workers.sh."""
+    """Read the agent's answer. Raises HostError if it is malformed."""
     if not isinstance(host.uwsgi.options.get("stats"), str):
         return WorkerPool(
             problem="uWSGI has no stats server: set uwsgi.options.stats to a path in one of the account's folders"
         )
-    told = next((line for line in answer if line.startswith("{")), "")
-    if not told:
-        return WorkerPool(problem="the host's Python reported nothing: fab doctor checks the products")
-    facts = json.loads(told)
-    if "problem" in facts:
-        return WorkerPool(problem=f"the stats server {host.uwsgi.options['stats']}: {facts['problem']}")
-    points = {int(pid): tuple(Point(*point) for point in found) for pid, found in facts.get("points", {}).items()}
-    return WorkerPool(
-        tuple(_worker(said, facts, points.get(said["pid"], ())) for said in facts["workers"]),
-        facts["now"],
-        facts["queue_errors"],
-        log_problem=facts.get("log_problem", ""),
-    )
+    found = next((one for one in answers(host, answer) if isinstance(one, WorkerPoolState)), None)
+    if found is None:
+        return WorkerPool(problem="the host reported nothing: fab doctor checks its Python")
+    if found.problem:
+        return WorkerPool(problem=f"the stats server {host.uwsgi.options['stats']}: {found.problem}")
+    workers = tuple(_worker(one, found.now) for one in found.workers)
+    return WorkerPool(workers, found.now, found.queue_errors, log_problem=found.log_problem)
 
 
-def _worker(said: dict[str, Any], facts: dict[str, Any], record: tuple[Point, ...]) -> Worker:
+def _worker(found: WorkerState, now: int) -> Worker:
     return Worker(
-        id=said["id"],
-        pid=said["pid"],
-        state=said["state"],
-        requests=said["requests"],
-        size=said["vsz"],
-        resident=said["rss"],
-        age=max(0, facts["now"] - said["last_spawn"]) if said["last_spawn"] else 0,
-        reloads=max(0, said["respawn_count"] - 1),
-        busy_cores=said["busy_cores"],
-        cores=said["cores"],
-        exceptions=said["exceptions"],
-        harakiris=said["harakiri_count"],
-        record=record,
-        reasons=facts.get("reasons", {}).get(str(said["id"]), {}),
-        last=facts.get("last", {}).get(str(said["id"]), ""),
+        id=found.id,
+        pid=found.pid,
+        state=found.state,
+        requests=found.requests,
+        size=found.size,
+        resident=found.resident,
+        age=max(0, now - found.last_spawn) if found.last_spawn else 0,
+        reloads=max(0, found.spawns - 1),
+        busy_cores=found.busy_cores,
+        cores=found.cores,
+        exceptions=found.exceptions,
+        harakiris=found.harakiris,
+        record=tuple(Point(*point) for point in found.points),
+        reasons=found.reasons,
+        last=found.last_reason,
     )
 
 
@@ -167,16 +157,16 @@ class Trend:
     def __init__(self, every: float) -> None:
         self._every = every
         self._read_at = 0.0
-        self._crew = WorkerPool()
+        self._pool = WorkerPool()
 
     def collect(self, remote: Remote) -> WorkerPool:
         """The workers now, with their known history."""
-        record = time.monotonic() - self._read_at > self._every or not self._crew.workers
+        record = time.monotonic() - self._read_at > self._every or not self._pool.workers
         now = collect(remote, record=record)
         if record:
             self._read_at = time.monotonic()
-        self._crew = now if now.problem else joined(now, self._crew, record=record)
-        return self._crew
+        self._pool = now if now.problem else joined(now, self._pool, record=record)
+        return self._pool
 
 
 def joined(now: WorkerPool, earlier: WorkerPool, *, record: bool) -> WorkerPool:

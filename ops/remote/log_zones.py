@@ -1,4 +1,4 @@
-# log_zones.py: the time zone of a program's log. A part of log_reader.py, workers.py and supervise.py.
+# log_zones.py: the time zone of a program's log. A part of log_reader.py and supervise.py; ops/agent/time_zones.py is the agent's.
 import os
 import time
 

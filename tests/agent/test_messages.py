@@ -43,6 +43,10 @@ def example(kind: inspect.Type) -> Any:
             return 7
         case inspect.ListType() | inspect.VarTupleType():
             return [example(kind.item_type)] * 2
+        case inspect.TupleType():
+            return tuple(map(example, kind.item_types))
+        case inspect.DictType():
+            return {example(kind.key_type): example(kind.value_type)}
         case inspect.UnionType():
             return example(kind.types[0])
         case inspect.StructType():

@@ -14,17 +14,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from ops.agent.messages import ReleasesRequest
+from ops.agent.messages import ReleasesRequest, WorkersRequest
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
 from ops.monitoring.workers import WorkerPool, parse
-from ops.project import PROJECT
 from ops.scripts import running, script
 from tests.scripts.remote import SHELLS, run
 from tests.unit.hosts import host
 
 FORMAT = "%(addr) [%(ctime)] %(method) %(uri) => %(status), worker %(wid), process %(pid) at %(vszM) MB"
-ACTIVATE = f"activate PATH={PROJECT}/.venv/bin:$PATH"
 
 
 @contextmanager
@@ -55,13 +53,11 @@ def ask(shell: str, folder: Path, log: str, workers: list[dict[str, Any]]) -> Wo
     """The workers as an operator's side reads them."""
     one = host(uwsgi={"options": {"stats": str(folder / "s"), "log-format": FORMAT}})
     (folder / "web.log").write_text(log)
-    request = [ACTIVATE, f"stats {folder}/s", f"log {folder}/web.log"]
-    request += [f"pattern {name} {pattern}" for name, pattern in patterns(one).items()]
+    request = WorkersRequest(stats=f"{folder}/s", log=f"{folder}/web.log", patterns=patterns(one))
     with stats_server(folder / "s", workers):
-        ran = run(shell, "workers", [*request, "end"])
-    assert ran.facts[-1] == "end", ran.noise
+        ran = run(shell, "workers", [msgspec.json.encode(request).decode(), "end"])
     assert "secret" not in "".join(ran.facts)
-    return parse(one, ran.facts)
+    return parse(one, ran.facts[1:])
 
 
 def uwsgi_worker(pid: int, **values: Any) -> dict[str, Any]:
@@ -141,8 +137,9 @@ def test_large_log_is_sampled_over_its_whole_length(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_unreachable_stats_server_is_reported(shell: str, tmp_path: Path) -> None:
     one = host(uwsgi={"options": {"stats": str(tmp_path / "none")}})
-    ran = run(shell, "workers", [ACTIVATE, f"stats {tmp_path}/none", f"log {tmp_path}/none.log", "end"])
-    assert parse(one, ran.facts).problem == f"the stats server {tmp_path}/none: No such file or directory"
+    request = WorkersRequest(stats=f"{tmp_path}/none", log=f"{tmp_path}/none.log")
+    ran = run(shell, "workers", [msgspec.json.encode(request).decode(), "end"])
+    assert parse(one, ran.facts[1:]).problem == f"the stats server {tmp_path}/none: No such file or directory"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -22,6 +22,7 @@ from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
 from tests.scripts.remote import SHELLS, executable, run
 from tests.scripts.test_ask_app import App
+from tests.scripts.test_seeing import stats_server
 from tests.unit.hosts import host
 
 TOOLS = Path(sys.executable).parent
@@ -95,14 +96,13 @@ def test_health_reports_the_rest_without_temporary_files(tmp_path: Path) -> None
 def test_recent_worker_replacement_reasons_are_read_from_log_end(tmp_path: Path) -> None:
     events = "*** EVIL RELOAD ON WORKER 1 ADDRESS SPACE: 2 (pid: 41) ***\nRespawned uWSGI worker 1 (new pid: 42)\n"
     filler = "x" * 99 + "\n"
-    (tmp_path / "log").write_text(events + filler * 2000 + events * 3)
+    (tmp_path / "web.log").write_text(events + filler * 2000 + events * 3)
     options = {"stats": f"{tmp_path}/s"}
     one = host(log_dir=str(tmp_path), uwsgi={"options": options}, programs={"web": {"command": f"uwsgi --ini {INI}"}})
-    asked = workers.request(one, record=False, reasons=True)
-    (place,) = [number for number, line in enumerate(asked) if line.startswith("end_of_log ")]
-    asked[place] = f"end_of_log {tmp_path}/log"
-    ran = run("dash", "workers", [f"activate PATH={TOOLS}:$PATH", *asked[1:], "end"])
-    assert '"reasons": {"1": {"evil": 3}}' in ran.facts[1], ran
+    with stats_server(tmp_path / "s", [{"pid": 42, "status": "idle"}]):
+        ran = run("dash", "workers", [*workers.request(one, record=False, reasons=True), "end"])
+    (found,) = workers.parse(one, ran.facts[1:]).workers
+    assert (found.reasons, found.last) == ({"evil": 3}, "evil")
 
 
 @pytest.fixture

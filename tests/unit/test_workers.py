@@ -4,9 +4,11 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console, Group
 
+from ops.agent.messages import Done, Message, WorkerPoolState, WorkersRequest, WorkerState
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
 from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request
 from ops.ui import workers_view as picture
@@ -21,6 +23,11 @@ def shop(**options: Any) -> Any:
         uwsgi={"options": {"stats": STATS} | options},
         programs={"web": {"command": "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini"}},
     )
+
+
+def lines(*messages: Message) -> list[str]:
+    """An answer of the agent."""
+    return [msgspec.json.encode(message).decode() for message in [*messages, Done()]]
 
 
 def worker(number: int = 1, size: float = 700, **values: Any) -> Worker:
@@ -148,10 +155,11 @@ def test_a_trend_rises_only_with_real_growth() -> None:
 
 
 def test_only_numbers_and_known_words_are_accepted() -> None:
-    said = dict.fromkeys(("pid", "requests", "rss", "vsz", "last_spawn", "respawn_count", "busy_cores", "cores"), 5)
-    told = {"id": 1, "state": "busy", "exceptions": 0, "harakiri_count": 0} | said
-    answer = {"now": 65, "workers": [told], "queue_errors": 2, "points": {"5": [[1, 2], [3, 4]]}, "reasons": {}}
-    pool = parse(shop(), ["noise", json.dumps(answer), "end"])
+    numbers: dict[str, Any] = dict.fromkeys(
+        ("pid", "requests", "resident", "size", "last_spawn", "spawns", "busy_cores", "cores"), 5
+    )
+    one = WorkerState(id=1, state="busy", exceptions=0, harakiris=0, points=[(1, 2), (3, 4)], **numbers)
+    pool = parse(shop(), lines(WorkerPoolState(now=65, workers=[one], queue_errors=2)))
     assert pool.workers[0].record == (Point(1, 2), Point(3, 4))
     assert (pool.workers[0].age, pool.workers[0].reloads, pool.queue_errors) == (60, 4, 2)
     shown = facts(shop(), pool)
@@ -161,11 +169,14 @@ def test_only_numbers_and_known_words_are_accepted() -> None:
 
 def test_what_is_not_known_is_said_with_what_to_do() -> None:
     assert "set uwsgi.options.stats" in parse(host(), []).problem
-    assert "fab doctor" in parse(shop(), ["end"]).problem
-    assert parse(shop(), ['{"problem": "No such file or directory"}']).problem.endswith("No such file or directory")
+    assert "fab doctor" in parse(shop(), lines()).problem
+    missing = WorkerPoolState(now=1, workers=[], queue_errors=0, problem="No such file or directory")
+    assert parse(shop(), lines(missing)).problem.endswith("No such file or directory")
     assert needs_attention(shop(), WorkerPool(problem="x"))
 
 
 def test_the_log_is_read_only_for_its_record() -> None:
-    assert any(line.startswith("log /home/poms/private/logs/poms/web.log") for line in request(shop()))
-    assert request(shop(), record=False) == [f"activate {shop().activate}", f"stats {STATS}"]
+    asked = msgspec.json.decode(request(shop())[-1], type=WorkersRequest)
+    assert (asked.log, sorted(asked.patterns)) == ("/home/poms/private/logs/poms/web.log", ["ctime", "pid", "vsz"])
+    asked = msgspec.json.decode(request(shop(), record=False)[-1], type=WorkersRequest)
+    assert (asked.stats, asked.log) == (STATS, "")
