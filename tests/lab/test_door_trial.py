@@ -28,7 +28,7 @@ OPENED = {
         "a certificate of its own and false headers: GOT IN, and the app was told Remote-Addr: intruder",
     ),
     "any CA will do": (
-        (CERTIFICATE, '%{SSL_CLIENT_I_DN} =~ m#^" ~ host.identity.certificate_issuer | literal ~ "$#', "true"),
+        (CERTIFICATE, '%{SSL_CLIENT_I_DN} =~ m#^" ~ host.identity.certificate_issuer | regex_escape ~ "$#', "true"),
         "port 8443, /poms, a certificate (a user's name, by another CA): GOT IN as p",
     ),
     "CAs may stand above one another": (
