@@ -43,12 +43,11 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     ),
     "boot": (*SUPERVISORD, "lock.sh"),
     "run": (),
-    "certs": ("apache_read.sh", "apache_facts.sh"),
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_unit.sh", "apache_why.sh"),
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "through_apache.sh", "ask_app.py"),
     "logs": ("log_reader.py",),
 }
-BY_AGENT = ("releases", "workers")  # their answers come from ops/agent/
+BY_AGENT = ("certificates", "releases", "workers")  # modules of ops/agent/
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
     "log_reader.py": "host_python -",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ops.errors import BadInput
-from ops.monitoring.certificates import KINDS, Expiry, read_endings
+from ops.monitoring.certificates import KINDS, Expiry, read_expiries
 from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ui import console
@@ -32,7 +32,7 @@ def certs(context: Any, days: int = 0, all: bool = False, json: bool = False, pa
         if rows:
             console.table(("host", "expires in", "what", "name", "file"), rows)
 
-    answers = ask_hosts(context, parallel, read_endings, nothing if json else show)
+    answers = ask_hosts(context, parallel, read_expiries, nothing if json else show)
     if json:
         print_json(by_host(answers, lambda answer: _facts(answer, days)))
     due = any(one.is_due(_limit(answer.host, days)) for answer in answers for one in answer.result or [])

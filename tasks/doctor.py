@@ -36,10 +36,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, files[host.name])]
         begun = int(time.time())
-        told = remote.run_together({"doctor": asked, "certs": certificates.request(host)}, ANSWER)
+        told = remote.run_together({"doctor": asked, "certificates": certificates.request(host)}, ANSWER)
         with read_answer(host.name, "doctor"):
             facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}"])
-            return diagnose(host, facts, certificates.parse_expiries(told["certs"], host.apache.certificate))
+            return diagnose(host, facts, certificates.parse(host, told["certificates"]))
 
     def show(answers: list[HostResult[list[Finding]]]) -> None:
         for answer in answers:

@@ -5,7 +5,11 @@ import os
 from ops.agent import messages
 from ops.agent.lines import from_line, to_line
 
-ANSWERED_BY = {"ReleasesRequest": "releases", "WorkersRequest": "workers"}  # modules; only those needed are sent
+ANSWERED_BY = {
+    "CertificatesRequest": "certificates",
+    "ReleasesRequest": "releases",
+    "WorkersRequest": "workers",
+}  # modules; only those needed are sent
 
 
 def main(requests: int = 7, answers: int = 1) -> None:

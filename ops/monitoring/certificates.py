@@ -1,9 +1,10 @@
 """When certificates and revocation lists expire: the host's, the CAs', the service provider's."""
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ops.errors import read_answer
+from ops.agent.messages import CertificateFiles, CertificatesRequest
+from ops.agent_answers import answers, request_lines
 from ops.schema import Host
 from ops.ssh.session import Remote
 
@@ -16,7 +17,7 @@ KINDS = {
     "revocations": "revocation list",
     "sp": "service provider",
 }
-OPENSSL_DATE = "%b %d %H:%M:%S %Y GMT"
+PROBLEMS = {"unreadable": "cannot be read", "broken": "is not a certificate or list", "absent": "is not there"}
 DAY = 86400
 
 
@@ -48,60 +49,70 @@ class Expiry:
         return words if self.days >= 0 else f"EXPIRED {words} ago"
 
 
-def read_endings(remote: Remote) -> list[Expiry]:
-    """The certificates and lists of the host, the first to expire first."""
-    answer = remote.ask("certs", request(remote.host))
-    with read_answer(remote.host.name, "certs"):
-        return parse_expiries(answer, remote.host.apache.certificate)
+def read_expiries(remote: Remote) -> list[Expiry]:
+    """The certificates and lists of the host, the first to expire first. Raises HostError for a malformed answer."""
+    return parse(remote.host, remote.ask("certificates", request(remote.host)))
 
 
 def request(host: Host) -> list[str]:
-    """The request for remote/certs.sh."""
-    return [
-        f"certificate host {host.apache.certificate}",
-        f"folder ca {host.apache.ca_dir}",
-        f"folder sp {host.certificates.shibboleth_dir}",
-        *([f"lists {host.apache.revocation_dir}"] if host.apache.revocation != "off" else []),
-        *(f"served {port} {host.apache.certificate}" for port in (host.apache.port, host.apache.cert_port)),
-    ]
+    """The request to the agent (`ops/agent/certificates.py`)."""
+    asked = CertificatesRequest(
+        certificate=host.apache.certificate,
+        folders=[("ca", host.apache.ca_dir), ("sp", host.certificates.shibboleth_dir)],
+        revocation_dir=host.apache.revocation_dir if host.apache.revocation != "off" else "",
+        ports=[host.apache.port, host.apache.cert_port],
+    )
+    return request_lines(host, asked)
 
 
-def parse_expiries(answer: list[str], certificate: str = "its file") -> list[Expiry]:
-    """Parse the answer of certs.sh; `certificate` is the path of the host's own. Raises ValueError."""
-    now, found = 0, []
-    stale: dict[tuple[str, str], str] = {}
-    kind = path = date = ""
-    for line in answer:
-        word, _, value = line.partition(" ")
-        if word == "now":
-            now = int(value)
-        elif word in ("ends", "unreadable", "broken", "absent"):
-            kind, _, path = value.partition(" ")
-            if word != "ends":
-                problem = {
-                    "unreadable": "cannot be read",
-                    "broken": "is not a certificate or list",
-                    "absent": "is not there",
-                }[word]
-                found.append(Expiry(kind, path, problem=problem))
-        elif word == "unread":
-            stale["revocations", value] = NOT_READ
-        elif word == "differs":
-            stale["served", value] = NOT_SERVED.format(certificate)
-        elif word == "date":
-            date = value
-        elif word == "name":
-            found.append(Expiry(kind, path, value, _days(date, now)))
-    for one in found:
-        if one.kind not in KINDS:
-            raise ValueError(f"unknown kind of certificate: {one.kind!r}")
-    found = [replace(one, problem=stale.get((one.kind, one.path), one.problem)) for one in found]
+def parse(host: Host, lines: list[str]) -> list[Expiry]:
+    """Read the agent's answer. Raises HostError if it is malformed."""
+    found: list[Expiry] = []
+    for message in answers(host, lines):
+        if isinstance(message, CertificateFiles):
+            found += _expiries(message, host.apache.certificate)
     return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
 
 
-def _days(text: str, now: int) -> float | None:
+def _expiries(answer: CertificateFiles, own: str) -> Iterator[Expiry]:
+    for file in answer.files:
+        if file.kind in KINDS:
+            yield _expiry(answer.now, file.kind, file.path, file.content, PROBLEMS.get(file.problem, file.problem))
+    for one in answer.lists:
+        problem = PROBLEMS.get(one.problem, one.problem)
+        if not problem and answer.apache_read_at is not None and one.changed > answer.apache_read_at:
+            problem = NOT_READ
+        yield _expiry(answer.now, "revocations", one.path, one.content, problem)
+    on_disk = next((file.content for file in answer.files if file.path == own), b"")
+    for shown in answer.served:
+        if shown.content:
+            problem = NOT_SERVED.format(own) if on_disk and not _is_same(on_disk, shown.content) else ""
+            yield _expiry(answer.now, "served", f"port {shown.port}", shown.content, problem)
+
+
+def _expiry(now: float, kind: str, path: str, content: bytes, problem: str) -> Expiry:
+    """`content` is a certificate in PEM or a list in DER; empty where `problem` says why."""
+    if not content:
+        return Expiry(kind, path, problem=problem or PROBLEMS["broken"])
+    from cryptography import x509
+
     try:
-        end = datetime.strptime(text, OPENSSL_DATE).replace(tzinfo=UTC)
-    except ValueError:  # a list whose date is NONE
-        return None
-    return (end.timestamp() - now) / DAY
+        if kind == "revocations":
+            crl = x509.load_der_x509_crl(content)
+            end, name = crl.next_update_utc, crl.issuer
+        else:
+            certificate = x509.load_pem_x509_certificate(content)
+            end, name = certificate.not_valid_after_utc, certificate.subject
+        text = name.rfc4514_string({x509.oid.NameOID.EMAIL_ADDRESS: "emailAddress"})
+    except ValueError:
+        return Expiry(kind, path, problem=PROBLEMS["broken"])
+    return Expiry(kind, path, text, None if end is None else (end.timestamp() - now) / DAY, problem)
+
+
+def _is_same(one: bytes, other: bytes) -> bool:
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(one) == x509.load_pem_x509_certificate(other)
+    except ValueError:
+        return False

@@ -114,7 +114,7 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
     tested = last is not None and last.vitals.configtest == ""
     asked["health"] = [*request(host, configtest=not tested), *remote.password_lines()]
     if last is None:
-        asked["certs"] = certificates.request(host)
+        asked["certificates"] = certificates.request(host)
     asked["programs"] = supervisord.request(host, "states")
     answers = remote.run_together(asked, ANSWER)
     with read_answer(host.name, "status"):
@@ -128,7 +128,7 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
             pool=workers.parse(host, answers["workers"]) if web_program(host) else WorkerPool(),
-            ending=last.ending if last else certificates.parse_expiries(answers["certs"], host.apache.certificate),
+            ending=last.ending if last else certificates.parse(host, answers["certificates"]),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
         )

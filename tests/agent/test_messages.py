@@ -41,6 +41,8 @@ def example(kind: inspect.Type) -> Any:
             return True
         case inspect.IntType():
             return 7
+        case inspect.FloatType():
+            return 1.5
         case inspect.ListType() | inspect.VarTupleType():
             return [example(kind.item_type)] * 2
         case inspect.TupleType():

@@ -1,4 +1,4 @@
-"""What remote/certs.sh tells of real certificates and lists, and how it is read."""
+"""What the agent reads of real certificates and lists, and what the operator is told of them."""
 
 import datetime as dt
 from pathlib import Path
@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ops.monitoring.certificates import Expiry, parse_expiries, request
+from ops.monitoring.certificates import Expiry, parse, request
+from ops.schema import Host
 from tests.scripts.remote import SHELLS, run
 from tests.unit.hosts import host
 
@@ -42,6 +43,10 @@ def revocations(days: float) -> bytes:
     return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
+def expiries(shell: str, one: Host) -> list[Expiry]:
+    return parse(one, run(shell, "certificates", [*request(one), "end"]).facts[1:])
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_expiries_list_unreadable_files_then_earliest_expiry_first(shell: str, tmp_path: Path) -> None:
     trusted = tmp_path / "TrustedCAs"
@@ -56,7 +61,7 @@ def test_expiries_list_unreadable_files_then_earliest_expiry_first(shell: str, t
         apache={"certificate": str(tmp_path / "host.pem"), "ca_dir": str(trusted)},
         certificates={"shibboleth_dir": str(tmp_path / "none")},
     )
-    found = parse_expiries(run(shell, "certs", [*request(one), "end"]).facts)
+    found = expiries(shell, one)
     told = [(end.kind, end.describe(), end.name, end.path.rpartition("/")[2]) for end in found]
     assert told == [
         ("ca", "is not a certificate or list", "", "torn.pem"),
@@ -67,5 +72,5 @@ def test_expiries_list_unreadable_files_then_earliest_expiry_first(shell: str, t
     ]
     assert [end.is_due(21) for end in found] == [True, True, True, True, False]
     (tmp_path / "host.pem").unlink()
-    gone = parse_expiries(run(shell, "certs", [*request(one), "end"]).facts)
+    gone = expiries(shell, one)
     assert Expiry("host", str(tmp_path / "host.pem"), problem="is not there") in gone

@@ -29,7 +29,7 @@ from ops.errors import BadInput, HostError
 from ops.logs.catalog import Log, chosen_logs
 from ops.logs.stream import HostLogs, LogLine, LogRequest
 from ops.monitoring import doctor_facts
-from ops.monitoring.certificates import read_endings
+from ops.monitoring.certificates import read_expiries
 from ops.monitoring.health import collect
 from ops.rendering.renderer import render
 from ops.schema import Host
@@ -89,7 +89,7 @@ def test_read_only_tasks_treat_hostile_values_as_data(shell: str, table: dict[st
         wanted, remote = render(host), here.remote(host)
 
         assert set(probe(remote, wanted, managed_directories(host)).files) == {file.path for file in wanted}
-        endings = {(one.path, one.problem) for one in read_endings(remote)}
+        endings = {(one.path, one.problem) for one in read_expiries(remote)}
         assert (host.apache.certificate, "is not there") in endings
         assert read_releases(remote) == []
         for folder in (host.home, host.log_dir):  # whose disks are looked at

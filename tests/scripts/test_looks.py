@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ops.agent.messages import ReleasesRequest, WorkersRequest
+from ops.agent.messages import CertificatesRequest, ReleasesRequest, WorkersRequest
 from tests.scripts.remote import SHELLS, executable, run
 
 
@@ -75,6 +75,9 @@ def requests(home: Path) -> dict[str, list[str]]:
         state_dir=f"{home}/private/poms-ops", home=str(home), uwsgi_file="/none", contents=("r1",), originals=True
     )
     workers = WorkersRequest(stats=f"{home}/private/stats.sock", log=f"{home}/private/log")
+    certificates = CertificatesRequest(
+        certificate="/none", folders=[("host", str(home))], revocation_dir=str(home), ports=[1]
+    )
     log = [f"log {home}/private/log", "mode show", "lines 5"]
     return {
         "probe": [
@@ -87,14 +90,16 @@ def requests(home: Path) -> dict[str, list[str]]:
         "health": [*state, f"queue 1 {home}/private/app.sock", *app, "listens 1", f"disk {home}", "configtest true"],
         "doctor": [*place, "httpd /nowhere", "ca_dir /nowhere", f"write {home}/private/x", f"write {home}/new/x"],
         "releases": [msgspec.json.encode(releases).decode()],
-        "certs": [f"folder host {home}", f"lists {home}"],
+        "certificates": [msgspec.json.encode(certificates).decode()],
         "workers": [msgspec.json.encode(workers).decode()],
         "logs": log,
         "programs": [*place, "action states", *app],
     }
 
 
-@pytest.mark.parametrize("look", ["probe", "health", "doctor", "releases", "certs", "workers", "logs", "programs"])
+@pytest.mark.parametrize(
+    "look", ["probe", "health", "doctor", "releases", "certificates", "workers", "logs", "programs"]
+)
 @pytest.mark.parametrize("shown", ["deployed", "new"])
 def test_it_changes_nothing(shell: str, home: Path, look: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home))

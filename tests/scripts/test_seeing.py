@@ -175,8 +175,8 @@ def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path:
     (tmp_path / "state").mkdir()
     asked = ReleasesRequest(state_dir=f"{tmp_path}/state", home="", uwsgi_file="/dev/null")
     request = [msgspec.json.encode(asked).decode(), "end", "certificate host /none", "end", "listens 1", "end"]
-    text = script("releases", "certs", "health").replace(
-        "say poms-ops certs", "say poms-ops certs; read -r _; read -r _; false"
+    text = script("releases", "apache", "health").replace(
+        "say poms-ops apache", "say poms-ops apache; read -r _; read -r _; false"
     )
     done = subprocess.run(
         [*SHELLS[shell], "-c", running(text)],
@@ -188,9 +188,9 @@ def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path:
     told = done.stdout.splitlines()
     assert [line for line in told if line.startswith("poms-ops")] == [
         "poms-ops releases",
-        "poms-ops certs",
+        "poms-ops apache",
         "poms-ops health",
     ]
-    assert told[told.index("poms-ops certs") - 1] == '{"type":"Done"}'
-    assert told[told.index("poms-ops certs") + 1] == "poms-ops health"
+    assert told[told.index("poms-ops apache") - 1] == '{"type":"Done"}'
+    assert told[told.index("poms-ops apache") + 1] == "poms-ops health"
     assert "port closed 1" in told

@@ -1,0 +1,107 @@
+"""Lists without their entries, certificates in files, and Apache's processes."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.agent import apache_processes
+from ops.agent.certificates import first_certificate
+from ops.agent.processes import OUTPUT, output_of
+from ops.agent.revocation_list import without_entries
+
+NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+KEY = ec.generate_private_key(ec.SECP256R1())
+NAME = x509.Name(
+    [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "é" * 60), x509.NameAttribute(NameOID.COMMON_NAME, "CA")]
+)
+
+
+def revocations(entries: int, encoding: serialization.Encoding) -> bytes:
+    builder = x509.CertificateRevocationListBuilder(NAME, NOW, NOW + dt.timedelta(days=9))
+    for number in range(1, entries + 1):
+        revoked = x509.RevokedCertificateBuilder(number, NOW).build()
+        builder = builder.add_revoked_certificate(revoked)
+    builder = builder.add_extension(x509.CRLNumber(7), critical=False)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(encoding)
+
+
+@pytest.mark.parametrize("encoding", [serialization.Encoding.PEM, serialization.Encoding.DER])
+@pytest.mark.parametrize("entries", [0, 1, 5000])
+def test_list_keeps_issuer_and_dates_without_its_entries(entries: int, encoding: serialization.Encoding) -> None:
+    short = without_entries(revocations(entries, encoding))
+    found = x509.load_der_x509_crl(short)
+    assert (found.issuer, found.last_update_utc, found.next_update_utc) == (NAME, NOW, NOW + dt.timedelta(days=9))
+    assert (len(found), len(short) < 500) == (0, True)
+
+
+@given(st.integers(0, 400), st.binary(max_size=4))
+def test_torn_list_is_refused_or_still_a_list(at: int, torn: bytes) -> None:
+    whole = LIST_OF_ONE
+    try:
+        found = without_entries(whole[:at] + torn)
+    except (ValueError, LookupError):
+        return
+    assert found[:1] == b"\x30"
+
+
+LIST_OF_ONE = revocations(1, serialization.Encoding.DER)
+
+
+def test_first_certificate_of_a_file_counts() -> None:
+    def block(kind: bytes, text: bytes) -> bytes:
+        return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (kind, text, kind)
+
+    text = b"subject=x\n" + block(b"PRIVATE KEY", b"k") + block(b"CERTIFICATE", b"a") + block(b"CERTIFICATE", b"b")
+    assert first_certificate(text) == block(b"CERTIFICATE", b"a")
+    assert first_certificate(block(b"TRUSTED CERTIFICATE", b"a")) == block(b"CERTIFICATE", b"a")
+    assert first_certificate(b"-----BEGIN CERTIFICATE-----\nAAAA\n") == b""
+
+
+def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    began = time.monotonic()
+    out = output_of(["sh", "-c", "echo begun; sleep 60 & echo $! >pid; wait"], seconds=0.5)
+    assert (out, time.monotonic() - began < 20) == (b"begun\n", True)
+
+
+def test_output_of_a_command_is_cut() -> None:
+    assert len(output_of([sys.executable, "-c", "print('x' * 10**6)"])) == OUTPUT
+    assert output_of(["cat"], b"given") == b"given"
+
+
+def test_apache_of_a_host_is_roots_and_in_no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process after the other, as the kernel tells of them; ticks since boot in the last place."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    table = {
+        5: (5, "httpd", 1, 10),
+        6: (6, "httpd", 5, 100 * ticks),
+        7: (7, "httpd", 5, 900 * ticks),
+        8: (8, "httpd", 5, 300 * ticks),
+        9: (9, "sleep", 1, 950 * ticks),
+    }
+    monkeypatch.setattr(apache_processes, "_numbers", lambda: sorted(table))
+    monkeypatch.setattr(apache_processes, "_process", table.get)
+    monkeypatch.setattr(apache_processes, "_is_first_of_host", lambda pid: pid == 5)
+    assert apache_processes.apache_read_at() == pytest.approx(time.time() - up + 300, abs=5)
+    del table[5]
+    assert apache_processes.apache_read_at() is None
+
+
+def test_own_process_is_read_as_the_kernel_says_it() -> None:
+    with subprocess.Popen(["sleep", "60"]) as running:
+        found = apache_processes._process(running.pid)
+        running.kill()
+    assert found
+    assert (found[0], found[2]) == (running.pid, os.getpid())
+    assert apache_processes._process(2**22 + 1) is None
