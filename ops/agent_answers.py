@@ -6,7 +6,7 @@ from functools import cache
 import msgspec
 
 from ops.agent import messages
-from ops.errors import HostError
+from ops.errors import HostError, NoPython
 from ops.schema import Host
 
 NEXT = "check what the account's login shell and the host's tools print there"
@@ -20,19 +20,30 @@ def request_lines(host: Host, request: messages.Message) -> list[str]:
 def answers(host: Host, lines: list[str]) -> Iterator[messages.Message]:
     """The messages of an answer without the last one, Done.
 
-    Raises HostError for a Failure, for a line that is no message, and for an answer that ends before Done.
+    Raises NoPython; HostError for a Failure, for a line that is no message, and for an answer that ends before Done.
     """
     for line in lines:
         try:
             message = _decoder().decode(line)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise _unreadable(host, f"{line[:60]!r}: {error}") from None
+        if isinstance(message, messages.NoPython):
+            raise NoPython(host.name, message.tried)
         if isinstance(message, messages.Failure):
             raise HostError(host.name, f"the agent failed: {message.reason}", left="everything", next_step=NEXT)
         if isinstance(message, messages.Done):
             return
         yield message
     raise _unreadable(host, "it ends too early")
+
+
+def python_of(lines: list[str]) -> str:
+    """The interpreter that gave this answer, "VERSION, PATH"; empty if the answer has no end."""
+    try:
+        message = _decoder().decode(lines[-1]) if lines else None
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
+    return message.python if isinstance(message, messages.Done) else ""
 
 
 @cache

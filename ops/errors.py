@@ -4,6 +4,7 @@
     ├── HostError            1  the same, on one named host
     │   ├── Unreachable      1  no connection, or it was lost
     │   │   └── ShellUnready 1  the login succeeded, but the login shell started no command
+    │   ├── NoPython         1  no Python on the host can run the agent
     │   ├── LockHeld         4  another task holds the host's lock
     │   ├── NotServing       2  the change is done, but the web service does not answer
     │   ├── Interrupted    130  Ctrl-C before the host answered
@@ -56,10 +57,28 @@ class HostError(OperatorError):
         return "\n".join(lines)
 
 
+INSTALL_PYTHON = "root installs python3, or UPS gives one that activate sets up"
+
+
 class Unreachable(HostError):
     """The host cannot be reached or trusted, or the connection was lost."""
 
     ended = "not reached"
+
+
+class NoPython(HostError):
+    """No Python on the host can run the agent (`ops/agent/`); `tried` names what was looked for."""
+
+    ended = "no Python"
+
+    def __init__(self, host: str, tried: str) -> None:
+        self.tried = tried
+        super().__init__(
+            host,
+            f"it has no Python 3.6 or newer; tried: {tried}",
+            left="everything",
+            next_step=INSTALL_PYTHON,
+        )
 
 
 class ShellUnready(Unreachable):

@@ -3,7 +3,8 @@
 import time
 from typing import Any
 
-from ops.errors import read_answer
+from ops.agent_answers import python_of
+from ops.errors import NoPython, read_answer
 from ops.monitoring import certificates
 from ops.monitoring.doctor import diagnose
 from ops.monitoring.doctor_facts import parse, request
@@ -38,8 +39,9 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         begun = int(time.time())
         told = remote.run_together({"doctor": asked, "certificates": certificates.request(host)}, ANSWER)
         with read_answer(host.name, "doctor"):
-            facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}"])
-            return diagnose(host, facts, certificates.parse(host, told["certificates"]))
+            agent, expiries = _asked_by_agent(host, told["certificates"])
+            facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}", f"fact agent {agent}"])
+            return diagnose(host, facts, expiries)
 
     def show(answers: list[HostResult[list[Finding]]]) -> None:
         for answer in answers:
@@ -51,6 +53,14 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         print_json(by_host(answers, lambda answer: [vars(one) for one in answer.result or []]))
     wrong = any(one.level == ERROR for answer in answers for one in answer.result or [])
     return code_of(answers, attention=wrong)
+
+
+def _asked_by_agent(host: Host, answer: list[str]) -> tuple[str, list[certificates.Expiry]]:
+    """Which Python has answered, or that none could; and the expiries."""
+    try:
+        return f"yes {python_of(answer)}", certificates.parse(host, answer)
+    except NoPython as error:
+        return f"no {error.tried}", []
 
 
 def _show(host: Host, findings: list[Finding]) -> None:

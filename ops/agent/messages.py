@@ -187,5 +187,13 @@ class Failure(Message):
     reason: str
 
 
+class NoPython(Message):
+    """There is no Python on the host that can run the agent; `tried`: the names and places that were looked for."""
+
+    tried: str
+
+
 class Done(Message):
-    """The end of a complete answer."""
+    """The end of a complete answer; `python`: the interpreter's version and path."""
+
+    python: str

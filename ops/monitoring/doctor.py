@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ops.deploy import selinux
-from ops.errors import LOCKABLE
+from ops.errors import INSTALL_PYTHON, LOCKABLE
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
 from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import Facts, sudo_commands
@@ -20,16 +20,13 @@ SHIB_NEEDED = (3, 0)
 MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
 TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
 MIN_DISK_KB, MIN_INODES = 102_400, 1000  # kB; files
-WARN_SKEW_SECONDS, MAX_SKEW_SECONDS = (
-    5,
-    300,
-)  # seconds for a warning, for an error; Kerberos refuses more than the second
+WARN_SKEW_SECONDS, MAX_SKEW_SECONDS = 5, 300  # for a warning, for an error: Kerberos refuses more
 
 
 def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
     """The findings on all facts."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
-        *(_account, _sudo, _writable, _locks, _temporary, _tools, _products, _supervisord, _stays),
+        *(_account, _sudo, _writable, _locks, _temporary, _tools, _python, _products, _supervisord, _stays),
         *(_standbys, _boot, _apache),
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _selinux, _disk, _clock),
     ]
@@ -116,6 +113,14 @@ def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("temporary files", ERROR, f"cannot create one: {why}", advice)
     elif made:
         yield Finding("temporary files", OK, "one was created and removed")
+
+
+def _python(_: Host, facts: Facts) -> Iterator[Finding]:
+    found, _, text = facts.one("agent").partition(" ")
+    if found == "no":
+        yield Finding("Python", ERROR, f"none is 3.6 or newer; tried: {text}", INSTALL_PYTHON)
+    elif text:
+        yield Finding("Python", OK, text)
 
 
 def _products(host: Host, facts: Facts) -> Iterator[Finding]:

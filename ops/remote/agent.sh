@@ -24,5 +24,5 @@ END
     agent_text | with_products_within 1800 python3 -I -S - >&3 7<<END && return
 $request
 END
-    say '{"type":"Failure","reason":"no Python 3.6 or newer: tried '"$AGENT_PYTHONS"', then python3 of the products"}'
+    say '{"type":"NoPython","tried":"'"$AGENT_PYTHONS"', python3 of the products"}'
 }

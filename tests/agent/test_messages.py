@@ -96,6 +96,7 @@ def test_host_names_wrong_field_of_request(line: str, named: str) -> None:
         (["[" * 100_000], "cannot be read"),
         (['{"type":"Done"'], "cannot be read"),
         (["hello"], "hello"),
+        (['{"type":"NoPython","tried":"python3"}'], "python3"),
         ([], "too early"),
         (['{"type":"Originals","files":[]}'], "too early"),
     ],
@@ -108,4 +109,4 @@ def test_operator_reads_what_is_wrong_with_an_answer(lines: list[str], named: st
 
 
 def test_nothing_is_read_after_the_end() -> None:
-    assert list(answers(host(), [json.dumps({"type": "Done"}), "hello"])) == []
+    assert list(answers(host(), [json.dumps({"type": "Done", "python": "3"}), "hello"])) == []

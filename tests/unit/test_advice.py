@@ -47,7 +47,10 @@ def advices(tree: ast.AST) -> Iterator[str]:
             given += node.args[3:4] if getattr(node.func, "id", "") == "Finding" else []
             yield from (text for one in given for text in texts(one) if text)
         elif isinstance(node, ast.Assign):
-            if any(getattr(target, "id", "") in ("advice", "next_step", "WAIT") for target in node.targets):
+            if any(
+                getattr(target, "id", "") in ("advice", "next_step", "WAIT", "INSTALL_PYTHON")
+                for target in node.targets
+            ):
                 yield from filter(None, texts(node.value))
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             said = (text for argument in node.exc.args for text in texts(argument))

@@ -44,6 +44,8 @@ def judged(what: str, **told: str) -> Finding:
         ("locks", {"lock": "no flock: exit code 71: No locks available"}, ERROR, "No locks available"),
         ("products", {"supervisor_python": "no No module named supervisor"}, ERROR, "No module named supervisor"),
         ("products", {"supervisor_python": "yes /x/python, Python 3.11"}, OK, "/x/python"),
+        ("Python", {"agent": "yes 3.9.2, /usr/bin/python3"}, OK, "/usr/bin/python3"),
+        ("Python", {"agent": "no python3"}, ERROR, "root installs python3"),
         ("Apache", {}, OK, "2.4.62"),
         ("Apache", {"httpd": "2.4.6 /usr/sbin/httpd"}, ERROR, "2.4.37"),
         ("Apache", {"httpd": "2.2.15 /usr/sbin/httpd"}, ERROR, "RHEL 8"),

@@ -109,7 +109,7 @@ answers = st.fixed_dictionaries({name: lines(name) for name in names()})
 SOUND = ["supervisord down", "free 999999", *(f"absent {path}" for path in PATHS)]
 
 
-END = '{"type":"Done"}'
+END = '{"type":"Done","python":"3"}'
 
 
 def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:

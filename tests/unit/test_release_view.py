@@ -49,7 +49,7 @@ class Answering:
         }
         answer: list[Message] = [ReleaseList(records=records, current="c", elsewhere=self._elsewhere)]
         answer += [contents[name] for name in asked.contents if name in contents]
-        return [msgspec.json.encode(message).decode() for message in [*answer, Done()]]
+        return [msgspec.json.encode(message).decode() for message in [*answer, Done(python="3")]]
 
 
 def release(name: str, sequence: int, ended: str, *lines: str) -> ReleaseRecord:

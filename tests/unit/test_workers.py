@@ -27,7 +27,7 @@ def shop(**options: Any) -> Any:
 
 def lines(*messages: Message) -> list[str]:
     """An answer of the agent."""
-    return [msgspec.json.encode(message).decode() for message in [*messages, Done()]]
+    return [msgspec.json.encode(message).decode() for message in [*messages, Done(python="3")]]
 
 
 def worker(number: int = 1, size: float = 700, **values: Any) -> Worker:
