@@ -116,7 +116,7 @@ def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _python(_: Host, facts: Facts) -> Iterator[Finding]:
-    found, _, text = facts.one("agent").partition(" ")
+    found, text = facts.one("agent").partition(" ")[::2]
     if found == "no":
         yield Finding("Python", ERROR, f"none is 3.6 or newer; tried: {text}", INSTALL_PYTHON)
     elif text:
