@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -19,7 +20,13 @@ def restored() -> Iterator[None]:
 
 
 def test_zone_is_that_of_the_process() -> None:
-    with subprocess.Popen(["sleep", "60"], env={"TZ": "Asia/Tokyo"}) as running:
+    program = "print('ready', flush=True); input()"  # before that, the kernel may not have its variables yet
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env={"TZ": "Asia/Tokyo"}, stdin=pipe, stdout=pipe
+    ) as running:
+        assert running.stdout
+        running.stdout.readline()
         assert zone_of(running.pid) == "Asia/Tokyo"
         running.kill()
     assert zone_of(2**22 + 1) == ""
