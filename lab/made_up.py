@@ -18,7 +18,7 @@ from ops.errors import Unreachable
 from ops.inventory import capacity
 from ops.inventory.defaults import host_from
 from ops.monitoring.certificates import Expiry
-from ops.monitoring.health import Disk, Health, HostMetrics
+from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache
 from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import Worker, WorkerPool
 from ops.schema import Fleet, Host
@@ -59,6 +59,7 @@ def made_up_health(number: int, **changes: Any) -> Health:
             (Disk((100 - 40 - number % 9) * 10**6, 40 + number % 9, 10**6, "/home"),),
             shibd_listens=True,
             app="",
+            through_apache=ThroughApache("ok"),
         ),
         pool=pool,
         ending=[Expiry("host", "/etc/grid-security/hostcert.pem", days=71.5 - number)],
