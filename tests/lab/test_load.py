@@ -165,7 +165,7 @@ if ALL:
         service.well("deploy", "--yes")
         if action is rollback:
             service.well("deploy", "--yes", changes=_other_numbers(9))
-        with loaded(service.site, Rate(rate=200, seconds=130)) as load:
+        with loaded(service.site, Rate(rate=200, seconds=220)) as load:
             time.sleep(20)
             begun = time.monotonic()
             action(service)
