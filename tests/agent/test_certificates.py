@@ -15,8 +15,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.agent import apache_processes
+from ops.agent import apache_processes, certificates
 from ops.agent.certificates import first_certificate
+from ops.agent.messages import CertificateFiles, CertificatesRequest
 from ops.agent.processes import OUTPUT, output_of
 from ops.agent.revocation_list import without_entries
 
@@ -116,3 +117,33 @@ def test_own_process_is_read_as_the_kernel_says_it() -> None:
     assert found
     assert (found[0], found[2]) == (running.pid, os.getpid())
     assert apache_processes._process(2**22 + 1) is None
+
+
+def certificate() -> bytes:
+    builder = x509.CertificateBuilder(NAME, NAME, KEY.public_key(), 1, NOW, NOW + dt.timedelta(days=9))
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_each_file_is_read_once_and_a_list_is_no_certificate(tmp_path: Path) -> None:
+    (tmp_path / "own.pem").write_bytes(certificate())
+    (tmp_path / "0a0a.0").symlink_to("own.pem")
+    (tmp_path / "b.pem").write_bytes(certificate())
+    (tmp_path / "host-key.pem").write_text("a key")
+    (tmp_path / "list.pem").write_bytes(revocations(1, serialization.Encoding.PEM))
+    (tmp_path / "list.crl").symlink_to("list.pem")
+    (tmp_path / "torn.r0").write_text("torn")
+    request = CertificatesRequest(
+        certificate=f"{tmp_path}/own.pem", folders=[("ca", str(tmp_path))], revocation_dir=str(tmp_path), ports=[1]
+    )
+    (found,) = certificates.answer(request)
+    assert isinstance(found, CertificateFiles)
+    assert [(one.kind, Path(one.path).name) for one in found.files] == [("host", "own.pem"), ("ca", "b.pem")]
+    assert [(Path(one.path).name, one.problem) for one in found.lists] == [("list.crl", ""), ("torn.r0", "broken")]
+    assert [one.content for one in found.served] == [b""]
+
+
+def test_missing_certificate_is_said_to_be_absent(tmp_path: Path) -> None:
+    request = CertificatesRequest(certificate=f"{tmp_path}/none", folders=[], revocation_dir="", ports=[])
+    (found,) = certificates.answer(request)
+    assert isinstance(found, CertificateFiles)
+    assert [one.problem for one in found.files] == ["absent"]
