@@ -1,15 +1,14 @@
 """Requests to the agent (`ops/agent/`), and its answers, as the lines that travel."""
 
+import functools
+import operator
 from collections.abc import Iterator
-from functools import cache
 
 import msgspec
 
 from ops.agent import messages
-from ops.errors import HostError, NoPython
+from ops.errors import CHECK_SHELL, HostError, NoPython
 from ops.schema import Host
-
-NEXT = "check what the account's login shell and the host's tools print there"
 
 
 def request_lines(host: Host, request: messages.Message) -> list[str]:
@@ -30,7 +29,9 @@ def answers(host: Host, lines: list[str]) -> Iterator[messages.Message]:
         if isinstance(message, messages.NoPython):
             raise NoPython(host.name, message.tried)
         if isinstance(message, messages.Failure):
-            raise HostError(host.name, f"the agent failed: {message.reason}", left="everything", next_step=NEXT)
+            raise HostError(
+                host.name, f"the agent failed: {message.reason}", left="everything", next_step=CHECK_SHELL
+            )
         if isinstance(message, messages.Done):
             return
         yield message
@@ -46,14 +47,11 @@ def python_of(lines: list[str]) -> str:
     return message.python if isinstance(message, messages.Done) else ""
 
 
-@cache
+@functools.cache
 def _decoder() -> "msgspec.json.Decoder[messages.Message]":
     kinds = [kind for kind in messages.Message.__subclasses__() if not kind.__name__.endswith("Request")]
-    union = kinds[0]
-    for kind in kinds[1:]:
-        union |= kind  # type: ignore[assignment]
-    return msgspec.json.Decoder(union)
+    return msgspec.json.Decoder(functools.reduce(operator.or_, kinds))
 
 
 def _unreadable(host: Host, why: str) -> HostError:
-    return HostError(host.name, f"its answer cannot be read: {why}", left="everything", next_step=NEXT)
+    return HostError(host.name, f"its answer cannot be read: {why}", left="everything", next_step=CHECK_SHELL)

@@ -95,6 +95,9 @@ class ShellUnready(Unreachable):
         )
 
 
+CHECK_SHELL = "check what the account's login shell and the host's tools print there"
+
+
 @contextmanager
 def read_answer(host: str, script: str, left: str = "everything (this task only reads)") -> Iterator[None]:
     """Raise HostError where the block cannot read the host's answer to `script`."""
@@ -105,7 +108,7 @@ def read_answer(host: str, script: str, left: str = "everything (this task only 
             host,
             f"its answer to the script '{script}' cannot be read: {type(error).__name__}: {str(error)[:80]}",
             left=left,
-            next_step="check what the account's login shell and the host's tools print there",
+            next_step=CHECK_SHELL,
         ) from None
 
 

@@ -4,6 +4,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from ops.agent.main import ANSWERED_BY
 from ops.agent_text import agent_text
 
 FOLDER = Path(__file__).parent / "remote"
@@ -47,7 +48,7 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "through_apache.sh", "ask_app.py"),
     "logs": ("log_reader.py",),
 }
-BY_AGENT = ("certificates", "releases", "workers")  # modules of ops/agent/
+BY_AGENT = (*ANSWERED_BY.values(),)  # the modules of ops/agent/ that answer a request
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
     "log_reader.py": "host_python -",

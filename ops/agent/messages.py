@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # typing's constant; to import typing takes longer than t
 try:
     import msgspec
 except ImportError:
-    msgspec = None  # type: ignore[assignment]
+    msgspec = None  # type: ignore[assignment] # on a host, where mypy never is
 
 if TYPE_CHECKING or msgspec:
 

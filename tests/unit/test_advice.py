@@ -48,7 +48,7 @@ def advices(tree: ast.AST) -> Iterator[str]:
             yield from (text for one in given for text in texts(one) if text)
         elif isinstance(node, ast.Assign):
             if any(
-                getattr(target, "id", "") in ("advice", "next_step", "WAIT", "INSTALL_PYTHON")
+                getattr(target, "id", "") in ("advice", "next_step", "WAIT", "INSTALL_PYTHON", "CHECK_SHELL")
                 for target in node.targets
             ):
                 yield from filter(None, texts(node.value))

@@ -68,7 +68,7 @@ def test_what_has_no_end_of_its_own_is_an_error(
 def test_a_silent_command_is_ended_unless_it_has_a_timeout() -> None:
     one = SimpleNamespace(name="web1", ssh=SimpleNamespace(silence_timeout=0))
     with pytest.raises(HostError, match=r"ssh\.silence_timeout"):
-        read(FakeChannel(code=None), one=one)  # type: ignore[arg-type]
+        read(FakeChannel(code=None), one=one)  # type: ignore[arg-type] # a part of a Host
 
 
 @pytest.mark.parametrize("text", ["", " \n", "a\0b", "x" * 65_537])
