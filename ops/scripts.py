@@ -4,9 +4,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from ops.agent.main import ANSWERED_BY
-from ops.agent_text import agent_text
-
 FOLDER = Path(__file__).parent / "remote"
 SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "survival.sh", "supervisord.sh")
 STANDBY = ("standby_requests.py", "standby.sh")
@@ -48,7 +45,6 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "through_apache.sh", "ask_app.py"),
     "logs": ("log_reader.py",),
 }
-BY_AGENT = (*ANSWERED_BY.values(),)  # the modules of ops/agent/ that answer a request
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
     "log_reader.py": "host_python -",
@@ -76,8 +72,7 @@ def script(*names: str) -> str:
 
     Several scripts run one after the other, each in its own subshell; one that fails does not stop the others.
     """
-    asked = [name for name in names if name in BY_AGENT]
-    shared = _read("common.sh") + (_agent(asked) if asked else "")
+    shared = _read("common.sh")
     if len(names) == 1:
         return shared + _with_parts(names[0])
     return shared + "set +e\n" + "".join(f"(\nset -e\n{_with_parts(name)})\n" for name in names)
@@ -100,19 +95,13 @@ def running(text: str) -> str:
 
 def names() -> list[str]:
     """The scripts that can be sent."""
-    parts = {"common.sh", "agent.sh", *(part for needed in PARTS.values() for part in needed)}
-    return sorted({*BY_AGENT, *(path.stem for path in FOLDER.glob("*.sh") if path.name not in parts)})
+    parts = {"common.sh", *(part for needed in PARTS.values() for part in needed)}
+    return sorted({path.stem for path in FOLDER.glob("*.sh") if path.name not in parts})
 
 
 def _with_parts(name: str) -> str:
-    if name in BY_AGENT:
-        return f"say poms-ops {name}\nanswer_by_agent\n"
     parts = (*PARTS.get(name, ()), f"{name}.sh")
     return "".join(_as_function(part) if part.endswith(".py") else _read(part) for part in parts)
-
-
-def _agent(names: list[str]) -> str:
-    return f"agent_text() {{\ncat <<'END_OF_PYTHON'\n{agent_text(*names)}END_OF_PYTHON\n}}\n{_read('agent.sh')}"
 
 
 def _as_function(name: str) -> str:

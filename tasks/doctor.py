@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from ops.agent_answers import python_of
+from ops.agent_answers import Answer
 from ops.errors import NoPython, read_answer
 from ops.monitoring import certificates
 from ops.monitoring.doctor import diagnose
@@ -37,9 +37,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         host = remote.host
         asked = [*remote.password_lines(), *request(host, files[host.name])]
         begun = int(time.time())
-        told = remote.run_together({"doctor": asked, "certificates": certificates.request(host)}, ANSWER)
+        told = remote.run_together({"doctor": asked}, ANSWER)
+        (certs,) = remote.answers(certificates.request(host), limits=ANSWER)
         with read_answer(host.name, "doctor"):
-            agent, expiries = _asked_by_agent(host, told["certificates"])
+            agent, expiries = _asked_by_agent(host, certs)
             facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}", f"fact agent {agent}"])
             return diagnose(host, facts, expiries)
 
@@ -55,10 +56,10 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
     return code_of(answers, attention=wrong)
 
 
-def _asked_by_agent(host: Host, answer: list[str]) -> tuple[str, list[certificates.Expiry]]:
+def _asked_by_agent(host: Host, answer: Answer) -> tuple[str, list[certificates.Expiry]]:
     """Which Python has answered, or that none could; and the expiries."""
     try:
-        return f"yes {python_of(answer)}", certificates.parse(host, answer)
+        return f"yes {answer.python}", certificates.parse(host, answer)
     except NoPython as error:
         return f"no {error.tried}", []
 

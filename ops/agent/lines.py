@@ -14,11 +14,24 @@ def to_line(message: messages.Message) -> str:
 
 def from_line(line: str) -> messages.Message:
     """The message of a line. Raises ValueError for an unknown type, a field too many or too few."""
-    values = json.loads(line)
-    kind = values.pop("type", None)
+    message = json.loads(line, object_hook=_message)
+    if not isinstance(message, messages.Message):
+        raise ValueError(f"it is no message: '{line.strip()[:60]}'")
+    return message
+
+
+def _message(values: "dict[str, object]") -> object:
+    """The message of a JSON object with a type; other objects, which have names and values of ours, stay."""
+    if "type" not in values:
+        return values
+    kind = values.pop("type")
     found = getattr(messages, str(kind), None)
     if not isinstance(found, type) or not issubclass(found, messages.Message):
         raise ValueError(f"there is no message '{kind}'")
+    for name, annotation in vars(found).get("__annotations__", {}).items():
+        text = values.get(name)
+        if isinstance(text, str) and (annotation is bytes or str(annotation).startswith("bytes")):
+            values[name] = binascii.a2b_base64(text)
     return found(**values)
 
 

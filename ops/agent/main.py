@@ -1,33 +1,56 @@
-"""The agent's beginning: read one request, answer it."""
+"""The agent's beginning: read the requests, answer each in turn."""
 
+import contextlib
 import os
 import sys
 
 from ops.agent import messages
 from ops.agent.lines import from_line, to_line
 
-ANSWERED_BY = {
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+ANSWERED_BY = {  # request to module; only the modules that are needed are sent
     "CertificatesRequest": "certificates",
     "ReleasesRequest": "releases",
     "WorkersRequest": "workers",
-}  # modules; only those needed are sent
+}
+END = "end"  # the line behind the last request
+ANSWERS = 3  # the descriptor of messages: the standard output that start.sh was given
 
 
-def _python() -> str:
-    return ".".join(map(str, sys.version_info[:3])) + f", {sys.executable}"
+def main() -> None:
+    """Answer the requests of standard input, one message a line; Done or Failure is the last of each answer.
+
+    What is behind the requests stays to be read, for those that need the operator's side to be there.
+    """
+    with contextlib.suppress(BrokenPipeError), os.fdopen(ANSWERS, "wb", 0) as out:
+        for line in _requests(sys.stdin.buffer):
+            for message in answers_to(line):
+                out.write(to_line(message).encode() + b"\n")
 
 
-def main(requests: int = 7, answers: int = 1) -> None:
-    """Answer the request of descriptor `requests`: one message a line, Done or Failure at the end."""
-    with os.fdopen(requests, encoding="utf-8", errors="replace") as lines:
-        line = lines.readline()
-    with os.fdopen(answers, "w") as out:
-        try:
-            request = from_line(line)
-            module = __import__(f"ops.agent.{ANSWERED_BY[type(request).__name__]}", fromlist=["answer"])
-            for message in module.answer(request):
-                out.write(to_line(message) + "\n")
-            last: messages.Message = messages.Done(python=_python())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator reads it
-            last = messages.Failure(reason=f"{type(error).__name__}: {error}")
-        out.write(to_line(last) + "\n")
+def _requests(lines: "BinaryIO") -> "Iterable[str]":
+    for line in iter(lines.readline, b""):
+        text = line.decode("utf-8", "replace").rstrip("\n")
+        if text == END:
+            return
+        yield text
+
+
+def answers_to(line: str) -> "Iterator[messages.Message]":
+    """The messages of one answer. Whatever goes wrong, the operator reads it, and the next request is answered."""
+    try:
+        request = from_line(line)
+        module = __import__(f"ops.agent.{ANSWERED_BY[type(request).__name__]}", fromlist=["answer"])
+        yield from module.answer(request)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        import traceback  # takes long
+
+        yield messages.Failure(reason=f"{type(error).__name__}: {error}", evidence=traceback.format_exc())
+    else:
+        yield messages.Done(python=".".join(map(str, sys.version_info[:3])) + f", {sys.executable}")

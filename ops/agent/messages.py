@@ -7,6 +7,8 @@ them. Bytes travel in base64; file modes are octal, "0644"; bytes that are not U
 
 TYPE_CHECKING = False  # typing's constant; to import typing takes longer than to start Python
 
+PROTOCOL = 1  # of the lines in both directions; the agent's greeting names it
+
 try:
     import msgspec
 except ImportError:
@@ -181,10 +183,15 @@ class CertificateFiles(Message):
     apache_read_at: "float | None"
 
 
+class Alive(Message):
+    """A sign of life from time to time, while a step takes long."""
+
+
 class Failure(Message):
-    """The agent cannot answer; `reason` is for the operator."""
+    """The agent cannot answer; `reason` is for the operator, `evidence` where it happened."""
 
     reason: str
+    evidence: str = ""
 
 
 class NoPython(Message):

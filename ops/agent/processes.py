@@ -1,31 +1,107 @@
-"""The place where the agent starts processes."""
+"""The one place where the agent starts processes."""
 
 import contextlib
 import os
-import signal
-import subprocess
+import time
 
-OUTPUT = 65536  # bytes that are kept of a command's output
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+
+OUTPUT = 2**20  # bytes: the end of a command's output that is kept
+TIMED_OUT, NOT_STARTED = 124, 127  # exit codes, as those of timeout(1) and of a shell
+
+
+class Ended:
+    """How a command ended: its exit code, negative for a signal, and its output, standard error included."""
+
+    def __init__(self, code: int, output: bytes) -> None:
+        self.code = code
+        self.output = output
+
+    @property
+    def text(self) -> str:
+        """The output without white space around it."""
+        return self.output.decode("utf-8", "replace").strip()
+
+
+def clean_environment() -> "dict[str, str]":
+    """The environment of tools: nothing that the account exports changes what they do or say.
+
+    A bash that takes itself for the first of an SSH login (SHLVL) reads .bashrc.
+    """
+    known = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    return {"LC_ALL": "C", "SHLVL": "2", **known}
 
 
 def output_of(words: "list[str]", given: bytes = b"", seconds: float = 10.0) -> bytes:
-    """What a command prints, standard error too, once it gets `given`; at most OUTPUT bytes.
+    """What a command prints once it gets `given`; empty if it cannot be started."""
+    ended = run(words, given, seconds)
+    return b"" if ended.code == NOT_STARTED else ended.output
 
-    It is a session of its own with closed descriptors, and is killed with all its processes after `seconds`. Raises
-    OSError if it cannot be started.
+
+def run(
+    words: "list[str]", given: bytes = b"", seconds: float = 10.0, environment: "dict[str, str] | None" = None
+) -> Ended:
+    """Run a command to its end; `given` is its input, less than 64 kB.
+
+    It is a session of its own, and is killed with all its processes after `seconds`: code TIMED_OUT. What it leaves
+    running in the background is not awaited.
     """
-    with subprocess.Popen(  # noqa: S603 - the words are the agent's own
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        close_fds=True,
-        start_new_session=True,
-    ) as running:
+    import subprocess  # to import it takes as long as to start Python
+
+    try:
+        running = subprocess.Popen(  # noqa: S603 - the words are the agent's own or the inventory's
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=clean_environment() if environment is None else environment,
+            close_fds=True,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        return Ended(NOT_STARTED, str(error).encode())
+    with contextlib.suppress(BrokenPipeError), running.stdin as input_:  # type: ignore[union-attr] # a pipe
+        input_.write(given)
+    with running.stdout as output:  # type: ignore[union-attr] # a pipe
+        return _awaited(running, output.fileno(), time.monotonic() + seconds)
+
+
+def _awaited(running: "subprocess.Popen[bytes]", out: int, end: float) -> Ended:
+    import select
+    import signal
+    import subprocess
+
+    kept, code, open_ = bytearray(), None, True
+    os.set_blocking(out, False)
+    new = select.poll()
+    new.register(out, select.POLLIN)
+    while code is None and time.monotonic() < end:
+        if open_:
+            new.poll(20)
+        else:
+            time.sleep(0.02)
+        code = running.poll()
+        open_ = open_ and _take(out, kept)
+    if code is None:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # root's goes on alone
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait(1)
+        code = TIMED_OUT
+    else:
+        _take(out, kept)
+    return Ended(code, bytes(kept))
+
+
+def _take(out: int, kept: bytearray) -> bool:
+    """Take what has come; whether more may come."""
+    while True:
         try:
-            out, _ = running.communicate(given, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(OSError):
-                os.killpg(running.pid, signal.SIGKILL)
-            out, _ = running.communicate()
-    return out[:OUTPUT]
+            part = os.read(out, 65536)
+        except BlockingIOError:
+            return True
+        if not part:
+            return False
+        kept += part
+        del kept[:-OUTPUT]

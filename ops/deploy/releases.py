@@ -15,7 +15,7 @@ from ops.agent.messages import (
     ReleaseRecord,
     ReleasesRequest,
 )
-from ops.agent_answers import answers, request_lines
+from ops.agent_answers import Answer
 from ops.deploy.release_host import host_at_release
 from ops.deploy.release_source import Source, read_source
 from ops.errors import HostError, read_answer
@@ -127,28 +127,27 @@ class ReleasesAnswer:
 
 def ask(remote: Remote, contents: Sequence[str] = (), *, originals: bool = False) -> ReleasesAnswer:
     """Ask the host for its releases. Raises HostError if they are in another folder, or for a malformed answer."""
-    found = parse(remote.host, remote.ask("releases", request(remote.host, contents, originals=originals)))
+    found = parse(remote.answer(request(remote.host, contents, originals=originals)))
     need_state_dir(remote.host, found.releases.elsewhere or None)
     return found
 
 
-def request(host: Host, contents: Sequence[str] = (), *, originals: bool = False) -> list[str]:
+def request(host: Host, contents: Sequence[str] = (), *, originals: bool = False) -> ReleasesRequest:
     """The request for the releases (`ops/agent/releases.py`)."""
-    asked = ReleasesRequest(
+    return ReleasesRequest(
         state_dir=host.state_dir,
         home=host.home,
         uwsgi_file=ini_path(host),
         contents=tuple(contents),
         originals=originals,
     )
-    return request_lines(host, asked)
 
 
-def parse(host: Host, lines: list[str]) -> ReleasesAnswer:
+def parse(answer: Answer) -> ReleasesAnswer:
     """Read the agent's answer. Raises HostError if it is malformed."""
     contents: dict[str, ReleaseContents] = {}
     found, originals = ReleaseList(records=[], current="", elsewhere=""), Originals(files=[])
-    for message in answers(host, lines):
+    for message in answer.messages:
         match message:
             case ReleaseList():
                 found = message

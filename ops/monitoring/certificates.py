@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.agent.messages import CertificateFiles, CertificatesRequest
-from ops.agent_answers import answers, request_lines
+from ops.agent_answers import Answer
 from ops.schema import Host
 from ops.ssh.session import Remote
 
@@ -51,26 +51,22 @@ class Expiry:
 
 def read_expiries(remote: Remote) -> list[Expiry]:
     """The certificates and lists of the host, the first to expire first. Raises HostError for a malformed answer."""
-    return parse(remote.host, remote.ask("certificates", request(remote.host)))
+    return parse(remote.host, remote.answer(request(remote.host)))
 
 
-def request(host: Host) -> list[str]:
+def request(host: Host) -> CertificatesRequest:
     """The request to the agent (`ops/agent/certificates.py`)."""
-    asked = CertificatesRequest(
+    return CertificatesRequest(
         certificate=host.apache.certificate,
         folders=[("ca", host.apache.ca_dir), ("sp", host.certificates.shibboleth_dir)],
         revocation_dir=host.apache.revocation_dir if host.apache.revocation != "off" else "",
         ports=[host.apache.port, host.apache.cert_port],
     )
-    return request_lines(host, asked)
 
 
-def parse(host: Host, lines: list[str]) -> list[Expiry]:
+def parse(host: Host, answer: Answer) -> list[Expiry]:
     """Read the agent's answer. Raises HostError if it is malformed."""
-    found: list[Expiry] = []
-    for message in answers(host, lines):
-        if isinstance(message, CertificateFiles):
-            found += _expiries(message, host.apache.certificate)
+    found = _expiries(answer.only(CertificateFiles), host.apache.certificate)
     return sorted(found, key=lambda one: (not one.problem, one.days is None, one.days or 0))
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ops.agent.messages import CertificatesRequest, Message, ReleasesRequest, WorkersRequest
 from ops.deploy import releases, snapshot
 from ops.deploy.drift import Drift, find_drift
 from ops.deploy.releases import PastRelease
@@ -105,21 +106,22 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
     host = remote.host
     asked = {
         "probe": ["digests", *snapshot.request(host, wanted)],
-        "releases": releases.request(host),
     }
+    by_agent: list[Message] = [releases.request(host)]
     if web_program(host):
-        asked["workers"] = workers.request(host, record=False, reasons=True)
+        by_agent.append(workers.request(host, record=False, reasons=True))
     if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
         last = None
     tested = last is not None and last.vitals.configtest == ""
     asked["health"] = [*request(host, configtest=not tested), *remote.password_lines()]
     if last is None:
-        asked["certificates"] = certificates.request(host)
+        by_agent.append(certificates.request(host))
     asked["programs"] = supervisord.request(host, "states")
     answers = remote.run_together(asked, ANSWER)
+    told = dict(zip(map(type, by_agent), remote.answers(*by_agent, limits=ANSWER), strict=True))
     with read_answer(host.name, "status"):
         found = snapshot.parse(answers["probe"])
-        past = releases.parse_releases(releases.parse(host, answers["releases"]).releases)
+        past = releases.parse_releases(releases.parse(told[ReleasesRequest]).releases)
         vitals = parse(answers["health"])
         return Health(
             report=_report(host, answers["programs"]),
@@ -127,8 +129,8 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
-            pool=workers.parse(host, answers["workers"]) if web_program(host) else WorkerPool(),
-            ending=last.ending if last else certificates.parse(host, answers["certificates"]),
+            pool=workers.parse(host, told[WorkersRequest]) if web_program(host) else WorkerPool(),
+            ending=last.ending if last else certificates.parse(host, told[CertificatesRequest]),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
         )

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.agent.messages import WorkerPoolState, WorkersRequest, WorkerState
-from ops.agent_answers import answers, request_lines
-from ops.errors import read_answer
+from ops.agent_answers import Answer
 from ops.formats.supervisor import log_files
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, patterns, span, why
 from ops.schema import Host
@@ -71,25 +70,23 @@ class WorkerPool:
         return sum(worker.state == state for worker in self.workers)
 
 
-def request(host: Host, *, record: bool = True, reasons: bool = False) -> list[str]:
+def request(host: Host, *, record: bool = True, reasons: bool = False) -> WorkersRequest:
     """The request to the agent; without `record`, only the end of the log is read for `reasons`, or none."""
     asked = WorkersRequest(stats=str(host.uwsgi.options.get("stats", "")))
     name = web_program(host)
     if name and (record or reasons):
         asked.log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
         asked.patterns = patterns(host) if record else {}
-    return request_lines(host, asked)
+    return asked
 
 
-def parse(host: Host, answer: list[str]) -> WorkerPool:
+def parse(host: Host, answer: Answer) -> WorkerPool:
     """Read the agent's answer. Raises HostError if it is malformed."""
     if not isinstance(host.uwsgi.options.get("stats"), str):
         return WorkerPool(
             problem="uWSGI has no stats server: set uwsgi.options.stats to a path in one of the account's folders"
         )
-    found = next((one for one in answers(host, answer) if isinstance(one, WorkerPoolState)), None)
-    if found is None:
-        return WorkerPool(problem="the host reported nothing: fab doctor checks its Python")
+    found = answer.only(WorkerPoolState)
     if found.problem:
         return WorkerPool(problem=f"the stats server {host.uwsgi.options['stats']}: {found.problem}")
     workers = tuple(_worker(one, found.now) for one in found.workers)
@@ -146,9 +143,7 @@ def collect(remote: Remote, *, record: bool = True) -> WorkerPool:
     """Read the host's workers, with or without their `record`; none where no program of the host is uWSGI."""
     if not web_program(remote.host):
         return WorkerPool()
-    answer = remote.ask("workers", request(remote.host, record=record))
-    with read_answer(remote.host.name, "workers"):
-        return parse(remote.host, answer)
+    return parse(remote.host, remote.answer(request(remote.host, record=record)))
 
 
 class Trend:

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 
 import fabric
+import msgspec
 import paramiko
 
+from ops.agent.main import END
+from ops.agent.messages import Message
+from ops.agent_answers import Answer, read_messages, take
+from ops.agent_start import GREETING, package, start_text
 from ops.errors import HostError, ShellUnready, Unreachable
 from ops.schema import Host
 from ops.scripts import running, script
@@ -30,18 +35,18 @@ _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
 
 
 class AgentSession:
-    """One running script on a host: it reads lines and prints lines; the tools' messages are in `stderr`.
+    """The running agent, or a script, on a host: it reads and prints lines; the tools' messages are in `stderr`.
 
-    What comes before the script's greeting, "poms-ops NAME", is the login shell's output and no part of the answer.
+    What comes before its greeting, a line, is the login shell's output and no part of the answer.
     """
 
-    def __init__(self, host: Host, name: str, channel: paramiko.Channel) -> None:
+    def __init__(self, host: Host, greeting: str, channel: paramiko.Channel) -> None:
         self.host = host.name
         self._login = f"{host.account}@{host.address}"
         self.channel = channel
         self.greeted = False
         self._before = b""  # the end of the output before the greeting
-        self._greeting = f"poms-ops {name}"
+        self._greeting = greeting
         self._silence = host.ssh.silence_timeout
         self._limits = Limits(self._silence, total=None)  # after the greeting
         self._reader = LineReader(channel, Limits(silence=host.ssh.answer_timeout, seconds=host.ssh.answer_timeout))
@@ -96,6 +101,10 @@ class AgentSession:
                     self.greeted = True
                     self._reader.limits = self._limits
 
+    def messages(self) -> Iterator[Message]:
+        """The agent's messages as they come. Raises as `lines`, and HostError for a line that is no message."""
+        return read_messages(self.host, self.lines())
+
     def wait_for_greeting(self) -> tuple[bytes, bytes]:
         """The output after the greeting so far, and standard error; from then on the caller reads the channel.
 
@@ -110,10 +119,9 @@ class AgentSession:
 
     def not_run(self) -> HostError:
         """The error for a host that printed no greeting."""
-        name = self._greeting.rpartition(" ")[2]
         return HostError(
             self.host,
-            f"the host did not run the script '{name}'; it printed:\n{self.stderr() or '(nothing)'}",
+            f"the host did not run what it was sent; it printed:\n{self.stderr() or '(nothing)'}",
             left=NOTHING_TOUCHED,
             next_step=f"look at the account's login shell: ssh {self._login}",
         )
@@ -184,7 +192,48 @@ class Remote:
 
     def start(self, name: str, request: Iterable[str], *others: str) -> AgentSession:
         """Start the script `name`, then `others`, with the lines of `request` as the first input."""
-        text = script(name, *others)
+        session = self._start(f"poms-ops {name}", script(name, *others))
+        session.send(request)
+        return session
+
+    def start_agent(self, *requests: Message) -> AgentSession:
+        """Start the agent with these requests; its input stays open behind them."""
+        kinds = [type(request) for request in requests]
+        session = self._start(GREETING, start_text(*kinds))
+        lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
+        activate = f"{self.host.activate}\n".encode()
+        session.send_text(b"".join((activate, package(*kinds), lines, END.encode(), b"\n")))
+        return session
+
+    def answers(
+        self,
+        *requests: Message,
+        limits: Limits = ANSWER,
+        on_message: Callable[[Message], None] = lambda _: None,
+    ) -> list[Answer]:
+        """Ask the agent all requests in one command: one answer for each; `on_message` gets each message as it comes.
+
+        Raises HostError if the agent did not run, Unreachable if the connection was lost before its end.
+        """
+        session = self.start_agent(*requests)
+        session.limit(limits)
+        session.close_input()
+        answers = [Answer(self.host.name) for _ in requests]
+        left = iter(answers)
+        answer = next(left)
+        for message in session.messages():
+            on_message(message)
+            if take(answer, message):
+                answer = next(left, answer)
+        self._need_end(session)
+        return answers
+
+    def answer(self, request: Message, on_message: Callable[[Message], None] = lambda _: None) -> Answer:
+        """The same for one request."""
+        return self.answers(request, on_message=on_message)[0]
+
+    def _start(self, greeting: str, text: str) -> AgentSession:
+        """Run `text` by the host's shell."""
         transport = self.connection.transport
         try:
             channel = self.opened.pop() if self.opened else transport.open_session(timeout=OPEN_SECONDS)
@@ -193,9 +242,8 @@ class Remote:
             transport.start_command(channel, f"exec /bin/sh -c '{running(text)}'")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"cannot start a command there: {error}") from None
-        session = AgentSession(self.host, name, channel)
+        session = AgentSession(self.host, greeting, channel)
         session.send_text(text.encode())
-        session.send(request)
         return session
 
     def ask(self, name: str, request: Iterable[str], on_line: Callable[[str], None] = lambda _: None) -> list[str]:
@@ -226,12 +274,15 @@ class Remote:
             if line not in greetings:
                 answers[name].append(line)
                 on_line(line)
+        self._need_end(session)
+        return answers
+
+    def _need_end(self, session: AgentSession) -> None:
         transport = session.channel.transport
         if transport is None or not transport.is_active():
             raise Unreachable(self.host.name, "the connection was lost before the answer was complete")
         if not session.greeted:
             raise session.not_run()
-        return answers
 
     def password_lines(self) -> list[str]:
         """The lines of a request for sudo's password; none if the operator gave no password."""

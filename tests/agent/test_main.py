@@ -1,38 +1,32 @@
-"""One request and its answer, over descriptors."""
-
-import json
-import os
-from pathlib import Path
-from typing import Any
+"""One request and its answer."""
 
 import pytest
 
-from ops.agent import releases
-from ops.agent.main import main
+from ops.agent import messages, releases
+from ops.agent.main import answers_to
+from ops.agent_answers import failed
+
+REQUEST = '{"type":"ReleasesRequest","state_dir":"/none","home":"","uwsgi_file":""}'
 
 
-def ask(folder: Path, line: str) -> list[dict[str, Any]]:
-    (folder / "request").write_text(line + "\n")
-    answers = os.open(folder / "answers", os.O_WRONLY | os.O_CREAT)
-    main(os.open(folder / "request", os.O_RDONLY), answers)
-    return [json.loads(text) for text in (folder / "answers").read_text().splitlines()]
+def test_answer_ends_with_the_interpreter() -> None:
+    (_, done) = answers_to(REQUEST)
+    assert isinstance(done, messages.Done)
+    assert done.python.startswith("3.")
 
 
-def test_answer_ends_with_the_interpreter(tmp_path: Path) -> None:
-    found = ask(tmp_path, '{"type":"ReleasesRequest","state_dir":"/none","home":"","uwsgi_file":""}')
-    assert [one["type"] for one in found] == ["ReleaseList", "Done"]
-    assert found[1]["python"].startswith("3.")
+@pytest.mark.parametrize("line", ['{"type":"Nothing"}', '{"type":"Done","python":""}', "[]", "x"])
+def test_wrong_request_is_a_failure(line: str) -> None:
+    (found,) = answers_to(line)
+    assert isinstance(found, messages.Failure)
 
 
-def test_wrong_request_is_a_failure(tmp_path: Path) -> None:
-    (found,) = ask(tmp_path, '{"type":"Nothing"}')
-    assert (found["type"], "'Nothing'" in found["reason"]) == ("Failure", True)
-
-
-def test_what_goes_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_is_told_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise PermissionError("no entry")
 
     monkeypatch.setattr(releases, "answer", fail)
-    (found,) = ask(tmp_path, '{"type":"ReleasesRequest","state_dir":"/none","home":"","uwsgi_file":""}')
-    assert (found["type"], found["reason"]) == ("Failure", "PermissionError: no entry")
+    (found,) = answers_to(REQUEST)
+    assert isinstance(found, messages.Failure)
+    assert found.reason == "PermissionError: no entry"
+    assert "in fail" in str(failed("web1", found))

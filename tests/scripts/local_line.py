@@ -12,6 +12,7 @@ from ops.schema import Host
 from ops.scripts import running
 from ops.ssh.fake_channel import FakeChannel
 from ops.ssh.session import Remote
+from tests.scripts.local_agent import with_path
 from tests.scripts.remote import SHELLS, as_here, executable
 
 # Each notes its words in a file, a NUL behind each, and stands in for one of the host's commands.
@@ -68,7 +69,9 @@ class LocalChannel(FakeChannel):
         if self._command:
             assert self._command == f"exec /bin/sh -c '{running(data.decode())}'"
             self._command = ""
-            text = as_here(data.decode(), self._line.environment()["PATH"])
+            path = self._line.environment()["PATH"]
+            is_agent = data.startswith(b"umask")
+            text = with_path(data.decode(), path) if is_agent else as_here(data.decode(), path)
             self._run(text)
             data = text.encode()
         self._input.sendall(data)

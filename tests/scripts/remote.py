@@ -7,12 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
-from ops.agent.messages import ReleasesRequest
-from ops.deploy.releases import ReleasesAnswer, parse
 from ops.scripts import running, script
-from tests.unit.hosts import host
 
 OWN_PATH = next(line for line in script("probe").splitlines() if line.startswith("PATH="))  # of every script
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
@@ -89,16 +84,6 @@ def answer(shell: str, name: str, request: list[str], question: str, words: list
         noise = running.stderr.read() if running.stderr else b""
     assert question in said, said
     return Ran(said, noise.decode(), running.returncode)
-
-
-def read_releases(
-    shell: str, state: Path, *contents: str, home: Path | str = "", uwsgi: str = "/dev/null"
-) -> ReleasesAnswer:
-    """What the agent says of the releases in folder `state`, run by the script's text under `shell`."""
-    asked = ReleasesRequest(state_dir=str(state), home=str(home), uwsgi_file=uwsgi, contents=contents)
-    ran = run(shell, "releases", ["activate :", msgspec.json.encode(asked).decode(), "end"])
-    assert ran.facts[0] == "poms-ops releases", ran
-    return parse(host(), ran.facts[1:])
 
 
 def digest(content: bytes) -> str:

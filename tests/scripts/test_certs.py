@@ -11,7 +11,8 @@ from cryptography.x509.oid import NameOID
 
 from ops.monitoring.certificates import Expiry, parse, request
 from ops.schema import Host
-from tests.scripts.remote import SHELLS, run
+from tests.scripts import local_agent
+from tests.scripts.remote import SHELLS
 from tests.unit.hosts import host
 
 NOW = dt.datetime.now(dt.UTC)
@@ -44,7 +45,7 @@ def revocations(days: float) -> bytes:
 
 
 def expiries(shell: str, one: Host) -> list[Expiry]:
-    return parse(one, run(shell, "certificates", [*request(one), "end"]).facts[1:])
+    return parse(one, local_agent.ask(shell, request(one))[0])
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.remote import SHELLS, FakeHost, answer, digest, executable, read_releases, run
+from tests.scripts.local_agent import read_releases
+from tests.scripts.remote import SHELLS, FakeHost, answer, digest, executable, run
 
 OLD, NEW = b"password = tiger-1\n", b"password = hunter2\n"
 TOOLS = """base64 cat chgrp chmod cmp cp cut date dirname find flock grep head ln mkdir mktemp mv printf rm sed

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -11,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from ops.agent.messages import ReleasesRequest, WorkersRequest
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
 from ops.monitoring.workers import WorkerPool, parse
-from ops.scripts import running, script
+from tests.scripts import local_agent
 from tests.scripts.remote import SHELLS, run
 from tests.unit.hosts import host
 
@@ -55,9 +53,9 @@ def ask(shell: str, folder: Path, log: str, workers: list[dict[str, Any]]) -> Wo
     (folder / "web.log").write_text(log)
     request = WorkersRequest(stats=f"{folder}/s", log=f"{folder}/web.log", patterns=patterns(one))
     with stats_server(folder / "s", workers):
-        ran = run(shell, "workers", [msgspec.json.encode(request).decode(), "end"])
-    assert "secret" not in "".join(ran.facts)
-    return parse(one, ran.facts[1:])
+        (answer,) = local_agent.ask(shell, request)
+    assert "secret" not in str(answer)
+    return parse(one, answer)
 
 
 def uwsgi_worker(pid: int, **values: Any) -> dict[str, Any]:
@@ -138,8 +136,8 @@ def test_large_log_is_sampled_over_its_whole_length(tmp_path: Path) -> None:
 def test_unreachable_stats_server_is_reported(shell: str, tmp_path: Path) -> None:
     one = host(uwsgi={"options": {"stats": str(tmp_path / "none")}})
     request = WorkersRequest(stats=f"{tmp_path}/none", log=f"{tmp_path}/none.log")
-    ran = run(shell, "workers", [msgspec.json.encode(request).decode(), "end"])
-    assert parse(one, ran.facts[1:]).problem == f"the stats server {tmp_path}/none: No such file or directory"
+    (answer,) = local_agent.ask(shell, request)
+    assert parse(one, answer).problem == f"the stats server {tmp_path}/none: No such file or directory"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -171,26 +169,10 @@ def test_health_reports_ports_queues_and_disks(shell: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_combined_scripts_run_independently_when_one_fails(shell: str, tmp_path: Path) -> None:
+def test_requests_are_answered_although_one_fails(shell: str, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    asked = ReleasesRequest(state_dir=f"{tmp_path}/state", home="", uwsgi_file="/dev/null")
-    request = [msgspec.json.encode(asked).decode(), "end", "certificate host /none", "end", "listens 1", "end"]
-    text = script("releases", "apache", "health").replace(
-        "say poms-ops apache", "say poms-ops apache; read -r _; read -r _; false"
-    )
-    done = subprocess.run(
-        [*SHELLS[shell], "-c", running(text)],
-        input=text + "".join(f"{line}\n" for line in request),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    told = done.stdout.splitlines()
-    assert [line for line in told if line.startswith("poms-ops")] == [
-        "poms-ops releases",
-        "poms-ops apache",
-        "poms-ops health",
-    ]
-    assert told[told.index("poms-ops apache") - 1].startswith('{"type":"Done",')
-    assert told[told.index("poms-ops apache") + 1] == "poms-ops health"
-    assert "port closed 1" in told
+    good = ReleasesRequest(state_dir=f"{tmp_path}/state", home="", uwsgi_file="/dev/null")
+    bad = ReleasesRequest(state_dir="a\0b", home="", uwsgi_file="/dev/null")
+    answers = local_agent.ask(shell, good, bad, good)
+    assert [bool(answer.error) for answer in answers] == [False, True, False]
+    assert len(answers[2].messages) == 1

@@ -20,6 +20,7 @@ from ops.monitoring.health import HostMetrics
 from ops.services import supervisord
 from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
+from tests.scripts import local_agent
 from tests.scripts.remote import SHELLS, executable, run
 from tests.scripts.test_ask_app import App
 from tests.scripts.test_seeing import stats_server
@@ -100,8 +101,8 @@ def test_recent_worker_replacement_reasons_are_read_from_log_end(tmp_path: Path)
     options = {"stats": f"{tmp_path}/s"}
     one = host(log_dir=str(tmp_path), uwsgi={"options": options}, programs={"web": {"command": f"uwsgi --ini {INI}"}})
     with stats_server(tmp_path / "s", [{"pid": 42, "status": "idle"}]):
-        ran = run("dash", "workers", [*workers.request(one, record=False, reasons=True), "end"])
-    (found,) = workers.parse(one, ran.facts[1:]).workers
+        (answer,) = local_agent.ask("dash", workers.request(one, record=False, reasons=True))
+    (found,) = workers.parse(one, answer).workers
     assert (found.reasons, found.last) == ({"evil": 3}, "evil")
 
 

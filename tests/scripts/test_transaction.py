@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ops.deploy.releases import parse_releases
-from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, read_releases, run, start
+from tests.scripts.local_agent import read_releases
+from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, run, start
 
 OLD, NEW = b"# old\n", b"# new\n"
 

@@ -16,12 +16,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ops.agent.main import ANSWERED_BY
 from ops.agent.messages import Message
+from ops.agent_start import GREETING
 from ops.deploy import transaction
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from ops.rendering.renderer import render
-from ops.scripts import BY_AGENT, names, script
+from ops.scripts import names, script
 from ops.ssh import session, ssh_config_query
 from ops.ssh.fake_channel import FakeChannel
 from ops.text import escape_control_chars
@@ -95,17 +97,22 @@ def messages_of(kind: type[Message]) -> st.SearchStrategy[str]:
     return st.fixed_dictionaries({"type": st.just(kind.__name__)}, optional=fields).map(json.dumps)
 
 
+def agent_lines() -> st.SearchStrategy[list[str]]:
+    """An answer of the agent to one request, wholly invented or with its messages."""
+    kinds = st.sampled_from([kind for kind in Message.__subclasses__() if "Request" not in kind.__name__])
+    listed = record.map(lambda one: json.dumps(LIST | {"records": [one]}))
+    return st.lists(st.one_of(kinds.flatmap(messages_of), listed, objects, noise), max_size=8)
+
+
 def lines(name: str) -> st.SearchStrategy[list[str]]:
     """An answer of script `name`, wholly invented or with its beginnings."""
-    if name in BY_AGENT:
-        kinds = st.sampled_from([kind for kind in Message.__subclasses__() if "Request" not in kind.__name__])
-        listed = record.map(lambda one: json.dumps(LIST | {"records": [one]}))
-        return st.lists(st.one_of(kinds.flatmap(messages_of), listed, objects, noise), max_size=8)
     begun = st.builds(lambda *words: " ".join(words), st.sampled_from(BEGINNINGS[name]), rests)
     return st.lists(st.one_of(begun, begun, objects, noise), max_size=8)
 
 
-answers = st.fixed_dictionaries({name: lines(name) for name in names()})
+answers = st.fixed_dictionaries(
+    {name: lines(name) for name in names()} | {kind: agent_lines() for kind in ANSWERED_BY}
+)
 SOUND = ["supervisord down", "free 999999", *(f"absent {path}" for path in PATHS)]
 
 
@@ -116,17 +123,17 @@ def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:
     """A host that answers each script with what was drawn for it."""
 
     def answer(data: bytes) -> list[bytes]:
+        if GREETING.encode() in data or b"printf 'poms-ops agent" in data:
+            return [f"{GREETING}\n".encode()]
+        if asked := re.findall(rb'{"type":"(\w+Request)"', data):
+            told = [line for kind in asked for line in [*drawn[kind.decode()], *([END] if sound else [])]]
+            return ["\n".join(told).encode(errors="surrogateescape") + b"\n"]
         found = re.search(rb"^say poms-ops (\w+)$", data, re.M)
         if not found:
             return []
         name = found[1].decode()
         begin = SOUND if sound and name == "probe" else []
-        lines = [
-            f"poms-ops {name}",
-            *begin,
-            *drawn[name],
-            *([END] if sound and name in BY_AGENT else ["end"] if sound else []),
-        ]
+        lines = [f"poms-ops {name}", *begin, *drawn[name], *(["end"] if sound else [])]
         return ["\n".join(lines).encode(errors="surrogateescape") + b"\n"]
 
     return FakeChannel(answer=answer)

@@ -1,13 +1,10 @@
 """One release as it is shown, and which one a rollback gets from a host's answer."""
 
-from collections.abc import Iterable
 from typing import cast
 
-import msgspec
 import pytest
 
 from ops.agent.messages import (
-    Done,
     Message,
     ReleaseContents,
     ReleaseFile,
@@ -15,6 +12,7 @@ from ops.agent.messages import (
     ReleaseRecord,
     ReleasesRequest,
 )
+from ops.agent_answers import Answer
 from ops.deploy.release_host import recorded_host
 from ops.errors import HostError
 from ops.ssh.session import Remote
@@ -32,9 +30,8 @@ class Answering:
     def __init__(self, elsewhere: str) -> None:
         self._elsewhere = elsewhere
 
-    def ask(self, _name: str, request: Iterable[str]) -> list[str]:
+    def answer(self, asked: ReleasesRequest) -> Answer:
         """The list, and the contents that are asked for."""
-        asked = msgspec.json.decode([*request][-1], type=ReleasesRequest)
         records = [
             release("a", 1, "committed", "changed take-over " + SSL, f"secret 1:4:0 {SSL}"),
             release("b", 2, "rolled-back failed check", "edited /s/releases/b/edited.1 " + SSL),
@@ -49,7 +46,7 @@ class Answering:
         }
         answer: list[Message] = [ReleaseList(records=records, current="c", elsewhere=self._elsewhere)]
         answer += [contents[name] for name in asked.contents if name in contents]
-        return [msgspec.json.encode(message).decode() for message in [*answer, Done(python="3")]]
+        return Answer(self.host.name, answer, "3")
 
 
 def release(name: str, sequence: int, ended: str, *lines: str) -> ReleaseRecord:

@@ -4,11 +4,11 @@ import json
 import re
 from typing import Any
 
-import msgspec
 import pytest
 from rich.console import Console, Group
 
-from ops.agent.messages import Done, Message, WorkerPoolState, WorkersRequest, WorkerState
+from ops.agent.messages import Message, WorkerPoolState, WorkerState
+from ops.agent_answers import Answer
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
 from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request
 from ops.ui import workers_view as picture
@@ -25,9 +25,9 @@ def shop(**options: Any) -> Any:
     )
 
 
-def lines(*messages: Message) -> list[str]:
-    """An answer of the agent."""
-    return [msgspec.json.encode(message).decode() for message in [*messages, Done(python="3")]]
+def answered(*messages: Message) -> Answer:
+    """A complete answer of the agent."""
+    return Answer("web1", list(messages), "3")
 
 
 def worker(number: int = 1, size: float = 700, **values: Any) -> Worker:
@@ -159,7 +159,7 @@ def test_only_numbers_and_known_words_are_accepted() -> None:
         ("pid", "requests", "resident", "size", "last_spawn", "spawns", "busy_cores", "cores"), 5
     )
     one = WorkerState(id=1, state="busy", exceptions=0, harakiris=0, points=[(1, 2), (3, 4)], **numbers)
-    pool = parse(shop(), lines(WorkerPoolState(now=65, workers=[one], queue_errors=2)))
+    pool = parse(shop(), answered(WorkerPoolState(now=65, workers=[one], queue_errors=2)))
     assert pool.workers[0].record == (Point(1, 2), Point(3, 4))
     assert (pool.workers[0].age, pool.workers[0].reloads, pool.queue_errors) == (60, 4, 2)
     shown = facts(shop(), pool)
@@ -168,15 +168,14 @@ def test_only_numbers_and_known_words_are_accepted() -> None:
 
 
 def test_what_is_not_known_is_said_with_what_to_do() -> None:
-    assert "set uwsgi.options.stats" in parse(host(), []).problem
-    assert "fab doctor" in parse(shop(), lines()).problem
+    assert "set uwsgi.options.stats" in parse(host(), answered()).problem
     missing = WorkerPoolState(now=1, workers=[], queue_errors=0, problem="No such file or directory")
-    assert parse(shop(), lines(missing)).problem.endswith("No such file or directory")
+    assert parse(shop(), answered(missing)).problem.endswith("No such file or directory")
     assert needs_attention(shop(), WorkerPool(problem="x"))
 
 
 def test_the_log_is_read_only_for_its_record() -> None:
-    asked = msgspec.json.decode(request(shop())[-1], type=WorkersRequest)
+    asked = request(shop())
     assert (asked.log, sorted(asked.patterns)) == ("/home/poms/private/logs/poms/web.log", ["ctime", "pid", "vsz"])
-    asked = msgspec.json.decode(request(shop(), record=False)[-1], type=WorkersRequest)
+    asked = request(shop(), record=False)
     assert (asked.stats, asked.log) == (STATS, "")

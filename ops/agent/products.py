@@ -1,0 +1,85 @@
+"""The products: the environment that the operator's `activate` text leaves, and commands in it.
+
+The text is a shell's and may be rude: it redefines variables and functions, calls exit, prints; UPS unsets a variable
+named `products`. So it runs in a bash of its own, in the account's environment, and only the environment that it
+leaves is taken over.
+"""
+
+import os
+import re
+
+from ops.agent.processes import NOT_STARTED, TIMED_OUT, Ended, run
+
+SECONDS = 60.0  # for `activate`
+NOT_OURS = ("BASH_ENV", "SHLVL", "_")
+UWSGI = "UWSGI_"  # uWSGI takes each such variable for an option; UPS exports UWSGI_DIR for a product uwsgi
+END_OF_OUTPUT = b"\0poms-ops: the environment\0"
+# Standard input has the text, for the words of a process are for every account to read.
+RUN = r"""
+    IFS= read -r text
+    exec 7>&1
+    eval "$text" </dev/null 7>&-
+    /usr/bin/printf '\0poms-ops: the environment\0' >&7
+    /usr/bin/env -0 >&7
+"""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_known: "dict[str, Activated]" = {}
+
+
+class Activated:
+    """The environment that `activate` leaves; `complaint`: what it printed, if it leaves none."""
+
+    def __init__(self, environment: "dict[str, str]", complaint: str = "") -> None:
+        self.environment = environment
+        self.complaint = complaint
+
+
+def activated(activate: str) -> Activated:
+    """Run `activate`, once for each text. If it leaves no environment, that is the account's own."""
+    if activate not in _known:
+        account = _entries(_environ_of(os.getppid()))
+        ended = run(["/bin/bash", "--norc", "--noprofile", "-c", RUN], activate.encode() + b"\n", SECONDS, account)
+        printed, marked, left = ended.output.rpartition(END_OF_OUTPUT)
+        complaint = (printed if marked else left).decode("utf-8", "replace").strip()
+        if ended.code == TIMED_OUT:
+            complaint = f"activate did not end within {SECONDS:.0f} seconds"
+        environment = _entries(left) if marked else account
+        _known[activate] = Activated({**environment, "SHLVL": "3"}, complaint)
+    return _known[activate]
+
+
+def run_with_products(activate: str, words: "list[str]", given: bytes = b"", seconds: float = 10.0) -> Ended:
+    """Run a command of the products; code NOT_STARTED, with a sentence, if `activate` does not give it."""
+    found = activated(activate)
+    program = program_in(found.environment, words[0])
+    if not program:
+        said = f"{found.complaint}\nthe products give no {words[0]} after: {activate}"
+        return Ended(NOT_STARTED, said.strip().encode())
+    return run([program, *words[1:]], given, seconds, found.environment)
+
+
+def program_in(environment: "dict[str, str]", name: str) -> str:
+    """The path of a program; "" if PATH does not have it."""
+    folders = [""] if "/" in name else environment.get("PATH", os.defpath).split(":")
+    for path in [os.path.join(folder, name) for folder in folders]:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    return ""
+
+
+def _environ_of(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _entries(text: bytes) -> "dict[str, str]":
+    """The variables with names that a shell can have, but for NOT_OURS and uWSGI's."""
+    found = {}
+    for entry in text.split(b"\0"):
+        name, equals, value = os.fsdecode(entry).partition("=")
+        if equals and NAME.match(name) and not name.startswith(UWSGI) and name not in NOT_OURS:
+            found[name] = value
+    return found

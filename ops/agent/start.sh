@@ -1,0 +1,42 @@
+# Start the agent with the first Python that is 3.6 or newer. Standard input has, behind this text: a line with the
+# operator's `activate`, the package, the requests. Standard output gets a greeting, then messages; all else goes to standard
+# error. Nothing that the account exports changes what Python does; main.py reads the account's environment of this shell.
+umask 077
+exec 3>&1 1>&2
+printf 'poms-ops agent %s\n' PROTOCOL >&3
+load='
+import sys
+if sys.version_info < (3, 6):  # Python 2 reads this line, too
+    sys.exit(127)
+import json, zlib
+if "activate" not in sys.argv:
+    sys.stdin.buffer.readline()
+modules = json.loads(zlib.decompress(sys.stdin.buffer.read(PACKAGE_BYTES)).decode())
+for name, text in modules:
+    module = sys.modules[name] = type(sys)(name)
+    package, _, last = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], last, module)
+    exec(compile(text, name, "exec"), vars(module))
+sys.modules["ops.agent.main"].main()
+'
+start() { # Python $1; it ends with 127 if it is none or too old
+    /usr/bin/env -i HOME="$HOME" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 SHLVL=2 \
+        ${library_path:+LD_LIBRARY_PATH="$library_path"} "$1" -I -S -c "$load" ${2:+"$2"} && exit 0
+    ended=$?
+    case $ended in 126 | 127) ;; *) exit "$ended" ;; esac
+}
+library_path=
+# shellcheck disable=SC2043 # ops/agent_start.py puts several names here
+for python in PYTHONS; do start "$python"; done
+# The last resort is the products' Python. The text of `activate` stays off the command line, which every account can read.
+IFS= read -r activate
+found=$(printf '%s\n' "$activate" | /bin/bash --norc --noprofile -c '
+    IFS= read -r text
+    eval "$text" </dev/null >/dev/null 2>&1
+    type -P python3 && printf "%s\n" "$LD_LIBRARY_PATH"') || found=
+{ IFS= read -r python && IFS= read -r library_path; } <<NAMES || :
+$found
+NAMES
+if [ -n "$python" ]; then start "$python" activate; fi
+printf '{"type":"NoPython","tried":"%s, python3 of the products"}\n' 'PYTHONS' >&3

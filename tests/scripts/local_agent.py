@@ -1,0 +1,71 @@
+"""The agent, started here under a shell of choice, as a host would start it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from ops.agent.main import END
+from ops.agent.messages import Message, ReleasesRequest
+from ops.agent_answers import Answer, read_messages, take
+from ops.agent_start import GREETING, package, start_text
+from ops.deploy.releases import ReleasesAnswer, parse
+from ops.scripts import running
+from tests.scripts.remote import SHELLS
+
+OWN_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def with_path(text: str, path: str) -> str:
+    """The text that starts the agent, with another PATH than its own."""
+    assert text.count(OWN_PATH) == 1
+    return text.replace(OWN_PATH, f"PATH='{path}'")
+
+
+def start(
+    shell: str, *requests: Message, activate: str = ":", path: str = "", end: str = END, **environment: str
+) -> "subprocess.Popen[bytes]":
+    """Start it; `path` are the folders of its commands, by default those of the tests."""
+    kinds = [type(request) for request in requests]
+    text = with_path(start_text(*kinds), path or os.environ["PATH"])
+    started = subprocess.Popen(
+        [*SHELLS[shell], "-c", running(text)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": path or os.environ["PATH"], "HOME": os.environ["HOME"]} | environment,
+        start_new_session=True,
+    )
+    assert started.stdin
+    lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
+    started.stdin.write(
+        b"".join((text.encode(), f"{activate}\n".encode(), package(*kinds), lines, f"{end}\n".encode()))
+    )
+    started.stdin.flush()
+    return started
+
+
+def ask(
+    shell: str, *requests: Message, host: str = "web1", activate: str = ":", path: str = "", **environment: str
+) -> list[Answer]:
+    """The answers to all requests, and what the tools printed is shown if the greeting is missing."""
+    with start(shell, *requests, activate=activate, path=path, **environment) as running_:
+        out, noise = running_.communicate(timeout=60)
+    lines = out.decode().splitlines()
+    assert lines[:1] == [GREETING], noise.decode()
+    answers = [Answer(host) for _ in requests]
+    left = iter(answers)
+    answer = next(left)
+    for message in read_messages(host, lines[1:]):
+        if take(answer, message):
+            answer = next(left, answer)
+    return answers
+
+
+def read_releases(
+    shell: str, state: Path, *contents: str, home: Path | str = "", uwsgi: str = "/dev/null"
+) -> ReleasesAnswer:
+    """What the agent says of the releases in folder `state`."""
+    asked = ReleasesRequest(state_dir=str(state), home=str(home), uwsgi_file=uwsgi, contents=contents)
+    return parse(ask(shell, asked)[0])
