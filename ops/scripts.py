@@ -21,11 +21,6 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
         "services.sh",
     ),
     "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
-    "probe": (
-        *SUPERVISORD,
-        *("ask_programs.py", "ask_app.py", "apache_read.sh", "apache_unit.sh"),
-        *("apache_facts.sh", "through_apache.sh", "place.sh"),
-    ),
     "doctor": (
         *SUPERVISORD,
         *STANDBY,
@@ -42,7 +37,6 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     "boot": (*SUPERVISORD, "lock.sh"),
     "run": (),
     "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_unit.sh", "apache_why.sh"),
-    "health": ("python.sh", *STANDBY, "apache_read.sh", "apache_facts.sh", "through_apache.sh", "ask_app.py"),
     "logs": ("log_reader.py",),
 }
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
@@ -61,7 +55,6 @@ JOINED = {  # files that are put before it, as one program
     ),
     "supervise.py": ("supervisor_library.py", "supervisord_login.py", "log_zones.py", "supervise_checks.py"),
     "supervisor_version.py": ("supervisor_library.py",),
-    "ask_programs.py": ("supervisord_login.py",),
     "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
 }
 

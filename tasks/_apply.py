@@ -14,7 +14,7 @@ from ops.schema import Host
 from ops.secrets.masking import add_secret_words
 from ops.secrets.redaction import values
 from ops.services import supervisord_survival
-from ops.services.supervisord import need_service, need_socket, service_lines
+from ops.services.supervisord import need_service, need_socket
 from ops.services.supervisord_state import Supervisord
 from ops.ssh.session import Remote
 from ops.ui import colours, console
@@ -86,7 +86,7 @@ def collect_and_recover(remote: Remote, wanted: list[RenderedFile], *, elsewhere
 def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
     """Take a snapshot of a host before a change. Raises HostError if the change cannot start. Changes nothing."""
     host = remote.host
-    snapshot = probe(remote, wanted, more=service_lines(host))
+    snapshot = probe(remote, wanted, service=True)
     if not elsewhere_is_left:
         need_state_dir(host, snapshot.elsewhere)
     if snapshot.lock:

@@ -9,7 +9,8 @@ from ops.rendering.renderer import render
 from ops.rollout import apply_serially
 from ops.schema import Host
 from ops.services.reload import GRACEFUL, reload_methods
-from ops.services.supervisord import Report, ask_supervisord, chosen_programs, need_supervisord, uwsgi_program
+from ops.services.request_parts import uwsgi_program
+from ops.services.supervisord import Report, ask_supervisord, chosen_programs, need_supervisord
 from ops.services.supervisord_state import DOWN
 from ops.ssh.session import Remote, connect
 from ops.ui import colours, console

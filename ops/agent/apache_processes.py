@@ -3,7 +3,20 @@
 import os
 import time
 
+from ops.agent.host_processes import processes, read_bytes, uptime_ticks
+
 NAMES = ("httpd", "apache2")
+
+
+def apache_parent() -> int:
+    """The process id of Apache's first process; 0 if none is seen. A trial start of ours is not root's."""
+    return next((found.pid for found in processes() if found.name in NAMES and _is_first_of_host(found.pid)), 0)
+
+
+def child_starts() -> "list[int]":
+    """The start of each of Apache's children in clock ticks since boot, the oldest first."""
+    parent = apache_parent()
+    return sorted(found.start for found in processes() if parent and found.parent == parent)
 
 
 def apache_read_at() -> "float | None":
@@ -12,37 +25,17 @@ def apache_read_at() -> "float | None":
     Each child has the files that its parent had read when the child started. After a reload, old children may go on
     with a long request, and a child may start at any time, so the median counts.
     """
-    processes = [found for found in map(_process, _numbers()) if found]
-    parents = [pid for pid, name, _, _ in processes if name in NAMES and _is_first_of_host(pid)]
-    starts = sorted(start for _, _, parent, start in processes if parents and parent == parents[0])
+    starts = child_starts()
     if not starts:
         return None
-    with open("/proc/uptime") as file:
-        uptime = float(file.read().split()[0])
-    middle = starts[(len(starts) + 1) // 2 - 1]
-    return time.time() - uptime + middle / os.sysconf("SC_CLK_TCK")
-
-
-def _numbers() -> "list[int]":
-    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def _process(pid: int) -> "tuple[int, str, int, int] | None":
-    """Process id, name, parent, start in clock ticks since boot; None if it has ended, or is hidden."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            before, _, after = file.read().rpartition(")")
-        fields = after.split()
-        return pid, before.partition("(")[2], int(fields[1]), int(fields[19])
-    except (OSError, IndexError):
-        return None
+    return time.time() - (uptime_ticks() - starts[(len(starts) + 1) // 2 - 1]) / os.sysconf("SC_CLK_TCK")
 
 
 def _is_first_of_host(pid: int) -> bool:
-    """Whether it is root's, as no trial start is, and not in a container, where it has another process id, too."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            lines = dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)
-        return lines["Uid"].split()[1] == "0" and len(lines.get("NSpid", "0").split()) == 1
-    except (OSError, LookupError):
-        return False
+    """Whether it is root's, and not in a container, where it has another process id, too."""
+    lines = dict(
+        line.split(":", 1)
+        for line in read_bytes(f"/proc/{pid}/status").decode("utf-8", "replace").splitlines()
+        if ":" in line
+    )
+    return lines.get("Uid", "x x").split()[1] == "0" and len(lines.get("NSpid", "0").split()) == 1

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 ANSWERED_BY = {  # request to module; only the modules that are needed are sent
     "CertificatesRequest": "certificates",
+    "HealthRequest": "health",
+    "ProbeRequest": "probe",
+    "ProgramsRequest": "programs",
     "ReleasesRequest": "releases",
     "WorkersRequest": "workers",
 }

@@ -23,7 +23,96 @@ else:
     from ops.agent.plain_message import Message
 
 
+# ---- parts of requests ---------------------------------------------------------------------------------------
+
+
+class SupervisordPlace(Message):
+    """Our supervisord: its file, its socket, and the folder with our own state, where backups of the file may be."""
+
+    conf: str
+    socket: str
+    state_dir: str
+
+
+class App(Message):
+    """The app and its uWSGI.
+
+    The page that is requested on `listen` (a path, or HOST:PORT), with which headers, and which statuses are an
+    answer (none: any below 500); uWSGI's file, its log; seconds for a request, and for the app's start.
+    """
+
+    listen: str
+    page: str
+    headers: "list[tuple[str, str]]"
+    statuses: "list[str]"
+    ini: str
+    log: str
+    timeout: int
+    start: int
+
+
+class ApachePage(Message):
+    """The page of the app that only the host itself may request from Apache, on `port`.
+
+    `account` runs Apache; the app listens for it on `listen`.
+    """
+
+    port: int
+    page: str
+    server_name: str
+    account: str
+    listen: str
+
+
 # ---- requests ------------------------------------------------------------------------------------------------
+
+
+class ProbeRequest(Message):
+    """The state of a host before a deploy.
+
+    `files`: (path, wanted digest) of managed files; `contents`: send the content of those that differ; `folders`:
+    list their files. `app`, with the program `web_program`, is asked whether it serves, and Apache for its page.
+    `restart`: the words of Apache's restart, if it can only be restarted; `server_root`: its files.
+    """
+
+    supervisord: SupervisordPlace
+    home: str
+    uwsgi_file: str
+    files: "list[tuple[str, str]]"
+    contents: bool = True
+    folders: "list[str]" = []
+    app: "App | None" = None
+    web_program: str = ""
+    apache_page: "ApachePage | None" = None
+    restart: "list[str]" = []
+    server_root: str = ""
+
+
+class HealthRequest(Message):
+    """How the services run.
+
+    `configtest`: the words of Apache's configuration test, if it is wanted, with sudo's password, if it was given.
+    `app` is asked unless `most_waiting` connections wait for it already, and then Apache for its page. A visitor asks
+    Apache's `ports` for `page` of `server_name`. `disks`: paths on the file systems that are looked at.
+    """
+
+    state_dir: str
+    most_waiting: int
+    listen: str
+    server_name: str
+    page: str
+    ports: "list[int]"
+    disks: "list[str]"
+    configtest: "list[str]" = []
+    sudo_password: str = ""
+    app: "App | None" = None
+    apache_page: "ApachePage | None" = None
+
+
+class ProgramsRequest(Message):
+    """The states of supervisord's programs."""
+
+    supervisord: SupervisordPlace
 
 
 class ReleasesRequest(Message):
@@ -64,6 +153,229 @@ class CertificatesRequest(Message):
 
 
 # ---- answers -------------------------------------------------------------------------------------------------
+
+
+class SupervisordState(Message):
+    """`state`, the process id (0: it does not run, or is unknown), and the `detail` of the state.
+
+    "up"; "down"; "deaf": its socket's file is missing; "silent": it listens but does not answer; "elsewhere": it runs
+    with our file, on the socket `detail`; "refuses": it rejects requests, `detail` says why.
+    """
+
+    state: str
+    pid: int = 0
+    detail: str = ""
+
+
+class ThroughApache(Message):
+    """Whether Apache reaches the app: "ok", "failed" or "unknown"; `found` describes it."""
+
+    state: str
+    found: str
+
+
+class RestartSettings(Message):
+    """What decides the cost of Apache's restart.
+
+    `signal`: the number of the signal that ends it; `timeout`: systemd's time limit, such as "1min 30s"; `graceful`:
+    Apache's own limit in seconds for running requests.
+    """
+
+    signal: str
+    timeout: str
+    graceful: "int | None"
+
+
+class FileState(Message):
+    """One managed path: whether it `exists`; its SHA-256 in hex as `digest`, None without a file that can be read.
+
+    `content` is sent only if it differs from the wanted one. `mode_is_fixed`: the account cannot write the folder.
+    """
+
+    path: str
+    exists: bool = True
+    digest: "str | None" = None
+    mode: str = ""
+    mode_is_fixed: bool = False
+    content: "bytes | None" = None
+
+
+class ServiceState(Message):
+    """Whether the web service serves. `problem`: why the app does not answer; `program`: its program's state, or "".
+
+    `unreached`: it answers on its socket, but Apache does not reach it.
+    """
+
+    problem: str = ""
+    program: str = ""
+    unreached: bool = False
+
+
+class ProgramState(Message):
+    """One process of supervisord; `started`: in seconds since 1970, if it runs, else 0."""
+
+    state: str
+    group: str
+    name: str
+    started: float = 0.0
+
+
+class HostState(Message):
+    """A host before a deploy; times are in seconds since 1970 by its clock.
+
+    The last release: its files as (path, digest), its name, the commits of its inventory and toolkit, and where
+    secrets stand in its files, as (path, record). `unfinished`: the release of a deploy that died. `staged`: deploys
+    that are being sent, or died during that. `owed`: pending reloads. `present`: the files of the folders.
+    `rewritten`: files with the wanted content that somebody wrote since the last release; `read`: when a service last
+    read its files. If something differs: `programs`, or `untold`, why supervisord does not list them; `memory`:
+    (largest worker of uWSGI, available) in kB; `restart`; `free`: kB of the home's file system.
+    """
+
+    supervisord: SupervisordState
+    files: "list[FileState]" = []
+    deployed: "list[tuple[str, str]]" = []
+    release: str = ""
+    commit: str = ""
+    toolkit: str = ""
+    secrets: "list[tuple[str, str]]" = []
+    lock: str = ""
+    unfinished: "str | None" = None
+    staged: "list[str]" = []
+    owed: "list[str]" = []
+    present: "list[str]" = []
+    elsewhere: str = ""
+    start: str = ""
+    service: "ServiceState | None" = None
+    rewritten: "list[tuple[str, float]]" = []
+    read: "list[tuple[str, float]]" = []
+    programs: "list[ProgramState] | None" = None
+    untold: str = ""
+    memory: "tuple[int, int] | None" = None
+    restart: "RestartSettings | None" = None
+    free: "int | None" = None
+
+
+class StandbyState(Message):
+    """A running standby: its process, its age in seconds, its requests in progress, the seconds until it ends."""
+
+    pid: int
+    age: int
+    requests: int
+    seconds_left: int
+
+
+class SystemdUnit(Message):
+    """A unit that runs supervisord with our file; `enabled`: UnitFileState; `active`: ActiveState.
+
+    `active` is "exited" if the unit counts as active and has no process. `manager`: "system" or "user".
+    """
+
+    manager: str
+    enabled: str
+    active: str
+    restart: str
+    name: str
+
+
+class SurvivalFacts(Message):
+    """What supervisord outlives, and what starts it at boot: each answer is "yes", "no" or "unknown".
+
+    `kills`: logind ends the account's processes with their session; `linger`: the account's user manager runs without
+    a login; `cron`: a cron daemon runs; `crontab`: the account's crontab starts supervisord at boot; `cron_sessions`:
+    cron jobs are logind sessions, too. `lives`: where the running supervisord is, with its unit or session;
+    `starter`: the file that starts it at boot, or "nobody".
+    """
+
+    kills: str = "unknown"
+    linger: str = "unknown"
+    cron: str = "unknown"
+    crontab: str = "unknown"
+    cron_sessions: str = "unknown"
+    units: "list[SystemdUnit]" = []
+    lives: str = ""
+    starter: str = ""
+
+
+class DiskState(Message):
+    """A file system: kilobytes free, percent used, free inodes (None where it counts none), mount point."""
+
+    free: int
+    used: int
+    inodes: "int | None"
+    mount: str
+
+
+class PortState(Message):
+    """A port of Apache: "open" (it answers), "silent" (somebody only listens) or "closed".
+
+    `status`: of HTTP, what a visitor without a login gets, or 0.
+    """
+
+    port: int
+    state: str
+    status: int = 0
+
+
+class ServiceProcess(Message):
+    """A process of a service: its id (0: it does not run; None: this account cannot see it), its age in seconds."""
+
+    name: str
+    pid: "int | None"
+    age: int = 0
+
+
+class HostHealth(Message):
+    """How the services run at the time `now` of the host's clock, in seconds since 1970.
+
+    `queue`: (connections that wait for the app, room for them), None where the host does not tell. `app`: why the app
+    does not answer, `configtest`: why Apache refuses its files: "" where there is no fault, None where unknown.
+    `through_apache` is None if it was not asked.
+    """
+
+    now: int
+    ports: "list[PortState]" = []
+    processes: "list[ServiceProcess]" = []
+    shibd_listens: bool = False
+    standbys: "list[StandbyState]" = []
+    queue: "tuple[int, int] | None" = None
+    disks: "list[DiskState]" = []
+    app: "str | None" = None
+    configtest: "str | None" = None
+    through_apache: "ThroughApache | None" = None
+
+
+class ProgramReport(Message):
+    """One program as supervisord sees it; times in seconds since 1970 by the host's clock, 0 for none.
+
+    `ended`: how often it exited by itself in the last five minutes; `stopped_by`: the task of ours that stopped it.
+    """
+
+    program: str
+    state: str
+    pid: int
+    since: int
+    stopped: int
+    now: int
+    expected: bool
+    exit_status: int
+    error: str
+    ended: int
+    stopped_by: str
+
+
+class ProgramsReport(Message):
+    """supervisord and its programs. `orphans`: processes of programs that a killed supervisord left running.
+
+    `problem`: why there are no programs, if supervisord refuses to list them; `stopped_by`: of a supervisord that is
+    down, the task of ours that stopped it, and when.
+    """
+
+    supervisord: SupervisordState
+    programs: "list[ProgramReport]"
+    orphans: "list[int]"
+    survival: SurvivalFacts
+    problem: str = ""
+    stopped_by: str = ""
 
 
 class ReleaseRecord(Message):

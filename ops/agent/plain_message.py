@@ -18,7 +18,12 @@ class Message:
         for name in known:
             if name not in values and not hasattr(kind, name):
                 raise ValueError(f"{kind.__name__} lacks the field '{name}'")
-            setattr(self, name, values.get(name, getattr(kind, name, None)))
+            setattr(self, name, values[name] if name in values else _copy(getattr(kind, name)))
 
     def __init_subclass__(cls, **_: object) -> None:
         """A subclass may have the options of a Struct."""
+
+
+def _copy(default: object) -> object:
+    """Each message has a list of its own."""
+    return list(default) if isinstance(default, list) else dict(default) if isinstance(default, dict) else default

@@ -1,22 +1,22 @@
-"""The snapshot of a host: collected by one command (`remote/probe.sh`), parsed by a pure function."""
+"""The snapshot of a host: collected by one command (`ops/agent/probe.py`)."""
 
-import base64
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from ops.errors import read_answer
+from ops.agent.messages import FileState, HostState, ProbeRequest, ProgramState, ServiceState
+from ops.agent_answers import Answer
+from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.masking import masked
 from ops.secrets.redaction import MaskedParts
-from ops.services.request_lines import directory_lines
-from ops.services.restart_cost import RestartCost
-from ops.services.restart_cost import parse as parse_cost
-from ops.services.supervisord_state import parse as parse_supervisord
+from ops.services import supervisord_state
+from ops.services.reload import web_program
+from ops.services.request_parts import apache_page, app, supervisord_place
+from ops.services.restart_cost import RestartCost, restart_cost
 from ops.services.web_service import Service
-from ops.services.web_service import parse as parse_service
 from ops.ssh.session import Remote
 
 
@@ -83,113 +83,93 @@ class Snapshot:
 
 
 def probe(
-    remote: Remote, wanted: list[RenderedFile], managed_directories: Iterable[str] = (), more: Iterable[str] = ()
+    remote: Remote,
+    wanted: list[RenderedFile],
+    managed_directories: Iterable[str] = (),
+    *,
+    service: bool = False,
 ) -> Snapshot:
-    """Collect the snapshot with one command; also list the files of `managed_directories`. `more`: further requests.
+    """Collect the snapshot with one command; also list the files of `managed_directories`.
 
-    Raises HostError for a malformed answer.
+    `service`: ask also whether the web service serves. Raises HostError for a malformed answer.
     """
-    asked = [*request(remote.host, wanted), *(f"place {folder}" for folder in managed_directories), *more]
-    answer = remote.ask("probe", asked)
-    with read_answer(remote.host.name, "probe"):
-        snapshot = parse(answer)
-        untold = [file.path for file in wanted if file.path not in snapshot.files]
-        if untold:
-            raise ValueError(f"it does not contain {untold[0]}")
-        return snapshot
+    asked = request(remote.host, wanted)
+    asked.folders = [*managed_directories]
+    if service and (name := web_program(remote.host)):
+        asked.web_program, asked.app, asked.apache_page = name, app(remote.host), apache_page(remote.host)
+    snapshot = read(remote.answer(asked))
+    missing = [file.path for file in wanted if file.path not in snapshot.files]
+    if missing:
+        raise HostError(remote.host.name, f"its answer does not contain {missing[0]}", left="everything")
+    return snapshot
 
 
-def request(host: Host, wanted: list[RenderedFile]) -> Iterator[str]:
-    """The request to remote/probe.sh; with a line "digests" before it, no contents are sent."""
-    yield f"state_dir {host.state_dir}"
-    yield f"home {host.home}"
-    yield from directory_lines(host)
-    yield f"uwsgi {ini_path(host)}"
-    yield from restart_lines(host)
-    yield from (f"file {file.digest} {file.path}" for file in wanted)
+def request(host: Host, wanted: list[RenderedFile], *, contents: bool = True) -> ProbeRequest:
+    """The request to the agent (`ops/agent/probe.py`); without `contents`, the digests of files are enough."""
+    return ProbeRequest(
+        supervisord=supervisord_place(host),
+        home=host.home,
+        uwsgi_file=ini_path(host),
+        files=[(file.path, file.digest) for file in wanted],
+        contents=contents,
+        restart=[] if host.apache.reload else [*host.apache.restart],
+        server_root=host.apache.server_root,
+    )
 
 
-def restart_lines(host: Host) -> Iterator[str]:
-    """The request's lines about the cost of a restart, for a host whose Apache can only be restarted."""
-    if not host.apache.reload:
-        yield from (f"restart_word {word}" for word in host.apache.restart)
-        yield f"apache_root {host.apache.server_root}"
+def read(answer: Answer) -> Snapshot:
+    """Read the agent's answer. Raises HostError if it is malformed."""
+    found = answer.only(HostState)
+    with read_answer(answer.host, "probe"):
+        return _snapshot(found)
 
 
-def parse(answer: list[str]) -> Snapshot:
-    """Parse the answer of probe.sh. Raises ValueError if it is incomplete."""
-    files: dict[str, FoundFile] = {}
-    deployed: dict[str, str] = {}
-    words = {"release": "", "lock": "", "supervisord": "", "free": "", "unfinished": "", "commit": "", "memory": ""}
-    words |= {"untold": "", "service": "", "toolkit": "", "elsewhere": "", "restart_cost": "", "start": ""}
-    programs: dict[str, str] | None = None
-    times: dict[str, dict[str, float]] = {"rewritten": {}, "read": {}, "started": {}}
-    owed: list[str] = []
-    staged: list[str] = []
-    present: list[str] = []
-    hidden: dict[str, MaskedParts] = {}
-    last = ""
-    for line in answer:
-        kind, _, value = line.partition(" ")
-        if kind == "file":
-            digest, mode, place, last = value.split(" ", 3)
-            files[last] = FoundFile(last, digest, mode.zfill(4), place == "theirs")
-        elif kind == "content":
-            files[last] = replace(files[last], content=base64.b64decode(value, validate=True))
-        elif kind == "absent":
-            files[value] = FoundFile(value, None)
-        elif kind == "unreadable":
-            files[value] = FoundFile(value, None, readable=False)
-        elif kind == "deployed":
-            digest, _mode, path = value.split(" ", 2)
-            deployed[path] = digest
-        elif kind == "secret":
-            where, path = value.split(" ", 1)
-            hidden[path] = redaction.from_record(where)
-        elif kind == "programs":
-            programs = {}
-        elif kind == "program" and programs is not None:
-            state, group, name = value.split(" ", 2)
-            programs[name if name == group else f"{group}:{name}"] = state
-        elif kind in ("rewritten", "read", "started"):
-            time, _, name = value.partition(" ")
-            times[kind][name] = float(time)
-        elif kind == "present":
-            present.append(value)
-        elif kind == "owed":
-            owed.append(value)
-        elif kind == "staged":
-            staged.append(value)
-        elif kind in words:
-            words[kind] = value
-        elif kind != "end":
-            raise ValueError(f"unexpected line {masked(line)[:80]!r}")
-    if not answer or answer[-1] != "end":
-        raise ValueError("it is incomplete")
-    supervisord = parse_supervisord(words["supervisord"])
-    each, _, free = words["memory"].partition(" ")
+def _snapshot(found: HostState) -> Snapshot:
+    supervisord = supervisord_state.read(found.supervisord)
+    programs = {_full_name(one): one for one in found.programs or []}
     return Snapshot(
-        files=files,
-        deployed=deployed,
-        release=words["release"] or None,
-        lock=words["lock"] or None,
+        files={file.path: _file(file) for file in found.files},
+        deployed=dict(found.deployed),
+        release=found.release or None,
+        lock=found.lock or None,
         supervisord=supervisord.state,
         supervisord_pid=supervisord.pid,
-        free_kilobytes=int(words["free"]) if words["free"] else None,
-        owed=owed,
-        present=present,
-        unfinished=words["unfinished"] or None,
-        staged=staged,
-        commit=words["commit"] or None,
-        masked_parts=hidden,
-        memory=(int(each), int(free)) if free else None,
-        programs=programs,
-        untold=masked(words["untold"]),
+        free_kilobytes=found.free,
+        owed=found.owed,
+        present=found.present,
+        unfinished=found.unfinished,
+        staged=found.staged,
+        commit=found.commit or None,
+        masked_parts={path: redaction.from_record(where) for path, where in found.secrets},
+        memory=found.memory,
+        programs=None if found.programs is None else {name: one.state for name, one in programs.items()},
+        untold=masked(found.untold),
         supervisord_detail=supervisord.detail,
-        service=parse_service(words["service"]) if words["service"] else None,
-        toolkit=words["toolkit"] or None,
-        elsewhere=words["elsewhere"] or None,
-        restart_cost=parse_cost(words["restart_cost"]) if words["restart_cost"] else None,
-        start=words["start"],
-        **times,
+        service=_service(found.service) if found.service else None,
+        toolkit=found.toolkit or None,
+        elsewhere=found.elsewhere or None,
+        restart_cost=restart_cost(found.restart) if found.restart else None,
+        start=found.start,
+        rewritten=dict(found.rewritten),
+        read=dict(found.read),
+        started={name: one.started for name, one in programs.items() if one.started},
     )
+
+
+def _file(file: FileState) -> FoundFile:
+    return FoundFile(
+        file.path,
+        file.digest,
+        file.mode,
+        file.mode_is_fixed,
+        file.content,
+        readable=not file.exists or file.digest is not None,
+    )
+
+
+def _service(found: ServiceState) -> Service:
+    return Service(masked(found.problem), found.program, found.unreached)
+
+
+def _full_name(program: ProgramState) -> str:
+    return program.name if program.name == program.group else f"{program.group}:{program.name}"

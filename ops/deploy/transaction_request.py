@@ -15,7 +15,8 @@ from ops.schema import Host
 from ops.secrets.redaction import recorded
 from ops.services.reload import reload_methods, web_program
 from ops.services.request_lines import apache_directory_lines, apache_lines, apache_logs, directory_lines
-from ops.services.supervisord import app_lines, through_apache_lines, uwsgi_program
+from ops.services.request_parts import uwsgi_program
+from ops.services.supervisord import app_lines, through_apache_lines
 
 
 def request_lines(plan: Plan, release: Release, probe_lines: Sequence[str] = ()) -> Iterator[str]:

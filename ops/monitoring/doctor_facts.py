@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ops.deploy import identity_probe
-from ops.deploy.snapshot import restart_lines
 from ops.deploy.transaction_request import trial_lines
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
@@ -47,7 +46,8 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
     if host.apache.reload:
         yield f"reload_words {shlex.join(host.apache.reload)}"
     yield f"app_listen {host.app.listen}"
-    yield from (line for line in restart_lines(host) if line.startswith("restart_word "))
+    if not host.apache.reload:
+        yield from (f"restart_word {word}" for word in host.apache.restart)
     if web_program(host):
         yield from app_lines(host)
         yield from through_apache_lines(host)

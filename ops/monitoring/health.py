@@ -1,11 +1,19 @@
 """The state of a host at one moment, collected by one remote command."""
 
-import base64
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ops.agent.messages import CertificatesRequest, Message, ReleasesRequest, WorkersRequest
+from ops.agent.messages import (
+    CertificatesRequest,
+    HealthRequest,
+    HostHealth,
+    Message,
+    ProbeRequest,
+    ProgramsRequest,
+    ReleasesRequest,
+    WorkersRequest,
+)
+from ops.agent_answers import Answer
 from ops.deploy import releases, snapshot
 from ops.deploy.drift import Drift, find_drift
 from ops.deploy.releases import PastRelease
@@ -16,10 +24,11 @@ from ops.monitoring.certificates import Expiry
 from ops.monitoring.workers import WorkerPool
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
-from ops.services import supervisord
+from ops.secrets.masking import masked
+from ops.services import standby, supervisord
 from ops.services.reload import web_program
+from ops.services.request_parts import apache_page, app
 from ops.services.standby import Standby
-from ops.services.standby import parse as parse_standby
 from ops.services.supervisord import Report
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Remote
@@ -51,7 +60,7 @@ class ThroughApache:
 
 @dataclass(frozen=True)
 class HostMetrics:
-    """The answer of remote/health.sh.
+    """How the services run (`ops/agent/health.py`).
 
     `ports`: port to whether something accepts connections there. `processes`: name to (process id, seconds), None
     where it does not run; a name that this account cannot see is missing. `shibd_listens`: whether shibd's socket is
@@ -104,98 +113,82 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
     of secrets. Raises HostError for an answer that cannot be read, Unreachable.
     """
     host = remote.host
-    asked = {
-        "probe": ["digests", *snapshot.request(host, wanted)],
-    }
-    by_agent: list[Message] = [releases.request(host)]
-    if web_program(host):
-        by_agent.append(workers.request(host, record=False, reasons=True))
     if last and time.time() - last.ending_seen > CERTIFICATES_EVERY:
         last = None
     tested = last is not None and last.vitals.configtest == ""
-    asked["health"] = [*request(host, configtest=not tested), *remote.password_lines()]
+    asked: list[Message] = [
+        snapshot.request(host, wanted, contents=False),
+        releases.request(host),
+        request(host, remote.sudo_password, configtest=not tested),
+        supervisord.states_request(host),
+    ]
+    if web_program(host):
+        asked.append(workers.request(host, record=False, reasons=True))
     if last is None:
-        by_agent.append(certificates.request(host))
-    asked["programs"] = supervisord.request(host, "states")
-    answers = remote.run_together(asked, ANSWER)
-    told = dict(zip(map(type, by_agent), remote.answers(*by_agent, limits=ANSWER), strict=True))
+        asked.append(certificates.request(host))
+    answers = dict(zip(map(type, asked), remote.answers(*asked, limits=ANSWER), strict=True))
+    found = snapshot.read(answers[ProbeRequest])
     with read_answer(host.name, "status"):
-        found = snapshot.parse(answers["probe"])
-        past = releases.parse_releases(releases.parse(told[ReleasesRequest]).releases)
-        vitals = parse(answers["health"])
+        past = releases.parse_releases(releases.parse(answers[ReleasesRequest]).releases)
+        vitals = read(answers[HealthRequest])
         return Health(
-            report=_report(host, answers["programs"]),
+            report=_report(host, answers[ProgramsRequest]),
             snapshot=found,
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
-            pool=workers.parse(host, told[WorkersRequest]) if web_program(host) else WorkerPool(),
-            ending=last.ending if last else certificates.parse(host, told[CertificatesRequest]),
+            pool=workers.parse(host, answers[WorkersRequest]) if web_program(host) else WorkerPool(),
+            ending=last.ending if last else certificates.parse(host, answers[CertificatesRequest]),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
         )
 
 
-def _report(host: Host, answer: list[str]) -> Report:
+def _report(host: Host, answer: Answer) -> Report:
     try:
-        return supervisord.parse(host, "states", answer)
+        return supervisord.read_states(host, answer)
     except HostError as error:
         return Report("unknown", None, [], [], trouble=error.message)
 
 
-def request(host: Host, *, configtest: bool = True) -> Iterator[str]:
-    """The request for remote/health.sh; without `configtest`, Apache's files are not tested."""
-    yield f"state_dir {host.state_dir}"
-    if configtest:
-        yield from (f"configtest {word}" for word in host.apache.configtest)
-    yield f"queue {MOST_WAITING} {host.app.listen}"
-    if web_program(host):
-        yield from supervisord.app_lines(host)
-        yield from supervisord.through_apache_lines(host)
-    yield f"visit {host.apache.server_name} {host.app.path}"
-    yield f"listens {host.apache.port}"
-    yield f"listens {host.apache.cert_port}"
-    yield from (f"disk {path}" for path in (host.home, host.log_dir, host.apache.log_dir, "/tmp"))  # noqa: S108 - only read
+def request(host: Host, sudo_password: str | None = None, *, configtest: bool = True) -> HealthRequest:
+    """The request to the agent (`ops/agent/health.py`); without `configtest`, Apache's files are not tested."""
+    serves = web_program(host) is not None
+    return HealthRequest(
+        state_dir=host.state_dir,
+        most_waiting=MOST_WAITING,
+        listen=host.app.listen,
+        server_name=host.apache.server_name,
+        page=host.app.path,
+        ports=[host.apache.port, host.apache.cert_port],
+        disks=[host.home, host.log_dir, host.apache.log_dir, "/tmp"],  # noqa: S108 - only read
+        configtest=[*host.apache.configtest] if configtest else [],
+        sudo_password=sudo_password or "",
+        app=app(host) if serves else None,
+        apache_page=apache_page(host) if serves else None,
+    )
 
 
-def parse(answer: list[str]) -> HostMetrics:
-    """Parse the answer of health.sh. Raises ValueError."""
-    found, disks = HostMetrics(), {}
-    for line in answer:
-        kind, *words = line.split(" ")
-        if kind == "now":
-            found = replace(found, now=int(words[0]))
-        elif kind == "port":
-            found.ports[int(words[1])] = words[0] == "open"
-        elif kind == "shibd":
-            found = replace(found, shibd_listens=True)
-        elif kind == "standby":
-            found = replace(found, standbys=(*found.standbys, parse_standby(words)))
-        elif kind == "process" and words[1:] != ["hidden"]:
-            numbers = [int(word) for word in words[1:]]
-            found.processes[words[0]] = (numbers[0], numbers[1] if numbers[1:] else 0) if numbers else None
-        elif kind == "page":
-            found.pages[int(words[1])] = int(words[0])
-        elif kind == "app":
-            found = replace(found, app=_joined(words))
-        elif kind == "through_apache":
-            found = replace(found, through_apache=ThroughApache(words[0], _decoded(words[1])))
-        elif kind == "configtest":
-            found = replace(found, configtest=_joined(words))
-        elif kind == "queue":
-            found = replace(found, queue=(int(words[0]), int(words[1])))
-        elif kind == "disk":
-            mount = " ".join(words[3:])
-            disks[mount] = Disk(int(words[0]), int(words[1]), int(words[2]) if words[2].isdigit() else None, mount)
-    return replace(found, disks=tuple(disks.values()))
+def read(answer: Answer) -> HostMetrics:
+    """Read the agent's answer. Raises HostError if it is malformed."""
+    found = answer.only(HostHealth)
+    through = found.through_apache
+    return HostMetrics(
+        now=found.now,
+        ports={one.port: one.state == "open" for one in found.ports},
+        processes={
+            one.name: (one.pid, one.age) if one.pid else None for one in found.processes if one.pid is not None
+        },
+        queue=found.queue,
+        disks=tuple({one.mount: Disk(one.free, one.used, one.inodes, one.mount) for one in found.disks}.values()),
+        shibd_listens=found.shibd_listens,
+        standbys=tuple(map(standby.read, found.standbys)),
+        pages={one.port: one.status for one in found.ports if one.status},
+        app=_masked(found.app),
+        configtest=_masked(found.configtest),
+        through_apache=ThroughApache(through.state, masked(through.found)) if through else ThroughApache(),
+    )
 
 
-def _joined(words: list[str]) -> str | None:
-    """The fault that a check found: "" for none, None for unknown, else the tools' own text. Raises ValueError."""
-    if words[1:]:
-        return _decoded(words[1]) or "no reason given"
-    return None if words == ["unknown"] else ""
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text, validate=True).decode(errors="replace").strip()
+def _masked(problem: str | None) -> str | None:
+    return None if problem is None else masked(problem)

@@ -4,7 +4,7 @@
 #           ... (uwsgi.sh), "uwsgi_program NAME" (the app's), "graceful NAME" (a uWSGI that is reloaded so, where its
 #           file changed), end
 # Answers:  "locked TEXT", where another task holds the lock; "unlockable WHY", where none can be had; "supervisord STATE", as supervisord.sh tells of it; supervise.py's lines of JSON;
-#           "survival FACT ..." where the states are asked for, and "start refused WHY [NAME]", as survival.sh tells of them;
+#           "start refused WHY [NAME]", as survival.sh tells of them;
 #           "failed" with "evidence BASE64"; end
 say poms-ops programs
 log=$(mktemp)
@@ -82,7 +82,6 @@ act() {
             ;;
         esac
         ;;
-    states) ask_supervisord states ;;
     reload-uwsgi)
         trap 'end_standbys 0 spare' EXIT
         reload_gracefully "$1"
@@ -116,7 +115,6 @@ if [ "$before" = down ]; then
 else
     say "supervisord $before"
 fi
-case $before-$asked in up*-states) tell_survival survival "${before#up }" ;; esac
 case $before-$asked-$orphans in
 up*-*-* | down-start-supervisord-)
     set +e

@@ -335,7 +335,7 @@ def shutdown(server, _names):
 ACTIONS = {
     "describe": describe,
     "apply": apply, "baseline": baseline, "compare": compare, "parse": parse, "await": await_programs, "reload": reload_daemon, "restart": restart,
-    "is-changed": is_changed, "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "states": states, "stop": stop,
+    "is-changed": is_changed, "is-due": is_due, "is-open": is_open, "is-running": is_running, "reload-changed": reload_changed, "restart-running": restart_running, "shutdown": shutdown, "start": start, "stop": stop,
     "stop-all": stop_all,
 }
 

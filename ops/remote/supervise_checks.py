@@ -59,49 +59,9 @@ def parse(_server, names):
         raise SystemExit("supervisor finds no program in %s" % names[0])
 
 
-def states(server, _names):
-    settings, ended = start_settings(server), ends_of_late(server)
-    for item in server.supervisor.getAllProcessInfo():
-        tell(
-            ended=ended.get(item["name"], 0), stopped=item["stop"], stopped_by=stopped_by(full_name(item), item["start"]),
-            expected=ended_well(item, settings),
-            program=full_name(item), state=item["statename"], pid=item["pid"], since=item["start"], now=item["now"],
-            exitstatus=item["exitstatus"], error=item["spawnerr"],
-        )
-
-
 def stop_note(name):
     """Where programs.sh notes who stopped a program."""
     return os.path.join(os.path.dirname(TAKEN), "stopped", name.replace("/", "_"))
-
-
-def stopped_by(name, started):
-    """Who of ours stopped it, in words; "" where it was started again since."""
-    try:
-        with open(stop_note(name), "rb") as noted:
-            return noted.readline().decode("utf-8", "replace").strip() if os.path.getmtime(noted.name) >= started else ""
-    except (OSError, IOError):
-        return ""
-
-
-LATE = 300  # seconds
-EVENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),[0-9]+ [A-Z]+ (exited|stopped|gave up): (\S+) ")
-
-
-def ends_of_late(server):
-    """Process to how often it ended by itself of late, since it was last stopped or given up, by supervisord's log."""
-    try:
-        text = server.supervisor.readLog(-65536, 0)
-        use_zone(zone_of(server.supervisor.getPID()))
-        ends = {}
-        for moment, what, name in EVENT.findall(text):
-            if what != "exited":
-                ends.pop(name, None)
-            elif time.time() - time.mktime(time.strptime(moment, "%Y-%m-%d %H:%M:%S")) <= LATE:
-                ends[name] = ends.get(name, 0) + 1
-        return ends
-    except Exception:  # it keeps no log, or one that XML does not hold: then that is not known, and all else is
-        return {}
 
 
 def describe(server, _names):

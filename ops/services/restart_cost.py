@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from ops.agent.messages import RestartSettings
+
 SIGWINCH = "28"  # Apache's graceful stop: it closes its ports, and ends after the running requests
 # Seconds that Apache needs beyond GracefulShutdownTimeout to end children that still have a request (it signals them,
 # waits and kills them): measured 13 s with a timeout of 3.
@@ -42,6 +44,11 @@ class RestartCost:
 
 
 LOST = RestartCost(finishes_requests=False)  # the default without a unit
+
+
+def restart_cost(found: RestartSettings) -> RestartCost:
+    """The cost, from the settings on the host. Raises ValueError."""
+    return parse(f"{found.signal} {found.graceful or '-'} {found.timeout}")
 
 
 def parse(text: str) -> RestartCost:

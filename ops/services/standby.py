@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ops.agent.messages import StandbyState
+
 
 @dataclass(frozen=True)
 class Standby:
@@ -22,6 +24,11 @@ class Standby:
             f"the second uWSGI of a reload, process {self.pid}, has run for {self.age} s: it has {count} "
             f"request{'' if count == '1' else 's'} in progress, and ends by itself within {self.ends_within} s"
         )
+
+
+def read(found: StandbyState) -> Standby:
+    """A standby from the agent's answer."""
+    return Standby(found.pid, found.age, found.requests, found.seconds_left)
 
 
 def parse(words: Sequence[str]) -> Standby:

@@ -5,13 +5,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ops.agent.messages import ProgramReport, ProgramsReport, ProgramsRequest
+from ops.agent_answers import Answer
 from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
-from ops.formats import apache, uwsgi
-from ops.formats.supervisor import log_files
 from ops.schema import Host
-from ops.services import supervisord_survival
-from ops.services.reload import GRACEFUL, reload_methods, web_program
+from ops.secrets.masking import masked
+from ops.services import supervisord_state, supervisord_survival
+from ops.services.reload import web_program
 from ops.services.request_lines import directory_lines
+from ops.services.request_parts import apache_page, app, supervisord_place, uwsgi_program
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_state import parse as parse_supervisord
 from ops.services.supervisord_survival import Survival
@@ -73,21 +75,15 @@ class Report:
 
 def app_lines(host: Host) -> Iterator[str]:
     """The request's lines about the app and its uWSGI: `app NAME VALUE` (remote/uwsgi.sh)."""
-    name = uwsgi_program(host)
-    logs = log_files(name, host.programs[name], host.log_dir) if name else {}
-    yield f"app listen {host.app.listen}"
-    yield f"app path {apache.check_page(host)}"
-    yield from (f"app header {header} {value}" for header, value in host.app.check_headers.items())
-    yield from (f"app status {status}" for status in host.app.check_status)
-    yield f"app ini {uwsgi.ini_path(host)}"
-    yield f"app timeout {host.app.timeout}"
-    yield f"app start {host.app.start_seconds}"
-    yield f"app log {next(iter(logs.values()), '/dev/null')}"
-
-
-def uwsgi_program(host: Host) -> str:
-    """The program that is the app's uWSGI and can be reloaded; empty if there is none."""
-    return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
+    found = app(host)
+    yield f"app listen {found.listen}"
+    yield f"app path {found.page}"
+    yield from (f"app header {header} {value}" for header, value in found.headers)
+    yield from (f"app status {status}" for status in found.statuses)
+    yield f"app ini {found.ini}"
+    yield f"app timeout {found.timeout}"
+    yield f"app start {found.start}"
+    yield f"app log {found.log}"
 
 
 def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None, graceful: str = "") -> Report:
@@ -105,6 +101,30 @@ def request(host: Host, action: str, names: list[str] | None = None) -> list[str
     asked = [f"state_dir {host.state_dir}", *directory_lines(host), *app_lines(host)]
     asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
     return asked + [f"name {name}" for name in names or []]
+
+
+def states_request(host: Host) -> ProgramsRequest:
+    """The request for the states of all programs (`ops/agent/programs.py`)."""
+    return ProgramsRequest(supervisord=supervisord_place(host))
+
+
+def read_states(host: Host, answer: Answer) -> Report:
+    """Read the agent's answer. Raises HostError if supervisord rejected the request, or it is malformed."""
+    found = answer.only(ProgramsReport)
+    with read_answer(host.name, "programs"):
+        supervisord = supervisord_state.read(found.supervisord)
+        report = Report(
+            supervisord.state,
+            supervisord.pid,
+            [_state(program) for program in found.programs],
+            [],
+            " ".join(map(str, found.orphans)),
+            detail=found.stopped_by or supervisord.detail,
+            survival=supervisord_survival.read(found.survival),
+        )
+    if found.problem:
+        raise HostError(host.name, f"supervisord does not list its programs: {masked(found.problem)}")
+    return report
 
 
 def parse(host: Host, action: str, answer: list[str]) -> Report:
@@ -139,7 +159,6 @@ def need_lock(host: Host, answer: list[str]) -> None:
 def _parse(answer: list[str]) -> tuple[Report, str | None]:
     """The report, and the output of the host's tools after a failure. Raises ValueError for a malformed answer."""
     state, facts, failed, evidence, orphans, notes = "", [], False, "", "", []
-    survives = []
     for line in answer:
         kind, _, value = line.partition(" ")
         if kind == "supervisord":
@@ -148,8 +167,6 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
             notes.append(value)
         elif kind == "orphans":
             orphans = value
-        elif kind == "survival":
-            survives.append(value)
         elif kind == "failed":
             failed = True
         elif kind == "evidence":
@@ -160,30 +177,19 @@ def _parse(answer: list[str]) -> tuple[Report, str | None]:
     report = Report(
         supervisord.state,
         supervisord.pid,
-        [_state(fact) for fact in facts if "since" in fact],
+        [],
         facts,
         orphans,
         tuple(notes),
         detail=supervisord.detail,
-        survival=supervisord_survival.parse(survives),
     )
     return report, evidence if failed else None
 
 
-def service_lines(host: Host) -> Iterator[str]:
-    """The request's lines for a check of the web service; none if the host has no such program."""
-    name = web_program(host)
-    if name:
-        yield from app_lines(host)
-        yield f"web_program {name}"
-        yield from through_apache_lines(host)
-
-
 def through_apache_lines(host: Host) -> Iterator[str]:
     """The request's lines for a check of the app through Apache (remote/through_apache.sh)."""
-    if host.app.check_through_apache and web_program(host):
-        asked = f"{host.apache.port} {apache.own_page(host)} {host.apache.server_name}"
-        yield f"through_apache {asked} {host.apache.account} {host.app.listen}"
+    if page := apache_page(host):
+        yield f"through_apache {page.port} {page.page} {page.server_name} {page.account} {page.listen}"
 
 
 def need_service(host: Host, found: Service | None, done: str) -> None:
@@ -238,22 +244,13 @@ def chosen_programs(host: Host, given: str | None) -> list[str]:
     return names
 
 
-def _state(fact: dict[str, object]) -> ProgramState:
-    runs = fact["state"] in ("RUNNING", "STARTING")
-    now, since = int(str(fact["now"])), int(str(fact["since"]))
-    detail, stopped_ago = str(fact["error"]), None
-    if fact["state"] == "EXITED" and not fact["expected"]:
-        detail = f"ended with status {fact['exitstatus']}"
-    elif fact["state"] == "STOPPED":
-        detail = "stopped on purpose" if since else "not started yet"
-        stopped_ago = max(0, now - int(str(fact.get("stopped", now)))) if since else None
-    return ProgramState(
-        str(fact["program"]),
-        str(fact["state"]),
-        int(str(fact["pid"])),
-        max(0, now - since) if runs else 0,
-        detail,
-        int(str(fact.get("ended", 0))),
-        stopped_ago,
-        str(fact.get("stopped_by", "")),
-    )
+def _state(fact: ProgramReport) -> ProgramState:
+    runs = fact.state in ("RUNNING", "STARTING")
+    detail, stopped_ago = fact.error, None
+    if fact.state == "EXITED" and not fact.expected:
+        detail = f"ended with status {fact.exit_status}"
+    elif fact.state == "STOPPED":
+        detail = "stopped on purpose" if fact.since else "not started yet"
+        stopped_ago = max(0, fact.now - fact.stopped) if fact.since else None
+    uptime = max(0, fact.now - fact.since) if runs else 0
+    return ProgramState(fact.program, fact.state, fact.pid, uptime, detail, fact.ended, stopped_ago, fact.stopped_by)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ops.agent.messages import SupervisordState
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 
@@ -30,6 +31,13 @@ def parse(text: str) -> Supervisord:
     if state not in STATES:
         raise ValueError("it does not say whether supervisord runs")
     return Supervisord(state, int(pid or 0) or None, detail)
+
+
+def read(found: SupervisordState) -> Supervisord:
+    """The state from the agent's answer. Raises ValueError."""
+    if found.state not in STATES:
+        raise ValueError("it does not say whether supervisord runs")
+    return Supervisord(found.state, found.pid or None, found.detail)
 
 
 def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str] | None:

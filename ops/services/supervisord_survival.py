@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ops.agent.messages import SurvivalFacts
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 
@@ -76,6 +77,15 @@ def parse(lines: Iterable[str]) -> Survival:
         else:
             raise ValueError("it does not say what supervisord outlives")
     return Survival(units=tuple(units), lives=lives, **answers)
+
+
+def read(found: SurvivalFacts) -> Survival:
+    """The host's answers. Raises ValueError."""
+    answers = {name: getattr(found, name) for name in ANSWERS}
+    if set(answers.values()) - {YES, NO, UNKNOWN}:
+        raise ValueError("it does not say what supervisord outlives")
+    units = tuple(Unit(one.manager, one.enabled, one.active, one.restart, one.name) for one in found.units)
+    return Survival(units=units, lives=found.lives, **answers)
 
 
 def linger_command(host: Host) -> str:

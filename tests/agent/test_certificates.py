@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ops.agent import apache_processes, certificates
 from ops.agent.certificates import first_certificate
+from ops.agent.host_processes import Process, process
 from ops.agent.messages import CertificateFiles, CertificatesRequest
 from ops.agent.processes import OUTPUT, output_of
 from ops.agent.revocation_list import without_entries
@@ -96,14 +97,20 @@ def test_apache_of_a_host_is_roots_and_in_no_container(monkeypatch: pytest.Monke
     ticks = os.sysconf("SC_CLK_TCK")
     up = float(Path("/proc/uptime").read_text().split()[0])
     table = {
-        5: (5, "httpd", 1, 10),
-        6: (6, "httpd", 5, 100 * ticks),
-        7: (7, "httpd", 5, 900 * ticks),
-        8: (8, "httpd", 5, 300 * ticks),
-        9: (9, "sleep", 1, 950 * ticks),
+        5: ("httpd", 1, 10),
+        6: ("httpd", 5, 100 * ticks),
+        7: ("httpd", 5, 900 * ticks),
+        8: ("httpd", 5, 300 * ticks),
+        9: ("sleep", 1, 950 * ticks),
     }
-    monkeypatch.setattr(apache_processes, "_numbers", lambda: sorted(table))
-    monkeypatch.setattr(apache_processes, "_process", table.get)
+
+    def processes() -> list[Process]:
+        return [
+            Process(pid, name, ["S", str(parent), "1", "1", *["0"] * 15, str(start)])
+            for pid, (name, parent, start) in table.items()
+        ]
+
+    monkeypatch.setattr(apache_processes, "processes", processes)
     monkeypatch.setattr(apache_processes, "_is_first_of_host", lambda pid: pid == 5)
     assert apache_processes.apache_read_at() == pytest.approx(time.time() - up + 300, abs=5)
     del table[5]
@@ -112,11 +119,11 @@ def test_apache_of_a_host_is_roots_and_in_no_container(monkeypatch: pytest.Monke
 
 def test_own_process_is_read_as_the_kernel_says_it() -> None:
     with subprocess.Popen(["sleep", "60"]) as running:
-        found = apache_processes._process(running.pid)
+        found = process(running.pid)
         running.kill()
     assert found
-    assert (found[0], found[2]) == (running.pid, os.getpid())
-    assert apache_processes._process(2**22 + 1) is None
+    assert (found.pid, found.name, found.parent) == (running.pid, "sleep", os.getpid())
+    assert process(2**22 + 1) is None
 
 
 def certificate() -> bytes:

@@ -3,11 +3,13 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from ops.agent import probe
 from ops.agent.main import END
-from ops.agent.messages import Message, ReleasesRequest
+from ops.agent.messages import HostState, Message, ProbeRequest, ReleasesRequest, SupervisordPlace
 from ops.agent_answers import Answer, read_messages, take
 from ops.agent_start import GREETING, package, start_text
 from ops.deploy.releases import ReleasesAnswer, parse
@@ -69,3 +71,17 @@ def read_releases(
     """What the agent says of the releases in folder `state`."""
     asked = ReleasesRequest(state_dir=str(state), home=str(home), uwsgi_file=uwsgi, contents=contents)
     return parse(ask(shell, asked)[0])
+
+
+def probed(state_dir: Path, *files: tuple[Path, str], **fields: Any) -> HostState:
+    """What a deploy is told of a host with this state folder; `files`: paths with their wanted digests."""
+    place = SupervisordPlace(
+        conf=fields.pop("conf", "/nowhere.conf"),
+        socket=fields.pop("socket", "/nowhere.sock"),
+        state_dir=str(state_dir),
+    )
+    asked = {"home": "", "uwsgi_file": ""} | fields
+    request = ProbeRequest(supervisord=place, files=[(str(path), digest) for path, digest in files], **asked)
+    (found,) = probe.answer(request)
+    assert isinstance(found, HostState)
+    return found

@@ -47,49 +47,6 @@ def provision(root: Path, unit: str = "httpd") -> Path:
     return root / "bin"
 
 
-def cost(shell: str, root: Path, command: str, unit: str = "httpd") -> list[str]:
-    """What a look tells of the restart by `command`."""
-    asked = [
-        f"state_dir {root}/state",
-        f"home {root}",
-        "supervisord_conf /nowhere",
-        "supervisor_socket /nowhere.sock",
-    ]
-    asked += ["activate :", *(f"restart_word {word}" for word in command.split()), f"apache_root {root}/etc"]
-    ran = run(shell, "probe", [*asked, f"file 0 {root}/absent", "end"], str(provision(root, unit)))
-    assert ran.facts[-1] == "end", ran
-    return ran.values("restart_cost")
-
-
-@pytest.mark.parametrize(
-    ("command", "unit"),
-    [
-        ("sudo systemctl restart httpd", "httpd"),
-        ("sudo /usr/bin/systemctl --no-block restart httpd --quiet", "httpd"),
-        ("sudo /sbin/service httpd restart", "httpd"),
-        ("sudo systemctl restart apache2.service", "apache2.service"),
-        ("sudo systemctl restart httpd@poms", "httpd@poms"),
-    ],
-)
-def test_restart_cost_uses_unit_named_in_command(shell: str, tmp_path: Path, command: str, unit: str) -> None:
-    assert cost(shell, tmp_path, command, unit) == [EL]
-
-
-def test_restart_cost_is_unknown_without_unit(shell: str, tmp_path: Path) -> None:
-    assert cost(shell, tmp_path, "sudo /usr/sbin/httpd -k restart") == []
-    assert not (tmp_path / "systemctl.asked").exists()
-
-
-def test_restart_cost_shows_unit_with_other_stop_signal(shell: str, tmp_path: Path) -> None:
-    assert cost(shell, tmp_path, "sudo systemctl restart other") == ["15 - 1min 30s"]
-
-
-def test_restart_cost_reads_graceful_shutdown_timeout(shell: str, tmp_path: Path) -> None:
-    (tmp_path / "etc/conf.d").mkdir(parents=True)
-    (tmp_path / "etc/conf.d/ssl.conf").write_text("# GracefulShutdownTimeout 9\n  gracefulshutdowntimeout 3\n")
-    assert cost(shell, tmp_path, "sudo systemctl restart httpd") == ["28 3 1min 30s"]
-
-
 def test_restart_reports_cost_before_restarting(shell: str, tmp_path: Path) -> None:
     apache = Apache(tmp_path)
     provision(tmp_path, "httpd")

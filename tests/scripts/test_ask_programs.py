@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ops.deploy.snapshot import Snapshot, parse
-from tests.scripts.remote import SHELLS, digest, executable, run
+from ops.agent.messages import SupervisordPlace
+from ops.deploy import snapshot
+from ops.deploy.snapshot import Snapshot
+from tests.scripts import local_agent
+from tests.scripts.remote import SHELLS, digest
+from tests.unit.hosts import host
 
 TOOLS = Path(sys.executable).parent
 
@@ -27,12 +31,13 @@ class Supervisord:
     def conf(self) -> Path:
         return self.root / "supervisord.conf"
 
-    def probe(self, shell: str, wanted: str, path: Path | None = None) -> Snapshot:
-        request = [f"state_dir {self.root}/state", f"supervisord_conf {self.conf}"]
-        request += [f"supervisor_socket {self.root}/s.sock", f"activate PATH={TOOLS}:$PATH"]
-        ran = run(shell, "probe", [*request, f"file {wanted} {self.conf}", "end"], str(path or TOOLS))
-        assert ran.code == 0, ran
-        return parse(ran.facts[1:])  # behind the greeting
+    def probe(self, shell: str, wanted: str) -> Snapshot:
+        request = snapshot.request(host(), [])
+        request.supervisord = SupervisordPlace(
+            conf=str(self.conf), socket=f"{self.root}/s.sock", state_dir=f"{self.root}/state"
+        )
+        request.files = [(str(self.conf), wanted)]
+        return snapshot.read(local_agent.ask(shell, request)[0])
 
 
 def begin(root: Path, more: str) -> Supervisord:
@@ -91,12 +96,6 @@ def test_where_it_cannot_be_asked_that_is_told(tmp_path: Path) -> None:
         begun.process.wait(30)
 
 
-def test_where_nothing_differs_nothing_is_asked(supervisord: Supervisord, tmp_path: Path) -> None:
-    asked = tmp_path / "asked"
-    (tmp_path / "bin").mkdir()
-    executable(tmp_path / "bin/bash", f'#!/bin/sh\ntouch {asked}\nexec /bin/bash "$@"\n')
-    path = Path(f"{tmp_path}/bin:{TOOLS}")
-    same = supervisord.probe("dash", digest(supervisord.conf.read_bytes()), path)
-    assert (same.programs, same.untold, asked.exists()) == (None, "", False)
-    assert supervisord.probe("dash", digest(b"another"), path).programs
-    assert asked.exists(), "the control: the products' shell is seen"
+def test_where_nothing_differs_programs_are_not_asked_for(supervisord: Supervisord) -> None:
+    same = supervisord.probe("dash", digest(supervisord.conf.read_bytes()))
+    assert (same.programs, same.untold) == (None, "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.local_agent import read_releases
+from tests.scripts.local_agent import probed, read_releases
 from tests.scripts.remote import SHELLS, FakeHost, answer, digest, executable, run
 
 OLD, NEW = b"password = tiger-1\n", b"password = hunter2\n"
@@ -88,10 +88,9 @@ def test_release_record_has_secret_position_without_value(shell: str, fake: Fake
     release = (fake.root / "state/current").resolve()
     for path in files(release):
         assert b"hunter2" not in path.read_bytes(), path  # what was there before is kept: old.1
-    places = [f"state_dir {fake.root}/state", f"file {digest(NEW)} {fake.conf}", "end"]
-    found = run(shell, "probe", [*places[:1], f"supervisord_conf {fake.root}/s.conf", *places[1:]])
-    assert found.values("secret") == [f"1:11:0 {fake.conf}"]
-    assert found.values("content") == []
+    found = probed(fake.root / "state", (fake.conf, digest(NEW)))
+    assert found.secrets == [(str(fake.conf), "1:11:0")]
+    assert [file.content for file in found.files] == [None]
     (record,) = read_releases(shell, fake.root / "state").releases.records
     assert f"secret 1:11:0 {fake.conf}" in record.lines
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from ops.agent.messages import ReleasesRequest, WorkersRequest
+from ops.agent.messages import HealthRequest, ReleasesRequest, WorkersRequest
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
 from ops.monitoring.workers import WorkerPool, parse
 from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, run
+from tests.scripts.remote import SHELLS
 from tests.unit.hosts import host
 
 FORMAT = "%(addr) [%(ctime)] %(method) %(uri) => %(status), worker %(wid), process %(pid) at %(vszM) MB"
@@ -149,15 +149,16 @@ def test_health_reports_ports_queues_and_disks(shell: str, tmp_path: Path) -> No
         for caller in callers:
             caller.connect(str(tmp_path / "app.sock"))
         port = open_port.getsockname()[1]
-        request = [
-            f"listens {port}",
-            "listens 1",
-            f"queue 10 {tmp_path}/app.sock",
-            f"disk {tmp_path}",
-            "disk /none",
-            "end",
-        ]
-        found = health.parse(run(shell, "health", request).facts)
+        request = HealthRequest(
+            state_dir=f"{tmp_path}/state",
+            most_waiting=10,
+            listen=f"{tmp_path}/app.sock",
+            server_name="web1",
+            page="/poms",
+            ports=[port, 1],
+            disks=[str(tmp_path), "/none"],
+        )
+        found = health.read(local_agent.ask(shell, request)[0])
         for caller in callers:
             caller.close()
     assert found.ports == {port: False, 1: False}  # that somebody listens is no answer

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from ops.agent import programs
+from ops.agent.messages import ProgramsRequest, SupervisordPlace
+from ops.agent_answers import Answer
+from ops.deploy import snapshot
 from ops.deploy.snapshot import Snapshot
-from ops.deploy.snapshot import parse as parse_snapshot
 from ops.monitoring import health, workers
 from ops.monitoring.health import HostMetrics
-from ops.services import supervisord
+from ops.services import request_parts, supervisord
 from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
 from tests.scripts import local_agent
@@ -31,16 +34,14 @@ INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 
 
 def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "") -> HostMetrics:
-    """What health.sh tells of an app that is asked at `listen`, and of Apache's files."""
+    """How an app at `listen` is, and Apache's files."""
     command = executable(folder / "configtest", f"#!/bin/sh\n{configtest}\n")
     one = host(
         app={"listen": listen or f"{folder}/app.sock", "check_headers": {"X-Shib-Userid": "poms"}},
         apache={"configtest": [str(command)]},
         programs={"web": {"command": f"uwsgi --ini {INI}"}},
     )
-    ran = run(shell, "health", [*health.request(one), "end"])
-    assert ran.facts[-1] == "end", ran.noise
-    return health.parse(ran.facts)
+    return health.read(local_agent.ask(shell, health.request(one))[0])
 
 
 @pytest.fixture
@@ -82,16 +83,6 @@ def test_health_runs_apache_configtest(shell: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("configtest", ["exit 127", "echo 'sudo: a password is required' >&2; exit 1"])
 def test_configtest_that_cannot_run_gives_no_result(configtest: str, tmp_path: Path) -> None:
     assert look("dash", tmp_path, configtest).configtest is None
-
-
-def test_health_reports_the_rest_without_temporary_files(tmp_path: Path) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    executable(tools / "mktemp", "#!/bin/sh\nexit 1\n")
-    ran = run("dash", "health", [*health.request(host()), "end"], str(tools))
-    assert ran.facts[-1] == "end", ran.noise
-    found = health.parse(ran.facts)
-    assert (found.app, found.configtest, set(found.ports)) == (None, None, {443, 8443})
 
 
 def test_recent_worker_replacement_reasons_are_read_from_log_end(tmp_path: Path) -> None:
@@ -136,15 +127,14 @@ def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
         time.sleep(0.05)
 
 
-def ask(root: Path, action: str, *names: str, by: str = "") -> dict[str, ProgramState]:
-    """What programs.sh tells after `action`, by name."""
-    one = host()
+def ask(root: Path, action: str, *names: str, by: str = "") -> None:
+    """Do `action` with programs."""
     request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
     request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", "uwsgi_program web"]
     request += [*([f"by {by}, {action}"] if by else []), f"action {action}", *(f"name {name}" for name in names)]
     ran = run("dash", "programs", [*request, "end"])
     assert ran.code == 0, base64.b64decode("".join(ran.values("evidence")))
-    return {state.name: state for state in supervisord.parse(one, action, ran.facts).programs}
+    supervisord.parse(host(), action, ran.facts)
 
 
 def ends(root: Path) -> int:
@@ -153,33 +143,43 @@ def ends(root: Path) -> int:
 
 def test_recent_exits_of_program_are_counted_until_stop(supervised: Path) -> None:
     wait_for(lambda: ends(supervised) >= 4)
-    states = ask(supervised, "states")
-    assert states["flaps"].ended >= 4
-    assert states["web"].ended == 0
+    found = states(supervised)
+    assert found["flaps"].ended >= 4
+    assert found["web"].ended == 0
     ask(supervised, "stop", "flaps", by="eve")
     ask(supervised, "start", "flaps", by="eve")
-    assert ask(supervised, "states")["flaps"].ended <= ends(supervised) - 4
+    assert states(supervised)["flaps"].ended <= ends(supervised) - 4
     log = (supervised / "log").read_text()
     old = log.replace(time.strftime("%Y"), "2001")
     with (supervised / "log").open("r+") as written:  # supervisord appends to it
         written.write(old)
-    assert ask(supervised, "states")["flaps"].ended <= 2, "what is long ago does not count"
+    assert states(supervised)["flaps"].ended <= 2, "what is long ago does not count"
 
 
 def test_operator_who_stopped_program_is_shown_until_start(supervised: Path) -> None:
     ask(supervised, "stop", "web", by="key SHA256:x jdoe (eve@desk)")
-    found = ask(supervised, "states")["web"]
+    found = states(supervised)["web"]
     assert (found.state, found.stopped_by) == ("STOPPED", "key SHA256:x jdoe (eve@desk)")
     assert found.stopped_ago is not None
     assert found.stopped_ago < 60
     ask(supervised, "start", "web", by="eve")
-    assert ask(supervised, "states")["web"].stopped_ago is None
+    assert states(supervised)["web"].stopped_ago is None
     tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]
     note = supervised / "state/stopped/web"
     os.utime(note, (time.time() - 60, time.time() - 60))
     subprocess.run([*tool, "stop", "web"], check=True, capture_output=True)
-    found = ask(supervised, "states")["web"]
+    found = states(supervised)["web"]
     assert (found.stopped_by, found.stopped_ago is None) == ("", False), "by hand, since"
+
+
+def place(root: Path) -> SupervisordPlace:
+    return SupervisordPlace(conf=f"{root}/supervisord.conf", socket=f"{root}/s.sock", state_dir=f"{root}/state")
+
+
+def states(root: Path) -> dict[str, ProgramState]:
+    """The programs that run, by name."""
+    answer = Answer("web1", [*programs.answer(ProgramsRequest(supervisord=place(root)))], "3")
+    return {state.name: state for state in supervisord.read_states(host(), answer).programs}
 
 
 def probe(shell: str, root: Path, listen: str) -> Snapshot:
@@ -188,11 +188,10 @@ def probe(shell: str, root: Path, listen: str) -> Snapshot:
         app={"listen": listen, "check_headers": {"X-Shib-Userid": "poms"}},
         programs={"web": {"command": f"uwsgi --ini {INI}"}},
     )
-    request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
-    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", *supervisord.service_lines(one)]
-    ran = run(shell, "probe", [*request, "end"], str(TOOLS))
-    assert ran.code == 0, ran
-    return parse_snapshot(ran.facts[1:])
+    request = snapshot.request(one, [])
+    request.supervisord = place(root)
+    request.web_program, request.app = "web", request_parts.app(one)
+    return snapshot.read(local_agent.ask(shell, request)[0])
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -210,7 +209,7 @@ def test_probe_waits_for_app_that_is_still_starting(supervised: Path) -> None:
     conf.write_text(conf.read_text().replace("sleep 600\nstartsecs=0", "sleep 600\nstartsecs=60"))
     tool = [str(TOOLS / "supervisorctl"), "-s", f"unix://{supervised}/s.sock"]
     subprocess.run([*tool, "update", "web"], check=True, capture_output=True)
-    wait_for(lambda: ask(supervised, "states")["web"].state == "STARTING")
+    wait_for(lambda: states(supervised)["web"].state == "STARTING")
     made: list[App] = []
     begun = threading.Timer(2, lambda: made.append(App(supervised / "app.sock")))
     begun.start()

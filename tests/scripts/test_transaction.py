@@ -1,6 +1,5 @@
 """The transaction's remote half, run here under each shell: the host is changed as a whole or not at all."""
 
-import base64
 import json
 import os
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ops.deploy.releases import parse_releases
-from tests.scripts.local_agent import read_releases
+from tests.scripts.local_agent import probed, read_releases
 from tests.scripts.remote import SHELLS, FakeHost, Ran, answer, digest, executable, run, start
 
 OLD, NEW = b"# old\n", b"# new\n"
@@ -344,12 +343,10 @@ def test_service_rejecting_old_and_new_files_has_pending_reload(shell: str, fake
     executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
     ran = run(shell, "transaction", [*fake.request((fake.conf, NEW, digest(OLD))), "commit"])
     assert ran.values("ended") == ["files-back"]
-    probed = run(shell, "probe", [f"state_dir {fake.root}/state", *fake.request()[2:4], "end"])
-    assert probed.values("owed") == ["apache"]
+    assert probed(fake.root / "state").owed == ["apache"]
     executable(fake.root / "reload", "#!/bin/sh\nexit 0\n")
     run(shell, "transaction", [*fake.request(name="r2"), "commit"])
-    probed = run(shell, "probe", [f"state_dir {fake.root}/state", *fake.request()[2:4], "end"])
-    assert probed.values("owed") == []
+    assert probed(fake.root / "state").owed == []
 
 
 def test_old_releases_are_pruned_with_their_contents(shell: str, fake: FakeHost) -> None:
@@ -365,24 +362,16 @@ def test_old_releases_are_pruned_with_their_contents(shell: str, fake: FakeHost)
     assert [file.content for file in found.contents["r3"].files] == [b"# 3\n"]
 
 
-def test_probe_reports_state_of_host(shell: str, fake: FakeHost) -> None:
+def test_probe_reports_state_of_host(fake: FakeHost) -> None:
     same = fake.conf.with_name("cert ssl.conf")
     same.write_bytes(NEW)
-    places = fake.request()[2:4]
-    request = [
-        f"state_dir {fake.root}/state",
-        *places,
-        f"file {digest(NEW)} {fake.conf}",
-        f"file {digest(NEW)} {same}",
-    ]
-    ran = run(shell, "probe", [*request, f"file {digest(NEW)} {fake.root}/none", "end"])
-    assert ran.facts[0] == "poms-ops probe"
-    assert ran.values("file")[0].startswith(f"{digest(OLD)} 600 ")
-    assert ran.values("file")[1].endswith(f" {same}")
-    assert [base64.b64decode(value) for value in ran.values("content")] == [OLD]
-    assert ran.values("absent") == [f"{fake.root}/none"]
-    assert ran.values("supervisord") == ["down"]
-    assert ran.facts[-1] == "end"
+    none = fake.root / "none"
+    found = probed(fake.root / "state", (fake.conf, digest(NEW)), (same, digest(NEW)), (none, digest(NEW)))
+    first, second, third = found.files
+    assert (first.digest, first.mode, first.content) == (digest(OLD), "0600", OLD)
+    assert (second.path, second.digest, second.content) == (str(same), digest(NEW), None)
+    assert (third.path, third.exists) == (str(none), False)
+    assert found.supervisord.state == "down"
 
 
 def test_shell_and_tool_output_is_not_parsed_as_result(shell: str, fake: FakeHost) -> None:
@@ -418,15 +407,9 @@ def test_release_contains_host_values_for_its_rollback_checks(shell: str, fake: 
 
 def places_of(fake: FakeHost, state: str) -> list[str]:
     """What the probe and the list of releases say of other folders, where the inventory names `state`."""
-    asked = [
-        f"state_dir {fake.root}/{state}",
-        f"home {fake.root}/home",
-        f"uwsgi {fake.root}/u.ini",
-        "activate :",
-        "end",
-    ]
-    found = run("dash", "probe", asked).values("elsewhere")
-    listed = read_releases("dash", fake.root / state, home=fake.root / "home", uwsgi=f"{fake.root}/u.ini")
+    uwsgi = f"{fake.root}/u.ini"
+    found = [*filter(None, [probed(fake.root / state, home=f"{fake.root}/home", uwsgi_file=uwsgi).elsewhere])]
+    listed = read_releases("dash", fake.root / state, home=fake.root / "home", uwsgi=uwsgi)
     assert found == list(filter(None, [listed.releases.elsewhere]))
     return found
 

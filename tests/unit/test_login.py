@@ -12,6 +12,7 @@ import fabric
 import paramiko
 import pytest
 
+from ops.agent.messages import CertificatesRequest
 from ops.errors import BadInput, HostError, ShellUnready, Unreachable
 from ops.ssh import login
 from ops.ssh.fake_channel import FakeChannel
@@ -261,7 +262,7 @@ def test_login_refusal_shows_message_of_host(
         one = host(address="127.0.0.1", port=port, ssh=files, apache={"server_name": "web1"})
         config = settings(allow_agent=False, look_for_keys=False)
         with pytest.raises(HostError) as caught, connect(one, config) as remote:
-            remote.ask("probe", [])
+            remote.answer(CertificatesRequest(certificate="", folders=[], revocation_dir="", ports=[]))
     assert said in caught.value.message
     assert len(caught.value.message) < 5000
     assert "\x1b" not in caught.value.message
@@ -295,7 +296,7 @@ def test_a_login_with_the_inventorys_key_and_known_hosts(settings: Settings, tmp
         with connect(one, config) as remote:
             assert remote.connection.transport.is_authenticated()
             with pytest.raises(ShellUnready, match="within 1 seconds"):
-                remote.ask("probe", [])
+                remote.answer(CertificatesRequest(certificate="", folders=[], revocation_dir="", ports=[]))
         known.write_text(f"[{address}]:{port} {key.get_name()} {key.get_base64()}\n")
         with pytest.raises(Unreachable, match="NOT the one in known_hosts"), connect(one, config):
             pass

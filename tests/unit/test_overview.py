@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
+from ops.agent.messages import DiskState, HostHealth, PortState, ServiceProcess, StandbyState
+from ops.agent.messages import ThroughApache as ThroughApacheAnswer
+from ops.agent_answers import Answer
 from ops.deploy.drift import EDITED, TEMPLATE, Drift
 from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import OperatorError, Unreachable
 from ops.monitoring.certificates import Expiry
 from ops.monitoring.findings import ERROR, WARNING, Finding
-from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache, parse
+from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache, read
 from ops.monitoring.status_findings import assess
 from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import Worker, WorkerPool
@@ -64,7 +67,7 @@ def worker(number: int, size: int = 700, **values: Any) -> Worker:
 
 
 def vitals(**changes: Any) -> Health:
-    """As `well`, but for what health.sh told."""
+    """As `well`, but for what the host told."""
     return well(vitals=replace(well().vitals, **changes))
 
 
@@ -114,7 +117,7 @@ FATAL = ProgramState("agent", "FATAL", 0, 0, "Exited too quickly")
 
 
 def programs(*states: ProgramState, **changes: Any) -> Health:
-    """As `well`, but for the programs, and for what health.sh told."""
+    """As `well`, but for the programs, and for what the host told."""
     return replace(vitals(**changes), report=Report("up", 40, [*states], []))
 
 
@@ -334,16 +337,31 @@ def test_what_the_account_may_not_see_is_not_down() -> None:
         assert "!" not in shown[label]
 
 
+def read_health(**values: Any) -> HostMetrics:
+    return read(Answer("web1", [HostHealth(now=9, **values)], "3"))
+
+
 def test_what_is_hidden_and_a_standby_are_read() -> None:
-    told = ["now 9", "process apache hidden", "process shibd hidden", "shibd listens", "standby 50 60 ? -3", "end"]
-    assert parse(told) == HostMetrics(9, shibd_listens=True, standbys=(Standby(50, 60, None, 0),))
+    hidden = [ServiceProcess(name="apache", pid=None), ServiceProcess(name="shibd", pid=None)]
+    standby = StandbyState(pid=50, age=60, requests=2, seconds_left=0)
+    found = read_health(processes=hidden, shibd_listens=True, standbys=[standby])
+    assert found == HostMetrics(9, shibd_listens=True, standbys=(Standby(50, 60, 2, 0),))
 
 
 def test_an_answer_of_the_host_is_read_whole() -> None:
-    told = ["now 9", "port open 443", "port closed 8443", "process apache 7 100", "process shibd", "queue 3 100"]
-    told += ["page 302 443", "app fails eCB5Cg==", "configtest failed eA=="]
-    told += ["disk 500 99 - /mnt/a b", "disk 600 5 70 /", "end"]
-    assert parse(told) == HostMetrics(
+    found = read_health(
+        ports=[PortState(port=443, state="open", status=302), PortState(port=8443, state="silent")],
+        processes=[ServiceProcess(name="apache", pid=7, age=100), ServiceProcess(name="shibd", pid=0)],
+        queue=(3, 100),
+        disks=[
+            DiskState(free=500, used=99, inodes=None, mount="/mnt/a b"),
+            DiskState(free=600, used=5, inodes=70, mount="/"),
+            DiskState(free=600, used=5, inodes=70, mount="/"),
+        ],
+        app="x y",
+        configtest="x",
+    )
+    assert found == HostMetrics(
         9,
         {443: True, 8443: False},
         {"apache": (7, 100), "shibd": None},
@@ -353,10 +371,9 @@ def test_an_answer_of_the_host_is_read_whole() -> None:
         app="x y",
         configtest="x",
     )
-    known = parse(["app answers", "configtest ok"])
+    known = read_health(app="", configtest="")
     assert (known.app, known.configtest) == ("", "")
-    unknown = parse(["app unknown", "configtest unknown"])
-    assert (unknown.app, unknown.configtest) == (None, None)
+    assert (read_health().app, read_health().configtest) == (None, None)
 
 
 DOWN = Report("down", None, [], [])
@@ -496,6 +513,6 @@ def test_only_a_failed_request_through_apache_is_an_error() -> None:
 
 
 def test_the_answer_about_the_request_through_apache_is_parsed() -> None:
-    assert parse(["now 9", "through_apache failed eA=="]).through_apache == ThroughApache("failed", "x")
-    assert parse(["now 9", "through_apache ok "]).through_apache == ThroughApache("ok")
-    assert parse(["now 9"]).through_apache.state == "not-asked"
+    failed = ThroughApacheAnswer(state="failed", found="x")
+    assert read_health(through_apache=failed).through_apache == ThroughApache("failed", "x")
+    assert read_health().through_apache.state == "not-asked"

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.agent.messages import HostState, ProgramState, SupervisordState
+from ops.agent_answers import Answer
 from ops.deploy.plan import (
     CREATE,
     EDITED_BY_HAND,
@@ -21,7 +23,7 @@ from ops.deploy.plan import (
 )
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
-from ops.deploy.snapshot import FoundFile, Snapshot, parse
+from ops.deploy.snapshot import FoundFile, Snapshot, read
 from ops.deploy.transaction_request import request_lines
 from ops.errors import BadInput
 from ops.rendering.rendered_file import RenderedFile
@@ -248,8 +250,13 @@ def test_recovery_plan_reloads_only_pending_services() -> None:
 
 
 def test_the_times_are_read_from_the_hosts_answer() -> None:
-    told = ["supervisord up 7", "rewritten 12.34 /a b", "read 5.50 apache", "started 7 agents:one", "end"]
-    found = parse(told)
+    told = HostState(
+        supervisord=SupervisordState(state="up", pid=7),
+        rewritten=[("/a b", 12.34)],
+        read=[("apache", 5.5)],
+        programs=[ProgramState(state="RUNNING", group="agents", name="one", started=7)],
+    )
+    found = read(Answer("web1", [told], "3"))
     assert (found.rewritten, found.read, found.started) == ({"/a b": 12.34}, {"apache": 5.5}, {"agents:one": 7.0})
 
 

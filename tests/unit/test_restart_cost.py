@@ -2,14 +2,13 @@
 
 import pytest
 
+from ops.agent.messages import RestartSettings
 from ops.deploy.plan import make_plan
 from ops.deploy.snapshot import Snapshot, request
-from ops.deploy.snapshot import parse as parse_snapshot
-from ops.services.restart_cost import RestartCost, parse
+from ops.services.restart_cost import RestartCost, parse, restart_cost
 from tests.unit.hosts import host
 
 CLOSED = RestartCost(finishes_requests=True, closed_seconds=90)
-TOLD = ["supervisord up 7", "owed apache"]
 
 
 @pytest.mark.parametrize(
@@ -37,19 +36,23 @@ def test_an_odd_answer_is_refused() -> None:
 
 @pytest.mark.parametrize(("told", "finished"), [("28 - 1min 30s", True), ("15 - 1min 30s", False), ("", False)])
 def test_the_plan_says_what_holds_on_its_host(told: str, *, finished: bool) -> None:
-    snapshot = parse_snapshot([*TOLD, *[f"restart_cost {told}"] * bool(told), "end"])
-    plan = make_plan(host(), [], snapshot)
+    cost = parse(told) if told else None
+    plan = make_plan(host(), [], Snapshot({}, {}, None, None, "up", 7, 1000, owed=["apache"], restart_cost=cost))
     (said,) = plan.services()
     assert ("lost" in said, "90 s" in said) == (not finished, finished)
 
 
 def test_a_host_with_a_reload_is_not_asked() -> None:
-    asked = [line.partition(" ")[0] for line in request(host(), [])]
-    assert {"restart_word", "apache_root"} <= set(asked)
+    assert request(host(), []).restart == host().apache.restart
     other = host(apache={"reload": ["sudo", "service", "httpd", "graceful"]})
-    assert not [line for line in request(other, []) if line.startswith(("restart_word", "apache_root"))]
+    assert request(other, []).restart == []
     plan = make_plan(other, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"], restart_cost=CLOSED))
     assert plan.services() == ["Apache: reload"]
+
+
+def test_settings_of_the_host_give_the_cost() -> None:
+    assert restart_cost(RestartSettings(signal="28", timeout="1min 30s", graceful=3)) == RestartCost(True, 13, 3)
+    assert restart_cost(RestartSettings(signal="28", timeout="1min 30s", graceful=None)) == CLOSED
 
 
 def test_scripts_get_it_in_numbers() -> None:

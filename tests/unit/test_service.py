@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from ops.agent.messages import HostState, ServiceState, SupervisordState
+from ops.agent_answers import Answer
 from ops.deploy.plan import make_plan
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
-from ops.deploy.snapshot import Snapshot
-from ops.deploy.snapshot import parse as parse_snapshot
+from ops.deploy.snapshot import Snapshot, read
 from ops.deploy.transaction import _Transcript
 from ops.deploy.transaction_request import request_lines
 from ops.errors import HostError, NotServing
 from ops.schema import Host
-from ops.services.supervisord import need_service, service_lines
+from ops.services.request_parts import apache_page
+from ops.services.supervisord import need_service
 from ops.services.web_service import Service, parse
 from tests.unit.hosts import host
 
@@ -66,25 +68,22 @@ def test_an_app_that_apache_does_not_reach_does_not_serve() -> None:
 
 
 def test_check_through_apache_can_be_disabled_in_inventory() -> None:
-    def asked(**app: Any) -> list[str]:
-        return [line for line in service_lines(shop(app=app)) if line.startswith("through_apache ")]
-
-    assert asked(check_path="/poms/x") == ["through_apache 443 /poms-ops/poms/x web1 apache 127.0.0.1:8888"]
-    assert asked(check_through_apache=False) == []
+    page = apache_page(shop(app={"check_path": "/poms/x"}))
+    assert page
+    assert (page.port, page.page, page.account, page.listen) == (443, "/poms-ops/poms/x", "apache", "127.0.0.1:8888")
+    assert apache_page(shop(app={"check_through_apache": False})) is None
 
 
 def test_serving_unknown_or_foreign_service_raises_no_error() -> None:
     need_service(shop(), Service(), "done")
     need_service(shop(), None, "done")
     need_service(host(), Service("refused"), "done")
-    assert list(service_lines(host())) == []
-    assert "web_program web" in service_lines(shop())
 
 
 def test_snapshot_contains_service_state_only_if_requested() -> None:
-    told = ["supervisord up 7", "service answers", "end"]
-    assert parse_snapshot(told).service == Service()
-    assert parse_snapshot([told[0], told[2]]).service is None
+    up = SupervisordState(state="up", pid=7)
+    assert read(Answer("web1", [HostState(supervisord=up, service=ServiceState())], "3")).service == Service()
+    assert read(Answer("web1", [HostState(supervisord=up)], "3")).service is None
 
 
 def test_transcript_reports_service_state_after_change() -> None:

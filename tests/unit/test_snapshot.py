@@ -1,50 +1,55 @@
-"""The probe's answer, read into types."""
+"""The agent's answer about a host, read into types."""
 
-import base64
+from typing import Any
 
 import pytest
 
-from ops.deploy.snapshot import FoundFile, parse
+from ops.agent.messages import FileState, HostState, Message, SupervisordState
+from ops.agent_answers import Answer
+from ops.deploy.snapshot import FoundFile, read
+from ops.errors import HostError
 
-CONTENT = base64.b64encode("é\n".encode()).decode()
-ANSWER = [
-    "file aa 644 theirs /etc/httpd/conf.d/ssl.conf",
-    f"content {CONTENT}",
-    "file bb 640 ours /home/poms/a file",
-    "absent /home/poms/none",
-    "unreadable /home/poms/closed",
-    "deployed cc 0644 /etc/httpd/conf.d/ssl.conf",
-    "release 20261124T000000Z-ab12",
-    "supervisord up 77",
-    "free 123456",
-    "end",
-]
+CONF = "/etc/httpd/conf.d/ssl.conf"
+
+
+def state(**values: Any) -> HostState:
+    up = SupervisordState(state="up", pid=77)
+    return HostState(**{"supervisord": up, **values})
 
 
 def test_an_answer_is_read() -> None:
-    found = parse(ANSWER)
-    assert found.files["/etc/httpd/conf.d/ssl.conf"] == FoundFile(
-        "/etc/httpd/conf.d/ssl.conf", "aa", "0644", True, "é\n".encode()
-    )
+    files = [
+        FileState(path=CONF, digest="aa", mode="0644", mode_is_fixed=True, content="é\n".encode()),
+        FileState(path="/home/poms/a file", digest="bb", mode="0640"),
+        FileState(path="/home/poms/none", exists=False),
+        FileState(path="/home/poms/closed"),
+    ]
+    release = {"deployed": [(CONF, "cc")], "release": "20261124T000000Z-ab12"}
+    found = read(Answer("web1", [state(files=files, free=123456, **release)], "3"))
+    assert found.files[CONF] == FoundFile(CONF, "aa", "0644", True, "é\n".encode())
     assert found.files["/home/poms/a file"] == FoundFile("/home/poms/a file", "bb", "0640")
-    assert found.files["/home/poms/none"].digest is None
+    assert (found.files["/home/poms/none"].digest, found.files["/home/poms/none"].readable) == (None, True)
     assert not found.files["/home/poms/closed"].readable
-    assert found.deployed == {"/etc/httpd/conf.d/ssl.conf": "cc"}
+    assert found.deployed == {CONF: "cc"}
     assert (found.release, found.lock) == ("20261124T000000Z-ab12", None)
     assert (found.supervisord, found.supervisord_pid, found.free_kilobytes) == ("up", 77, 123456)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "messages",
     [
         [],
-        ANSWER[:-1],
-        ["file aa 644"],
-        ["content xx", "end"],
-        ["nonsense", "end"],
-        ["supervisord up x", "free 1", "end"],
+        [state(), state()],
+        [FileState(path="/x")],
+        [state(supervisord=SupervisordState(state="perhaps"))],
+        [state(secrets=[("/x", "1:2")])],
     ],
 )
-def test_an_answer_that_is_not_whole_is_refused(answer: list[str]) -> None:
-    with pytest.raises((ValueError, KeyError)):
-        parse(answer)
+def test_an_answer_that_is_not_whole_is_refused(messages: list[Message]) -> None:
+    with pytest.raises(HostError):
+        read(Answer("web1", messages, "3"))
+
+
+def test_an_answer_without_its_end_is_refused() -> None:
+    with pytest.raises(HostError):
+        read(Answer("web1", [state()]))

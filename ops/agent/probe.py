@@ -1,0 +1,218 @@
+"""The state of this host before a deploy, in one answer. Changes nothing."""
+
+import hashlib
+import os
+import stat
+
+from ops.agent.apache_processes import apache_read_at
+from ops.agent.app_socket import problem_of
+from ops.agent.host_processes import numbers, read_bytes
+from ops.agent.lock import LOCK, Unlockable, is_locked, owner_of
+from ops.agent.messages import FileState, HostState, ProgramState, ServiceState
+from ops.agent.release_folders import content_of, lines_of, releases_elsewhere, running_release
+from ops.agent.supervisord_state import state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ops.agent.messages import App, Message, ProbeRequest, SupervisordPlace
+
+APP_SECONDS = 10.0  # for an answer of the app
+APACHE_SECONDS = 2.0  # for Apache to reach it
+LOST_RECORD = "a deploy whose record was lost in a power cut"
+DOES_NOT_ANSWER = "it runs but does not answer: fab status says why"
+
+
+def answer(request: "ProbeRequest") -> "Iterator[Message]":
+    """The whole state; what only matters if something differs is found out only then."""
+    place = request.supervisord
+    found = HostState(
+        lock=_lock(place.state_dir),
+        owed=lines_of(os.path.join(place.state_dir, "owed")) or [],
+        staged=[name for name in _names(place.state_dir) if name.startswith("incoming.")],
+        present=[path for folder in request.folders for path in _files_in(folder)],
+        supervisord=state_of(place),
+    )
+    _add_release(request, found)
+    if not found.lock:
+        found.unfinished = _unfinished(place.state_dir)
+    wanted = dict(request.files)
+    for path in [*wanted, *(path for path, _ in found.deployed if path not in wanted)]:
+        found.files.append(_file(path, wanted.get(path, ""), request.contents))
+    found.rewritten = _rewritten(found, wanted)
+    if found.supervisord.state == "down":
+        found.start = _way_to_start(place.conf)
+    if request.app and request.web_program:
+        found.service = _service(request, request.app)
+    _add_what_changes_need(request, found, wanted)
+    yield found
+
+
+def _add_what_changes_need(request: "ProbeRequest", found: HostState, wanted: "dict[str, str]") -> None:
+    changed = [file.path for file in found.files if not file.exists or file.content is not None]
+    if found.rewritten:
+        found.read = _read_times(request.supervisord.state_dir)
+    if found.rewritten or (request.supervisord.conf in changed and request.supervisord.conf in wanted):
+        if found.supervisord.state == "up":
+            found.programs, found.untold = _programs(request.supervisord)
+        elif found.supervisord.state != "down":
+            found.untold = DOES_NOT_ANSWER
+    if request.uwsgi_file and any(file.content is not None for file in found.files):
+        found.memory = memory_of(request.uwsgi_file)
+    if request.restart and (changed or found.rewritten or found.owed):
+        from ops.agent.apache_unit import restart_settings
+
+        found.restart = restart_settings(request.restart, request.server_root)
+    if changed or found.unfinished is not None:
+        space = os.statvfs(os.path.expanduser("~"))
+        found.free = space.f_bavail * space.f_frsize // 1024
+
+
+# ---- files ---------------------------------------------------------------------------------------------------
+
+
+def _file(path: str, wanted: str, contents: bool) -> FileState:
+    """One path; of one that is not wanted any more, the content is told, too."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return FileState(path=path, exists=False)
+    except OSError:
+        return FileState(path=path)
+    content = content_of(path) if stat.S_ISREG(mode) else None
+    if content is None:
+        return FileState(path=path)
+    found = FileState(path=path, mode=f"{stat.S_IMODE(mode):04o}", digest=hashlib.sha256(content).hexdigest())
+    found.mode_is_fixed = not os.access(os.path.dirname(path), os.W_OK)
+    if contents and found.digest != wanted:
+        found.content = content
+    return found
+
+
+def _rewritten(found: HostState, wanted: "dict[str, str]") -> "list[tuple[str, float]]":
+    """Files with the wanted content that were deployed with another one: what runs may not have read them."""
+    deployed = dict(found.deployed)
+    return [
+        (file.path, os.stat(file.path).st_mtime)
+        for file in found.files
+        if file.digest and wanted.get(file.path) == file.digest != deployed.get(file.path, file.digest)
+    ]
+
+
+def _files_in(folder: str) -> "list[str]":
+    paths = [os.path.join(folder, name) for name in _names(folder) if not name.startswith(".")]
+    return [path for path in paths if os.path.isfile(path)]
+
+
+def _names(folder: str) -> "list[str]":
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _read_times(state_dir: str) -> "list[tuple[str, float]]":
+    """When what runs has read its files.
+
+    Apache; uWSGI, whoever reloaded it, which writes a file as it begins to serve; programs at a start or a reload of
+    ours. A start by supervisord is told with the programs.
+    """
+    apache, taken = apache_read_at(), os.path.join(state_dir, "taken")
+    paths = [os.path.join(state_dir, "uwsgi.serving"), *(os.path.join(taken, name) for name in _names(taken))]
+    times = [(os.path.basename(path), os.stat(path).st_mtime) for path in paths if os.path.exists(path)]
+    return [*([] if apache is None else [("apache", apache)]), *times]
+
+
+# ---- releases ------------------------------------------------------------------------------------------------
+
+
+def _add_release(request: "ProbeRequest", found: HostState) -> None:
+    """What is recorded of the last release."""
+    state_dir = request.supervisord.state_dir
+    found.release = running_release(state_dir)
+    if not found.release:
+        found.elsewhere = releases_elsewhere(state_dir, request.home, request.uwsgi_file)
+        return
+    folder = os.path.join(state_dir, "releases", found.release)
+    for line in lines_of(os.path.join(folder, "manifest")) or []:
+        digest, _, path = line.split(" ", 2)
+        found.deployed.append((path, digest))
+    for words in [line.split(" ", 2) for line in lines_of(os.path.join(folder, "meta")) or []]:
+        if words[0] == "commit":
+            found.commit = words[1]
+        elif words[0] == "toolkit":
+            found.toolkit = words[1]
+        elif words[0] == "secret":
+            found.secrets.append((words[2], words[1]))
+
+
+def _lock(state_dir: str) -> str:
+    """The owner of the lock of a running deploy; "" if there is none."""
+    owner = owner_of(state_dir)
+    try:
+        return owner if owner and is_locked(os.path.join(state_dir, LOCK)) else ""
+    except Unlockable:
+        return ""
+
+
+def _unfinished(state_dir: str) -> "str | None":
+    """The first line of the record of a deploy that died; None if none did."""
+    if not os.path.exists(os.path.join(state_dir, "pending")):
+        return None
+    return (lines_of(os.path.join(state_dir, "pending/meta")) or [LOST_RECORD])[0]
+
+
+# ---- services ------------------------------------------------------------------------------------------------
+
+
+def _way_to_start(conf: str) -> str:
+    from ops.agent.survival import way_to_start
+
+    return way_to_start(conf)
+
+
+def _service(request: "ProbeRequest", app: "App") -> ServiceState:
+    """Whether the app answers. One that is only starting gets the time for that."""
+    problem, state = problem_of(app, app.listen, APP_SECONDS), ""
+    if problem:
+        programs, _ = _programs(request.supervisord)
+        state = next((one.state for one in programs or [] if one.name == request.web_program), "")
+        if state in ("STARTING", "BACKOFF"):
+            problem = problem_of(app, app.listen, app.start, lambda: True)
+    if problem:
+        return ServiceState(problem=problem, program=state)
+    if request.apache_page:
+        from ops.agent.through_apache import ask_through_apache
+
+        through = ask_through_apache(request.apache_page, APACHE_SECONDS)
+        if through.state == "failed":
+            return ServiceState(problem=through.found, unreached=True)
+    return ServiceState()
+
+
+def _programs(place: "SupervisordPlace") -> "tuple[list[ProgramState] | None, str]":
+    """supervisord's programs; or None and why it does not list them."""
+    from ops.agent.supervisord_rpc import Refused, Server
+
+    try:
+        found = Server(place)("getAllProcessInfo")
+    except (OSError, Refused) as error:
+        return None, str(error)
+    programs = [(one["statename"], one["group"], one["name"], one["start"] if one["pid"] else 0) for one in found]
+    return [ProgramState(state=s, group=g, name=n, started=at) for s, g, n, at in programs], ""
+
+
+def memory_of(file: str) -> "tuple[int, int]":
+    """The memory of the largest process with `file` in its command, and the free memory, in kB."""
+    name, most = os.fsencode(file), 0
+    for pid in numbers():
+        if pid != os.getpid() and name in read_bytes(f"/proc/{pid}/cmdline"):
+            most = max(most, _kilobytes(f"/proc/{pid}/status", b"VmRSS:"))
+    return most, _kilobytes("/proc/meminfo", b"MemAvailable:")
+
+
+def _kilobytes(path: str, key: bytes) -> int:
+    """The number of a line of one of the kernel's files."""
+    words = [line.split() for line in read_bytes(path).splitlines() if line.startswith(key)]
+    return int(words[0][1]) if words else 0

@@ -1,0 +1,47 @@
+"""Parts of requests to the agent, from the inventory: supervisord's place, the app, Apache's own page."""
+
+from ops.agent.messages import ApachePage, App, SupervisordPlace
+from ops.formats import apache, uwsgi
+from ops.formats.supervisor import log_files
+from ops.rendering.rendered_file import supervisord_conf
+from ops.schema import Host
+from ops.services.reload import GRACEFUL, reload_methods, web_program
+
+
+def supervisord_place(host: Host) -> SupervisordPlace:
+    """Where the host's supervisord is."""
+    return SupervisordPlace(conf=supervisord_conf(host), socket=host.supervisor.socket, state_dir=host.state_dir)
+
+
+def uwsgi_program(host: Host) -> str:
+    """The program that is the app's uWSGI and can be reloaded; empty if there is none."""
+    return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
+
+
+def app(host: Host) -> App:
+    """The app and its uWSGI."""
+    name = uwsgi_program(host)
+    logs = log_files(name, host.programs[name], host.log_dir) if name else {}
+    return App(
+        listen=host.app.listen,
+        page=apache.check_page(host),
+        headers=[*host.app.check_headers.items()],
+        statuses=[str(status) for status in host.app.check_status],
+        ini=uwsgi.ini_path(host),
+        log=next(iter(logs.values()), "/dev/null"),
+        timeout=host.app.timeout,
+        start=host.app.start_seconds,
+    )
+
+
+def apache_page(host: Host) -> ApachePage | None:
+    """The page by which Apache is asked whether it reaches the app; None if the inventory does not want that."""
+    if not (host.app.check_through_apache and web_program(host)):
+        return None
+    return ApachePage(
+        port=host.apache.port,
+        page=apache.own_page(host),
+        server_name=host.apache.server_name,
+        account=host.apache.account,
+        listen=host.app.listen,
+    )
