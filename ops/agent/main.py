@@ -27,10 +27,10 @@ ANSWERS = 3  # the descriptor of messages: the standard output that start.sh was
 def main() -> None:
     """Answer the requests of standard input, one message a line; Done or Failure is the last of each answer.
 
-    What is behind the requests stays to be read, for those that need the operator's side to be there.
+    What is behind the requests is for those that need the operator's side, or more modules (start.sh).
     """
     with contextlib.suppress(BrokenPipeError), os.fdopen(ANSWERS, "wb", 0) as out:
-        for line in _requests(sys.stdin.buffer):
+        for line in list(_requests(sys.stdin.buffer)):  # what is behind them may be read for an answer
             for message in answers_to(line):
                 out.write(to_line(message).encode() + b"\n")
 

@@ -499,6 +499,12 @@ class Alive(Message):
     """A sign of life from time to time, while a step takes long."""
 
 
+class ModuleWanted(Message):
+    """The agent needs another of its modules, and waits for it (start.sh)."""
+
+    name: str
+
+
 class Failure(Message):
     """The agent cannot answer; `reason` is for the operator, `evidence` where it happened."""
 

@@ -7,8 +7,9 @@ from xmlrpc.client import Fault
 
 from ops.agent.messages import ProgramReport, ProgramsReport, SurvivalFacts
 from ops.agent.release_folders import text_of
+from ops.agent.supervisord_process import orphans
 from ops.agent.supervisord_rpc import Refused, Server, full_name
-from ops.agent.supervisord_state import orphans, state_of
+from ops.agent.supervisord_state import state_of
 from ops.agent.survival import survival_of
 from ops.agent.time_zones import use_zone, zone_of
 

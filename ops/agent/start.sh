@@ -8,17 +8,29 @@ load='
 import sys
 if sys.version_info < (3, 6):  # Python 2 reads this line, too
     sys.exit(127)
-import json, zlib
+import json, os, zlib
+class Package:  # finds and loads modules; one that it lacks, it asks for
+    def __init__(self, size):
+        self.modules = {}
+        self.read(size)
+    def read(self, size):
+        self.modules.update(json.loads(zlib.decompress(sys.stdin.buffer.read(size)).decode()))
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "ops":
+            return type(sys.__spec__)(name, self, is_package=name in ("ops", "ops.agent"))
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        name = module.__name__
+        if name not in self.modules:
+            os.write(3, json.dumps({"type": "ModuleWanted", "name": name}).encode() + b"\n")
+            self.read(int(sys.stdin.buffer.readline() or 0))
+        exec(compile(self.modules[name], name, "exec"), vars(module))
 if "activate" not in sys.argv:
     sys.stdin.buffer.readline()
-modules = json.loads(zlib.decompress(sys.stdin.buffer.read(PACKAGE_BYTES)).decode())
-for name, text in modules:
-    module = sys.modules[name] = type(sys)(name)
-    package, _, last = name.rpartition(".")
-    if package:
-        setattr(sys.modules[package], last, module)
-    exec(compile(text, name, "exec"), vars(module))
-sys.modules["ops.agent.main"].main()
+sys.meta_path.insert(0, Package(PACKAGE_BYTES))
+from ops.agent.main import main
+main()
 '
 start() { # Python $1; it ends with 127 if it is none or too old
     /usr/bin/env -i HOME="$HOME" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 SHLVL=2 \

@@ -12,9 +12,9 @@ import msgspec
 import paramiko
 
 from ops.agent.main import END
-from ops.agent.messages import Message
+from ops.agent.messages import Message, ModuleWanted
 from ops.agent_answers import Answer, read_messages, take
-from ops.agent_start import GREETING, package, start_text
+from ops.agent_start import GREETING, module, package, start_text
 from ops.errors import HostError, ShellUnready, Unreachable
 from ops.schema import Host
 from ops.scripts import running, script
@@ -79,6 +79,14 @@ class AgentSession:
             transport = self.channel.transport
             if self.greeted or transport is None or not transport.is_active():
                 raise self._lost(error) from None
+
+    def send_module(self, name: str) -> None:
+        """Send a module that the agent has asked for. Raises HostError if it has none of that name."""
+        try:
+            sent = module(name)
+        except ValueError as error:
+            raise HostError(self.host, str(error), left=NOTHING_TOUCHED) from None
+        self.send_text(f"{len(sent)}\n".encode() + sent)
 
     def close_input(self) -> None:
         """Close the script's input."""
@@ -198,12 +206,7 @@ class Remote:
 
     def start_agent(self, *requests: Message) -> AgentSession:
         """Start the agent with these requests; its input stays open behind them."""
-        kinds = [type(request) for request in requests]
-        session = self._start(GREETING, start_text(*kinds))
-        lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
-        activate = f"{self.host.activate}\n".encode()
-        session.send_text(b"".join((activate, package(*kinds), lines, END.encode(), b"\n")))
-        return session
+        return self._start_agent(requests, whole=True)
 
     def answers(
         self,
@@ -215,15 +218,19 @@ class Remote:
 
         Raises HostError if the agent did not run, Unreachable if the connection was lost before its end.
         """
-        session = self.start_agent(*requests)
+        session = self._start_agent(requests, whole=False)
         session.limit(limits)
-        session.close_input()
         answers = [Answer(self.host.name) for _ in requests]
         left = iter(answers)
         answer = next(left)
         for message in session.messages():
+            if isinstance(message, ModuleWanted):
+                session.send_module(message.name)
+                continue
             on_message(message)
             if take(answer, message):
+                if answer is answers[-1]:
+                    session.close_input()
                 answer = next(left, answer)
         self._need_end(session)
         return answers
@@ -231,6 +238,15 @@ class Remote:
     def answer(self, request: Message, on_message: Callable[[Message], None] = lambda _: None) -> Answer:
         """The same for one request."""
         return self.answers(request, on_message=on_message)[0]
+
+    def _start_agent(self, requests: Iterable[Message], *, whole: bool) -> AgentSession:
+        """`whole`: with all modules that it may need, for its input is not free for more of them."""
+        sent = package(*(type(request) for request in requests), whole=whole)
+        session = self._start(GREETING, start_text(len(sent)))
+        lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
+        activate = f"{self.host.activate}\n".encode()
+        session.send_text(b"".join((activate, sent, lines, END.encode(), b"\n")))
+        return session
 
     def _start(self, greeting: str, text: str) -> AgentSession:
         """Run `text` by the host's shell."""

@@ -29,8 +29,8 @@ def start(
     shell: str, *requests: Message, activate: str = ":", path: str = "", end: str = END, **environment: str
 ) -> "subprocess.Popen[bytes]":
     """Start it; `path` are the folders of its commands, by default those of the tests."""
-    kinds = [type(request) for request in requests]
-    text = with_path(start_text(*kinds), path or os.environ["PATH"])
+    sent = package(*(type(request) for request in requests), whole=True)
+    text = with_path(start_text(len(sent)), path or os.environ["PATH"])
     started = subprocess.Popen(
         [*SHELLS[shell], "-c", running(text)],
         stdin=subprocess.PIPE,
@@ -41,9 +41,7 @@ def start(
     )
     assert started.stdin
     lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
-    started.stdin.write(
-        b"".join((text.encode(), f"{activate}\n".encode(), package(*kinds), lines, f"{end}\n".encode()))
-    )
+    started.stdin.write(b"".join((text.encode(), f"{activate}\n".encode(), sent, lines, f"{end}\n".encode())))
     started.stdin.flush()
     return started
 

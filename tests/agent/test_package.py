@@ -1,0 +1,54 @@
+"""The package that travels to a host: small, whole where it has to be, and nothing but the agent's modules."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from ops.agent.messages import HostState, ProbeRequest, SupervisordPlace
+from ops.agent_source import without_explanations
+from ops.agent_start import FOLDER, module, package, start_text
+from tests.scripts.local_line import Line
+from tests.unit.hosts import host
+
+PROBE_BYTES = 13_000  # with the text that starts it
+
+
+def test_agent_asks_for_a_module_that_it_needs(tmp_path: Path) -> None:
+    """How to start a supervisord that is down is rarely asked."""
+    assert b"survival" not in package(ProbeRequest)
+    place = SupervisordPlace(conf="/nowhere", socket=f"{tmp_path}/s.sock", state_dir=f"{tmp_path}/state")
+    line = Line(tmp_path / "line", "dash")
+    found = line.remote(host()).answer(ProbeRequest(supervisord=place, home="", uwsgi_file="", files=[]))
+    line.end()
+    assert (found.only(HostState).supervisord.state, bool(found.only(HostState).start)) == ("down", True)
+
+
+@pytest.mark.parametrize("name", ["ops.agent.none", "ops.errors", "ops.agent.../errors", "os", ""])
+def test_a_host_gets_no_other_file(name: str) -> None:
+    with pytest.raises(ValueError, match="no module"):
+        module(name)
+
+
+def test_a_probe_is_small() -> None:
+    sent = package(ProbeRequest)
+    assert len(sent) + len(start_text(len(sent))) < PROBE_BYTES
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_what_travels_has_the_same_lines_and_code(path: Path) -> None:
+    """Without docstrings and types, a function stands in the same line as in its file."""
+    text = path.read_text()
+    sent = without_explanations(text, ast.parse(text))
+    named = [(node.name, node.lineno) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert named == [
+        (node.name, node.lineno) for node in ast.walk(ast.parse(sent)) if isinstance(node, ast.FunctionDef)
+    ]
+    assert (
+        not [
+            node
+            for node in ast.walk(ast.parse(sent))
+            if isinstance(node, ast.FunctionDef) and (node.returns or ast.get_docstring(node))
+        ]
+        or "class Message" in text
+    )
