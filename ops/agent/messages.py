@@ -64,6 +64,61 @@ class ApachePage(Message):
     listen: str
 
 
+class ApacheConfiguration(Message):
+    """Apache on this host: its program, its folders, and the ports that must answer."""
+
+    httpd: str
+    server_root: str
+    log_dir: str
+    ports: "list[int]"
+
+
+class WantedFile(Message):
+    """A file of the inventory's."""
+
+    path: str
+    mode: str
+    content: bytes
+
+
+class ProbeAttempt(Message):
+    """One request of the identity probe, and the `user` that the app must see (None: no user).
+
+    `certificate` names the client certificate. `needs_another_ca`: only for hosts that trust another CA than the
+    users' and those above it. `source`: the address that it comes from. `nameless`: it may reach the app, but without
+    a user.
+    """
+
+    name: str
+    port: int
+    path: str
+    user: "str | None" = None
+    certificate: "str | None" = None
+    lines: "list[str]" = []
+    needs_another_ca: bool = False
+    method: str = "GET"
+    source: str = "127.0.0.1"
+    nameless: bool = False
+
+
+class IdentityProbe(Message):
+    """The requests of the identity probe, and the throwaway CAs that a trial start trusts (all in PEM).
+
+    `issuers`: the names of the CAs whose certificates identify a user; `authorities`: theirs and others; `lists`:
+    their revocation lists. `listen`: where the app listens. `headers`: what the app believes; `spoofed`: the value in
+    them that gives a forged one away. `certificates`: name to a client certificate with its chain, and its key.
+    """
+
+    issuers: "list[str]"
+    authorities: "list[str]"
+    lists: "list[str]"
+    listen: str
+    headers: "list[str]"
+    spoofed: str
+    certificates: "dict[str, tuple[str, str]]"
+    attempts: "list[ProbeAttempt]"
+
+
 # ---- requests ------------------------------------------------------------------------------------------------
 
 
@@ -493,6 +548,24 @@ class CertificateFiles(Message):
     lists: "list[RevocationList]"
     served: "list[ServedCertificate]"
     apache_read_at: "float | None"
+
+
+class SelinuxAccess(Message):
+    """One question to the kernel: may `source` do what `kind` says with `subject`, which is of type `target`?
+
+    `mode`: "Enforcing" or "Permissive"; `verdict`: "allowed", "denied" or "unknown"; `kind`: "socket-file",
+    "socket-peer", "app-port" or "listen-port"; `source` and `target` are types, "-" if unknown. `how` the target's
+    type is known: "found", or "expected" (it does not exist yet, or is not visible); for an unknown verdict, why:
+    "no-tool", "no-label", "port-type" or "no-answer".
+    """
+
+    mode: str
+    verdict: str
+    kind: str
+    source: str
+    target: str
+    how: str
+    subject: str
 
 
 class Alive(Message):

@@ -1,7 +1,8 @@
 """The identity probe: requests to a trial start of Apache that try to log in as somebody else.
 
 The trial start trusts throwaway CAs with the names of the inventory's CAs. This module makes them and their client
-certificates; `remote/door.py` sends the requests, on the host, before the new files are live.
+certificates; `agent/probe_requests.py` (`remote/door.py`, in a deploy) sends the requests, on the host, before the new
+files are live.
 """
 
 import base64
@@ -10,14 +11,16 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from ops.agent.messages import IdentityProbe, ProbeAttempt
 from ops.formats import apache
 from ops.schema import Host
 
@@ -53,25 +56,6 @@ YEARS = dt.timedelta(days=3650)  # the host's clock may be another
 
 
 @dataclass(frozen=True)
-class ProbeRequest:
-    """One request, and the `user` that the app must see (None: no user). `certificate` names the client certificate.
-
-    `needs_another_ca`: only for hosts that trust another CA than the users' CA and those above it.
-    """
-
-    name: str
-    port: int
-    path: str
-    user: str | None = None
-    certificate: str | None = None
-    lines: list[str] = field(default_factory=list)
-    needs_another_ca: bool = False
-    method: str = "GET"
-    source: str = "127.0.0.1"  # the source address of the request
-    nameless: bool = False  # the request may reach the app, but without a user
-
-
-@dataclass(frozen=True)
 class _Pair:
     certificate: x509.Certificate
     key: Key
@@ -87,34 +71,49 @@ class _Pair:
 
 @dataclass(frozen=True)
 class Trial:
-    """The request's lines for the probe; none if this inventory cannot be probed, and `why_not`."""
+    """The probe for a trial start; none if this inventory cannot be probed, and `why_not`."""
 
-    lines: list[str]
+    probe: IdentityProbe | None
     why_not: str = ""
+
+    def lines(self) -> list[str]:
+        """The same as lines of the request to remote/transaction.sh."""
+        if not self.probe:
+            return [f"no_probe no identity probe: {self.why_not}"]
+        probe = self.probe
+        lines = [f"door_issuer {name}" for name in probe.issuers]
+        for authority, revoked in zip(probe.authorities, probe.lists, strict=True):
+            lines += [f"door_ca {_packed(authority)}", f"door_list {_packed(revoked)}"]
+        asked = {
+            "listen": probe.listen,
+            "believed": probe.headers,
+            "spoofed": probe.spoofed,
+            "certificates": probe.certificates,
+            "requests": [msgspec.structs.asdict(attempt) for attempt in probe.attempts],
+        }
+        return [*lines, f"door {_packed(json.dumps(asked))}"]
 
 
 def trial(host: Host) -> Trial:
     """The CAs that the trial trusts, their revocation lists, and the requests with their certificates."""
     if not user_ids(host):
-        return Trial([], f"no known user id matches identity.user_id ({host.identity.user_id})")
+        return Trial(None, f"no known user id matches identity.user_id ({host.identity.user_id})")
     try:
         trusted, certificates = _certificates(host)
     except ValueError as error:
-        return Trial([], f"a name of identity does not fit into a certificate: {error}")
-    lines = [f"door_issuer {name}" for name in _issuers(host)]
-    for ca in trusted.values():
-        lines.append(f"door_ca {_packed(ca.pem)}")
-        lines.append(f"door_list {_packed(_taking_back(ca, certificates.get('revoked', [])))}")
-    asked = {
-        "listen": host.app.listen,
-        "believed": [*IDENTITY, *host.identity.dropped_headers],
-        "spoofed": SPOOFED_VALUE,
-        "certificates": {
-            name: ["".join(pair.pem for pair in chain), chain[0].key_pem] for name, chain in certificates.items()
-        },
-        "requests": [asdict(request) for request in probe_requests(host, list(certificates))],
-    }
-    return Trial([*lines, f"door {_packed(json.dumps(asked))}"])
+        return Trial(None, f"a name of identity does not fit into a certificate: {error}")
+    chains = {name: ("".join(pair.pem for pair in chain), chain[0].key_pem) for name, chain in certificates.items()}
+    probe = IdentityProbe(
+        issuers=_issuers(host),
+        authorities=[ca.pem for ca in trusted.values()],
+        lists=[_taking_back(ca, certificates.get("revoked", [])) for ca in trusted.values()],
+        listen=host.app.listen,
+        headers=[*IDENTITY, *host.identity.dropped_headers],
+        spoofed=SPOOFED_VALUE,
+        certificates=chains,
+        attempts=list(probe_requests(host, list(certificates))),
+    )
+    return Trial(probe)
 
 
 def user_ids(host: Host) -> list[str]:
@@ -125,22 +124,26 @@ def user_ids(host: Host) -> list[str]:
     return known or [user for user in dict.fromkeys(named) if re.fullmatch(pattern, user)]
 
 
-def probe_requests(host: Host, certificates: Sequence[str]) -> Iterator[ProbeRequest]:
+def probe_requests(host: Host, certificates: Sequence[str]) -> Iterator[ProbeAttempt]:
     """All requests; `certificates`: their names. If the first requests are rejected, the others prove nothing."""
-    port, path, user = host.apache.cert_port, host.app.path, user_ids(host)[0]
+    path, user = host.app.path, user_ids(host)[0]
     forged = [f"{name}: {SPOOFED_VALUE}" for name in (*IDENTITY, *host.identity.dropped_headers)]
     services = {f"service{number}": row.user for number, row in enumerate(host.identity.service_certificates)}
+    by_certificate = functools.partial(ProbeAttempt, port=host.apache.cert_port, path=path)
     for certificate, stands_for in ({"user": user} | services).items():
-        yield ProbeRequest("a certificate of its own", port, path, stands_for, certificate)
-        yield ProbeRequest("a certificate of its own and false headers", port, path, stands_for, certificate, forged)
+        own = functools.partial(by_certificate, user=stands_for, certificate=certificate)
+        yield own(name="a certificate of its own")
+        yield own(name="a certificate of its own and false headers", lines=forged)
     for how, lines in _disguised(forged).items():
-        yield ProbeRequest(f"a certificate of its own and false headers, {how}", port, path, user, "user", lines)
-    yield ProbeRequest("no certificate", port, path, None, None, forged)
+        name = f"a certificate of its own and false headers, {how}"
+        yield by_certificate(name=name, user=user, certificate="user", lines=lines)
+    yield by_certificate(name="no certificate", lines=forged)
     for certificate in certificates:
         if certificate not in {"user", *services}:
             # With a greater depth, the CA above must be trusted, too.
             needs = certificate == BELOW and host.apache.verify_depth > 1
-            yield ProbeRequest(f"a certificate ({certificate})", port, path, None, certificate, forged, needs)
+            name = f"a certificate ({certificate})"
+            yield by_certificate(name=name, certificate=certificate, lines=forged, needs_another_ca=needs)
     last, first = path.rpartition("/")[2], f"/%{ord(path[1]):02x}{path[2:]}"
     for way in (
         path,
@@ -153,25 +156,23 @@ def probe_requests(host: Host, certificates: Sequence[str]) -> Iterator[ProbeReq
         f"/x/..{path}",
         first,
     ):
-        yield ProbeRequest("no login", host.apache.port, way, None, None, forged)
+        yield ProbeAttempt(name="no login", port=host.apache.port, path=way, lines=forged)
     if host.app.check_through_apache:
         yield from _own_page_requests(host, forged)
 
 
-def _own_page_requests(host: Host, forged: list[str]) -> Iterator[ProbeRequest]:
+def _own_page_requests(host: Host, forged: list[str]) -> Iterator[ProbeAttempt]:
     """Requests for the page that only the host itself may request, as the trial may: no content and no user."""
-    port, own, path = host.apache.port, apache.own_page(host), host.app.path
+    own, path = apache.own_page(host), host.app.path
+    attempt = functools.partial(ProbeAttempt, port=host.apache.port, lines=forged)
     for way in (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}"):
-        yield ProbeRequest("a page for the host itself", port, way, None, None, forged)
+        yield attempt(name="a page for the host itself", path=way)
+    head = functools.partial(attempt, method="HEAD")
     for way in (f"{own}/x", f"{own}?x", f"{own}/../../..{path}"):
-        yield ProbeRequest("a page below the host's own", port, way, None, None, forged, method="HEAD")
+        yield head(name="a page below the host's own", path=way)
     claims = [*forged, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
-    yield ProbeRequest(
-        "the host's own page, from elsewhere", port, own, None, None, claims, method="HEAD", source=ELSEWHERE
-    )
-    yield ProbeRequest(
-        "the host itself, with false headers", port, own, None, None, forged, method="HEAD", nameless=True
-    )
+    yield head(name="the host's own page, from elsewhere", path=own, lines=claims, source=ELSEWHERE)
+    yield head(name="the host itself, with false headers", path=own, nameless=True)
 
 
 def _disguised(forged: list[str]) -> dict[str, list[str]]:

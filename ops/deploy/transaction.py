@@ -131,8 +131,7 @@ def _identity_probe_lines(plan: Plan, release: Release) -> list[str]:
     """The request's lines for the identity probe; none for a rollback: its release passed the probe in its deploy."""
     if not plan.apache or release.purpose != "deploy":
         return []
-    trial = identity_probe.trial(plan.host)
-    return [f"no_probe no identity probe: {trial.why_not}"] if trial.why_not else trial.lines
+    return identity_probe.trial(plan.host).lines()
 
 
 def interrupt() -> None:

@@ -52,8 +52,7 @@ def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
         yield from app_lines(host)
         yield from through_apache_lines(host)
     yield from trial_lines(host, files)
-    probe = identity_probe.trial(host)
-    yield from [f"no_probe no identity probe: {probe.why_not}"] if probe.why_not else probe.lines
+    yield from identity_probe.trial(host).lines()
 
 
 def sudo_commands(host: Host) -> dict[str, list[str]]:

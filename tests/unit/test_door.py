@@ -1,12 +1,11 @@
 """The questions that a deploy asks the trial start of Apache."""
 
-import base64
-import json
 from typing import Any
 
 import pytest
 from cryptography import x509
 
+from ops.agent.messages import IdentityProbe
 from ops.deploy.identity_probe import IDENTITY, SPOOFED_VALUE, trial
 from ops.schema import Host
 from tests.unit.hosts import host
@@ -14,42 +13,38 @@ from tests.unit.hosts import host
 ROW = {"issuer": "CN=Robots,O=X", "subject": "CN=r.x.org,O=X", "user": "robot"}
 
 
-def asked(one: Host) -> dict[str, Any]:
-    line = next(line for line in trial(one).lines if line.startswith("door "))
-    found: dict[str, Any] = json.loads(base64.b64decode(line.partition(" ")[2]))
+def probe(one: Host) -> IdentityProbe:
+    found = trial(one).probe
+    assert found
     return found
-
-
-def authorities(one: Host) -> list[str]:
-    pems = [base64.b64decode(line.partition(" ")[2]) for line in trial(one).lines if line.startswith("door_ca ")]
-    return [x509.load_pem_x509_certificate(pem).subject.rfc4514_string() for pem in pems]
 
 
 def test_identity_probe_trusts_inventory_cas_and_one_foreign_ca() -> None:
     one = host(identity={"certificate_issuer": "CN=A,O=X", "service_certificates": [ROW]})
-    assert authorities(one) == ["CN=A,O=X", "CN=Robots,O=X", "CN=Another CA"]
+    authorities = [x509.load_pem_x509_certificate(pem.encode()) for pem in probe(one).authorities]
+    assert [one.subject.rfc4514_string() for one in authorities] == ["CN=A,O=X", "CN=Robots,O=X", "CN=Another CA"]
 
 
 def test_every_header_that_must_be_dropped_is_tried_and_watched() -> None:
     one = host(identity={"dropped_headers": ["X-Mine"]})
-    found = asked(one)
-    assert found["believed"] == [*IDENTITY, "X-Mine"]
-    sent = {line for request in found["requests"] for line in request["lines"]}
+    found = probe(one)
+    assert found.headers == [*IDENTITY, "X-Mine"]
+    sent = {line for request in found.attempts for line in request.lines}
     assert {f"{name}: {SPOOFED_VALUE}" for name in (*IDENTITY, "X-Mine")} <= sent
 
 
 def test_identity_probe_first_sends_requests_that_must_be_accepted() -> None:
     one = host(identity={"user_id": "[0-9]{6}", "service_certificates": [ROW]})
-    probe_requests = asked(one)["requests"]
-    assert [request["user"] for request in probe_requests[:4]] == ["123456", "123456", "robot", "robot"]
-    assert all(request["user"] is None for request in probe_requests if request["port"] == one.apache.port)
+    probe_requests = probe(one).attempts
+    assert [request.user for request in probe_requests[:4]] == ["123456", "123456", "robot", "robot"]
+    assert all(request.user is None for request in probe_requests if request.port == one.apache.port)
 
 
 def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
     one = host(app={"path": "/dune/x"}, apache={"port": 1443, "cert_port": 2443})
-    probe_requests = asked(one)["requests"]
-    assert {request["port"] for request in probe_requests} == {1443, 2443}
-    assert {request["path"] for request in probe_requests if request["port"] == 1443} >= {
+    probe_requests = probe(one).attempts
+    assert {request.port for request in probe_requests} == {1443, 2443}
+    assert {request.path for request in probe_requests if request.port == 1443} >= {
         "/dune/x",
         "//dune/x",
         "/./dune/x",
@@ -59,22 +54,20 @@ def test_both_ports_and_the_apps_path_are_the_inventorys() -> None:
 
 
 def test_identity_probe_requests_local_check_page_without_user() -> None:
-    probe_requests = asked(host(app={"check_path": "/poms/metrics"}))["requests"]
-    own = [request for request in probe_requests if request["path"].startswith("/poms-ops/poms/metrics")]
-    assert {request["method"] for request in own if not request["nameless"]} == {"GET", "HEAD"}
-    (allowed,) = [request for request in probe_requests if request["nameless"]]
-    assert (allowed["method"], allowed["path"], allowed["user"]) == ("HEAD", "/poms-ops/poms/metrics", None)
-    assert allowed["lines"]
-    off = asked(host(app={"check_through_apache": False}))["requests"]
-    assert not [request for request in off if "/poms-ops" in request["path"]]
+    probe_requests = probe(host(app={"check_path": "/poms/metrics"})).attempts
+    own = [request for request in probe_requests if request.path.startswith("/poms-ops/poms/metrics")]
+    assert {request.method for request in own if not request.nameless} == {"GET", "HEAD"}
+    (allowed,) = [request for request in probe_requests if request.nameless]
+    assert (allowed.method, allowed.path, allowed.user) == ("HEAD", "/poms-ops/poms/metrics", None)
+    assert allowed.lines
+    off = probe(host(app={"check_through_apache": False})).attempts
+    assert not [request for request in off if "/poms-ops" in request.path]
 
 
 def test_identity_probe_omits_requests_that_site_allows() -> None:
-    def needs(**apache: Any) -> dict[str, bool]:
+    def needs(**apache: Any) -> dict[str | None, bool]:
         """Whether another CA must be trusted for the question, by who asks it."""
-        return {
-            request["certificate"]: request["needs_another_ca"] for request in asked(host(apache=apache))["requests"]
-        }
+        return {request.certificate: request.needs_another_ca for request in probe(host(apache=apache)).attempts}
 
     below = "a CA below another, under the name of the users'"
     assert (needs()["revoked"], needs()[below]) == (False, False)
@@ -92,16 +85,26 @@ def test_identity_probe_omits_requests_that_site_allows() -> None:
 )
 def test_identity_probe_reports_why_it_cannot_run(identity: dict[str, Any], says: str) -> None:
     found = trial(host(identity=identity))
-    assert not found.lines
+    assert found.probe is None
     assert says in found.why_not
 
 
 def test_names_as_openssl_prints_them_fit() -> None:
     row = ROW | {"subject": "emailAddress=r@x.org,SN=A\\, B,CN=\\C3\\BC+serialNumber=7,C=DE"}
-    assert trial(host(identity={"service_certificates": [row]})).lines
+    assert trial(host(identity={"service_certificates": [row]})).probe
 
 
 def test_headers_trusted_by_poms_are_dropped_by_default() -> None:
     believed = {"X-Scitoken-Sub", "X-Scitoken-Scope", "X-Scitoken-Iss", "X-Forwarded-For", "Remote-Addr"}
     believed |= {"X-Poms-Agent", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL"}
     assert believed | {"X-Rewrite-URL"} <= set(host().identity.dropped_headers)
+
+
+def test_deploy_gets_the_same_probe() -> None:
+    one = trial(host())
+    words = [line.partition(" ")[0] for line in one.lines()]
+    assert one.probe
+    assert words.count("door_ca") == words.count("door_list") == len(one.probe.authorities)
+    assert words[-1] == "door"
+    (why_not,) = trial(host(identity={"user_id": "z{9}"})).lines()
+    assert why_not.startswith("no_probe no identity probe: no known user id")
