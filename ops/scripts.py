@@ -36,7 +36,6 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     ),
     "boot": (*SUPERVISORD, "lock.sh"),
     "run": (),
-    "apache": ("lock.sh", "apache_read.sh", "apache_facts.sh", "prove.sh", "apache_unit.sh", "apache_why.sh"),
     "logs": ("log_reader.py",),
 }
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 ANSWERED_BY = {  # request to module; only the modules that are needed are sent
+    "ApacheRequest": "apache",
     "CertificatesRequest": "certificates",
     "HealthRequest": "health",
     "ProbeRequest": "probe",

@@ -207,6 +207,28 @@ class CertificatesRequest(Message):
     ports: "list[int]"
 
 
+class ApacheRequest(Message):
+    """Test Apache's configuration by the words `configtest`; with a `command`, then reload or restart Apache by it.
+
+    For that, the lock of `state_dir` is taken by `owner`. `validate`: a trial start comes before it; if it
+    `is_trial_optional`, the command is run although that fails. `with_cost`: tell what the command costs. `start`:
+    the command that starts an Apache that has ended, which a reload does not do on every system. `logs`: what may say
+    why it failed.
+    """
+
+    apache: ApacheConfiguration
+    configtest: "list[str]"
+    command: "list[str]" = []
+    start: "list[str]" = []
+    state_dir: str = ""
+    owner: str = ""
+    validate: bool = False
+    is_trial_optional: bool = False
+    with_cost: bool = False
+    logs: "list[str]" = []
+    sudo_password: str = ""
+
+
 # ---- answers -------------------------------------------------------------------------------------------------
 
 
@@ -548,6 +570,32 @@ class CertificateFiles(Message):
     lists: "list[RevocationList]"
     served: "list[ServedCertificate]"
     apache_read_at: "float | None"
+
+
+class LockRefused(Message):
+    """The host's lock cannot be had: its `owner` is another task, or the `problem` is why there can be none."""
+
+    owner: str = ""
+    problem: str = ""
+
+
+class Unvalidated(Message):
+    """What a validation has left out, a clause."""
+
+    what: str
+
+
+class ApacheStep(Message):
+    """A step of Apache's: "configtest", "trial", "command", "answers" or "start", and its result.
+
+    That is "ok", "failed" or "barred" (no rule of sudo's grants it), with evidence. `is_up`: whether Apache runs
+    after a failure.
+    """
+
+    step: str
+    result: str
+    evidence: str = ""
+    is_up: "bool | None" = None
 
 
 class SelinuxAccess(Message):

@@ -105,3 +105,24 @@ def _take(out: int, kept: bytearray) -> bool:
             return False
         kept += part
         del kept[:-OUTPUT]
+
+
+def start(
+    words: "list[str]", environment: "dict[str, str] | None" = None, output: str = ""
+) -> "subprocess.Popen[bytes]":
+    """Start a command in a session of its own, for the caller to await; its standard input is a pipe.
+
+    Its output goes to the file `output`; without one, it is the agent's own. Raises OSError if it cannot be started.
+    """
+    import subprocess
+
+    with open(output or os.devnull, "ab") as file:
+        return subprocess.Popen(  # noqa: S603 - the words are the agent's own or the inventory's
+            words,
+            stdin=subprocess.PIPE,
+            stdout=file if output else None,
+            stderr=file if output else None,
+            env=clean_environment() if environment is None else environment,
+            close_fds=True,
+            start_new_session=True,
+        )

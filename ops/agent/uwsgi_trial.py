@@ -42,7 +42,7 @@ def validate(
         if not trial.answers(is_unwanted):
             raise ValidationFailed(
                 f"{trial.log()}\nuWSGI does not start with the new file: its trial start answers no request within "
-                f"{app.start_seconds} seconds"
+                f"{app.start} seconds"
             )
     return left_out
 
@@ -81,7 +81,7 @@ class _Trial:
         environment = activated(activate).environment
         program = program_in(environment, "uwsgi")
         # It ends by itself, if this process is gone.
-        limit = ["timeout", "-k", "5", str(app.start_seconds + 15)]
+        limit = ["timeout", "-k", "5", str(app.start + 15)]
         words = [program, "--strict", "--ini", file, "--socket", self._socket, *TRIAL, "--pidfile", self._pidfile]
         self._process: subprocess.Popen[bytes] = start([*limit, *words], environment, output=self._log)
 
@@ -112,7 +112,7 @@ class _Trial:
         return problems == [""]
 
     def _ask(self) -> str:
-        return problem_of(self._app, self._socket, float(self._app.start_seconds), self._process.pid)
+        return problem_of(self._app, self._socket, float(self._app.start), self._process.pid)
 
     def log(self) -> str:
         """What it has said."""

@@ -1,8 +1,8 @@
 """The identity probe: requests to a trial start of Apache that try to log in as somebody else.
 
 The trial start trusts throwaway CAs with the names of the inventory's CAs. This module makes them and their client
-certificates; `agent/probe_requests.py` (`remote/door.py`, in a deploy) sends the requests, on the host, before the new
-files are live.
+certificates; `agent/probe_requests.py` (in a deploy `remote/door.py`) sends the requests, on the host, before the
+new files are live.
 """
 
 import base64

@@ -1,31 +1,29 @@
 """A host's Apache: test its configuration, reload or restart it."""
 
-import base64
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
+from ops.agent.messages import (
+    ApacheConfiguration,
+    ApacheRequest,
+    ApacheStep,
+    LockRefused,
+    Message,
+    RestartSettings,
+    Unvalidated,
+)
 from ops.errors import BadInput, HostError, read_answer
 from ops.inventory.validation_levels import is_less
 from ops.schema import Host
-from ops.services.request_lines import apache_directory_lines, apache_lines, apache_logs
+from ops.services.lock_refusal import refusal
+from ops.services.request_lines import apache_logs
 from ops.services.restart_cost import RestartCost
-from ops.services.restart_cost import parse as parse_cost
-from ops.services.supervisord import need_lock
+from ops.services.restart_cost import restart_cost
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 
-COST = "restart_cost "  # first word of a line of the host's answer
+OK = "ok"
 UNKNOWN = "UNKNOWN: see fab check-apache"
-
-
-@dataclass
-class _Answer:
-    """The host's answer: the result and evidence of each step, and what was not validated."""
-
-    ended: dict[str, str] = field(default_factory=dict)
-    evidence: dict[str, str] = field(default_factory=dict)
-    unvalidated: list[str] = field(default_factory=list)
 
 
 def need_reload(hosts: list[Host]) -> None:
@@ -48,72 +46,69 @@ def control(remote: Remote, action: str, report: Callable[[RestartCost], None] =
     """
     host = remote.host
 
-    def hear(line: str) -> None:
-        if line.startswith(COST):
+    def hear(message: Message) -> None:
+        if isinstance(message, RestartSettings):
             with read_answer(host.name, "apache", left=UNKNOWN):
-                report(parse_cost(line.removeprefix(COST)))
+                report(restart_cost(message))
 
-    answer = remote.ask("apache", [*_request(remote, action), *remote.password_lines()], hear)
-    need_lock(host, answer)
-    with read_answer(host.name, "apache", left=UNKNOWN):
-        answer_ = _read(answer)
-    failed = next((step for step, how in answer_.ended.items() if how == "failed"), None)
+    answer = remote.answer(_request(remote, action), hear)
+    for message in answer.received:
+        if isinstance(message, LockRefused):
+            raise refusal(host, message)
+    steps = [message for message in answer.received if isinstance(message, ApacheStep)]
+    failed = next((step for step in steps if step.result != OK), None)
     if failed:
-        raise _failure(host, action, failed, answer_)
-    if answer[-1:] != ["end"]:
+        raise _failure(host, action, failed, steps[-1])
+    if answer.error and not steps:
+        raise answer.error
+    if not answer.python:
         raise HostError(
             host.name,
             "the connection was lost before Apache's answer",
             next_step=f"fab -H {host.name} check-apache",
         )
-    return answer_.unvalidated
+    return [message.what for message in answer.received if isinstance(message, Unvalidated)]
 
 
-def _request(remote: Remote, action: str) -> Iterator[str]:
-    host = remote.host
+def configuration(host: Host) -> ApacheConfiguration:
+    """What a trial start needs to know of the host's Apache."""
+    return ApacheConfiguration(
+        httpd=host.apache.configtest[0],
+        server_root=host.apache.server_root,
+        log_dir=host.apache.log_dir,
+        ports=[host.apache.port, host.apache.cert_port],
+    )
+
+
+def _request(remote: Remote, action: str) -> ApacheRequest:
+    host, password = remote.host, remote.sudo_password or ""
+    request = ApacheRequest(
+        apache=configuration(host), configtest=list(host.apache.configtest), sudo_password=password
+    )
     if action:
-        yield f"state_dir {host.state_dir}"
-        yield f"by {lock_owner(remote.who)}, {action}-apache"
-        yield "validate"
-        if action == "restart":
-            yield "cost"
-        if is_less(host.deploy.validation, "trial-start"):
-            yield "optional"
-        yield from apache_directory_lines(host)
-        yield from (f"log_file {path}" for path in apache_logs(host))
-    yield from apache_lines(host, action)
-    yield f"listens {host.apache.port}"
-    yield f"listens {host.apache.cert_port}"
+        restart = list(host.apache.restart)
+        request.command = list(host.apache.reload or restart) if action == "reload" else restart
+        request.start = restart
+        request.state_dir = host.state_dir
+        request.owner = f"{lock_owner(remote.who)}, {action}-apache"
+        request.validate = True
+        request.is_trial_optional = is_less(host.deploy.validation, "trial-start")
+        request.with_cost = action == "restart"
+        request.logs = apache_logs(host)
+    return request
 
 
-def _read(answer: list[str]) -> _Answer:
-    """Parse the answer of remote/apache.sh. Raises ValueError if it is malformed."""
-    answer_, step = _Answer(), ""
-    for line in answer:
-        kind, _, value = line.partition(" ")
-        if kind == "evidence":
-            answer_.evidence[step] = base64.b64decode(value).decode(errors="replace").strip()
-        elif kind == "unvalidated":
-            answer_.unvalidated.append(value)
-        elif value in ("up", "down"):
-            answer_.ended["now"] = value
-        elif value in ("ok", "failed", "barred"):
-            step = kind
-            answer_.ended[step] = value
-    return answer_
-
-
-def _failure(host: Host, action: str, step: str, answer_: _Answer) -> HostError:
-    """The error for the `step` that failed."""
-    evidence, fab = answer_.evidence.get(step, ""), f"fab -H {host.name}"
-    if step == "configtest":
+def _failure(host: Host, action: str, failed: ApacheStep, last: ApacheStep) -> HostError:
+    """The error for the step that failed; `last` may be the start of an Apache that it has ended."""
+    evidence, fab = failed.evidence.strip(), f"fab -H {host.name}"
+    if failed.step == "configtest":
         return HostError(
             host.name,
             f"Apache rejects its configuration:\n{evidence}",
             left="the running Apache: nothing was reloaded or restarted",
             next_step="'fab diff' shows what was changed by hand; 'fab deploy --force' restores the wanted files",
         )
-    if step == "trial":
+    if failed.step == "trial":
         return HostError(
             host.name,
             f"Apache does not start with its current files:\n{evidence}",
@@ -121,17 +116,17 @@ def _failure(host: Host, action: str, step: str, answer_: _Answer) -> HostError:
             next_step="fix the error above. If this host does not allow a trial start, set deploy.validation to "
             "configtest, with deploy.validation_reason",
         )
-    said = f"Apache's {action} failed" if step == "apache" else f"Apache does not answer after the {action}"
-    said = f"{said}, and Apache is {answer_.ended.get('now', 'in an unknown state')}:\n{evidence}"
+    said = f"Apache's {action} failed" if failed.step == "command" else f"Apache does not answer after the {action}"
+    now = {True: "up", False: "down", None: "in an unknown state"}[failed.is_up]
+    said = f"{said}, and Apache is {now}:\n{evidence}"
     restart = shlex.join(host.apache.restart)
-    started = answer_.ended.get("started")
-    if started == "ok":
+    if last.step == "start" and last.result == OK:
         said += f"\n'{restart}' has started it again, and it answers. Requests in progress were lost."
         return HostError(host.name, said, next_step="find out why the reload ended Apache before you reload it again")
-    if started:
-        why = "was not permitted" if started == "barred" else "did not start it"
-        said += f"\n'{restart}' {why}:\n{answer_.evidence.get('started', '')}"
+    if last.step == "start":
+        why = "was not permitted" if last.result == "barred" else "did not start it"
+        said += f"\n'{restart}' {why}:\n{last.evidence.strip()}"
         return HostError(host.name, said, next_step=f"fix the error above; then root starts Apache: {restart}")
-    if answer_.ended.get("now") == "down":
+    if failed.is_up is False:
         return HostError(host.name, said, next_step=f"fix the error above, then {fab} restart-apache: '{restart}'")
     return HostError(host.name, said, next_step=f"fix the error above; {fab} status shows what answers")

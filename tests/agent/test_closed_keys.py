@@ -7,6 +7,7 @@ import pytest
 
 from ops.agent import closed_keys
 from ops.agent.closed_keys import ClosedKeys, TrialPair, check_pairs, make_trial_pair
+from ops.agent.processes import run
 from ops.agent.validation_failed import ValidationFailed
 
 NOW = 2_000_000_000.0
@@ -68,14 +69,11 @@ def test_files_with_a_closed_key_are_found(
 
 
 def test_throwaway_pair_has_the_type_of_the_certificate(tmp_path: Path) -> None:
-    rsa = closed_keys.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "/dev/null"]
-        + ["-out", f"{tmp_path}/rsa.pem"],
-        seconds=60,
-    )
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout /dev/null -out"
+    rsa = run([*made.split(), f"{tmp_path}/rsa.pem"], seconds=60)
     assert rsa.code == 0, rsa.text
     closed = ClosedKeys()
     closed.certificates = [f"{tmp_path}/rsa.pem"]
-    made = make_trial_pair(closed, str(tmp_path))
-    shown = closed_keys.run(["openssl", "x509", "-in", made.certificate, "-noout", "-text"])
+    pair = make_trial_pair(closed, str(tmp_path))
+    shown = run(["openssl", "x509", "-in", pair.certificate, "-noout", "-text"])
     assert b"rsaEncryption" in shown.output

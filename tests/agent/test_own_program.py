@@ -21,7 +21,5 @@ def test_program_runs_under_every_interpreter(python: str) -> None:
 def test_program_has_the_modules_as_they_came_to_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "import sys\ndef main(given): sys.exit(given + 3)\n"
     monkeypatch.setattr("__main__.modules", [["ops.agent.trial_start", text]], raising=False)
-    ended = subprocess.run(
-        [*own_program.python_words()], input=own_program.program(trial_start.main, 4), check=False
-    )
+    ended = subprocess.run([*own_program.python_words()], input=own_program.program(trial_start.main, 4), check=False)
     assert ended.returncode == 7

@@ -23,7 +23,12 @@ def test_wanted_ports_are_those_of_all_files_as_they_will_be(tmp_path: Path) -> 
     apache.conf.with_name("other.conf").write_text("Listen 80\n")
     live = taken_ports.live_ports(apache.configuration())
     assert live == [80, 443]
-    assert taken_ports.wanted_ports(apache.configuration(8443), apache.staged("Listen 9\n"), live) == [9, 80, 443, 8443]
+    assert taken_ports.wanted_ports(apache.configuration(8443), apache.staged("Listen 9\n"), live) == [
+        9,
+        80,
+        443,
+        8443,
+    ]
     assert taken_ports.wanted_ports(apache.configuration(8443), apache.staged(None), live) == [80, 443, 8443]
 
 

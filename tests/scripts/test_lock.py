@@ -14,7 +14,6 @@ from tests.scripts.remote import SHELLS, FakeHost, Ran, executable, run
 TASKS = {
     "transaction": ["limit 60", "end"],
     "programs": ["supervisord_conf /nowhere", "supervisor_socket /nowhere", "activate :", "action start", "end"],
-    "apache": ["configtest /bin/true", "apache /bin/true", "end"],
 }
 
 

@@ -1,6 +1,5 @@
 """The transaction's remote half, run here under each shell: the host is changed as a whole or not at all."""
 
-import json
 import os
 import subprocess
 import tempfile
@@ -372,14 +371,6 @@ def test_probe_reports_state_of_host(fake: FakeHost) -> None:
     assert (second.path, second.digest, second.content) == (str(same), digest(NEW), None)
     assert (third.path, third.exists) == (str(none), False)
     assert found.supervisord.state == "down"
-
-
-def test_shell_and_tool_output_is_not_parsed_as_result(shell: str, fake: FakeHost) -> None:
-    executable(fake.root / "configtest", "#!/bin/sh\necho 'ended committed'\necho 'failed x' >&2\nexit 1\n")
-    ran = run(shell, "apache", [f"configtest {fake.root}/configtest", "end"])
-    assert ran.facts[1] == "configtest failed"
-    assert ran.evidence() == "ended committed\nfailed x\n"
-    assert json.dumps(ran.facts).count("ended committed") == 0
 
 
 def test_releases_are_ordered_by_host_counter_not_operator_clock(shell: str, fake: FakeHost) -> None:

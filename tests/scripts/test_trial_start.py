@@ -1,6 +1,5 @@
-"""How far a trial start goes is found by trying it, by doctor as by what changes Apache: no tool's help decides."""
+"""How far a trial start of a deploy goes is found by trying it: no tool's help decides."""
 
-import base64
 import re
 from pathlib import Path
 
@@ -31,34 +30,17 @@ def host(tmp_path: Path) -> FakeHost:
     return made
 
 
-def doctor(shell: str, host: FakeHost) -> Ran:
-    asked = [f"state_dir {host.root}/state", "supervisord_conf /nowhere", f"supervisor_socket {host.root}/s.sock"]
-    asked += ["activate :", f"file 0644 - {digest(NEW)} {host.conf}", f"content {base64.b64encode(NEW).decode()}"]
-    asked += [f"configtest {host.root}/configtest", f"apache_root {host.root}/etc", "end"]
-    return run(shell, "doctor", asked, str(host.root / "bin"))
-
-
 def deploy(shell: str, host: FakeHost) -> Ran:
     request = [*host.request((host.conf, NEW, digest(OLD))), "commit"]
     return run(shell, "transaction", request, str(host.root / "bin"))
 
 
-def restart(shell: str, host: FakeHost) -> Ran:
-    asked = [f"state_dir {host.root}/state", "by tester, restart-apache", "validate", f"apache_root {host.root}/etc"]
-    asked += [f"configtest {host.root}/configtest", f"apache {host.root}/reload", "end"]
-    return run(shell, "apache", asked, str(host.root / "bin"))
-
-
-def test_all_that_validates_tries_the_same_start(shell: str, host: FakeHost) -> None:
-    tried = []
-    for ask in (doctor, deploy, restart):
-        ran = ask(shell, host)
-        assert ran.code == 0, ran
-        tried.append((host.root / "asked").read_text().splitlines())
-        (host.root / "asked").unlink()
-    assert tried[0] == tried[1] == tried[2]
-    assert "--map-root-user" in tried[0][0]
-    assert not [words for words in tried[0] if "help" in words]
+def test_deploy_tries_the_start_without_reading_help(shell: str, host: FakeHost) -> None:
+    ran = deploy(shell, host)
+    assert ran.code == 0, ran
+    tried = (host.root / "asked").read_text().splitlines()
+    assert "--map-root-user" in tried[0]
+    assert not [words for words in tried if "help" in words]
 
 
 def test_no_script_reads_what_a_tools_help_says() -> None:
