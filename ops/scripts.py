@@ -21,19 +21,6 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
         "services.sh",
     ),
     "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
-    "doctor": (
-        *SUPERVISORD,
-        *STANDBY,
-        "supervisor_version.py",
-        *("ask_app.py", "door.py"),
-        "apache_read.sh",
-        "apache_facts.sh",
-        "prove.sh",
-        "door.sh",
-        "selinux.sh",
-        "apache_unit.sh",
-        "through_apache.sh",
-    ),
     "boot": (*SUPERVISORD, "lock.sh"),
     "run": (),
     "logs": ("log_reader.py",),
@@ -53,7 +40,6 @@ JOINED = {  # files that are put before it, as one program
         "log_bundle.py",
     ),
     "supervise.py": ("supervisor_library.py", "supervisord_login.py", "log_zones.py", "supervise_checks.py"),
-    "supervisor_version.py": ("supervisor_library.py",),
     "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
 }
 

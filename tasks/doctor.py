@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-from ops.agent_answers import Answer
 from ops.errors import NoPython, read_answer
 from ops.monitoring import certificates
-from ops.monitoring.doctor import diagnose
-from ops.monitoring.doctor_facts import parse, request
+from ops.monitoring.doctor import diagnose, without_python
+from ops.monitoring.doctor_facts import Login, read, request
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult
@@ -35,14 +34,13 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
 
     def ask(remote: Remote) -> list[Finding]:
         host = remote.host
-        asked = [*remote.password_lines(), *request(host, files[host.name])]
-        begun = int(time.time())
-        told = remote.run_together({"doctor": asked}, ANSWER)
-        (certs,) = remote.answers(certificates.request(host), limits=ANSWER)
+        asked, begun = request(host, files[host.name], remote.sudo_password), int(time.time())
+        answer, certs = remote.answers(asked, certificates.request(host), limits=ANSWER)
+        if isinstance(answer.error, NoPython):
+            return without_python(answer.error.tried)
         with read_answer(host.name, "doctor"):
-            agent, expiries = _asked_by_agent(host, certs)
-            facts = parse([*told["doctor"], f"fact who {remote.who}", f"fact asked {begun}", f"fact agent {agent}"])
-            return diagnose(host, facts, expiries)
+            facts = read(asked, answer, Login(remote.who, begun, answer.python))
+            return diagnose(host, facts, certificates.parse(host, certs))
 
     def show(answers: list[HostResult[list[Finding]]]) -> None:
         for answer in answers:
@@ -54,14 +52,6 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         print_json(by_host(answers, lambda answer: [vars(one) for one in answer.result or []]))
     wrong = any(one.level == ERROR for answer in answers for one in answer.result or [])
     return code_of(answers, attention=wrong)
-
-
-def _asked_by_agent(host: Host, answer: Answer) -> tuple[str, list[certificates.Expiry]]:
-    """Which Python has answered, or that none could; and the expiries."""
-    try:
-        return f"yes {answer.python}", certificates.parse(host, answer)
-    except NoPython as error:
-        return f"no {error.tried}", []
 
 
 def _show(host: Host, findings: list[Finding]) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ANSWERED_BY = {  # request to module; only the modules that are needed are sent
     "ApacheRequest": "apache",
     "CertificatesRequest": "certificates",
+    "DoctorRequest": "doctor",
     "HealthRequest": "health",
     "ProbeRequest": "probe",
     "ProgramsRequest": "programs",

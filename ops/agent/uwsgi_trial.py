@@ -112,7 +112,7 @@ class _Trial:
         return problems == [""]
 
     def _ask(self) -> str:
-        return problem_of(self._app, self._socket, float(self._app.start), self._process.pid)
+        return problem_of(self._app, self._socket, float(self._app.start), lambda: self._process.poll() is None)
 
     def log(self) -> str:
         """What it has said."""

@@ -18,15 +18,12 @@ class WorkFolder:
     def __init__(self) -> None:
         self.path = self.problem = ""
         name = "poms-ops." + binascii.hexlify(os.urandom(8)).decode()
-        home = os.path.join(os.environ.get("HOME", "/"), f".{name}")
-        for path in [*(os.path.join(place, name) for place in PLACES), home]:
+        home = os.environ.get("HOME", "/")
+        for path in [*(os.path.join(place, name) for place in PLACES), os.path.join(home, f".{name}")]:
             try:
-                os.mkdir(path, 0o700)
-                with open(os.path.join(path, "file"), "w") as file:
-                    file.write("a disk may be full")
-                os.remove(file.name)
+                _make(path)
             except OSError as error:
-                self.problem = self.problem or str(error)
+                self.problem = self.problem or f"{os.path.dirname(path)}: {error.strerror}"
             else:
                 self.path = path
                 return
@@ -37,3 +34,16 @@ class WorkFolder:
 
     def __exit__(self, *_: object) -> None:
         run(["rm", "-rf", self.path], seconds=REMOVAL_SECONDS)
+
+
+def _make(path: str) -> None:
+    """Make a folder that takes a file: the disk may be full. Raises OSError."""
+    os.mkdir(path, 0o700)
+    file = os.path.join(path, "file")
+    try:
+        with open(file, "w") as out:
+            out.write("some text")
+        os.remove(file)
+    except OSError:
+        run(["rm", "-rf", path], seconds=REMOVAL_SECONDS)
+        raise

@@ -1,4 +1,4 @@
-"""What SELinux allows a host's Apache, by its kernel's answers (`remote/selinux.sh`), and the commands for root.
+"""What SELinux allows a host's Apache, by its kernel's answers (`agent/selinux.py`), and the commands for root.
 
 The commands are for EL's targeted policy. They are derived from EL9's policy and were never run on such a host.
 """
@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from ops.agent.messages import SelinuxAccess
 
 ALLOWED, DENIED, DENIED_ALREADY, UNKNOWN = "allowed", "denied", "denied-already", "unknown"
 VERDICTS = (ALLOWED, DENIED, DENIED_ALREADY, UNKNOWN)
@@ -70,6 +72,13 @@ class Access:
                 "root: ausearch -m avc -c httpd, after a request to the app through Apache, shows what was denied"
             )
         return advice
+
+
+def read(found: SelinuxAccess) -> Access:
+    """One answer of the agent. Raises ValueError if it is malformed."""
+    if found.verdict not in VERDICTS or found.kind not in DESCRIPTIONS:
+        raise ValueError(f"not an answer about SELinux: {found.kind[:40]!r}, {found.verdict[:40]!r}")
+    return Access(**{name: getattr(found, name) for name in SelinuxAccess.__struct_fields__})
 
 
 def parse(text: str) -> Access:

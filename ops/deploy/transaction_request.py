@@ -66,16 +66,6 @@ def request_lines(plan: Plan, release: Release, probe_lines: Sequence[str] = ())
     yield from through_apache_lines(host)
 
 
-def trial_lines(host: Host, files: list[RenderedFile]) -> Iterator[str]:
-    """The lines of a trial start of Apache without a deploy; `files` are all wanted files of the host."""
-    for file in files:
-        if file.service == "apache":
-            yield f"file {file.mode} - {file.digest} {file.path}"
-            yield f"content {base64.b64encode(file.content).decode()}".rstrip()
-    yield from (f"configtest {word}" for word in host.apache.configtest)
-    yield from apache_directory_lines(host)
-
-
 def _log_files(host: Host) -> list[str]:
     """The logs that may explain a failure: the programs', supervisord's, and Apache's if it is readable."""
     paths = [host.supervisor.logfile, *apache_logs(host)]

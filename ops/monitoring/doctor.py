@@ -1,6 +1,5 @@
 """The requirements of a deploy: each checked on a host's facts, with what to do where one is not met."""
 
-import base64
 import re
 import shlex
 import time
@@ -10,7 +9,7 @@ from ops.deploy import selinux
 from ops.errors import INSTALL_PYTHON, LOCKABLE
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
 from ops.monitoring.certificates import KINDS, Expiry
-from ops.monitoring.doctor_facts import Facts, sudo_commands
+from ops.monitoring.doctor_facts import TOOLS, Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.schema import Host
 from ops.services import restart_cost, standby, supervisord_state, supervisord_survival
@@ -18,7 +17,6 @@ from ops.services import restart_cost, standby, supervisord_state, supervisord_s
 APACHE_NEEDED = (2, 4, 37)  # for TLSv1.3 in SSLProtocol; older ones have RequestHeader expressions, mod_proxy_uwsgi
 SHIB_NEEDED = (3, 0)
 MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
-TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
 MIN_DISK_KB, MIN_INODES = 102_400, 1000  # kB; files
 WARN_SKEW_SECONDS, MAX_SKEW_SECONDS = 5, 300  # for a warning, for an error: Kerberos refuses more
 
@@ -45,25 +43,22 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
 
 
 def _account(host: Host, facts: Facts) -> Iterator[Finding]:
-    shell = facts.one("shell")
-    if facts.one("account") != host.account:
+    found = facts.account
+    if found.account != host.account:
         advice = f"log in as {host.account}: see account in the inventory"
-        yield Finding(
-            "login", ERROR, f"SSH logs in as {facts.one('account')}, the inventory wants {host.account}", advice
-        )
+        yield Finding("login", ERROR, f"SSH logs in as {found.account}, the inventory wants {host.account}", advice)
     else:
-        yield Finding("login", OK, f"{host.account}, shell {shell}; logged in as {facts.one('who')}")
+        yield Finding("login", OK, f"{host.account}, shell {found.shell}; logged in as {facts.login.who}")
 
 
 def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
-    said = {name: words for name, words in facts.pairs("sudo_said") if words}
-    for granted, name in facts.pairs("sudo"):
-        words = shlex.join(sudo_commands(host)[name])
-        quoted = f"; sudo says: {said[name]}" if name in said else ""
+    for grant in facts.account.grants:
+        name, words = grant.name, shlex.join(sudo_commands(host)[grant.name])
+        quoted = f"; sudo says: {grant.said}" if grant.said else ""
         rule = f"{host.account} ALL=(root) NOPASSWD: {words} (with the full path)"
-        if granted == "yes":
+        if grant.granted == "yes":
             yield Finding("sudo", OK, f"{name}: {words}")
-        elif granted == "password":
+        elif grant.granted == "password":
             advice = (
                 f"fab --prompt-for-sudo-password doctor shows more; or root adds to /etc/sudoers.d: {rule}. If it is "
                 f"there, sudo wants a password to list it: root adds 'Defaults:{host.account} listpw=any'"
@@ -74,93 +69,88 @@ def _sudo(host: Host, facts: Facts) -> Iterator[Finding]:
             yield Finding("sudo", ERROR, f"{name} is not granted: {words}{quoted}", advice)
     if not host.apache.reload:
         advice = "root grants 'service httpd graceful' too; then set it as apache.reload"
-        told = facts.one("restart_cost")
-        cost = (restart_cost.parse(told) if told else restart_cost.LOST).describe()
+        settings = facts.apache.restart
+        cost = (restart_cost.restart_cost(settings) if settings else restart_cost.LOST).describe()
         yield Finding(
             "sudo", WARNING, f"only a restart is granted: with each change of Apache's files {cost}", advice
         )
 
 
 def _writable(host: Host, facts: Facts) -> Iterator[Finding]:
-    barred = [path for may, path in facts.pairs("write") if may == "no"]
-    if not barred:
-        yield Finding("places", OK, f"all {len(facts.pairs('write'))} are writable")
-    for path in barred:
+    if not facts.account.unwritable:
+        yield Finding("places", OK, f"all {facts.places} are writable")
+    for path in facts.account.unwritable:
         yield Finding(
             "places", ERROR, f"{path} is not writable", f"root gives {host.account} the file, or its folder"
         )
 
 
 def _tools(_: Host, facts: Facts) -> Iterator[Finding]:
-    missing = [name for there, name in facts.pairs("tool") if there == "no"]
-    for name in missing:
-        if name in TOOLS:
-            yield Finding("tools", ERROR, f"{name} is missing", "root installs it")
-    if not set(missing) & {*TOOLS}:
+    for name in facts.account.missing_tools:
+        yield Finding("tools", ERROR, f"{name} is missing", "root installs it")
+    if not facts.account.missing_tools:
         yield Finding("tools", OK, ", ".join(TOOLS))
 
 
 def _locks(host: Host, facts: Facts) -> Iterator[Finding]:
-    had, _space, why = facts.one("lock").partition(" ")
-    if had == "no":
+    if why := facts.account.lock_problem:
         yield Finding("locks", ERROR, f"cannot take a lock in {host.state_dir}: {why}", LOCKABLE)
 
 
 def _temporary(_: Host, facts: Facts) -> Iterator[Finding]:
-    made, _space, why = facts.one("temporary").partition(" ")
-    if made == "no":
+    if why := facts.account.temporary_problem:
         advice = "root frees space in /tmp, or fixes its mode"
         yield Finding("temporary files", ERROR, f"cannot create one: {why}", advice)
-    elif made:
+    else:
         yield Finding("temporary files", OK, "one was created and removed")
 
 
 def _python(_: Host, facts: Facts) -> Iterator[Finding]:
-    found, text = facts.one("agent").partition(" ")[::2]
-    if found == "no":
-        yield Finding("Python", ERROR, f"none is 3.6 or newer; tried: {text}", INSTALL_PYTHON)
-    elif text:
-        yield Finding("Python", OK, text)
+    yield Finding("Python", OK, facts.login.python)
+
+
+def without_python(tried: str) -> list[Finding]:
+    """The only finding on a host whose facts no Python can collect; `tried` names those that were looked for."""
+    return [Finding("Python", ERROR, f"none is 3.6 or newer; tried: {tried}", INSTALL_PYTHON)]
 
 
 def _products(host: Host, facts: Facts) -> Iterator[Finding]:
-    missing = [name for there, name in facts.pairs("product") if there == "no"]
-    has_python, _space, python = facts.one("supervisor_python").partition(" ")
-    if has_python == "no" and "supervisorctl" not in missing:
+    missing, problem = facts.products.missing, facts.products.python_problem
+    if problem and "supervisorctl" not in missing:
         advice = (
             "a deploy queries supervisord with it: install supervisor so that supervisorctl is a script of its Python"
         )
-        yield Finding("products", ERROR, f"supervisorctl's Python cannot be used: {python}", advice)
+        yield Finding("products", ERROR, f"supervisorctl's Python cannot be used: {problem}", advice)
     if missing:
         advice = f"install them with UPS, or fix activate in the inventory: {host.activate}"
         yield Finding("products", ERROR, f"not found after activate: {', '.join(missing)}", advice)
-    elif has_python != "no":
-        yield Finding("products", OK, ", ".join(["supervisord, supervisorctl, uwsgi", *filter(None, [python])]))
+    elif not problem:
+        yield Finding("products", OK, f"supervisord, supervisorctl, uwsgi, {facts.products.python}")
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:
-    found = supervisord_survival.assess_boot(host, _survival(facts), facts.one("boot"))
+    found = supervisord_survival.assess_boot(host, _survival(facts), facts.supervisord.survival.starter)
     yield Finding("boot", OK if found.ok else WARNING, found.found, found.advice)
 
 
 def _survival(facts: Facts) -> supervisord_survival.Survival:
-    return supervisord_survival.parse(facts.values.get("survival", []))
+    return supervisord_survival.read(facts.supervisord.survival)
 
 
 def _stays(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether supervisord survives a logout: the running one, or one that a deploy would start."""
-    if refused := supervisord_survival.refusal(host, facts.one("start")):
+    if refused := supervisord_survival.refusal(host, facts.supervisord.start):
         yield Finding("supervisord", ERROR, *refused)
-    if "kills unknown" in facts.values.get("survival", []):
+    if facts.supervisord.survival.kills == "unknown":
         found = "unknown whether a logout ends it: logind does not report its KillUserProcesses"
         yield Finding("supervisord", WARNING, found, "root: loginctl show-user, and /etc/systemd/logind.conf")
     if place := supervisord_survival.assess_place(host, _survival(facts)):
         yield Finding("supervisord", WARNING, place.found, place.advice)
 
 
-def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:
-    version, _, path = facts.one("httpd").partition(" ")
-    if version == "absent":
+def _apache(host: Host, facts: Facts) -> Iterator[Finding]:
+    version, path = facts.apache.version, host.apache.configtest[0]
+    if version is None:
         yield Finding("Apache", ERROR, f"there is no {path}", "root installs httpd, or fix apache.configtest")
         return
     needed = ".".join(map(str, APACHE_NEEDED))
@@ -169,10 +159,10 @@ def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("Apache", ERROR, f"{version} is too old", advice)
     else:
         yield Finding("Apache", OK, f"{version} {path}")
-    if facts.one("modules_unknown"):
-        yield Finding("modules", ERROR, facts.one("modules_unknown"), "fix Apache's files: it cannot read them")
+    if facts.apache.modules_problem:
+        yield Finding("modules", ERROR, facts.apache.modules_problem, "fix Apache's files: it cannot read them")
         return
-    missing = [name for name in MODULES if name not in facts.one("modules").split()]
+    missing = [name for name in MODULES if name not in facts.apache.modules]
     for name in missing:
         yield Finding("modules", ERROR, f"{name} is not loaded", "root installs and loads it, in conf.modules.d")
     if not missing:
@@ -180,44 +170,43 @@ def _apache(_host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _shibboleth(_: Host, facts: Facts) -> Iterator[Finding]:
-    found = re.search(r"\d+(\.\d+)+", facts.one("shibd_version"))
+    found = re.search(r"\d+(\.\d+)+", facts.apache.shibd_version)
     if not found:
         yield Finding("shibd", ERROR, "it is not installed", "root installs shibboleth 3 with its Apache module")
     elif _numbers(found[0]) < SHIB_NEEDED:
         yield Finding("shibd", ERROR, f"{found[0]} is too old", "the templates need 3.0, and were never tested on 2")
-    elif facts.one("shibd") == "hidden":
+    elif facts.apache.shibd == "hidden":
         said = f"{found[0]}; this account cannot see other accounts' processes, and no shibd socket is open"
         yield Finding("shibd", WARNING, said, "root: service shibd status")
-    elif facts.one("shibd") not in ("runs", "listens"):
+    elif facts.apache.shibd not in ("runs", "listens"):
         yield Finding("shibd", ERROR, "it does not run: nobody can log in on 443", "root: service shibd start")
     else:
-        yield Finding("shibd", OK, f"{found[0]}, {facts.one('shibd')}")
+        yield Finding("shibd", OK, f"{found[0]}, {facts.apache.shibd}")
 
 
 def _supervisord(host: Host, facts: Facts) -> Iterator[Finding]:
-    found = supervisord_state.parse(facts.one("supervisord"))
-    wrong = supervisord_state.trouble(host, found, facts.one("orphans"))
+    found, orphans = supervisord_state.read(facts.supervisord.state), " ".join(map(str, facts.supervisord.orphans))
+    wrong = supervisord_state.trouble(host, found, orphans)
     if wrong is None:
         yield Finding("supervisord", OK, f"answers on {host.supervisor.socket}, process {found.pid}")
-    elif found.state == supervisord_state.DOWN and not facts.one("orphans"):
+    elif found.state == supervisord_state.DOWN and not orphans:
         yield Finding("supervisord", WARNING, "is not running: normal before the first deploy", wrong[1])
     else:
         yield Finding("supervisord", ERROR, *wrong)
 
 
 def _standbys(_: Host, facts: Facts) -> Iterator[Finding]:
-    for text in facts.values.get("standby", []):
-        words = standby.parse(text.split()).describe()
+    for one in facts.supervisord.standbys:
+        words = standby.read(one).describe()
         yield Finding("standby", WARNING, words, "nothing to do: it ends by itself")
 
 
 def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
     """How far a deploy's validation gets on this host, found by running it with the rendered files."""
-    minimum, reached = host.deploy.validation, facts.one("validation")
-    if taken := facts.one("taken"):
+    minimum, reached = host.deploy.validation, facts.validation.reached
+    if taken := facts.validation.taken:
         yield Finding("ports", ERROR, taken, "a deploy of Apache's files stops there and changes nothing")
-    if facts.one("fault"):
-        said = base64.b64decode(facts.one("fault")).decode(errors="replace").strip()
+    if said := facts.validation.fault:
         advice = "a deploy of these files stops there and changes nothing; fix what it names"
         yield Finding("trial start", ERROR, f"Apache cannot use the new files: {said}", advice)
     elif not reached:
@@ -226,20 +215,21 @@ def _validation(host: Host, facts: Facts) -> Iterator[Finding]:
         reason = f"; deploy.validation is {minimum}: {host.deploy.validation_reason}" if minimum != LEVELS[-1] else ""
         yield Finding("trial start", OK, f"{reached}: {MEANING[reached]}{reason}")
     else:
-        found = f"{reached}, but deploy.validation requires {minimum}; obstacle: {facts.one('obstacle') or 'unknown'}"
+        obstacle = facts.validation.obstacle or "unknown"
+        found = f"{reached}, but deploy.validation requires {minimum}; obstacle: {obstacle}"
         advice = (
             "a deploy of Apache's files stops and changes nothing. If sysctl shows "
             "user.max_user_namespaces = 0, root sets it to 15000 (Debian: kernel.unprivileged_userns_clone to 1); "
             "if that is not possible, set deploy.validation and deploy.validation_reason"
         )
         yield Finding("trial start", ERROR, found, advice)
-    for what in facts.values.get("unvalidated", []):
+    for what in facts.validation.unvalidated:
         yield Finding("trial start", WARNING, f"cannot be validated: {what}", "see docs/guide/validation.md")
 
 
 def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
     """What reloads Apache after revocation lists have changed."""
-    reloaded = facts.one("lists_reloaded")
+    reloaded = facts.apache.lists_reloaded
     if reloaded == "nobody":
         words = shlex.join(host.apache.reload or host.apache.restart)
         line = f"17 */6 * * * {words}"
@@ -251,11 +241,11 @@ def _lists(host: Host, facts: Facts) -> Iterator[Finding]:
         yield Finding("revocation lists", OK, f"Apache is reloaded by {reloaded}")
 
 
-def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
-    count, _, path = facts.one("ca_dir").partition(" ")
-    if count == "absent":
+def _authorities(host: Host, facts: Facts) -> Iterator[Finding]:
+    count, path = facts.apache.authorities, host.apache.ca_dir
+    if count is None:
         yield Finding("trusted CAs", ERROR, f"{path} cannot be read", "root creates it, with the CAs' certificates")
-    elif count == "0":
+    elif not count:
         yield Finding(
             "trusted CAs", ERROR, f"{path} has no CA file named by its hash", f"root: openssl rehash {path}"
         )
@@ -264,16 +254,18 @@ def _authorities(_host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _ports(host: Host, facts: Facts) -> Iterator[Finding]:
-    ports = {state: [port for found, port in facts.pairs("port") if found == state] for state in ("silent", "closed")}
-    if ports["silent"]:
-        found = f"{', '.join(ports['silent'])}: a process listens, but does not answer HTTP over TLS"
+    by_state = {
+        state: ", ".join(str(one.port) for one in facts.apache.ports if one.state == state)
+        for state in ("silent", "closed", "open")
+    }
+    if silent := by_state["silent"]:
+        found = f"{silent}: a process listens, but does not answer HTTP over TLS"
         yield Finding("ports", ERROR, found, f"fab -H {host.name} check-apache; its error log says more")
-    if ports["closed"]:
+    if closed := by_state["closed"]:
         advice = "normal before the first deploy; afterwards see fab check-apache"
-        yield Finding("ports", WARNING, f"nothing listens on {', '.join(ports['closed'])}", advice)
-    if not ports["silent"] and not ports["closed"]:
-        listed = ", ".join(port for _state, port in facts.pairs("port"))
-        yield Finding("ports", OK, f"TLS answers on {listed}")
+        yield Finding("ports", WARNING, f"nothing listens on {closed}", advice)
+    if not silent and not closed:
+        yield Finding("ports", OK, f"TLS answers on {by_state['open']}")
 
 
 def _app(host: Host, _: Facts) -> Iterator[Finding]:
@@ -289,7 +281,8 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
 
 def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether Apache reaches the app, found by a request through Apache; and a setting that may prevent it."""
-    state, _space, found = facts.one("through_apache").partition(" ")
+    through = facts.apache.through_apache
+    state, found = (through.state, through.found) if through else ("", "")
     if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - only read
         said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has its own /tmp and /var/tmp"
         level = ERROR if state == "failed" else WARNING
@@ -308,7 +301,7 @@ def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
 
 def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
     """Whether the kernel lets Apache reach the app and listen on its ports; nothing without SELinux."""
-    answers = [selinux.parse(text) for text in facts.values.get("selinux", [])]
+    answers = [selinux.read(one) for one in facts.selinux]
     if allowed := [one.describe() for one in answers if one.verdict == selinux.ALLOWED]:
         yield Finding("SELinux", OK, "; ".join(allowed))
     for one in answers:
@@ -319,10 +312,10 @@ def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:
 
 def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
     # Some file systems count no inodes.
-    kilobytes, inodes = (int(text) if (text := facts.one(name)).isdecimal() else -1 for name in ("disk", "inodes"))
-    if 0 <= kilobytes < MIN_DISK_KB:
+    kilobytes, inodes = facts.account.free_kilobytes, facts.account.free_inodes
+    if kilobytes < MIN_DISK_KB:
         yield Finding("disk", ERROR, f"only {kilobytes} kB are free in {host.home}", "free disk space")
-    elif 0 <= inodes < MIN_INODES:
+    elif inodes is not None and inodes < MIN_INODES:
         yield Finding(
             "disk", ERROR, f"only {inodes} more files fit in {host.home}", "remove files that are not needed"
         )
@@ -332,9 +325,8 @@ def _disk(host: Host, facts: Facts) -> Iterator[Finding]:
 
 def _clock(_: Host, facts: Facts) -> Iterator[Finding]:
     # The host read its clock between the request and now; a slow answer is not skew.
-    told, now = int(facts.one("now") or 0), int(time.time())
-    asked = int(facts.one("asked") or now)
-    skew = max(asked - told, told - now, 0)
+    told, now = facts.account.now, int(time.time())
+    skew = max(facts.login.asked - told, told - now, 0)
     if skew > WARN_SKEW_SECONDS:
         level = ERROR if skew > MAX_SKEW_SECONDS else WARNING
         advice = "set one of the two clocks: Kerberos, certificates and the login depend on it"

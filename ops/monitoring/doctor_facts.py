@@ -1,58 +1,77 @@
 """The request of `doctor` to a host, and the facts in its answer; ops/monitoring/doctor.py assesses them."""
 
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeVar
 
+from ops.agent.messages import (
+    AccountFacts,
+    ApacheFacts,
+    DoctorRequest,
+    Message,
+    ProductFacts,
+    SelinuxAccess,
+    SupervisordFacts,
+    ValidationFacts,
+    WantedFile,
+)
+from ops.agent_answers import Answer
 from ops.deploy import identity_probe
-from ops.deploy.transaction_request import trial_lines
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
+from ops.services import apache, request_parts
 from ops.services.reload import web_program
-from ops.services.request_lines import directory_lines
-from ops.services.supervisord import app_lines, through_apache_lines
+
+M = TypeVar("M", bound=Message)
+TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
+
+
+@dataclass(frozen=True)
+class Login:
+    """What this side knows: who has logged in, when it asked, and the host's Python."""
+
+    who: str
+    asked: int  # seconds since 1970
+    python: str
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The answer of remote/doctor.sh: name to its values, several where the name came more than once."""
+    """All facts of one host."""
 
-    values: dict[str, list[str]] = field(default_factory=dict)
+    login: Login
+    account: AccountFacts
+    apache: ApacheFacts
+    validation: ValidationFacts
+    products: ProductFacts
+    supervisord: SupervisordFacts
+    selinux: tuple[SelinuxAccess, ...] = ()
+    places: int = 0  # that must be writable
 
-    def one(self, name: str) -> str:
-        """The first value; empty where there is none."""
-        return self.values.get(name, [""])[0]
 
-    def pairs(self, name: str) -> list[tuple[str, str]]:
-        """Each value as its first word and the rest."""
-        return [(text.partition(" ")[0], text.partition(" ")[2]) for text in self.values.get(name, [])]
-
-
-def request(host: Host, files: list[RenderedFile]) -> Iterator[str]:
-    """The request for remote/doctor.sh."""
-    yield f"state_dir {host.state_dir}"
-    yield from directory_lines(host)
-    yield f"httpd {host.apache.configtest[0]}"
-    yield f"ca_dir {host.apache.ca_dir}"
-    paths = [*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"]
-    yield from (f"write {path}" for path in paths)
-    for name, words in sudo_commands(host).items():
-        yield f"sudo {name}"
-        yield from (f"word {word}" for word in words)
-    yield f"listens {host.apache.port}"
-    yield f"listens {host.apache.cert_port}"
-    if host.apache.revocation != "off":
-        yield f"lists {host.apache.revocation_dir}"
-    if host.apache.reload:
-        yield f"reload_words {shlex.join(host.apache.reload)}"
-    yield f"app_listen {host.app.listen}"
-    if not host.apache.reload:
-        yield from (f"restart_word {word}" for word in host.apache.restart)
-    if web_program(host):
-        yield from app_lines(host)
-        yield from through_apache_lines(host)
-    yield from trial_lines(host, files)
-    yield from identity_probe.trial(host).lines()
+def request(host: Host, files: list[RenderedFile], sudo_password: str | None) -> DoctorRequest:
+    """The request; `files` are all wanted files of the host."""
+    probe = identity_probe.trial(host)
+    own = [file for file in files if file.service == "apache"]
+    return DoctorRequest(
+        supervisord=request_parts.supervisord_place(host),
+        activate=host.activate,
+        apache=apache.configuration(host),
+        app_listen=host.app.listen,
+        ca_dir=host.apache.ca_dir,
+        writes=[*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"],
+        grants=[*sudo_commands(host).items()],
+        tools=list(TOOLS),
+        files=[WantedFile(path=file.path, mode=file.mode, content=file.content) for file in own],
+        probe=probe.probe,
+        no_probe=f"no identity probe: {probe.why_not}" if probe.why_not else "",
+        lists=host.apache.revocation_dir if host.apache.revocation != "off" else "",
+        reload=shlex.join(host.apache.reload or []),
+        restart=[] if host.apache.reload else list(host.apache.restart),
+        app=request_parts.app(host) if web_program(host) else None,
+        apache_page=request_parts.apache_page(host),
+        sudo_password=sudo_password or "",
+    )
 
 
 def sudo_commands(host: Host) -> dict[str, list[str]]:
@@ -61,14 +80,23 @@ def sudo_commands(host: Host) -> dict[str, list[str]]:
     return {name: words[1:] for name, words in commands.items() if words[:1] == ["sudo"]}
 
 
-def parse(answer: list[str]) -> Facts:
-    """Parse the answer of doctor.sh."""
-    values: dict[str, list[str]] = {}
-    for line in answer:
-        word, _, rest = line.partition(" ")
-        if word == "fact":
-            name, _, value = rest.partition(" ")
-            values.setdefault(name, []).append(value)
-        elif word == "unvalidated":
-            values.setdefault(word, []).append(rest)
-    return Facts(values)
+def read(asked: DoctorRequest, answer: Answer, login: Login) -> Facts:
+    """The facts of an answer. Raises NoPython, HostError, and ValueError if one is missing."""
+    received = answer.messages
+    return Facts(
+        login,
+        _one(received, AccountFacts),
+        _one(received, ApacheFacts),
+        _one(received, ValidationFacts),
+        _one(received, ProductFacts),
+        _one(received, SupervisordFacts),
+        tuple(message for message in received if isinstance(message, SelinuxAccess)),
+        len(asked.writes),
+    )
+
+
+def _one(received: list[Message], kind: type[M]) -> M:
+    found = [message for message in received if isinstance(message, kind)]
+    if len(found) != 1:
+        raise ValueError(f"it has not one {kind.__name__}")
+    return found[0]
