@@ -108,9 +108,9 @@ def _take(out: int, kept: bytearray) -> bool:
 
 
 def start(
-    words: "list[str]", environment: "dict[str, str] | None" = None, output: str = ""
+    words: "list[str]", environment: "dict[str, str] | None" = None, output: str = "", has_input: bool = False
 ) -> "subprocess.Popen[bytes]":
-    """Start a command in a session of its own, for the caller to await; its standard input is a pipe.
+    """Start a command in a session of its own, for the caller to await; `has_input`: its standard input is a pipe.
 
     Its output goes to the file `output`; without one, it is the agent's own. Raises OSError if it cannot be started.
     """
@@ -119,7 +119,7 @@ def start(
     with open(output or os.devnull, "ab") as file:
         return subprocess.Popen(  # noqa: S603 - the words are the agent's own or the inventory's
             words,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
             stdout=file if output else None,
             stderr=file if output else None,
             env=clean_environment() if environment is None else environment,

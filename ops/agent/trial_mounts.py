@@ -79,7 +79,7 @@ def _as_account(program: bytes, account: int, group: int) -> int:
     program until that is done.
     """
     words = ["unshare", "--user", "--", *own_program.python_words()]
-    with start(words, dict(os.environ)) as inner:
+    with start(words, dict(os.environ), has_input=True) as inner:
         folder = f"/proc/{inner.pid}"
         end = time.monotonic() + MAPPED_WITHIN
         while os.readlink(f"{folder}/ns/user") == os.readlink("/proc/self/ns/user"):

@@ -10,7 +10,12 @@ from ops.agent.messages import Alive
 
 def test_long_step_is_accompanied_by_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alive, "EVERY", 0.05)
-    signs = alive.kept_alive(lambda: time.sleep(0.2) or 7)
+
+    def step() -> int:
+        time.sleep(0.2)
+        return 7
+
+    signs = alive.kept_alive(step)
     found = []
     with pytest.raises(StopIteration) as ended:
         while True:
