@@ -6,7 +6,18 @@ import pytest
 
 from ops.agent import apache_unit
 from ops.agent.apache_unit import restart_settings
-from tests.scripts.test_apache_unit import provision
+from tests.scripts.remote import executable
+
+# STAND-IN for systemctl: it knows one unit, with EL's settings, and notes what it was asked.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>@ROOT@/systemctl.asked
+for unit; do :; done
+case $1-$unit in
+show-@UNIT@) printf 'KillSignal=28\\nTimeoutStopUSec=1min 30s\\n' ;;
+show-*) printf 'KillSignal=15\\nTimeoutStopUSec=1min 30s\\n' ;;
+*) exit 4 ;;
+esac
+"""
 
 
 @pytest.fixture
@@ -18,7 +29,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def settings(root: Path, command: str, monkeypatch: pytest.MonkeyPatch, unit: str = "httpd") -> list[object]:
     """The signal, the graceful limit and systemd's limit of a restart by `command`; empty if they are unknown."""
-    monkeypatch.setenv("PATH", f"{provision(root, unit)}:/usr/bin:/bin")
+    (root / "bin").mkdir()
+    executable(root / "bin/systemctl", SYSTEMCTL.replace("@ROOT@", str(root)).replace("@UNIT@", unit))
+    monkeypatch.setenv("PATH", f"{root}/bin:/usr/bin:/bin")
     found = restart_settings(command.split(), f"{root}/etc")
     return [found.signal, found.graceful, found.timeout] if found else []
 

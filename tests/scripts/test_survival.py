@@ -72,21 +72,21 @@ class Machine:
         text = "".join(f"{key}={value}\n" for key, value in (told | shown).items())
         (self.root / f"shown.{manager}.{name}").write_text(text)
 
-    def asked(self, name: str, lines: list[str]) -> Ran:
+    def write(self) -> None:
+        """What is to be said."""
         (self.root / "kills").write_text(self.kills + "\n")
         if self.linger:
             (self.root / f"var/lib/systemd/linger/{ME}").touch()
         if self.crontab:
             (self.root / "table").write_text(self.crontab)
+
+    def asked(self, name: str, lines: list[str]) -> Ran:
+        self.write()
         asked = [f"state_dir {self.root}/state", f"supervisord_conf {CONF}", f"supervisor_socket {self.root}/s.sock"]
         return run(self.shell, name, [*asked, "activate :", *lines, "end"], str(self.root / "bin"))
 
     def look(self) -> boot.Found:
         return boot.parse(host(), self.asked("boot", [f"unit {boot.UNIT}", "action look"]).facts)
-
-    def way(self) -> str:
-        """How supervisord would be started."""
-        return self.asked("doctor", []).values("fact start")[0]
 
 
 @pytest.fixture(params=SHELLS)
@@ -107,27 +107,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     return Machine(tmp_path, str(request.param))
 
 
-NO = f'b true\nas 0\nas 1 "{ME}"'  # set, and the account is spared
-OTHERS = 'b true\nas 2 "a" "b"\nas 0'  # set for others
 YES = f'b true\nas 1 "{ME}"\nas 1 "root"'
-
-
-@pytest.mark.parametrize(
-    ("kills", "linger", "way"),
-    [
-        ("b false\nas 0\nas 0", False, "plain"),
-        (NO, False, "plain"),
-        (OTHERS, False, "plain"),
-        ("b true\nas 0\nas 0", False, "refused killed"),
-        (YES, False, "refused killed"),
-        (YES, True, "scope"),
-        ("", False, "plain"),  # not known is not "yes"
-        ("", True, "scope"),
-    ],
-)
-def test_start_method_follows_logind_and_linger(machine: Machine, kills: str, linger: bool, way: str) -> None:
-    machine.kills, machine.linger = kills, linger
-    assert machine.way() == way
 
 
 def test_deploy_refuses_to_start_supervisord_that_logout_would_kill(machine: Machine) -> None:
@@ -146,33 +126,6 @@ def test_deploy_refuses_to_start_supervisord_that_logout_would_kill(machine: Mac
     assert fake.conf.read_bytes() == b"old"
 
 
-def test_supervisord_outside_session_starts_plainly(machine: Machine) -> None:
-    machine.kills = YES
-    (machine.root / "cgroup").write_text("0::/system.slice/sshd.service\n")
-    assert machine.way() == "plain"
-
-
-@pytest.mark.parametrize(
-    ("manager", "enabled", "active", "linger", "way"),
-    [
-        ("system", "enabled", "inactive", False, "refused system-unit poms.service"),
-        ("system", "disabled", "exited", False, "refused system-unit poms.service"),
-        ("system", "disabled", "active", False, "await poms.service"),  # bash reads the products, then becomes it
-        ("system", "enabled", "activating", False, "await poms.service"),
-        ("system", "disabled", "inactive", False, "plain"),
-        ("user", "enabled", "inactive", True, "unit poms.service"),
-        ("user", "enabled", "inactive", False, "refused lingerless poms.service"),
-        ("user", "disabled", "inactive", False, "plain"),
-    ],
-)
-def test_supervisord_unit_is_used_or_left_to_root(
-    machine: Machine, manager: str, enabled: str, active: str, linger: bool, way: str
-) -> None:
-    machine.linger = linger
-    machine.unit(manager, enabled, active)
-    assert machine.way() == way
-
-
 @pytest.mark.parametrize(
     "shown",
     [
@@ -183,7 +136,6 @@ def test_supervisord_unit_is_used_or_left_to_root(
 )
 def test_unit_of_other_supervisord_is_ignored(machine: Machine, shown: dict[str, str]) -> None:
     machine.unit("system", "enabled", "active", **shown)
-    assert machine.way() == "plain"
     assert machine.look().survival.units == ()
 
 
@@ -212,7 +164,6 @@ def test_host_without_systemd_relies_on_cron_only(machine: Machine) -> None:
     (machine.root / "run/systemd/system").rmdir()
     found = machine.look()
     assert (found.survival.kills, found.survival.linger, found.survival.units) == ("no", "no", ())
-    assert machine.way() == "plain"
 
 
 @pytest.mark.parametrize("crontab", ["@reboot supervisord -c /home/poms/other.conf\n", "#@reboot supervisord\n", ""])
