@@ -44,7 +44,7 @@ def _lay_out(server_root: str, work: str) -> str:
     copy = os.path.join(work, "folder.root")
     staged_tree.remove(copy)
     os.mkdir(copy)
-    for name in sorted(os.listdir(server_root)):
+    for name in sorted(os.listdir(server_root)) if os.path.isdir(server_root) else []:
         path, target = os.path.join(server_root, name), os.path.join(copy, name)
         if os.path.islink(path):
             os.symlink(os.path.realpath(path), target)

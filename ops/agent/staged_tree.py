@@ -81,6 +81,7 @@ def place(file: StagedFile, path: str) -> None:
     if os.path.lexists(path):
         os.remove(path)
     if file.content is not None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(file.content, "rb") as source, open(path, "wb") as target:
             target.write(source.read())
         os.chmod(path, int(file.mode, 8))
