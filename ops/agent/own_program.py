@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import re
 import sys
 import zlib
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+IMPORTED = re.compile(r"^from ops\.agent(?:\.(\w+) import| import (.+))", re.MULTILINE)
 # The modules are imported as usual, from the texts that the program brings along: nothing lies in a file.
 PROGRAM = """import binascii, json, sys, zlib
 modules, module, name, given = json.loads(zlib.decompress(binascii.a2b_base64("{packed}")).decode())
@@ -32,18 +34,21 @@ def python_words() -> "list[str]":
 
 def program(function: "Callable[[Any], None]", given: "Any") -> bytes:
     """A Python program that calls a function of one of the agent's modules with `given`, which is JSON."""
-    words = [_texts(), function.__module__, function.__name__, given]
+    words = [_texts(function.__module__), function.__module__, function.__name__, given]
     packed = zlib.compress(json.dumps(words).encode(), 9)
     return PROGRAM.replace("{packed}", binascii.b2a_base64(packed, newline=False).decode()).encode()
 
 
-def _texts() -> "dict[str, str]":
-    """The text of each module of ours that is loaded: as it came to this host (start.sh), or of its file."""
+def _texts(module: str) -> "dict[str, str]":
+    """The texts of a module and of those that it imports: as they came to this host (start.sh), or of their files."""
     came: dict[str, str] = dict(getattr(sys.modules["__main__"], "modules", ()))
-    found = {"ops": "", "ops.agent": ""}
-    for name in list(sys.modules):
-        if name.startswith("ops.agent."):
-            found[name] = came[name] if name in came else _text_of_file(str(sys.modules[name].__file__))
+    found, left = {"ops": "", "ops.agent": ""}, [module]
+    while left:
+        name = left.pop()
+        if name not in found:
+            text = found[name] = came[name] if name in came else _text_of_file(str(sys.modules[name].__file__))
+            for one, several in IMPORTED.findall(text):
+                left += [f"ops.agent.{last}" for last in ([one] if one else several.split(", "))]
     return found
 
 

@@ -1,7 +1,7 @@
 """The levels of validation of Apache's files before they are live, in their order.
 
-A trial finds the highest level that a host allows (`ops/remote/prove.sh`); `deploy.validation` is the minimum that a
-deploy must reach there.
+A trial finds the highest level that a host allows (`agent/apache_validation.py`); `deploy.validation` is the minimum
+that a deploy must reach there.
 """
 
 LEVELS = ("none", "configtest", "trial-start", "identity-probe")  # ops/remote/prove.sh has the same order
