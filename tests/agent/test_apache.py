@@ -17,6 +17,7 @@ from ops.agent.messages import (
     RestartSettings,
     Unvalidated,
 )
+from ops.agent.processes import Ended
 from tests.scripts.local_agent import ask
 from tests.scripts.remote import executable
 
@@ -169,6 +170,28 @@ def test_missing_namespaces_are_reported_as_unvalidated(made: Apache) -> None:
     found = made.ask("starts")
     assert steps(found)[-1] == ("answers", "ok")
     assert [one.what for one in found if isinstance(one, Unvalidated)] == ["no trial start: no namespaces"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "optional", "result"), [(True, False, "failed"), (True, True, "told"), (False, False, "told")]
+)
+def test_failed_trial_prevents_the_command_where_it_must_succeed(
+    made: Apache, answers: bool, optional: bool, result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must where a port answers now: then the files can be used, and this host allows a trial."""
+    monkeypatch.setattr(apache, "what_prevents", lambda *_: "")
+    monkeypatch.setattr(apache, "tls_answers", lambda _: answers)
+    monkeypatch.setattr(apache, "try_start", lambda *_: Ended(1, b"key mismatch"))
+    monkeypatch.setattr(apache, "problem_after", lambda *_: "")
+    request = made.request("starts", ports=(443,))
+    request.is_trial_optional = optional
+    found = list(apache.answer(request))
+    told = [one.what for one in found if isinstance(one, Unvalidated)]
+    if result == "failed":
+        assert (steps(found)[-1], step(found, "trial").evidence) == (("trial", "failed"), "key mismatch")
+        assert not (made.root / "asked").exists()
+    else:
+        assert (steps(found)[-1], told) == (("answers", "ok"), ["the trial start fails: key mismatch"])
 
 
 def test_port_that_does_not_answer_afterwards_is_told(made: Apache, monkeypatch: pytest.MonkeyPatch) -> None:
