@@ -2,7 +2,6 @@
 
 import time
 
-from ops.agent.alive import kept_alive
 from ops.agent.apache_failure import why
 from ops.agent.apache_ports import tls_answers
 from ops.agent.apache_renewal import has_ended, problem_after
@@ -13,6 +12,7 @@ from ops.agent.commands import run_command
 from ops.agent.evidence import tail
 from ops.agent.host_processes import uptime_ticks
 from ops.agent.lock import Lock, Locked, Unlockable
+from ops.agent.long_steps import kept_alive
 from ops.agent.messages import ApacheConfiguration, ApacheStep, LockRefused, RestartSettings, Unvalidated
 from ops.agent.processes import Ended
 from ops.agent.sudo_rules import why_barred

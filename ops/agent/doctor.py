@@ -2,11 +2,11 @@
 
 import os
 
-from ops.agent.alive import kept_alive
 from ops.agent.apache_validation import ApacheValidation
 from ops.agent.doctor_account import account_facts
 from ops.agent.doctor_apache import apache_facts
 from ops.agent.evidence import tail
+from ops.agent.long_steps import kept_alive
 from ops.agent.messages import ProductFacts, SupervisordFacts, ValidationFacts
 from ops.agent.products import run_with_products
 from ops.agent.selinux import accesses

@@ -40,6 +40,27 @@ def output_of(words: "list[str]", given: bytes = b"", seconds: float = 10.0) -> 
     return b"" if ended.code == NOT_STARTED else ended.output
 
 
+def start(
+    words: "list[str]", environment: "dict[str, str] | None" = None, output: str = "", has_input: bool = False
+) -> "subprocess.Popen[bytes]":
+    """Start a command in a session of its own, for the caller to await; `has_input`: its standard input is a pipe.
+
+    Its output goes to the file `output`; without one, it is the agent's own. Raises OSError if it cannot be started.
+    """
+    import subprocess
+
+    with open(output or os.devnull, "ab") as file:
+        return subprocess.Popen(  # noqa: S603 - the words are the agent's own or the inventory's
+            words,
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+            stdout=file if output else None,
+            stderr=file if output else None,
+            env=clean_environment() if environment is None else environment,
+            close_fds=True,
+            start_new_session=True,
+        )
+
+
 def run(
     words: "list[str]", given: bytes = b"", seconds: float = 10.0, environment: "dict[str, str] | None" = None
 ) -> Ended:
@@ -105,24 +126,3 @@ def _take(out: int, kept: bytearray) -> bool:
             return False
         kept += part
         del kept[:-OUTPUT]
-
-
-def start(
-    words: "list[str]", environment: "dict[str, str] | None" = None, output: str = "", has_input: bool = False
-) -> "subprocess.Popen[bytes]":
-    """Start a command in a session of its own, for the caller to await; `has_input`: its standard input is a pipe.
-
-    Its output goes to the file `output`; without one, it is the agent's own. Raises OSError if it cannot be started.
-    """
-    import subprocess
-
-    with open(output or os.devnull, "ab") as file:
-        return subprocess.Popen(  # noqa: S603 - the words are the agent's own or the inventory's
-            words,
-            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
-            stdout=file if output else None,
-            stderr=file if output else None,
-            env=clean_environment() if environment is None else environment,
-            close_fds=True,
-            start_new_session=True,
-        )

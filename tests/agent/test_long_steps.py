@@ -4,18 +4,18 @@ import time
 
 import pytest
 
-from ops.agent import alive
+from ops.agent import long_steps
 from ops.agent.messages import Alive
 
 
 def test_long_step_is_accompanied_by_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "EVERY", 0.05)
+    monkeypatch.setattr(long_steps, "EVERY", 0.05)
 
     def step() -> int:
         time.sleep(0.2)
         return 7
 
-    signs = alive.kept_alive(step)
+    signs = long_steps.kept_alive(step)
     found = []
     with pytest.raises(StopIteration) as ended:
         while True:
@@ -27,4 +27,4 @@ def test_long_step_is_accompanied_by_signs_of_life(monkeypatch: pytest.MonkeyPat
 
 def test_error_of_the_step_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(alive.kept_alive(lambda: 1 // 0))
+        list(long_steps.kept_alive(lambda: 1 // 0))
