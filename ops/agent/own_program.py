@@ -41,7 +41,7 @@ def program(function: "Callable[[Any], None]", given: "Any") -> bytes:
 
 def _texts(module: str) -> "dict[str, str]":
     """The texts of a module and of those that it imports: as they came to this host (start.sh), or of their files."""
-    came: dict[str, str] = dict(getattr(sys.modules["__main__"], "modules", ()))
+    came: dict[str, str] = getattr(sys.modules["ops.agent"].__loader__, "modules", {})
     found, left = {"ops": "", "ops.agent": ""}, [module]
     while left:
         name = left.pop()

@@ -1,6 +1,7 @@
 """A program of the agent's own modules runs under every Python that may be a host's."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,6 @@ def test_program_runs_under_every_interpreter(python: str) -> None:
 
 def test_program_has_the_modules_as_they_came_to_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "import sys\ndef main(given): sys.exit(given + 3)\n"
-    monkeypatch.setattr("__main__.modules", [["ops.agent.trial_start", text]], raising=False)
+    monkeypatch.setattr("ops.agent.__loader__", SimpleNamespace(modules={"ops.agent.trial_start": text}))
     ended = subprocess.run([*own_program.python_words()], input=own_program.program(trial_start.main, 4), check=False)
     assert ended.returncode == 7
