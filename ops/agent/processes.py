@@ -7,6 +7,7 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Generator
 
 OUTPUT = 2**20  # bytes: the end of a command's output that is kept
 TIMED_OUT, NOT_STARTED = 124, 127  # exit codes, as those of timeout(1) and of a shell
@@ -126,3 +127,39 @@ def _take(out: int, kept: bytearray) -> bool:
             return False
         kept += part
         del kept[:-OUTPUT]
+
+
+def filtered(words: "list[str]", given: bytes) -> "tuple[int, bytes, bytes]":
+    """The exit code, the whole output and standard error of a filter that gets `given`, which may be large."""
+    import subprocess
+
+    with subprocess.Popen(  # noqa: S603 - the words are the agent's own
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+        close_fds=True,
+    ) as running:
+        out, err = running.communicate(given)
+    return running.returncode, out, err
+
+
+def output_from_file(words: "list[str]", descriptor: int) -> "Generator[bytes, None, int]":
+    """What a command prints that reads an open file, as it comes; returns its exit code."""
+    import subprocess
+
+    running = subprocess.Popen(  # noqa: S603 - the words are the agent's own
+        words,
+        stdin=descriptor,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=clean_environment(),
+        close_fds=True,
+    )
+    try:
+        with running.stdout as output:  # type: ignore[union-attr] # a pipe
+            yield from iter(lambda: os.read(output.fileno(), 65536), b"")
+    finally:  # closing the pipe has ended it, if it was not read to its end
+        code = running.wait()
+    return code
