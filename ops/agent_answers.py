@@ -69,6 +69,12 @@ def take(answer: Answer, message: messages.Message) -> bool:
     return True
 
 
+def is_end(host: str, message: messages.Message) -> bool:
+    """Whether a message is the end of a complete answer. Raises NoPython, or HostError for a failure."""
+    answer = Answer(host)
+    return take(answer, message) and not answer.messages
+
+
 def failed(host: str, failure: messages.Failure) -> HostError:
     """The error for a request that the agent could not answer."""
     lines = "".join(f"\n    {line}" for line in failure.evidence.splitlines()[-EVIDENCE_LINES:])

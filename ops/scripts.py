@@ -22,12 +22,9 @@ PARTS = {  # in addition to common.sh; the top of each script describes its requ
     ),
     "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
     "boot": (*SUPERVISORD, "lock.sh"),
-    "run": (),
-    "logs": ("log_reader.py",),
 }
 ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
-    "log_reader.py": "host_python -",
     "supervise.py": "supervise_python",
     "standby_requests.py": "any_python",
     "ask_app.py": "any_python",
@@ -35,10 +32,6 @@ RUN_BY = {  # the command that runs it; for all others, the products' Python
     "supervisord_facts.py": "any_python",
 }
 JOINED = {  # files that are put before it, as one program
-    "log_reader.py": (
-        *("log_zones.py", "log_times.py", "log_packed.py", "log_entries.py", "log_files.py", "log_rotation.py"),
-        "log_bundle.py",
-    ),
     "supervise.py": ("supervisor_library.py", "supervisord_login.py", "log_zones.py", "supervise_checks.py"),
     "supervisord_facts.py": ("supervisord_ask.py", "supervisord_login.py"),
 }

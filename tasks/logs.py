@@ -6,12 +6,13 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from ops.agent.messages import LogsRequest
 from ops.errors import BadInput, OperatorError
 from ops.logs.archive import Wanted, fetch
-from ops.logs.catalog import chosen_logs, since_line, span_lines
+from ops.logs.catalog import chosen_logs, moment, span
 from ops.logs.follow import Following
 from ops.logs.severity import Severities
-from ops.logs.stream import HostLogs, LogLine, LogRequest, Remark
+from ops.logs.stream import HostLogs, LogLine, Remark
 from ops.ssh.session import connect
 from ops.ui import colours, console
 from tasks._task import chosen, show_error, task
@@ -54,8 +55,8 @@ def tail_logs(
         raise BadInput("--follow and --until exclude each other. Nothing was connected to.")
     if any(ord(char) < 32 for char in grep):
         raise BadInput("--grep: must not hold a control character. Nothing was connected to.")
-    since, until = span_lines(since, until)
-    wanted = LogRequest(lines, since, grep, follow, until, ignore_case)
+    begin, end = span(since, until)
+    wanted = LogsRequest(lines=lines, since=begin, until=end, pattern=grep, ignore_case=ignore_case, follow=follow)
     sources = [HostLogs(host, chosen_logs(host, programs), wanted) for host in chosen(everywhere=True)]
     errors, severities = _Errors(), Severities()
     with Following(sources, lambda host: connect(host, context.config), forever=follow) as following:
@@ -84,7 +85,7 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
     """
     if limit < 1:
         raise BadInput(f"--limit={limit}: must be at least 1. Nothing was connected to.")
-    asked = since_line(since) if since else ""
+    asked = moment("since", since) if since else None
     hosts = [(host, chosen_logs(host, programs)) for host in chosen(everywhere=True)]
     folder = _folder(to)
     errors = _Errors()
@@ -98,9 +99,9 @@ def fetch_logs(context: Any, programs: str | None = None, since: str = "", to: s
         console.say(f"{host.name}: {bundle.path}, {decimal(bundle.size)}", colours.OK)
         if bundle.missing:
             console.say(f"{host.name}: not in the bundle: {', '.join(bundle.missing)}", colours.WARNING, err=True)
-        if bundle.spoiled:
+        if bundle.damaged:
             console.say(
-                f"{host.name}: damaged, fetched as is: {'; '.join(bundle.spoiled)}", colours.WARNING, err=True
+                f"{host.name}: damaged, fetched as is: {'; '.join(bundle.damaged)}", colours.WARNING, err=True
             )
     return errors.code
 

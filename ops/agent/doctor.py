@@ -13,7 +13,8 @@ from ops.agent.selinux import accesses
 from ops.agent.staged_tree import StagedFile
 from ops.agent.standbys import standbys
 from ops.agent.supervisor_python import supervisors_python
-from ops.agent.supervisord_state import orphans, state_of
+from ops.agent.supervisord_process import orphans
+from ops.agent.supervisord_state import state_of
 from ops.agent.survival import boot_facts, place_of, way_to_start
 from ops.agent.taken_ports import check_apache, live_ports, wanted_ports
 from ops.agent.validation_failed import ValidationFailed

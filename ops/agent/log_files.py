@@ -99,7 +99,7 @@ class LogFile:
             offset = end
 
     def _end_of_line(self, offset: int, last: bool) -> "tuple[int, int]":
-        """The end of the long line at `offset` (0: it has none yet), and its characters after the first LONGEST bytes.
+        """The end of the long line at `offset` (0: it has none), and its characters after the first LONGEST bytes.
 
         How far it was looked for is kept: a line that is being written is looked at again and again.
         """
@@ -143,7 +143,7 @@ class LogFile:
                     yield start + rest + place, line, own, entries.begins(line, own is not None), False
 
     def prime(self, is_shown: bool) -> None:
-        """Read the lines before the offset: what follows may belong to their last entry; `is_shown`: that was shown."""
+        """Read the lines before the offset: their last entry may go on; `is_shown`: it was shown."""
         start = max(0, self.offset - NEAR)
         lines = self.read(start, self.offset - start).split(b"\n")[1 if start else 0 : -1]
         self.shown.prime(((line, self.time_of(line) is not None) for line in lines), is_shown)

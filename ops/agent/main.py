@@ -5,6 +5,7 @@ import os
 import sys
 
 from ops.agent import messages
+from ops.agent.alive import tell_alive_to
 from ops.agent.lines import from_line, to_line
 
 TYPE_CHECKING = False
@@ -17,9 +18,12 @@ ANSWERED_BY = {  # request to module; only the modules that are needed are sent
     "CertificatesRequest": "certificates",
     "DoctorRequest": "doctor",
     "HealthRequest": "health",
+    "LogBundleRequest": "log_bundle",
+    "LogsRequest": "logs",
     "ProbeRequest": "probe",
     "ProgramsRequest": "programs",
     "ReleasesRequest": "releases",
+    "RunRequest": "run",
     "WorkersRequest": "workers",
 }
 END = "end"  # the line behind the last request
@@ -32,6 +36,7 @@ def main() -> None:
     What is behind the requests is for those that need the operator's side, or more modules (start.sh).
     """
     with contextlib.suppress(BrokenPipeError), os.fdopen(ANSWERS, "wb", 0) as out:
+        tell_alive_to(out.fileno())
         for line in list(_requests(sys.stdin.buffer)):  # what is behind them may be read for an answer
             for message in answers_to(line):
                 out.write(to_line(message).encode() + b"\n")

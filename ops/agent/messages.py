@@ -265,7 +265,7 @@ class LogsRequest(Message):
     write it. With `pattern`, a basic regular expression, only entries with a line that matches it are shown.
     """
 
-    logs: "list[tuple[str, str]]"
+    logs: "list[tuple[str, str]]" = []
     positions: "list[list[str]]" = []
     lines: int = 20
     since: "int | str | None" = None

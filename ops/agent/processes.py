@@ -163,3 +163,21 @@ def output_from_file(words: "list[str]", descriptor: int) -> "Generator[bytes, N
     finally:  # closing the pipe has ended it, if it was not read to its end
         code = running.wait()
     return code
+
+
+def started(words: "list[str]", given: bytes, environment: "dict[str, str]") -> "subprocess.Popen[bytes]":
+    """A command that runs, in a session of its own, with a pipe for each output; it reads `given` at once."""
+    import subprocess
+
+    running = subprocess.Popen(  # noqa: S603 - the words are the agent's own
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        close_fds=True,
+        start_new_session=True,
+    )
+    with contextlib.suppress(BrokenPipeError), running.stdin as input_:  # type: ignore[union-attr] # a pipe
+        input_.write(given)
+    return running

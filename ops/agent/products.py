@@ -27,15 +27,19 @@ _known: "dict[str, Activated]" = {}
 
 
 class Activated:
-    """The environment that `activate` leaves; `complaint`: what it printed, if it leaves none."""
+    """The environment that `activate` leaves; the account's own, not `is_complete`, if it leaves none with a PATH.
 
-    def __init__(self, environment: "dict[str, str]", complaint: str = "") -> None:
+    `complaint`: what it printed.
+    """
+
+    def __init__(self, environment: "dict[str, str]", is_complete: bool, complaint: str = "") -> None:
         self.environment = environment
+        self.is_complete = is_complete
         self.complaint = complaint
 
 
 def activated(activate: str) -> Activated:
-    """Run `activate`, once for each text. If it leaves no environment, that is the account's own."""
+    """Run `activate`, once for each text."""
     if activate not in _known:
         account = _entries(_environ_of(os.getppid()))
         ended = run(["/bin/bash", "--norc", "--noprofile", "-c", RUN], activate.encode() + b"\n", SECONDS, account)
@@ -43,8 +47,11 @@ def activated(activate: str) -> Activated:
         complaint = (printed if marked else left).decode("utf-8", "replace").strip()
         if ended.code == TIMED_OUT:
             complaint = f"activate did not end within {SECONDS:.0f} seconds"
-        environment = _entries(left) if marked else account
-        _known[activate] = Activated({**environment, "SHLVL": "3"}, complaint)
+        environment = _entries(left) if marked else {}
+        is_complete = "PATH" in environment
+        _known[activate] = Activated(
+            {**(environment if is_complete else account), "SHLVL": "3"}, is_complete, complaint
+        )
     return _known[activate]
 
 

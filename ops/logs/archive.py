@@ -1,6 +1,5 @@
 """A host's logs as one compressed file on the operator's machine."""
 
-import base64
 import contextlib
 import fcntl
 import os
@@ -10,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ops.agent import messages
 from ops.errors import HostError, read_answer
-from ops.logs.catalog import Log
-from ops.logs.stream import STATES, ask_reader, spoiled
+from ops.logs.catalog import Log, Moment
+from ops.logs.stream import STATES, ask_reader, damage, log_of
 from ops.ssh.session import Remote
 
 SILENCE = 60.0  # seconds without data from the host after which the connection is dead
@@ -23,13 +23,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The logs to fetch, with rotated files that have lines `since` (a line of the request, "" for all).
+    """The logs to fetch, with rotated files that have lines `since` (None: all).
 
     The bundle goes into `folder`; `limit` is its largest size in megabytes.
     """
 
     logs: list[Log]
-    since: str
+    since: Moment | None
     folder: Path
     limit: int
 
@@ -38,13 +38,13 @@ class Wanted:
 class Bundle:
     """A fetched bundle: its path, its size in bytes, and the logs `missing` from it.
 
-    `spoiled` describes the damaged compressed files in it.
+    `damaged` describes the damaged compressed files in it.
     """
 
     path: Path
     size: int = 0
     missing: list[str] = field(default_factory=list)
-    spoiled: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def fetch(remote: Remote, wanted: Wanted, progress: Progress) -> Bundle:
@@ -101,25 +101,18 @@ def _remove_left_over(folder: Path) -> None:
 
 def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:
     """The archive in pieces, as they arrive."""
-    total = 0
-    request = [
-        "mode bundle",
-        *filter(None, [wanted.since]),
-        *(line for log in wanted.logs for line in log.request_lines()),
-    ]
+    request = messages.LogBundleRequest(logs=[log.requested() for log in wanted.logs], since=wanted.since)
     with read_answer(remote.host.name, "logs"):
-        for fact in ask_reader(remote, request, SILENCE):
-            kind, _, value = fact.partition(" ")
-            if kind == "data":
-                yield base64.b64decode(value)
-            elif kind == "total":
-                total = int(value)
-            elif kind == "done":
-                progress(int(value), total)
-            elif kind == "spoiled":
-                number, _, rest = value.partition(" ")
-                bundle.spoiled.append(spoiled(wanted.logs[int(number) - 1], rest))
-            elif kind in STATES:
-                log = wanted.logs[int(value) - 1]
-                if log.asked or kind == "unreadable":
-                    bundle.missing.append(STATES[kind].format(log.path))
+        for message in ask_reader(remote, request, SILENCE):
+            match message:
+                case messages.LogBundlePart():
+                    progress(message.done, message.total)
+                    yield message.content
+                case messages.LogDamage():
+                    bundle.damaged.append(damage(log_of(wanted.logs, message.log), message))
+                case messages.LogState():
+                    log, text = log_of(wanted.logs, message.log), STATES[message.state]
+                    if log.asked or message.state == "unreadable":
+                        bundle.missing.append(text.format(log.path))
+                case _:
+                    raise ValueError(f"unexpected {type(message).__name__}")

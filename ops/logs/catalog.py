@@ -14,6 +14,7 @@ APACHE_LOGS = ("error_log", "ssl_error_log", "ssl_access_log", "cert_ssl_error_l
 SHIBD_LOG = "/var/log/shibboleth/shibd.log"  # where Shibboleth's packages have it
 SERVICES = ("supervisord", "apache", "shibd")
 _AGO = re.compile(r"([0-9]{1,6}[smhd])+")
+Moment = int | str  # as a request to the agent has it
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -29,9 +30,9 @@ class Log:
     asked: bool
     writer: str = ""
 
-    def request_lines(self) -> list[str]:
-        """The lines of a request to remote/log_reader.py."""
-        return [f"log {self.path}", *([f"writer {self.writer}"] if self.writer else [])]
+    def requested(self) -> tuple[str, str]:
+        """The log in a request to the agent."""
+        return self.path, self.writer
 
 
 def names_of(host: Host) -> list[str]:
@@ -68,48 +69,34 @@ def _logs(host: Host, name: str) -> Iterable[tuple[str, str]]:
     return [(name, SHIBD_LOG if name == "shibd" else host.supervisor.logfile)]
 
 
-def since_line(text: str) -> str:
-    """`--since` as a line of a request: a time span back from the host's clock, or a time, by default in its zone.
+def moment(name: str, text: str) -> Moment:
+    """What the flag `name` says: seconds back from the host's clock, or a time, by default in its zone.
 
     Raises BadInput for anything else.
     """
-    return _moment_line("since", text)
+    if _AGO.fullmatch(text):
+        return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", text))
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
+    except ValueError:
+        rule = "must be a time span such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
+        raise BadInput(f"--{name}={text}: {rule}. Nothing was connected to.") from None
 
 
-def until_line(text: str) -> str:
-    """`--until` as a line of a request, like `since_line`."""
-    return _moment_line("until", text)
-
-
-def span_lines(since: str, until: str) -> tuple[str, str]:
-    """Both as lines of a request, "" for what is not given.
+def span(since: str, until: str) -> tuple[Moment | None, Moment | None]:
+    """Both moments; None for what is not given.
 
     Raises BadInput where `until` is before `since`, if that is certain without the host's clock and zone; otherwise
     the host checks it.
     """
-    lines = since_line(since) if since else "", until_line(until) if until else ""
-    if since and until:
-        if _AGO.fullmatch(since) and _AGO.fullmatch(until):
-            is_before = _seconds(until) > _seconds(since)
-        elif _AGO.fullmatch(since) or _AGO.fullmatch(until):
-            is_before = False
-        else:
-            begin, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
-            is_before = (begin.tzinfo is None) == (end.tzinfo is None) and end < begin
-        if is_before:
-            raise BadInput(f"--until={until} is before --since={since}. Nothing was connected to.")
-    return lines
-
-
-def _seconds(ago: str) -> int:
-    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", ago))
-
-
-def _moment_line(name: str, text: str) -> str:
-    if _AGO.fullmatch(text):
-        return f"{name} {_seconds(text)}"
-    try:
-        return f"{name}_time {datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S%z}"
-    except ValueError:
-        rule = "must be a time span such as 10m, 2h or 1d12h, or a time such as 2026-11-25T03:00"
-        raise BadInput(f"--{name}={text}: {rule}. Nothing was connected to.") from None
+    begin, end = moment("since", since) if since else None, moment("until", until) if until else None
+    if isinstance(begin, int) and isinstance(end, int):
+        is_before = end > begin
+    elif isinstance(begin, str) and isinstance(end, str):
+        first, last = datetime.fromisoformat(since), datetime.fromisoformat(until)
+        is_before = (first.tzinfo is None) == (last.tzinfo is None) and last < first
+    else:
+        is_before = False
+    if is_before:
+        raise BadInput(f"--until={until} is before --since={since}. Nothing was connected to.")
+    return begin, end

@@ -1,22 +1,18 @@
 """One command of the operator on one host: start it, show its output, end it at its limits."""
 
-import base64
-import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import paramiko
-
+from ops.agent.messages import Message, RunEnded, RunOutput, RunRequest
+from ops.agent_answers import is_end
 from ops.errors import BadInput, HostError, Unreachable
 from ops.schema import Host
-from ops.ssh.line_reader import ANSWER_BYTES, PIECE
+from ops.ssh.line_reader import ANSWER_BYTES, PIECE, Limits
 from ops.ssh.session import Heartbeat, Remote
 
 LONGEST = 65_536  # bytes of a command
-CHECK_SECONDS = 0.5  # seconds between two checks of the limits
-LEFT_OPEN = 2.0  # seconds of silence after which output that a background process keeps open is not awaited
-MARK = b"poms-ops run\n"  # standard error before this mark is the login shell's
+SILENCE = 90.0  # seconds without a message after which the connection is dead; `activate` may take 60
 
 Show = Callable[[str, bool], None]  # gets each line without its end, and whether it is of standard error
 
@@ -43,80 +39,54 @@ def run_command(remote: Remote, command: Command, show: Show) -> int:
 
     Raises HostError if it passes a limit and is ended there, Unreachable if the connection is lost.
     """
-    text = base64.b64encode(command.text.encode()).decode()
-    session = remote.start("run", [f"activate {remote.host.activate}", f"command {text}", "end"])
+    session = remote.start_agent(RunRequest(text=command.text, activate=remote.host.activate))
+    session.limit(Limits(SILENCE, total=None))
     with Heartbeat(session):
-        out, err = session.wait_for_greeting()
-        return _Reader(remote.host, session.channel, show).read(command, out, err)
+        code = _Reader(remote.host, show).read(command, session.messages())
+        if not session.greeted:
+            raise session.not_run()
+    if code is None:
+        raise Unreachable(remote.host.name, "the connection was lost; the host ends the command")
+    return code
 
 
 class _Reader:
     """The two outputs of one command."""
 
-    def __init__(self, host: Host, channel: paramiko.Channel, show: Show) -> None:
+    def __init__(self, host: Host, show: Show) -> None:
         self._host = host
-        self._channel = channel
         self._lines = {False: Lines(), True: Lines()}
         self._show = show
         self._size = 0
-        self._before = b""  # the end of standard error, until its mark has come
-        self._marked = False
 
-    def read(self, command: Command, out: bytes, err: bytes) -> int:
-        """Show the output, `out` and `err` first, until the command has ended; its exit code."""
+    def read(self, command: Command, messages: Iterable[Message]) -> int | None:
+        """Show the output until the command has ended; its exit code, None if the messages end before that."""
         begun = heard = time.monotonic()
-        new = select.poll()
-        new.register(self._channel, select.POLLIN)
-        self._add(out, of_errors=False)
-        self._add(err, of_errors=True)
-        while True:
-            ended = self._channel.eof_received or self._channel.closed
-            if self._drain():
-                heard = time.monotonic()
-                continue
-            silent = time.monotonic() - heard
-            if self._channel.exit_status_ready() and (ended or silent > LEFT_OPEN):
-                break
-            self._check(command, time.monotonic() - begun, silent)
-            if ended:
-                self._channel.status_event.wait(CHECK_SECONDS)
+        for message in messages:
+            now = time.monotonic()
+            if isinstance(message, RunOutput):
+                heard = now if message.content else heard
+                self._add(message.content, message.is_error)
+                self._check(command, now - begun, now - heard)
+            elif isinstance(message, RunEnded):
+                for is_error, lines in self._lines.items():
+                    self._print(lines.end(), is_error)
+                return message.code
             else:
-                new.poll(1000 * CHECK_SECONDS)
-        for of_errors, lines in self._lines.items():
-            self._print(lines.end(), of_errors)
-        code = self._channel.exit_status
-        if code < 0:
-            raise Unreachable(self._host.name, "the connection was lost; the host ends the command")
-        return code
+                is_end(self._host.name, message)
+        return None
 
-    def _drain(self) -> bool:
-        """Show what has arrived; whether anything has."""
-        came = False
-        while self._channel.recv_ready() or self._channel.recv_stderr_ready():
-            for ready, receive, of_errors in (
-                (self._channel.recv_ready, self._channel.recv, False),
-                (self._channel.recv_stderr_ready, self._channel.recv_stderr, True),
-            ):
-                if ready():
-                    self._add(receive(PIECE), of_errors)
-                    came = True
-        return came
-
-    def _add(self, data: bytes, of_errors: bool) -> None:
+    def _add(self, data: bytes, is_error: bool) -> None:
         self._size += len(data)
         if self._size > ANSWER_BYTES:
             raise self._over(
                 f"printed more than {ANSWER_BYTES // 2**20} MB", "fab fetch-logs and scp bring large files"
             )
-        if of_errors and not self._marked:
-            before, mark, data = (self._before + data).partition(MARK)
-            self._marked = bool(mark)
-            self._before = before[-len(MARK) :]
-        self._print(self._lines[of_errors].add(data), of_errors)
+        self._print(self._lines[is_error].add(data), is_error)
 
-    def _print(self, lines: Iterator[str], of_errors: bool) -> None:
+    def _print(self, lines: Iterator[str], is_error: bool) -> None:
         for line in lines:
-            self._show(line, of_errors)
+            self._show(line, is_error)
 
     def _check(self, command: Command, seconds: float, silent: float) -> None:
         if command.seconds is not None:

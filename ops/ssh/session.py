@@ -113,18 +113,6 @@ class AgentSession:
         """The agent's messages as they come. Raises as `lines`, and HostError for a line that is no message."""
         return read_messages(self.host, self.lines())
 
-    def wait_for_greeting(self) -> tuple[bytes, bytes]:
-        """The output after the greeting so far, and standard error; from then on the caller reads the channel.
-
-        Raises HostError if the host did not run the script, Unreachable if the connection is lost.
-        """
-        for line in self._raw_lines():
-            if line.endswith(self._greeting):
-                self.greeted = True
-                return self._reader.rest, self._reader.stderr
-            self._before = (self._before + line.encode() + b"\n")[-KEPT_BYTES:]
-        raise self.not_run()
-
     def not_run(self) -> HostError:
         """The error for a host that printed no greeting."""
         return HostError(

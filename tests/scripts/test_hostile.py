@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from ops.agent.messages import LogsRequest
 from ops.deploy import transaction
 from ops.deploy.drift import managed_directories
 from ops.deploy.plan import make_plan
@@ -27,7 +28,7 @@ from ops.deploy.releases import Release, new_release, read_files, read_releases
 from ops.deploy.snapshot import probe
 from ops.errors import BadInput, HostError
 from ops.logs.catalog import Log, chosen_logs
-from ops.logs.stream import HostLogs, LogLine, LogRequest
+from ops.logs.stream import HostLogs, LogLine
 from ops.monitoring import doctor_facts
 from ops.monitoring.certificates import read_expiries
 from ops.monitoring.health import collect
@@ -160,7 +161,7 @@ def test_hostile_log_paths_and_patterns_are_plain_data(shell: str, table: dict[s
 
 
 def lines(remote: Remote, logs: list[Log], pattern: str = "") -> list[str]:
-    source = HostLogs(remote.host, logs, LogRequest(lines=9, pattern=pattern))
+    source = HostLogs(remote.host, logs, LogsRequest(lines=9, pattern=pattern))
     return sorted(line.text for line in source.read(remote) if isinstance(line, LogLine))
 
 

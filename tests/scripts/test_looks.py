@@ -142,31 +142,14 @@ def requests(home: Path) -> dict[str, Message]:
     }
 
 
-def scripts(home: Path) -> dict[str, list[str]]:
-    """The requests of looks that are still scripts."""
-    asked = [f"state_dir {home}/private/poms-ops", f"home {home}", f"supervisord_conf {home}/supervisord.conf"]
-    asked += [f"supervisor_socket {home}/private/s.sock"]
-    asked += [f"activate PATH={home}/products/bin:$PATH; unset PYTHONDONTWRITEBYTECODE"]
-    return {
-        "logs": [f"log {home}/private/log", "mode show", "lines 5"],
-    }
-
-
-@pytest.mark.parametrize(
-    "look", ["probe", "health", "doctor", "releases", "certificates", "workers", "logs", "programs"]
-)
+@pytest.mark.parametrize("look", ["probe", "health", "doctor", "releases", "certificates", "workers", "programs"])
 @pytest.mark.parametrize("shown", ["deployed", "new"])
 def test_it_changes_nothing(shell: str, home: Path, look: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home))
     if shown == "new":  # no folder of ours is there
         (home / "private").rename(home / "elsewhere")
     before = tree(home)
-    if look in scripts(home):
-        ran = run(shell, look, [*scripts(home)[look], "end"])
-        assert ran.facts[0] == f"poms-ops {look}", ran
-        assert ran.facts[-1] == "end" or look == "logs", ran
-    else:
-        assert local_agent.ask(shell, requests(home)[look])[0].messages
+    assert local_agent.ask(shell, requests(home)[look])[0].messages
     after = tree(home)
     assert {path for path in {*before, *after} if before.get(path) != after.get(path)} == set()
 

@@ -12,13 +12,14 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
+from ops.agent.messages import Done, LogLines, LogPatternRefused, LogsLive, LogsRequest, Message
 from ops.errors import BadInput, Unreachable
 from ops.inventory.loader import read_inventory
 from ops.logs import follow as following
-from ops.logs.catalog import chosen_logs, since_line, span_lines, until_line
+from ops.logs.catalog import chosen_logs, moment, span
 from ops.logs.follow import Following, InOrder
 from ops.logs.severity import Severities, severity
-from ops.logs.stream import HostLogs, LogLine, LogRequest, Remark
+from ops.logs.stream import HostLogs, LogLine, Remark
 from ops.project import PROJECT
 from ops.schema import Host
 from ops.ssh.session import Remote
@@ -26,23 +27,32 @@ from ops.ssh.session import Remote
 HOST = read_inventory(PROJECT / "hosts.toml").choose("pomsgpvm01", everywhere=False)[0]
 
 
-class Silent:
-    """A host that says a few lines, and then nothing until it is closed; every part of a Remote in one."""
+def line_of(number: int, seconds: float) -> LogLines:
+    """A line of the first log, and the position behind it."""
+    return LogLines(lines=[(1, seconds, f"line {number}", 0, False)], positions=[(1, f"7:{number}:1:1")])
 
-    def __init__(self, host: Host, facts: list[str]) -> None:
-        self.host, self.facts = host, facts
+
+LINE = line_of(5, 1.0)
+END = Done(python="3")
+
+
+class Silent:
+    """A host that says a few things, and then nothing until it is closed; every part of a Remote in one."""
+
+    def __init__(self, host: Host, said: list[Message]) -> None:
+        self.host, self.said = host, said
         self.connection = self.channel = self
         self.gateway = None
         self.closed = Event()
-        self.asked: list[str] = []
+        self.asked = LogsRequest()
 
-    def start(self, _: str, request: list[str]) -> "Silent":
+    def start_agent(self, request: LogsRequest) -> "Silent":
         self.asked = request
         return self
 
-    def lines(self) -> Iterator[str]:
-        yield from self.facts
-        if "end" not in self.facts:
+    def messages(self) -> Iterator[Message]:
+        yield from self.said
+        if END not in self.said:
             self.closed.wait()
 
     def close(self) -> None:
@@ -60,16 +70,16 @@ class Silent:
 
 @dataclass
 class Fleet:
-    """A dozen such hosts, of which `dead` cannot be reached; `facts` are what each says when it is first asked."""
+    """A dozen such hosts, of which `dead` cannot be reached; `said` is what each says when it is asked."""
 
     dead: str = ""
-    facts: list[str] = field(default_factory=lambda: ["line 1 7:5:5:1 1.0 here", "live"])
+    said: list[Message] = field(default_factory=lambda: [LINE, LogsLive()])
     count: int = 12
     opened: list[Silent] = field(default_factory=list)
 
     def following(self, *, forever: bool = True) -> Following:
         hosts = [replace(HOST, name=f"h{number}") for number in range(self.count)]
-        wanted = LogRequest(follow=forever)
+        wanted = LogsRequest(follow=forever)
         return Following(
             [HostLogs(host, chosen_logs(host, None), wanted) for host in hosts], self.connect, forever=forever
         )
@@ -78,7 +88,7 @@ class Fleet:
     def connect(self, host: Host) -> Iterator[Remote]:
         if host.name == self.dead:
             raise Unreachable(host.name, "dead")
-        silent = Silent(host, self.facts)
+        silent = Silent(host, self.said)
         self.opened.append(silent)
         yield cast("Remote", cast("Any", silent))
 
@@ -101,7 +111,7 @@ def test_leaving_closes_every_line_at_once() -> None:
 
 
 def test_it_ends_when_no_host_can_be_followed() -> None:
-    fleet = Fleet(facts=["refused grep: bad"])
+    fleet = Fleet(said=[LogPatternRefused(message="grep: bad")])
     with fleet.following() as following:
         said = list(following)
     assert len(said) == 12
@@ -122,12 +132,13 @@ def test_a_lost_host_continues_after_the_last_line_read(monkeypatch: pytest.Monk
     lost = next(event for event in said if isinstance(event, Remark))
     assert lost.text == "the stream of log lines ended. Retrying in 0 s."
     first, second = (silent.asked for silent in fleet.opened)
-    assert "from 7:5:5:1" not in first
-    assert second.index("from 7:5:5:1") == second.index(f"log {HOST.log_dir}/poms_webservice.log") + 2
+    assert first.positions == []
+    assert second.positions[0] == ["7:5:1:1"]
+    assert second.logs[0] == (f"{HOST.log_dir}/poms_webservice.log", "poms_webservice")
 
 
 def test_finished_logs_are_in_the_order_of_time() -> None:
-    fleet = Fleet(count=2, facts=[f"line 1 7:{n}:1:1 {n}.0 line {n}" for n in range(1, 5000)] + ["end"])
+    fleet = Fleet(count=2, said=[*(line_of(n, n) for n in range(1, 5000)), END])
     with fleet.following(forever=False) as events:
         lines = [event for event in events if isinstance(event, LogLine)]
     assert len(lines) == 2 * 4999
@@ -191,9 +202,7 @@ def test_an_old_line_waits_for_the_rest_of_its_entry() -> None:
 
 
 def test_many_lines_of_the_same_time_do_not_block() -> None:
-    fleet = Fleet(
-        count=3, facts=[*(f"line 1 7:{n}:1:1 1.0 line {n}" for n in range(1, 3 * following.WAITING)), "end"]
-    )
+    fleet = Fleet(count=3, said=[*(line_of(n, 1.0) for n in range(1, 3 * following.WAITING)), END])
     with fleet.following(forever=False) as events:
         lines = [event for event in events if isinstance(event, LogLine)]
     assert len(lines) == 3 * (3 * following.WAITING - 1)
@@ -218,17 +227,18 @@ def test_a_line_is_as_bad_as_what_it_belongs_to(texts: list[str], expected: list
 
 
 def test_a_line_that_was_cut_says_how_long_it_was() -> None:
-    source = HostLogs(HOST, chosen_logs(HOST, None), LogRequest())
-    (line,) = source.understand("more 1 7:5:5:1 1.0,1234567 text")
+    source = HostLogs(HOST, chosen_logs(HOST, None), LogsRequest())
+    told = LogLines(lines=[(1, 1.0, "text", 1234567, True)], positions=[])
+    (line,) = source.understand(told)
     assert isinstance(line, LogLine)
     assert (line.text, line.time, line.continues) == ("text… (line of 1,234,567 characters)", 1.0, True)
 
 
 def test_until_is_asked_in_the_same_forms_as_since() -> None:
-    assert until_line("10m") == "until 600"
-    assert until_line("2026-11-25T03:00") == "until_time 2026-11-25 03:00:00"
+    assert span("", "10m") == (None, 600)
+    assert span("", "2026-11-25T03:00") == (None, "2026-11-25 03:00:00")
     with pytest.raises(BadInput, match="--until=soon: must be a time span"):
-        until_line("soon")
+        span("", "soon")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +252,7 @@ def test_until_is_asked_in_the_same_forms_as_since() -> None:
 )
 def test_until_before_since_is_refused_before_anything_is_connected_to(since: str, until: str) -> None:
     with pytest.raises(BadInput, match="Nothing was connected to"):
-        span_lines(since, until)
+        span(since, until)
 
 
 @pytest.mark.parametrize(
@@ -258,10 +268,7 @@ def test_until_before_since_is_refused_before_anything_is_connected_to(since: st
     ],
 )
 def test_what_only_the_hosts_clock_can_tell_is_asked(since: str, until: str) -> None:
-    lines = span_lines(since, until)
-    assert [line.split()[0].removesuffix("_time") if line else "" for line in lines] == [
-        *("since" if since else "", "until" if until else "")
-    ]
+    assert [asked is not None for asked in span(since, until)] == [bool(since), bool(until)]
 
 
 @pytest.mark.parametrize(
@@ -289,22 +296,22 @@ def test_an_unknown_log_is_refused_with_the_nearest_name() -> None:
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
-        ("10m", "since 600"),
-        ("1d2h", "since 93600"),
-        ("2026-11-25T03:00", "since_time 2026-11-25 03:00:00"),
-        ("2026-11-25", "since_time 2026-11-25 00:00:00"),
-        ("2026-11-25T03:00:01-06:00", "since_time 2026-11-25 03:00:01-0600"),
-        ("2026-11-25 03:00Z", "since_time 2026-11-25 03:00:00+0000"),
+        ("10m", 600),
+        ("1d2h", 93600),
+        ("2026-11-25T03:00", "2026-11-25 03:00:00"),
+        ("2026-11-25", "2026-11-25 00:00:00"),
+        ("2026-11-25T03:00:01-06:00", "2026-11-25 03:00:01-0600"),
+        ("2026-11-25 03:00Z", "2026-11-25 03:00:00+0000"),
     ],
 )
-def test_since_is_a_while_or_a_time(text: str, asked: str) -> None:
-    assert since_line(text) == asked
+def test_since_is_a_while_or_a_time(text: str, asked: int | str) -> None:
+    assert moment("since", text) == asked
 
 
 @pytest.mark.parametrize("text", ["10", "m", "-5m", "yesterday", "2026-13-01", "10m\nlog /etc/shadow"])
 def test_since_is_nothing_else(text: str) -> None:
     with pytest.raises(BadInput, match="must be a time span"):
-        since_line(text)
+        moment("since", text)
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 
+from ops.agent.messages import Failure, Message, NoPython, RunEnded, RunOutput
 from ops.errors import BadInput, HostError, Unreachable
 from ops.schema import Host
-from ops.ssh.fake_channel import FakeChannel, Stderr
 from ops.ssh.line_reader import PIECE
-from ops.ssh.remote_command import MARK, Command, Lines, _Reader
+from ops.ssh.remote_command import Command, Lines, _Reader
 from tests.unit.conftest import Fab
 from tests.unit.hosts import host
 
 
-def read(channel: Any, *, seconds: int | None = None, one: Host | None = None) -> tuple[int, list[tuple[str, bool]]]:
+def read(messages: list[Message], *, seconds: int | None = None, one: Host | None = None) -> Any:
     shown: list[tuple[str, bool]] = []
-    code = _Reader(one or host(), channel, lambda *line: shown.append(line)).read(Command("x", seconds), b"", b"")
+    code = _Reader(one or host(), lambda *line: shown.append(line)).read(Command("x", seconds), messages)
     return code, shown
+
+
+def out(content: bytes, *, is_error: bool = False) -> RunOutput:
+    return RunOutput(content=content, is_error=is_error)
 
 
 def test_lines_are_whole_whatever_pieces_they_come_in() -> None:
@@ -44,31 +48,35 @@ def test_a_line_without_end_takes_no_more_than_a_piece() -> None:
     assert [len(line) for line in came] == [PIECE, PIECE, 4, 1, PIECE, 1]
 
 
-def test_what_the_login_shell_says_is_no_part_of_it() -> None:
-    half = len(MARK) // 2
-    channel = FakeChannel([Stderr(b"Welcome!\n" + MARK[:half]), Stderr(MARK[half:] + b"err\n"), b"out"], code=7)
-    assert read(channel) == (7, [("err", True), ("out", False)])
+def test_both_outputs_come_in_lines_with_their_order() -> None:
+    messages = [out(b"on"), out(b"err\n", is_error=True), out(b"e\ntwo"), RunEnded(code=7), out(b"not read")]
+    assert read(messages) == (7, [("err", True), ("one", False), ("two", False)])
+
+
+def test_messages_without_an_end_have_no_code() -> None:
+    assert read([out(b"one\n")]) == (None, [("one", False)])
 
 
 @pytest.mark.parametrize(
-    ("channel", "seconds", "error", "said"),
+    ("messages", "seconds", "said"),
     [
-        (FakeChannel([Stderr(MARK)], code=-1), None, Unreachable, "connection was lost"),
-        (FakeChannel([b"x" * PIECE] * (2**26 // PIECE) + [b"x"]), None, HostError, "printed more than 64 MB"),
-        (FakeChannel(code=None), 0, HostError, "did not end within 0 seconds"),
+        ([out(b"x" * PIECE)] * (2**26 // PIECE) + [out(b"x")], None, "printed more than 64 MB"),
+        ([out(b"")], 0, "did not end within 0 seconds"),
+        ([Failure(reason="no memory")], None, "the agent failed: no memory"),
+        ([NoPython(tried="python3")], None, "python3"),
     ],
 )
-def test_what_has_no_end_of_its_own_is_an_error(
-    channel: FakeChannel, seconds: int | None, error: type[HostError], said: str
-) -> None:
-    with pytest.raises(error, match=said):
-        read(channel, seconds=seconds)
+def test_what_has_no_end_of_its_own_is_an_error(messages: list[Message], seconds: int | None, said: str) -> None:
+    with pytest.raises(HostError, match=said):
+        read(messages, seconds=seconds)
 
 
 def test_a_silent_command_is_ended_unless_it_has_a_timeout() -> None:
     one = SimpleNamespace(name="web1", ssh=SimpleNamespace(silence_timeout=0))
+    messages: list[Message] = [out(b""), out(b""), RunEnded(code=0)]
     with pytest.raises(HostError, match=r"ssh\.silence_timeout"):
-        read(FakeChannel(code=None), one=one)  # type: ignore[arg-type] # a part of a Host
+        read(messages, one=one)  # type: ignore[arg-type] # a part of a Host
+    assert read(messages, one=one, seconds=60)[0] == 0  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "a\0b", "x" * 65_537])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ops.agent.messages import LogLines, LogsRequest
 from ops.logs.catalog import Log
-from ops.logs.stream import HostLogs, LogRequest
-from tests.scripts.reading import Reading, until
-from tests.scripts.remote import SHELLS
+from ops.logs.stream import HostLogs
+from tests.agent.reading import Reading, until
 from tests.unit.hosts import host
 
 NOON = "2026-11-20 12:00:00"  # of no zone
@@ -32,13 +32,14 @@ def seconds_at(clock: str, zone: str) -> float:
     return float(subprocess.check_output(["date", "-d", clock, "+%s"], env=environment))
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_time_without_a_zone_is_the_writers(shell: str, tmp_path: Path, in_tokyo: str) -> None:
+def test_a_time_without_a_zone_is_the_writers(tmp_path: Path, in_tokyo: str) -> None:
     path = tmp_path / "a.log"
     path.write_text(f"{NOON},000 INFO noon\n")
-    source = HostLogs(host(), [Log("a", str(path), True, in_tokyo), Log("b", str(path), True)], LogRequest(lines=5))
-    with Reading(shell, source, TZ="America/New_York") as reading:
-        until(lambda: "end" in reading.facts)
-    times = {fact.split()[1]: float(fact.split()[3]) for fact in reading.facts if fact.startswith("line ")}
-    assert times["1"] == seconds_at(NOON, "Asia/Tokyo")
-    assert times["2"] == seconds_at(NOON, "")  # the machine's own zone, not the profile's
+    source = HostLogs(host(), [Log("a", str(path), True, in_tokyo), Log("b", str(path), True)], LogsRequest(lines=5))
+    with Reading(source, TZ="America/New_York") as reading:
+        until(lambda: reading.has_ended)
+    (lines,) = [message.lines for message in reading.messages if isinstance(message, LogLines)]
+    assert {number: seconds for number, seconds, *_ in lines} == {
+        1: seconds_at(NOON, "Asia/Tokyo"),
+        2: seconds_at(NOON, ""),  # the machine's own zone, not the profile's
+    }

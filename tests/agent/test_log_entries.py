@@ -1,4 +1,4 @@
-"""What belongs together in a log, where it ends, and where its last lines are: the remote half, run here."""
+"""What belongs together in a log, where it ends, and where its last lines are."""
 
 import bz2
 import gzip
@@ -15,8 +15,7 @@ import pytest
 
 from ops.errors import BadInput
 from ops.logs.stream import LogLine
-from tests.scripts.reading import Reading, append, logs_of, rotate, shown, until
-from tests.scripts.remote import SHELLS
+from tests.agent.reading import Reading, answered, append, logs_of, rotate, shown, until
 
 NOW = int(time.time())
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -31,11 +30,6 @@ TRACEBACK = (
     "ValueError: no such job",
 )
 CHAIN = (*TRACEBACK, "", "During handling of the above exception, another exception occurred:", "", *TRACEBACK)
-
-
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -69,29 +63,29 @@ def texts(lines: list[str]) -> list[str]:
 # ---- until
 
 
-def test_until_omits_later_lines(shell: str, log: Path) -> None:
+def test_until_omits_later_lines(log: Path) -> None:
     lines = [stamp(1000 - number, f"INFO line {number}") for number in range(1000)]
     write(log, *lines)
-    found = shown(shell, logs_of(log, since=f"since_time {clock(800)}", until=f"until_time {clock(790)}"))
+    found = shown(logs_of(log, since=clock(800), until=clock(790)))
     assert texts(found) == lines[200:210]
-    assert texts(shown(shell, logs_of(log, lines=3, until=f"until_time {clock(500)}"))) == lines[497:500]
-    ago = texts(shown(shell, logs_of(log, lines=3, until="until 500")))
+    assert texts(shown(logs_of(log, lines=3, until=clock(500)))) == lines[497:500]
+    ago = texts(shown(logs_of(log, lines=3, until=500)))
     assert len(ago) == 3
     assert ago[-1][:19] <= time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() - 500))
 
 
 def test_until_omits_traceback_of_later_entry(log: Path) -> None:
     write(log, stamp(60, "INFO before"), "  and more of it", stamp(30, "ERROR later"), *TRACEBACK)
-    found = shown("dash", logs_of(log, since="since 900", until=f"until_time {clock(50)}"))
+    found = shown(logs_of(log, since=900, until=clock(50)))
     assert texts(found) == [stamp(60, "INFO before"), "  and more of it"]
 
 
 def test_until_finds_earlier_lines_after_later_ones(log: Path) -> None:
     """Requests are logged when they end, with the time at which they began."""
     write(log, request(900, "GET /a"), request(400, "GET /b"), request(850, "GET /c"), request(100, "GET /d"))
-    found = shown("dash", logs_of(log, since="since 2000", until=f"until_time {clock(800)}"))
+    found = shown(logs_of(log, since=2000, until=clock(800)))
     assert [line[-1] for line in found] == ["a", "c"]
-    assert [line[-1] for line in shown("dash", logs_of(log, lines=2, until=f"until_time {clock(800)}"))] == ["a", "c"]
+    assert [line[-1] for line in shown(logs_of(log, lines=2, until=clock(800)))] == ["a", "c"]
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
@@ -101,31 +95,31 @@ def test_last_lines_until_time_come_from_two_rotated_files(log: Path, suffix: st
         path = log.with_name(f"a.log.{number}{suffix}")
         path.write_bytes(PACKERS.get(suffix, bytes)("".join(f"{line}\n" for line in lines).encode()))
     write(log, stamp(100, "INFO now"))
-    found = shown("dash", logs_of(log, lines=30, until=f"until_time {clock(2980)}"))
+    found = shown(logs_of(log, lines=30, until=clock(2980)))
     assert texts(found) == older[-10:] + old[:20]
 
 
 def test_host_refuses_until_earlier_than_since(log: Path) -> None:
     write(log, stamp(60, "INFO a"))
     with pytest.raises(BadInput, match="--until"):
-        shown("dash", logs_of(log, since="since 60", until=f"until_time {clock(3600)}"))
+        shown(logs_of(log, since=60, until=clock(3600)))
 
 
 # ---- what belongs together
 
 
-def test_ignore_case_matches_pattern_in_any_case(shell: str, log: Path) -> None:
+def test_ignore_case_matches_pattern_in_any_case(log: Path) -> None:
     write(log, stamp(9, "INFO Error a"), stamp(8, "INFO b"), stamp(7, "INFO ERROR c"))
-    assert texts(shown(shell, logs_of(log, pattern="error"))) == []
-    found = texts(shown(shell, logs_of(log, pattern="error", ignore_case=True)))
+    assert texts(shown(logs_of(log, pattern="error"))) == []
+    found = texts(shown(logs_of(log, pattern="error", ignore_case=True)))
     assert found == [stamp(9, "INFO Error a"), stamp(7, "INFO ERROR c")]
 
 
-def test_traceback_is_not_split_by_simultaneous_lines_of_other_logs(shell: str, tmp_path: Path) -> None:
+def test_traceback_is_not_split_by_simultaneous_lines_of_other_logs(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     write(second, stamp(9, "ERROR a"), *CHAIN, stamp(9, "ERROR b"), *CHAIN)
     write(first, stamp(10, "INFO before"), *[stamp(9, f"INFO {number}") for number in range(30)])
-    found = shown(shell, logs_of(first, second, lines=60))
+    found = shown(logs_of(first, second, lines=60))
     mine = [number for number, line in enumerate(found) if line.startswith("2 ")]
     assert len(mine) == 2 + 2 * len(CHAIN)
     assert found[mine[0] : mine[0] + 1 + len(CHAIN)] == [f"2 {line}" for line in (stamp(9, "ERROR a"), *CHAIN)]
@@ -133,60 +127,58 @@ def test_traceback_is_not_split_by_simultaneous_lines_of_other_logs(shell: str, 
 
 
 @pytest.mark.parametrize("pattern", ["ERROR a", "no such job", "During handling"])
-def test_pattern_shows_whole_matching_entry(shell: str, log: Path, pattern: str) -> None:
+def test_pattern_shows_whole_matching_entry(log: Path, pattern: str) -> None:
     entry = [stamp(9, "ERROR a"), *CHAIN, "and a word more"]
     write(log, stamp(10, "INFO before"), *entry, stamp(8, "INFO behind"))
-    for wanted in ({"lines": 5}, {"since": "since 900"}):
-        assert texts(shown(shell, logs_of(log, pattern=pattern, **wanted))) == entry
+    for wanted in ({"lines": 5}, {"since": 900}):
+        assert texts(shown(logs_of(log, pattern=pattern, **wanted))) == entry
 
 
 def test_lines_after_request_are_separate_but_traceback_is_whole(log: Path) -> None:
     """uWSGI's log: what the app prints has nothing to do with the request before it."""
     write(log, request(9, "GET /a"), "spawned worker", "oops", *TRACEBACK, "spawned again", request(8, "GET /b"))
-    assert texts(shown("dash", logs_of(log, pattern="GET /a"))) == [request(9, "GET /a")]
-    assert texts(shown("dash", logs_of(log, pattern="spawned"))) == ["spawned worker", "spawned again"]
-    assert texts(shown("dash", logs_of(log, pattern="no such job"))) == list(TRACEBACK)
+    assert texts(shown(logs_of(log, pattern="GET /a"))) == [request(9, "GET /a")]
+    assert texts(shown(logs_of(log, pattern="spawned"))) == ["spawned worker", "spawned again"]
+    assert texts(shown(logs_of(log, pattern="no such job"))) == list(TRACEBACK)
 
 
 def test_traceback_is_whole_in_log_without_timestamps(log: Path) -> None:
     write(log, "INFO:root:a", "ERROR:root:b", *CHAIN, "INFO:root:c")
     for pattern in ("root:b", "no such job"):
-        assert texts(shown("dash", logs_of(log, pattern=pattern))) == ["ERROR:root:b", *CHAIN]
-    assert texts(shown("dash", logs_of(log, pattern="INFO"))) == ["INFO:root:a", "INFO:root:c"]
+        assert texts(shown(logs_of(log, pattern=pattern))) == ["ERROR:root:b", *CHAIN]
+    assert texts(shown(logs_of(log, pattern="INFO"))) == ["INFO:root:a", "INFO:root:c"]
 
 
 def test_log_lines_are_marked_as_continuation_of_entry(log: Path) -> None:
     write(log, stamp(9, "ERROR a"), *TRACEBACK, stamp(8, "INFO b"))
     source = logs_of(log)
-    with Reading("dash", source) as reading:
-        until(lambda: "end" in reading.facts)
-        told = [each for fact in reading.facts[1:-1] for each in source.understand(fact)]
+    told = [each for message in answered(source.request()) for each in source.understand(message)]
     lines = [each for each in told if isinstance(each, LogLine)]
     assert [line.continues for line in lines] == [False, True, True, True, True, False]
     assert len({line.time for line in lines[:5]}) == 1
 
 
 @pytest.mark.parametrize("wanted", [2, 5, 6])
-def test_last_lines_start_at_beginning_of_entry(shell: str, log: Path, wanted: int) -> None:
+def test_last_lines_start_at_beginning_of_entry(log: Path, wanted: int) -> None:
     entry = [stamp(9, "ERROR a"), *TRACEBACK]
     write(log, stamp(10, "INFO before"), *entry, stamp(8, "INFO behind"))
-    assert texts(shown(shell, logs_of(log, lines=wanted))) == [*entry, stamp(8, "INFO behind")]
+    assert texts(shown(logs_of(log, lines=wanted))) == [*entry, stamp(8, "INFO behind")]
 
 
 def test_endless_log_entry_is_shown_only_in_part(log: Path) -> None:
     write(log, stamp(9, "INFO needle"), *(f"hay {number}" for number in range(200_000)))
-    assert texts(shown("dash", logs_of(log, lines=3)))[-3:] == [f"hay {number}" for number in range(199_997, 200_000)]
-    assert len(shown("dash", logs_of(log, lines=3))) < 1000
-    assert texts(shown("dash", logs_of(log, lines=9, pattern="needle")))[0] == stamp(9, "INFO needle")
-    assert len(shown("dash", logs_of(log, lines=9, pattern="needle"))) < 1000
+    assert texts(shown(logs_of(log, lines=3)))[-3:] == [f"hay {number}" for number in range(199_997, 200_000)]
+    assert len(shown(logs_of(log, lines=3))) < 1000
+    assert texts(shown(logs_of(log, lines=9, pattern="needle")))[0] == stamp(9, "INFO needle")
+    assert len(shown(logs_of(log, lines=9, pattern="needle"))) < 1000
 
 
-def test_following_shows_whole_entry_of_matching_line(shell: str, log: Path) -> None:
+def test_following_shows_whole_entry_of_matching_line(log: Path) -> None:
     write(log, stamp(10, "INFO before"))
-    with Reading(shell, logs_of(log, lines=0, pattern="no such job", follow=True)) as reading:
+    with Reading(logs_of(log, lines=0, pattern="no such job", follow=True)) as reading:
         until(reading.is_live)
         append(log, stamp(9, "ERROR a"), *TRACEBACK[:2])
-        with Reading(shell, logs_of(log, lines=0, follow=True)) as other:  # until it has been read for certain
+        with Reading(logs_of(log, lines=0, follow=True)) as other:  # until it has been read for certain
             until(other.is_live)
         append(log, *TRACEBACK[2:], "more of it", stamp(8, "INFO behind"), stamp(7, "ERROR no such job either"))
         until(lambda: len(reading.lines) >= 7)
@@ -204,11 +196,11 @@ def test_entry_is_whole_after_lost_connection(log: Path, read: int) -> None:
     write(log, stamp(10, "INFO before"))
     entry = [stamp(9, "ERROR a"), *TRACEBACK]
     source = logs_of(log, lines=0, pattern="no such job", follow=True)
-    with Reading("dash", source) as reading:
+    with Reading(source) as reading:
         until(reading.is_live)
         append(log, *entry[:read])
         until(lambda: read < 5 or len(reading.lines) == 5)
-    with Reading("dash", source) as again:
+    with Reading(source) as again:
         until(again.is_live)
         append(log, *entry[read:], "more of it", stamp(8, "INFO behind"))
         append(log, stamp(7, "ERROR no such job either"))
@@ -221,12 +213,12 @@ def test_entry_is_whole_after_lost_connection(log: Path, read: int) -> None:
 
 
 @pytest.mark.parametrize("char", "xé€😀")
-def test_long_line_is_shortened_and_shows_its_length(shell: str, log: Path, char: str) -> None:
+def test_long_line_is_shortened_and_shows_its_length(log: Path, char: str) -> None:
     text = "a" + char * 200_000
     write(log, text, "next", "b" + char * 4095)
     whole = "b" + char * 4095
     cut = f"{text[:4096]}… (line of 200,001 characters)"
-    assert texts(shown(shell, logs_of(log))) == [cut, "next", whole]
+    assert texts(shown(logs_of(log))) == [cut, "next", whole]
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -236,17 +228,17 @@ def test_huge_line_counts_as_one_line(log: Path, suffix: str) -> None:
     path.write_bytes(PACKERS.get(suffix, bytes)(text))
     if suffix:
         write(log, stamp(30, "INFO now"))
-    for wanted in ({"lines": 4}, {"lines": 9}, {"since": "since 900"}):
-        found = texts(shown("dash", logs_of(log, **wanted)))
+    for wanted in ({"lines": 4}, {"lines": 9}, {"since": 900}):
+        found = texts(shown(logs_of(log, **wanted)))
         assert len(found) == (4 if suffix else 3)
         length = 9_000_000 + len(stamp(50, ""))
         assert found[1] == f"{stamp(50, 'x' * 5000)[:4096]}… (line of {length:,} characters)"
-    assert len(shown("dash", logs_of(log, lines=2))) == 2
+    assert len(shown(logs_of(log, lines=2))) == 2
 
 
 def test_huge_line_is_shown_shortened_once_complete(log: Path) -> None:
     write(log, "before")
-    with Reading("dash", logs_of(log, follow=True)) as reading:
+    with Reading(logs_of(log, follow=True)) as reading:
         until(reading.is_live)
         with log.open("a") as file:
             for _ in range(9):
@@ -256,28 +248,27 @@ def test_huge_line_is_shown_shortened_once_complete(log: Path) -> None:
             file.write("\nbehind\n")
         until(lambda: "1 behind" in reading.lines, 20)
     assert reading.lines == ["1 before", f"1 {'x' * 4096}… (line of 9,000,000 characters)", "1 behind"]
-    assert max(map(len, reading.facts)) < 5000
 
 
 # ---- the rotation before
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
-def test_last_lines_include_previous_rotation(shell: str, log: Path, suffix: str) -> None:
+def test_last_lines_include_previous_rotation(log: Path, suffix: str) -> None:
     old = [stamp(1000 - number, f"INFO line {number}") for number in range(40)]
     new = [stamp(900 - number, f"INFO new {number}") for number in range(3)]
     path = log.with_name(f"a.log.1{suffix}")
     path.write_bytes(PACKERS.get(suffix, bytes)("".join(f"{line}\n" for line in old).encode()))
     write(log.with_name("a.log.2"), stamp(2000, "INFO far too old"))
     write(log, *new)
-    assert texts(shown(shell, logs_of(log))) == old[-17:] + new
-    assert texts(shown(shell, logs_of(log, lines=3))) == new
-    assert texts(shown(shell, logs_of(log, lines=99))) == old + new
-    assert texts(shown(shell, logs_of(log, lines=2, pattern="line"))) == old[-2:]
+    assert texts(shown(logs_of(log))) == old[-17:] + new
+    assert texts(shown(logs_of(log, lines=3))) == new
+    assert texts(shown(logs_of(log, lines=99))) == old + new
+    assert texts(shown(logs_of(log, lines=2, pattern="line"))) == old[-2:]
     log.write_text("")
-    assert texts(shown(shell, logs_of(log))) == old[-20:]
+    assert texts(shown(logs_of(log))) == old[-20:]
     log.unlink()
-    assert [line for line in texts(shown(shell, logs_of(log))) if "no log yet" not in line] == old[-20:]
+    assert [line for line in texts(shown(logs_of(log))) if "no log yet" not in line] == old[-20:]
 
 
 def test_log_being_compressed_is_read_once(log: Path) -> None:
@@ -285,8 +276,8 @@ def test_log_being_compressed_is_read_once(log: Path) -> None:
     write(log.with_name("a.log.1"), *old)
     log.with_name("a.log.1.gz").write_bytes(gzip.compress(log.with_name("a.log.1").read_bytes())[:-20])
     write(log, stamp(10, "INFO new"))
-    for wanted in list[dict[str, Any]]([{}, {"since": "since 2000"}]):
-        assert texts(shown("dash", logs_of(log, **wanted))) == [*old, stamp(10, "INFO new")]
+    for wanted in list[dict[str, Any]]([{}, {"since": 2000}]):
+        assert texts(shown(logs_of(log, **wanted))) == [*old, stamp(10, "INFO new")]
 
 
 def test_compressed_and_plain_log_with_same_number_are_both_read(log: Path) -> None:
@@ -295,7 +286,7 @@ def test_compressed_and_plain_log_with_same_number_are_both_read(log: Path) -> N
     log.with_name("a.log.1.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in oldest).encode()))
     write(log.with_name("a.log.1"), *old)
     write(log, stamp(10, "INFO new"))
-    found = texts(shown("dash", logs_of(log, since="since 4000")))
+    found = texts(shown(logs_of(log, since=4000)))
     assert found == [*oldest, *old, stamp(10, "INFO new")]
 
 
@@ -304,14 +295,14 @@ def test_following_resumes_after_two_rotations_without_repeating_lines(log: Path
     rotate(log)
     append(log, stamp(40, "INFO three"))
     source = logs_of(log, follow=True)
-    with Reading("dash", source) as reading:
+    with Reading(source) as reading:
         until(reading.is_live)
         append(log, stamp(30, "INFO four"))
         rotate(log)
         append(log, stamp(20, "INFO five"))
         until(lambda: "five" in "".join(reading.lines))
     append(log, stamp(10, "INFO six"))
-    with Reading("dash", source) as again:
+    with Reading(source) as again:
         until(again.is_live)
     found = [line.split()[-1] for line in (*reading.lines, *again.lines)]
     assert found == ["one", "two", "three", "four", "five", "six"]
@@ -333,7 +324,7 @@ def test_last_lines_are_consecutive_while_log_is_rotated(log: Path) -> None:
     writer.start()
     try:
         for _ in range(15):
-            found = [int(line.split()[-1]) for line in shown("dash", logs_of(log)) if "no log yet" not in line]
+            found = [int(line.split()[-1]) for line in shown(logs_of(log)) if "no log yet" not in line]
             assert found == list(range(found[0], found[0] + len(found)))
     finally:
         over.set()
@@ -345,4 +336,4 @@ def test_large_compressed_log_is_read_within_limits(log: Path) -> None:
     log.with_name("a.log.1.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), 1))
     write(log, stamp(10, "INFO new"))
     os.utime(log.with_name("a.log.1.gz"), (NOW - 100,) * 2)
-    assert texts(shown("dash", logs_of(log))) == [*lines[-19:], stamp(10, "INFO new")]
+    assert texts(shown(logs_of(log))) == [*lines[-19:], stamp(10, "INFO new")]
