@@ -130,7 +130,7 @@ def test_traceback_is_not_split_by_simultaneous_lines_of_other_logs(tmp_path: Pa
 def test_pattern_shows_whole_matching_entry(log: Path, pattern: str) -> None:
     entry = [stamp(9, "ERROR a"), *CHAIN, "and a word more"]
     write(log, stamp(10, "INFO before"), *entry, stamp(8, "INFO behind"))
-    for wanted in ({"lines": 5}, {"since": 900}):
+    for wanted in list[dict[str, Any]]([{"lines": 5}, {"since": 900}]):
         assert texts(shown(logs_of(log, pattern=pattern, **wanted))) == entry
 
 
@@ -228,7 +228,7 @@ def test_huge_line_counts_as_one_line(log: Path, suffix: str) -> None:
     path.write_bytes(PACKERS.get(suffix, bytes)(text))
     if suffix:
         write(log, stamp(30, "INFO now"))
-    for wanted in ({"lines": 4}, {"lines": 9}, {"since": 900}):
+    for wanted in list[dict[str, Any]]([{"lines": 4}, {"lines": 9}, {"since": 900}]):
         found = texts(shown(logs_of(log, **wanted)))
         assert len(found) == (4 if suffix else 3)
         length = 9_000_000 + len(stamp(50, ""))
