@@ -25,7 +25,7 @@ from ops.agent.messages import (
     WorkersRequest,
 )
 from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, executable, run
+from tests.scripts.remote import SHELLS, executable
 
 
 @pytest.fixture(params=SHELLS)
