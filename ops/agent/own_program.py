@@ -16,6 +16,7 @@ IMPORTED = re.compile(r"^from ops\.agent(?:\.(\w+) import| import (.+))", re.MUL
 PROGRAM = """import binascii, json, sys, zlib
 modules, module, name, given = json.loads(zlib.decompress(binascii.a2b_base64("{packed}")).decode())
 class Texts:
+    modules = modules
     def find_spec(self, name, path=None, target=None):
         return type(sys.__spec__)(name, self, is_package=name in ("ops", "ops.agent")) if name in modules else None
     def create_module(self, spec):
