@@ -34,7 +34,11 @@ def answer(request: "RunRequest") -> "Iterator[Message]":
         yield RunOutput(content=NOT_SET_UP, is_error=True)
     running = started(["/bin/bash", "-c", READ_AND_RUN, "run"], request.text.encode(), products.environment)
     groups.append(running.pid)
-    yield from _output(running)
+    try:
+        yield from _output(running)
+    except GeneratorExit:  # nobody reads the answer: the thread of `watch` would end with this one
+        _end(groups)
+        raise
     groups.clear()
     code = running.wait()
     yield RunEnded(code=code if code >= 0 else 128 - code)

@@ -95,10 +95,14 @@ def alive(group: int) -> bool:
 @pytest.mark.parametrize(
     "command", ["echo $$; exec sleep 600", "trap '' TERM HUP; echo $$; while :; do sleep 600; done"]
 )
-def test_command_is_killed_when_operator_disconnects(command: str) -> None:
+@pytest.mark.parametrize("is_read", [True, False])
+def test_command_is_killed_when_operator_disconnects(command: str, is_read: bool) -> None:
     with begun(command) as running:
         assert running.stdin
+        assert running.stdout
         group = next(int(one.content) for one in messages(running) if isinstance(one, RunOutput) and one.content)
+        if not is_read:
+            running.stdout.close()
         running.stdin.close()
         running.wait(20)
         until(lambda: not alive(group), 20)
