@@ -4,11 +4,13 @@ import functools
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TypeVar
 
 import msgspec
 
 from ops.agent import messages
+from ops.agent.main import ANSWERED_BY
 from ops.errors import CHECK_SHELL, HostError, NoPython
 
 M = TypeVar("M", bound=messages.Message)
@@ -81,9 +83,16 @@ def failed(host: str, failure: messages.Failure) -> HostError:
     return HostError(host, f"the agent failed: {failure.reason}{lines}", left="everything", next_step=CHECK_SHELL)
 
 
+def all_messages() -> list[type[messages.Message]]:
+    """Every class of messages."""
+    for name in ANSWERED_BY.values():
+        import_module(f"ops.agent.{name}_messages")
+    return messages.Message.__subclasses__()
+
+
 @functools.cache
 def _decoder() -> "msgspec.json.Decoder[messages.Message]":
-    kinds = [kind for kind in messages.Message.__subclasses__() if not kind.__name__.endswith("Request")]
+    kinds = [kind for kind in all_messages() if not kind.__name__.endswith("Request")]
     return msgspec.json.Decoder(functools.reduce(operator.or_, kinds))
 
 

@@ -35,7 +35,8 @@ def package(*kinds: type[Message], whole: bool = False) -> bytes:
     asks for them when it needs them.
     """
     found: dict[str, str] = {"ops": "", "ops.agent": ""}
-    for name in sorted({ANSWERED_BY[kind.__name__] for kind in kinds} | {"main"}):
+    answering = sorted({ANSWERED_BY[kind.__name__] for kind in kinds})
+    for name in [*answering, *(f"{name}_messages" for name in answering), "main"]:
         _add(f"ops.agent.{name}", found, whole=whole)
     return _packed(found)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from ops.agent.messages import LogsRequest
+from ops.agent.logs_messages import LogsRequest
 from ops.errors import BadInput, OperatorError
 from ops.logs.archive import Wanted, fetch
 from ops.logs.catalog import chosen_logs, moment, span

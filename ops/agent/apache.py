@@ -3,6 +3,7 @@
 import time
 
 from ops.agent.apache_failure import why
+from ops.agent.apache_messages import ApacheConfiguration, ApacheStep, LockRefused, Unvalidated
 from ops.agent.apache_ports import tls_answers
 from ops.agent.apache_renewal import has_ended, problem_after
 from ops.agent.apache_trial import configuration, try_start
@@ -13,8 +14,8 @@ from ops.agent.evidence import tail
 from ops.agent.host_processes import uptime_ticks
 from ops.agent.lock import Lock, Locked, Unlockable
 from ops.agent.long_steps import kept_alive
-from ops.agent.messages import ApacheConfiguration, ApacheStep, LockRefused, RestartSettings, Unvalidated
 from ops.agent.processes import Ended
+from ops.agent.service_messages import RestartSettings
 from ops.agent.sudo_rules import why_barred
 from ops.agent.trial_namespace import last_line, what_prevents
 from ops.agent.validation_failed import ValidationFailed
@@ -24,7 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from ops.agent.messages import ApacheRequest, Message
+    from ops.agent.apache_messages import ApacheRequest
+    from ops.agent.messages import Message
 
 EVIDENCE_LINES = 60
 TEST, TRIAL, COMMAND, ANSWERS, START = "configtest", "trial", "command", "answers", "start"

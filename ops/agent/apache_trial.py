@@ -7,8 +7,8 @@ from ops.agent.trial_namespace import run_in_namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ops.agent.apache_messages import ApacheConfiguration
     from ops.agent.identity_probe import ProbeSetup
-    from ops.agent.messages import ApacheConfiguration
     from ops.agent.processes import Ended
     from ops.agent.staged_tree import FolderCopy
 

@@ -6,8 +6,8 @@ manual on stopping: SIGWINCH is "graceful-stop": the ports are closed, and runni
 
 import os
 
-from ops.agent.messages import RestartSettings
 from ops.agent.processes import run
+from ops.agent.service_messages import RestartSettings
 
 TOOLS = {"systemctl": 1, "service": 0}  # to the position of the unit among the words without "-" behind it
 BOOTED = "/run/systemd/system"

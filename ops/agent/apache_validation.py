@@ -11,7 +11,7 @@ from ops.agent.validation_failed import ValidationFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import ApacheConfiguration, IdentityProbe
+    from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe
     from ops.agent.staged_tree import FolderCopy, StagedFile
 
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ops.agent.messages import App
+    from ops.agent.service_messages import App
 
 VARIABLES = {
     "REQUEST_METHOD": "GET",

@@ -4,7 +4,7 @@ import os
 import time
 
 from ops.agent.apache_processes import apache_read_at
-from ops.agent.messages import CertificateFile, CertificateFiles, RevocationList, ServedCertificate
+from ops.agent.certificates_messages import CertificateFile, CertificateFiles, RevocationList, ServedCertificate
 from ops.agent.processes import output_of
 from ops.agent.revocation_list import BEGIN as LIST
 from ops.agent.revocation_list import without_entries
@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ops.agent.messages import CertificatesRequest, Message
+    from ops.agent.certificates_messages import CertificatesRequest
+    from ops.agent.messages import Message
 
 BEGINNINGS = (
     b"-----BEGIN CERTIFICATE-----",

@@ -13,7 +13,7 @@ from ops.agent.validation_failed import ValidationFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import ApacheConfiguration
+    from ops.agent.apache_messages import ApacheConfiguration
     from ops.agent.staged_tree import StagedFile
 
 MAIN_FILE = re.compile(r'SERVER_CONFIG_FILE="(.*)"')

@@ -5,9 +5,9 @@ import os
 from ops.agent.apache_validation import ApacheValidation
 from ops.agent.doctor_account import account_facts
 from ops.agent.doctor_apache import apache_facts
+from ops.agent.doctor_messages import ProductFacts, SupervisordFacts, ValidationFacts
 from ops.agent.evidence import tail
 from ops.agent.long_steps import kept_alive
-from ops.agent.messages import ProductFacts, SupervisordFacts, ValidationFacts
 from ops.agent.products import run_with_products
 from ops.agent.selinux import accesses
 from ops.agent.staged_tree import StagedFile
@@ -24,7 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.agent.messages import DoctorRequest, Message
+    from ops.agent.doctor_messages import DoctorRequest
+    from ops.agent.messages import Message
 
 PROGRAMS = ("supervisord", "supervisorctl", "uwsgi")
 PROGRAM_SECONDS = 30.0

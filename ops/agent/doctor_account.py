@@ -4,15 +4,15 @@ import os
 import pwd
 import time
 
+from ops.agent.doctor_messages import AccountFacts, SudoGrant
 from ops.agent.lock import LOCK, Unlockable, is_locked
-from ops.agent.messages import AccountFacts, SudoGrant
 from ops.agent.processes import clean_environment
 from ops.agent.products import program_in
 from ops.agent.sudo_rules import grant_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import DoctorRequest
+    from ops.agent.doctor_messages import DoctorRequest
 
 
 def account_facts(request: "DoctorRequest", temporary_problem: str) -> AccountFacts:

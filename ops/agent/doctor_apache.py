@@ -7,15 +7,17 @@ import re
 from ops.agent.apache_ports import asked_tls, is_answer, listeners
 from ops.agent.apache_unit import restart_settings
 from ops.agent.app_socket import problem_of
+from ops.agent.doctor_messages import ApacheFacts
 from ops.agent.host_processes import processes, read_bytes, sees_others
-from ops.agent.messages import ApacheFacts, PortState
 from ops.agent.processes import run
+from ops.agent.service_messages import PortState
 from ops.agent.systemd import in_force, text_of
 from ops.agent.through_apache import ask_through_apache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import DoctorRequest, ThroughApache
+    from ops.agent.doctor_messages import DoctorRequest
+    from ops.agent.service_messages import ThroughApache
 
 VERSION = re.compile(r"Apache/([0-9.]*)")
 MODULE = re.compile(r"^ *([a-z0-9_]*) \(", re.MULTILINE)

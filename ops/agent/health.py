@@ -7,9 +7,10 @@ import time
 from ops.agent.apache_ports import asked_tls, is_answer, listeners, status_of
 from ops.agent.app_socket import problem_of
 from ops.agent.commands import is_unknown, run_command
+from ops.agent.health_messages import DiskState, HostHealth, ServiceProcess
 from ops.agent.host_processes import age_of, processes, read_bytes, sees_others
-from ops.agent.messages import DiskState, HostHealth, PortState, ServiceProcess
 from ops.agent.processes import run
+from ops.agent.service_messages import PortState
 from ops.agent.standbys import standbys
 from ops.agent.through_apache import ask_through_apache
 
@@ -17,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.agent.messages import HealthRequest, Message
+    from ops.agent.health_messages import HealthRequest
+    from ops.agent.messages import Message
 
 APP_SECONDS, APACHE_SECONDS, TEST_SECONDS = 5.0, 2.0, 10.0
 EVIDENCE = 5  # lines of a configuration test

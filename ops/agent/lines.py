@@ -12,8 +12,16 @@ def to_line(message: messages.Message) -> str:
     return json.dumps(message, default=_plain, separators=(",", ":"))
 
 
+def kind_of(line: str) -> str:
+    """The type of the message of a line. Raises ValueError."""
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError(f"it is no message: '{line.strip()[:60]}'")
+    return str(values.get("type"))
+
+
 def from_line(line: str) -> messages.Message:
-    """The message of a line. Raises ValueError for an unknown type, a field too many or too few."""
+    """The message of a line, whose module is imported. Raises ValueError for an unknown type or field, or none."""
     message = json.loads(line, object_hook=_message)
     if not isinstance(message, messages.Message):
         raise ValueError(f"it is no message: '{line.strip()[:60]}'")
@@ -25,8 +33,8 @@ def _message(values: "dict[str, object]") -> object:
     if "type" not in values:
         return values
     kind = values.pop("type")
-    found = getattr(messages, str(kind), None)
-    if not isinstance(found, type) or not issubclass(found, messages.Message):
+    found = next((one for one in messages.Message.__subclasses__() if one.__name__ == kind), None)
+    if found is None:
         raise ValueError(f"there is no message '{kind}'")
     for name, annotation in vars(found).get("__annotations__", {}).items():
         text = values.get(name)

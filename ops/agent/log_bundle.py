@@ -5,19 +5,20 @@ import stat
 import tarfile
 import zlib
 
+from ops.agent.log_bundle_messages import LogBundlePart
 from ops.agent.log_compressed import BLOCK
 from ops.agent.log_output import Output
 from ops.agent.log_request import asked_logs, moment
 from ops.agent.log_search import go_to_time
-from ops.agent.messages import LogBundlePart
 from ops.agent.operator_watch import end_all, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ops.agent.log_bundle_messages import LogBundleRequest
     from ops.agent.log_files import LogFile
-    from ops.agent.messages import LogBundleRequest, Message
+    from ops.agent.messages import Message
 
 PART = 48 * 1024  # bytes of the archive that make a message
 STEP = 4 * 1024 * 1024  # bytes read, after which there is a message in any case

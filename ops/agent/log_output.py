@@ -1,6 +1,6 @@
 """What the operator gets of logs: lines in batches, and what happens to the logs, in order."""
 
-from ops.agent.messages import LogDamage, LogLines, LogState
+from ops.agent.logs_messages import LogDamage, LogLines, LogState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

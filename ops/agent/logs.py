@@ -7,7 +7,7 @@ from ops.agent.alive import show_alive
 from ops.agent.log_output import Output
 from ops.agent.log_pattern import PatternRefused, Wanted
 from ops.agent.log_request import asked_logs, moment
-from ops.agent.messages import LogPatternRefused, LogsLive, LogTimesReversed
+from ops.agent.logs_messages import LogPatternRefused, LogsLive, LogTimesReversed
 from ops.agent.operator_watch import end_all, watch
 
 TYPE_CHECKING = False
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ops.agent.log_rotation import Log
-    from ops.agent.messages import LogsRequest, Message
+    from ops.agent.logs_messages import LogsRequest
+    from ops.agent.messages import Message
 
 EVERY = 0.2  # seconds between two looks at the logs
 TELL_POSITIONS_EVERY = 3.0  # seconds

@@ -6,14 +6,14 @@ import sys
 
 from ops.agent import messages
 from ops.agent.alive import tell_alive_to
-from ops.agent.lines import from_line, to_line
+from ops.agent.lines import from_line, kind_of, to_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
-ANSWERED_BY = {  # request to module; only the modules that are needed are sent
+ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the modules that are needed are sent
     "ApacheRequest": "apache",
     "CertificatesRequest": "certificates",
     "DoctorRequest": "doctor",
@@ -53,9 +53,12 @@ def _requests(lines: "BinaryIO") -> "Iterable[str]":
 def answers_to(line: str) -> "Iterator[messages.Message]":
     """The messages of one answer. Whatever goes wrong, the operator reads it, and the next request is answered."""
     try:
-        request = from_line(line)
-        module = __import__(f"ops.agent.{ANSWERED_BY[type(request).__name__]}", fromlist=["answer"])
-        yield from module.answer(request)
+        kind = kind_of(line)
+        if kind not in ANSWERED_BY:
+            raise ValueError(f"there is no request '{kind}'")
+        __import__(f"ops.agent.{ANSWERED_BY[kind]}_messages")
+        module = __import__(f"ops.agent.{ANSWERED_BY[kind]}", fromlist=["answer"])
+        yield from module.answer(from_line(line))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - see above

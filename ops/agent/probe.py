@@ -8,7 +8,7 @@ from ops.agent.apache_processes import apache_read_at
 from ops.agent.app_socket import problem_of
 from ops.agent.host_processes import numbers, read_bytes
 from ops.agent.lock import LOCK, Unlockable, is_locked, owner_of
-from ops.agent.messages import FileState, HostState, ProgramState, ServiceState
+from ops.agent.probe_messages import FileState, HostState, ProgramState, ServiceState
 from ops.agent.release_folders import content_of, lines_of, releases_elsewhere, running_release
 from ops.agent.supervisord_state import state_of
 
@@ -16,7 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.agent.messages import App, Message, ProbeRequest, SupervisordPlace
+    from ops.agent.messages import Message
+    from ops.agent.probe_messages import ProbeRequest
+    from ops.agent.service_messages import App, SupervisordPlace
 
 APP_SECONDS = 10.0  # for an answer of the app
 APACHE_SECONDS = 2.0  # for Apache to reach it

@@ -11,7 +11,7 @@ import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import IdentityProbe, ProbeAttempt
+    from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
 
 ACCEPTED, REJECTED = 3, 4  # exit codes: a forged request is accepted; only a valid one is rejected
 SHIBD = ("/run/shibboleth/shibd.sock", "/var/run/shibboleth/shibd.sock")

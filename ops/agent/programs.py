@@ -5,8 +5,9 @@ import re
 import time
 from xmlrpc.client import Fault
 
-from ops.agent.messages import ProgramReport, ProgramsReport, SurvivalFacts
+from ops.agent.programs_messages import ProgramReport, ProgramsReport
 from ops.agent.release_folders import text_of
+from ops.agent.service_messages import SurvivalFacts
 from ops.agent.supervisord_process import orphans
 from ops.agent.supervisord_rpc import Refused, Server, full_name
 from ops.agent.supervisord_state import state_of
@@ -17,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.agent.messages import Message, ProgramsRequest
+    from ops.agent.messages import Message
+    from ops.agent.programs_messages import ProgramsRequest
 
 LATE = 300  # seconds
 EVENT = re.compile(

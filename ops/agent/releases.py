@@ -2,14 +2,22 @@
 
 import os
 
-from ops.agent.messages import OriginalFile, Originals, ReleaseContents, ReleaseFile, ReleaseList, ReleaseRecord
 from ops.agent.release_folders import content_of, lines_of, names_in, releases_elsewhere, running_release, text_of
+from ops.agent.releases_messages import (
+    OriginalFile,
+    Originals,
+    ReleaseContents,
+    ReleaseFile,
+    ReleaseList,
+    ReleaseRecord,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.agent.messages import Message, ReleasesRequest
+    from ops.agent.messages import Message
+    from ops.agent.releases_messages import ReleasesRequest
 
 
 def answer(request: "ReleasesRequest") -> "Iterator[Message]":

@@ -4,17 +4,18 @@ import contextlib
 import os
 import time
 
-from ops.agent.messages import RunEnded, RunOutput
 from ops.agent.operator_watch import end_all, watch
 from ops.agent.processes import started
 from ops.agent.products import activated
+from ops.agent.run_messages import RunEnded, RunOutput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from ops.agent.messages import Message, RunRequest
+    from ops.agent.messages import Message
+    from ops.agent.run_messages import RunRequest
 
 PIECE = 48 * 1024  # bytes of output in a message
 QUIET = 0.5  # seconds without output, after which there is a message without any

@@ -6,7 +6,7 @@ corenetwork.te.in.
 """
 
 from ops.agent.apache_ports import listeners
-from ops.agent.messages import SelinuxAccess
+from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.selinux_kernel import ALLOWED, DENIED, UNKNOWN, decide, mode
 from ops.agent.selinux_labels import (
     EXPECTED,

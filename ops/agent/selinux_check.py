@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ops.agent.messages import SelinuxAccess
+    from ops.agent.doctor_messages import SelinuxAccess
 
 DENIED_ALREADY = "denied-already"
 DOES = {

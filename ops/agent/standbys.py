@@ -9,7 +9,7 @@ import os
 import time
 
 from ops.agent.host_processes import is_process, numbers, process, read_bytes, sockets_of
-from ops.agent.messages import StandbyState
+from ops.agent.service_messages import StandbyState
 
 ESTABLISHED, LISTENING = "01", "0A"  # in /proc/net/tcp
 UNIX_CONNECTED, UNIX_LISTENS = "03", "00010000"  # the state and the flags in /proc/net/unix

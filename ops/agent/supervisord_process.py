@@ -19,13 +19,13 @@ from ops.agent.host_processes import (
     sockets_of,
     words_of,
 )
-from ops.agent.messages import SupervisordState
+from ops.agent.service_messages import SupervisordState
 from ops.agent.supervisord_login import settings
 from ops.agent.supervisord_socket import ask_pid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import SupervisordPlace
+    from ops.agent.service_messages import SupervisordPlace
 
 LISTENS = 0x10000  # __SO_ACCEPTCON among the flags of /proc/net/unix
 SECONDS = 6.0  # for one that is only starting, or was only ending

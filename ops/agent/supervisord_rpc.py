@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ops.agent.messages import SupervisordPlace
+    from ops.agent.service_messages import SupervisordPlace
 
 SECONDS = 60.0  # for one call: it may wait until a program has stopped
 

@@ -2,12 +2,12 @@
 
 import time
 
-from ops.agent.messages import SupervisordState
+from ops.agent.service_messages import SupervisordState
 from ops.agent.supervisord_socket import ask_pid, authorization
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import SupervisordPlace
+    from ops.agent.service_messages import SupervisordPlace
 
 SECONDS = 6.0  # for one that is only starting, restarting or shutting down
 

@@ -5,8 +5,8 @@ import os
 import re
 
 from ops.agent.host_processes import sees_others
-from ops.agent.messages import SurvivalFacts, SystemdUnit
 from ops.agent.processes import NOT_STARTED, run
+from ops.agent.service_messages import SurvivalFacts, SystemdUnit
 from ops.agent.systemd import (
     NO,
     UNKNOWN,

@@ -9,8 +9,8 @@ import os
 import re
 
 from ops.agent.host_processes import read_bytes
-from ops.agent.messages import SystemdUnit
 from ops.agent.processes import Ended, clean_environment, run
+from ops.agent.service_messages import SystemdUnit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

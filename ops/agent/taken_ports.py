@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ops.agent.messages import ApacheConfiguration
+    from ops.agent.apache_messages import ApacheConfiguration
     from ops.agent.staged_tree import StagedFile
 
 ROOT = 0

@@ -10,12 +10,12 @@ from ops.agent.apache_ports import asked_tls, status_of
 from ops.agent.apache_processes import apache_parent
 from ops.agent.file_access import may
 from ops.agent.host_processes import read_bytes
-from ops.agent.messages import ThroughApache
 from ops.agent.processes import run
+from ops.agent.service_messages import ThroughApache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.messages import ApachePage
+    from ops.agent.service_messages import ApachePage
 
 ANSWERED = re.compile(rb"^X-Poms-Ops-App: *answered", re.IGNORECASE | re.MULTILINE)
 KNOWN = re.compile(rb"^X-Poms-Ops: *asked", re.IGNORECASE | re.MULTILINE)

@@ -6,9 +6,9 @@ import sys
 import time
 
 from ops.agent import probe_requests
+from ops.agent.apache_messages import IdentityProbe
 from ops.agent.apache_ports import tls_answers
 from ops.agent.lines import from_line
-from ops.agent.messages import IdentityProbe
 from ops.agent.processes import start
 
 TYPE_CHECKING = False

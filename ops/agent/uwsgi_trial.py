@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from ops.agent.messages import App
+    from ops.agent.service_messages import App
 
 PARSER_SECONDS, MERCY_SECONDS = 60.0, 5.0
 OWN_FOLDER = ("spooler", "metrics-dir")  # options whose path is a folder that uWSGI writes in

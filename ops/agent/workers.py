@@ -11,15 +11,16 @@ import re
 import socket
 import time
 
-from ops.agent.messages import WorkerPoolState, WorkerState
 from ops.agent.time_zones import use_zone, zone_of
+from ops.agent.workers_messages import WorkerPoolState, WorkerState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from ops.agent.messages import Message, WorkersRequest
+    from ops.agent.messages import Message
+    from ops.agent.workers_messages import WorkersRequest
 
 PIECES, PIECE, TAIL = 24, 32768, 524288  # bytes read from all over the log, and from its end
 SHORT_TAIL = 131072

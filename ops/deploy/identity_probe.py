@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from ops.agent.messages import IdentityProbe, ProbeAttempt
+from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
 from ops.formats import apache
 from ops.schema import Host
 

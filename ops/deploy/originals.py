@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from ops.agent.messages import OriginalFile
+from ops.agent.releases_messages import OriginalFile
 from ops.deploy.releases import ORIGINAL, Contents, ask, read_contents
 from ops.deploy.supervisor_changes import read_effect
 from ops.errors import HostError, read_answer

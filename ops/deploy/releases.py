@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from ops.agent.messages import (
+from ops.agent.releases_messages import (
     OriginalFile,
     Originals,
     ReleaseContents,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ops.agent.messages import SelinuxAccess
+from ops.agent.doctor_messages import SelinuxAccess
 
 ALLOWED, DENIED, DENIED_ALREADY, UNKNOWN = "allowed", "denied", "denied-already", "unknown"
 VERDICTS = (ALLOWED, DENIED, DENIED_ALREADY, UNKNOWN)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ops.agent.messages import FileState, HostState, ProbeRequest, ProgramState, ServiceState
+from ops.agent.probe_messages import FileState, HostState, ProbeRequest, ProgramState, ServiceState
 from ops.agent_answers import Answer
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path

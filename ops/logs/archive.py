@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.agent import messages
+from ops.agent.log_bundle_messages import LogBundlePart, LogBundleRequest
+from ops.agent.logs_messages import LogDamage, LogState
 from ops.errors import HostError, read_answer
 from ops.logs.catalog import Log, Moment
 from ops.logs.stream import STATES, ask_reader, damage, log_of
@@ -101,16 +102,16 @@ def _remove_left_over(folder: Path) -> None:
 
 def _pieces(remote: Remote, wanted: Wanted, bundle: Bundle, progress: Progress) -> Iterator[bytes]:
     """The archive in pieces, as they arrive."""
-    request = messages.LogBundleRequest(logs=[log.requested() for log in wanted.logs], since=wanted.since)
+    request = LogBundleRequest(logs=[log.requested() for log in wanted.logs], since=wanted.since)
     with read_answer(remote.host.name, "logs"):
         for message in ask_reader(remote, request, SILENCE):
             match message:
-                case messages.LogBundlePart():
+                case LogBundlePart():
                     progress(message.done, message.total)
                     yield message.content
-                case messages.LogDamage():
+                case LogDamage():
                     bundle.damaged.append(damage(log_of(wanted.logs, message.log), message))
-                case messages.LogState():
+                case LogState():
                     log, text = log_of(wanted.logs, message.log), STATES[message.state]
                     if log.asked or message.state == "unreadable":
                         bundle.missing.append(text.format(log.path))

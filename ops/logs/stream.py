@@ -6,7 +6,16 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from ops.agent import messages
+from ops.agent.logs_messages import (
+    LogDamage,
+    LogLines,
+    LogPatternRefused,
+    LogsLive,
+    LogsRequest,
+    LogState,
+    LogTimesReversed,
+)
+from ops.agent.messages import Message
 from ops.agent_answers import is_end
 from ops.errors import BadInput, Unreachable, read_answer
 from ops.logs.catalog import Log
@@ -61,7 +70,7 @@ class Live:
     host: str
 
 
-def damage(log: Log, told: messages.LogDamage) -> str:
+def damage(log: Log, told: LogDamage) -> str:
     """What is wrong with one of the log's files. Raises LookupError or ValueError for an answer without a sense."""
     return DAMAGES[told.problem].format(PurePosixPath(log.path).with_name(told.file))
 
@@ -73,7 +82,7 @@ def log_of(logs: list[Log], number: int) -> Log:
     return logs[number - 1]
 
 
-def ask_reader(remote: Remote, request: messages.Message, silence: float) -> Iterator[messages.Message]:
+def ask_reader(remote: Remote, request: Message, silence: float) -> Iterator[Message]:
     """The messages of the answer up to its end, with no pause of more than `silence` seconds.
 
     Raises Unreachable where the connection is lost, HostError where the host cannot read its logs.
@@ -96,7 +105,7 @@ class HostLogs:
     `wanted` says which lines; `logs` and `positions` are filled in.
     """
 
-    def __init__(self, host: Host, logs: list[Log], wanted: messages.LogsRequest) -> None:
+    def __init__(self, host: Host, logs: list[Log], wanted: LogsRequest) -> None:
         self.host = host
         self._logs = logs
         self._wanted = wanted
@@ -121,37 +130,37 @@ class HostLogs:
                 told = [*self.understand(message)]
             yield from told
 
-    def request(self) -> messages.LogsRequest:
+    def request(self) -> LogsRequest:
         """The request to the agent."""
         positions = [[*self._positions.get(number, {}).values()] for number in range(1, len(self._logs) + 1)]
         logs = [log.requested() for log in self._logs]
         return msgspec.structs.replace(self._wanted, logs=logs, positions=positions if self.begun else [])
 
-    def understand(self, message: messages.Message) -> Iterator[LogLine | Remark | Live]:
+    def understand(self, message: Message) -> Iterator[LogLine | Remark | Live]:
         """What the operator gets for one message. Raises LookupError or ValueError for one without a sense."""
         match message:
-            case messages.LogPatternRefused():
+            case LogPatternRefused():
                 pattern = self._wanted.pattern
                 raise BadInput(f"--grep={pattern!r} is not a basic regular expression: {message.message.strip()}")
-            case messages.LogTimesReversed():
+            case LogTimesReversed():
                 raise BadInput(f"--until is before --since, by the clock of {self.host.name}. Nothing was shown.")
-            case messages.LogLines():
+            case LogLines():
                 yield from self._skipped()
                 for number, position in message.positions:
                     self._note(number, position)
                 for number, time, text, length, continues in message.lines:
                     text += f"… (line of {length:,} characters)" if length else ""
                     yield LogLine(self.host.name, log_of(self._logs, number).label, text, time, continues)
-            case messages.LogsLive():
+            case LogsLive():
                 yield from self._skipped()
                 yield Live(self.host.name)
-            case messages.LogDamage():
+            case LogDamage():
                 log = log_of(self._logs, message.log)
                 text = damage(log, message)
                 if text not in self._damages:
                     self._damages.add(text)
                     yield LogLine(self.host.name, log.label, f"({text})")
-            case messages.LogState():
+            case LogState():
                 yield from self._state(message.log, message.state)
             case _:
                 raise ValueError(f"unexpected {type(message).__name__}")

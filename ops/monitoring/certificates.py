@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops.agent.messages import CertificateFiles, CertificatesRequest
+from ops.agent.certificates_messages import CertificateFiles, CertificatesRequest
 from ops.agent_answers import Answer
 from ops.schema import Host
 from ops.ssh.session import Remote

@@ -4,17 +4,17 @@ import shlex
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ops.agent.messages import (
+from ops.agent.apache_messages import WantedFile
+from ops.agent.doctor_messages import (
     AccountFacts,
     ApacheFacts,
     DoctorRequest,
-    Message,
     ProductFacts,
     SelinuxAccess,
     SupervisordFacts,
     ValidationFacts,
-    WantedFile,
 )
+from ops.agent.messages import Message
 from ops.agent_answers import Answer
 from ops.deploy import identity_probe
 from ops.rendering.rendered_file import RenderedFile

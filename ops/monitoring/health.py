@@ -3,16 +3,13 @@
 import time
 from dataclasses import dataclass, field, replace
 
-from ops.agent.messages import (
-    CertificatesRequest,
-    HealthRequest,
-    HostHealth,
-    Message,
-    ProbeRequest,
-    ProgramsRequest,
-    ReleasesRequest,
-    WorkersRequest,
-)
+from ops.agent.certificates_messages import CertificatesRequest
+from ops.agent.health_messages import HealthRequest, HostHealth
+from ops.agent.messages import Message
+from ops.agent.probe_messages import ProbeRequest
+from ops.agent.programs_messages import ProgramsRequest
+from ops.agent.releases_messages import ReleasesRequest
+from ops.agent.workers_messages import WorkersRequest
 from ops.agent_answers import Answer
 from ops.deploy import releases, snapshot
 from ops.deploy.drift import Drift, find_drift

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ops.agent.messages import WorkerPoolState, WorkersRequest, WorkerState
+from ops.agent.workers_messages import WorkerPoolState, WorkersRequest, WorkerState
 from ops.agent_answers import Answer
 from ops.formats.supervisor import log_files
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, patterns, span, why

@@ -3,15 +3,9 @@
 import shlex
 from collections.abc import Callable
 
-from ops.agent.messages import (
-    ApacheConfiguration,
-    ApacheRequest,
-    ApacheStep,
-    LockRefused,
-    Message,
-    RestartSettings,
-    Unvalidated,
-)
+from ops.agent.apache_messages import ApacheConfiguration, ApacheRequest, ApacheStep, LockRefused, Unvalidated
+from ops.agent.messages import Message
+from ops.agent.service_messages import RestartSettings
 from ops.errors import BadInput, HostError, read_answer
 from ops.inventory.validation_levels import is_less
 from ops.schema import Host

@@ -1,6 +1,6 @@
 """The error for a host whose lock cannot be had."""
 
-from ops.agent.messages import LockRefused
+from ops.agent.apache_messages import LockRefused
 from ops.errors import WAIT, HostError, LockHeld, no_lock
 from ops.schema import Host
 

@@ -1,6 +1,6 @@
 """Parts of requests to the agent, from the inventory: supervisord's place, the app, Apache's own page."""
 
-from ops.agent.messages import ApachePage, App, SupervisordPlace
+from ops.agent.service_messages import ApachePage, App, SupervisordPlace
 from ops.formats import apache, uwsgi
 from ops.formats.supervisor import log_files
 from ops.rendering.rendered_file import supervisord_conf

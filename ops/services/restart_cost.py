@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ops.agent.messages import RestartSettings
+from ops.agent.service_messages import RestartSettings
 
 SIGWINCH = "28"  # Apache's graceful stop: it closes its ports, and ends after the running requests
 # Seconds that Apache needs beyond GracefulShutdownTimeout to end children that still have a request (it signals them,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ops.agent.messages import StandbyState
+from ops.agent.service_messages import StandbyState
 
 
 @dataclass(frozen=True)

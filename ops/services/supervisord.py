@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ops.agent.messages import ProgramReport, ProgramsReport, ProgramsRequest
+from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
 from ops.agent_answers import Answer
 from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
 from ops.schema import Host

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.agent.messages import SupervisordState
+from ops.agent.service_messages import SupervisordState
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 

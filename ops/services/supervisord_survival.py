@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ops.agent.messages import SurvivalFacts
+from ops.agent.service_messages import SurvivalFacts
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ops.agent.messages import Message, RunEnded, RunOutput, RunRequest
+from ops.agent.messages import Message
+from ops.agent.run_messages import RunEnded, RunOutput, RunRequest
 from ops.agent_answers import is_end
 from ops.errors import BadInput, HostError, Unreachable
 from ops.schema import Host

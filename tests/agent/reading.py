@@ -14,8 +14,9 @@ import pytest
 
 from ops.agent import log_bundle, logs
 from ops.agent.lines import to_line
+from ops.agent.logs_messages import LogsLive, LogsRequest
 from ops.agent.main import answers_to
-from ops.agent.messages import LogsLive, LogsRequest, Message
+from ops.agent.messages import Message
 from ops.agent_answers import is_end, read_messages
 from ops.agent_start import GREETING
 from ops.errors import OperatorError

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.agent.messages import ApacheConfiguration
+from ops.agent.apache_messages import ApacheConfiguration
 from ops.agent.staged_tree import StagedFile
 from tests.scripts.remote import executable
 

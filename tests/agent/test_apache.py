@@ -7,17 +7,11 @@ from pathlib import Path
 import pytest
 
 from ops.agent import apache, apache_renewal, apache_unit, trial_namespace
+from ops.agent.apache_messages import ApacheConfiguration, ApacheRequest, ApacheStep, LockRefused, Unvalidated
 from ops.agent.lock import Lock
-from ops.agent.messages import (
-    ApacheConfiguration,
-    ApacheRequest,
-    ApacheStep,
-    LockRefused,
-    Message,
-    RestartSettings,
-    Unvalidated,
-)
+from ops.agent.messages import Message
 from ops.agent.processes import Ended
+from ops.agent.service_messages import RestartSettings
 from tests.scripts.local_agent import ask
 from tests.scripts.remote import executable
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ops.agent import closed_keys, trial_namespace
+from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
 from ops.agent.apache_validation import ApacheValidation, Validation
-from ops.agent.messages import IdentityProbe, ProbeAttempt
 from ops.agent.validation_failed import ValidationFailed
 from tests.agent.stand_in_apache import StandInApache
 

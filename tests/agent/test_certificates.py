@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from ops.agent import apache_processes, certificates
 from ops.agent.certificates import first_certificate
+from ops.agent.certificates_messages import CertificateFiles, CertificatesRequest
 from ops.agent.host_processes import Process, process
-from ops.agent.messages import CertificateFiles, CertificatesRequest
 from ops.agent.processes import OUTPUT, output_of
 from ops.agent.revocation_list import without_entries
 

@@ -9,18 +9,17 @@ from typing import Any, TypeVar
 import pytest
 
 from ops.agent import doctor, doctor_apache, work_folder
-from ops.agent.messages import (
+from ops.agent.apache_messages import ApacheConfiguration, WantedFile
+from ops.agent.doctor_messages import (
     AccountFacts,
-    ApacheConfiguration,
     ApacheFacts,
     DoctorRequest,
-    Message,
     ProductFacts,
     SupervisordFacts,
-    SupervisordPlace,
     ValidationFacts,
-    WantedFile,
 )
+from ops.agent.messages import Message
+from ops.agent.service_messages import SupervisordPlace
 from tests.agent.stand_in_apache import StandInApache
 from tests.scripts.remote import executable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import LogLines, LogsRequest
+from ops.agent.logs_messages import LogLines, LogsRequest
 from ops.logs.catalog import Log
 from ops.logs.stream import HostLogs
 from tests.agent.reading import Reading, until

@@ -16,15 +16,9 @@ from typing import Any
 import pytest
 
 from ops.agent import log_compressed, logs
-from ops.agent.messages import (
-    LogBundlePart,
-    LogBundleRequest,
-    LogDamage,
-    LogLines,
-    LogsLive,
-    LogState,
-    Message,
-)
+from ops.agent.log_bundle_messages import LogBundlePart, LogBundleRequest
+from ops.agent.logs_messages import LogDamage, LogLines, LogsLive, LogState
+from ops.agent.messages import Message
 from ops.errors import BadInput, HostError
 from ops.logs.stream import HostLogs, LogLine, Remark
 from tests.agent.reading import Reading, answered, append, logs_of, rotate, shown, until

@@ -8,17 +8,19 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from ops.agent.messages import Message
-from ops.agent_answers import Answer, read_messages, take
+from ops.agent_answers import Answer, all_messages, read_messages, take
 from ops.errors import HostError
 from ops.project import PROJECT
 
-KINDS = Message.__subclasses__()
+KINDS = all_messages()
 # Reads messages and prints them again, without msgspec, as a host does.
 OTHER_END = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from ops.agent.lines import from_line, to_line
+from ops.agent.main import ANSWERED_BY
+for name in ANSWERED_BY.values():
+    __import__(f"ops.agent.{name}_messages")
 assert "msgspec" not in sys.modules
 for line in sys.stdin:
     try:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import HostState, ProbeRequest, SupervisordPlace
+from ops.agent.probe_messages import HostState, ProbeRequest
+from ops.agent.service_messages import SupervisordPlace
 from ops.agent_source import without_explanations
 from ops.agent_start import FOLDER, module, package, start_text
 from tests.scripts.local_line import Line

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.agent.messages import IdentityProbe, ProbeAttempt
+from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
 from ops.agent.probe_requests import ACCEPTED, REJECTED, assess
 
 PROBE = IdentityProbe(

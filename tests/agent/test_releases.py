@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent import releases
-from ops.agent.messages import Originals, ReleaseContents, ReleaseList, ReleasesRequest
+from ops.agent.releases_messages import Originals, ReleaseContents, ReleaseList, ReleasesRequest
 
 
 @pytest.fixture

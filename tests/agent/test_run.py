@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import Message, RunEnded, RunOutput, RunRequest
+from ops.agent.messages import Message
+from ops.agent.run_messages import RunEnded, RunOutput, RunRequest
 from ops.agent_answers import read_messages
 from ops.agent_start import GREETING
 from tests.agent.reading import until

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ops.agent import selinux, selinux_kernel, selinux_labels
+from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.host_processes import Process
-from ops.agent.messages import SelinuxAccess
 from tests.scripts.selinux_host import CONNECT, MODULE, RELAY, SelinuxHost, label
 
 

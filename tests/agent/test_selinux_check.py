@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import SelinuxAccess
+from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.selinux_check import Checked, check
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import ReleasesRequest
+from ops.agent.releases_messages import ReleasesRequest
 from ops.errors import NoPython
 from tests.scripts import local_agent
 from tests.scripts.remote import SHELLS, executable

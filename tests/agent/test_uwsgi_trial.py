@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import App
+from ops.agent.service_messages import App
 from ops.agent.uwsgi_file import fit_for_standby, left_out_of
 from ops.agent.uwsgi_trial import check_left_out, validate
 from ops.agent.validation_failed import ValidationFailed

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.agent import workers
-from ops.agent.messages import WorkerPoolState, WorkersRequest
+from ops.agent.workers_messages import WorkerPoolState, WorkersRequest
 from tests.scripts.test_seeing import stats_server
 
 PATTERNS = {"pid": r"process (\d+)", "vszM": r"at (\d+) MB", "epoch": r"^(\d{9,})"}

@@ -9,7 +9,10 @@ import msgspec
 
 from ops.agent import probe
 from ops.agent.main import END
-from ops.agent.messages import HostState, Message, ProbeRequest, ReleasesRequest, SupervisordPlace
+from ops.agent.messages import Message
+from ops.agent.probe_messages import HostState, ProbeRequest
+from ops.agent.releases_messages import ReleasesRequest
+from ops.agent.service_messages import SupervisordPlace
 from ops.agent_answers import Answer, read_messages, take
 from ops.agent_start import GREETING, package, start_text
 from ops.deploy.releases import ReleasesAnswer, parse

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import SupervisordPlace
+from ops.agent.service_messages import SupervisordPlace
 from ops.deploy import snapshot
 from ops.deploy.snapshot import Snapshot
 from tests.scripts import local_agent

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from ops.agent.messages import LogsRequest
+from ops.agent.logs_messages import LogsRequest
 from ops.deploy import transaction
 from ops.deploy.drift import managed_directories
 from ops.deploy.plan import make_plan

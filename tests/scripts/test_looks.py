@@ -10,20 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.messages import (
-    ApacheConfiguration,
-    App,
-    CertificatesRequest,
-    DoctorRequest,
-    HealthRequest,
-    Message,
-    ProbeRequest,
-    ProgramsReport,
-    ProgramsRequest,
-    ReleasesRequest,
-    SupervisordPlace,
-    WorkersRequest,
-)
+from ops.agent.apache_messages import ApacheConfiguration
+from ops.agent.certificates_messages import CertificatesRequest
+from ops.agent.doctor_messages import DoctorRequest
+from ops.agent.health_messages import HealthRequest
+from ops.agent.messages import Message
+from ops.agent.probe_messages import ProbeRequest
+from ops.agent.programs_messages import ProgramsReport, ProgramsRequest
+from ops.agent.releases_messages import ReleasesRequest
+from ops.agent.service_messages import App, SupervisordPlace
+from ops.agent.workers_messages import WorkersRequest
 from tests.scripts import local_agent
 from tests.scripts.remote import SHELLS, executable
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from ops.agent.messages import HealthRequest, ReleasesRequest, WorkersRequest
+from ops.agent.health_messages import HealthRequest
+from ops.agent.releases_messages import ReleasesRequest
+from ops.agent.workers_messages import WorkersRequest
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
 from ops.monitoring.workers import WorkerPool, parse

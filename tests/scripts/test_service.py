@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ops.agent import programs
-from ops.agent.messages import ProgramsRequest, SupervisordPlace
+from ops.agent.programs_messages import ProgramsRequest
+from ops.agent.service_messages import SupervisordPlace
 from ops.agent_answers import Answer
 from ops.deploy import snapshot
 from ops.deploy.snapshot import Snapshot

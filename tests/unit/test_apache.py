@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from ops.agent.messages import ApacheRequest, ApacheStep, LockRefused, Message, RestartSettings, Unvalidated
+from ops.agent.apache_messages import ApacheRequest, ApacheStep, LockRefused, Unvalidated
+from ops.agent.messages import Message
+from ops.agent.service_messages import RestartSettings
 from ops.agent_answers import Answer
 from ops.errors import HostError, LockHeld, NoPython
 from ops.services.apache import control

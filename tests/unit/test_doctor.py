@@ -7,20 +7,22 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from ops.agent.messages import (
+from ops.agent.doctor_messages import (
     AccountFacts,
     ApacheFacts,
-    PortState,
     ProductFacts,
-    RestartSettings,
     SelinuxAccess,
-    StandbyState,
     SudoGrant,
     SupervisordFacts,
+    ValidationFacts,
+)
+from ops.agent.service_messages import (
+    PortState,
+    RestartSettings,
+    StandbyState,
     SupervisordState,
     SurvivalFacts,
     ThroughApache,
-    ValidationFacts,
 )
 from ops.agent_answers import Answer
 from ops.errors import HostError

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from ops.agent.messages import IdentityProbe
+from ops.agent.apache_messages import IdentityProbe
 from ops.deploy.identity_probe import IDENTITY, SPOOFED_VALUE, trial
 from ops.schema import Host
 from tests.unit.hosts import host

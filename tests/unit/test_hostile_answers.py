@@ -18,7 +18,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ops.agent.main import ANSWERED_BY
-from ops.agent.messages import FileState, HostState, Message, SupervisordState
+from ops.agent.messages import Message
+from ops.agent.probe_messages import FileState, HostState
+from ops.agent.service_messages import SupervisordState
+from ops.agent_answers import all_messages
 from ops.agent_start import GREETING
 from ops.deploy import transaction
 from ops.inventory.loader import read_inventory
@@ -98,7 +101,7 @@ def messages_of(kind: type[Message]) -> st.SearchStrategy[str]:
 
 def agent_lines() -> st.SearchStrategy[list[str]]:
     """An answer of the agent to one request, wholly invented or with its messages."""
-    kinds = st.sampled_from([kind for kind in Message.__subclasses__() if "Request" not in kind.__name__])
+    kinds = st.sampled_from([kind for kind in all_messages() if "Request" not in kind.__name__])
     listed = record.map(lambda one: json.dumps(LIST | {"records": [one]}))
     return st.lists(st.one_of(kinds.flatmap(messages_of), listed, objects, noise), max_size=8)
 

@@ -12,7 +12,7 @@ import fabric
 import paramiko
 import pytest
 
-from ops.agent.messages import CertificatesRequest
+from ops.agent.certificates_messages import CertificatesRequest
 from ops.errors import BadInput, HostError, ShellUnready, Unreachable
 from ops.ssh import login
 from ops.ssh.fake_channel import FakeChannel

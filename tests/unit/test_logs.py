@@ -12,7 +12,8 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from ops.agent.messages import Done, LogLines, LogPatternRefused, LogsLive, LogsRequest, Message
+from ops.agent.logs_messages import LogLines, LogPatternRefused, LogsLive, LogsRequest
+from ops.agent.messages import Done, Message
 from ops.errors import BadInput, Unreachable
 from ops.inventory.loader import read_inventory
 from ops.logs import follow as following

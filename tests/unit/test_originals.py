@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ops.agent.messages import OriginalFile
+from ops.agent.releases_messages import OriginalFile
 from ops.deploy import originals
 from ops.deploy.originals import host_as_found, originals_of
 from ops.formats.uwsgi import ini_path

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
-from ops.agent.messages import DiskState, HostHealth, PortState, ServiceProcess, StandbyState
-from ops.agent.messages import ThroughApache as ThroughApacheAnswer
+from ops.agent.health_messages import DiskState, HostHealth, ServiceProcess
+from ops.agent.service_messages import PortState, StandbyState
+from ops.agent.service_messages import ThroughApache as ThroughApacheAnswer
 from ops.agent_answers import Answer
 from ops.deploy.drift import EDITED, TEMPLATE, Drift
 from ops.deploy.releases import PastRelease

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.agent.messages import HostState, ProgramState, SupervisordState
+from ops.agent.probe_messages import HostState, ProgramState
+from ops.agent.service_messages import SupervisordState
 from ops.agent_answers import Answer
 from ops.deploy.plan import (
     CREATE,

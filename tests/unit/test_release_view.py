@@ -4,14 +4,8 @@ from typing import cast
 
 import pytest
 
-from ops.agent.messages import (
-    Message,
-    ReleaseContents,
-    ReleaseFile,
-    ReleaseList,
-    ReleaseRecord,
-    ReleasesRequest,
-)
+from ops.agent.messages import Message
+from ops.agent.releases_messages import ReleaseContents, ReleaseFile, ReleaseList, ReleaseRecord, ReleasesRequest
 from ops.agent_answers import Answer
 from ops.deploy.release_host import recorded_host
 from ops.errors import HostError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.agent.messages import RestartSettings
+from ops.agent.service_messages import RestartSettings
 from ops.deploy.plan import make_plan
 from ops.deploy.snapshot import Snapshot, request
 from ops.services.restart_cost import RestartCost, parse, restart_cost

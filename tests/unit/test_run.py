@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ops.agent.messages import Failure, Message, NoPython, RunEnded, RunOutput
+from ops.agent.messages import Failure, Message, NoPython
+from ops.agent.run_messages import RunEnded, RunOutput
 from ops.errors import BadInput, HostError, Unreachable
 from ops.schema import Host
 from ops.ssh.line_reader import PIECE

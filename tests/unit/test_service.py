@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ops.agent.messages import HostState, ServiceState, SupervisordState
+from ops.agent.probe_messages import HostState, ServiceState
+from ops.agent.service_messages import SupervisordState
 from ops.agent_answers import Answer
 from ops.deploy.plan import make_plan
 from ops.deploy.release_source import Source

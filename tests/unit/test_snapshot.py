@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from ops.agent.messages import FileState, HostState, Message, SupervisordState
+from ops.agent.messages import Message
+from ops.agent.probe_messages import FileState, HostState
+from ops.agent.service_messages import SupervisordState
 from ops.agent_answers import Answer
 from ops.deploy.snapshot import FoundFile, read
 from ops.errors import HostError

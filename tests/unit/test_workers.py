@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
-from ops.agent.messages import Message, WorkerPoolState, WorkerState
+from ops.agent.messages import Message
+from ops.agent.workers_messages import WorkerPoolState, WorkerState
 from ops.agent_answers import Answer
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
 from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request

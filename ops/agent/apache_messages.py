@@ -1,0 +1,106 @@
+"""The request to test, reload or restart Apache, its answers, and what a validation of Apache's files needs."""
+
+from ops.agent.messages import Message
+
+
+class ApacheConfiguration(Message):
+    """Apache on this host: its program, its folders, and the ports that must answer."""
+
+    httpd: str
+    server_root: str
+    log_dir: str
+    ports: "list[int]"
+
+
+class WantedFile(Message):
+    """A file of the inventory's."""
+
+    path: str
+    mode: str
+    content: bytes
+
+
+class ProbeAttempt(Message):
+    """One request of the identity probe, and the `user` that the app must see (None: no user).
+
+    `certificate` names the client certificate. `needs_another_ca`: only for hosts that trust another CA than the
+    users' and those above it. `source`: the address that it comes from. `nameless`: it may reach the app, but without
+    a user.
+    """
+
+    name: str
+    port: int
+    path: str
+    user: "str | None" = None
+    certificate: "str | None" = None
+    lines: "list[str]" = []
+    needs_another_ca: bool = False
+    method: str = "GET"
+    source: str = "127.0.0.1"
+    nameless: bool = False
+
+
+class IdentityProbe(Message):
+    """The requests of the identity probe, and the throwaway CAs that a trial start trusts (all in PEM).
+
+    `issuers`: the names of the CAs whose certificates identify a user; `authorities`: theirs and others; `lists`:
+    their revocation lists. `listen`: where the app listens. `headers`: what the app believes; `spoofed`: the value in
+    them that gives a forged one away. `certificates`: name to a client certificate with its chain, and its key.
+    """
+
+    issuers: "list[str]"
+    authorities: "list[str]"
+    lists: "list[str]"
+    listen: str
+    headers: "list[str]"
+    spoofed: str
+    certificates: "dict[str, tuple[str, str]]"
+    attempts: "list[ProbeAttempt]"
+
+
+class ApacheRequest(Message):
+    """Test Apache's configuration by the words `configtest`; with a `command`, then reload or restart Apache by it.
+
+    For that, the lock of `state_dir` is taken by `owner`. `validate`: a trial start comes before it; if it
+    `is_trial_optional`, the command is run although that fails. `with_cost`: tell what the command costs. `start`:
+    the command that starts an Apache that has ended, which a reload does not do on every system. `logs`: what may say
+    why it failed.
+    """
+
+    apache: ApacheConfiguration
+    configtest: "list[str]"
+    command: "list[str]" = []
+    start: "list[str]" = []
+    state_dir: str = ""
+    owner: str = ""
+    validate: bool = False
+    is_trial_optional: bool = False
+    with_cost: bool = False
+    logs: "list[str]" = []
+    sudo_password: str = ""
+
+
+class LockRefused(Message):
+    """The host's lock cannot be had: its `owner` is another task, or the `problem` is why there can be none."""
+
+    owner: str = ""
+    problem: str = ""
+
+
+class Unvalidated(Message):
+    """What a validation has left out, a clause."""
+
+    what: str
+
+
+class ApacheStep(Message):
+    """A step of Apache's: "configtest", "trial", "command", "answers" or "start", and its result.
+
+    That is "ok", "failed" or "barred" (no rule of sudo's grants it), with evidence. `is_up`: whether Apache runs
+    after a failure.
+    """
+
+    step: str
+    result: str
+    evidence: str = ""
+    is_up: "bool | None" = None

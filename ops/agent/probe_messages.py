@@ -1,0 +1,94 @@
+"""The request for the state of a host before a deploy, and its answer."""
+
+from ops.agent.messages import Message
+from ops.agent.service_messages import ApachePage, App, RestartSettings, SupervisordPlace, SupervisordState
+
+
+class ProbeRequest(Message):
+    """The state of a host before a deploy.
+
+    `files`: (path, wanted digest) of managed files; `contents`: send the content of those that differ; `folders`:
+    list their files. `app`, with the program `web_program`, is asked whether it serves, and Apache for its page.
+    `restart`: the words of Apache's restart, if it can only be restarted; `server_root`: its files.
+    """
+
+    supervisord: SupervisordPlace
+    home: str
+    uwsgi_file: str
+    files: "list[tuple[str, str]]"
+    contents: bool = True
+    folders: "list[str]" = []
+    app: "App | None" = None
+    web_program: str = ""
+    apache_page: "ApachePage | None" = None
+    restart: "list[str]" = []
+    server_root: str = ""
+
+
+class FileState(Message):
+    """One managed path: whether it `exists`; its SHA-256 in hex as `digest`, None without a file that can be read.
+
+    `content` is sent only if it differs from the wanted one. `mode_is_fixed`: the account cannot write the folder.
+    """
+
+    path: str
+    exists: bool = True
+    digest: "str | None" = None
+    mode: str = ""
+    mode_is_fixed: bool = False
+    content: "bytes | None" = None
+
+
+class ServiceState(Message):
+    """Whether the web service serves. `problem`: why the app does not answer; `program`: its program's state, or "".
+
+    `unreached`: it answers on its socket, but Apache does not reach it.
+    """
+
+    problem: str = ""
+    program: str = ""
+    unreached: bool = False
+
+
+class ProgramState(Message):
+    """One process of supervisord; `started`: in seconds since 1970, if it runs, else 0."""
+
+    state: str
+    group: str
+    name: str
+    started: float = 0.0
+
+
+class HostState(Message):
+    """A host before a deploy; times are in seconds since 1970 by its clock.
+
+    The last release: its files as (path, digest), its name, the commits of its inventory and toolkit, and where
+    secrets stand in its files, as (path, record). `unfinished`: the release of a deploy that died. `staged`: deploys
+    that are being sent, or died during that. `owed`: pending reloads. `present`: the files of the folders.
+    `rewritten`: files with the wanted content that somebody wrote since the last release; `read`: when a service last
+    read its files. If something differs: `programs`, or `untold`, why supervisord does not list them; `memory`:
+    (largest worker of uWSGI, available) in kB; `restart`; `free`: kB of the home's file system.
+    """
+
+    supervisord: SupervisordState
+    files: "list[FileState]" = []
+    deployed: "list[tuple[str, str]]" = []
+    release: str = ""
+    commit: str = ""
+    toolkit: str = ""
+    secrets: "list[tuple[str, str]]" = []
+    lock: str = ""
+    unfinished: "str | None" = None
+    staged: "list[str]" = []
+    owed: "list[str]" = []
+    present: "list[str]" = []
+    elsewhere: str = ""
+    start: str = ""
+    service: "ServiceState | None" = None
+    rewritten: "list[tuple[str, float]]" = []
+    read: "list[tuple[str, float]]" = []
+    programs: "list[ProgramState] | None" = None
+    untold: str = ""
+    memory: "tuple[int, int] | None" = None
+    restart: "RestartSettings | None" = None
+    free: "int | None" = None

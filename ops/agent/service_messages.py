@@ -1,0 +1,124 @@
+"""Messages about the services of a host: parts of several requests and answers."""
+
+from ops.agent.messages import Message
+
+
+class SupervisordPlace(Message):
+    """Our supervisord: its file, its socket, and the folder with our own state, where backups of the file may be."""
+
+    conf: str
+    socket: str
+    state_dir: str
+
+
+class App(Message):
+    """The app and its uWSGI.
+
+    The page that is requested on `listen` (a path, or HOST:PORT), with which headers, and which statuses are an
+    answer (none: any below 500); uWSGI's file, its log; seconds for a request, and for the app's start.
+    """
+
+    listen: str
+    page: str
+    headers: "list[tuple[str, str]]"
+    statuses: "list[str]"
+    ini: str
+    log: str
+    timeout: int
+    start: int
+
+
+class ApachePage(Message):
+    """The page of the app that only the host itself may request from Apache, on `port`.
+
+    `account` runs Apache; the app listens for it on `listen`.
+    """
+
+    port: int
+    page: str
+    server_name: str
+    account: str
+    listen: str
+
+
+class SupervisordState(Message):
+    """`state`, the process id (0: it does not run, or is unknown), and the `detail` of the state.
+
+    "up"; "down"; "deaf": its socket's file is missing; "silent": it listens but does not answer; "elsewhere": it runs
+    with our file, on the socket `detail`; "refuses": it rejects requests, `detail` says why.
+    """
+
+    state: str
+    pid: int = 0
+    detail: str = ""
+
+
+class ThroughApache(Message):
+    """Whether Apache reaches the app: "ok", "failed" or "unknown"; `found` describes it."""
+
+    state: str
+    found: str
+
+
+class RestartSettings(Message):
+    """What decides the cost of Apache's restart.
+
+    `signal`: the number of the signal that ends it; `timeout`: systemd's time limit, such as "1min 30s"; `graceful`:
+    Apache's own limit in seconds for running requests.
+    """
+
+    signal: str
+    timeout: str
+    graceful: "int | None"
+
+
+class StandbyState(Message):
+    """A running standby: its process, its age in seconds, its requests in progress, the seconds until it ends."""
+
+    pid: int
+    age: int
+    requests: int
+    seconds_left: int
+
+
+class SystemdUnit(Message):
+    """A unit that runs supervisord with our file; `enabled`: UnitFileState; `active`: ActiveState.
+
+    `active` is "exited" if the unit counts as active and has no process. `manager`: "system" or "user".
+    """
+
+    manager: str
+    enabled: str
+    active: str
+    restart: str
+    name: str
+
+
+class SurvivalFacts(Message):
+    """What supervisord outlives, and what starts it at boot: each answer is "yes", "no" or "unknown".
+
+    `kills`: logind ends the account's processes with their session; `linger`: the account's user manager runs without
+    a login; `cron`: a cron daemon runs; `crontab`: the account's crontab starts supervisord at boot; `cron_sessions`:
+    cron jobs are logind sessions, too. `lives`: where the running supervisord is, with its unit or session;
+    `starter`: the file that starts it at boot, or "nobody".
+    """
+
+    kills: str = "unknown"
+    linger: str = "unknown"
+    cron: str = "unknown"
+    crontab: str = "unknown"
+    cron_sessions: str = "unknown"
+    units: "list[SystemdUnit]" = []
+    lives: str = ""
+    starter: str = ""
+
+
+class PortState(Message):
+    """A port of Apache: "open" (it answers), "silent" (somebody only listens) or "closed".
+
+    `status`: of HTTP, what a visitor without a login gets, or 0.
+    """
+
+    port: int
+    state: str
+    status: int = 0
