@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from ops.agent import probe
-from ops.agent.main import END
+from ops.agent.lines import to_line
+from ops.agent.main import END, answers_to
 from ops.agent.messages import Message
 from ops.agent.probe_messages import HostState, ProbeRequest
 from ops.agent.releases_messages import ReleasesRequest
@@ -52,15 +53,31 @@ def start(
 def ask(
     shell: str, *requests: Message, host: str = "web1", activate: str = ":", path: str = "", **environment: str
 ) -> list[Answer]:
-    """The answers to all requests, and what the tools printed is shown if the greeting is missing."""
+    """The answers to all requests; what the tools printed is shown if the greeting is missing.
+
+    Where nothing depends on the start, the agent runs in this process, in which coverage is measured.
+    """
+    if activate == ":" and not path and not environment and shell == "dash":
+        lines = [to_line(message) for request in requests for message in answers_to(encoded(request))]
+        return read(host, lines, len(requests))
     with start(shell, *requests, activate=activate, path=path, **environment) as running_:
         out, noise = running_.communicate(timeout=60)
     lines = out.decode().splitlines()
     assert lines[:1] == [GREETING], noise.decode()
-    answers = [Answer(host) for _ in requests]
+    return read(host, lines[1:], len(requests))
+
+
+def encoded(request: Message) -> str:
+    """The line of a request."""
+    return msgspec.json.encode(request).decode()
+
+
+def read(host: str, lines: list[str], count: int) -> list[Answer]:
+    """So many answers, from the lines that travel."""
+    answers = [Answer(host) for _ in range(count)]
     left = iter(answers)
     answer = next(left)
-    for message in read_messages(host, lines[1:]):
+    for message in read_messages(host, lines):
         if take(answer, message):
             answer = next(left, answer)
     return answers
