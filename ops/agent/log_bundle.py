@@ -61,7 +61,7 @@ def _parts(files: "list[LogFile]") -> "Iterator[LogBundlePart]":
 
 
 def _archive(files: "list[LogFile]", sizes: "list[int]") -> "Iterator[bytes]":
-    """The bytes of a tar file. A file that is cut meanwhile is filled with zeros."""
+    """The bytes of a tar file. A file that becomes shorter while it is read is filled with zeros."""
     for file, size in zip(files, sizes):
         entry = tarfile.TarInfo(os.fsdecode(file.path).lstrip("/"))
         entry.size, entry.mtime, entry.mode = size, int(file.modified), stat.S_IMODE(file.status.st_mode)

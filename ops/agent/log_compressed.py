@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 try:
     import bz2
 except ImportError:  # a Python that was built without it
-    bz2 = None  # type: ignore[assignment]
+    bz2 = None  # type: ignore[assignment] # its users ask for that
 try:
     import lzma
 except ImportError:
-    lzma = None  # type: ignore[assignment]
+    lzma = None  # type: ignore[assignment] # its users ask for that
 
 COMPRESSED = re.compile(rb"\.(gz|xz|bz2|zst|lzma|lz4|lzo|Z|zip)$")
 BLOCK = 256 * 1024  # bytes read at a time

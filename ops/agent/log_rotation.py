@@ -39,7 +39,7 @@ class Log:
         self._time, self._has_times = 0.0, True
 
     def chain(self) -> "list[LogFile]":
-        """All files of the log, opened, the oldest first; if it is rotated meanwhile, they are looked for again."""
+        """All files of the log, opened, the oldest first; looked for again if a rotation comes between."""
         for _ in range(10):
             listed = self._rotated()
             files = [file for file in map(self.open, [*listed, self.path]) if file]

@@ -1,6 +1,6 @@
 """The identity probe's half in a trial start, which has a network of its own: send the requests, and be the app.
 
-A stand-in for the app notes as whom Apache lets each request in.
+A stand-in for the app notes the user of each request that Apache lets through.
 """
 
 import os
