@@ -122,3 +122,29 @@ class PortState(Message):
     port: int
     state: str
     status: int = 0
+
+
+class Note(Message):
+    """What the operator should know of the work so far, one sentence."""
+
+    text: str
+
+
+class ProgramChanged(Message):
+    """What was done to a program of supervisord's, or the `state` that it is in after that; no name: supervisord."""
+
+    program: str = ""
+    did: str = ""
+    state: str = ""
+    pid: int = 0
+
+
+class StartRefused(Message):
+    """supervisord is not started, or not stopped; `why` and the systemd unit `name`, if it is about one.
+
+    "killed": logind would end it at logout; "lingerless": its user unit ends at logout; "system-unit": root starts
+    it by one; "brought-back": its unit would start it again.
+    """
+
+    why: str
+    name: str = ""

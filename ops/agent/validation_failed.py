@@ -1,9 +1,7 @@
 """The error of a validation: what would be live does not work."""
 
+from ops.agent.step_failed import StepFailed
 
-class ValidationFailed(Exception):
-    """The new files are at fault; `evidence` is what the tools said, the reason last."""
 
-    def __init__(self, evidence: str) -> None:
-        super().__init__(evidence)
-        self.evidence = evidence
+class ValidationFailed(StepFailed):
+    """The new files are at fault."""
