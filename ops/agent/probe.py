@@ -6,9 +6,9 @@ import stat
 
 from ops.agent.apache_processes import apache_read_at
 from ops.agent.app_socket import problem_of
-from ops.agent.host_processes import numbers, read_bytes
 from ops.agent.lock import LOCK, Unlockable, is_locked, owner_of
 from ops.agent.probe_messages import FileState, HostState, ProgramState, ServiceState
+from ops.agent.process_memory import memory_of
 from ops.agent.release_folders import content_of, lines_of, releases_elsewhere, running_release
 from ops.agent.supervisord_state import state_of
 
@@ -203,18 +203,3 @@ def _programs(place: "SupervisordPlace") -> "tuple[list[ProgramState] | None, st
         return None, str(error)
     programs = [(one["statename"], one["group"], one["name"], one["start"] if one["pid"] else 0) for one in found]
     return [ProgramState(state=s, group=g, name=n, started=at) for s, g, n, at in programs], ""
-
-
-def memory_of(file: str) -> "tuple[int, int]":
-    """The memory of the largest process with `file` in its command, and the free memory, in kB."""
-    name, most = os.fsencode(file), 0
-    for pid in numbers():
-        if pid != os.getpid() and name in read_bytes(f"/proc/{pid}/cmdline"):
-            most = max(most, _kilobytes(f"/proc/{pid}/status", b"VmRSS:"))
-    return most, _kilobytes("/proc/meminfo", b"MemAvailable:")
-
-
-def _kilobytes(path: str, key: bytes) -> int:
-    """The number of a line of one of the kernel's files."""
-    words = [line.split() for line in read_bytes(path).splitlines() if line.startswith(key)]
-    return int(words[0][1]) if words else 0

@@ -41,14 +41,18 @@ class Record:
         return max(0, end + self.mercy - int(time.time()))
 
 
-def records(state_dir: str) -> "list[Record]":
-    """The records of running standbys."""
+def record_paths(state_dir: str) -> "list[str]":
+    """The records' files, those of standbys that have ended included."""
     try:
         names = sorted(os.listdir(state_dir))
     except OSError:
         return []
-    paths = [os.path.join(state_dir, name) for name in names if name.startswith("standby.") and name[8:].isdigit()]
-    return [record for record in map(Record, paths) if record.runs]
+    return [os.path.join(state_dir, name) for name in names if name.startswith("standby.") and name[8:].isdigit()]
+
+
+def records(state_dir: str) -> "list[Record]":
+    """The records of running standbys."""
+    return [record for record in map(Record, record_paths(state_dir)) if record.runs]
 
 
 def standbys(state_dir: str) -> "list[StandbyState]":

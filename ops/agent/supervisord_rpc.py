@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ops.agent.service_messages import SupervisordPlace
 
-SECONDS = 60.0  # for one call: it may wait until a program has stopped
+SECONDS, LONG_SECONDS = 60.0, 1800.0  # for one call; for one that waits until programs have stopped
 
 
 class Refused(Exception):
@@ -28,13 +28,13 @@ class Server:
         self._place = place
         self._header = ""
 
-    def __call__(self, method: str, *values: "Any") -> "Any":
-        """The result of `supervisor.METHOD`."""
+    def __call__(self, method: str, *values: "Any", seconds: float = SECONDS) -> "Any":
+        """The result of `supervisor.METHOD`, which may take so many seconds."""
         body = dumps(values, f"supervisor.{method}").encode()
-        status, data = post(self._place.socket, body, self._header, SECONDS)
+        status, data = post(self._place.socket, body, self._header, seconds)
         if status == UNAUTHORIZED and not self._header:
             self._header = header_for(self._place)
-            status, data = post(self._place.socket, body, self._header, SECONDS)
+            status, data = post(self._place.socket, body, self._header, seconds)
         if status == UNAUTHORIZED:
             conf = self._place.conf
             raise Refused(f"supervisord's socket needs a user name and password, and {conf} has none that it accepts")

@@ -14,6 +14,8 @@ WITHOUT_EFFECT = re.compile(r"(touch-.*|hook-accepting1-once|uid|gid)\Z")
 SCHEME = re.compile(r"[a-z]+:/")
 SWITCH_OR_NUMBER = re.compile(r"(true|false|[0-9]*)\Z")
 KEPT = "log-format"
+SOCKETS = ("socket", "uwsgi-socket", "http-socket")
+SERVING = re.compile(r"^hook-accepting1-once = write:(.*) yes$", re.MULTILINE)
 
 
 def fit_for_standby(text: str) -> str:
@@ -38,6 +40,24 @@ def left_out_of(text: str) -> "list[tuple[str, str]]":
         elif not SWITCH_OR_NUMBER.match(value) and not name.endswith("socket"):
             found.append((name, ""))
     return found
+
+
+def number_of(text: str, option: str) -> int:
+    """The number that an option has; 0 if it is not in the file."""
+    found = [line.split()[2:3] for line in text.splitlines() if line.split()[:1] == [option]]
+    digits = re.match(r"[0-9]+", found[-1][0]) if found and found[-1] else None
+    return int(digits.group()) if digits else 0
+
+
+def socket_count(text: str) -> int:
+    """How many sockets the file has for requests, of the uwsgi protocol or HTTP."""
+    return sum(line.split()[0] in SOCKETS for line in text.splitlines() if line.strip())
+
+
+def file_when_serving(text: str) -> str:
+    """The file that uWSGI touches when it accepts requests; "" if it touches none."""
+    found = SERVING.search(text)
+    return found.group(1).replace("%%", "%") if found else ""
 
 
 def _name(line: str) -> str:

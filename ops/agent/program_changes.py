@@ -1,0 +1,191 @@
+"""Changes of supervisord's programs: its new configuration, starts, stops, restarts and reloads."""
+
+import time
+from xmlrpc.client import Fault
+
+from ops.agent.program_settling import (
+    ON_PURPOSE,
+    RUNNING,
+    STARTING,
+    TICK,
+    in_settings,
+    need_known,
+    not_stopped,
+    settle,
+    start_settings,
+    started_state,
+)
+from ops.agent.service_messages import ProgramChanged
+from ops.agent.step_failed import StepFailed
+from ops.agent.supervisord_rpc import LONG_SECONDS, processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ops.agent.narration import Tell
+    from ops.agent.supervisord_rpc import Server
+    from ops.agent.taken_files import TakenFiles
+
+LEFT_STOPPED = "left stopped"
+SIGNAL = "signal-"  # before a signal's name, in how a program reloads
+
+
+def changed_groups(server: "Server") -> "tuple[list[str], list[str], list[str]]":
+    """(added, changed, removed) names of groups, after supervisord has read its configuration again."""
+    added, changed, removed = server("reloadConfig")[0]
+    return list(added), list(changed), list(removed)
+
+
+class ProgramChanges:
+    """Each method tells what it does to which program.
+
+    They raise StepFailed if a program does not run afterwards, and what `server` raises.
+    """
+
+    def __init__(self, server: "Server", taken: "TakenFiles", tell: "Tell") -> None:
+        self._server = server
+        self._taken = taken
+        self._tell = tell
+
+    def apply(self, only: "list[str]") -> None:
+        """Take in the configuration on disk, but no group that an operator has stopped.
+
+        Only groups that changed, and that are in `only`, if that names some.
+        """
+        added, changed, removed = (
+            [group for group in groups if not only or group in only] for groups in changed_groups(self._server)
+        )
+        settings = start_settings(self._server)
+        for group in removed:
+            self._server("stopProcessGroup", group, seconds=LONG_SECONDS)
+            self._server("removeProcessGroup", group)
+            self._did(group, "removed")
+        taken = []
+        for group in changed:
+            own = self._members([group])
+            autostart = any(settings.get(in_settings(name), {}).get("autostart", True) for name in own)
+            if autostart and not not_stopped(self._server, own):
+                self._did(group, LEFT_STOPPED)
+                continue
+            self._replace(group)
+            self._did(group, "restarted with its new configuration")
+            taken.append(group)
+        for group in added:
+            self._add(group)
+            self._did(group, "added")
+            taken.append(group)
+        time.sleep(TICK)
+        settle(self._server, not_stopped(self._server, self._members(taken)), self._tell)
+
+    def start(self, names: "list[str]") -> None:
+        """Start programs; a group whose configuration changed is taken in first."""
+        added, changed, _ = changed_groups(self._server)
+        found = processes(self._server)
+        need_known(self._server, [name for name in names if name not in found and _group(name) not in added])
+        for group in dict.fromkeys(map(_group, names)):
+            if group in added:
+                self._server("addProcessGroup", group)
+            elif group in changed:
+                self._replace(group)
+        for name in names:
+            if self._server("getProcessInfo", name)["statename"] in (RUNNING, STARTING):
+                self._did(name, "was running")
+                continue
+            try:
+                self._server("startProcess", name, False)
+            except Fault as fault:
+                if "ALREADY_STARTED" not in fault.faultString:
+                    raise
+            self._taken.took(name)
+            self._did(name, "started")
+        settle(self._server, names, self._tell)
+
+    def stop(self, names: "list[str]") -> None:
+        """Stop programs, whatever their states."""
+        need_known(self._server, names)
+        for name in names:
+            self._did(name, "stopped" if self._stop_one(name) else "was stopped")
+
+    def restart(self, names: "list[str]") -> None:
+        """Stop and start one after the other, so that no failure leaves the next one stopped."""
+        changed_groups(self._server)
+        need_known(self._server, names)
+        failures = []
+        for name in names:
+            try:
+                self._stop_one(name)
+                self.start([name])
+                self._did(name, "restarted")
+            except StepFailed as failure:
+                failures.append(failure.evidence)
+            except Fault as fault:
+                failures.append(fault.faultString)
+        if failures:
+            raise StepFailed("\n".join(failures))
+
+    def restart_running(self, names: "list[str]") -> None:
+        """Restart those of `names` that are not stopped on purpose."""
+        need_known(self._server, names)
+        alive = not_stopped(self._server, names)
+        for name in names:
+            if name not in alive:
+                self._did(name, LEFT_STOPPED)
+        self.restart(alive)
+
+    def send_signal(self, signal: str, names: "list[str]") -> None:
+        """Let programs reload; one that has died, of its last reload perhaps, is started."""
+        need_known(self._server, names)
+        for name in names:
+            state = started_state(self._server, name)
+            if state == RUNNING:
+                self._server("signalProcess", name, signal)
+                self._taken.took(name)
+                self._did(name, f"reloaded (SIG{signal})")
+            elif state in ON_PURPOSE:
+                self._did(name, LEFT_STOPPED)
+            else:
+                self.start([name])
+        time.sleep(TICK)  # a master that cannot read its new file dies of it at once
+        settle(self._server, not_stopped(self._server, names), self._tell)
+
+    def reload_changed(self, names: "list[str]", reloads: "list[tuple[str, str, str]]") -> None:
+        """Take in what changed.
+
+        `names` as in `apply`; `reloads`: (program, how it reloads, file), where how is "signal-NAME" or
+        "restart-running".
+        """
+        self.apply(names)
+        for name, how, path in reloads:
+            if self._taken.is_due(name, path):
+                if how.startswith(SIGNAL):
+                    self.send_signal(how[len(SIGNAL) :], [name])
+                else:
+                    self.restart_running([name])
+
+    def _did(self, name: str, did: str) -> None:
+        self._tell(ProgramChanged(program=name, did=did))
+
+    def _members(self, groups: "list[str]") -> "list[str]":
+        return [name for name, info in processes(self._server).items() if info["group"] in groups]
+
+    def _add(self, group: str) -> None:
+        self._server("addProcessGroup", group)
+        self._taken.took(group)
+
+    def _replace(self, group: str) -> None:
+        self._server("stopProcessGroup", group, seconds=LONG_SECONDS)
+        self._server("removeProcessGroup", group)
+        self._add(group)
+
+    def _stop_one(self, name: str) -> bool:
+        """Stop a program, whatever its state; whether it was alive."""
+        try:
+            self._server("stopProcess", name, seconds=LONG_SECONDS)
+        except Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise
+            return False
+        return True
+
+
+def _group(name: str) -> str:
+    return name.split(":")[0]
