@@ -7,6 +7,8 @@ import zlib
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 from ops.agent.main import ANSWERED_BY
 from ops.agent.messages import PROTOCOL, Message
 from ops.agent_source import without_explanations
@@ -49,6 +51,12 @@ def module(name: str) -> bytes:
     found: dict[str, str] = {}
     _add(name, found, whole=False)
     return _packed(found)
+
+
+def packed_requests(*requests: Message) -> bytes:
+    """Requests as the agent reads them (`ops/agent/main.py`)."""
+    packed = zlib.compress(b"".join(msgspec.json.encode(request) + b"\n" for request in requests), 9)
+    return f"{len(packed)}\n".encode() + packed
 
 
 def _packed(modules: dict[str, str]) -> bytes:

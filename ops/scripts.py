@@ -8,22 +8,9 @@ FOLDER = Path(__file__).parent / "remote"
 SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "survival.sh", "supervisord.sh")
 STANDBY = ("standby_requests.py", "standby.sh")
 PARTS = {  # in addition to common.sh; the top of each script describes its request and its answer
-    "transaction": (
-        *SUPERVISORD,
-        *STANDBY,
-        "standby_run.sh",
-        *("supervise.py", "ask_app.py", "door.py"),
-        *("lock.sh", "place.sh", "files.sh", "apache_read.sh", "apache_facts.sh", "uwsgi.sh", "prove.sh", "door.sh"),
-        "selinux.sh",
-        "apache_unit.sh",
-        "apache_why.sh",
-        "through_apache.sh",
-        "services.sh",
-    ),
     "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
     "boot": (*SUPERVISORD, "lock.sh"),
 }
-ON_TRIAL = ("door.py",)  # run in the trial, without the script's functions: passed as text
 RUN_BY = {  # the command that runs it; for all others, the products' Python
     "supervise.py": "supervise_python",
     "standby_requests.py": "any_python",
@@ -76,10 +63,8 @@ def _with_parts(name: str) -> str:
 
 
 def _as_function(name: str) -> str:
-    """NAME.py as the shell function `NAME`, which runs it with its Python, or `NAME_text`, which prints it."""
+    """NAME.py as the shell function `NAME`, which runs it with its Python."""
     function, command = name.removesuffix(".py"), f'{RUN_BY.get(name, "supervisor_python")} "$@"'
-    if name in ON_TRIAL:
-        function, command = f"{function}_text", "cat"
     program = "".join(map(_read, [*JOINED.get(name, ()), name]))
     return f"{function}() {{\n{command} <<'END_OF_PYTHON'\n{program}END_OF_PYTHON\n}}\n"
 

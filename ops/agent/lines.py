@@ -7,9 +7,14 @@ from ops.agent import messages
 from ops.agent.plain_message import field_names
 
 
-def to_line(message: messages.Message) -> str:
-    """One line of JSON without its line end."""
-    return json.dumps(message, default=_plain, separators=(",", ":"))
+def to_line(value: object) -> str:
+    """One line of JSON without its line end: of a message, or of a list and the like with messages in it."""
+    return json.dumps(value, default=_plain, separators=(",", ":"))
+
+
+def value_of(line: str) -> object:
+    """What to_line has written. Raises ValueError for an unknown message or field."""
+    return json.loads(line, object_hook=_message)
 
 
 def kind_of(line: str) -> str:
@@ -22,7 +27,7 @@ def kind_of(line: str) -> str:
 
 def from_line(line: str) -> messages.Message:
     """The message of a line, whose module is imported. Raises ValueError for an unknown type or field, or none."""
-    message = json.loads(line, object_hook=_message)
+    message = value_of(line)
     if not isinstance(message, messages.Message):
         raise ValueError(f"it is no message: '{line.strip()[:60]}'")
     return message

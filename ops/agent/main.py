@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import zlib
 
 from ops.agent import messages
 from ops.agent.alive import tell_alive_to
@@ -10,7 +11,7 @@ from ops.agent.lines import from_line, kind_of, to_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the modules that are needed are sent
@@ -24,30 +25,34 @@ ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the mo
     "ProgramsRequest": "programs",
     "ReleasesRequest": "releases",
     "RunRequest": "run",
+    "TransactionRequest": "transaction",
     "WorkersRequest": "workers",
 }
-END = "end"  # the line behind the last request
 ANSWERS = 3  # the descriptor of messages: the standard output that start.sh was given
 
 
 def main() -> None:
-    """Answer the requests of standard input, one message a line; Done or Failure is the last of each answer.
+    """Answer the requests of standard input; Done or Failure is the last message of each answer.
 
     What is behind the requests is for those that need the operator's side, or more modules (start.sh).
     """
     with contextlib.suppress(BrokenPipeError), os.fdopen(ANSWERS, "wb", 0) as out:
         tell_alive_to(out.fileno())
-        for line in list(_requests(sys.stdin.buffer)):  # what is behind them may be read for an answer
+        for line in requests_in(sys.stdin.buffer):
             for message in answers_to(line):
                 out.write(to_line(message).encode() + b"\n")
 
 
-def _requests(lines: "BinaryIO") -> "Iterable[str]":
-    for line in iter(lines.readline, b""):
-        text = line.decode("utf-8", "replace").rstrip("\n")
-        if text == END:
-            return
-        yield text
+def requests_in(source: "BinaryIO") -> "list[str]":
+    """The requests, one message each: a line with a number of bytes, then so many bytes, compressed lines.
+
+    None if they did not come complete: the connection was lost.
+    """
+    try:
+        text = zlib.decompress(source.read(int(source.readline())))
+    except (ValueError, zlib.error):
+        return []
+    return text.decode("utf-8", "replace").split("\n")[:-1]
 
 
 def answers_to(line: str) -> "Iterator[messages.Message]":

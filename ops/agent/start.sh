@@ -1,5 +1,5 @@
 # Start the agent with the first Python that is 3.6 or newer. Standard input has, behind this text: a line with the
-# operator's `activate`, the package, the requests. Standard output gets a greeting, then messages; all else goes to standard
+# operator's `activate`, the package, the requests (main.py). Standard output gets a greeting, then messages; all else goes to standard
 # error. Nothing that the account exports changes what Python does; main.py reads the account's environment of this shell.
 umask 077
 exec 3>&1 1>&2

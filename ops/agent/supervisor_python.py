@@ -138,6 +138,13 @@ except ImportError:
 VERSION = """import sys
 print("%s, Python %d.%d" % ((sys.executable,) + sys.version_info[:2]))
 """
+PARSE = """from supervisor.options import ServerOptions
+
+options = ServerOptions()
+options.realize(["-c", sys.argv[2]])
+if not options.process_group_configs:
+    sys.exit("supervisor finds no program in %s" % sys.argv[2])
+"""
 
 
 def run_in_supervisors_python(activate: str, program: str, words: "list[str]", seconds: float) -> "Ended":
@@ -151,3 +158,9 @@ def supervisors_python(activate: str) -> "tuple[str, str]":
     ended = run_in_supervisors_python(activate, LIBRARY + VERSION, [], 60.0)
     last = (ended.text.splitlines() or [""])[-1]
     return ("", last or f"exit code {ended.code}") if ended.code else (last, "")
+
+
+def check_configuration(activate: str, path: str) -> str:
+    """Let supervisor's own parser read a candidate for its configuration: what it finds wrong, or ""."""
+    ended = run_in_supervisors_python(activate, LIBRARY + PARSE, [path], 60.0)
+    return (ended.text or f"exit code {ended.code}") if ended.code else ""

@@ -1,19 +1,16 @@
 """The identity probe: requests to a trial start of Apache that try to log in as somebody else.
 
 The trial start trusts throwaway CAs with the names of the inventory's CAs. This module makes them and their client
-certificates; `agent/probe_requests.py` (in a deploy `remote/door.py`) sends the requests, on the host, before the
-new files are live.
+certificates; `agent/probe_requests.py` sends the requests, on the host, before the new files are live.
 """
 
 import base64
 import datetime as dt
 import functools
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -75,23 +72,6 @@ class Trial:
 
     probe: IdentityProbe | None
     why_not: str = ""
-
-    def lines(self) -> list[str]:
-        """The same as lines of the request to remote/transaction.sh."""
-        if not self.probe:
-            return [f"no_probe no identity probe: {self.why_not}"]
-        probe = self.probe
-        lines = [f"door_issuer {name}" for name in probe.issuers]
-        for authority, revoked in zip(probe.authorities, probe.lists, strict=True):
-            lines += [f"door_ca {_packed(authority)}", f"door_list {_packed(revoked)}"]
-        asked = {
-            "listen": probe.listen,
-            "believed": probe.headers,
-            "spoofed": probe.spoofed,
-            "certificates": probe.certificates,
-            "requests": [msgspec.structs.asdict(attempt) for attempt in probe.attempts],
-        }
-        return [*lines, f"door {_packed(json.dumps(asked))}"]
 
 
 def trial(host: Host) -> Trial:

@@ -81,14 +81,6 @@ def read(found: SelinuxAccess) -> Access:
     return Access(**{name: getattr(found, name) for name in SelinuxAccess.__struct_fields__})
 
 
-def parse(text: str) -> Access:
-    """Parse one answer of the host. Raises ValueError if it is malformed."""
-    mode, verdict, kind, source, target, how, subject = text.split(" ", 6)
-    if verdict not in VERDICTS or kind not in DESCRIPTIONS:
-        raise ValueError(f"not an answer about SELinux: {text[:80]!r}")
-    return Access(mode, verdict, kind, source, target, how, subject)
-
-
 def refusal(answers: Iterable[Access]) -> tuple[str, str] | None:
     """What is denied, and what to do about it, if that stops a deploy."""
     denied = [one for one in answers if one.mode == ENFORCING and one.verdict == DENIED]

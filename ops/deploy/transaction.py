@@ -1,25 +1,40 @@
-"""Apply a plan: run one command on the host (`remote/transaction.sh`), follow its steps, and decide on commit."""
+"""Apply a plan: run one command on the host (`agent/transaction.py`), follow its steps, and decide on commit."""
 
-import base64
 import contextlib
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from ops.deploy import identity_probe, selinux
+import msgspec
+
+from ops.agent.apache_messages import LockRefused, Unvalidated
+from ops.agent.doctor_messages import SelinuxAccess
+from ops.agent.messages import Done, Failure, Message, NoPython
+from ops.agent.service_messages import Note, ProgramChanged, StartRefused
+from ops.agent.transaction_messages import (
+    ChangeEnded,
+    ChangeFailed,
+    IdentityProbed,
+    StepBegun,
+    Validated,
+    ValidationInsufficient,
+    Verdict,
+    VerdictWanted,
+    WebServiceState,
+)
+from ops.agent_answers import Answer, take
+from ops.deploy import selinux
 from ops.deploy.plan import Plan
 from ops.deploy.releases import Release
 from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, CheckResult, find_regressions, run_smoke_checks
-from ops.deploy.transaction_request import request_lines
-from ops.errors import WAIT, HostError, LockHeld, Unreachable, no_lock
+from ops.deploy.transaction_request import transaction_request
+from ops.errors import HostError, Unreachable
 from ops.interrupts import uninterrupted
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import supervisord_survival
+from ops.services.lock_refusal import refusal
 from ops.services.web_service import Service
-from ops.services.web_service import parse as parse_service
 from ops.ssh.session import AgentSession, Heartbeat, Remote
 
 _under_way: set[AgentSession] = set()
@@ -90,18 +105,14 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
         found = find_regressions(remote, before, last) if before else []
         return "; ".join(f"smoke check failed: {one.name}: {one.got}" for one in found)
 
-    def verdict() -> list[str]:
-        word = worse() or "commit"
-        return [*map(_check_line, last), word]
+    def verdict() -> Verdict:
+        return Verdict(reason=worse(), checks=[*map(_check_line, last)])
 
     host = plan.host
     if _interrupted.is_set():
         raise HostError(host.name, "not started: you interrupted", left="everything", outcome="not tried")
     transcript = _Transcript(host, report)
-    probe_lines = _identity_probe_lines(plan, release)
-    session = remote.start(
-        "transaction", [*request_lines(plan, release, probe_lines), *remote.password_lines(), "end"]
-    )
+    session = remote.start_agent(transaction_request(plan, release, remote.sudo_password))
     _under_way.add(session)
     try:
         with Heartbeat(session):
@@ -120,18 +131,13 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
         _under_way.discard(session)
     if transcript.ended == "rolled-back":
         transcript.still = worse()
+    if transcript.error and not transcript.step:
+        raise transcript.error
     if transcript.ended != "committed":
-        raise _failed(transcript, session.stderr())
+        raise _failed(transcript, session)
     return Outcome(
         release.name, transcript.programs, transcript.validations, transcript.unvalidated, transcript.service
     )
-
-
-def _identity_probe_lines(plan: Plan, release: Release) -> list[str]:
-    """The request's lines for the identity probe; none for a rollback: its release passed the probe in its deploy."""
-    if not plan.apache or release.purpose != "deploy":
-        return []
-    return identity_probe.trial(plan.host).lines()
 
 
 def interrupt() -> None:
@@ -139,7 +145,7 @@ def interrupt() -> None:
     _interrupted.set()
     for session in list(_under_way):
         with contextlib.suppress(Unreachable):
-            session.send(["interrupted by the operator"])
+            _say(session, Verdict(reason="interrupted by the operator"))
         session.close_input()
 
 
@@ -155,7 +161,7 @@ class _Transcript:
     programs: list[tuple[str, str, str]] = field(default_factory=list)
     validations: list[str] = field(default_factory=list)
     unvalidated: list[str] = field(default_factory=list)
-    insufficient: str = ""
+    insufficient: ValidationInsufficient | None = None
     accesses: list[selinux.Access] = field(default_factory=list)
     not_back: str = ""
     failure: str = ""
@@ -166,82 +172,93 @@ class _Transcript:
     unstartable: tuple[str, str] | None = None
     asks: bool = False
     service: Service | None = None
+    error: HostError | None = None
 
-    def read(self, line: str) -> None:
-        """Read one line of the host; report it unchanged if it cannot be parsed. Raises LockHeld."""
+    def read(self, message: Message) -> None:
+        """Read one message of the host. Raises LockHeld or HostError if the host's lock cannot be had."""
+        match message:
+            case LockRefused():
+                raise refusal(self.host, message)
+            case StepBegun():
+                self.step = message.step
+                self.report(_step(message.step))
+            case Note():
+                self.report(message.text)
+            case Validated():
+                self.validations.append(f"validated ({message.level}): {message.what}")
+                self.report(self.validations[-1])
+            case Unvalidated():
+                self.unvalidated.append(message.what)  # printed with the result
+            case IdentityProbed():
+                self.report(f"identity probe passed: {message.requests} requests, every forged identity was rejected")
+            case ValidationInsufficient():
+                self.insufficient = message
+            case SelinuxAccess():
+                self._read_access(message)
+            case StartRefused():
+                self.unstartable = supervisord_survival.refusal(self.host, f"refused {message.why} {message.name}")
+            case ProgramChanged():
+                self.programs.append((message.program or "supervisord", message.did, message.state))
+            case WebServiceState():
+                self.service = Service(message.problem, message.program, message.is_unreached)
+            case VerdictWanted():
+                self.asks = True
+            case ChangeFailed() | ChangeEnded():
+                self._read_end(message)
+
+    def _read_access(self, message: SelinuxAccess) -> None:
         try:
-            self._read(line)
-        except (ValueError, RecursionError):
-            self.report(f"not understood: {line[:200]}")
-
-    def _read(self, line: str) -> None:
-        kind, _, value = line.partition(" ")
-        if kind == "locked":
-            raise LockHeld(self.host.name, f"another deploy is running: {value}", left="everything", next_step=WAIT)
-        if kind == "unlockable":
-            raise no_lock(self.host.name, value)
-        if kind == "step":
-            self.step = value
-            self.report(_step(value))
-        elif kind == "note":
-            self.report(value)
-            if value.startswith("could not be restored"):
-                self.not_back = value
-        elif kind == "proof":
-            level, _, what = value.partition(" ")
-            self.validations.append(f"validated ({level}): {what}")
-            self.report(self.validations[-1])
-        elif kind == "unvalidated":
-            self.unvalidated.append(value)  # printed with the result
-        elif kind == "probed":
-            self.report(f"identity probe passed: {value} requests, every forged identity was rejected")
-        elif kind == "insufficient":
-            self.insufficient = value
-        elif kind == "selinux":
-            self.accesses.append(selinux.parse(value))
+            self.accesses.append(selinux.read(message))
+        except ValueError as error:
+            self.report(f"not understood: {error}")
+        else:
             self.report(f"SELinux: {self.accesses[-1].describe()}")
-        elif kind == "start":
-            self.unstartable = supervisord_survival.refusal(self.host, value)
-        elif kind in ("failed", "unwanted"):
-            self.failure = f"{_step(value)} failed" if kind == "failed" else value
-        elif kind == "evidence":
-            self.evidence = base64.b64decode(value).decode(errors="replace").rstrip()
-        elif kind == "ended":
-            self.ended = value
-        elif kind == "service":
-            self.service = parse_service(value)
-        elif kind == "verdict":
-            self.asks = True
-        elif line.startswith("{"):
-            self.programs.append(_program_line(json.loads(line)))
+
+    def _read_end(self, message: ChangeFailed | ChangeEnded) -> None:
+        if isinstance(message, ChangeEnded):
+            self.ended = message.how
+            if message.left:
+                self.not_back = (
+                    f"could not be restored: {' '.join(message.left)}; the old files are in {message.backups}"
+                )
+        else:
+            self.failure = message.unwanted or f"{_step(message.step)} failed"
+            self.evidence = message.evidence.rstrip()
 
 
 def _check_line(found: CheckResult) -> str:
     """One check, as a line for the release record."""
-    return f"meta check {CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
+    return f"{CHECKED[found.state]} {masked(' '.join(f'{found.name}: {found.got}'.split()))[:200]}"
 
 
-def _follow(session: AgentSession, transcript: _Transcript, decide: Callable[[], list[str]]) -> None:
+def _follow(session: AgentSession, transcript: _Transcript, decide: Callable[[], Verdict]) -> None:
     """Read the host's steps to their end, and send the verdict when the host asks for it."""
     answered = False
-    for line in session.lines():
-        transcript.read(line)
+    end = Answer(session.host)
+    for message in session.messages():
+        if isinstance(message, Done | Failure | NoPython):
+            take(end, message)
+            transcript.error = end.error
+            continue
+        transcript.read(message)
         if transcript.asks and not answered:
             answered = True
             said = decide()
-            if not _interrupted.is_set():  # otherwise interrupt() has sent the last line
-                session.send(said)
+            if not _interrupted.is_set():  # otherwise interrupt() has sent the verdict
+                _say(session, said)
+
+
+def _say(session: AgentSession, said: Verdict) -> None:
+    session.send([msgspec.json.encode(said).decode()])
 
 
 def _step(name: str) -> str:
     return STEPS.get(name, name.replace("reload-", "reloading ", 1))
 
 
-def _program_line(facts: dict[str, object]) -> tuple[str, str, str]:
-    return str(facts.get("program", "supervisord")), str(facts.get("did", "")), str(facts.get("state", ""))
-
-
-def _failed(transcript: _Transcript, stderr: str) -> HostError:
+def _failed(transcript: _Transcript, session: AgentSession) -> HostError:
+    if not session.greeted:
+        return session.not_run()
     if not transcript.ended and transcript.step in BEFORE_THE_SWAP:
         transcript.ended = "unchanged"
     left, outcome = {
@@ -265,7 +282,7 @@ def _failed(transcript: _Transcript, stderr: str) -> HostError:
     if transcript.still:
         left, outcome = f"the old files are restored, but {transcript.still}", "rolled back, but a smoke check fails"
     if transcript.insufficient:
-        return _not_validated(transcript)
+        return _not_validated(transcript.host, transcript.insufficient)
     if denied := selinux.refusal(transcript.accesses):
         return _denied(transcript, *denied)
     next_step = "fix the error above and deploy again"
@@ -276,7 +293,10 @@ def _failed(transcript: _Transcript, stderr: str) -> HostError:
         transcript.failure, next_step = transcript.unstartable
         transcript.evidence = ""
     failure = (
-        transcript.failure or transcript.not_back or stderr or "the host ended the transaction without a message"
+        transcript.failure
+        or transcript.not_back
+        or (transcript.error.message if transcript.error else session.stderr())
+        or "the host ended the transaction without a message"
     )
     is_whole = transcript.ended in ("unchanged", "rolled-back") and not transcript.still
     shows = transcript.evidence and not (is_whole and _interrupted.is_set())  # nothing went wrong
@@ -290,13 +310,11 @@ def _failed(transcript: _Transcript, stderr: str) -> HostError:
     )
 
 
-def _not_validated(transcript: _Transcript) -> HostError:
-    host, minimum = transcript.host, transcript.host.deploy.validation
-    reasons = re.findall(r"^in the way: (.*)$", transcript.evidence, re.MULTILINE)
+def _not_validated(host: Host, insufficient: ValidationInsufficient) -> HostError:
     return HostError(
         host.name,
-        f"this host can validate Apache's new files only up to {transcript.insufficient}; deploy.validation requires "
-        f"{minimum}. Reason: {reasons[-1] if reasons else 'unknown'}",
+        f"this host can validate Apache's new files only up to {insufficient.level}; deploy.validation requires "
+        f"{host.deploy.validation}. Reason: {insufficient.reason or 'unknown'}",
         left="nothing was modified",
         next_step=f"remove the reason; fab -H {host.name} doctor checks it. If you cannot, lower deploy.validation "
         "and set deploy.validation_reason; to deploy once without validation: --unvalidated",

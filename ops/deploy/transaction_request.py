@@ -1,11 +1,17 @@
-"""The request of a change: the lines that `remote/transaction.sh` reads on the host."""
+"""The request of a change (`ops/agent/transaction.py`), from a plan."""
 
-import base64
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ops.deploy.plan import Plan
+from ops.agent.transaction_messages import (
+    ApacheCommands,
+    ChangedFile,
+    NewRelease,
+    RequiredValidation,
+    TransactionRequest,
+)
+from ops.deploy import identity_probe
+from ops.deploy.plan import FileChange, Plan
 from ops.deploy.release_host import recorded_host
 from ops.deploy.releases import Release
 from ops.formats import uwsgi
@@ -13,57 +19,85 @@ from ops.formats.supervisor import log_files
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
+from ops.services import apache
 from ops.services.reload import reload_methods, web_program
-from ops.services.request_lines import apache_directory_lines, apache_lines, apache_logs, directory_lines
-from ops.services.request_parts import uwsgi_program
-from ops.services.supervisord import app_lines, through_apache_lines
+from ops.services.request_lines import apache_logs
+from ops.services.request_parts import apache_page, app, supervisord_place, uwsgi_program
+
+ABSENT = "absent"
 
 
-def request_lines(plan: Plan, release: Release, probe_lines: Sequence[str] = ()) -> Iterator[str]:
-    """All lines of a deploy; `probe_lines` are the lines of the identity probe."""
+def transaction_request(plan: Plan, release: Release, sudo_password: str | None = None) -> TransactionRequest:
+    """The whole request."""
     host = plan.host
-    yield f"state_dir {host.state_dir}"
-    yield f"home {host.home}"
-    yield f"host {recorded_host(host)}"
-    yield f"by {release.lock_owner}, {release.purpose} {release.name}"
-    yield from directory_lines(host)
-    yield f"limit {host.deploy.limit}"
-    yield f"keep {host.deploy.keep}"
-    yield from (f"meta {line}" for line in [*release.metadata_lines(), f"begun {int(time.time())}"])
-    yield from (f"meta changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed)
-    yield from (f"directory {folder}" for folder in directories(plan))
-    for change in plan.changed:
-        mode = change.found.mode if change.found.mode_is_fixed else change.wanted.mode
-        wanted = "absent" if change.gone else change.wanted.digest
-        yield f"file {mode} {change.found.digest or 'absent'} {wanted} {change.wanted.path}"
-        if change.gone:
-            continue
-        yield f"content {base64.b64encode(change.wanted.content).decode()}".rstrip()
-        parser = _parser(host, change.wanted)
-        if parser:
-            yield f"parser {parser}"
-    for change in (kept for kept in plan.changes if not kept.gone):
-        yield f"manifest {change.wanted.digest} {change.wanted.mode} {change.wanted.path}"
-        if change.wanted.masked_parts:  # the positions only, not the secrets
-            yield f"meta secret {recorded(change.wanted.masked_parts)} {change.wanted.path}"
-    yield from (f"reload {line}" for line in plan.reload_lines())
-    yield from (f"apply {group}" for group in plan.applied)
-    yield from (f"meta removed {removal.kind} {removal.name}" for removal in plan.removals)
-    yield from (f"log_file {path}" for path in _log_files(host))
-    yield from apache_lines(host, plan.apache)
-    yield f"listens {host.apache.port}"
-    yield f"listens {host.apache.cert_port}"
-    yield from apache_directory_lines(host)
-    if plan.apache and release.purpose == "deploy":  # a rollback has no minimum
-        yield f"minimum {host.deploy.validation}"
-        yield from ["waived yes"] * release.unvalidated
-    yield from probe_lines
-    if host.app.listen.startswith("/"):
-        yield f"app_access {host.apache.account}"
-    yield f"uwsgi_program {uwsgi_program(host)}"
-    yield from app_lines(host)
-    yield f"web_program {web_program(host) or ''}"
-    yield from through_apache_lines(host)
+    return TransactionRequest(
+        supervisord=supervisord_place(host),
+        activate=host.activate,
+        owner=f"{release.lock_owner}, {release.purpose} {release.name}",
+        record=_record(plan, release),
+        files=[_file(host, change) for change in plan.changed],
+        directories=directories(plan),
+        reloads=plan.reload_lines(),
+        applied=list(plan.applied),
+        apache=apache.configuration(host),
+        commands=_commands(plan),
+        validation=_validation(plan, release),
+        logs=_log_files(host),
+        app=app(host),
+        app_account=host.apache.account if host.app.listen.startswith("/") else "",
+        apache_page=apache_page(host),
+        uwsgi_program=uwsgi_program(host),
+        web_program=web_program(host) or "",
+        limit=host.deploy.limit,
+        sudo_password=sudo_password or "",
+    )
+
+
+def _file(host: Host, change: FileChange) -> ChangedFile:
+    return ChangedFile(
+        path=change.wanted.path,
+        mode=change.found.mode if change.found.mode_is_fixed else change.wanted.mode,
+        seen=change.found.digest or ABSENT,
+        wanted=ABSENT if change.gone else change.wanted.digest,
+        content="" if change.gone else change.wanted.content.decode("latin-1"),
+        parser="" if change.gone else _parser(host, change.wanted),
+    )
+
+
+def _record(plan: Plan, release: Release) -> NewRelease:
+    """What is recorded with the release; of secrets only where they are."""
+    host, kept = plan.host, [change.wanted for change in plan.changes if not change.gone]
+    meta = [*release.metadata_lines(), f"begun {int(time.time())}"]
+    meta += [f"changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed]
+    meta += [f"secret {recorded(file.masked_parts)} {file.path}" for file in kept if file.masked_parts]
+    meta += [f"removed {removal.kind} {removal.name}" for removal in plan.removals]
+    return NewRelease(
+        host=recorded_host(host),
+        meta=meta,
+        manifest=[f"{file.digest} {file.mode} {file.path}" for file in kept],
+        keep=host.deploy.keep,
+        home=host.home,
+    )
+
+
+def _commands(plan: Plan) -> ApacheCommands:
+    """Its restart also starts an Apache that has ended, which a reload does not on every system."""
+    wanted = plan.host.apache
+    reload = {"restart": wanted.restart, "reload": wanted.reload or wanted.restart, "": []}[plan.apache]
+    return ApacheCommands(configtest=list(wanted.configtest), reload=list(reload), start=list(wanted.restart))
+
+
+def _validation(plan: Plan, release: Release) -> RequiredValidation:
+    """A rollback has no minimum and no probe: its release passed the probe in its own deploy."""
+    if not plan.apache or release.purpose != "deploy":
+        return RequiredValidation()
+    trial = identity_probe.trial(plan.host)
+    return RequiredValidation(
+        minimum=plan.host.deploy.validation,
+        is_waived=release.unvalidated,
+        probe=trial.probe,
+        no_probe="" if trial.probe else f"no identity probe: {trial.why_not}",
+    )
 
 
 def _log_files(host: Host) -> list[str]:

@@ -1,6 +1,5 @@
 """Whether a host's web service serves, as the host reports it. Pure."""
 
-import base64
 from dataclasses import dataclass
 
 
@@ -14,16 +13,3 @@ class Service:
     problem: str = ""
     state: str = ""
     unreached: bool = False
-
-
-def parse(text: str) -> Service:
-    """Parse "answers", "unreached BASE64" or "fails STATE BASE64" ("-": no state). Raises ValueError."""
-    if text == "answers":
-        return Service()
-    word, *states, encoded = text.split(" ")
-    if (word, len(states)) not in (("fails", 1), ("unreached", 0)):
-        raise ValueError("it does not say whether the app answers")
-    problem = base64.b64decode(encoded, validate=True).decode(errors="replace").strip()
-    if word == "unreached":
-        return Service(problem or "Apache does not reach the app", unreached=True)
-    return Service(problem or "the app does not answer", "" if states == ["-"] else states[0])

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 
 import fabric
-import msgspec
 import paramiko
 
-from ops.agent.main import END
 from ops.agent.messages import Message, ModuleWanted
 from ops.agent_answers import Answer, read_messages, take
-from ops.agent_start import GREETING, module, package, start_text
+from ops.agent_start import GREETING, module, package, packed_requests, start_text
 from ops.errors import HostError, ShellUnready, Unreachable
 from ops.schema import Host
 from ops.scripts import running, script
@@ -231,9 +229,7 @@ class Remote:
         """`whole`: with all modules that it may need, for its input is not free for more of them."""
         sent = package(*(type(request) for request in requests), whole=whole)
         session = self._start(GREETING, start_text(len(sent)))
-        lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
-        activate = f"{self.host.activate}\n".encode()
-        session.send_text(b"".join((activate, sent, lines, END.encode(), b"\n")))
+        session.send_text(b"".join((f"{self.host.activate}\n".encode(), sent, packed_requests(*requests))))
         return session
 
     def _start(self, greeting: str, text: str) -> AgentSession:

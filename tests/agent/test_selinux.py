@@ -8,7 +8,7 @@ import pytest
 from ops.agent import selinux, selinux_kernel, selinux_labels
 from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.host_processes import Process
-from tests.scripts.selinux_host import CONNECT, MODULE, RELAY, SelinuxHost, label
+from tests.agent.selinux_host import CONNECT, MODULE, RELAY, SelinuxHost, label
 
 
 class Host(SelinuxHost):

@@ -9,13 +9,13 @@ import msgspec
 
 from ops.agent import probe
 from ops.agent.lines import to_line
-from ops.agent.main import END, answers_to
+from ops.agent.main import answers_to
 from ops.agent.messages import Message
 from ops.agent.probe_messages import HostState, ProbeRequest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.agent.service_messages import SupervisordPlace
 from ops.agent_answers import Answer, read_messages, take
-from ops.agent_start import GREETING, package, start_text
+from ops.agent_start import GREETING, package, packed_requests, start_text
 from ops.deploy.releases import ReleasesAnswer, parse
 from ops.scripts import running
 from tests.scripts.remote import SHELLS
@@ -30,7 +30,7 @@ def with_path(text: str, path: str) -> str:
 
 
 def start(
-    shell: str, *requests: Message, activate: str = ":", path: str = "", end: str = END, **environment: str
+    shell: str, *requests: Message, activate: str = ":", path: str = "", **environment: str
 ) -> "subprocess.Popen[bytes]":
     """Start it; `path` are the folders of its commands, by default those of the tests."""
     sent = package(*(type(request) for request in requests), whole=True)
@@ -44,8 +44,7 @@ def start(
         start_new_session=True,
     )
     assert started.stdin
-    lines = b"".join(msgspec.json.encode(request) + b"\n" for request in requests)
-    started.stdin.write(b"".join((text.encode(), f"{activate}\n".encode(), sent, lines, f"{end}\n".encode())))
+    started.stdin.write(b"".join((text.encode(), f"{activate}\n".encode(), sent, packed_requests(*requests))))
     started.stdin.flush()
     return started
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,11 +20,12 @@ from tests.scripts.remote import SHELLS, as_here, executable
 NOTES = r"""#!/bin/sh
 { printf '%s\0' "${0##*/}" "$@"; printf '\0'; } >>'@FILE@'
 """
+SUPERVISORD = Path(__file__).with_name("stand_in_supervisord.py")
 STAND_INS = {
     "sudo": "",
     "httpd": "",
     "uwsgi": "",
-    "supervisord": "",
+    "supervisord": f'[ "$1" = --version ] || exec "{sys.executable}" "{SUPERVISORD}" "$@"\n',
     "python-of-the-host": "cat >/dev/null\n",
     "unshare": "exit 1\n",  # no trial start: that one is the lab's
     # An Apache with a process that has just begun, and that answers every visitor.

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.scripts.local_agent import probed
-from tests.scripts.remote import SHELLS, FakeHost, Ran, executable, run
+from tests.scripts.remote import SHELLS, Ran, executable, run
 
 # What takes the lock, and the rest of what it is asked.
 TASKS = {
-    "transaction": ["limit 60", "end"],
     "programs": ["supervisord_conf /nowhere", "supervisor_socket /nowhere", "activate :", "action start", "end"],
 }
 
@@ -95,12 +94,3 @@ def test_probe_reports_no_lock_where_locks_do_not_work(tmp_path: Path, monkeypat
     (tmp_path / "state/lock").write_text("jane@desk, r0 since yesterday\n")
     monkeypatch.setattr(fcntl, "flock", refuse)
     assert probed(tmp_path / "state").lock == ""
-
-
-def test_task_waits_for_lock_held_briefly(shell: str, tmp_path: Path) -> None:
-    """STAND-IN for flock: the first time somebody has it."""
-    fake = FakeHost(tmp_path)
-    executable(tmp_path / "flock", '#!/bin/sh\n[ -e "${0%/*}/again" ] || { : >"${0%/*}/again"; exit 1; }\n')
-    ran = run(shell, "transaction", [*fake.request(), "commit"], path=str(tmp_path))
-    assert ran.values("locked") == [], ran
-    assert (tmp_path / "again").exists()

@@ -11,7 +11,7 @@ from ops.scripts import script
 from ops.services import boot, supervisord_survival
 from ops.services.supervisord_survival import Survival, Unit
 from tests.scripts import remote
-from tests.scripts.remote import SHELLS, FakeHost, Ran, digest, executable, run, start
+from tests.scripts.remote import SHELLS, Ran, executable, run
 from tests.unit.hosts import host
 
 ME = "poms"
@@ -108,22 +108,6 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 YES = f'b true\nas 1 "{ME}"\nas 1 "root"'
-
-
-def test_deploy_refuses_to_start_supervisord_that_logout_would_kill(machine: Machine) -> None:
-    """The plan has said so already; linger may have been taken away since."""
-    (machine.root / "kills").write_text(YES + "\n")
-    (machine.root / "deployed").mkdir()
-    fake = FakeHost(machine.root / "deployed")
-    fake.conf.write_bytes(b"old")
-    asked = fake.request((fake.conf, b"new", digest(b"old")))
-    asked[-1:] = ["reload supervisord start", "end"]
-    with start(machine.shell, "transaction", asked, f"{machine.root}/bin:{TOOLS}") as running:
-        assert running.stdout
-        said = running.stdout.read().decode().splitlines()
-    assert "start refused killed" in said, "\n".join(said)
-    assert said[-1] == "ended unchanged"
-    assert fake.conf.read_bytes() == b"old"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ from cryptography import x509
 
 from ops.agent.apache_messages import IdentityProbe
 from ops.deploy.identity_probe import IDENTITY, SPOOFED_VALUE, trial
+from ops.deploy.plan import Plan
+from ops.deploy.releases import Release, rollback_to
+from ops.deploy.transaction_request import transaction_request
 from ops.schema import Host
 from tests.unit.hosts import host
 
@@ -100,11 +103,12 @@ def test_headers_trusted_by_poms_are_dropped_by_default() -> None:
     assert believed | {"X-Rewrite-URL"} <= set(host().identity.dropped_headers)
 
 
-def test_deploy_gets_the_same_probe() -> None:
-    one = trial(host())
-    words = [line.partition(" ")[0] for line in one.lines()]
-    assert one.probe
-    assert words.count("door_ca") == words.count("door_list") == len(one.probe.authorities)
-    assert words[-1] == "door"
-    (why_not,) = trial(host(identity={"user_id": "z{9}"})).lines()
-    assert why_not.startswith("no_probe no identity probe: no known user id")
+def test_deploy_of_apache_gets_the_same_probe_and_rollback_none() -> None:
+    plan = Plan(host(), [], "reload", "", [])
+    sent = transaction_request(plan, Release("r", "me")).validation.probe
+    assert sent
+    assert sent.attempts == probe(host()).attempts
+    back = transaction_request(plan, Release("r", "me", purpose=rollback_to("r0"))).validation
+    assert (back.probe, back.minimum) == (None, "")
+    odd = Plan(host(identity={"user_id": "z{9}"}), [], "reload", "", [])
+    assert transaction_request(odd, Release("r", "me")).validation.no_probe.startswith("no identity probe: ")

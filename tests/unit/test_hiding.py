@@ -11,7 +11,7 @@ from ops.deploy import transaction
 from ops.deploy.plan import EDITED_BY_HAND, REMOVE, UPDATE, FileChange, make_plan
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot
-from ops.deploy.transaction_request import request_lines
+from ops.deploy.transaction_request import transaction_request
 from ops.errors import HostError
 from ops.rendering.rendered_file import RenderedFile
 from ops.secrets import masking
@@ -219,10 +219,10 @@ def test_old_secret_in_host_error_is_masked(
 
 def test_deploy_request_records_secret_positions_without_values() -> None:
     plan = make_plan(host(), [wanted()], snapshot("old", "old"))
-    lines = list(request_lines(plan, Release("r", "me"), []))
-    assert f"meta secret 3:11:0 {PATH}" in lines
-    assert not [line for line in lines if "hunter2" in line]
-    assert [line.split(" ")[1] for line in lines if line.startswith("file ")] == ["0600"]
+    request = transaction_request(plan, Release("r", "me"))
+    assert f"secret 3:11:0 {PATH}" in request.record.meta
+    assert "hunter2" not in str(request.record)
+    assert [file.mode for file in request.files] == ["0600"]
 
 
 # Public text is of lower case letters, secrets of upper case ones: none of these may be seen.

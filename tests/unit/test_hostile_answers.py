@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ops.agent import main
 from ops.agent.main import ANSWERED_BY
 from ops.agent.messages import Message
 from ops.agent.probe_messages import FileState, HostState
@@ -132,14 +134,23 @@ def told_of(kind: str, drawn: dict[str, list[str]], sound: bool) -> list[str]:
     return [msgspec.json.encode(SOUND).decode(), END] if kind == "ProbeRequest" else [*drawn[kind], END]
 
 
+def requests_in(data: bytes) -> list[str]:
+    """The types of the requests that are sent behind a package, if it is that."""
+    package = zlib.decompressobj()
+    with contextlib.suppress(zlib.error):
+        package.decompress(data.partition(b"\n")[2])
+    source = io.BytesIO(package.unused_data)
+    return re.findall(r'^{"type":"(\w+Request)"', "\n".join(main.requests_in(source)), re.MULTILINE)
+
+
 def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:
     """A host that answers each script with what was drawn for it."""
 
     def answer(data: bytes) -> list[bytes]:
         if GREETING.encode() in data or b"printf 'poms-ops agent" in data:
             return [f"{GREETING}\n".encode()]
-        if asked := re.findall(rb'{"type":"(\w+Request)"', data):
-            told = [line for kind in asked for line in told_of(kind.decode(), drawn, sound)]
+        if asked := requests_in(data):
+            told = [line for kind in asked for line in told_of(kind, drawn, sound)]
             return ["\n".join(told).encode(errors="surrogateescape") + b"\n"]
         found = re.search(rb"^say poms-ops (\w+)$", data, re.M)
         if not found:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ops.agent.apache_messages import LockRefused
 from ops.deploy.transaction import _Transcript
 from ops.errors import HostError, LockHeld
 from ops.services.supervisord import need_lock
@@ -16,7 +17,7 @@ SAID = "flock: exit code 71: flock: 9: No locks available"
     "ask",
     [
         lambda lines: need_lock(host(), lines),
-        lambda lines: _Transcript(host(), lambda _: None).read(lines[0]),
+        lambda _: _Transcript(host(), lambda _: None).read(LockRefused(problem=SAID)),
     ],
 )
 def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:

@@ -25,7 +25,7 @@ from ops.deploy.plan import (
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot, read
-from ops.deploy.transaction_request import request_lines
+from ops.deploy.transaction_request import transaction_request
 from ops.errors import BadInput
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
@@ -177,7 +177,7 @@ def test_plan_backs_up_host_data_before_overwriting_it(
     state = snapshot(found, deployed)
     state.files[INI] = there(INI, b"a")
     plan = make_plan(host(), files, state)
-    written = [line.split(" ") for line in request_lines(plan, Release("r", "me")) if line[:5] == "file "]
+    written = transaction_request(plan, Release("r", "me")).files
     hand_edit = found.digest is not None and deployed is not None and found.digest != digest(deployed)
     if wanted_content is None and deployed is None:
         assert not plan.changed, "not ours"
@@ -185,12 +185,12 @@ def test_plan_backs_up_host_data_before_overwriting_it(
         assert plan.refused
     elif wanted_content is None:
         # The host keeps what has exactly the digest seen, and refuses anything else.
-        assert [line[2:4] for line in written] == ([[found.digest, "absent"]] if found.digest else [])
+        assert [(file.seen, file.wanted) for file in written] == ([(found.digest, "absent")] if found.digest else [])
         assert bool(plan.refused) == hand_edit
     elif found.digest is None:
-        assert [line[2] for line in written] == ["absent"]
+        assert [file.seen for file in written] == ["absent"]
     elif found.digest != digest(wanted_content):
-        assert [line[2] for line in written] == [found.digest]
+        assert [file.seen for file in written] == [found.digest]
         assert bool(plan.refused) == hand_edit
     else:
         assert not plan.refused

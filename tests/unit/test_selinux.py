@@ -1,34 +1,48 @@
 """What is said of SELinux's answers, and what root is told to run."""
 
-import base64
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 
-from ops.deploy.selinux import Access, parse
+from ops.agent.doctor_messages import SelinuxAccess
+from ops.agent.transaction_messages import ChangeEnded, ChangeFailed, StepBegun
+from ops.deploy.selinux import Access, read
 from ops.deploy.transaction import _failed, _Transcript
 from ops.errors import HostError
 from tests.unit.hosts import host
 
-FILE = "Enforcing denied socket-file httpd_t user_home_t found /home/poms/private/run/app.sock"
-PEER = "Enforcing denied socket-peer httpd_t unconfined_t found /home/poms/private/run/app.sock"
+SESSION: Any = SimpleNamespace(greeted=True, stderr=str)  # STAND-IN for a session that has ended
+SOCKET = "/home/poms/private/run/app.sock"
+
+
+def told(kind: str, target: str, subject: str, verdict: str = "denied", how: str = "found") -> SelinuxAccess:
+    return SelinuxAccess(
+        mode="Enforcing", verdict=verdict, kind=kind, source="httpd_t", target=target, how=how, subject=subject
+    )
 
 
 def answer(kind: str, target: str, subject: str, verdict: str = "denied", how: str = "found") -> Access:
-    return parse(f"Enforcing {verdict} {kind} httpd_t {target} {how} {subject}")
+    return read(told(kind, target, subject, verdict, how))
+
+
+FILE = told("socket-file", "user_home_t", SOCKET)
+PEER = told("socket-peer", "unconfined_t", SOCKET)
 
 
 @pytest.mark.parametrize(
     ("found", "commands"),
     [
         (
-            parse(FILE),
+            read(FILE),
             [
                 "semanage fcontext -a -t httpd_var_run_t '/home/poms/private/run(/.*)?'",
                 "restorecon -R -i /home/poms/private/run",
             ],
         ),
         (
-            parse(PEER),
+            read(PEER),
             [
                 "'allow httpd_t unconfined_t:unix_stream_socket connectto;' >poms_httpd_t_unconfined_t.te",
                 "checkmodule -M -m -o poms_httpd_t_unconfined_t.mod poms_httpd_t_unconfined_t.te",
@@ -52,7 +66,7 @@ def test_selinux_advice_lists_exact_root_commands(found: Access, commands: list[
 
 
 def test_selinux_advice_omits_irrelevant_boolean() -> None:
-    assert "setsebool" not in parse(FILE).to_do() + parse(PEER).to_do()
+    assert "setsebool" not in read(FILE).to_do() + read(PEER).to_do()
     assert "network_connect" not in answer("listen-port", "unreserved_port_t", "10443").to_do()
 
 
@@ -73,9 +87,9 @@ def test_selinux_module_name_is_valid_for_compiler() -> None:
 
 def test_a_denial_stops_the_deploy_with_the_commands() -> None:
     transcript = _Transcript(host(), lambda _: None)
-    for line in ("step prove", f"selinux {FILE}", f"selinux {PEER}", "failed prove", "ended unchanged"):
-        transcript.read(line)
-    error = _failed(transcript, "")
+    for message in (StepBegun(step="prove"), FILE, PEER, ChangeFailed(step="prove"), ChangeEnded(how="unchanged")):
+        transcript.read(message)
+    error = _failed(transcript, SESSION)
     assert isinstance(error, HostError)
     assert (error.outcome, error.left) == ("SELinux denies it", "nothing was modified")
     for command in ("semanage fcontext", "semodule -i"):
@@ -85,13 +99,13 @@ def test_a_denial_stops_the_deploy_with_the_commands() -> None:
 @pytest.mark.parametrize("verdict", ["denied-already", "unknown"])
 def test_what_stops_no_deploy_is_not_named_as_what_failed(verdict: str) -> None:
     transcript = _Transcript(host(), lambda _: None)
-    said = base64.b64encode(b"Syntax error").decode()
-    for line in (f"selinux {FILE.replace('denied', verdict)}", "failed prove", f"evidence {said}", "ended unchanged"):
-        transcript.read(line)
-    assert "Syntax error" in str(_failed(transcript, ""))
+    failed = ChangeFailed(step="prove", evidence="Syntax error")
+    for message in (msgspec.structs.replace(FILE, verdict=verdict), failed, ChangeEnded(how="unchanged")):
+        transcript.read(message)
+    assert "Syntax error" in str(_failed(transcript, SESSION))
 
 
 def test_an_odd_answer_is_refused() -> None:
-    for text in ("", "Enforcing", "Enforcing maybe socket-file a b c d", "Enforcing denied x a b c d"):
+    for kind, verdict in (("socket-file", "maybe"), ("x", "denied")):
         with pytest.raises(ValueError, match=r"."):
-            parse(text)
+            read(told(kind, "a", "b", verdict))

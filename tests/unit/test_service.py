@@ -1,43 +1,33 @@
 """A deploy's result states whether the web service serves, and is not well where it does not."""
 
-import base64
 from typing import Any
 
 import pytest
 
 from ops.agent.probe_messages import HostState, ServiceState
 from ops.agent.service_messages import SupervisordState
+from ops.agent.transaction_messages import WebServiceState
 from ops.agent_answers import Answer
 from ops.deploy.plan import make_plan
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import Snapshot, read
 from ops.deploy.transaction import _Transcript
-from ops.deploy.transaction_request import request_lines
+from ops.deploy.transaction_request import transaction_request
 from ops.errors import HostError, NotServing
 from ops.schema import Host
 from ops.services.request_parts import apache_page
 from ops.services.supervisord import need_service
-from ops.services.web_service import Service, parse
+from ops.services.web_service import Service
 from tests.unit.hosts import host
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
-WHY = base64.b64encode(b"the app does not answer on x: refused\n").decode()
+WHY = "the app does not answer on x: refused"
 
 
 def shop(app: dict[str, Any] | None = None, **changes: Any) -> Host:
     programs = {"web": {"command": f"uwsgi --ini {INI}", "reload_signal": "HUP"}} | changes
     return host(app=app or {}, programs=programs)
-
-
-def test_service_state_is_parsed() -> None:
-    assert parse("answers") == Service()
-    assert parse(f"fails FATAL {WHY}") == Service("the app does not answer on x: refused", "FATAL")
-    assert parse(f"fails - {WHY}").state == ""
-    assert parse(f"unreached {WHY}") == Service("the app does not answer on x: refused", unreached=True)
-    for odd in ("", "fails", "fails FATAL", "fails FATAL %", "unreached", f"unreached x {WHY}", f"fails {WHY}"):
-        with pytest.raises(ValueError):
-            parse(odd)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +79,16 @@ def test_snapshot_contains_service_state_only_if_requested() -> None:
 
 def test_transcript_reports_service_state_after_change() -> None:
     transcript = _Transcript(shop(), lambda _: None)
-    transcript.read(f"service fails FATAL {WHY}")
-    assert transcript.service == Service("the app does not answer on x: refused", "FATAL")
-    transcript.read("service answers")
+    transcript.read(WebServiceState(problem=WHY, program="FATAL"))
+    assert transcript.service == Service(WHY, "FATAL")
+    transcript.read(WebServiceState(problem=WHY, is_unreached=True))
+    assert transcript.service == Service(WHY, unreached=True)
+    transcript.read(WebServiceState())
     assert transcript.service == Service()
 
 
 def test_request_names_web_program_without_graceful_reload() -> None:
     one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
     plan = make_plan(one, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"]))
-    lines = list(request_lines(plan, Release("r1", "me", Source())))
-    assert "web_program web" in lines
+    request = transaction_request(plan, Release("r1", "me", Source()))
+    assert (request.web_program, request.uwsgi_program) == ("web", "")

@@ -12,7 +12,7 @@ import pytest
 from ops.deploy.plan import make_plan
 from ops.deploy.releases import new_release
 from ops.deploy.snapshot import Snapshot
-from ops.deploy.transaction_request import request_lines
+from ops.deploy.transaction_request import transaction_request
 from ops.ssh.operator_identity import local_user
 from ops.ssh.session import connect
 from tasks.releases import _short
@@ -97,7 +97,7 @@ def test_the_record_and_the_lock_say_which() -> None:
     assert f"by key SHA256:abc jdoe\noperator {local_user()}" in "\n".join(release.metadata_lines())
     assert release.lock_owner == f"key SHA256:abc jdoe ({local_user()})"
     nothing = make_plan(host(), [], Snapshot({}, {}, None, None, "up", 1, 1))
-    assert f"by {release.lock_owner}, deploy {release.name}" in list(request_lines(nothing, release, []))
+    assert transaction_request(nothing, release).owner == f"{release.lock_owner}, deploy {release.name}"
     assert new_release(f"local {local_user()}").lock_owner == f"local {local_user()}"
 
 

@@ -1,0 +1,159 @@
+"""Validate all staged files of a change together, before any of them is live."""
+
+import os
+
+from ops.agent import uwsgi_trial
+from ops.agent.apache_directives import files_in
+from ops.agent.apache_messages import Unvalidated
+from ops.agent.apache_validation import ApacheValidation
+from ops.agent.durable import ABSENT, remove_tree
+from ops.agent.products import run_with_products
+from ops.agent.selinux import accesses
+from ops.agent.selinux_check import check
+from ops.agent.staged_tree import StagedFile
+from ops.agent.step_failed import StepFailed
+from ops.agent.sudo_rules import why_barred
+from ops.agent.supervisor_python import check_configuration
+from ops.agent.supervisord_state import state_of
+from ops.agent.taken_ports import check_apache, check_app, live_ports, wanted_ports
+from ops.agent.transaction_messages import IdentityProbed, Validated, ValidationInsufficient
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ops.agent.apache_validation import Validation
+    from ops.agent.change import Change
+
+LEVELS = ("none", "configtest", "trial-start", "identity-probe")  # as ops/inventory/validation_levels.py
+PROGRAM_SECONDS = 60.0
+SUPERVISORD, UWSGI = "supervisord", "uwsgi"
+TRIAL_START = "trial-start"
+
+
+def validate(change: "Change") -> None:
+    """All of it. Raises StepFailed if the new files are at fault, or cannot be validated as far as required."""
+    has_apache = "apache" in change.request.reloads
+    has_programs = any(line.startswith(("supervisord", "program")) for line in change.request.reloads)
+    live: list[int] = live_ports(change.request.apache) if has_apache else []
+    wanted = wanted_ports(change.request.apache, _staged(change), live) if has_apache else []
+    check_apache(live, wanted)
+    if has_programs and change.request.app:
+        check_app(change.request.app.listen)
+    if has_apache:
+        barred = why_barred(change.request.commands.reload, change.request.sudo_password)
+        if barred:
+            raise StepFailed(barred)
+        _check_selinux(change, live, wanted)
+        _validate_apache(change)
+    if has_programs:
+        for words in (["supervisord", "--version"], ["supervisorctl", "--help"]):
+            _need_program(change, words)
+    for number, file in change.files():
+        if file.parser:
+            _parse(change, file.parser, change.path(f"new.{number}"))
+
+
+def _staged(change: "Change") -> "list[StagedFile]":
+    return [
+        StagedFile(file.path, file.mode, None if file.wanted == ABSENT else change.path(f"new.{number}"))
+        for number, file in change.files()
+    ]
+
+
+def _work_folder(change: "Change") -> str:
+    """An empty folder for trials."""
+    path = change.path("work")
+    remove_tree(path)
+    os.mkdir(path)
+    return path
+
+
+# ---- Apache ----------------------------------------------------------------------------------------------------
+
+
+def _check_selinux(change: "Change", live: "list[int]", wanted: "list[int]") -> None:
+    request = change.request
+    if not request.app:
+        return
+    supervisord = state_of(request.supervisord)
+    checked = check(
+        accesses(request.app.listen, wanted, supervisord.pid if supervisord.state == "up" else 0),
+        live,
+        files_in(f"{request.apache.server_root}/conf.d"),
+        bool(request.validation.minimum) and not request.validation.is_waived,
+    )
+    for access in checked.reported:
+        change.tell(access)
+    for what in checked.unvalidated:
+        _tell_unvalidated(change, what)
+    if checked.denied:
+        raise StepFailed("\n".join(checked.denied))
+
+
+def _validate_apache(change: "Change") -> None:
+    validation = change.request.validation
+    work = _work_folder(change)
+    try:
+        found = ApacheValidation(change.request.apache, _staged(change), work).run(
+            validation.probe, validation.no_probe
+        )
+    finally:
+        remove_tree(work)
+    for what in found.unvalidated:
+        _tell_unvalidated(change, what)
+    if found.probed:
+        change.tell(IdentityProbed(requests=found.probed))
+    _tell_validated(change, found.reached, "Apache's new files")
+    change.record(f"validation {found.reached}")
+    _need_level(change, found)
+
+
+def _need_level(change: "Change", found: "Validation") -> None:
+    """Raise StepFailed if less was reached than the minimum, unless the operator accepts that."""
+    minimum = change.request.validation.minimum or "none"
+    if LEVELS.index(found.reached) >= LEVELS.index(minimum):
+        return
+    if change.request.validation.is_waived:
+        what = f"Apache's files beyond {found.reached}, although {minimum} is required (--unvalidated)"
+        _tell_unvalidated(change, f"{what}: {found.obstacle}")
+        return
+    change.tell(ValidationInsufficient(level=found.reached, reason=found.obstacle))
+    raise StepFailed(f"in the way: {found.obstacle}")
+
+
+def _tell_validated(change: "Change", level: str, what: str) -> None:
+    change.tell(Validated(level=level, what=what))
+    change.record(f"proof {level} {what}")
+
+
+def _tell_unvalidated(change: "Change", what: str) -> None:
+    change.tell(Unvalidated(what=what))
+    change.record(f"unvalidated {what}")
+
+
+# ---- supervisord and its programs ------------------------------------------------------------------------------
+
+
+def _need_program(change: "Change", words: "list[str]") -> None:
+    ended = run_with_products(change.request.activate, words, seconds=PROGRAM_SECONDS)
+    if ended.code:
+        raise StepFailed(ended.text)
+
+
+def _parse(change: "Change", parser: str, path: str) -> None:
+    """Let the program's own parser read a staged file."""
+    activate = change.request.activate
+    if parser == SUPERVISORD:
+        problem = check_configuration(activate, path)
+        if problem:
+            raise StepFailed(problem)
+    elif parser == UWSGI and change.request.app:
+        work = _work_folder(change)
+        try:
+            left_out = uwsgi_trial.validate(
+                path, change.request.app, activate, work, lambda: bool(change.is_unwanted())
+            )
+        finally:
+            remove_tree(work)
+        if left_out:
+            _tell_unvalidated(change, left_out)
+        _tell_validated(change, TRIAL_START, "uWSGI with the new file and the current app")

@@ -1,0 +1,77 @@
+"""What the operator's side says during a change: a Verdict, or an empty line from time to time as a sign of life.
+
+A closed input and a long silence are words, too; only the first word counts.
+"""
+
+import os
+import threading
+import time
+
+from ops.agent.lines import from_line
+from ops.agent.transaction_messages import Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+LOST = "the connection to the operator was lost"
+
+
+class OperatorWords:
+    """Reads `source`, a pipe or a socket, in a thread of its own; `limit` is in seconds of silence."""
+
+    def __init__(self, source: "BinaryIO", limit: float) -> None:
+        self._source = source
+        self._limit = limit
+        self._heard = time.monotonic()
+        self._said: Verdict | None = None
+        self._new = threading.Event()
+        os.set_blocking(source.fileno(), False)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def unwanted(self) -> str:
+        """Why the change is not wanted any more; "" as long as it is."""
+        return self._said.reason if self._said else ""
+
+    def hear(self, reason: str) -> None:
+        """Take this for what the operator's side says."""
+        self._take(Verdict(reason=reason))
+
+    def verdict(self) -> Verdict:
+        """Wait for the first word."""
+        self._new.wait()
+        return self._said or Verdict(reason=LOST)
+
+    def _take(self, said: Verdict) -> None:
+        if self._said is None:
+            self._said = said
+        self._new.set()
+
+    def _listen(self) -> None:
+        import select
+
+        rest = b""
+        while self._said is None:
+            part = self._source.read()  # what there is; None if nothing has come
+            if part == b"":
+                self.hear(LOST)
+            elif part:
+                self._heard = time.monotonic()
+                *lines, rest = (rest + part).split(b"\n")
+                for line in filter(None, lines):
+                    self._read(line.decode("utf-8", "replace"))
+            elif time.monotonic() - self._heard > self._limit:
+                self.hear(f"nothing was heard from the operator for {self._limit:.0f} seconds")
+            else:
+                select.select([self._source], [], [], 0.5)
+
+    def _read(self, line: str) -> None:
+        try:
+            said = from_line(line)
+        except ValueError:
+            said = None
+        if isinstance(said, Verdict):
+            self._take(said)
+        else:
+            self.hear(f"the operator's side said what is no verdict: {line[:60]}")
