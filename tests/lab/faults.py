@@ -1,8 +1,7 @@
 """Holds a deploy at a step, injects a fault, and checks whether the host recovers.
 
-A `sync` of the lab, before the system's in PATH, holds the step: the transaction calls it after each entry of its
-journal, and for each file that it installs. "swap-half" means that one of Apache's two files is new and the other
-old: files that are renamed wait before the second one, files that are written in place wait after the first one.
+strace, in front of the host's Python, stops the agent at a step: it syncs its journal as each one begins. "swap-half"
+means that one file is new and the others are old.
 """
 
 import json
@@ -47,22 +46,37 @@ WITH_LIMITS = (
 TLS = "[defaults.apache]\n", '[defaults.apache]\nprotocols = ["TLSv1.3"]\n'
 HEADER = "need-app = true\n", 'need-app = true\nadd-header = "X-Lab: new"\n'
 
-HOLD = f"""#!/bin/sh
-last() {{ sed -n '$s/.* //p' {STATE}/pending/journal; }}
-holds() {{
-    case $1 in
-    "$(last)") case ${{2##*/}} in journal) ;; *) return 1 ;; esac ;;
-    swap-half) [ "$(last)" = swap ] && case ${{2##*/}} in cert_ssl.conf | .ssl.conf.*) ;; *) return 1 ;; esac ;;
-    *) return 1 ;;
-    esac
-}}
-step=$(cat {HELD} 2>/dev/null)
-if [ -n "$step" ] && holds "$step" "$1"; then
-    touch {HELD}.reached
-    while [ "$(cat {HELD} 2>/dev/null)" = "$step" ]; do sleep 0.1; done
+# The host's Python for the agent: where HELD says so, strace stops it at the N-th time that a file is synced.
+STRACE = "/usr/local/bin/strace-of-tests"
+PYTHON = f"""#!/bin/sh
+case "$*" in *ops.agent.main*) ;; *) exec /usr/bin/python3 "$@" ;; esac
+if read -r path count 2>/dev/null <{HELD}; then
+    exec {STRACE} -D -f -qq -o /dev/null -P "$path" -e trace=fsync -e "inject=fsync:signal=SIGSTOP:when=$count" \\
+        /usr/bin/python3 "$@"
 fi
-exec /usr/bin/sync "$@"
+exec /usr/bin/python3 "$@"
 """
+# A tracer with this capability leaves sudo its own rights: of linux/capability.h, CAP_SYS_PTRACE is number 19.
+INSTALL = f"""
+cp /usr/bin/strace {STRACE}
+/usr/bin/python3 -c 'import os, struct
+os.setxattr("{STRACE}", "security.capability", struct.pack("<5I", 0x02000001, 1 << 19, 0, 0, 0))'
+cat >/usr/local/bin/python3 <<'END'
+{PYTHON}END
+chmod 755 /usr/local/bin/python3
+"""
+AGENT = "-u poms -f ops.agent.main"  # for pgrep and pkill
+JOURNALED = [*(step for step in STEPS if step != "swap-half")]
+WAY_BACK = "put-back"
+
+
+def place_of(steps: tuple[str, ...]) -> str:
+    """The file whose syncs are counted, and their numbers: of one step, or of "check" and the way back after it."""
+    if steps == ("swap-half",):  # the second file's number is noted before it is replaced
+        return f"{STATE}/pending/swapped 2"
+    numbers = [JOURNALED.index(step) + 1 for step in steps if step != WAY_BACK]
+    last = numbers[0] + 1 if WAY_BACK in steps else numbers[0]
+    return f"{STATE}/pending/journal {numbers[0]}..{last}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class Bench:
             (folder / name).mkdir()
             inventories[name] = site.changed(folder / name, *changes)
         bench = cls(site, inventories, {})
-        site.root(f"cat >/usr/local/bin/sync <<'END'\n{HOLD}END\nchmod 755 /usr/local/bin/sync")
+        site.root(INSTALL)
         for name in ("new", "old"):
             bench.deploy(name)
             bench.files[name] = bench.look().files
@@ -97,8 +111,8 @@ class Bench:
         return bench
 
     def end(self) -> None:
-        """Remove the lab's `sync`."""
-        self.site.root(f"rm -f /usr/local/bin/sync {HELD} {HELD}.reached")
+        """Remove what holds deploys."""
+        self.site.root(f"rm -f /usr/local/bin/python3 {STRACE} {HELD}")
 
     def deploy(self, which: str) -> None:
         """Deploy, and wait for the end."""
@@ -111,44 +125,50 @@ class Bench:
     @contextmanager
     def held(self, step: str, which: str) -> Iterator["subprocess.Popen[str]"]:
         """A deploy that is held at the step; at the end of the context it continues, without a wait."""
-        self.hold(step)
-        running = self.start(which)
-        try:
-            self.wait_for(step, running)
+        with self._held((step,), which) as running:
             yield running
-        finally:
-            self.let_go()
 
     @contextmanager
     def held_at(self, step: str, which: str) -> Iterator["subprocess.Popen[str]"]:
         """As `held`, and with "put-back" a deploy that rolls back after a Ctrl-C at its check."""
-        with self.held("check" if step == "put-back" else step, which) as running:
-            if step == "put-back":
+        with self._held(("check", step) if step == WAY_BACK else (step,), which) as running:
+            if step == WAY_BACK:
                 self.ctrl_c(running)
-                self.hold("put-back")
-                self.wait_for("put-back", running)
+                self._go_on()
+                self.wait_for(WAY_BACK, running)
             yield running
 
-    def hold(self, step: str) -> None:
-        """Hold the next deploy at the step; a deploy that is held at another step continues."""
-        self.site.root(f"rm -f {HELD}.reached; echo {step} >{HELD}")
+    @contextmanager
+    def _held(self, steps: tuple[str, ...], which: str) -> Iterator["subprocess.Popen[str]"]:
+        self.site.root(f"echo {place_of(steps)} >{HELD}")
+        running = self.start(which)
+        try:
+            self.wait_for(steps[0], running)
+            yield running
+        finally:
+            self.let_go()
 
     def let_go(self) -> None:
         """Hold no deploy any more."""
-        self.site.root(f"rm -f {HELD} {HELD}.reached")
+        self.site.root(f"rm -f {HELD}")
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self.site.root(f"pkill -CONT {AGENT} || :")
 
     def wait_for(self, step: str, running: "subprocess.Popen[str]") -> None:
         """Wait until the deploy is held at the step."""
-        until(lambda: self._reached() or running.poll() is not None, 60, f"the deploy comes to {step}")
+        step = step.removesuffix("-half")
+        until(lambda: self._is_held(step) or running.poll() is not None, 60, f"the deploy comes to {step}")
         assert running.poll() is None, running.communicate()
-        assert self.last_journal_entry() == step.removesuffix("-half")
 
-    def _reached(self) -> bool:
-        return self.site.root(f"ls {HELD}.reached 2>/dev/null || :") != ""
+    def _is_held(self, step: str) -> bool:
+        stopped = f"for one in $(pgrep {AGENT}); do grep -s '^State:.*stop' /proc/$one/status; done; :"
+        return self.last_journal_entry() == step and self.site.root(stopped) != ""
 
     def last_journal_entry(self) -> str:
         """The last step in the journal of the running deploy."""
-        return self.site.root(f"sed -n '$s/.* //p' {STATE}/pending/journal").strip()
+        return self.site.root(f"sed -n '$s/.* //p' {STATE}/pending/journal 2>/dev/null || :").strip()
 
     def look(self) -> Look:
         """Read the state of the host's disk."""
@@ -220,9 +240,9 @@ class Bench:
             self.operator_killed(running)
         self.site.root("ip link set eth0 up")
 
-    def remote_shell_killed(self, _running: "subprocess.Popen[str]") -> None:
-        """Every shell of the transaction is killed."""
-        self.site.root("pkill -9 -u poms -f 'head -c .*eval'")
+    def agent_killed(self, _running: "subprocess.Popen[str]") -> None:
+        """The agent and the shell that started it are killed."""
+        self.site.root(f"pkill -9 {AGENT}; pkill -9 -u poms -f 'head -c .*eval'; :")
 
     def power_cut(self, running: "subprocess.Popen[str]") -> None:
         """Every process of the host is killed at once; the host boots again, and supervisord is started.

@@ -108,7 +108,7 @@ def test_a_standby_that_a_killed_deploy_has_left(bench: Bench, row: Row, kind: s
         with bench.held("reload-poms_webservice", the_other(before)) as running:
             site.root(f": >{LOG}")
         until(lambda: RELOADING in site.read(LOG), 60, "the standby serves, the first uWSGI takes no new request")
-        bench.remote_shell_killed(running)
+        bench.agent_killed(running)
         ended(running)
         assert standbys(site)
         said = site.fab("-H", HOST, "deploy", "--yes", inventory=bench.inventories[the_other(before)])

@@ -11,7 +11,7 @@ from tests.lab.messages import DISK_FULL, NOT_RESTORED, NOT_WRITABLE, UNTOUCHED
 CHOSEN = [
     ("operator killed -9", "swap-half", "files"),
     ("line cut", "reload-poms_webservice", "folder"),
-    ("remote shell killed -9", "reload-apache", "files"),
+    ("agent killed -9", "reload-apache", "files"),
     ("power cut", "swap-half", "files"),
 ]
 
@@ -25,7 +25,7 @@ def cells(faults: list[str], steps: list[str]) -> list[tuple[str, str, str]]:
 FAULTS: dict[str, Fault] = {
     "operator killed -9": Bench.operator_killed,
     "line cut": Bench.line_cut,
-    "remote shell killed -9": Bench.remote_shell_killed,
+    "agent killed -9": Bench.agent_killed,
     "power cut": Bench.power_cut,
     "Ctrl-C": Bench.ctrl_c,
 }
@@ -59,7 +59,7 @@ def test_host_is_consistent_after_fault_at_any_step(bench: Bench, row: Row, faul
         if fault == "Ctrl-C":
             assert ("unchanged: " in said) == (step != "commit"), said
     else:
-        if fault == "remote shell killed -9":
+        if fault == "agent killed -9":
             first = STEPS.index("swap") + 1  # it is held in front of what the step does
             unknown = step in [*STEPS[first:], "put-back"]
             assert ("unknown; the next deploy" if unknown else UNTOUCHED) in said

@@ -170,7 +170,7 @@ def test_restart_stops_standby_whose_script_was_killed(site_: Site) -> None:
         until(lambda: busy(site_) == 1, 10, "the first uWSGI is in a request")
         running = site_.start(*HOST, "reload-uwsgi")
         until(lambda: RELOADING in site_.read(LOG), 40, "the first uWSGI takes no new request")
-        site_.root("pkill -9 -u poms -f 'head -c [0-9]'")
+        site_.root("pkill -9 -u poms -f ops.agent.main")
         assert running.wait(30) != 0
         running.communicate()
         assert standbys(site_)

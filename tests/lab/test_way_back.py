@@ -66,7 +66,7 @@ def test_recovery_checks_use_ports_recorded_before_killed_deploy(bench: Bench, t
     running = site.start("-H", HOST, "deploy", "--yes", "--remove", inventory=inventory)
     try:
         bench.wait_for("check", running)
-        bench.remote_shell_killed(running)
+        bench.agent_killed(running)
     finally:
         bench.let_go()
     ended(running)

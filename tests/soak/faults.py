@@ -26,7 +26,7 @@ FLIPPED = {
     "state": (STATE, "chmod 500 $F", "chmod 700 $F"),
     "config": (CONFIG, "chmod 500 $F", "chmod 750 $F"),
 }
-SCRIPTS = "-u poms -f 'head -c .*eval'"  # the shells of a task that runs on the host
+SCRIPTS = "-u poms -f 'head -c .*eval|ops.agent.main'"  # the agent of a task, and the shell that started it
 KILLED = {
     "all": f"pkill -e -9 {SCRIPTS} || :",
     "oldest": f"pkill -e -9 -o {SCRIPTS} || :",

@@ -280,7 +280,7 @@ class Lane:
         """Bring the host to a known state by hand, so that later operations say something."""
         trace("  repaired by hand")
         self.edits.open.clear()
-        shells = r"pkill -9 -u poms -f 'head -c .*eval|standby|trial'"
+        shells = r"pkill -9 -u poms -f 'head -c .*eval|ops.agent.main|standby|trial'"
         for attempt in range(3):
             self.host.site.root(f"{shells}; sleep 1; cd {STATE} && rm -rf pending* incoming.* standby.*", HOST)
             self.host.site.root("find /etc/httpd/conf.d /home/poms -name '.*.poms-ops-*' -delete", HOST)
