@@ -8,7 +8,6 @@ FOLDER = Path(__file__).parent / "remote"
 SUPERVISORD = ("python.sh", "supervisord_ask.py", "supervisord_facts.py", "survival.sh", "supervisord.sh")
 STANDBY = ("standby_requests.py", "standby.sh")
 PARTS = {  # in addition to common.sh; the top of each script describes its request and its answer
-    "programs": (*SUPERVISORD, *STANDBY, "standby_run.sh", "supervise.py", "ask_app.py", "lock.sh", "uwsgi.sh"),
     "boot": (*SUPERVISORD, "lock.sh"),
 }
 RUN_BY = {  # the command that runs it; for all others, the products' Python

@@ -1,6 +1,6 @@
 """`start-`, `stop-`, `restart-`, `reload-programs`, `reload-uwsgi`, `start-` and `stop-supervisord`."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 from ops.errors import BadInput, OperatorError
@@ -10,7 +10,7 @@ from ops.rollout import apply_serially
 from ops.schema import Host
 from ops.services.reload import GRACEFUL, reload_methods
 from ops.services.request_parts import uwsgi_program
-from ops.services.supervisord import Report, ask_supervisord, chosen_programs, need_supervisord
+from ops.services.supervisord import Reload, Report, ask_supervisord, chosen_programs, need_supervisord
 from ops.services.supervisord_state import DOWN
 from ops.ssh.session import Remote, connect
 from ops.ui import colours, console
@@ -23,7 +23,7 @@ YES_HELP = "Do not ask for confirmation for all programs; without a terminal thi
 @task(help={"programs": PROGRAMS_HELP})
 def start_programs(context: Any, programs: str | None = None) -> None:
     """Start programs, with their changed settings. Without -H: the default host."""
-    _change(context.config, "start", programs, lambda _host, names: names)
+    _change(context.config, "start", programs)
 
 
 @task(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
@@ -34,7 +34,7 @@ def stop_programs(context: Any, programs: str | None = None, yes: bool = False) 
     """
     if programs is None:
         _confirm("Stop all programs", yes)
-    _change(context.config, "stop", programs, lambda _host, names: names)
+    _change(context.config, "stop", programs)
 
 
 @task(help={"programs": PROGRAMS_HELP, "yes": YES_HELP})
@@ -46,7 +46,7 @@ def restart_programs(context: Any, programs: str | None = None, yes: bool = Fals
     """
     if programs is None:
         _confirm("Restart all programs", yes)
-    _change(context.config, "restart" if programs else "restart-running", programs, lambda _host, names: names)
+    _change(context.config, "restart" if programs else "restart-running", programs)
 
 
 @task(help={"programs": PROGRAMS_HELP})
@@ -56,13 +56,23 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     A program that was stopped on purpose stays stopped. Without -H: the default host.
     """
 
-    def changed_files(host: Host, names: list[str]) -> list[str]:
-        ways = reload_methods(host, [file.path for file in render(host, values=False) if file.service == "programs"])
-        ways = [way for way in ways if way[0] in names and way[1] != GRACEFUL]
-        chosen_names = names if programs else []  # empty: also programs that are no longer in the inventory
-        return [str(len(chosen_names)), *chosen_names, *(word for way in ways for word in way)]
+    hosts = chosen(everywhere=False)
+    names = {host.name: chosen_programs(host, programs) for host in hosts}
 
-    _change(context.config, "reload-changed", programs, changed_files)
+    def reload(host: Host) -> None:
+        own, graceful = names[host.name], uwsgi_program(host)
+        ways = reload_methods(host, [file.path for file in render(host, values=False) if file.service == "programs"])
+        with connect(host, context.config) as remote:
+            report = _ask(
+                remote,
+                "reload-changed",
+                own if programs else [],  # none: also programs that are no longer in the inventory
+                [way for way in ways if way[0] in own and way[1] != GRACEFUL],
+                graceful if graceful in own else "",
+            )
+        _report(host, report, "nothing to do: no program's files or settings changed")
+
+    apply_serially(hosts, reload)
 
 
 @task()
@@ -139,24 +149,20 @@ def _confirm(what: str, yes: bool) -> None:
         raise OperatorError(f"Not done: you said no. Nothing was touched on {names}.")
 
 
-def _change(
-    config: Any, action: str, programs: str | None, arguments: Callable[[Host, list[str]], list[str]]
-) -> None:
+def _change(config: Any, action: str, programs: str | None) -> None:
     hosts = chosen(everywhere=False)
     names = {host.name: chosen_programs(host, programs) for host in hosts}
 
     def change(host: Host) -> None:
         with connect(host, config) as remote:
-            graceful = uwsgi_program(host) if action == "reload-changed" else ""
-            graceful = graceful if graceful in names[host.name] else ""
-            report = _ask(remote, action, arguments(host, names[host.name]), graceful)
+            report = _ask(remote, action, names[host.name])
         _report(host, report, "nothing to do: no program's files or settings changed")
 
     apply_serially(hosts, change)
 
 
-def _ask(remote: Remote, action: str, names: list[str], graceful: str = "") -> Report:
-    report = ask_supervisord(remote, action, names, graceful)
+def _ask(remote: Remote, action: str, names: list[str], reloads: Iterable[Reload] = (), graceful: str = "") -> Report:
+    report = ask_supervisord(remote, action, names, reloads, graceful)
     need_supervisord(remote.host, report)
     return report
 
@@ -164,13 +170,14 @@ def _ask(remote: Remote, action: str, names: list[str], graceful: str = "") -> R
 def _report(host: Host, report: Report, nothing: str) -> None:
     for note in report.notes:
         console.say(f"{host.name}: {note}", colours.WARNING)
-    rows: dict[str, dict[str, object]] = {}
+    did, states = dict[str, str](), dict[str, str]()
     for fact in report.done:
-        rows.setdefault(str(fact.get("program", "supervisord")), {}).update(fact)
-    if rows:
-        lines = [
-            (host.name, name, str(row.get("did", "started")), str(row.get("state", ""))) for name, row in rows.items()
-        ]
-        console.table(("host", "program", "done", "state"), lines)
+        name = fact.program or "supervisord"
+        did[name] = fact.did or did.get(name, "started")
+        states[name] = fact.state or states.get(name, "")
+    if did:
+        console.table(
+            ("host", "program", "done", "state"), [(host.name, name, did[name], states[name]) for name in did]
+        )
     else:
         console.say(f"{host.name}: {nothing}", colours.OK)

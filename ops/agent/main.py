@@ -22,6 +22,7 @@ ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the mo
     "LogBundleRequest": "log_bundle",
     "LogsRequest": "logs",
     "ProbeRequest": "probe",
+    "ProgramActionRequest": "program_action",
     "ProgramsRequest": "programs",
     "ReleasesRequest": "releases",
     "RunRequest": "run",

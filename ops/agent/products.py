@@ -60,9 +60,21 @@ def run_with_products(activate: str, words: "list[str]", given: bytes = b"", sec
     found = activated(activate)
     program = program_in(found.environment, words[0])
     if not program:
-        said = f"{found.complaint}\nthe products give no {words[0]} after: {activate}"
-        return Ended(NOT_STARTED, said.strip().encode())
+        return Ended(NOT_STARTED, _lack(activate, words[0]).encode())
     return run([program, *words[1:]], given, seconds, found.environment)
+
+
+def what_lacks(activate: str, name: str) -> str:
+    """Why the products do not give a program that is to stay, as a sentence behind what `activate` printed; or "".
+
+    An `activate` that has failed gives none, whatever the account's own environment has.
+    """
+    found = activated(activate)
+    return "" if found.is_complete and program_in(found.environment, name) else _lack(activate, name)
+
+
+def _lack(activate: str, name: str) -> str:
+    return f"{activated(activate).complaint}\nthe products give no {name} after: {activate}".strip()
 
 
 def program_in(environment: "dict[str, str]", name: str) -> str:

@@ -5,6 +5,7 @@ import re
 import time
 from xmlrpc.client import Fault
 
+from ops.agent import stop_notes
 from ops.agent.programs_messages import ProgramReport, ProgramsReport
 from ops.agent.release_folders import text_of
 from ops.agent.service_messages import SurvivalFacts
@@ -34,7 +35,7 @@ def answer(request: "ProgramsRequest") -> "Iterator[Message]":
     found = ProgramsReport(supervisord=state_of(place), programs=[], orphans=[], survival=SurvivalFacts())
     if found.supervisord.state == "down":
         found.orphans = orphans(place)
-        found.stopped_by = text_of(os.path.join(place.state_dir, "supervisord.stopped"))[:200]
+        found.stopped_by = stop_notes.of_supervisord(place.state_dir)
     elif found.supervisord.state == "up":
         found.survival = survival_of(found.supervisord.pid)
         try:
@@ -98,7 +99,7 @@ def _seconds(moment: str) -> float:
 
 def _stopped_by(state_dir: str, name: str, started: int) -> str:
     """The task of ours that stopped a program; "" if it was started again since."""
-    path = os.path.join(state_dir, "stopped", name.replace("/", "_"))
+    path = stop_notes.note_of(state_dir, name)
     try:
         if os.path.getmtime(path) < started:
             return ""

@@ -112,5 +112,5 @@ def _kill(pid: int, number: int) -> None:
 
 def _remove(*paths: str) -> None:
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.remove(path)

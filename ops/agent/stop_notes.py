@@ -3,6 +3,8 @@
 import contextlib
 import os
 
+from ops.agent.release_folders import text_of
+
 FOLDER = "stopped"
 SUPERVISORD = "supervisord.stopped"  # the same for supervisord itself
 
@@ -31,6 +33,11 @@ def note_supervisord(state_dir: str, text: str) -> None:
     """Note who has stopped supervisord, and when, if there is space."""
     with contextlib.suppress(OSError), open(os.path.join(state_dir, SUPERVISORD), "w", encoding="utf-8") as file:
         file.write(f"{text}\n")
+
+
+def of_supervisord(state_dir: str) -> str:
+    """Who has stopped supervisord, and when; "" if no task of ours did."""
+    return text_of(os.path.join(state_dir, SUPERVISORD))[:200]
 
 
 def forget_supervisord(state_dir: str) -> None:

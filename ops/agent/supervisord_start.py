@@ -6,7 +6,7 @@ import time
 from ops.agent import stop_notes
 from ops.agent.host_processes import is_process, process
 from ops.agent.processes import run
-from ops.agent.products import activated, program_in, run_with_products
+from ops.agent.products import run_with_products, what_lacks
 from ops.agent.service_messages import StartRefused
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
@@ -72,7 +72,7 @@ def start_supervisord(place: "SupervisordPlace", activate: str, tell: "Tell") ->
     elif kind == "unit":
         _start_unit(place, unit)
     else:
-        ended = _start_in_scope(place, activate) if kind == "scope" else _start(place, activate)
+        ended = _start(place, activate, is_scope=kind == "scope")
         if ended.code:
             raise StepFailed(ended.text)
 
@@ -98,20 +98,16 @@ def in_words(found: "SupervisordState") -> str:
     return " ".join(filter(None, [found.state, str(found.pid), found.detail]))
 
 
-def _start(place: "SupervisordPlace", activate: str) -> "Ended":
-    words = ["supervisord", "-c", place.conf]
-    if not program_in(activated(activate).environment, words[0]):
-        return run_with_products(activate, words)  # which says so
-    return run_with_products(activate, [*WITH_USUAL_UMASK, *words], seconds=START_SECONDS)
-
-
-def _start_in_scope(place: "SupervisordPlace", activate: str) -> "Ended":
-    """Start it outside the login's session, which logind ends with all its processes."""
-    words = ["env", f"XDG_RUNTIME_DIR={runtime_dir()}", "systemd-run", "--user", "--scope", "-q"]
-    if _systemd_version() >= KEEPS_SCOPES:
-        words += ["-p", "OOMPolicy=continue"]
-    words += ["--", "supervisord", "-c", place.conf]
-    return run_with_products(activate, [*WITH_USUAL_UMASK, *words], seconds=START_SECONDS)
+def _start(place: "SupervisordPlace", activate: str, is_scope: bool) -> "Ended":
+    """Start it; in a scope it is outside the login's session, which logind ends with all its processes."""
+    lack = what_lacks(activate, "supervisord")
+    if lack:
+        raise StepFailed(lack)
+    scope = ["env", f"XDG_RUNTIME_DIR={runtime_dir()}", "systemd-run", "--user", "--scope", "-q"] if is_scope else []
+    if is_scope and _systemd_version() >= KEEPS_SCOPES:
+        scope += ["-p", "OOMPolicy=continue"]
+    words = [*WITH_USUAL_UMASK, *scope, *(["--"] if is_scope else []), "supervisord", "-c", place.conf]
+    return run_with_products(activate, words, seconds=START_SECONDS)
 
 
 def _systemd_version() -> int:

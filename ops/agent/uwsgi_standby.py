@@ -10,7 +10,7 @@ from ops.agent.evidence import end_of_file
 from ops.agent.host_processes import read_bytes
 from ops.agent.process_memory import memory_of
 from ops.agent.processes import start
-from ops.agent.products import activated
+from ops.agent.products import activated, what_lacks
 from ops.agent.step_failed import StepFailed
 from ops.agent.uwsgi_file import fit_for_standby, number_of, socket_count
 
@@ -53,6 +53,7 @@ done
 rm -f "$record" "$record".*
 kill -KILL 0 # including the two processes that watch the time
 """
+SHELL = ["/bin/sh"]
 LOG_LINES = 20
 _keepers: "list[subprocess.Popen[bytes]]" = []  # Python complains of one that is forgotten while it runs
 ENDS_IN_ORDER = "unix_signal:15 gracefully_kill_them_all"
@@ -112,10 +113,20 @@ class Standby:
         return [*words, "--cheaper-algo", "manual", "--map-socket", f"2:{workers + 1}"]
 
     def start(self, activate: str, words: "list[str]") -> None:
-        """Start it and wait until it answers. Raises StepFailed; it may still run then.
+        """Start it and wait until it answers. Raises StepFailed; it may still run then."""
+        keeper = self.begin(activate, words)
+        problem = problem_of(self._app, self._socket, float(self._app.start), lambda: keeper.poll() is None)
+        if problem:
+            raise StepFailed(problem)
+
+    def begin(self, activate: str, words: "list[str]") -> "subprocess.Popen[bytes]":
+        """Start its keeper. Raises StepFailed.
 
         It outlives the agent, so it holds neither the lock nor the connection.
         """
+        lack = what_lacks(activate, "uwsgi")
+        if lack:
+            raise StepFailed(lack)
         app = self._app
         life = [self._folder, str(2 * app.start + app.timeout), str(app.timeout)]
         try:
@@ -123,13 +134,11 @@ class Standby:
                 os.remove(self._keeper)  # an earlier one may still be reading it
             with open(self._keeper, "w", encoding="utf-8") as file:
                 file.write(KEEPER)
-            keeper = start(["/bin/sh", self._keeper, *life, *words], activated(activate).environment, output=app.log)
-            _keepers.append(keeper)
+            keeper = start([*SHELL, self._keeper, *life, *words], activated(activate).environment, output=app.log)
         except OSError as error:
             raise StepFailed(f"a second uWSGI cannot be started: {error}") from None
-        problem = problem_of(app, self._socket, float(app.start), lambda: keeper.poll() is None)
-        if problem:
-            raise StepFailed(problem)
+        _keepers.append(keeper)
+        return keeper
 
     def end_of_log(self) -> str:
         """What the app, or either uWSGI, has said last."""

@@ -61,7 +61,7 @@ def needs_restart(before: str, after: str) -> bool:
 def describe_reload(workers: int, memory: tuple[int, int] | None) -> str:
     """What a reload does, and what it needs. `memory`: a worker's memory now and the free memory, in kB.
 
-    As in remote/uwsgi.sh: a fifth of the free memory is not used, and the second uWSGI may have fewer workers.
+    As in agent/uwsgi_standby.py: a fifth of the free memory is not used, and the second uWSGI may have fewer workers.
     """
     words = "reload without losing a request: a second uWSGI serves during the reload"
     if memory is None or not memory[0]:
@@ -129,7 +129,7 @@ def unwritable_listen(listen: str) -> Iterator[str]:
 def unwritable_handover(host: Host) -> Iterator[str]:
     """The rules that `state_dir` breaks as the folder of uWSGI's files for a reload."""
     if ":" not in host.home:  # which breaks a rule of its own
-        yield from unwritable_listen(f"{host.state_dir}/standby.sock")  # the longest path (remote/uwsgi.sh)
+        yield from unwritable_listen(f"{host.state_dir}/standby.sock")  # the longest path (agent/uwsgi_standby.py)
     if " " in host.state_dir:
         yield "must not contain a blank: uWSGI's hook reads the text after it as the text to write"
 

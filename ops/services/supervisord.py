@@ -1,21 +1,22 @@
 """The programs that supervisord runs on a host: their states, and actions on them."""
 
-import base64
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from ops.agent.apache_messages import LockRefused
+from ops.agent.messages import Message
+from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest, SupervisordFound
 from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
+from ops.agent.service_messages import Note, ProgramChanged, StartRefused
 from ops.agent_answers import Answer
-from ops.errors import WAIT, BadInput, HostError, LockHeld, NotServing, no_lock, read_answer
+from ops.errors import WAIT, BadInput, HostError, LockHeld, NoPython, NotServing, no_lock, read_answer
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import supervisord_state, supervisord_survival
+from ops.services.lock_refusal import refusal
 from ops.services.reload import web_program
-from ops.services.request_lines import directory_lines
 from ops.services.request_parts import apache_page, app, supervisord_place, uwsgi_program
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
-from ops.services.supervisord_state import parse as parse_supervisord
 from ops.services.supervisord_survival import Survival
 from ops.services.web_service import Service
 from ops.ssh.operator_identity import lock_owner
@@ -23,7 +24,9 @@ from ops.ssh.session import Remote
 from ops.text import did_you_mean
 
 ENDED_BADLY = ("FATAL", "BACKOFF", "UNKNOWN")
-FLAPS = 3  # unexpected exits within five minutes (remote/supervise_checks.py)
+FLAPS = 3  # unexpected exits within five minutes (ops/agent/programs.py)
+LEFT_UNKNOWN = "UNKNOWN: see fab status"
+Reload = tuple[str, str, str]  # a program, how it reloads, and the file (reload.py)
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,14 @@ class Report:
     """supervisord's state (supervisord_state.py) with its pid and `detail`, and the states of its programs.
 
     `orphans`: process ids of programs that a killed supervisord left running; `trouble`: why there is no report; its
-    state is "unknown" then. `survival`: what supervisord outlives, if the states were requested.
+    state is "unknown" then. `survival`: what supervisord outlives, if the states were requested. `done`: what an
+    action has changed.
     """
 
     supervisord: str
     pid: int | None
     programs: list[ProgramState]
-    done: list[dict[str, object]]
+    done: list[ProgramChanged]
     orphans: str = ""
     notes: tuple[str, ...] = ()
     trouble: str = ""
@@ -86,21 +90,52 @@ def app_lines(host: Host) -> Iterator[str]:
     yield f"app log {found.log}"
 
 
-def ask_supervisord(remote: Remote, action: str, names: list[str] | None = None, graceful: str = "") -> Report:
-    """Do `action` (see remote/programs.sh) with the programs `names`. Raises HostError if it failed.
+def ask_supervisord(
+    remote: Remote, action: str, names: Iterable[str] = (), reloads: Iterable[Reload] = (), graceful: str = ""
+) -> Report:
+    """Do `action` (`ops/agent/program_action_messages.py`) with the programs `names`.
 
-    `graceful`: the uWSGI program to reload without losing a request, if its file changed.
+    `reloads`: what reloads the programs whose files changed; `graceful`: the uWSGI program to reload without losing a
+    request, if its file changed. Raises HostError if it failed, LockHeld if another task runs.
     """
-    asked = [f"by {lock_owner(remote.who)}, {action}", *([f"graceful {graceful}"] if graceful else [])]
-    asked += request(remote.host, action, names)
-    return parse(remote.host, action, remote.ask("programs", asked))
+    host = remote.host
+    request = ProgramActionRequest(
+        supervisord=supervisord_place(host),
+        app=app(host),
+        uwsgi_program=uwsgi_program(host),
+        activate=host.activate,
+        owner=f"{lock_owner(remote.who)}, {action}",
+        action=action,
+        names=list(names),
+        reloads=list(reloads),
+        graceful=graceful,
+    )
+    return read_action(host, action, remote.answer(request))
 
 
-def request(host: Host, action: str, names: list[str] | None = None) -> list[str]:
-    """The request to remote/programs.sh."""
-    asked = [f"state_dir {host.state_dir}", *directory_lines(host), *app_lines(host)]
-    asked += [f"uwsgi_program {uwsgi_program(host)}", f"action {action}"]
-    return asked + [f"name {name}" for name in names or []]
+def read_action(host: Host, action: str, answer: Answer) -> Report:
+    """Read the agent's answer to an action. Raises as `ask_supervisord`."""
+    failure = None if answer.python else ActionFailed(evidence="")
+    for message in answer.received:
+        if isinstance(message, LockRefused):
+            raise refusal(host, message)
+        if isinstance(message, StartRefused):
+            wrong, advice = supervisord_survival.refused(host, message)
+            raise HostError(host.name, wrong, left="everything", next_step=advice)
+        if isinstance(message, ActionFailed):
+            failure = message
+    if answer.error:
+        raise answer.error if isinstance(answer.error, NoPython) else _unknown(answer.error)
+    if failure:
+        lines = "\n".join(f"    {line}" for line in (failure.evidence or "(nothing)").splitlines())
+        raise HostError(
+            host.name,
+            f"supervisord failed to {action}; the host's tools printed:\n{lines}",
+            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs; on a new host: "
+            f"fab -H {host.name} deploy",
+        )
+    with read_answer(host.name, "programs", left=LEFT_UNKNOWN):
+        return _report(answer.received)
 
 
 def states_request(host: Host) -> ProgramsRequest:
@@ -127,25 +162,6 @@ def read_states(host: Host, answer: Answer) -> Report:
     return report
 
 
-def parse(host: Host, action: str, answer: list[str]) -> Report:
-    """Parse the answer of programs.sh. Raises HostError if the action failed, or for a malformed answer."""
-    need_lock(host, answer)
-    with read_answer(host.name, "programs", left="UNKNOWN: see fab status"):
-        report, failure = _parse(answer)
-    for way in (line.removeprefix("start ") for line in answer if line.startswith("start ")):
-        if refused := supervisord_survival.refusal(host, way):
-            raise HostError(host.name, refused[0], left="everything", next_step=refused[1])
-    if failure is not None or answer[-1:] != ["end"]:
-        lines = "\n".join(f"    {line}" for line in (failure or "(nothing)").splitlines())
-        raise HostError(
-            host.name,
-            f"supervisord failed to {action}; the host's tools printed:\n{lines}",
-            next_step=f"fab -H {host.name} status, and fab -H {host.name} tail-logs; on a new host: "
-            f"fab -H {host.name} deploy",
-        )
-    return report
-
-
 def need_lock(host: Host, answer: list[str]) -> None:
     """Raise LockHeld if another task holds the host's lock, HostError if the lock cannot be taken."""
     for line in answer:
@@ -156,34 +172,26 @@ def need_lock(host: Host, answer: list[str]) -> None:
         raise LockHeld(host.name, f"another task is running: {held[0]}", left="everything", next_step=WAIT)
 
 
-def _parse(answer: list[str]) -> tuple[Report, str | None]:
-    """The report, and the output of the host's tools after a failure. Raises ValueError for a malformed answer."""
-    state, facts, failed, evidence, orphans, notes = "", [], False, "", "", []
-    for line in answer:
-        kind, _, value = line.partition(" ")
-        if kind == "supervisord":
-            state = value
-        elif kind == "note":
-            notes.append(value)
-        elif kind == "orphans":
-            orphans = value
-        elif kind == "failed":
-            failed = True
-        elif kind == "evidence":
-            evidence = base64.b64decode(value).decode(errors="replace").strip()
-        elif line.startswith("{"):
-            facts.append(json.loads(line))
-    supervisord = parse_supervisord(state)
-    report = Report(
+def _report(received: Iterable[Message]) -> Report:
+    """What the agent has told of a supervisord and its programs. Raises ValueError if it has not told of it."""
+    found = next((message for message in received if isinstance(message, SupervisordFound)), None)
+    if found is None:
+        raise ValueError("it does not say whether supervisord runs")
+    supervisord = supervisord_state.read(found.supervisord)
+    return Report(
         supervisord.state,
         supervisord.pid,
         [],
-        facts,
-        orphans,
-        tuple(notes),
+        [message for message in received if isinstance(message, ProgramChanged)],
+        " ".join(map(str, found.orphans)),
+        tuple(message.text for message in received if isinstance(message, Note)),
         detail=supervisord.detail,
     )
-    return report, evidence if failed else None
+
+
+def _unknown(error: HostError) -> HostError:
+    """The error of an agent that failed: how far it came is not known."""
+    return HostError(error.host, error.message, left=LEFT_UNKNOWN, next_step=error.next_step)
 
 
 def through_apache_lines(host: Host) -> Iterator[str]:

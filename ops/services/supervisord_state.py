@@ -1,4 +1,4 @@
-"""The state of supervisord on a host, as remote/supervisord.sh reports it, and what to do about a bad one. Pure."""
+"""The state of supervisord on a host, as the agent reports it, and what to do about a bad one. Pure."""
 
 from dataclasses import dataclass
 
@@ -22,15 +22,6 @@ class Supervisord:
     state: str
     pid: int | None = None
     detail: str = ""
-
-
-def parse(text: str) -> Supervisord:
-    """Parse "STATE [PID [DETAIL]]". Raises ValueError."""
-    state, _, rest = text.partition(" ")
-    pid, _, detail = rest.partition(" ")
-    if state not in STATES:
-        raise ValueError("it does not say whether supervisord runs")
-    return Supervisord(state, int(pid or 0) or None, detail)
 
 
 def read(found: SupervisordState) -> Supervisord:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ops.agent.service_messages import SurvivalFacts
+from ops.agent.service_messages import StartRefused, SurvivalFacts
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 
@@ -93,11 +93,20 @@ def linger_command(host: Host) -> str:
     return f"loginctl enable-linger {host.account}"
 
 
+def refused(host: Host, message: StartRefused) -> tuple[str, str]:
+    """Why supervisord is not started, or not stopped, and what to do."""
+    return _refusal(host, message.why, message.name)
+
+
 def refusal(host: Host, way: str) -> tuple[str, str] | None:
     """Why supervisord is not started in this way (remote/survival.sh), and what to do; None if it is allowed."""
     if not way.startswith(REFUSED):
         return None
     why, _, name = way.removeprefix(REFUSED).partition(" ")
+    return _refusal(host, why, name)
+
+
+def _refusal(host: Host, why: str, name: str) -> tuple[str, str]:
     wrong, advice = f"supervisord is not started: {why} {name}".rstrip(), f"fab -H {host.name} doctor"
     if why == "killed":
         wrong = (

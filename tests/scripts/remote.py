@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ops.scripts import running, script
 
-OWN_PATH = next(line for line in script("programs").splitlines() if line.startswith("PATH="))  # of every script
+OWN_PATH = next(line for line in script("transaction").splitlines() if line.startswith("PATH="))  # of every script
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 
 

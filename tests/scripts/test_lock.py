@@ -8,12 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.scripts.local_agent import probed
-from tests.scripts.remote import SHELLS, Ran, executable, run
-
-# What takes the lock, and the rest of what it is asked.
-TASKS = {
-    "programs": ["supervisord_conf /nowhere", "supervisor_socket /nowhere", "activate :", "action start", "end"],
-}
+from tests.scripts.remote import SHELLS, FakeHost, Ran, executable, run
 
 
 @pytest.fixture(params=SHELLS)
@@ -21,12 +16,11 @@ def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def ask(shell: str, task: str, state: Path, path: str = "") -> Ran:
-    """Run the task as far as it gets."""
-    return run(shell, task, [f"state_dir {state}", "by tester, a test", *TASKS[task]], path=path)
+def ask(shell: str, state: Path, path: str = "") -> Ran:
+    """Run a transaction as far as it gets."""
+    return run(shell, "transaction", [f"state_dir {state}", "by tester, a test", "limit 60", "end"], path=path)
 
 
-@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     "flock",
     [
@@ -35,29 +29,27 @@ def ask(shell: str, task: str, state: Path, path: str = "") -> Ran:
         "exit 127",
     ],
 )
-def test_unavailable_lock_is_not_reported_as_held(shell: str, tmp_path: Path, task: str, flock: str) -> None:
+def test_unavailable_lock_is_not_reported_as_held(shell: str, tmp_path: Path, flock: str) -> None:
     """STAND-IN for flock."""
     (tmp_path / "state").mkdir()
     (tmp_path / "state/lock").write_text("jane@desk, r0 since yesterday\n")
     executable(tmp_path / "flock", f"#!/bin/sh\n{flock}\n")
-    ran = ask(shell, task, tmp_path / "state", str(tmp_path))
+    ran = ask(shell, tmp_path / "state", str(tmp_path))
     assert ran.values("locked") == [], ran
     (said,) = ran.values("unlockable")
     assert "No locks available" in said or "127" in said
     assert ran.code == 1
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_unwritable_state_dir_is_named(shell: str, tmp_path: Path, task: str) -> None:
+def test_unwritable_state_dir_is_named(shell: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ran = ask(shell, task, tmp_path / "file/state")
+    ran = ask(shell, tmp_path / "file/state")
     assert ran.values("locked") == [], ran
     (said,) = ran.values("unlockable")
     assert f"{tmp_path}/file" in said
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_held_lock_is_reported_as_held(shell: str, tmp_path: Path, task: str) -> None:
+def test_held_lock_is_reported_as_held(shell: str, tmp_path: Path) -> None:
     lock = tmp_path / "state/lock"
     lock.parent.mkdir()
     lock.write_text("jane@desk, r0 since today\n")
@@ -66,7 +58,7 @@ def test_held_lock_is_reported_as_held(shell: str, tmp_path: Path, task: str) ->
     ) as lock_owner:
         assert lock_owner.stdout
         lock_owner.stdout.readline()
-        ran = ask(shell, task, tmp_path / "state")
+        ran = ask(shell, tmp_path / "state")
         lock_owner.kill()
     assert ran.values("locked") == ["jane@desk, r0 since today"], ran
     assert ran.values("unlockable") == []
@@ -94,3 +86,12 @@ def test_probe_reports_no_lock_where_locks_do_not_work(tmp_path: Path, monkeypat
     (tmp_path / "state/lock").write_text("jane@desk, r0 since yesterday\n")
     monkeypatch.setattr(fcntl, "flock", refuse)
     assert probed(tmp_path / "state").lock == ""
+
+
+def test_task_waits_for_lock_held_briefly(shell: str, tmp_path: Path) -> None:
+    """STAND-IN for flock: the first time somebody has it."""
+    fake = FakeHost(tmp_path)
+    executable(tmp_path / "flock", '#!/bin/sh\n[ -e "${0%/*}/again" ] || { : >"${0%/*}/again"; exit 1; }\n')
+    ran = run(shell, "transaction", [*fake.request(), "commit"], path=str(tmp_path))
+    assert ran.values("locked") == [], ran
+    assert (tmp_path / "again").exists()

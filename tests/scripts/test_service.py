@@ -1,6 +1,5 @@
 """Whether visitors are served: the app asked, Apache's files tested, a program's ends counted, who stopped it."""
 
-import base64
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent import programs
+from ops.agent.program_action_messages import ProgramActionRequest
 from ops.agent.programs_messages import ProgramsRequest
 from ops.agent.service_messages import SupervisordPlace
 from ops.agent_answers import Answer
@@ -25,7 +25,7 @@ from ops.services import request_parts, supervisord
 from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
 from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, executable, run
+from tests.scripts.remote import SHELLS, executable
 from tests.scripts.test_ask_app import App
 from tests.scripts.test_seeing import stats_server
 from tests.unit.hosts import host
@@ -128,14 +128,19 @@ def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
         time.sleep(0.05)
 
 
-def ask(root: Path, action: str, *names: str, by: str = "") -> None:
+def ask(root: Path, action: str, *names: str, by: str = "jdoe") -> None:
     """Do `action` with programs."""
-    request = [f"state_dir {root}/state", f"supervisord_conf {root}/supervisord.conf"]
-    request += [f"supervisor_socket {root}/s.sock", f"activate PATH={TOOLS}:$PATH", "uwsgi_program web"]
-    request += [*([f"by {by}, {action}"] if by else []), f"action {action}", *(f"name {name}" for name in names)]
-    ran = run("dash", "programs", [*request, "end"])
-    assert ran.code == 0, base64.b64decode("".join(ran.values("evidence")))
-    supervisord.parse(host(), action, ran.facts)
+    one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
+    request = ProgramActionRequest(
+        supervisord=place(root),
+        app=request_parts.app(one),
+        uwsgi_program="web",
+        activate=f"PATH={TOOLS}:$PATH",
+        owner=f"{by}, {action}",
+        action=action,
+        names=list(names),
+    )
+    supervisord.read_action(one, action, local_agent.ask("dash", request)[0])
 
 
 def ends(root: Path) -> int:

@@ -2,28 +2,35 @@
 
 import pytest
 
-from ops.services.supervisord_state import DEAF, DOWN, STATES, Supervisord, parse, trouble
+from ops.agent.service_messages import SupervisordState
+from ops.services.supervisord_state import DEAF, DOWN, STATES, Supervisord, read, trouble
 from tests.unit.hosts import host
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("told", "found"),
     [
-        ("up 40", Supervisord("up", 40)),
-        ("down", Supervisord("down")),
-        ("deaf 0", Supervisord("deaf")),
-        ("elsewhere 7 /home/poms/a b.sock", Supervisord("elsewhere", 7, "/home/poms/a b.sock")),
-        ("refuses 0 it wants a password", Supervisord("refuses", None, "it wants a password")),
+        (SupervisordState(state="up", pid=40), Supervisord("up", 40)),
+        (SupervisordState(state="down"), Supervisord("down")),
+        (SupervisordState(state="deaf"), Supervisord("deaf")),
+        (
+            SupervisordState(state="elsewhere", pid=7, detail="/home/poms/a b.sock"),
+            Supervisord("elsewhere", 7, "/home/poms/a b.sock"),
+        ),
+        (
+            SupervisordState(state="refuses", detail="it wants a password"),
+            Supervisord("refuses", None, "it wants a password"),
+        ),
     ],
 )
-def test_the_hosts_word_is_read(text: str, found: Supervisord) -> None:
-    assert parse(text) == found
+def test_the_hosts_word_is_read(told: SupervisordState, found: Supervisord) -> None:
+    assert read(told) == found
 
 
-@pytest.mark.parametrize("text", ["", "UP 40", "up x", "perhaps"])
-def test_another_word_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
-        parse(text)
+@pytest.mark.parametrize("state", ["", "UP", "perhaps"])
+def test_another_word_is_refused(state: str) -> None:
+    with pytest.raises(ValueError, match="whether supervisord runs"):
+        read(SupervisordState(state=state))
 
 
 @pytest.mark.parametrize("state", STATES)
