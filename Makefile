@@ -12,11 +12,11 @@ demo: setup
 
 test: setup packages
 	$(MAKE) --no-print-directory kerberos
-	tests/run lint unit scripts lab coverage
+	tests/run lint unit agent terminal lab coverage
 
 test-all: setup packages
 	$(MAKE) --no-print-directory kerberos
-	POMS_TEST_ALL=1 tests/run lint unit scripts lab coverage bases
+	POMS_TEST_ALL=1 tests/run lint unit agent terminal lab coverage bases
 
 OPERATIONS ?= 300
 SEED ?= 1

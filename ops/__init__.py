@@ -8,6 +8,5 @@
     formats, secrets               each configuration language; where secrets come from and how they are hidden
     errors, schema, text, ...      the modules of this folder, which all use
 
-`agent/` runs on a host, in the host's own Python, and imports nothing else of ours. `remote/` holds the scripts
-that run on a host and are not part of the agent yet.
+`agent/` runs on a host, in the host's own Python, and imports nothing else of ours.
 """

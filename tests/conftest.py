@@ -13,7 +13,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what is exhaustive to `make test-all`: what is marked so, and the scripts under further shells."""
+    """Leave what is exhaustive to `make test-all`: what is marked so, and the agent's start by further shells."""
     if os.environ.get("POMS_TEST_ALL"):
         return
     left = [item for item in items if item.get_closest_marker("exhaustive") or _is_further_shell(item)]
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_further_shell(item: pytest.Item) -> bool:
-    """Whether the test has the same script run by dash, too; bash is /bin/sh of the lab's EL8-like hosts."""
+    """Whether the test has the same run by dash, too; bash is /bin/sh of the lab's EL8-like hosts."""
     return (
         isinstance(item, pytest.Function)
         and hasattr(item, "callspec")

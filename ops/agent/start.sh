@@ -39,7 +39,7 @@ start() { # Python $1; it ends with 127 if it is none or too old
     case $ended in 126 | 127) ;; *) exit "$ended" ;; esac
 }
 library_path=
-# shellcheck disable=SC2043 # ops/agent_start.py puts several names here
+# shellcheck disable=SC2043 # ops/ssh/agent_start.py puts several names here
 for python in PYTHONS; do start "$python"; done
 # The last resort is the products' Python. The text of `activate` stays off the command line, which every account can read.
 IFS= read -r activate

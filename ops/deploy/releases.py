@@ -15,7 +15,6 @@ from ops.agent.releases_messages import (
     ReleaseRecord,
     ReleasesRequest,
 )
-from ops.agent_answers import Answer
 from ops.deploy.release_host import host_at_release
 from ops.deploy.release_source import Source, read_source
 from ops.errors import HostError, read_answer
@@ -25,6 +24,7 @@ from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.masking import add_secret
 from ops.secrets.redaction import MaskedParts
+from ops.ssh.agent_answers import Answer
 from ops.ssh.operator_identity import local_user
 from ops.ssh.session import Remote
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ops.agent.probe_messages import FileState, HostState, ProbeRequest, ProgramState, ServiceState
-from ops.agent_answers import Answer
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path
 from ops.rendering.rendered_file import RenderedFile
@@ -17,6 +16,7 @@ from ops.services.reload import web_program
 from ops.services.request_parts import apache_page, app, supervisord_place
 from ops.services.restart_cost import RestartCost, restart_cost
 from ops.services.web_service import Service
+from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
 
 

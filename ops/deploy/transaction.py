@@ -22,7 +22,6 @@ from ops.agent.transaction_messages import (
     VerdictWanted,
     WebServiceState,
 )
-from ops.agent_answers import Answer, take
 from ops.deploy import selinux
 from ops.deploy.plan import Plan
 from ops.deploy.releases import Release
@@ -35,6 +34,7 @@ from ops.secrets.masking import masked
 from ops.services import supervisord_survival
 from ops.services.lock_refusal import refusal
 from ops.services.web_service import Service
+from ops.ssh.agent_answers import Answer, take
 from ops.ssh.session import AgentSession, Heartbeat, Remote
 
 _under_way: set[AgentSession] = set()
@@ -196,7 +196,7 @@ class _Transcript:
             case SelinuxAccess():
                 self._read_access(message)
             case StartRefused():
-                self.unstartable = supervisord_survival.refusal(self.host, f"refused {message.why} {message.name}")
+                self.unstartable = supervisord_survival.refused(self.host, message)
             case ProgramChanged():
                 self.programs.append((message.program or "supervisord", message.did, message.state))
             case WebServiceState():

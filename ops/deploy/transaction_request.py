@@ -21,8 +21,7 @@ from ops.schema import Host
 from ops.secrets.redaction import recorded
 from ops.services import apache
 from ops.services.reload import reload_methods, web_program
-from ops.services.request_lines import apache_logs
-from ops.services.request_parts import apache_page, app, supervisord_place, uwsgi_program
+from ops.services.request_parts import apache_logs, apache_page, app, supervisord_place, uwsgi_program
 
 ABSENT = "absent"
 

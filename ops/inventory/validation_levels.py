@@ -4,7 +4,7 @@ A trial finds the highest level that a host allows (`agent/apache_validation.py`
 that a deploy must reach there.
 """
 
-LEVELS = ("none", "configtest", "trial-start", "identity-probe")  # ops/remote/prove.sh has the same order
+LEVELS = ("none", "configtest", "trial-start", "identity-probe")  # ops/agent/change_validation.py has the same order
 MEANING = {
     "none": "not validated before they are in place; then Apache's configuration test reads them",
     "configtest": "Apache's configuration test has accepted a copy of them",

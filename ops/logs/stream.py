@@ -16,10 +16,10 @@ from ops.agent.logs_messages import (
     LogTimesReversed,
 )
 from ops.agent.messages import Message
-from ops.agent_answers import is_end
 from ops.errors import BadInput, Unreachable, read_answer
 from ops.logs.catalog import Log
 from ops.schema import Host
+from ops.ssh.agent_answers import is_end
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Heartbeat, Remote
 

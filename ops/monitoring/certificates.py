@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.agent.certificates_messages import CertificateFiles, CertificatesRequest
-from ops.agent_answers import Answer
 from ops.schema import Host
+from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
 
 NOT_READ = "Apache has not read it since it changed: reload Apache"

@@ -15,12 +15,12 @@ from ops.agent.doctor_messages import (
     ValidationFacts,
 )
 from ops.agent.messages import Message
-from ops.agent_answers import Answer
 from ops.deploy import identity_probe
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services import apache, request_parts
 from ops.services.reload import web_program
+from ops.ssh.agent_answers import Answer
 
 M = TypeVar("M", bound=Message)
 TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")

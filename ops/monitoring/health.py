@@ -10,7 +10,6 @@ from ops.agent.probe_messages import ProbeRequest
 from ops.agent.programs_messages import ProgramsRequest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.agent.workers_messages import WorkersRequest
-from ops.agent_answers import Answer
 from ops.deploy import releases, snapshot
 from ops.deploy.drift import Drift, find_drift
 from ops.deploy.releases import PastRelease
@@ -27,6 +26,7 @@ from ops.services.reload import web_program
 from ops.services.request_parts import apache_page, app
 from ops.services.standby import Standby
 from ops.services.supervisord import Report
+from ops.ssh.agent_answers import Answer
 from ops.ssh.line_reader import Limits
 from ops.ssh.session import Remote
 

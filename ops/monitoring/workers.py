@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.agent.workers_messages import WorkerPoolState, WorkersRequest, WorkerState
-from ops.agent_answers import Answer
 from ops.formats.supervisor import log_files
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, patterns, span, why
 from ops.schema import Host
 from ops.services.reload import web_program
+from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
 
 MOST_POINTS = 1000  # the most points of a record

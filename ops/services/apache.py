@@ -10,7 +10,7 @@ from ops.errors import BadInput, HostError, read_answer
 from ops.inventory.validation_levels import is_less
 from ops.schema import Host
 from ops.services.lock_refusal import refusal
-from ops.services.request_lines import apache_logs
+from ops.services.request_parts import apache_logs
 from ops.services.restart_cost import RestartCost, restart_cost
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote

@@ -1,15 +1,16 @@
 """Starting supervisord at boot: by a line in the account's crontab, or by a systemd user unit."""
 
-import base64
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ops.agent.apache_messages import LockRefused
+from ops.agent.boot_messages import BootChanged, BootFacts, BootRequest
 from ops.errors import HostError, read_answer
+from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 from ops.services import supervisord_survival
-from ops.services.request_lines import directory_lines
-from ops.services.supervisord import need_lock
+from ops.services.lock_refusal import refusal
 from ops.services.supervisord_survival import NO, YES, Survival
+from ops.ssh.agent_answers import Answer
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 
@@ -41,29 +42,20 @@ class Change:
 
 def collect(remote: Remote) -> Found:
     """Collect the host's state. Raises HostError for a malformed answer."""
-    return parse(remote.host, remote.ask("boot", request(remote.host, "look")))
+    return read(remote.host, remote.answer(request(remote.host)))
 
 
-def request(host: Host, action: str) -> list[str]:
-    """The request to remote/boot.sh."""
-    return [f"state_dir {host.state_dir}", *directory_lines(host), f"unit {UNIT}", f"action {action}"]
+def request(host: Host) -> BootRequest:
+    """The request for the host's state (`ops/agent/boot.py`)."""
+    return BootRequest(conf=supervisord_conf(host), unit=UNIT)
 
 
-def parse(host: Host, answer: list[str]) -> Found:
-    """Parse the answer to "look". Raises HostError."""
-    _need_end(host, answer, "cannot check what starts supervisord at boot")
-    facts = dict(line.partition(" ")[::2] for line in answer)
+def read(host: Host, answer: Answer) -> Found:
+    """Read the agent's answer. Raises HostError."""
+    found = answer.only(BootFacts)
     with read_answer(host.name, "boot"):
-        return Found(
-            supervisord_survival.parse(
-                line.removeprefix("survival ") for line in answer if line.startswith("survival ")
-            ),
-            facts.get("boot", "nobody"),
-            int(facts.get("lines", "0")),
-            facts.get("own", ""),
-            facts.get("has_unit") == YES,
-            facts.get("manager") == YES,
-        )
+        survival = supervisord_survival.read(found.survival)
+        return Found(survival, found.survival.starter, found.lines, found.own, found.has_unit, found.has_manager)
 
 
 def choose(host: Host, found: Found) -> Change | None:
@@ -109,19 +101,22 @@ def removals(found: Found) -> list[Change]:
 def carry_out(remote: Remote, change: Change) -> None:
     """Apply the change, under the host's lock. Raises HostError, LockHeld."""
     host = remote.host
-    asked = [f"by {lock_owner(remote.who)}, start-at-boot", *request(host, f"{change.does}-{change.what}")]
-    if change.does == ADD:
-        asked += _content(change)
-    answer = remote.ask("boot", asked)
-    need_lock(host, answer)
-    _need_end(host, answer, f"could not {change.does} {describe(change)}")
-
-
-def _content(change: Change) -> Iterator[str]:
-    if change.what == LINE:
-        yield f"line {change.text}"
-    else:
-        yield f"content {base64.b64encode(change.text.encode()).decode()}"
+    asked = request(host)
+    asked.action, asked.state_dir = f"{change.does}-{change.what}", host.state_dir
+    asked.owner = f"{lock_owner(remote.who)}, start-at-boot"
+    asked.line, asked.text = (change.text, "") if change.what == LINE else ("", change.text)
+    what = f"could not {change.does} {describe(change)}"
+    for message in remote.answer(asked).messages:
+        if isinstance(message, LockRefused):
+            raise refusal(host, message)
+        if isinstance(message, BootChanged) and message.problem:
+            lines = "\n".join(f"    {line}" for line in message.problem.splitlines())
+            raise HostError(
+                host.name,
+                f"{what}; the host's tools printed:\n{lines}",
+                left="the crontab is as it was",
+                next_step=f"fab -H {host.name} doctor",
+            )
 
 
 def describe(change: Change) -> str:
@@ -153,18 +148,3 @@ OOMPolicy=continue
 [Install]
 WantedBy=default.target
 """
-
-
-def _need_end(host: Host, answer: list[str], what: str) -> None:
-    if answer[-1:] == ["end"]:
-        return
-    evidence = next((line.removeprefix("evidence ") for line in answer if line.startswith("evidence ")), "")
-    with read_answer(host.name, "boot"):
-        said = base64.b64decode(evidence, validate=True).decode(errors="replace").strip()
-    lines = "\n".join(f"    {line}" for line in (said or "(nothing)").splitlines())
-    raise HostError(
-        host.name,
-        f"{what}; the host's tools printed:\n{lines}",
-        left="the crontab is as it was",
-        next_step=f"fab -H {host.name} doctor",
-    )

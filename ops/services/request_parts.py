@@ -1,4 +1,4 @@
-"""Parts of requests to the agent, from the inventory: supervisord's place, the app, Apache's own page."""
+"""Parts of requests to the agent, from the inventory: supervisord's place, the app, Apache's own page and logs."""
 
 from ops.agent.service_messages import ApachePage, App, SupervisordPlace
 from ops.formats import apache, uwsgi
@@ -45,3 +45,8 @@ def apache_page(host: Host) -> ApachePage | None:
         account=host.apache.account,
         listen=host.app.listen,
     )
+
+
+def apache_logs(host: Host) -> list[str]:
+    """The logs that may say why Apache has ended."""
+    return [f"{host.apache.log_dir}/{name}" for name in ("error_log", "ssl_error_log", "cert_ssl_error_log")]

@@ -1,4 +1,4 @@
-"""The cost of an Apache restart on one host, from the settings of its unit (`remote/apache_unit.sh`)."""
+"""The cost of an Apache restart on one host, from the settings of its unit (`agent/apache_unit.py`)."""
 
 import re
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
-"""A standby: the second uWSGI that serves during a reload, as remote/standby.sh reports it. Pure."""
+"""A standby: the second uWSGI that serves during a reload, as ops/agent/standbys.py reports it. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ops.agent.service_messages import StandbyState
@@ -29,9 +28,3 @@ class Standby:
 def read(found: StandbyState) -> Standby:
     """A standby from the agent's answer."""
     return Standby(found.pid, found.age, found.requests, found.seconds_left)
-
-
-def parse(words: Sequence[str]) -> Standby:
-    """Parse "PID SECONDS REQUESTS LEFT". Raises ValueError."""
-    pid, age, requests, left = words
-    return Standby(int(pid), int(age), int(requests) if requests.isdecimal() else None, max(0, int(left)))

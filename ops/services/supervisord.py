@@ -1,6 +1,6 @@
 """The programs that supervisord runs on a host: their states, and actions on them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ops.agent.apache_messages import LockRefused
@@ -8,17 +8,17 @@ from ops.agent.messages import Message
 from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest, SupervisordFound
 from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
 from ops.agent.service_messages import Note, ProgramChanged, StartRefused
-from ops.agent_answers import Answer
-from ops.errors import WAIT, BadInput, HostError, LockHeld, NoPython, NotServing, no_lock, read_answer
+from ops.errors import BadInput, HostError, NoPython, NotServing, read_answer
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import supervisord_state, supervisord_survival
 from ops.services.lock_refusal import refusal
 from ops.services.reload import web_program
-from ops.services.request_parts import apache_page, app, supervisord_place, uwsgi_program
+from ops.services.request_parts import app, supervisord_place, uwsgi_program
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_survival import Survival
 from ops.services.web_service import Service
+from ops.ssh.agent_answers import Answer
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 from ops.text import did_you_mean
@@ -75,19 +75,6 @@ class Report:
     trouble: str = ""
     detail: str = ""
     survival: Survival = field(default_factory=Survival)
-
-
-def app_lines(host: Host) -> Iterator[str]:
-    """The request's lines about the app and its uWSGI: `app NAME VALUE` (remote/uwsgi.sh)."""
-    found = app(host)
-    yield f"app listen {found.listen}"
-    yield f"app path {found.page}"
-    yield from (f"app header {header} {value}" for header, value in found.headers)
-    yield from (f"app status {status}" for status in found.statuses)
-    yield f"app ini {found.ini}"
-    yield f"app timeout {found.timeout}"
-    yield f"app start {found.start}"
-    yield f"app log {found.log}"
 
 
 def ask_supervisord(
@@ -162,16 +149,6 @@ def read_states(host: Host, answer: Answer) -> Report:
     return report
 
 
-def need_lock(host: Host, answer: list[str]) -> None:
-    """Raise LockHeld if another task holds the host's lock, HostError if the lock cannot be taken."""
-    for line in answer:
-        if line.startswith("unlockable "):
-            raise no_lock(host.name, line.removeprefix("unlockable "))
-    held = [line.removeprefix("locked ") for line in answer if line.startswith("locked ")]
-    if held:
-        raise LockHeld(host.name, f"another task is running: {held[0]}", left="everything", next_step=WAIT)
-
-
 def _report(received: Iterable[Message]) -> Report:
     """What the agent has told of a supervisord and its programs. Raises ValueError if it has not told of it."""
     found = next((message for message in received if isinstance(message, SupervisordFound)), None)
@@ -192,12 +169,6 @@ def _report(received: Iterable[Message]) -> Report:
 def _unknown(error: HostError) -> HostError:
     """The error of an agent that failed: how far it came is not known."""
     return HostError(error.host, error.message, left=LEFT_UNKNOWN, next_step=error.next_step)
-
-
-def through_apache_lines(host: Host) -> Iterator[str]:
-    """The request's lines for a check of the app through Apache (remote/through_apache.sh)."""
-    if page := apache_page(host):
-        yield f"through_apache {page.port} {page.page} {page.server_name} {page.account} {page.listen}"
 
 
 def need_service(host: Host, found: Service | None, done: str) -> None:

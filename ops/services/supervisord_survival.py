@@ -1,4 +1,4 @@
-"""What ends supervisord on a host, and what starts it at boot (remote/survival.sh). Pure."""
+"""What ends supervisord on a host, and what starts it at boot (ops/agent/survival.py). Pure."""
 
 import shlex
 from collections.abc import Iterable
@@ -99,7 +99,7 @@ def refused(host: Host, message: StartRefused) -> tuple[str, str]:
 
 
 def refusal(host: Host, way: str) -> tuple[str, str] | None:
-    """Why supervisord is not started in this way (remote/survival.sh), and what to do; None if it is allowed."""
+    """Why supervisord is not started in this way (survival.way_to_start), and what to do; None if it is allowed."""
     if not way.startswith(REFUSED):
         return None
     why, _, name = way.removeprefix(REFUSED).partition(" ")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from ops.agent.messages import Message
 from ops.agent.run_messages import RunEnded, RunOutput, RunRequest
-from ops.agent_answers import is_end
 from ops.errors import BadInput, HostError, Unreachable
 from ops.schema import Host
+from ops.ssh.agent_answers import is_end
 from ops.ssh.line_reader import ANSWER_BYTES, PIECE, Limits
 from ops.ssh.session import Heartbeat, Remote
 

@@ -1,8 +1,8 @@
-"""The connection to one host: a login (`ops/ssh/login.py`), then one channel per script."""
+"""The connection to one host: a login (`ops/ssh/login.py`), then one channel for each command."""
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from threading import Event, Thread
@@ -11,12 +11,11 @@ import fabric
 import paramiko
 
 from ops.agent.messages import Message, ModuleWanted
-from ops.agent_answers import Answer, read_messages, take
-from ops.agent_start import GREETING, module, package, packed_requests, start_text
 from ops.errors import HostError, ShellUnready, Unreachable
 from ops.schema import Host
-from ops.scripts import running, script
 from ops.secrets.masking import masked
+from ops.ssh.agent_answers import Answer, read_messages, take
+from ops.ssh.agent_start import GREETING, module, package, packed_requests, running, start_text
 from ops.ssh.line_reader import Limits, LineReader, OverLimit
 from ops.ssh.login import NOTHING_TOUCHED, log_in, route_to
 from ops.ssh.operator_identity import who
@@ -25,15 +24,14 @@ from ops.text import escape_control_chars
 ALIVE_EVERY = 3.0  # seconds between the empty lines that tell the host that the operator is still connected
 KEPT_BYTES = 4000  # of the output of the login shell and the tools, the last of which are shown
 OPEN_SECONDS = 30.0  # seconds until a host has opened a session
-ALIVE = "alive"  # the line that a host prints from time to time while it works (remote/lock.sh)
-ANSWER = Limits(seconds=1800.0)  # for a script that runs to its end: it may reload services
+ANSWER = Limits(seconds=1800.0)  # it may reload services
 
 
 _Begun = tuple[fabric.Connection, list[paramiko.Channel]]
 
 
 class AgentSession:
-    """The running agent, or a script, on a host: it reads and prints lines; the tools' messages are in `stderr`.
+    """The running agent on a host: it reads and prints lines; the tools' messages are in `stderr`.
 
     What comes before its greeting, a line, is the login shell's output and no part of the answer.
     """
@@ -87,19 +85,18 @@ class AgentSession:
         self.send_text(f"{len(sent)}\n".encode() + sent)
 
     def close_input(self) -> None:
-        """Close the script's input."""
+        """Close the agent's input."""
         with contextlib.suppress(OSError, EOFError):
             self.channel.shutdown_write()
 
     def lines(self) -> Iterator[str]:
-        """The lines of the answer as they come, until the script ends.
+        """The lines of the answer as they come, until the agent ends.
 
         Raises Unreachable if the connection is lost or the answer passes a limit.
         """
         for line in self._raw_lines():
             if self.greeted:
-                if line != ALIVE:
-                    yield line
+                yield line
             else:
                 self._before = (self._before + line.encode() + b"\n")[-KEPT_BYTES:]
                 # The login shell's last line may have no line end, so the greeting may follow it.
@@ -184,12 +181,6 @@ class Remote:
     who: str
     opened: list[paramiko.Channel] = field(default_factory=list)
 
-    def start(self, name: str, request: Iterable[str], *others: str) -> AgentSession:
-        """Start the script `name`, then `others`, with the lines of `request` as the first input."""
-        session = self._start(f"poms-ops {name}", script(name, *others))
-        session.send(request)
-        return session
-
     def start_agent(self, *requests: Message) -> AgentSession:
         """Start the agent with these requests; its input stays open behind them."""
         return self._start_agent(requests, whole=True)
@@ -238,7 +229,7 @@ class Remote:
         try:
             channel = self.opened.pop() if self.opened else transport.open_session(timeout=OPEN_SECONDS)
             channel.settimeout(self.host.ssh.silence_timeout)
-            # It has no single quote and no value, so any login shell understands it; head reads exactly the script.
+            # It has no single quote and no value, so any login shell understands it; head reads exactly the text.
             transport.start_command(channel, f"exec /bin/sh -c '{running(text)}'")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.host.name, f"cannot start a command there: {error}") from None
@@ -246,47 +237,12 @@ class Remote:
         session.send_text(text.encode())
         return session
 
-    def ask(self, name: str, request: Iterable[str], on_line: Callable[[str], None] = lambda _: None) -> list[str]:
-        """Run the script `name` to its end: the lines of its answer, without its greeting; `on_line` gets each one.
-
-        Raises HostError if the script did not run, Unreachable if the connection was lost before its end.
-        """
-        return self.run_together({name: request}, on_line=on_line)[name]
-
-    def run_together(
-        self,
-        requests: Mapping[str, Iterable[str]],
-        limits: Limits = ANSWER,
-        on_line: Callable[[str], None] = lambda _: None,
-    ) -> dict[str, list[str]]:
-        """The same for several scripts in one command: name to request, name to answer.
-
-        A script that printed nothing has an empty answer.
-        """
-        name, *others = requests
-        session = self.start(name, [line for request in requests.values() for line in (*request, "end")], *others)
-        session.limit(limits)
-        session.close_input()
-        answers: dict[str, list[str]] = {other: [] for other in requests}
-        greetings = {f"poms-ops {other}": other for other in others}
-        for line in session.lines():
-            name = greetings.get(line, name)
-            if line not in greetings:
-                answers[name].append(line)
-                on_line(line)
-        self._need_end(session)
-        return answers
-
     def _need_end(self, session: AgentSession) -> None:
         transport = session.channel.transport
         if transport is None or not transport.is_active():
             raise Unreachable(self.host.name, "the connection was lost before the answer was complete")
         if not session.greeted:
             raise session.not_run()
-
-    def password_lines(self) -> list[str]:
-        """The lines of a request for sudo's password; none if the operator gave no password."""
-        return ["password", self.sudo_password] if self.sudo_password else []
 
 
 class Connections:

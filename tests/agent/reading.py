@@ -17,14 +17,14 @@ from ops.agent.lines import to_line
 from ops.agent.logs_messages import LogsLive, LogsRequest
 from ops.agent.main import answers_to
 from ops.agent.messages import Message
-from ops.agent_answers import is_end, read_messages
-from ops.agent_start import GREETING
 from ops.errors import OperatorError
 from ops.inventory.loader import read_inventory
 from ops.logs.catalog import Log
 from ops.logs.stream import HostLogs, LogLine
 from ops.project import PROJECT
-from tests.scripts import local_agent
+from ops.ssh.agent_answers import is_end, read_messages
+from ops.ssh.agent_start import GREETING
+from tests.agent import local_agent
 
 
 def answered(request: Message) -> Iterator[Message]:

@@ -1,6 +1,7 @@
 """A fake host with SELinux: STAND-INS that answer from EL9's policy, for no host here has it."""
 
-from tests.agent.transactions import FakeHost, executable
+from tests.agent.shells import executable
+from tests.agent.transactions import FakeHost
 
 # What EL9's targeted policy allows whatever the booleans are, and what is behind each boolean or command of root's.
 ALWAYS = {"httpd_t http_port_t tcp_socket name_bind", "httpd_t httpd_var_run_t sock_file write"}

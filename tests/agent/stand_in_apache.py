@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ops.agent.apache_messages import ApacheConfiguration
 from ops.agent.staged_tree import StagedFile
-from tests.scripts.remote import executable
+from tests.agent.shells import executable
 
 PROGRAM = """#!@PYTHON@
 import os, re, socket, ssl, struct, sys

@@ -12,8 +12,8 @@ from ops.agent.lock import Lock
 from ops.agent.messages import Message
 from ops.agent.processes import Ended
 from ops.agent.service_messages import RestartSettings
-from tests.scripts.local_agent import ask
-from tests.scripts.remote import executable
+from tests.agent.local_agent import ask
+from tests.agent.shells import executable
 
 # STAND-IN: it knows one unit, with EL's settings, and notes what it was asked.
 SYSTEMCTL = """#!/bin/sh

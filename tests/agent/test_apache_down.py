@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ops.agent import apache_renewal, service_reloads
-from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, digest, executable, write
+from tests.agent.shells import executable
+from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, digest, write
 
 BROKEN = b"BROKEN by hand\n"
 # As `systemctl reload`: it needs an Apache that runs. This one ends of the new files.

@@ -6,7 +6,7 @@ import pytest
 
 from ops.agent import apache_unit
 from ops.agent.apache_unit import restart_settings
-from tests.scripts.remote import executable
+from tests.agent.shells import executable
 
 # STAND-IN for systemctl: it knows one unit, with EL's settings, and notes what it was asked.
 SYSTEMCTL = """#!/bin/sh

@@ -17,7 +17,8 @@ from ops.agent.transaction_messages import (
     Validated,
     ValidationInsufficient,
 )
-from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, executable, write
+from tests.agent.shells import executable
+from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, write
 
 LISTEN = "127.0.0.1:8888"
 

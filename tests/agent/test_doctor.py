@@ -20,8 +20,8 @@ from ops.agent.doctor_messages import (
 )
 from ops.agent.messages import Message
 from ops.agent.service_messages import SupervisordPlace
+from tests.agent.shells import executable
 from tests.agent.stand_in_apache import StandInApache
-from tests.scripts.remote import executable
 
 M = TypeVar("M", bound=Message)
 GRACEFUL = "0 * * * * root /usr/sbin/httpd -k graceful\n"

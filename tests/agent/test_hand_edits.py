@@ -7,7 +7,8 @@ import pytest
 from ops.agent import change_validation, durable
 from ops.agent.change import Change
 from ops.agent.transaction_messages import TransactionRequest, Verdict
-from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, digest, executable, write
+from tests.agent.shells import executable
+from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, digest, write
 
 EDIT = b"# an edit\n"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, executable, write
+from tests.agent.shells import executable
+from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, write
 
 
 class Host(FakeHost):

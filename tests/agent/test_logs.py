@@ -22,7 +22,7 @@ from ops.agent.messages import Message
 from ops.errors import BadInput, HostError
 from ops.logs.stream import HostLogs, LogLine, Remark
 from tests.agent.reading import Reading, answered, append, logs_of, rotate, shown, until
-from tests.scripts.remote import executable
+from tests.agent.shells import executable
 
 
 @pytest.fixture

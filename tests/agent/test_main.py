@@ -4,7 +4,7 @@ import pytest
 
 from ops.agent import messages, releases
 from ops.agent.main import answers_to
-from ops.agent_answers import failed
+from ops.ssh.agent_answers import failed
 
 REQUEST = '{"type":"ReleasesRequest","state_dir":"/none","home":"","uwsgi_file":""}'
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from ops.agent_answers import Answer, all_messages, read_messages, take
 from ops.errors import HostError
 from ops.project import PROJECT
+from ops.ssh.agent_answers import Answer, all_messages, read_messages, take
 
 KINDS = all_messages()
 # Reads messages and prints them again, without msgspec, as a host does.

@@ -7,9 +7,9 @@ import pytest
 
 from ops.agent.probe_messages import HostState, ProbeRequest
 from ops.agent.service_messages import SupervisordPlace
-from ops.agent_source import without_explanations
-from ops.agent_start import FOLDER, module, package, start_text
-from tests.scripts.local_line import Line
+from ops.ssh.agent_source import without_explanations
+from ops.ssh.agent_start import FOLDER, module, package, start_text
+from tests.agent.local_line import Line
 from tests.unit.hosts import host
 
 PROBE_BYTES = 13_000  # with the text that starts it

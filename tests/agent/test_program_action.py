@@ -17,11 +17,11 @@ from ops.agent.program_action import answer
 from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest, SupervisordFound
 from ops.agent.service_messages import App, Note, ProgramChanged, StartRefused, SupervisordState, SystemdUnit
 from ops.agent.uwsgi_reload import UwsgiReload
-from ops.agent_answers import Answer, take
 from ops.errors import HostError, LockHeld, NoPython
 from ops.services.supervisord import Report, need_supervisord, read_action
+from ops.ssh.agent_answers import Answer, take
+from tests.agent import local_agent
 from tests.agent.supervised import ACTIVATE, SLEEPS, Supervised, kill_session, running, until
-from tests.scripts import local_agent
 from tests.unit.hosts import host
 
 WHO = "key SHA256:x jdoe (eve@desk)"

@@ -12,10 +12,10 @@ import pytest
 
 from ops.agent.messages import Message
 from ops.agent.run_messages import RunEnded, RunOutput, RunRequest
-from ops.agent_answers import read_messages
-from ops.agent_start import GREETING
+from ops.ssh.agent_answers import read_messages
+from ops.ssh.agent_start import GREETING
+from tests.agent import local_agent
 from tests.agent.reading import until
-from tests.scripts import local_agent
 
 NOT_SET_UP = b"the products are not set up: activate leaves no PATH\n"
 

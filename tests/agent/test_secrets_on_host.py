@@ -10,8 +10,9 @@ import pytest
 
 from ops.agent.messages import Message
 from ops.agent.transaction_messages import TransactionRequest
-from tests.agent.transactions import FakeHost, carry_out, digest, executable, keep, started, write
-from tests.scripts.local_agent import probed, read_releases
+from tests.agent.local_agent import probed, read_releases
+from tests.agent.shells import executable
+from tests.agent.transactions import FakeHost, carry_out, digest, keep, started, write
 
 OLD, NEW = b"password = tiger-1\n", b"password = hunter2\n"
 SECRETS = (b"hunter2", b"tiger-1", base64.b64encode(NEW).rstrip(b"=\n")[:16], base64.b64encode(OLD)[:16])

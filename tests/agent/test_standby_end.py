@@ -16,8 +16,8 @@ from ops.agent.service_messages import App, Note
 from ops.agent.standby_end import KILL, LEAVE, SPARE, end_standbys
 from ops.agent.step_failed import StepFailed
 from ops.agent.uwsgi_standby import Standby
+from tests.agent.shells import SHELLS
 from tests.agent.supervised import ACTIVATE, until
-from tests.scripts.remote import SHELLS
 
 
 def start_of(pid: int) -> str:

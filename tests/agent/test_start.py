@@ -10,8 +10,8 @@ import pytest
 
 from ops.agent.releases_messages import ReleasesRequest
 from ops.errors import NoPython
-from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, executable
+from tests.agent import local_agent
+from tests.agent.shells import SHELLS, executable
 
 REQUEST = ReleasesRequest(state_dir="/nowhere", home="", uwsgi_file="/nowhere")
 

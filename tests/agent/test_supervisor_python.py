@@ -7,7 +7,7 @@ import pytest
 
 from ops.agent.processes import Ended
 from ops.agent.supervisor_python import run_in_supervisors_python, supervisors_python
-from tests.scripts.remote import executable
+from tests.agent.shells import executable
 
 PROGRAM = "import os, sys\nprint(sys.argv[1:], os.environ.get('FROM_THE_WRAPPER', ''), sys.flags.no_user_site)\n"
 # As pip (distlib), uv, setuptools and UPS write them. PYTHON is the interpreter, which no PATH leads to.

@@ -15,10 +15,10 @@ from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
 from ops.agent.supervisord_start import need_way_to_start, shut_down_supervisord, start_supervisord
 from ops.agent.supervisord_state import state_of
+from tests.agent.machine import CONF, Machine
+from tests.agent.shells import executable
 from tests.agent.supervised import ACTIVATE, SLEEPS, Supervised, kill_session, until
 from tests.agent.test_survival import YES
-from tests.scripts.remote import executable
-from tests.scripts.test_survival import CONF, Machine
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         monkeypatch.setattr(module, "account", lambda: "poms")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    made = Machine(tmp_path, "")
+    made = Machine(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/session-7.scope\n")
     return made

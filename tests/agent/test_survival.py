@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent import survival, systemd
-from tests.scripts.test_survival import CONF, ME, Machine
+from tests.agent.machine import CONF, ME, Machine
 
 INIT = f"#!/bin/sh\nsu - {ME} -c 'supervisord -c {CONF}'\n"
 CRON = f"@reboot {ME} supervisord -c {CONF}\n"
@@ -28,7 +28,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         monkeypatch.setattr(module, "account", lambda: ME)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    made = Machine(tmp_path, "")
+    made = Machine(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/session-7.scope\n")
     return made

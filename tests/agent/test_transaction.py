@@ -13,9 +13,12 @@ from ops.agent.apache_messages import LockRefused
 from ops.agent.messages import Alive, Message
 from ops.agent.narration import narrated
 from ops.agent.transaction_messages import ChangeFailed, StepBegun, Verdict, VerdictWanted
-from ops.agent_start import package, packed_requests, start_text
 from ops.deploy.releases import parse_releases
-from ops.scripts import running as running_text
+from ops.ssh.agent_start import package, packed_requests, start_text
+from ops.ssh.agent_start import running as running_text
+from tests.agent import local_agent
+from tests.agent.local_agent import probed, read_releases
+from tests.agent.shells import SHELLS, executable
 from tests.agent.transactions import (
     NEW,
     OLD,
@@ -23,7 +26,6 @@ from tests.agent.transactions import (
     carry_out,
     copied,
     digest,
-    executable,
     keep,
     messages_of,
     removal,
@@ -31,9 +33,6 @@ from tests.agent.transactions import (
     started,
     write,
 )
-from tests.scripts import local_agent
-from tests.scripts.local_agent import probed, read_releases
-from tests.scripts.remote import SHELLS
 
 INTERRUPTED = Verdict(reason="interrupted by the operator")
 NO = Verdict(reason="no")

@@ -10,7 +10,7 @@ from ops.agent.service_messages import App
 from ops.agent.uwsgi_file import fit_for_standby, left_out_of
 from ops.agent.uwsgi_trial import check_left_out, validate
 from ops.agent.validation_failed import ValidationFailed
-from tests.scripts.remote import executable
+from tests.agent.shells import executable
 
 INI = """[uwsgi]
 # a comment

@@ -1,4 +1,4 @@
-"""uWSGI's workers as the agent reads them, here; tests/scripts/test_seeing.py has what the operator is told."""
+"""uWSGI's workers as the agent reads them, here; test_seeing.py has what the operator is told."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from ops.agent import workers
 from ops.agent.workers_messages import WorkerPoolState, WorkersRequest
-from tests.scripts.test_seeing import stats_server
+from tests.agent.test_seeing import stats_server
 
 PATTERNS = {"pid": r"process (\d+)", "vszM": r"at (\d+) MB", "epoch": r"^(\d{9,})"}
 

@@ -26,9 +26,10 @@ from ops.agent.transaction_messages import (
     Verdict,
     VerdictWanted,
 )
-from ops.agent_answers import read_messages
-from ops.agent_start import GREETING
-from tests.scripts import local_agent
+from ops.ssh.agent_answers import read_messages
+from ops.ssh.agent_start import GREETING
+from tests.agent import local_agent
+from tests.agent.shells import executable
 
 M = TypeVar("M", bound=Message)
 KEEP = Verdict()
@@ -156,14 +157,6 @@ def digest(content: bytes) -> str:
 def seen(path: Path) -> str:
     """The digest of a file as it is."""
     return digest(path.read_bytes()) if path.exists() else ABSENT
-
-
-def executable(path: Path, text: str) -> Path:
-    """Write a command that stands in for one of the host's."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
 
 
 @dataclass

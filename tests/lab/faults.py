@@ -118,14 +118,15 @@ class Bench:
         """Deploy, and wait for the end."""
         self.site.fab("-H", HOST, "deploy", "--yes", "--force", inventory=self.inventories[which], check=True)
 
-    def start(self, which: str, *words: str) -> "subprocess.Popen[str]":
-        """Start a deploy without waiting."""
-        return self.site.start("-H", HOST, "deploy", "--yes", *words, inventory=self.inventories[which])
+    def start(self, which: str | Path, *words: str) -> "subprocess.Popen[str]":
+        """Start a deploy, of "old", "new" or another inventory, without waiting."""
+        inventory = which if isinstance(which, Path) else self.inventories[which]
+        return self.site.start("-H", HOST, "deploy", "--yes", *words, inventory=inventory)
 
     @contextmanager
-    def held(self, step: str, which: str) -> Iterator["subprocess.Popen[str]"]:
+    def held(self, step: str, which: str | Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """A deploy that is held at the step; at the end of the context it continues, without a wait."""
-        with self._held((step,), which) as running:
+        with self._held((step,), which, *words) as running:
             yield running
 
     @contextmanager
@@ -139,9 +140,9 @@ class Bench:
             yield running
 
     @contextmanager
-    def _held(self, steps: tuple[str, ...], which: str) -> Iterator["subprocess.Popen[str]"]:
+    def _held(self, steps: tuple[str, ...], which: str | Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
         self.site.root(f"echo {place_of(steps)} >{HELD}")
-        running = self.start(which)
+        running = self.start(which, *words)
         try:
             self.wait_for(steps[0], running)
             yield running

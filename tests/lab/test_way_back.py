@@ -62,13 +62,8 @@ def test_recovery_checks_use_ports_recorded_before_killed_deploy(bench: Bench, t
     site = bench.site
     bench.deploy("old")
     inventory = site.changed(tmp_path, CHANGES["port"], CHANGES["path"])
-    bench.hold("check")
-    running = site.start("-H", HOST, "deploy", "--yes", "--remove", inventory=inventory)
-    try:
-        bench.wait_for("check", running)
+    with bench.held("check", inventory, "--remove") as running:
         bench.agent_killed(running)
-    finally:
-        bench.let_go()
     ended(running)
     said = site.fab("recover", inventory=inventory)
     assert said.code == 0, said.all

@@ -9,10 +9,10 @@ import pytest
 from ops.agent.apache_messages import ApacheRequest, ApacheStep, LockRefused, Unvalidated
 from ops.agent.messages import Message
 from ops.agent.service_messages import RestartSettings
-from ops.agent_answers import Answer
 from ops.errors import HostError, LockHeld, NoPython
 from ops.services.apache import control
 from ops.services.restart_cost import RestartCost
+from ops.ssh.agent_answers import Answer
 from tests.unit.hosts import host
 
 TESTED = ApacheStep(step="configtest", result="ok")

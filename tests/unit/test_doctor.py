@@ -24,13 +24,13 @@ from ops.agent.service_messages import (
     SurvivalFacts,
     ThroughApache,
 )
-from ops.agent_answers import Answer
 from ops.errors import HostError
 from ops.monitoring import doctor_facts
 from ops.monitoring.certificates import Expiry
 from ops.monitoring.doctor import diagnose, without_python
 from ops.monitoring.doctor_facts import Facts, Login
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
+from ops.ssh.agent_answers import Answer
 from tests.unit.hosts import host
 
 MODULES = ["ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib"]

@@ -23,14 +23,13 @@ from ops.agent.main import ANSWERED_BY
 from ops.agent.messages import Message
 from ops.agent.probe_messages import FileState, HostState
 from ops.agent.service_messages import SupervisordState
-from ops.agent_answers import all_messages
-from ops.agent_start import GREETING
 from ops.deploy import transaction
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
 from ops.rendering.renderer import render
-from ops.scripts import names, script
 from ops.ssh import session, ssh_config_query
+from ops.ssh.agent_answers import all_messages
+from ops.ssh.agent_start import GREETING
 from ops.ssh.fake_channel import FakeChannel
 from ops.text import escape_control_chars
 from tasks._registry import MODULES
@@ -54,16 +53,6 @@ VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in 
 VERBS += [["diff", "--to=r1"], ["releases", "r1"], ["rollback", "--yes"]]
 VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON]
 PATHS = [file.path for file in render(read_inventory(PROJECT / "hosts.toml").hosts[HOST], values=False)]
-# What begins a line of each script's answer, from its text; supervise.py's lines are JSON.
-BEGINNINGS = {
-    name: sorted(
-        {
-            "".join(found)
-            for found in re.findall(r"""\bsay "?([a-z_]+)|(fact "?[a-z_]+)|s/\^[^/]*/([a-z]+) """, script(name))
-        }
-    )
-    for name in names()
-}
 KEYS = ("program", "did", "state", "pid")
 
 noise = texts(*CONTROLS, "\udcff")
@@ -108,15 +97,7 @@ def agent_lines() -> st.SearchStrategy[list[str]]:
     return st.lists(st.one_of(kinds.flatmap(messages_of), listed, objects, noise), max_size=8)
 
 
-def lines(name: str) -> st.SearchStrategy[list[str]]:
-    """An answer of script `name`, wholly invented or with its beginnings."""
-    begun = st.builds(lambda *words: " ".join(words), st.sampled_from(BEGINNINGS[name]), rests)
-    return st.lists(st.one_of(begun, begun, objects, noise), max_size=8)
-
-
-answers = st.fixed_dictionaries(
-    {name: lines(name) for name in names()} | {kind: agent_lines() for kind in ANSWERED_BY}
-)
+answers = st.fixed_dictionaries({kind: agent_lines() for kind in ANSWERED_BY})
 SOUND = HostState(
     supervisord=SupervisordState(state="down"),
     free=999999,
@@ -152,12 +133,7 @@ def channel_of(drawn: dict[str, list[str]], sound: bool) -> FakeChannel:
         if asked := requests_in(data):
             told = [line for kind in asked for line in told_of(kind, drawn, sound)]
             return ["\n".join(told).encode(errors="surrogateescape") + b"\n"]
-        found = re.search(rb"^say poms-ops (\w+)$", data, re.M)
-        if not found:
-            return []
-        name = found[1].decode()
-        lines = [f"poms-ops {name}", *drawn[name], *(["end"] if sound else [])]
-        return ["\n".join(lines).encode(errors="surrogateescape") + b"\n"]
+        return []
 
     return FakeChannel(answer=answer)
 

@@ -7,21 +7,19 @@ import pytest
 from ops.agent.apache_messages import LockRefused
 from ops.deploy.transaction import _Transcript
 from ops.errors import HostError, LockHeld
-from ops.services.supervisord import need_lock
+from ops.services.lock_refusal import refusal
 from tests.unit.hosts import host
 
-SAID = "flock: exit code 71: flock: 9: No locks available"
+REFUSED = LockRefused(problem="flock: No locks available")
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda lines: need_lock(host(), lines),
-        lambda _: _Transcript(host(), lambda _: None).read(LockRefused(problem=SAID)),
-    ],
-)
-def test_it_says_what_it_is(ask: Callable[[list[str]], object]) -> None:
+def raise_refusal() -> None:
+    raise refusal(host(), REFUSED)
+
+
+@pytest.mark.parametrize("ask", [raise_refusal, lambda: _Transcript(host(), lambda _: None).read(REFUSED)])
+def test_it_says_what_it_is(ask: Callable[[], object]) -> None:
     with pytest.raises(HostError, match="No locks available") as told:
-        ask([f"unlockable {SAID}"])
+        ask()
     assert not isinstance(told.value, LockHeld)
     assert (told.value.code, told.value.left) == (1, "everything")

@@ -10,7 +10,6 @@ from rich.console import Console, Group
 from ops.agent.health_messages import DiskState, HostHealth, ServiceProcess
 from ops.agent.service_messages import PortState, StandbyState
 from ops.agent.service_messages import ThroughApache as ThroughApacheAnswer
-from ops.agent_answers import Answer
 from ops.deploy.drift import EDITED, TEMPLATE, Drift
 from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
@@ -24,6 +23,7 @@ from ops.monitoring.workers import Worker, WorkerPool
 from ops.schema import Host
 from ops.services.standby import Standby
 from ops.services.supervisord import ProgramState, Report
+from ops.ssh.agent_answers import Answer
 from ops.ui import finding_list, status_view
 from tests.unit.hosts import host
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ops.agent.probe_messages import HostState, ProgramState
 from ops.agent.service_messages import SupervisordState
-from ops.agent_answers import Answer
 from ops.deploy.plan import (
     CREATE,
     EDITED_BY_HAND,
@@ -30,6 +29,7 @@ from ops.errors import BadInput
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services.reload import web_program
+from ops.ssh.agent_answers import Answer
 from tasks._apply import Consent, carry_out_plan
 from tests.unit.hosts import host
 

@@ -6,9 +6,9 @@ import pytest
 
 from ops.agent.messages import Message
 from ops.agent.releases_messages import ReleaseContents, ReleaseFile, ReleaseList, ReleaseRecord, ReleasesRequest
-from ops.agent_answers import Answer
 from ops.deploy.release_host import recorded_host
 from ops.errors import HostError
+from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
 from tasks._release import Shown, differences, facts, kept, read_release, target_of
 from tests.unit.hosts import host

@@ -7,7 +7,6 @@ import pytest
 from ops.agent.probe_messages import HostState, ServiceState
 from ops.agent.service_messages import SupervisordState
 from ops.agent.transaction_messages import WebServiceState
-from ops.agent_answers import Answer
 from ops.deploy.plan import make_plan
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
@@ -19,6 +18,7 @@ from ops.schema import Host
 from ops.services.request_parts import apache_page
 from ops.services.supervisord import need_service
 from ops.services.web_service import Service
+from ops.ssh.agent_answers import Answer
 from tests.unit.hosts import host
 
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"

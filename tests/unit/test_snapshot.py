@@ -7,9 +7,9 @@ import pytest
 from ops.agent.messages import Message
 from ops.agent.probe_messages import FileState, HostState
 from ops.agent.service_messages import SupervisordState
-from ops.agent_answers import Answer
 from ops.deploy.snapshot import FoundFile, read
 from ops.errors import HostError
+from ops.ssh.agent_answers import Answer
 
 CONF = "/etc/httpd/conf.d/ssl.conf"
 

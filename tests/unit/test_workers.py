@@ -9,9 +9,9 @@ from rich.console import Console, Group
 
 from ops.agent.messages import Message
 from ops.agent.workers_messages import WorkerPoolState, WorkerState
-from ops.agent_answers import Answer
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
 from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request
+from ops.ssh.agent_answers import Answer
 from ops.ui import workers_view as picture
 from tests.unit.hosts import host
 

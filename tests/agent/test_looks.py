@@ -20,8 +20,8 @@ from ops.agent.programs_messages import ProgramsReport, ProgramsRequest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.agent.service_messages import App, SupervisordPlace
 from ops.agent.workers_messages import WorkersRequest
-from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, executable
+from tests.agent import local_agent
+from tests.agent.shells import SHELLS, executable
 
 
 @pytest.fixture(params=SHELLS)

@@ -18,8 +18,8 @@ from ops.agent.workers_messages import WorkersRequest
 from ops.monitoring import health
 from ops.monitoring.worker_history import MEGABYTE, patterns
 from ops.monitoring.workers import WorkerPool, parse
-from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS
+from tests.agent import local_agent
+from tests.agent.shells import SHELLS
 from tests.unit.hosts import host
 
 FORMAT = "%(addr) [%(ctime)] %(method) %(uri) => %(status), worker %(wid), process %(pid) at %(vszM) MB"

@@ -13,8 +13,9 @@ import pytest
 from ops.agent.service_messages import SupervisordPlace
 from ops.deploy import snapshot
 from ops.deploy.snapshot import Snapshot
-from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, digest
+from tests.agent import local_agent
+from tests.agent.shells import SHELLS
+from tests.agent.transactions import digest
 from tests.unit.hosts import host
 
 TOOLS = Path(sys.executable).parent

@@ -11,8 +11,8 @@ from cryptography.x509.oid import NameOID
 
 from ops.monitoring.certificates import Expiry, parse, request
 from ops.schema import Host
-from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS
+from tests.agent import local_agent
+from tests.agent.shells import SHELLS
 from tests.unit.hosts import host
 
 NOW = dt.datetime.now(dt.UTC)

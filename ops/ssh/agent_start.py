@@ -5,15 +5,16 @@ import json
 import re
 import zlib
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from ops.agent.main import ANSWERED_BY
 from ops.agent.messages import PROTOCOL, Message
-from ops.agent_source import without_explanations
+from ops.ssh.agent_source import without_explanations
 
-FOLDER = Path(__file__).parent / "agent"
+FOLDER = Path(__file__).parents[1] / "agent"
 GREETING = f"poms-ops agent {PROTOCOL}"  # the first line of an answer
 PYTHONS = "python3 /usr/libexec/platform-python"  # the latter is EL8's
 
@@ -27,6 +28,21 @@ def start_text(size: int) -> str:
     for name, value in values.items():
         text = text.replace(name, value)
     return text
+
+
+def running(text: str) -> str:
+    """The command that reads `text` from its standard input, and runs it only if it arrived complete.
+
+    A start file of the account may consume part of it (`read x` in ~/.bashrc): then the rest is not run. The host's
+    own head and sha256sum are used, not the account's functions or aliases.
+    """
+    digest = sha256(text.rstrip("\n").encode()).hexdigest()
+    return (
+        f"PATH=/usr/bin:/bin:$PATH; text=$(command head -c {len(text.encode())});"
+        f' case $(command printf %s "$text" | command sha256sum) in {digest}*) eval "$text" ;;'
+        ' *) echo "The program did not arrive complete, and was not run.'
+        ' Something that the account runs at login (.bashrc, .profile, .cshrc) reads standard input." >&2 ;; esac'
+    )
 
 
 @cache

@@ -16,7 +16,6 @@ from ops.agent import programs
 from ops.agent.program_action_messages import ProgramActionRequest
 from ops.agent.programs_messages import ProgramsRequest
 from ops.agent.service_messages import SupervisordPlace
-from ops.agent_answers import Answer
 from ops.deploy import snapshot
 from ops.deploy.snapshot import Snapshot
 from ops.monitoring import health, workers
@@ -24,10 +23,11 @@ from ops.monitoring.health import HostMetrics
 from ops.services import request_parts, supervisord
 from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
-from tests.scripts import local_agent
-from tests.scripts.remote import SHELLS, executable
-from tests.scripts.test_ask_app import App
-from tests.scripts.test_seeing import stats_server
+from ops.ssh.agent_answers import Answer
+from tests.agent import local_agent
+from tests.agent.shells import SHELLS, executable
+from tests.agent.stand_in_app import App
+from tests.agent.test_seeing import stats_server
 from tests.unit.hosts import host
 
 TOOLS = Path(sys.executable).parent

@@ -11,9 +11,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 from xmlrpc.client import dumps, loads
 
-ANSWERS = {
+ANSWERS: dict[str, Any] = {
     "supervisor.getAllConfigInfo": [],
     "supervisor.getAllProcessInfo": [],
     "supervisor.getState": {"statecode": 1, "statename": "RUNNING"},

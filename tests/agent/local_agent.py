@@ -14,11 +14,10 @@ from ops.agent.messages import Message
 from ops.agent.probe_messages import HostState, ProbeRequest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.agent.service_messages import SupervisordPlace
-from ops.agent_answers import Answer, read_messages, take
-from ops.agent_start import GREETING, package, packed_requests, start_text
 from ops.deploy.releases import ReleasesAnswer, parse
-from ops.scripts import running
-from tests.scripts.remote import SHELLS
+from ops.ssh.agent_answers import Answer, read_messages, take
+from ops.ssh.agent_start import GREETING, package, packed_requests, running, start_text
+from tests.agent.shells import SHELLS
 
 OWN_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

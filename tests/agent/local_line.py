@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from ops.schema import Host
-from ops.scripts import running
+from ops.ssh.agent_start import running
 from ops.ssh.fake_channel import FakeChannel
 from ops.ssh.session import Remote
-from tests.scripts.local_agent import with_path
-from tests.scripts.remote import SHELLS, as_here, executable
+from tests.agent.local_agent import with_path
+from tests.agent.shells import SHELLS, executable
 
 # Each notes its words in a file, a NUL behind each, and stands in for one of the host's commands.
 NOTES = r"""#!/bin/sh
@@ -72,8 +72,7 @@ class LocalChannel(FakeChannel):
             assert self._command == f"exec /bin/sh -c '{running(data.decode())}'"
             self._command = ""
             path = self._line.environment()["PATH"]
-            is_agent = data.startswith(b"umask")
-            text = with_path(data.decode(), path) if is_agent else as_here(data.decode(), path)
+            text = with_path(data.decode(), path)
             self._run(text)
             data = text.encode()
         self._input.sendall(data)

@@ -37,10 +37,10 @@ from ops.rendering.renderer import render
 from ops.schema import Host
 from ops.services import apache
 from ops.ssh.session import Remote
+from tests.agent.local_line import Line
+from tests.agent.shells import SHELLS
 from tests.hostile import CANARY, hosts, merged, placed, read, texts, without_refused
 from tests.scale import TIMES
-from tests.scripts.local_line import Line
-from tests.scripts.remote import SHELLS
 
 few = settings(
     derandomize=True,
