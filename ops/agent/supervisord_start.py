@@ -58,12 +58,10 @@ def start_supervisord(place: "SupervisordPlace", activate: str, tell: "Tell") ->
         raise StepFailed(
             f"supervisord runs but cannot be used ({in_words(found)}); a second one would run every program twice"
         )
-    left = orphans(place)
+    left = " ".join(map(str, orphans(place)))
     if left:
-        raise StepFailed(
-            "an earlier supervisord was killed and left its programs running: process "
-            f"{' '.join(map(str, left))}. A new one would run them twice."
-        )
+        why = f"an earlier supervisord was killed and left its programs running: process {left}."
+        raise StepFailed(f"{why} A new one would run them twice.")
     way = need_way_to_start(place, tell)
     stop_notes.forget_supervisord(place.state_dir)
     kind, _, unit = way.partition(" ")

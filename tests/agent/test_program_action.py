@@ -12,6 +12,7 @@ import pytest
 
 from ops.agent import program_action, survival
 from ops.agent.apache_messages import LockRefused
+from ops.agent.host_processes import process
 from ops.agent.messages import Done, Failure, Message
 from ops.agent.program_action import answer
 from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest, SupervisordFound
@@ -142,7 +143,7 @@ def test_orphans_are_told_and_not_started_again(down: Supervised) -> None:
     leader = int((down.root / "pid").read_text())
     os.kill(leader, 9)
     try:
-        until(lambda: not Path(f"/proc/{leader}").exists())
+        until(lambda: process(leader) is None)
         (found,) = do(down, "start-supervisord")
         assert isinstance(found, SupervisordFound)
         assert (found.supervisord.state, len(found.orphans)) == ("down", 1)
@@ -258,17 +259,17 @@ def test_it_goes_on_where_nobody_hears_it_any_more(supervised: Supervised) -> No
     """The connection is lost once it has begun: the agent still does all, and releases its lock."""
     asked = request(supervised, "restart", "web", "agent")
     before = supervised.programs.states()
-    process = local_agent.start("dash", asked)
-    assert process.stdout
-    assert process.stdout.readline().startswith(b"poms-ops agent")
-    assert b"SupervisordFound" in process.stdout.readline()
-    assert b"ProgramChanged" in process.stdout.readline()
-    process.stdout.close()
-    assert process.stdin
-    process.stdin.close()
-    assert process.stderr
-    process.stderr.close()
-    process.wait(30)
+    agent = local_agent.start("dash", asked)
+    assert agent.stdout
+    assert agent.stdout.readline().startswith(b"poms-ops agent")
+    assert b"SupervisordFound" in agent.stdout.readline()
+    assert b"ProgramChanged" in agent.stdout.readline()
+    agent.stdout.close()
+    assert agent.stdin
+    agent.stdin.close()
+    assert agent.stderr
+    agent.stderr.close()
+    agent.wait(30)
     until(lambda: (supervised.root / "state/lock").read_text() == "")
     assert supervised.programs.states() == before
     assert {path.name for path in (supervised.root / "state/taken").iterdir()} == {"web", "agent"}

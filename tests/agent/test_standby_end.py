@@ -1,5 +1,6 @@
 """A standby is found by process id and start time: no other process is ever taken for one, and none is left."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,15 @@ from ops.agent.step_failed import StepFailed
 from ops.agent.uwsgi_standby import Standby
 from tests.agent.shells import SHELLS
 from tests.agent.supervised import ACTIVATE, until
+
+
+@pytest.fixture(autouse=True)
+def keepers() -> Iterator[None]:
+    """Each standby's keeper has ended after the test."""
+    yield
+    for keeper in uwsgi_standby._keepers:
+        keeper.wait(30)
+    uwsgi_standby._keepers.clear()
 
 
 def start_of(pid: int) -> str:
@@ -133,7 +143,8 @@ def test_standby_of_an_earlier_version_is_ended(tmp_path: Path, stranger: "subpr
             (tmp_path / "beside.ini").touch()
             end(tmp_path, 0, LEAVE)
         assert older.wait(10) == -signal.SIGTERM
-        os.killpg(older.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may have ended before it began to sleep
+            os.killpg(older.pid, signal.SIGKILL)
     assert stranger.poll() is None
     assert list(tmp_path.iterdir()) == []
 

@@ -47,7 +47,7 @@ def test_it_is_started_once_and_ended_with_its_programs(supervised: Supervised) 
     supervised.programs.await_supervisord()
     assert supervised.did() == {"web": ["RUNNING"]}
     assert stop_notes.of_supervisord(supervised.place.state_dir) == ""
-    held = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    held = [str(one.resolve()) for one in Path(f"/proc/{pid}/fd").iterdir()]
     assert not [path for path in held if path.endswith("/lock")]
     status = Path(f"/proc/{pid}/status").read_text()
     assert "\nUmask:\t0022\n" in status
