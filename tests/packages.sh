@@ -4,7 +4,7 @@ set -eu
 missing=
 for pair in shellcheck:shellcheck busybox:busybox dash:dash ssh:openssh-client curl:curl openssl:openssl setpriv:util-linux \
     socat:socat flock:util-linux xmlsec1:xmlsec1 chromium:chromium chromedriver:chromium-driver kinit:krb5-user \
-    krb5-config:libkrb5-dev gcc:gcc zsh:zsh; do
+    krb5-config:libkrb5-dev gcc:gcc zsh:zsh strace:strace; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0
