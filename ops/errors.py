@@ -99,14 +99,14 @@ CHECK_SHELL = "check what the account's login shell and the host's tools print t
 
 
 @contextmanager
-def read_answer(host: str, script: str, left: str = "everything (this task only reads)") -> Iterator[None]:
-    """Raise HostError where the block cannot read the host's answer to `script`."""
+def read_answer(host: str, asked: str, left: str = "everything (this task only reads)") -> Iterator[None]:
+    """Raise HostError where the block cannot read the host's answer to what was `asked`."""
     try:
         yield
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise HostError(
             host,
-            f"its answer to the script '{script}' cannot be read: {type(error).__name__}: {str(error)[:80]}",
+            f"its answer about {asked} cannot be read: {type(error).__name__}: {str(error)[:80]}",
             left=left,
             next_step=CHECK_SHELL,
         ) from None

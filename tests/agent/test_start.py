@@ -1,8 +1,5 @@
 """How the agent starts on a host: with the first Python that can, whatever the host has."""
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,17 +8,10 @@ import pytest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.errors import NoPython
 from tests.agent import local_agent
+from tests.agent.interpreters import interpreters
 from tests.agent.shells import SHELLS, executable
 
 REQUEST = ReleasesRequest(state_dir="/nowhere", home="", uwsgi_file="/nowhere")
-
-
-def interpreters() -> list[str]:
-    """Every Python 3 of this machine: by name, and those beside the one that runs the tests."""
-    named = [found for minor in range(6, 30) if (found := shutil.which(f"python3.{minor}"))]
-    beside = map(str, Path(sys.base_prefix).parent.glob("3.*/bin/python3"))
-    real = {os.path.realpath(path) for path in [*named, *beside, sys.executable]}
-    return sorted(path for path in real if subprocess.run([path, "-c", ""], capture_output=True).returncode == 0)
 
 
 @pytest.fixture

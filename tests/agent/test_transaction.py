@@ -17,6 +17,7 @@ from ops.deploy.releases import parse_releases
 from ops.ssh.agent_start import package, packed_requests, start_text
 from ops.ssh.agent_start import running as running_text
 from tests.agent import local_agent
+from tests.agent.interpreters import interpreters
 from tests.agent.local_agent import probed, read_releases
 from tests.agent.shells import SHELLS, executable
 from tests.agent.transactions import (
@@ -200,6 +201,18 @@ def test_verdict_travels_to_started_agent(fake: FakeHost) -> None:
     ran = started(fake.request(write(fake.conf, NEW)), keep)
     assert ran.ended == "committed", ran
     assert fake.conf.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("python", interpreters())
+def test_host_is_changed_under_every_interpreter(fake: FakeHost, python: str) -> None:
+    (fake.root / "python").mkdir()
+    (fake.root / "python/python3").symlink_to(python)
+    other, gone = fake.conf.with_name("new.conf"), fake.conf.with_name("gone.conf")
+    gone.write_bytes(OLD)
+    request = fake.request(write(fake.conf, NEW), write(other, NEW), removal(gone))
+    ran = started(request, keep, path=f"{fake.root}/python:/usr/bin:/bin")
+    assert ran.ended == "committed", ran
+    assert (fake.conf.read_bytes(), other.read_bytes(), gone.exists()) == (NEW, NEW, False)
 
 
 def test_lost_connection_rolls_back(fake: FakeHost) -> None:
