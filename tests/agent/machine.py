@@ -4,12 +4,27 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from ops.agent import survival, systemd
 from tests.agent.shells import executable
 
 ME = "poms"
 CONF = "/home/poms/supervisord.conf"
 RUNS = f"{{ path=/bin/bash ; argv[]=/bin/bash -c supervisord -n -c {CONF} ; }}"
 YES = f'b true\nas 1 "{ME}"\nas 1 "root"'  # KillUserProcesses is set for this account
+
+
+def in_session(root: Path, monkeypatch: pytest.MonkeyPatch) -> "Machine":
+    """A machine on which this process is in a session of logind's, as a login is."""
+    for module in (survival, systemd):
+        monkeypatch.setattr(module, "ROOT", str(root))
+        monkeypatch.setattr(module, "account", lambda: ME)
+    monkeypatch.setenv("PATH", f"{root}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(root / "home"))
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/session-7.scope\n")
+    return Machine(root)
 
 
 @dataclass

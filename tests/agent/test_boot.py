@@ -6,26 +6,19 @@ from pathlib import Path
 import pytest
 
 from ops.agent import boot as agent_boot
-from ops.agent import survival, systemd
 from ops.agent.apache_messages import LockRefused
 from ops.agent.boot_messages import BootChanged, BootRequest
 from ops.agent.messages import Message
 from ops.services import boot, supervisord_survival
 from ops.services.supervisord_survival import Survival, Unit
 from ops.ssh.agent_answers import Answer
-from tests.agent.machine import CONF, ME, YES, Machine
+from tests.agent.machine import CONF, ME, YES, Machine, in_session
 from tests.unit.hosts import host
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine on which this process is in a session of logind's, as a login is."""
-    for module in (survival, systemd):
-        monkeypatch.setattr(module, "ROOT", str(tmp_path))
-        monkeypatch.setattr(module, "account", lambda: ME)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return Machine(tmp_path)
+    return in_session(tmp_path, monkeypatch)
 
 
 def answered(machine: Machine, **fields: str) -> list[Message]:

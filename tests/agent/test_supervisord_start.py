@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent import stop_notes, supervisord_start, survival, systemd
+from ops.agent import stop_notes, supervisord_start, systemd
 from ops.agent.host_processes import process
 from ops.agent.lock import Lock
 from ops.agent.service_messages import StartRefused, SystemdUnit
@@ -15,10 +15,9 @@ from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
 from ops.agent.supervisord_start import need_way_to_start, shut_down_supervisord, start_supervisord
 from ops.agent.supervisord_state import state_of
-from tests.agent.machine import CONF, Machine
+from tests.agent.machine import CONF, YES, Machine, in_session
 from tests.agent.shells import executable
 from tests.agent.supervised import ACTIVATE, SLEEPS, Supervised, kill_session, until
-from tests.agent.test_survival import YES
 
 
 @pytest.fixture
@@ -96,16 +95,7 @@ def test_no_second_one_is_started_beside_orphans(supervised: Supervised) -> None
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine with systemd, on which this process is in a session of logind's."""
-    for module in (survival, systemd):
-        monkeypatch.setattr(module, "ROOT", str(tmp_path))
-        monkeypatch.setattr(module, "account", lambda: "poms")
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    made = Machine(tmp_path)
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/session-7.scope\n")
-    return made
+    return in_session(tmp_path, monkeypatch)
 
 
 @pytest.fixture

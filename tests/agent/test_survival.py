@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent import survival, systemd
-from tests.agent.machine import CONF, ME, Machine
+from ops.agent import survival
+from tests.agent.machine import CONF, ME, YES, Machine, in_session
 
 INIT = f"#!/bin/sh\nsu - {ME} -c 'supervisord -c {CONF}'\n"
 CRON = f"@reboot {ME} supervisord -c {CONF}\n"
@@ -17,21 +17,11 @@ PLACES = {
 }
 NO = f'b true\nas 0\nas 1 "{ME}"'  # set, and the account is spared
 OTHERS = 'b true\nas 2 "a" "b"\nas 0'  # set for others
-YES = f'b true\nas 1 "{ME}"\nas 1 "root"'
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine on which this process is in a session of logind's, as a login is."""
-    for module in (survival, systemd):
-        monkeypatch.setattr(module, "ROOT", str(tmp_path))
-        monkeypatch.setattr(module, "account", lambda: ME)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    made = Machine(tmp_path)
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/session-7.scope\n")
-    return made
+    return in_session(tmp_path, monkeypatch)
 
 
 def start_method(machine: Machine) -> str:
