@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from ops.agent.transaction_messages import TransactionRequest
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-KILLED = "rolled-back killed before its end"
 
 
 def answer(request: "TransactionRequest") -> "Iterator[Message]":
@@ -190,6 +189,9 @@ class _Transaction:
 
     def _leave_unchanged(self, stopped: _Stopped) -> None:
         self._change.tell(stopped.failed)
+        owed_reloads.restore(self._change)
+        with contextlib.suppress(OSError):  # first: a folder with this sign, half removed, could not be rolled back
+            remove(self._change.path("swapping"))
         remove_tree(self._change.folder)
         self._change.tell(ChangeEnded(how="unchanged"))
 

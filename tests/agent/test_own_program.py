@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ops.agent import own_program, trial_start
-from tests.agent.test_start import interpreters
+from tests.agent.interpreters import interpreters
 
 
 @pytest.mark.parametrize("python", interpreters())

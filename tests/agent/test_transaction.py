@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ops.agent import durable
 from ops.agent.apache_messages import LockRefused
 from ops.agent.messages import Alive, Message
 from ops.agent.narration import narrated
+from ops.agent.transaction import change_host
 from ops.agent.transaction_messages import ChangeFailed, StepBegun, Verdict, VerdictWanted
 from ops.deploy.releases import parse_releases
 from ops.ssh.agent_start import package, packed_requests, start_text
@@ -24,6 +26,8 @@ from tests.agent.transactions import (
     NEW,
     OLD,
     FakeHost,
+    Ran,
+    ScriptedWords,
     carry_out,
     copied,
     digest,
@@ -186,6 +190,25 @@ def test_interrupt_before_swap_changes_nothing(fake: FakeHost, step: str) -> Non
     assert ran.steps[-1] == step
     assert not (fake.root / "reloaded").exists()
     assert fake.conf.read_bytes() == OLD
+    assert fake.left_over() == []
+
+
+def test_interrupt_in_the_last_moment_before_swap_owes_no_reload(
+    fake: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = durable.mark
+    words = ScriptedWords(INTERRUPTED, "")
+
+    def mark_then_interrupt(path: str) -> None:
+        mark(path)
+        if path.endswith("/swapping"):
+            words.begun("")
+
+    monkeypatch.setattr(durable, "mark", mark_then_interrupt)
+    told: list[Message] = []
+    change_host(fake.request(write(fake.conf, NEW)), words, told.append)  # type: ignore[arg-type] # a stand-in
+    assert Ran(told).ended == "unchanged", told
+    assert probed(fake.state).owed == []
     assert fake.left_over() == []
 
 
