@@ -39,10 +39,11 @@ def validate(
         raise ValidationFailed(ended.text)
     left_out = check_left_out(text_of(ini))
     with _Trial(ini, app, activate, work) as trial:
-        if not trial.answers(is_unwanted):
+        problem = trial.problem(is_unwanted)
+        if problem:
             raise ValidationFailed(
-                f"{trial.log()}\nuWSGI does not start with the new file: its trial start answers no request within "
-                f"{app.start} seconds"
+                f"{trial.log()}\n{problem}\nuWSGI does not start with the new file: its trial start answers no "
+                f"request within {app.start} seconds"
             )
     return left_out
 
@@ -99,17 +100,17 @@ class _Trial:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def answers(self, is_unwanted: "Callable[[], bool]") -> bool:
-        """Whether it answers a request within the app's start time, unless that is unwanted any more."""
+    def problem(self, is_unwanted: "Callable[[], bool]") -> str:
+        """Why it answers no request within the app's start time, or ""; it ends early if that is unwanted."""
         problems: list[str] = []
         asking = threading.Thread(target=lambda: problems.append(self._ask()), daemon=True)
         asking.start()
         while asking.is_alive():
             self._process.poll()  # or it would be a zombie, which looks as if it ran
             if is_unwanted():
-                return False
+                return "the operator does not want it any more"
             asking.join(0.1)
-        return problems == [""]
+        return problems[0] if problems else "the app was not asked"
 
     def _ask(self) -> str:
         return problem_of(self._app, self._socket, float(self._app.start), lambda: self._process.poll() is None)

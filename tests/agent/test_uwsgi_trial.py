@@ -82,6 +82,7 @@ def test_new_file_answers_in_a_trial_start(uwsgi: Path) -> None:
         ("BROKEN", "unknown option"),
         ("ENDS", "no python application found"),
         ("FAILS", "answers no request within 10"),
+        ("FAILS", "with 500, not a status under 500"),
     ],
 )
 def test_file_that_uwsgi_cannot_use_is_refused(uwsgi: Path, mark: str, evidence: str) -> None:
@@ -93,7 +94,7 @@ def test_file_that_uwsgi_cannot_use_is_refused(uwsgi: Path, mark: str, evidence:
 
 
 def test_app_that_hangs_is_ended_with_its_trial(uwsgi: Path) -> None:
-    with pytest.raises(ValidationFailed, match="starting uWSGI\nuWSGI does not start with the new file"):
+    with pytest.raises(ValidationFailed, match="(?s)starting uWSGI\n.*does not answer.*\nuWSGI does not start with the new file"):
         tried(uwsgi, "[uwsgi]\nenv = HANGS\n", start=1)
     assert is_gone(uwsgi)
 
