@@ -94,7 +94,8 @@ def test_file_that_uwsgi_cannot_use_is_refused(uwsgi: Path, mark: str, evidence:
 
 
 def test_app_that_hangs_is_ended_with_its_trial(uwsgi: Path) -> None:
-    with pytest.raises(ValidationFailed, match="(?s)starting uWSGI\n.*does not answer.*\nuWSGI does not start with the new file"):
+    said = r"(?s)starting uWSGI\n.*does not answer.*\nuWSGI does not start with the new file"
+    with pytest.raises(ValidationFailed, match=said):
         tried(uwsgi, "[uwsgi]\nenv = HANGS\n", start=1)
     assert is_gone(uwsgi)
 
