@@ -23,7 +23,7 @@ from ops.services.reload import web_program
 from ops.ssh.agent_answers import Answer
 
 M = TypeVar("M", bound=Message)
-TOOLS = ("openssl", "flock", "base64", "sha256sum", "unshare", "ip")
+TOOLS = ("openssl", "sha256sum", "unshare", "ip")
 
 
 @dataclass(frozen=True)
