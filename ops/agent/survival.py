@@ -63,7 +63,7 @@ def place_of(pid: int) -> str:
     "session NAME"; "left NAME", a session that a logout has left open; "manager NAME", in the account's user manager;
     "system NAME", a system unit; or "unknown".
     """
-    paths = re.findall(r"^(?:0:|\d*:name=systemd):(.*[^/].*)$", text_of(f"/proc/{pid}/cgroup"), re.MULTILINE)
+    paths = re.findall(r"^(?:0:|\d*:name=systemd):(.*[^/\n].*)$", text_of(f"/proc/{pid}/cgroup"), re.MULTILINE)
     path = paths[0] if paths else ""
     session = re.search(r"/session-(.*?)\.scope", path)
     if re.search(r"/user@.*\.service/", path):

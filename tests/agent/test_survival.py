@@ -134,3 +134,25 @@ def test_crontab_job_must_name_account_and_supervisord_together(machine: Machine
 def test_boot_check_ignores_package_backup_files(machine: Machine) -> None:
     for ending in ("~", ".rpmsave", ".rpmnew", ".dpkg-old"):
         assert started_by(machine, **{f"etc/cron.d/poms{ending}": CRON}) == "nobody", ending
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "place"),
+    [
+        ("0::/system.slice/poms.service\n", "system poms.service"),
+        ("9:name=systemd:/\n8:pids:/\n0::/x/system.slice/poms.service\n", "system poms.service"),
+        ("2:pids:/\n1:name=systemd:/system.slice/poms.service\n", "system poms.service"),
+        ("0::/user.slice/user-1.slice/user@1.service/app.slice/poms.service\n", "manager poms.service"),
+        ("0::/user.slice/user-1.slice/session-7.scope\n", "left session-7.scope"),
+        ("1:name=systemd:/\n0::/\n", "unknown"),
+    ],
+)
+def test_place_of_a_process_is_that_of_systemds_control_group(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, cgroup: str, place: str
+) -> None:
+    (machine.root / "cgroup").write_text(cgroup)
+    text_of = survival.text_of
+    monkeypatch.setattr(
+        survival, "text_of", lambda path: text_of(f"{machine.root}/cgroup" if path.endswith("/cgroup") else path)
+    )
+    assert survival.place_of(7) == place
