@@ -151,7 +151,7 @@ def test_place_of_a_process_is_that_of_systemds_control_group(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, cgroup: str, place: str
 ) -> None:
     (machine.root / "cgroup").write_text(cgroup)
-    text_of = survival.text_of
+    text_of = systemd.text_of
     monkeypatch.setattr(
         survival, "text_of", lambda path: text_of(f"{machine.root}/cgroup" if path.endswith("/cgroup") else path)
     )
