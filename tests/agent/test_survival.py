@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent import survival
+from ops.agent import survival, systemd
 from tests.agent.machine import CONF, ME, YES, Machine, in_session
 
 INIT = f"#!/bin/sh\nsu - {ME} -c 'supervisord -c {CONF}'\n"
