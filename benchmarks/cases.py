@@ -75,7 +75,7 @@ def lay_out(case: Case, lab: Lab, place: Path) -> None:
         trim_blocks=True,
     )
     inventory = environment.get_template("hosts.toml.j2")
-    text = inventory.render(hosts=targets, ca=CA_NAME, people=PEOPLE, service=SERVICE_NAME)
+    text = inventory.render(hosts=targets, systemd=[], ca=CA_NAME, people=PEOPLE, service=SERVICE_NAME)
     (place / "hosts.toml").write_text(f"{text}\n[defaults]\nport = {targets[0].port}\n")
 
     files = render(read_inventory(place / "hosts.toml").choose(None, everywhere=True)[0])

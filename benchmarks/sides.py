@@ -39,7 +39,7 @@ def _fab(case: Case) -> list[str]:
 
 def _fab_proof(case: Case) -> tuple[str, int]:
     if case.verb == "deploy":
-        return r"nothing to do; all 4 files are as wanted", 1
+        return r"nothing to do; all 4 files are up to date", 1
     return rf"\b{SAME}\b", 4 * len(case.records)
 
 

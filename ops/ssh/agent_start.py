@@ -7,6 +7,7 @@ import zlib
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -16,6 +17,7 @@ from ops.ssh.agent_source import without_explanations
 
 FOLDER = Path(__file__).parents[1] / "agent"
 GREETING = f"poms-ops agent {PROTOCOL}"  # the first line of an answer
+PARSER = Lock()  # Python's own does not bear several threads at once: "AST constructor recursion depth mismatch"
 PYTHONS = "python3 /usr/libexec/platform-python"  # the latter is EL8's
 
 
@@ -88,8 +90,9 @@ def _add(name: str, found: dict[str, str], *, whole: bool) -> None:
     if name in found:
         return
     text = _file(name).read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    found[name] = without_explanations(text, tree)
+    with PARSER:
+        tree = ast.parse(text)
+        found[name] = without_explanations(text, tree)
     for node in ast.walk(tree) if whole else tree.body:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ops.agent"):
             names = [f"ops.agent.{one.name}" for one in node.names] if node.module == "ops.agent" else [node.module]

@@ -1,6 +1,7 @@
 """The package that travels to a host: small, whole where it has to be, and nothing but the agent's modules."""
 
 import ast
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,11 @@ def test_what_travels_has_the_same_lines_and_code(path: Path) -> None:
         ]
         or "class Message" in text
     )
+
+
+def test_many_hosts_at_once_get_the_same_package() -> None:
+    """Python's parser fails in several threads at once."""
+    made = package.__wrapped__
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: made(ProbeRequest), range(64)))
+    assert set(found) == {package(ProbeRequest)}
