@@ -97,7 +97,7 @@ def probe(
     asked.folders = [*managed_directories]
     if service and (name := web_program(remote.host)):
         asked.web_program, asked.app, asked.apache_page = name, app(remote.host), apache_page(remote.host)
-    snapshot = read(remote.answer(asked))
+    snapshot = read(remote.answer(asked, also=("through_apache",) if asked.apache_page else ()))
     missing = [file.path for file in wanted if file.path not in snapshot.files]
     if missing:
         raise HostError(remote.host.name, f"its answer does not contain {missing[0]}", left="everything")

@@ -7,6 +7,20 @@ DESCRIBED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 Span = tuple[tuple[int, int], tuple[int, int]]  # (line from 1, column) of the beginning and the end
 
 
+def prepare(text: str) -> tuple[str, list[str], list[str]]:
+    """A module's text as it travels; the agent's modules that it imports, and those that only a function does."""
+    tree = ast.parse(text)
+    imports = [name for node in tree.body for name in _imported(node)]
+    late = [name for node in ast.walk(tree) for name in _imported(node) if name not in imports]
+    return without_explanations(text, tree), imports, list(dict.fromkeys(late))
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if not (isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ops.agent")):
+        return []
+    return [f"ops.agent.{one.name}" for one in node.names] if node.module == "ops.agent" else [node.module]
+
+
 def without_explanations(text: str, tree: ast.Module) -> str:
     """The text without docstrings, comments that fill a line, types of functions, and imports for types."""
     lines = text.split("\n")

@@ -1,23 +1,18 @@
 """The start of the agent (`ops/agent/`) on a host: a text for its shell, and the package for its Python."""
 
-import ast
 import json
 import re
 import zlib
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
-from threading import Lock
 
 import msgspec
 
 from ops.agent.main import ANSWERED_BY
 from ops.agent.messages import PROTOCOL, Message
-from ops.ssh.agent_source import without_explanations
+from ops.ssh.agent_modules import FOLDER, file_of, prepared
 
-FOLDER = Path(__file__).parents[1] / "agent"
 GREETING = f"poms-ops agent {PROTOCOL}"  # the first line of an answer
-PARSER = Lock()  # Python's own does not bear several threads at once: "AST constructor recursion depth mismatch"
 PYTHONS = "python3 /usr/libexec/platform-python"  # the latter is EL8's
 
 
@@ -48,15 +43,15 @@ def running(text: str) -> str:
 
 
 @cache
-def package(*kinds: type[Message], whole: bool = False) -> bytes:
-    """The modules that answer these requests: compressed JSON, name to source.
+def package(*kinds: type[Message], whole: bool = False, also: tuple[str, ...] = ()) -> bytes:
+    """The modules that answer these requests, and those of `also`: compressed JSON, name to source.
 
     With them come the modules that they import; those that a function imports only if `whole`: otherwise the agent
     asks for them when it needs them.
     """
     found: dict[str, str] = {"ops": "", "ops.agent": ""}
     answering = sorted({ANSWERED_BY[kind.__name__] for kind in kinds})
-    for name in [*answering, *(f"{name}_messages" for name in answering), "main"]:
+    for name in [*answering, *(f"{name}_messages" for name in answering), *also, "main"]:
         _add(f"ops.agent.{name}", found, whole=whole)
     return _packed(found)
 
@@ -64,7 +59,7 @@ def package(*kinds: type[Message], whole: bool = False) -> bytes:
 @cache
 def module(name: str) -> bytes:
     """A module that the agent asks for, with those that it imports. Raises ValueError if there is none."""
-    if not re.fullmatch(r"ops\.agent\.[a-z_]+", name) or not _file(name).is_file():
+    if not re.fullmatch(r"ops\.agent\.[a-z_]+", name) or not file_of(name).is_file():
         raise ValueError(f"the agent has no module {name!r}")
     found: dict[str, str] = {}
     _add(name, found, whole=False)
@@ -81,20 +76,11 @@ def _packed(modules: dict[str, str]) -> bytes:
     return zlib.compress(json.dumps(modules).encode(), 9)
 
 
-def _file(name: str) -> Path:
-    return FOLDER / f"{name.rpartition('.')[2]}.py"
-
-
 def _add(name: str, found: dict[str, str], *, whole: bool) -> None:
     """Add a module and those that it imports."""
     if name in found:
         return
-    text = _file(name).read_text(encoding="utf-8")
-    with PARSER:
-        tree = ast.parse(text)
-        found[name] = without_explanations(text, tree)
-    for node in ast.walk(tree) if whole else tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ops.agent"):
-            names = [f"ops.agent.{one.name}" for one in node.names] if node.module == "ops.agent" else [node.module]
-            for imported in names:
-                _add(imported, found, whole=whole)
+    made = prepared(name)
+    found[name] = made.text
+    for imported in [*made.imports, *(made.late_imports if whole else [])]:
+        _add(imported, found, whole=whole)

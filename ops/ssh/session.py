@@ -190,12 +190,15 @@ class Remote:
         *requests: Message,
         limits: Limits = ANSWER,
         on_message: Callable[[Message], None] = lambda _: None,
+        also: tuple[str, ...] = (),
     ) -> list[Answer]:
         """Ask the agent all requests in one command: one answer for each; `on_message` gets each message as it comes.
 
+        `also`: modules that the agent would ask for.
+
         Raises HostError if the agent did not run, Unreachable if the connection was lost before its end.
         """
-        session = self._start_agent(requests, whole=False)
+        session = self._start_agent(requests, whole=False, also=also)
         session.limit(limits)
         answers = [Answer(self.host.name) for _ in requests]
         left = iter(answers)
@@ -212,13 +215,18 @@ class Remote:
         self._need_end(session)
         return answers
 
-    def answer(self, request: Message, on_message: Callable[[Message], None] = lambda _: None) -> Answer:
+    def answer(
+        self,
+        request: Message,
+        on_message: Callable[[Message], None] = lambda _: None,
+        also: tuple[str, ...] = (),
+    ) -> Answer:
         """The same for one request."""
-        return self.answers(request, on_message=on_message)[0]
+        return self.answers(request, on_message=on_message, also=also)[0]
 
-    def _start_agent(self, requests: Iterable[Message], *, whole: bool) -> AgentSession:
+    def _start_agent(self, requests: Iterable[Message], *, whole: bool, also: tuple[str, ...] = ()) -> AgentSession:
         """`whole`: with all modules that it may need, for its input is not free for more of them."""
-        sent = package(*(type(request) for request in requests), whole=whole)
+        sent = package(*(type(request) for request in requests), whole=whole, also=also)
         session = self._start(GREETING, start_text(len(sent)))
         session.send_text(b"".join((f"{self.host.activate}\n".encode(), sent, packed_requests(*requests))))
         return session

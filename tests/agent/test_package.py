@@ -8,8 +8,9 @@ import pytest
 
 from ops.agent.probe_messages import HostState, ProbeRequest
 from ops.agent.service_messages import SupervisordPlace
+from ops.ssh.agent_modules import FOLDER, prepared
 from ops.ssh.agent_source import without_explanations
-from ops.ssh.agent_start import FOLDER, module, package, start_text
+from ops.ssh.agent_start import module, package, start_text
 from tests.agent.local_line import Line
 from tests.unit.hosts import host
 
@@ -56,9 +57,29 @@ def test_what_travels_has_the_same_lines_and_code(path: Path) -> None:
     )
 
 
-def test_many_hosts_at_once_get_the_same_package() -> None:
-    """Python's parser fails in several threads at once."""
+def test_what_was_prepared_is_kept_until_the_module_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.ssh.agent_modules.FOLDER", tmp_path)
+    path = tmp_path / "one.py"
+    path.write_text('"""Words."""\nfrom ops.agent import lock\n\ndef f():\n    from ops.agent.run import x\n')
+    first = prepared("ops.agent.one")
+    assert (first.imports, first.late_imports) == (["ops.agent.lock"], ["ops.agent.run"])
+    monkeypatch.setattr("ops.ssh.agent_source.prepare", lambda _: ("anew", [], []))
+    assert prepared("ops.agent.one") == first
+    path.write_text("another = 1\n")
+    assert prepared("ops.agent.one").text == "anew"
+    (tmp_path / "__pycache__/one.agent.json").write_text("torn")
+    assert prepared("ops.agent.one").text == "anew"
+
+
+def test_many_hosts_at_once_get_the_same_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Python's parser fails in several threads at once, at depths that differ."""
+    monkeypatch.setattr("ops.ssh.agent_modules.PREPARER", tmp_path / "none")  # so that nothing is kept
+    (tmp_path / "none").touch()
     made = package.__wrapped__
+
+    def deep(depth: int) -> bytes:
+        return deep(depth - 1) if depth else made(ProbeRequest)
+
     with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda _: made(ProbeRequest), range(64)))
+        found = list(pool.map(deep, [number % 32 for number in range(64)]))
     assert set(found) == {package(ProbeRequest)}
