@@ -42,7 +42,7 @@ def _look(request: "BootRequest") -> BootFacts:
     except StepFailed:  # which boot_facts tells
         pass
     else:
-        found.lines, found.own = len(table.splitlines()), crontab.own_line(table)
+        found.lines, found.own = crontab.count(table), crontab.own_line(table)
     found.has_manager = has_systemd() and systemctl(USER, "show", "-p", "Version").code == 0
     return found
 

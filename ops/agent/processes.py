@@ -129,8 +129,11 @@ def _take(out: int, kept: bytearray) -> bool:
         del kept[:-OUTPUT]
 
 
-def filtered(words: "list[str]", given: bytes) -> "tuple[int, bytes, bytes]":
-    """The exit code, the whole output and standard error of a filter that gets `given`, which may be large."""
+def filtered(words: "list[str]", given: bytes, seconds: "float | None" = None) -> "tuple[int, bytes, bytes]":
+    """The exit code, the whole output and standard error of a filter that gets `given`, which may be large.
+
+    It is killed after `seconds`: code TIMED_OUT, no output. Raises OSError if it cannot be started.
+    """
     import subprocess
 
     with subprocess.Popen(  # noqa: S603 - the words are the agent's own
@@ -141,7 +144,11 @@ def filtered(words: "list[str]", given: bytes) -> "tuple[int, bytes, bytes]":
         env=clean_environment(),
         close_fds=True,
     ) as running:
-        out, err = running.communicate(given)
+        try:
+            out, err = running.communicate(given, seconds)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            return TIMED_OUT, b"", b""
     return running.returncode, out, err
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent import boot as agent_boot
+from ops.agent import crontab
 from ops.agent.apache_messages import LockRefused
 from ops.agent.boot_messages import BootChanged, BootRequest
 from ops.agent.messages import Message
@@ -111,6 +112,38 @@ def test_other_crontab_lines_are_preserved(machine: Machine, before: str) -> Non
         assert (machine.root / "table").read_text() == whole
     else:
         assert not (machine.root / "table").exists()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"# a \x0c b\x0b c\r d\n", "# a\u2028b\u0085c\n".encode(), b"# \xe4\n", b"# %0100d\n" % 0 * 20_000],
+    ids=["controls", "unicode", "latin-1", "long"],
+)
+def test_odd_crontab_is_preserved_byte_for_byte(machine: Machine, before: bytes) -> None:
+    """Only a line feed ends a line, and it may be longer than what the agent keeps of a command's output."""
+    table = machine.root / "table"
+    table.write_bytes(before)
+    assert change(machine, "add-line", line="@reboot x") == ""
+    assert table.read_bytes().startswith(before)
+    assert (look(machine).lines, look(machine).own) == (before.count(b"\n") + 2, "@reboot x")
+    assert change(machine, "remove-line") == ""
+    assert table.read_bytes() == before
+
+
+def test_warning_of_crontab_does_not_become_part_of_it(machine: Machine) -> None:
+    text = (machine.root / "bin/crontab").read_text()
+    machine.tool("crontab", f"echo the password expires soon >&2\n{text}")
+    machine.crontab = "0 3 * * * job\n"
+    assert change(machine, "add-line", line="@reboot x") == ""
+    machine.crontab = ""
+    assert change(machine, "remove-line") == ""
+    assert (machine.root / "table").read_text() == "0 3 * * * job\n"
+
+
+def test_crontab_that_hangs_is_ended(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crontab, "SECONDS", 0.1)
+    machine.tool("crontab", "exec sleep 60")
+    assert "has not ended" in change(machine, "add-line", line="@reboot x")
 
 
 def test_crontab_that_does_not_take_our_line_is_restored(machine: Machine) -> None:
