@@ -14,11 +14,15 @@ TIMED_OUT, NOT_STARTED = 124, 127  # exit codes, as those of timeout(1) and of a
 
 
 class Ended:
-    """How a command ended: its exit code, negative for a signal, and its output, standard error included."""
+    """How a command ended: its exit code, negative for a signal, and its output.
 
-    def __init__(self, code: int, output: bytes) -> None:
+    That includes its standard error, unless `errors` has it.
+    """
+
+    def __init__(self, code: int, output: bytes, errors: bytes = b"") -> None:
         self.code = code
         self.output = output
+        self.errors = errors
 
     @property
     def text(self) -> str:
@@ -63,7 +67,11 @@ def start(
 
 
 def run(
-    words: "list[str]", given: bytes = b"", seconds: float = 10.0, environment: "dict[str, str] | None" = None
+    words: "list[str]",
+    given: bytes = b"",
+    seconds: float = 10.0,
+    environment: "dict[str, str] | None" = None,
+    are_errors_apart: bool = False,
 ) -> Ended:
     """Run a command to its end; `given` is its input, less than 64 kB.
 
@@ -77,7 +85,7 @@ def run(
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if are_errors_apart else subprocess.STDOUT,
             env=clean_environment() if environment is None else environment,
             close_fds=True,
             start_new_session=True,
@@ -86,34 +94,40 @@ def run(
         return Ended(NOT_STARTED, str(error).encode())
     with contextlib.suppress(BrokenPipeError), running.stdin as input_:  # type: ignore[union-attr] # a pipe
         input_.write(given)
-    with running.stdout as output:  # type: ignore[union-attr] # a pipe
-        return _awaited(running, output.fileno(), time.monotonic() + seconds)
+    with contextlib.ExitStack() as stack:
+        pipes = [stack.enter_context(pipe) for pipe in (running.stdout, running.stderr) if pipe]
+        return _awaited(running, [pipe.fileno() for pipe in pipes], time.monotonic() + seconds)
 
 
-def _awaited(running: "subprocess.Popen[bytes]", out: int, end: float) -> Ended:
+def _awaited(running: "subprocess.Popen[bytes]", pipes: "list[int]", end: float) -> Ended:
     import select
     import signal
     import subprocess
 
-    kept, code, open_ = bytearray(), None, True
-    os.set_blocking(out, False)
+    kept, code, open_ = [bytearray() for _ in pipes], None, dict(enumerate(pipes))
     new = select.poll()
-    new.register(out, select.POLLIN)
+    for pipe in pipes:
+        os.set_blocking(pipe, False)
+        new.register(pipe, select.POLLIN)
     while code is None and time.monotonic() < end:
         if open_:
             new.poll(20)
         else:
             time.sleep(0.02)
         code = running.poll()
-        open_ = open_ and _take(out, kept)
+        for number, pipe in list(open_.items()):
+            if not _take(pipe, kept[number]):
+                new.unregister(pipe)
+                del open_[number]
     if code is None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # root's goes on alone
             os.killpg(running.pid, signal.SIGKILL)
             running.wait(1)
         code = TIMED_OUT
     else:
-        _take(out, kept)
-    return Ended(code, bytes(kept))
+        for number, pipe in open_.items():
+            _take(pipe, kept[number])
+    return Ended(code, *map(bytes, kept))
 
 
 def _take(out: int, kept: bytearray) -> bool:

@@ -13,13 +13,12 @@ from ops.agent.processes import NOT_STARTED, TIMED_OUT, Ended, run
 SECONDS = 60.0  # for `activate`
 NOT_OURS = ("BASH_ENV", "SHLVL", "_")
 UWSGI = "UWSGI_"  # uWSGI takes each such variable for an option; UPS exports UWSGI_DIR for a product uwsgi
-END_OF_OUTPUT = b"\0poms-ops: the environment\0"
-# Standard input has the text, for the words of a process are for every account to read.
+# Standard input has the text, for the words of a process are for every account to read. What the text prints, and its
+# traps and background processes at any later time, goes to standard error: standard output has the environment alone.
 RUN = r"""
     IFS= read -r text
-    exec 7>&1
+    exec 7>&1 >&2
     eval "$text" </dev/null 7>&-
-    /usr/bin/printf '\0poms-ops: the environment\0' >&7
     /usr/bin/env -0 >&7
 """
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -42,12 +41,17 @@ def activated(activate: str) -> Activated:
     """Run `activate`, once for each text."""
     if activate not in _known:
         account = _entries(_environ_of(os.getppid()))
-        ended = run(["/bin/bash", "--norc", "--noprofile", "-c", RUN], activate.encode() + b"\n", SECONDS, account)
-        printed, marked, left = ended.output.rpartition(END_OF_OUTPUT)
-        complaint = (printed if marked else left).decode("utf-8", "replace").strip()
+        ended = run(
+            ["/bin/bash", "--norc", "--noprofile", "-c", RUN],
+            activate.encode() + b"\n",
+            SECONDS,
+            account,
+            are_errors_apart=True,
+        )
+        complaint = ended.errors.decode("utf-8", "replace").strip()
         if ended.code == TIMED_OUT:
             complaint = f"activate did not end within {SECONDS:.0f} seconds"
-        environment = _entries(left) if marked else {}
+        environment = _entries(ended.output)
         is_complete = "PATH" in environment
         _known[activate] = Activated(
             {**(environment if is_complete else account), "SHLVL": "3"}, is_complete, complaint

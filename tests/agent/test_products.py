@@ -62,6 +62,26 @@ def test_rude_activate_gives_its_environment_and_nothing_else(rude: str, tmp_pat
 @pytest.mark.parametrize(
     "activate",
     [
+        "trap 'builtin echo PATH=/rude' EXIT",
+        "trap 'builtin printf \"RUDE=1\\0PATH=/rude\\0\"' EXIT",
+        "trap 'builtin echo trapped' DEBUG",
+        "trap 'builtin printf \"RUDE=1\\0\"' DEBUG",
+        "(for _ in {1..200}; do builtin printf 'RUDE=1\\0'; sleep 0.005; done) &",
+        "exec 7>&1 8>&1 9>&1; builtin printf 'RUDE=1\\0' >&7",
+        "exec >/dev/null 2>&1",
+        "head -c 3000000 /dev/zero",
+    ],
+)
+def test_output_of_activate_is_no_environment(activate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever it comes, before or after the end of the text."""
+    monkeypatch.setattr(products, "_known", {})
+    plain, found = activated(":"), activated(activate)
+    assert (found.is_complete, found.environment) == (True, plain.environment)
+
+
+@pytest.mark.parametrize(
+    "activate",
+    [
         "exit 3",
         "exec true",
         "return 1",
