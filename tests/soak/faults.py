@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Thread
 
-from ops.deploy.transaction import STEPS
+from ops.deploy.transcript import STEPS
 from tests.soak import disks
 from tests.soak.command import Command
 from tests.soak.edits import Edit, line_for, make_edit

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ops.agent.apache_messages import LockRefused
-from ops.deploy.transaction import _Transcript
+from ops.deploy.transcript import Transcript
 from ops.errors import HostError, LockHeld
 from ops.services.lock_refusal import refusal
 from tests.unit.hosts import host
@@ -17,7 +17,7 @@ def raise_refusal() -> None:
     raise refusal(host(), REFUSED)
 
 
-@pytest.mark.parametrize("ask", [raise_refusal, lambda: _Transcript(host(), lambda _: None).read(REFUSED)])
+@pytest.mark.parametrize("ask", [raise_refusal, lambda: Transcript(host(), lambda _: None).read(REFUSED)])
 def test_it_says_what_it_is(ask: Callable[[], object]) -> None:
     with pytest.raises(HostError, match="No locks available") as told:
         ask()

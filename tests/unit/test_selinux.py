@@ -1,19 +1,15 @@
 """What is said of SELinux's answers, and what root is told to run."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import msgspec
 import pytest
 
 from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.transaction_messages import ChangeEnded, ChangeFailed, StepBegun
 from ops.deploy.selinux import Access, read
-from ops.deploy.transaction import _failed, _Transcript
+from ops.deploy.transcript import Transcript, failed
 from ops.errors import HostError
 from tests.unit.hosts import host
 
-SESSION: Any = SimpleNamespace(greeted=True, stderr=str)  # STAND-IN for a session that has ended
 SOCKET = "/home/poms/private/run/app.sock"
 
 
@@ -86,10 +82,10 @@ def test_selinux_module_name_is_valid_for_compiler() -> None:
 
 
 def test_a_denial_stops_the_deploy_with_the_commands() -> None:
-    transcript = _Transcript(host(), lambda _: None)
+    transcript = Transcript(host(), lambda _: None)
     for message in (StepBegun(step="prove"), FILE, PEER, ChangeFailed(step="prove"), ChangeEnded(how="unchanged")):
         transcript.read(message)
-    error = _failed(transcript, SESSION)
+    error = failed(transcript, "", interrupted=False)
     assert isinstance(error, HostError)
     assert (error.outcome, error.left) == ("SELinux denies it", "nothing was modified")
     for command in ("semanage fcontext", "semodule -i"):
@@ -98,11 +94,11 @@ def test_a_denial_stops_the_deploy_with_the_commands() -> None:
 
 @pytest.mark.parametrize("verdict", ["denied-already", "unknown"])
 def test_what_stops_no_deploy_is_not_named_as_what_failed(verdict: str) -> None:
-    transcript = _Transcript(host(), lambda _: None)
-    failed = ChangeFailed(step="prove", evidence="Syntax error")
-    for message in (msgspec.structs.replace(FILE, verdict=verdict), failed, ChangeEnded(how="unchanged")):
+    transcript = Transcript(host(), lambda _: None)
+    wrong = ChangeFailed(step="prove", evidence="Syntax error")
+    for message in (msgspec.structs.replace(FILE, verdict=verdict), wrong, ChangeEnded(how="unchanged")):
         transcript.read(message)
-    assert "Syntax error" in str(_failed(transcript, SESSION))
+    assert "Syntax error" in str(failed(transcript, "", interrupted=False))
 
 
 def test_an_odd_answer_is_refused() -> None:

@@ -11,8 +11,8 @@ from ops.deploy.plan import make_plan
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import Snapshot, read
-from ops.deploy.transaction import _Transcript
 from ops.deploy.transaction_request import transaction_request
+from ops.deploy.transcript import Transcript
 from ops.errors import HostError, NotServing
 from ops.schema import Host
 from ops.services.request_parts import apache_page
@@ -78,7 +78,7 @@ def test_snapshot_contains_service_state_only_if_requested() -> None:
 
 
 def test_transcript_reports_service_state_after_change() -> None:
-    transcript = _Transcript(shop(), lambda _: None)
+    transcript = Transcript(shop(), lambda _: None)
     transcript.read(WebServiceState(problem=WHY, program="FATAL"))
     assert transcript.service == Service(WHY, "FATAL")
     transcript.read(WebServiceState(problem=WHY, is_unreached=True))
