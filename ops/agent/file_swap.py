@@ -114,9 +114,9 @@ def _put_aside(places: Places) -> None:
 # ---- restore ---------------------------------------------------------------------------------------------------
 
 
-def put_back(change: "Change") -> "list[str]":
+def restore(change: "Change") -> "list[str]":
     """Restore every old file; the paths of those that could not be restored."""
-    left = [path for number, file in change.files() for path in _put_back_one(change, number, file)]
+    left = [path for number, file in change.files() for path in _restored(change, number, file)]
     if left:
         return left
     os.sync()
@@ -124,7 +124,7 @@ def put_back(change: "Change") -> "list[str]":
     return [] if _removed(swapping) else [swapping]
 
 
-def _put_back_one(change: "Change", number: int, file: "ChangedFile") -> "list[str]":
+def _restored(change: "Change", number: int, file: "ChangedFile") -> "list[str]":
     places, is_now = Places(file.path), digest_of(file.path)
     left = [] if _removed(places.fresh) else [places.fresh]
     if is_now not in (file.wanted, file.seen):

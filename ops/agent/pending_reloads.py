@@ -10,11 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ops.agent.change import Change
 
+FILE = "owed"  # in the state folder
 BEFORE = "owed.before"  # in the folder of a change
 
 
 def _path(change: "Change") -> str:
-    return os.path.join(change.state_dir, "owed")
+    return os.path.join(change.state_dir, FILE)
 
 
 def note_all(change: "Change", reloads: "list[str]") -> None:

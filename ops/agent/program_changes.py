@@ -47,7 +47,7 @@ class ProgramChanges:
         self._tell = tell
 
     def apply(self, only: "list[str]") -> None:
-        """Take in the configuration on disk, but no group that an operator has stopped.
+        """Apply the configuration on disk, but to no group that an operator has stopped.
 
         Only groups that changed, and that are in `only`, if that names some.
         """
@@ -77,7 +77,7 @@ class ProgramChanges:
         settle(self._server, not_stopped(self._server, self._members(taken)), self._tell)
 
     def start(self, names: "list[str]") -> None:
-        """Start programs; a group whose configuration changed is taken in first."""
+        """Start programs; a group whose configuration changed is replaced first."""
         added, changed, _ = changed_groups(self._server)
         found = processes(self._server)
         need_known(self._server, [name for name in names if name not in found and _group(name) not in added])
@@ -148,7 +148,7 @@ class ProgramChanges:
         settle(self._server, not_stopped(self._server, names), self._tell)
 
     def reload_changed(self, names: "list[str]", reloads: "list[tuple[str, str, str]]") -> None:
-        """Take in what changed.
+        """Apply what changed.
 
         `names` as in `apply`; `reloads`: (program, how it reloads, file), where how is "signal-NAME" or
         "restart-running".

@@ -7,7 +7,7 @@ A reload is a line: "apache"; "supervisord start|apply|restart"; "program HOW NA
 import contextlib
 import os
 
-from ops.agent import owed_reloads
+from ops.agent import pending_reloads
 from ops.agent.apache_renewal import has_ended, problem_after
 from ops.agent.change_checks import ports_that_must_answer
 from ops.agent.commands import run_command
@@ -171,7 +171,7 @@ class ServiceReloads:
         """Reload the same services with the old files; one failure does not stop the others. Raises StepFailed."""
         reloads = self._to_undo()
         with contextlib.suppress(OSError):
-            owed_reloads.note_all(self._change, reloads)
+            pending_reloads.note_all(self._change, reloads)
         failed = []
         for reload in reloads:
             self._change.begin(step_of(reload))
@@ -182,7 +182,7 @@ class ServiceReloads:
                 failed.append(reload)
             else:
                 with contextlib.suppress(OSError):  # an unneeded reload stays pending
-                    owed_reloads.note_done(self._change, reload)
+                    pending_reloads.note_done(self._change, reload)
         if failed:
             raise StepFailed(f"not reloaded: {', '.join(failed)}")
 

@@ -76,7 +76,7 @@ class SupervisedPrograms:
     # ---- changes (program_changes.py) ----------------------------------------------------------------------
 
     def apply(self, only: "list[str]") -> None:
-        """Take in the configuration on disk, of the groups in `only` if that names some."""
+        """Apply the configuration on disk, to the groups in `only` if that names some."""
         with self._changes("apply") as changes:
             changes.apply(only)
 
@@ -111,7 +111,7 @@ class SupervisedPrograms:
             changes.send_signal(signal, names)
 
     def reload_changed(self, names: "list[str]", reloads: "list[tuple[str, str, str]]") -> None:
-        """Take in what changed: settings of `names` (all, if empty), then files: (program, how, file)."""
+        """Apply what changed: settings of `names` (all, if empty), then files: (program, how, file)."""
         with self._changes("reload-changed") as changes:
             changes.reload_changed(names, reloads)
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 
-from ops.agent import app_folders, change_checks, file_swap, owed_reloads, release_store
+from ops.agent import app_folders, change_checks, file_swap, pending_reloads, release_store
 from ops.agent.apache_failure import why
 from ops.agent.apache_messages import LockRefused
 from ops.agent.change import RESERVE, Change, make_folder, tell_full_disk
@@ -162,8 +162,8 @@ class _Transaction:
 
     def _note_beginning(self) -> None:
         """On the disk before the first file changes."""
-        owed_reloads.keep_before(self._change)
-        owed_reloads.note_all(self._change, self._request.reloads)
+        pending_reloads.keep_before(self._change)
+        pending_reloads.note_all(self._change, self._request.reloads)
         self._change.mark("swapped")
         self._change.mark("swapping")
         os.sync()
@@ -176,7 +176,7 @@ class _Transaction:
 
     def _reload(self, reload: str) -> None:
         self._reloads.do(reload)
-        owed_reloads.note_done(self._change, reload)
+        pending_reloads.note_done(self._change, reload)
 
     def _wait_for_verdict(self) -> None:
         change = self._change
@@ -189,7 +189,7 @@ class _Transaction:
 
     def _leave_unchanged(self, stopped: _Stopped) -> None:
         self._change.tell(stopped.failed)
-        owed_reloads.restore(self._change)
+        pending_reloads.restore(self._change)
         with contextlib.suppress(OSError):  # first: a folder with this sign, half removed, could not be rolled back
             remove(self._change.path("swapping"))
         remove_tree(self._change.folder)
@@ -223,7 +223,7 @@ def _undo(change: Change, step: str, why_ended: str, note: str = "") -> bool:
         with contextlib.suppress(OSError):
             remove(path)
     change.begin(step)
-    left = file_swap.put_back(change)
+    left = file_swap.restore(change)
     if left:
         change.note(f"could not be restored: {' '.join(left)}; the old files are in {change.folder}")
         change.tell(ChangeEnded(how="broken", left=left, backups=change.folder))
@@ -231,7 +231,7 @@ def _undo(change: Change, step: str, why_ended: str, note: str = "") -> bool:
     if note:  # since it died, a boot or somebody's reload may have loaded some of the new files
         with contextlib.suppress(OSError):
             mark(change.path("reloading"))
-    is_whole = _take_in_again(change)
+    is_whole = _reload_old_files(change)
     if note:
         change.note(note)
     with contextlib.suppress(OSError):
@@ -252,10 +252,10 @@ def _file_away(change: Change) -> None:
     sync_folder(change.state_dir)
 
 
-def _take_in_again(change: Change) -> bool:
+def _reload_old_files(change: Change) -> bool:
     """Let the services that may have read the new files read the old ones; whether all is as before."""
     if not change.has("reloading"):
-        owed_reloads.restore(change)
+        pending_reloads.restore(change)
         return True
     try:
         ServiceReloads(change).undo()

@@ -1,4 +1,4 @@
-"""The request to change a host as a whole, what the operator's side says meanwhile, and the answers."""
+"""The request to change a host as a whole, what the operator's side says during it, and the answers."""
 
 from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe
 from ops.agent.messages import Message

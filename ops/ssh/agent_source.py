@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 DESCRIBED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 Span = tuple[tuple[int, int], tuple[int, int]]  # (line from 1, column) of the beginning and the end
@@ -11,7 +12,8 @@ def prepare(text: str) -> tuple[str, list[str], list[str]]:
     """A module's text as it travels; the agent's modules that it imports, and those that only a function does."""
     tree = ast.parse(text)
     imports = [name for node in tree.body for name in _imported(node)]
-    late = [name for node in ast.walk(tree) for name in _imported(node) if name not in imports]
+    run = [one for one in tree.body if not _is_for_types(one)]
+    late = [name for one in run for node in ast.walk(one) for name in _imported(node) if name not in imports]
     return without_explanations(text, tree), imports, list(dict.fromkeys(late))
 
 
@@ -44,7 +46,7 @@ def _spans(tree: ast.Module, lines: list[str]) -> Iterator[Span]:
     for node in ast.walk(tree):
         if isinstance(node, DESCRIBED) and len(node.body) > 1 and ast.get_docstring(node, clean=False):
             yield _begin(node.body[0]), _end(node.body[0])
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if _is_for_types(node):
             yield _begin(node), _end(node)
         if isinstance(node, ast.FunctionDef) and node.returns:
             arguments = [*node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
@@ -52,6 +54,10 @@ def _spans(tree: ast.Module, lines: list[str]) -> Iterator[Span]:
             yield _arrow(node.returns, lines), _end(node.returns)
         if isinstance(node, ast.AnnAssign) and node.value and id(node) not in messages:
             yield _end(node.target), _end(node.annotation)
+
+
+def _is_for_types(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _cut(lines: list[str], begin: tuple[int, int], end: tuple[int, int]) -> None:

@@ -69,7 +69,7 @@ class Machine:
         executable(self.root / "bin" / name, f"#!/bin/sh\n{text}\n")
 
     def unit(self, manager: str, enabled: str, active: str, name: str = "poms.service", **shown: str) -> None:
-        """A unit of a manager; `shown` is what its properties are besides."""
+        """A unit of a manager; `shown` are more of its properties."""
         folder = "etc/systemd/system" if manager == "system" else "home/.config/systemd/user"
         path = self.root / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

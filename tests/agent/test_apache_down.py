@@ -60,7 +60,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Apache:
     return made
 
 
-def owed(fake: FakeHost) -> str:
+def pending_reloads(fake: FakeHost) -> str:
     return (fake.state / "owed").read_text()
 
 
@@ -70,7 +70,7 @@ def test_reload_that_kills_apache_is_rolled_back_by_restart(fake: Apache) -> Non
     assert (ran.failed.step, ran.ended) == ("reload-apache", "rolled-back"), ran
     assert (fake.up.exists(), fake.conf.read_bytes()) == (True, OLD)
     assert fake.asked() == ["reload", "restart"]
-    assert owed(fake) == ""
+    assert pending_reloads(fake) == ""
 
 
 def test_rollback_to_broken_hand_edit_keeps_apache_running(fake: Apache) -> None:
@@ -81,7 +81,7 @@ def test_rollback_to_broken_hand_edit_keeps_apache_running(fake: Apache) -> None
     assert ran.ended == "files-back", ran
     assert (fake.up.exists(), fake.conf.read_bytes()) == (True, BROKEN)
     assert fake.asked() == ["restart"]
-    assert owed(fake) == "apache\n"
+    assert pending_reloads(fake) == "apache\n"
 
 
 def test_apache_stopped_by_broken_hand_edit_is_reported_down(fake: Apache) -> None:
