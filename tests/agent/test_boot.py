@@ -1,6 +1,5 @@
 """What starts supervisord at a boot, and our line in the crontab: stand-ins for systemd's tools."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from ops.agent.messages import Message
 from ops.services import boot, supervisord_survival
 from ops.services.supervisord_survival import Survival, Unit
 from ops.ssh.agent_answers import Answer
+from tests.agent.held_lock import OWNER, held
 from tests.agent.machine import CONF, ME, YES, Machine, in_session
 from tests.unit.hosts import host
 
@@ -181,17 +181,8 @@ def test_action_that_is_not_known_is_a_problem(machine: Machine) -> None:
 
 
 def test_held_lock_keeps_crontab(machine: Machine) -> None:
-    (machine.root / "state").mkdir()
-    lock = machine.root / "state/lock"
-    lock.write_text("jane@desk, r0 since today\n")
-    holds = ["flock", str(lock), "sh", "-c", "echo held; exec sleep 60"]
-    with subprocess.Popen(holds, stdout=subprocess.PIPE) as lock_owner:
-        assert lock_owner.stdout
-        lock_owner.stdout.readline()
-        assert answered(machine, action="add-line", line="@reboot x") == [
-            LockRefused(owner="jane@desk, r0 since today")
-        ]
-        subprocess.run(["pkill", "-P", str(lock_owner.pid)], check=True)
+    with held(machine.root / "state"):
+        assert answered(machine, action="add-line", line="@reboot x") == [LockRefused(owner=OWNER)]
     assert not (machine.root / "table").exists()
 
 

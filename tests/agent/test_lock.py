@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent.lock import Lock, Locked, Unlockable, owner_of
+from tests.agent.held_lock import OWNER, held
 from tests.agent.local_agent import probed
 
 
@@ -49,13 +49,8 @@ def test_lock_of_a_task_that_died_is_taken_over(lock: Path) -> None:
 
 
 def test_held_lock_names_its_owner_and_stays(lock: Path) -> None:
-    with subprocess.Popen(["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE) as other:
-        assert other.stdout
-        other.stdout.readline()
-        with pytest.raises(Locked, match="jane@desk"), Lock(str(lock.parent), "me"):
-            pass
-        subprocess.run(["pkill", "-P", str(other.pid)], check=True)
-    assert lock.read_text() == "jane@desk, r0 since yesterday\n"
+    with held(lock.parent), pytest.raises(Locked, match=OWNER), Lock(str(lock.parent), "me"):
+        pass
 
 
 def test_lock_that_a_look_holds_for_a_moment_is_awaited(lock: Path) -> None:

@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ops.errors import HostError, LockHeld, NoPython
 from ops.services.supervisord import Report, need_supervisord, read_action
 from ops.ssh.agent_answers import Answer, take
 from tests.agent import local_agent
+from tests.agent.held_lock import OWNER, held
 from tests.agent.supervised import ACTIVATE, SLEEPS, Supervised, kill_session, running, until
 from tests.unit.hosts import host
 
@@ -99,15 +99,10 @@ def test_unwritable_state_dir_is_named(down: Supervised) -> None:
 
 
 def test_held_lock_is_reported_as_held(down: Supervised) -> None:
-    lock = down.root / "state/lock"
-    lock.write_text("jane@desk, r0 since today\n")
-    with subprocess.Popen(["flock", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE) as owner:
-        assert owner.stdout
-        owner.stdout.readline()
+    with held(down.root / "state"):
         (said,) = do(down, "start", "web")
-        owner.kill()
-    assert said == LockRefused(owner="jane@desk, r0 since today")
-    with pytest.raises(LockHeld, match="jane@desk, r0 since today"):
+    assert said == LockRefused(owner=OWNER)
+    with pytest.raises(LockHeld, match=OWNER):
         read(down, [said])
 
 

@@ -20,14 +20,7 @@ from ops.agent.uwsgi_standby import Standby
 from tests.agent.shells import SHELLS
 from tests.agent.supervised import ACTIVATE, until
 
-
-@pytest.fixture(autouse=True)
-def keepers() -> Iterator[None]:
-    """Each standby's keeper has ended after the test."""
-    yield
-    for keeper in uwsgi_standby._keepers:
-        keeper.wait(30)
-    uwsgi_standby._keepers.clear()
+pytestmark = pytest.mark.usefixtures("keepers")
 
 
 def start_of(pid: int) -> str:

@@ -19,6 +19,7 @@ from ops.deploy.releases import parse_releases
 from ops.ssh.agent_start import package, packed_requests, start_text
 from ops.ssh.agent_start import running as running_text
 from tests.agent import local_agent
+from tests.agent.held_lock import OWNER, held
 from tests.agent.interpreters import interpreters
 from tests.agent.local_agent import probed, read_releases
 from tests.agent.shells import SHELLS, executable
@@ -335,17 +336,10 @@ def test_signs_of_life_come_while_a_step_takes_long() -> None:
 
 
 def test_held_lock_blocks_deploy_and_names_its_owner(fake: FakeHost) -> None:
-    lock = fake.state / "lock"
-    lock.write_text("jane@desk, r0 since today\n")
-    holds = ["flock", str(lock), "sh", "-c", "echo held; exec sleep 60"]
-    with subprocess.Popen(holds, stdout=subprocess.PIPE) as lock_owner:
-        assert lock_owner.stdout
-        lock_owner.stdout.readline()
+    with held(fake.state):
         ran = carry_out(fake.request(write(fake.conf, NEW)))
-        subprocess.run(["pkill", "-P", str(lock_owner.pid)], check=True)
-    assert ran.messages == [LockRefused(owner="jane@desk, r0 since today")]
+    assert ran.messages == [LockRefused(owner=OWNER)]
     assert fake.conf.read_bytes() == OLD
-    assert lock.read_text() == "jane@desk, r0 since today\n"
 
 
 def test_deploy_acquires_lock_of_dead_task(fake: FakeHost) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pyuwsgi
 
-from ops.agent import standbys, uwsgi_reload, uwsgi_standby
+from ops.agent import standbys, uwsgi_reload
 from ops.agent.app_socket import problem_of
 from ops.agent.messages import Message
 from ops.agent.service_messages import App, Note
@@ -43,13 +43,7 @@ WEB += "redirect_stderr=true\nstdout_logfile={root}/web.log\n"
 WEB += f'environment=PYTHONPATH="{Path(pyuwsgi.__file__).parent}"\n'
 
 
-@pytest.fixture(autouse=True)
-def keepers() -> Iterator[None]:
-    """Each standby's keeper has ended after the test."""
-    yield
-    for keeper in uwsgi_standby._keepers:
-        keeper.wait(30)
-    uwsgi_standby._keepers.clear()
+pytestmark = pytest.mark.usefixtures("keepers")
 
 
 class Site:
