@@ -42,6 +42,20 @@ def test_the_installed_fab_runs_no_command_without_a_task() -> None:
     assert (done.returncode, "fab -H HOST run" in done.stderr, "Traceback" in done.stderr) == (3, True, False), done
 
 
+@pytest.mark.parametrize("unused", ["asyncio", "unittest.case", "invoke.vendor.yaml.loader"])
+def test_the_installed_fab_starts_without_what_no_task_uses(unused: str) -> None:
+    command = [str(PROJECT / ".venv/bin/python"), "-v", str(FAB), "hosts"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=60, check=True)
+    assert "pomsgpvm01" in done.stdout
+    assert f"import '{unused}'" not in done.stderr
+
+
+def test_what_the_installed_fab_loads_on_demand_is_whole() -> None:
+    code = "import poms_ops_fab, invoke; print(invoke.util.yaml.safe_load('[1, 2]'), invoke.MockContext().cwd)"
+    done = subprocess.run([PROJECT / ".venv/bin/python", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[1, 2] \n", done
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
