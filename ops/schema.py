@@ -72,6 +72,9 @@ Listen = Annotated[
         "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket",
     ),
 ]
+Network = Annotated[
+    str, _matching(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "must be an address or a network, such as 131.225.0.0/16")
+]
 Command = Annotated[list[Text], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0, le=1000)]
 PositiveCount = Annotated[int, Meta(ge=1, le=1000)]
@@ -228,6 +231,18 @@ class App(Table, frozen=True, kw_only=True):
     start_seconds: Annotated[int, Meta(ge=1, le=540)] = 120  # to import, on trial and at a reload
 
 
+class Maintenance(Table, frozen=True, kw_only=True):
+    """The page that Apache shows in place of the app while `fab maintenance on` holds.
+
+    `paths` are pages of the app that stay reachable; visitors from the addresses `allow` are let through to the app.
+    """
+
+    folder: AbsolutePath
+    retry_after: Annotated[int, Meta(ge=1, le=86_400)] = 600  # seconds, if no end is given
+    paths: list[UrlPath] = []
+    allow: list[Network] = []
+
+
 class Check(Table, frozen=True, kw_only=True):
     """One smoke check: a request to the service from outside; status 0 means that the TLS handshake is refused."""
 
@@ -315,6 +330,7 @@ class Host(Table, frozen=True, kw_only=True):
     identity: Identity = Identity()
     apache: Apache
     app: App = App()
+    maintenance: Maintenance
     checks: list[Check] = []
     uwsgi: Uwsgi = Uwsgi()
     supervisor: Supervisor

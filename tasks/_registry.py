@@ -17,6 +17,7 @@ MODULES = {
     "releases": ("releases", "rollback", "recover"),
     "render": ("render",),
     "apache": ("check-apache", "reload-apache", "restart-apache"),
+    "maintenance": ("maintenance",),
     "status": ("status",),
     "workers": ("workers",),
     "programs": (

@@ -107,6 +107,7 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
         "pages": vitals.pages,
         "app": vitals.app,
         "through_apache": vars(vitals.through_apache),
+        "maintenance": vitals.maintenance and vitals.maintenance.facts(vitals.now),
         "configtest": vitals.configtest,
         "standbys": [vars(one) for one in vitals.standbys],
         "workers": workers.facts(host, health.pool),

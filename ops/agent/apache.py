@@ -94,6 +94,7 @@ def _tried(request: "ApacheRequest", work: str) -> _Tried:
         server_root=apache.server_root,
         log_dir=apache.log_dir,
         ports=answering or apache.ports,
+        maintenance=apache.maintenance,
     )
     ended = try_start(tried, [], work)
     if ended.code == 0:

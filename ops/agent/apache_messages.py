@@ -4,12 +4,16 @@ from ops.agent.messages import Message
 
 
 class ApacheConfiguration(Message):
-    """Apache on this host: its program, its folders, and the ports that must answer."""
+    """Apache on this host: its program, its folders, and the ports that must answer.
+
+    `maintenance`: the folder of the maintenance page, which a trial start does not see; "" if there is none.
+    """
 
     httpd: str
     server_root: str
     log_dir: str
     ports: "list[int]"
+    maintenance: str = ""
 
 
 class WantedFile(Message):

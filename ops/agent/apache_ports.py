@@ -11,6 +11,8 @@ from ops.agent.processes import output_of
 
 ALERTS = (b"alert certificate required", b"alert handshake failure")
 STATUS = re.compile(rb"^HTTP/1\S* (\d+)", re.MULTILINE)
+MAINTENANCE = re.compile(rb"^X-Poms-Ops: *maintenance", re.IGNORECASE | re.MULTILINE)
+UNAVAILABLE = 503
 LISTENS = "0A"  # the state of a socket in /proc/net/tcp
 SECONDS = 5.0
 
@@ -35,6 +37,11 @@ def status_of(said: bytes) -> int:
     """The HTTP status of an answer; 0 if it has none."""
     found = STATUS.search(said)
     return int(found.group(1)) if found else 0
+
+
+def is_maintenance(said: bytes) -> bool:
+    """Whether an answer is the maintenance page."""
+    return status_of(said) == UNAVAILABLE and MAINTENANCE.search(said) is not None
 
 
 def listeners(port: int) -> "list[int]":

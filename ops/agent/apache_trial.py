@@ -1,5 +1,7 @@
 """A trial start of Apache with copied folders, and with throwaway keys for those that the account cannot read."""
 
+import os
+
 from ops.agent import closed_keys
 from ops.agent.apache_directives import files_in, named_in
 from ops.agent.lines import to_line
@@ -28,6 +30,8 @@ def try_start(
     mounts = [(one.copy, one.folder) for one in sorted(tree, key=lambda one: one.folder)]
     mounts += [(pair.certificate, path) for path in closed.certificates]
     mounts += [(pair.key, path) for path in closed.keys]
+    if os.path.isdir(apache.maintenance):  # the probe attacks the doors, not the page in front of them
+        mounts.append((_empty_folder(work), apache.maintenance))
     logs = [path.rpartition("/")[0] for path in named_in(conf, *LOGS) if path.startswith("/")]
     return run_in_namespaces(
         {
@@ -43,6 +47,12 @@ def try_start(
             "app_socket": probe.app_socket if probe else "",
         }
     )
+
+
+def _empty_folder(work: str) -> str:
+    path = os.path.join(work, "empty")
+    os.makedirs(path, exist_ok=True)
+    return path
 
 
 def configuration(apache: "ApacheConfiguration", tree: "list[FolderCopy]") -> "list[str]":

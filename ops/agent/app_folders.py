@@ -1,11 +1,11 @@
-"""The folders that a change needs, and access for Apache's account to the one of the app's socket."""
+"""The folders that a change needs, and access for Apache's account to the app's socket and other things in them."""
 
 import grp
 import os
 import pwd
-import stat
 
-from ops.agent.file_places import is_owned, mode_of
+from ops.agent.file_access import may
+from ops.agent.file_places import is_owned
 from ops.agent.processes import run
 from ops.agent.step_failed import StepFailed
 
@@ -49,11 +49,15 @@ def let_apache_in(account: str, listen: str) -> None:
             f"cannot give {account} access to a socket in {folder}: set app.listen to a loopback port, or have root "
             f"add {account} to the group {group}"
         )
+    open_way(account, folder, "the app's socket")
+
+
+def open_way(account: str, folder: str, to: str) -> None:
+    """Let an account enter our folders above `folder`, for what `to` says. Raises StepFailed."""
     while folder != "/":
         folder = os.path.dirname(folder)
-        is_closed = is_owned(folder) and not mode_of(folder) & stat.S_IXOTH
-        if is_closed and not _set_acl(f"u:{account}:x", folder):
-            raise StepFailed(f"cannot let {account} enter {folder}, which is above the app's socket")
+        if is_owned(folder) and not may(account, "x", folder) and not _set_acl(f"u:{account}:x", folder):
+            raise StepFailed(f"cannot let {account} enter {folder}, which is above {to}")
 
 
 def _set_acl(entry: str, path: str) -> bool:

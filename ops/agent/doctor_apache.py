@@ -9,6 +9,7 @@ from ops.agent.apache_unit import restart_settings
 from ops.agent.app_socket import problem_of
 from ops.agent.doctor_messages import ApacheFacts
 from ops.agent.host_processes import processes, read_bytes, sees_others
+from ops.agent.maintenance_state import state_of
 from ops.agent.processes import run
 from ops.agent.service_messages import PortState
 from ops.agent.systemd import in_force, text_of
@@ -54,6 +55,7 @@ def apache_facts(request: "DoctorRequest") -> ApacheFacts:
         shibd_version=shibd_version,
         shibd=_shibd(),
         through_apache=_through_apache(request),
+        maintenance=state_of(request.apache.maintenance),
     )
 
 

@@ -1,6 +1,7 @@
 """The request to try all that a deploy needs, and its answers."""
 
 from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe, WantedFile
+from ops.agent.maintenance_messages import MaintenanceState
 from ops.agent.messages import Message
 from ops.agent.service_messages import (
     ApachePage,
@@ -76,7 +77,7 @@ class ApacheFacts(Message):
     `version`: None if there is no program; `modules`, or why they cannot be read; `authorities`: the number of CA
     files named by their hash, None if the folder cannot be read; `lists_reloaded`: what reloads Apache after lists
     have changed, "nobody", or "" where there are none. `shibd`: it "runs", somebody only "listens" on its socket, it
-    is "down", or "hidden" from this account.
+    is "down", or "hidden" from this account. `maintenance` is None if none is on.
     """
 
     version: "str | None"
@@ -89,6 +90,7 @@ class ApacheFacts(Message):
     shibd_version: str
     shibd: str
     through_apache: "ThroughApache | None"
+    maintenance: "MaintenanceState | None" = None
 
 
 class ProductFacts(Message):

@@ -4,11 +4,12 @@ import os
 import re
 import time
 
-from ops.agent.apache_ports import asked_tls, is_answer, listeners, status_of
+from ops.agent.apache_ports import asked_tls, is_answer, is_maintenance, listeners, status_of
 from ops.agent.app_socket import problem_of
 from ops.agent.commands import is_unknown, run_command
 from ops.agent.health_messages import DiskState, HostHealth, ServiceProcess
 from ops.agent.host_processes import age_of, processes, read_bytes, sees_others
+from ops.agent.maintenance_state import state_of
 from ops.agent.processes import run
 from ops.agent.service_messages import PortState
 from ops.agent.standbys import standbys
@@ -41,6 +42,7 @@ def answer(request: "HealthRequest") -> "Iterator[Message]":
     found.processes = [_process("apache", APACHE, ROOT), _process("shibd", SHIBD, None)]
     found.shibd_listens = SHIBD_LISTENS.search(read_bytes("/proc/net/unix")) is not None
     found.ports = [_port(port, request.server_name, request.page) for port in request.ports]
+    found.maintenance = state_of(request.maintenance)
     found.standbys = standbys(request.state_dir)
     found.disks = [_disk(path) for path in request.disks if os.path.exists(path)]
     if request.configtest:
@@ -78,7 +80,7 @@ def _owner(pid: int) -> int:
 def _port(port: int, server_name: str, page: str) -> PortState:
     said = asked_tls(port, server_name, page)
     if is_answer(said):
-        return PortState(port=port, state="open", status=status_of(said))
+        return PortState(port=port, state="open", status=status_of(said), is_maintenance=is_maintenance(said))
     return PortState(port=port, state="silent" if listeners(port) else "closed")
 
 

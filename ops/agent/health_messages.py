@@ -1,5 +1,6 @@
 """The request for how the services of a host run, and its answer."""
 
+from ops.agent.maintenance_messages import MaintenanceState
 from ops.agent.messages import Message
 from ops.agent.service_messages import ApachePage, App, PortState, StandbyState, ThroughApache
 
@@ -10,6 +11,7 @@ class HealthRequest(Message):
     `configtest`: the words of Apache's configuration test, if it is wanted, with sudo's password, if it was given.
     `app` is asked unless `most_waiting` connections wait for it already, and then Apache for its page. A visitor asks
     Apache's `ports` for `page` of `server_name`. `disks`: paths on the file systems that are looked at.
+    `maintenance`: the folder of the maintenance page.
     """
 
     state_dir: str
@@ -23,6 +25,7 @@ class HealthRequest(Message):
     sudo_password: str = ""
     app: "App | None" = None
     apache_page: "ApachePage | None" = None
+    maintenance: str = ""
 
 
 class DiskState(Message):
@@ -47,7 +50,7 @@ class HostHealth(Message):
 
     `queue`: (connections that wait for the app, room for them), None where the host does not tell. `app`: why the app
     does not answer, `configtest`: why Apache refuses its files: "" where there is no fault, None where unknown.
-    `through_apache` is None if it was not asked.
+    `through_apache` is None if it was not asked. `maintenance` is None if none is on.
     """
 
     now: int
@@ -60,3 +63,4 @@ class HostHealth(Message):
     app: "str | None" = None
     configtest: "str | None" = None
     through_apache: "ThroughApache | None" = None
+    maintenance: "MaintenanceState | None" = None

@@ -22,6 +22,7 @@ ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the mo
     "HealthRequest": "health",
     "LogBundleRequest": "log_bundle",
     "LogsRequest": "logs",
+    "MaintenanceRequest": "maintenance",
     "ProbeRequest": "probe",
     "ProgramActionRequest": "program_action",
     "ProgramsRequest": "programs",

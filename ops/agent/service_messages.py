@@ -116,12 +116,13 @@ class SurvivalFacts(Message):
 class PortState(Message):
     """A port of Apache: "open" (it answers), "silent" (somebody only listens) or "closed".
 
-    `status`: of HTTP, what a visitor without a login gets, or 0.
+    `status`: of HTTP, what a visitor without a login gets, or 0; `is_maintenance`: that is the maintenance page.
     """
 
     port: int
     state: str
     status: int = 0
+    is_maintenance: bool = False
 
 
 class Note(Message):

@@ -1,7 +1,7 @@
 """Smoke checks: requests to the service from outside, before a deploy and again before its commit.
 
 If this machine cannot reach the port, the request goes through the SSH connection; if that fails too, the check is
-"not asked", which is not "failed".
+"not asked", which is not "failed". What answers with the maintenance page is neither: the app was not reached.
 """
 
 import http.client
@@ -18,13 +18,15 @@ from ops.schema import Check, Host
 from ops.ssh.session import Remote
 
 PASSED, FAILED, NOT_ASKED = "passed", "failed", "not asked"
+MAINTENANCE = "behind the maintenance page"
+MARK = ("X-Poms-Ops", "maintenance")  # the header of Apache's maintenance page (templates/httpd/_vhost.conf.j2)
 TUNNEL_TRIES = 40
 SETTLE = 10.0  # seconds for a check that passed before to pass again
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check: its name, PASSED, FAILED or NOT_ASKED, and the response."""
+    """The result of one check: its name, PASSED, FAILED, NOT_ASKED or MAINTENANCE, and the response."""
 
     name: str
     state: str
@@ -40,9 +42,20 @@ def checks_of(host: Host) -> list[Check]:
     return [login, refusal, *host.checks]
 
 
-def run_smoke_checks(remote: Remote) -> list[CheckResult]:
-    """Run every check once, in parallel."""
-    checks = checks_of(remote.host)
+def page_checks(host: Host) -> list[Check]:
+    """Those that ask for a page of the app which maintenance closes."""
+    app, left = host.app.path, host.maintenance.paths
+    paths = {check.path: check.path.partition("?")[0] for check in checks_of(host)}
+    return [
+        check
+        for check in checks_of(host)
+        if 0 not in check.status and f"{paths[check.path]}/".startswith(f"{app}/") and paths[check.path] not in left
+    ]
+
+
+def run_smoke_checks(remote: Remote, checks: list[Check] | None = None) -> list[CheckResult]:
+    """Run every check of the host, or these, once, in parallel."""
+    checks = checks_of(remote.host) if checks is None else checks
     with ThreadPoolExecutor(len(checks)) as pool:
         return list(pool.map(lambda check: _ask(remote, check), checks))
 
@@ -63,7 +76,7 @@ def find_regressions(remote: Remote, before: list[CheckResult], last: list[Check
 
 def _ask(remote: Remote, check: Check) -> CheckResult:
     try:
-        return _assess(check, *_get(remote.host, check, (remote.connection.host, check.port)))
+        return _assess(check, _get(remote.host, check, (remote.connection.host, check.port)))
     except OSError as error:
         return _ask_through_ssh(remote, check, f"from here: {error}")
 
@@ -83,7 +96,7 @@ def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> CheckResult:
         with remote.connection.forward_local(local_port=port, remote_port=check.port, remote_host=address):
             for _ in range(TUNNEL_TRIES):
                 try:
-                    return _assess(check, *_get(remote.host, check, ("127.0.0.1", port)))
+                    return _assess(check, _get(remote.host, check, ("127.0.0.1", port)))
                 except ConnectionRefusedError:  # the tunnel does not listen yet
                     time.sleep(0.05)
         return CheckResult(check.name, NOT_ASKED, f"{reason}; through SSH: no tunnel")
@@ -91,8 +104,17 @@ def _ask_through_ssh(remote: Remote, check: Check, reason: str) -> CheckResult:
         return CheckResult(check.name, NOT_ASKED, f"{reason}; through SSH: {type(error).__name__}")
 
 
-def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
-    """Status (0: the TLS handshake was refused) and body. Raises OSError if it cannot connect."""
+@dataclass(frozen=True)
+class _Response:
+    """Status (0: the TLS handshake was refused; negative: no answer) and body, or why there is none."""
+
+    status: int
+    body: str
+    is_maintenance: bool = False
+
+
+def _get(host: Host, check: Check, address: tuple[str, int]) -> _Response:
+    """Ask for the page. Raises OSError if it cannot connect."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # this checks whether the service answers, not who it is
     context.verify_mode = ssl.CERT_NONE
@@ -105,14 +127,18 @@ def _get(host: Host, check: Check, address: tuple[str, int]) -> tuple[int, str]:
                 connection.sock = line
                 connection.request("GET", check.path, headers={"User-Agent": "poms-ops"})
                 answer = connection.getresponse()
-                return answer.status, answer.read(100_000).decode(errors="replace")
+                is_maintenance = answer.status == 503 and answer.headers.get(MARK[0]) == MARK[1]
+                return _Response(answer.status, answer.read(100_000).decode(errors="replace"), is_maintenance)
         except ssl.SSLError as error:
-            return 0, error.reason or str(error)
+            return _Response(0, error.reason or str(error))
         except (http.client.HTTPException, ConnectionError) as error:
-            return -1, str(error) or type(error).__name__
+            return _Response(-1, str(error) or type(error).__name__)
 
 
-def _assess(check: Check, status: int, body: str) -> CheckResult:
+def _assess(check: Check, found: _Response) -> CheckResult:
+    status, body = found.status, found.body
+    if found.is_maintenance:
+        return CheckResult(check.name, MAINTENANCE, f"the maintenance page, status {status}")
     if status == 0:
         got = f"the handshake was refused ({body})"
     elif status < 0:

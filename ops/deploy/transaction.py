@@ -1,7 +1,7 @@
 """Apply a plan: run one command on the host (`agent/transaction.py`), follow its steps, and decide on commit."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event, Thread
 
@@ -13,7 +13,15 @@ from ops.agent.transaction_messages import (
 )
 from ops.deploy.plan import Plan
 from ops.deploy.releases import Release
-from ops.deploy.smoke_checks import FAILED, NOT_ASKED, PASSED, CheckResult, find_regressions, run_smoke_checks
+from ops.deploy.smoke_checks import (
+    FAILED,
+    MAINTENANCE,
+    NOT_ASKED,
+    PASSED,
+    CheckResult,
+    find_regressions,
+    run_smoke_checks,
+)
 from ops.deploy.transaction_request import transaction_request
 from ops.deploy.transcript import Transcript, failed
 from ops.errors import HostError, Unreachable
@@ -26,7 +34,8 @@ from ops.ssh.session import AgentSession, Heartbeat, Remote
 _under_way: set[AgentSession] = set()
 _interrupted = Event()
 
-CHECKED = {PASSED: "ok", FAILED: "failed", NOT_ASKED: "not-asked"}  # the words in the release record
+# The words in the release record.
+CHECKED = {PASSED: "ok", FAILED: "failed", NOT_ASKED: "not-asked", MAINTENANCE: "not-asked"}
 
 
 @dataclass(frozen=True)
@@ -103,9 +112,17 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
         if not session.greeted:
             raise session.not_run()
         raise failed(transcript, session.stderr(), interrupted=_interrupted.is_set())
-    return Outcome(
-        release.name, transcript.programs, transcript.validations, transcript.unvalidated, transcript.service
-    )
+    unvalidated = [*transcript.unvalidated, *_behind_maintenance(before, last)]
+    return Outcome(release.name, transcript.programs, transcript.validations, unvalidated, transcript.service)
+
+
+def _behind_maintenance(before: list[CheckResult], last: list[CheckResult]) -> Iterator[str]:
+    """What nobody could check from outside, or that the deploy has opened what was closed, a sentence each."""
+    for was, now in zip(before, last, strict=False):
+        if now.state == MAINTENANCE:
+            yield f"{now.name}: {now.got}, so the app was not asked from outside"
+        elif was.state == MAINTENANCE:
+            yield f"{now.name}: the maintenance page was shown before this deploy, and now: {now.got}"
 
 
 def interrupt() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from ops.schema import Host
 
 OWN = "/poms-ops"  # the path on 443 for requests of the host itself
+PAGES = "/poms-ops-maintenance"  # the path of the maintenance pages, which only Apache itself requests
+SWITCH = "on"  # the file that switches maintenance on; its text is the answer's Retry-After
 
 
 def quote(value: object) -> str:
@@ -44,6 +46,37 @@ def own_page(host: Host) -> str:
     return f"{OWN}{check_page(host)}"
 
 
+def expr_quote(value: str) -> str:
+    """`value` as a text in an expression of Apache's, in single quotes."""
+    return "'" + re.sub(r"([\\'%$])", r"\\\1", value) + "'"
+
+
+def maintenance_switch(host: Host) -> str:
+    """The expression that is true for a visitor during maintenance, and has the Retry-After as $1."""
+    file = _switch(host)
+    passing = [f"!(%{{REMOTE_ADDR}} -ipmatch {expr_quote(network)})" for network in host.maintenance.allow]
+    return " && ".join([f"-f {file}", f"file({file}) =~ m#^([A-Za-z0-9,: ]+)#", *passing])
+
+
+def maintenance_mark(host: Host) -> str:
+    """The part of the deployed expression by which a virtual host knows the page."""
+    return quote(f"-f {_switch(host)}")[1:-1]
+
+
+def _switch(host: Host) -> str:
+    return expr_quote(f"{host.maintenance.folder}/{SWITCH}")
+
+
+def maintenance_paths(host: Host) -> str:
+    """The regular expression of the paths that maintenance closes: the app's, but for `maintenance.paths`.
+
+    Apache before 2.4.39 leaves repeated slashes in the path, and takes them for one.
+    """
+    left = "".join(f"(?!{regex_escape(path)}$)" for path in host.maintenance.paths)
+    below = "".join(f"/+{regex_escape(part)}" for part in host.app.path.split("/")[1:])
+    return f"^{left}{below}(?:/|$)"
+
+
 def response_headers(host: Host) -> dict[str, str]:
     """The headers of every answer to a visitor: the inventory's, and HSTS if it is on."""
     asked = {"Strict-Transport-Security": f"max-age={host.apache.hsts}"} if host.apache.hsts else {}
@@ -57,6 +90,7 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
         ("apache", key): getattr(apache, key)
         for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir", "revocation_dir")
     }
+    texts["maintenance", "folder"] = host.maintenance.folder
     texts |= {("app", "listen"): host.app.listen, ("identity", "user_id"): identity.user_id}
     for key in ("certificate_issuer", "certificate_subject_end"):
         texts["identity", key] = getattr(identity, key)

@@ -73,6 +73,7 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
         yield loc, rule
     if host.app.check_through_apache and _within(host.app.path, apache.OWN):
         yield ("app", "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
+    yield from _maintenance(host)
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule
@@ -234,6 +235,33 @@ def _socket_folder(host: Host) -> Iterator[Rule]:
         yield ("app", "listen"), "must be in a folder of its own: Apache gets access to all that is made in it"
     if str(PurePosixPath(host.app.cron_listen or "x").parent) in SHARED_FOLDERS:
         yield ("app", "cron_listen"), "must be in a folder that other accounts cannot write"
+
+
+def _maintenance(host: Host) -> Iterator[Rule]:
+    """The page's folder is readable for everybody; no address may let the host's own question through to the app."""
+    folder = host.maintenance.folder
+    kept = [*SHARED_FOLDERS, host.home, host.config_dir, host.log_dir, host.state_dir]
+    kept += [str(PurePosixPath(path).parent) for path in (*_app_sockets(host).values(), host.supervisor.socket)]
+    if folder in kept:
+        yield ("maintenance", "folder"), "must be a folder of its own: everybody may read what lies in it"
+    elif _within(folder, host.apache.server_root) or _within(folder, host.apache.conf_d):
+        yield ("maintenance", "folder"), "must not be in a folder of Apache"
+    if _within(host.app.path, apache.PAGES):
+        yield ("app", "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"
+    for number, path in enumerate(host.maintenance.paths):
+        if not _within(path, host.app.path):
+            yield ("maintenance", "paths", str(number)), f"must be a page of the app, below {host.app.path}"
+    for number, text in enumerate(host.maintenance.allow):
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            yield ("maintenance", "allow", str(number)), f"must be an address or a network: {error}"
+            continue
+        if network.version == 4 and ipaddress.IPv4Address("127.0.0.1") in network:
+            yield (
+                ("maintenance", "allow", str(number)),
+                "must not have 127.0.0.1 in it: from there the host asks whether Apache shows the page",
+            )
 
 
 def _within(path: str, folder: str) -> bool:

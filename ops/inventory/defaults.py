@@ -17,6 +17,7 @@ FOLLOWS_FROM: dict[Location, Location] = {
     ("config_dir",): ("home",),
     ("log_dir",): ("home",),
     ("state_dir",): ("home",),
+    ("maintenance", "folder"): ("home",),
     ("supervisor", "socket"): ("home",),
     ("supervisor", "pidfile"): ("home",),
     ("supervisor", "logfile"): ("log_dir",),
@@ -54,6 +55,7 @@ def completed(data: Data) -> Data:
         "log_dir": log_dir,
         "state_dir": f"{home}/private/poms-ops",
         "apache": {},
+        "maintenance": {},
         "supervisor": {},
         "uwsgi": {},
     }
@@ -64,6 +66,8 @@ def completed(data: Data) -> Data:
             continue
         if key == "apache":
             whole[key] = _server_name(address) | _completed_apache(table)
+        elif key == "maintenance":
+            whole[key] = {"folder": f"{home}/private/maintenance"} | table
         elif key == "supervisor":
             whole[key] = {"socket": socket, "pidfile": pidfile, "logfile": logfile} | table
         elif key == "uwsgi":

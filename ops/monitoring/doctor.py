@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator
 from ops.deploy import selinux
 from ops.errors import INSTALL_PYTHON, LOCKABLE
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
+from ops.monitoring import maintenance_findings
 from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import TOOLS, Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
 from ops.schema import Host
-from ops.services import restart_cost, standby, supervisord_state, supervisord_survival
+from ops.services import maintenance_state, restart_cost, standby, supervisord_state, supervisord_survival
 
 APACHE_NEEDED = (2, 4, 37)  # for TLSv1.3 in SSLProtocol; older ones have RequestHeader expressions, mod_proxy_uwsgi
 SHIB_NEEDED = (3, 0)
-MODULES = ("ssl_module", "headers_module", "setenvif_module", "proxy_module", "proxy_uwsgi_module", "mod_shib")
+MODULES = (
+    *("ssl_module", "headers_module", "setenvif_module", "rewrite_module", "alias_module"),
+    *("proxy_module", "proxy_uwsgi_module", "mod_shib"),
+)
 MIN_DISK_KB, MIN_INODES = 102_400, 1000  # kB; files
 WARN_SKEW_SECONDS, MAX_SKEW_SECONDS = 5, 300  # for a warning, for an error: Kerberos refuses more
 
@@ -26,7 +30,8 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
         *(_account, _sudo, _writable, _locks, _temporary, _tools, _python, _products, _supervisord, _stays),
         *(_standbys, _boot, _apache),
-        *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _selinux, _disk, _clock),
+        *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _maintenance),
+        *(_selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
     for one in endings:
@@ -297,6 +302,11 @@ def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
     elif not host.app.check_through_apache:
         found = "not checked: app.check_through_apache is false"
         yield Finding("app through Apache", WARNING, found, "see docs/guide/apache.md")
+
+
+def _maintenance(host: Host, facts: Facts) -> Iterator[Finding]:
+    on = maintenance_state.read(facts.apache.maintenance)
+    yield from maintenance_findings.state(host, on, facts.account.now)
 
 
 def _selinux(_: Host, facts: Facts) -> Iterator[Finding]:

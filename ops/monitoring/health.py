@@ -21,7 +21,8 @@ from ops.monitoring.workers import WorkerPool
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.masking import masked
-from ops.services import standby, supervisord
+from ops.services import maintenance_state, standby, supervisord
+from ops.services.maintenance_state import Maintenance
 from ops.services.reload import web_program
 from ops.services.request_parts import apache_page, app
 from ops.services.standby import Standby
@@ -63,7 +64,8 @@ class HostMetrics:
     where it does not run; a name that this account cannot see is missing. `shibd_listens`: whether shibd's socket is
     open. `queue`: (connections that wait for the app, room for them), None where unknown. `pages`: port to the status
     that a visitor without a login gets for the app's path, if any. `app` is why the app does not answer on its own
-    socket, `configtest` why Apache refuses its files: "" where there is no fault, None where unknown.
+    socket, `configtest` why Apache refuses its files: "" where there is no fault, None where unknown. `maintenance`
+    is the maintenance that is on, `closed` the ports on which a visitor gets its page.
     """
 
     now: int = 0
@@ -77,6 +79,8 @@ class HostMetrics:
     app: str | None = None
     configtest: str | None = None
     through_apache: ThroughApache = ThroughApache()
+    maintenance: Maintenance | None = None
+    closed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,7 @@ def request(host: Host, sudo_password: str | None = None, *, configtest: bool = 
         sudo_password=sudo_password or "",
         app=app(host) if serves else None,
         apache_page=apache_page(host) if serves else None,
+        maintenance=host.maintenance.folder,
     )
 
 
@@ -183,6 +188,8 @@ def read(answer: Answer) -> HostMetrics:
         pages={one.port: one.status for one in found.ports if one.status},
         app=_masked(found.app),
         configtest=_masked(found.configtest),
+        maintenance=maintenance_state.read(found.maintenance),
+        closed=tuple(one.port for one in found.ports if one.is_maintenance),
         through_apache=ThroughApache(through.state, masked(through.found)) if through else ThroughApache(),
     )
 

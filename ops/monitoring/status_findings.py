@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.deploy.plan import pending_reads
 from ops.inventory.validation_levels import is_less
-from ops.monitoring import workers
+from ops.monitoring import maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
 from ops.monitoring.findings import ERROR, WARNING, Finding
@@ -26,7 +26,7 @@ SERVER_ERROR = 500  # the lowest HTTP status of a server error
 def assess(host: Host, health: Health) -> list[Finding]:
     """What needs attention: ERROR, or WARNING, which changes no exit code."""
     checks = (
-        *(_programs, _app, _standbys, _apache, _configtest, _shibd, _workers, _replaced, _queue),
+        *(_programs, _app, _standbys, _apache, _maintenance, _configtest, _shibd, _workers, _replaced, _queue),
         *(_disk, _release, _validation, _certificates),
     )
     return [finding for check in checks for finding in check(host, health)]
@@ -92,9 +92,17 @@ def _apache(host: Host, health: Health) -> Iterator[Finding]:
         said = f"no httpd or apache2 runs, but something accepts connections on {', '.join(map(str, ports))}"
         yield Finding("Apache", WARNING, said, "'ss -ltnp' as root shows what it is")
     for port, status in health.vitals.pages.items():
-        if status >= SERVER_ERROR:
+        if status >= SERVER_ERROR and not (port in health.vitals.closed and health.vitals.maintenance):
             said = f"answers a visitor with status {status} on {port}"
             yield Finding("Apache", ERROR, said, f"{fab} check-apache; {fab} tail-logs, and Apache's error log")
+
+
+def _maintenance(host: Host, health: Health) -> Iterator[Finding]:
+    vitals = health.vitals
+    yield from maintenance_findings.overdue(host, vitals.maintenance, vitals.now)
+    status = vitals.pages.get(host.apache.port)
+    if vitals.maintenance and status and host.apache.port not in vitals.closed:
+        yield maintenance_findings.unshown(host, status)
 
 
 def _configtest(host: Host, health: Health) -> Iterator[Finding]:

@@ -177,6 +177,9 @@ def _environment(tree: Path) -> jinja2.Environment:
     environment.filters |= {"apache_quote": apache.quote, "regex_escape": apache.regex_escape}
     environment.globals |= {
         "check_page": apache.check_page,
+        "maintenance_pages": apache.PAGES,
+        "maintenance_paths": apache.maintenance_paths,
+        "maintenance_switch": apache.maintenance_switch,
         "own_page": apache.own_page,
         "proxy_target": apache.proxy_target,
         "response_headers": apache.response_headers,

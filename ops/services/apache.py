@@ -70,6 +70,7 @@ def configuration(host: Host) -> ApacheConfiguration:
         server_root=host.apache.server_root,
         log_dir=host.apache.log_dir,
         ports=[host.apache.port, host.apache.cert_port],
+        maintenance=host.maintenance.folder,
     )
 
 

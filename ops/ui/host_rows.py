@@ -20,7 +20,7 @@ from ops.ui.console import cell
 COLUMNS = {
     "release": ("release", "deploy", "validation"),
     "drift": ("drift",),
-    "Apache": ("Apache", "shibd"),
+    "Apache": ("Apache", "shibd", "maintenance"),
     "programs": ("supervisord", "program"),
     "workers": ("app", "standby", "workers", "worker", "listen queue"),
     "certs": ("certificates",),
@@ -117,6 +117,8 @@ def _apache(health: Health) -> str:
     found = vitals.processes.get("apache")
     if closed:
         return f"no {closed[0]}" if len(closed) < len(vitals.ports) else "down"
+    if vitals.maintenance and vitals.closed:
+        return "maintenance"
     failed = [status for status in vitals.pages.values() if status >= SERVER_ERROR]
     if failed:
         return f"gives {failed[0]}"

@@ -132,6 +132,8 @@ def _services(health: Health) -> Iterator[tuple[str, str]]:
             yield label, f"{'answers' if serves else 'unknown'}: {CANNOT_SEE}"
         else:
             yield label, "another program answers" if serves else "!does not run"
+    if vitals.maintenance:
+        yield "maintenance", vitals.maintenance.describe(vitals.now)
     for standby in vitals.standbys:
         yield "standby", f"since {age(standby.age)}, ends by itself within {age(standby.ends_within)}"
 
