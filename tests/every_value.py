@@ -59,6 +59,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         *(r"127\.0\.0\.1:[0-9]+", r"127\.255\.255\.254:[0-9]+", "localhost:[0-9]+", ".*:1", ".*:65535"),
         *("/[a-z./]+", "/.*[^a-z./].*"),
     ),
+    "must be an address or a network, such as 131.225.0.0/16": (r"[0-9.]+/[0-9]+", "[0-9.]+", "[0-9a-f:]+"),
     "must be the name of a variable": ("[A-Z_]+",),
     "must be an OpenSSL cipher list": ("[A-Z0-9:-]+", ".*[!@+].*"),
     "must be names of curves separated by colons": ("[^:]+", ".+:.+"),
@@ -132,6 +133,10 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     ),
     "app.timeout": (1, 86_400, ABSENT),
     "app.start_seconds": (540, ABSENT),
+    "maintenance.folder": (f"{HOME}/private/closed", f"{ODD_HOME}/closed", ABSENT),
+    "maintenance.retry_after": (1, 86_400, ABSENT),
+    "maintenance.paths": ([], ["/poms", "/poms/a~b.c_d-e/F"], ABSENT, []),
+    "maintenance.allow": ([], ["10.0.0.0/8", "192.0.2.1", "2001:db8::1"], ABSENT),
     "checks": (
         [],
         ABSENT,

@@ -135,6 +135,8 @@ def probe_requests(host: Host, certificates: Sequence[str]) -> Iterator[ProbeAtt
         f"/.{path}",
         f"/x/..{path}",
         first,
+        f"{apache.PAGES}/page.html",
+        f"{apache.PAGES}/page.html/../..{path}",
     ):
         yield ProbeAttempt(name="no login", port=host.apache.port, path=way, lines=forged)
     if host.app.check_through_apache:

@@ -18,7 +18,7 @@ from ops.schema import Check, Host
 from ops.ssh.session import Remote
 
 PASSED, FAILED, NOT_ASKED = "passed", "failed", "not asked"
-MAINTENANCE = "behind the maintenance page"
+MAINTENANCE = "not judged"  # the maintenance page has answered
 MARK = ("X-Poms-Ops", "maintenance")  # the header of Apache's maintenance page (templates/httpd/_vhost.conf.j2)
 TUNNEL_TRIES = 40
 SETTLE = 10.0  # seconds for a check that passed before to pass again
@@ -138,7 +138,7 @@ def _get(host: Host, check: Check, address: tuple[str, int]) -> _Response:
 def _assess(check: Check, found: _Response) -> CheckResult:
     status, body = found.status, found.body
     if found.is_maintenance:
-        return CheckResult(check.name, MAINTENANCE, f"the maintenance page, status {status}")
+        return CheckResult(check.name, MAINTENANCE, f"behind the maintenance page (status {status})")
     if status == 0:
         got = f"the handshake was refused ({body})"
     elif status < 0:

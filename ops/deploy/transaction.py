@@ -120,7 +120,7 @@ def _behind_maintenance(before: list[CheckResult], last: list[CheckResult]) -> I
     """What nobody could check from outside, or that the deploy has opened what was closed, a sentence each."""
     for was, now in zip(before, last, strict=False):
         if now.state == MAINTENANCE:
-            yield f"{now.name}: {now.got}, so the app was not asked from outside"
+            yield f"{now.name}: {now.got}"
         elif was.state == MAINTENANCE:
             yield f"{now.name}: the maintenance page was shown before this deploy, and now: {now.got}"
 

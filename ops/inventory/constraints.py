@@ -1,5 +1,6 @@
 """The constraints between the values of one host, beyond the type of each value."""
 
+import functools
 import ipaddress
 import re
 import unicodedata
@@ -239,12 +240,12 @@ def _socket_folder(host: Host) -> Iterator[Rule]:
 
 def _maintenance(host: Host) -> Iterator[Rule]:
     """The page's folder is readable for everybody; no address may let the host's own question through to the app."""
-    folder = host.maintenance.folder
+    folder, apache_folders = host.maintenance.folder, (host.apache.server_root, host.apache.conf_d)
     kept = [*SHARED_FOLDERS, host.home, host.config_dir, host.log_dir, host.state_dir]
     kept += [str(PurePosixPath(path).parent) for path in (*_app_sockets(host).values(), host.supervisor.socket)]
     if folder in kept:
         yield ("maintenance", "folder"), "must be a folder of its own: everybody may read what lies in it"
-    elif _within(folder, host.apache.server_root) or _within(folder, host.apache.conf_d):
+    elif not _within(folder, host.home) and any(map(functools.partial(_within, folder), apache_folders)):
         yield ("maintenance", "folder"), "must not be in a folder of Apache"
     if _within(host.app.path, apache.PAGES):
         yield ("app", "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"

@@ -32,7 +32,7 @@ class Maintenance:
         end = f"until {at(self.until, self.until_text)}" if self.until else "without an end"
         if self.is_overdue(now):
             end += f", {age(now - (self.until or now))} ago"
-        return f"{begun} {end} by {self.by or 'somebody on the host itself'}: {self.message or 'no message'}"
+        return f"{begun}, {end}, by {self.by or 'somebody on the host itself'}: {self.message or 'no message'}"
 
     def facts(self, now: int) -> dict[str, object]:
         """The same as JSON values; times in UTC, by ISO 8601."""

@@ -1,5 +1,7 @@
 """The maintenance page of a host: what is on, and the switch (`agent/maintenance.py`)."""
 
+import re
+import shlex
 from dataclasses import dataclass
 from email.utils import formatdate
 
@@ -107,8 +109,9 @@ def _hidden(host: Host, done: MaintenanceSwitched) -> HostError:
     why = f"; {done.why}" if done.why else ""
     next_step = f"{fab} reload-apache, if Apache has not read its files; {fab} maintenance off takes it back"
     if done.selinux == "Enforcing":
+        pattern = shlex.quote(f"{re.escape(folder)}(/.*)?")
         next_step = (
-            f"root: semanage fcontext -a -t httpd_sys_content_t '{folder}(/.*)?' && restorecon -R {folder}; "
+            f"root: semanage fcontext -a -t httpd_sys_content_t {pattern} && restorecon -R {shlex.quote(folder)}; "
             f"{fab} maintenance off takes it back"
         )
     return HostError(

@@ -205,6 +205,27 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
             "[hosts.web1.app]\npath = '/poms-ops/x'\n",
             "app.path = '/poms-ops/x': must not be in /poms-ops",
         ),
+        *(
+            (f"[hosts.web1.maintenance]\n{line}\n", rule)
+            for line, rule in (
+                ("folder = '/tmp'", "folder = '/tmp': must be a folder of its own"),
+                ("folder = '/home/poms'", "folder = '/home/poms': must be a folder of its own"),
+                ("folder = '/home/poms/private/poms-ops'", "must be a folder of its own"),
+                ("folder = '/etc/httpd/conf.d/x'", "must not be in a folder of Apache"),
+                ("folder = '/home/${x}/y'", "must not contain '${'"),
+                ("paths = ['/poms/x', '/other']", "paths.1 = '/other': must be a page of the app"),
+                ("paths = ['/pomsx']", "must be a page of the app"),
+                ("allow = ['10.0.0.0/33']", "allow.0 = '10.0.0.0/33': must be an address or a network"),
+                ("allow = ['10.0.0.1/8']", "must be an address or a network"),
+                ("allow = ['web1']", "must be an address or a network"),
+                ("allow = ['127.0.0.0/8']", "must not have 127.0.0.1 in it"),
+                ("allow = ['10.0.0.0/8', '0.0.0.0/0']", "allow.1 = '0.0.0.0/0': must not have 127.0.0.1 in it"),
+            )
+        ),
+        (
+            "[hosts.web1.app]\npath = '/poms-ops-maintenance'\n",
+            "app.path = '/poms-ops-maintenance': must not be in /poms-ops-maintenance",
+        ),
         (
             "[hosts.web1.app]\ncron_listen = '/tmp/cron.sock'\n",
             "app.cron_listen = '/tmp/cron.sock': must be in a folder that other accounts cannot write",
