@@ -7,6 +7,8 @@ from ops.agent.maintenance_messages import MaintenanceState
 from ops.secrets.masking import masked
 from ops.text import age
 
+LAST = 253_402_300_799  # the end of the year 9999
+
 
 @dataclass(frozen=True)
 class Maintenance:
@@ -51,14 +53,19 @@ def at(seconds: int | None, text: str) -> str:
     return text if here[:16] == text[:16] else f"{text} ({here} here)"
 
 
+def is_time(seconds: int | None) -> bool:
+    """Whether these seconds since 1970 are a time that a calendar can have."""
+    return seconds is not None and 0 <= seconds <= LAST
+
+
 def read(state: MaintenanceState | None) -> Maintenance | None:
-    """The agent's report."""
+    """The agent's report; a time that no clock shows is taken for unknown."""
     if state is None:
         return None
     return Maintenance(
         by=masked(state.by),
-        since=state.since,
-        until=state.until,
+        since=state.since if is_time(state.since) else None,
+        until=state.until if is_time(state.until) else None,
         message=masked(state.message),
         since_text=state.since_text,
         until_text=state.until_text,

@@ -17,7 +17,7 @@ from ops.formats import apache
 from ops.rendering.maintenance_page import Notice, render_page
 from ops.schema import Host
 from ops.secrets.masking import masked
-from ops.services.maintenance_state import Maintenance, read
+from ops.services.maintenance_state import Maintenance, is_time, read
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.session import Remote
 
@@ -61,7 +61,7 @@ def switch_on(remote: Remote, message: str, until: Moment | None) -> Switched:
     by = lock_owner(remote.who)
     state = MaintenanceState(by=by, since=found.now, since_text=found.now_text, message=message)
     state.until, state.until_text = found.until, found.until_text
-    if found.state and found.state.since:  # it goes on
+    if found.state and is_time(found.state.since):  # it goes on
         state.since, state.since_text = found.state.since, found.state.since_text
     html, text = render_page(host, Notice(message, state.since_text, state.until_text))
     asked = request(host, "on")
@@ -90,7 +90,10 @@ def _look(remote: Remote, until: Moment | None) -> MaintenanceFound:
     asked.until = until
     found = remote.answer(asked).only(MaintenanceFound)
     if found.problem:
-        raise HostError(remote.host.name, f"--until: {found.problem}", left="everything")
+        raise HostError(remote.host.name, f"--until: {masked(found.problem)}", left="everything")
+    with read_answer(remote.host.name, "maintenance", left="everything"):
+        if not is_time(found.now) or (found.until is not None and not is_time(found.until)):
+            raise ValueError("it has a time that no clock shows")
     return found
 
 

@@ -32,6 +32,7 @@ from ops.ssh.agent_answers import all_messages
 from ops.ssh.agent_start import GREETING
 from ops.ssh.fake_channel import FakeChannel
 from ops.text import escape_control_chars
+from tasks import _maintenance
 from tasks._registry import MODULES
 from tests.hostile import CONTROLS, texts
 from tests.scale import TIMES
@@ -47,10 +48,11 @@ WORDS = {
     "start-at-boot": ["--yes"],
     "fetch-logs": ["--to=FOLDER"],
     "rollback": ["--yes", "--to=r1"],
+    "maintenance": ["on", "--message=x"],
 }
-WITH_JSON = ("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor")
+WITH_JSON = ("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor", "maintenance")
 VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in verbs if verb not in WITHOUT_A_HOST]
-VERBS += [["diff", "--to=r1"], ["releases", "r1"], ["rollback", "--yes"]]
+VERBS += [["diff", "--to=r1"], ["releases", "r1"], ["rollback", "--yes"], ["maintenance", "off"]]
 VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON]
 PATHS = [file.path for file in render(read_inventory(PROJECT / "hosts.toml").hosts[HOST], values=False)]
 KEYS = ("program", "did", "state", "pid")
@@ -149,6 +151,7 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
         patch.object(session, "_log_in", lambda *_: line),
         patch.object(ssh_config_query, "_program", lambda: None),  # nobody would hear its answer
         patch.multiple(transaction, run_smoke_checks=lambda _: [], find_regressions=lambda *_: []),
+        patch.object(_maintenance, "run_smoke_checks", lambda *_: []),
     ):
         yield
 
