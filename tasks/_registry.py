@@ -18,6 +18,7 @@ MODULES = {
     "render": ("render",),
     "apache": ("check-apache", "reload-apache", "restart-apache"),
     "status": ("status",),
+    "versions": ("versions", "install", "uninstall"),
     "workers": ("workers",),
     "programs": (
         "start-programs",

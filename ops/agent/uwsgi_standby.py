@@ -10,8 +10,8 @@ from ops.agent.evidence import end_of_file
 from ops.agent.host_processes import read_bytes
 from ops.agent.process_memory import memory_of
 from ops.agent.processes import start
-from ops.agent.products import activated, what_lacks
 from ops.agent.step_failed import StepFailed
+from ops.agent.uwsgi_command import UwsgiCommand
 from ops.agent.uwsgi_file import fit_for_standby, number_of, socket_count
 
 TYPE_CHECKING = False
@@ -99,9 +99,9 @@ class Standby:
             os.remove(self._ini)
 
     def words(self, workers: int, zerg: str) -> "list[str]":
-        """Its command; `zerg`: the socket on which the first uWSGI hands out its own, or ""."""
+        """Its options; `zerg`: the socket on which the first uWSGI hands out its own, or ""."""
         text, mercy = os.fsdecode(read_bytes(self._app.ini)), str(self._app.timeout)
-        words = ["uwsgi", "--ini", self._ini, *(["--zerg", zerg] if zerg else [])]
+        words = ["--ini", self._ini, *(["--zerg", zerg] if zerg else [])]
         words += ["--socket", self._socket, "--master", "--threads", str(number_of(text, "threads") or 1)]
         words += ["--need-app", "--hook-master-start", ENDS_IN_ORDER]
         words += ["--reload-mercy", mercy, "--worker-reload-mercy", mercy]
@@ -124,9 +124,9 @@ class Standby:
 
         It outlives the agent, so it holds neither the lock nor the connection.
         """
-        lack = what_lacks(activate, "uwsgi")
-        if lack:
-            raise StepFailed(lack)
+        command = UwsgiCommand(self._app, activate)
+        if command.lack:
+            raise StepFailed(command.lack)
         app = self._app
         life = [self._folder, str(2 * app.start + app.timeout), str(app.timeout)]
         try:
@@ -134,7 +134,8 @@ class Standby:
                 os.remove(self._keeper)  # an earlier one may still be reading it
             with open(self._keeper, "w", encoding="utf-8") as file:
                 file.write(KEEPER)
-            keeper = start([*SHELL, self._keeper, *life, *words], activated(activate).environment, output=app.log)
+            line = [*SHELL, self._keeper, *life, *command.words, *words]
+            keeper = start(line, command.environment, output=app.log)
         except OSError as error:
             raise StepFailed(f"a second uWSGI cannot be started: {error}") from None
         _keepers.append(keeper)

@@ -65,6 +65,17 @@ class Inventory:
             raise BadInput(f"-H names no host; {self.path.name} has {', '.join(self.hosts)}")
         return list(chosen.values())
 
+    def at_version(self, host: Host, version: str) -> Host:
+        """The host as if its software.version were `version`. Raises BadInput."""
+        own = self.data.get("hosts", {}).get(host.name, {})
+        merged = _merged_host(self.data.get("defaults", {}), own) | {"name": host.name}
+        merged["software"] = merged.get("software", {}) | {"version": version}
+        found, errors = _validate(merged)
+        if found is None or errors:
+            rules = "\n".join(f"{'.'.join(loc)} {rule}" for loc, rule in errors)
+            raise BadInput(f"{host.name} with version {version!r}: {rules}. Nothing was touched.")
+        return _with_paths_from(self.path.parent, found) or host
+
     def nearest(self, given: str) -> str:
         """The name of the host or group that is nearest to `given`; empty if none is near.
 
