@@ -153,12 +153,13 @@ class LeftAtWork(HostError):
     code = 130
     ended = "interrupted"
 
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            host,
-            "interrupted; the host finishes the current step and starts no other",
-            next_step=f"fab -H {host} status",
-        )
+    def __init__(
+        self,
+        host: str,
+        said: str = "interrupted; the host finishes the current step and starts no other",
+        next_step: str = "",
+    ) -> None:
+        super().__init__(host, said, next_step=next_step if next_step else f"fab -H {host} status")
 
 
 @dataclass(frozen=True)

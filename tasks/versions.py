@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ops.agent.versions_messages import VersionsReport
-from ops.errors import BadInput
+from ops.errors import BadInput, LeftAtWork
 from ops.monitoring import versions as known_versions
 from ops.monitoring.findings import Finding
 from ops.monitoring.versions import ask, assess_versions, by_program, state_of
@@ -82,7 +82,14 @@ def install(context: Any, version: str = "") -> None:
         with connect(host, context.config) as remote:
             _say(host, installation.install(remote, files, _shown_for(host)))
 
-    apply_serially(_at(version), install_on)
+    try:
+        apply_serially(_at(version), install_on)
+    except LeftAtWork as interrupted:
+        raise LeftAtWork(
+            interrupted.host,
+            "interrupted; the host ends the command and removes what there is of the version",
+            f"fab -H {interrupted.host} versions",
+        ) from None
 
 
 @task(word="version", help={"version": "The version to remove."})

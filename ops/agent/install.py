@@ -69,7 +69,7 @@ class SiteCommand:
     def run(self, text: str) -> None:
         """Run it to its end. Raises StepFailed, or Interrupted after `stop`."""
         end = time.monotonic() + self._seconds
-        running = started(["/bin/bash", "-c", READ_AND_RUN, "install"], text.encode(), account_environment())
+        running = started(["/bin/bash", "-c", READ_AND_RUN, "install"], text.encode(), _environment())
         self._groups.append(running.pid)
         for message in output_of(running):
             self._tell(message)
@@ -82,6 +82,11 @@ class SiteCommand:
             raise Interrupted
         if code:
             raise StepFailed(f"the command ended with exit code {code}" if code > 0 else f"signal {-code} ended it")
+
+
+def _environment() -> "dict[str, str]":
+    """The account's own; a bash that takes itself for the first of an SSH login (SHLVL) reads .bashrc."""
+    return {**account_environment(), "SHLVL": "2"}
 
 
 class _Installation:

@@ -58,17 +58,23 @@ def assess_versions(host: Host, state: SoftwareState | None, *, is_deployed: boo
     if led and state.current != wanted:
         now = f"leads to {masked(state.current)}" if state.current else "leads to no version"
         yield Finding(WHAT, level, f"{led} {now}, the inventory wants {wanted}", f"{fab} diff, then {fab} deploy")
-    for process in state.running:
-        others = [(version, seen) for version, seen in process.found if version != wanted]
+    for program in dict.fromkeys(one.program for one in state.running):
+        others = [one for one in state.running if one.program == program and _runs_another(one, wanted)]
         if others:
-            said = f"{process.program}, process {process.pid}, runs {in_words(others)}; the inventory wants {wanted}"
+            pids = ", ".join(str(one.pid) for one in others)
+            seen = [pair for one in others for pair in one.found if pair[0] != wanted]
+            said = f"{program} runs {in_words(seen)}, the inventory wants {wanted} (process {pids})"
             yield Finding(WHAT, level, said, f"{fab} diff, then {fab} deploy")
+
+
+def _runs_another(process: ProgramVersion, wanted: str) -> bool:
+    return any(version != wanted for version, _ in process.found)
 
 
 def in_words(found: list[tuple[str, str]]) -> str:
     """Versions with where they were seen: "v4_4_0 (environment, working directory)"."""
     seen: dict[str, list[str]] = {}
-    for version, where in found:
+    for version, where in dict.fromkeys(found):
         seen.setdefault(masked(version), []).append(SEEN_IN.get(where, where))
     return ", ".join(f"{version} ({', '.join(where)})" for version, where in seen.items())
 
