@@ -117,7 +117,8 @@ LOCKABLE = "set state_dir in the inventory to a folder that the account can writ
 
 def no_lock(host: str, said: str) -> HostError:
     """The error for a host that cannot take a lock at all, held or not; `said` is why."""
-    return HostError(host, f"its lock cannot be taken: {said}", left="everything", next_step=LOCKABLE)
+    advice = "free some space, then run it again" if "no space is left" in said else LOCKABLE
+    return HostError(host, f"its lock cannot be taken: {said}", left="everything", next_step=advice)
 
 
 WAIT = "wait for it, or ask the lock owner"
