@@ -156,7 +156,7 @@ class _Installation:
 
     def _left_after_check(self) -> str:
         """What is not whole stays for a look, unless nobody looks."""
-        return self._clean() if self._command.is_unwanted else "its files are kept, for a look"
+        return self._clean() if self._command.is_unwanted else "its files are kept, but nothing switches to it"
 
     def _clean(self) -> str:
         """Remove what there is of the version; what is left of it, or ""."""

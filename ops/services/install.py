@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from ops.agent.apache_messages import LockRefused
 from ops.agent.install_messages import InstallEnded, InstallRequest, InstallStep
 from ops.agent.messages import Message
@@ -35,6 +37,12 @@ DONE = {
     "absent": "is not installed: nothing to do",
 }
 
+WHY = {
+    "failed": "the command for version {version} failed",
+    "incomplete": "version {version} is not whole",
+    "interrupted": "the command for version {version} was interrupted",
+}
+
 Show = Callable[[str], None]
 
 
@@ -58,7 +66,8 @@ def install(remote: Remote, files: list[RenderedFile], show: Show) -> str:
         activate=host.activation,
         programs=["supervisord", "uwsgi"] if serves else ["supervisord"],
         uninstall=(wanted.uninstall or "").replace(VERSION, wanted.version),
-        app=app(host) if serves else None,
+        # By activate alone: start-program sets the environment of the deployed version.
+        app=replace(app(host), start_program="") if serves else None,
         uwsgi_file=ini.content.decode("latin-1") if ini and serves else "",
     )
     return _carry_out(remote, request, show)
@@ -142,16 +151,13 @@ def _outcome(host: Host, ended: InstallEnded) -> str:
             next_step=f"fab -H {host.name} versions shows what needs which version",
             outcome="needed",
         )
-    why = {
-        "failed": "failed",
-        "incomplete": "ran, but the version is not whole",
-        "interrupted": "was interrupted",
-    }.get(ended.how, ended.how)
-    left = f"the current version and what runs; of {version}, {masked(ended.left) or 'nothing is left'}"
+    said = WHY.get(ended.how, ended.how).format(version=version)
+    lines = "".join(f"\n    {line}" for line in reasons.splitlines())
+    rest = masked(ended.left) or "nothing of it is left"
     raise HostError(
         host.name,
-        f"the command for version {version} {why}: {reasons}".rstrip(": "),
-        left=left,
+        f"{said}{':' if lines else ''}{lines}",
+        left=f"what is current and what runs; {version}: {rest}",
         next_step=f"fix it and run the same again, or fab -H {host.name} uninstall {version}",
-        outcome=why,
+        outcome="not installed",
     )
