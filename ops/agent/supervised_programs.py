@@ -40,6 +40,11 @@ class SupervisedPrograms:
         with self._asked("states") as server:
             return {name: str(info["statename"]) for name, info in processes(server).items()}
 
+    def process_of(self, name: str) -> int:
+        """The process id of a program; 0 if it does not run."""
+        with self._asked("process-of") as server:
+            return int(server("getProcessInfo", name)["pid"])
+
     def is_running(self, name: str) -> bool:
         """Whether it runs; waits for one that is starting."""
         with self._asked("is-running") as server:

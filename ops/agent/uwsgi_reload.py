@@ -12,6 +12,7 @@ import time
 from ops.agent.app_socket import problem_of
 from ops.agent.service_messages import Note
 from ops.agent.standby_end import KILL, LEAVE, RESTART_MERCY, end_standbys
+from ops.agent.standby_gate import OldWorkers
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
 from ops.agent.uwsgi_serving import Serving, hands_out
@@ -79,8 +80,13 @@ class UwsgiReload:
             return
         self._start_standby(room.workers, zerg)
         try:
-            serving = Serving(self._app.ini, self._place.state_dir)
+            if zerg:
+                self._standby.prepare(room.workers)
+            serving, old = Serving(self._app.ini, self._place.state_dir), OldWorkers(self._programs.process_of(name))
             self._programs.send_signal("HUP", [name])
+            if zerg:
+                old.await_stop()
+                self._standby.serve()
             self._await_workers(name, serving)
         finally:
             self._end(END_SECONDS, LEAVE)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pyuwsgi
 from ops.agent import standbys, uwsgi_reload
 from ops.agent.app_socket import problem_of
 from ops.agent.messages import Message
+from ops.agent.plain_message import field_names
 from ops.agent.service_messages import App, Note
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervisord_rpc import Server
@@ -105,6 +108,35 @@ def test_a_standby_serves_while_uwsgi_reloads(site: Site) -> None:
     assert len(begun) == 3, "the first, the standby, the first again"
     assert "zerg sockets attached" in site.log()
     assert sorted(path.name for path in (site.root / "state").iterdir()) == ["taken", "uwsgi.serving", "uwsgi.zerg"]
+
+
+def test_the_old_app_answers_nobody_after_the_new_one(site: Site) -> None:
+    new = APP.replace("200 OK", "201 Created")
+    (site.root / "app.py").write_text(f"import time\ntime.sleep(2)\n{new}")
+    answers: list[tuple[float, float, str]] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        asked = App(**{**{name: getattr(site.app, name) for name in field_names(App)}, "statuses": ["201"]})
+        while not is_over.is_set():
+            begun = time.monotonic()
+            said = problem_of(asked, asked.listen, 10.0)
+            answers.append((begun, time.monotonic(), said))
+            time.sleep(0.001)
+
+    visitors = [threading.Thread(target=ask) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        site.reload.reload("web")
+    finally:
+        is_over.set()
+        for visitor in visitors:
+            visitor.join()
+    assert site.notes() == []
+    assert {said for _, _, said in answers} == {"", f"the app answers / on {site.app.listen} with 200, not 201"}
+    first_new = min(ended for _, ended, said in answers if not said)
+    assert [begun for begun, _, said in answers if said and begun > first_new] == []
 
 
 def test_an_app_that_does_not_import_leaves_uwsgi_as_it_is(site: Site) -> None:
@@ -234,14 +266,11 @@ def test_a_second_uwsgi_does_not_take_the_hosts_own_jobs(tmp_path: Path) -> None
     one = words(2, "/z")
     assert one[one.index("--zerg") + 1] == "/z"
     assert one[one.index("--threads") + 1] == "8"
-    assert one[-2:] == ["--workers", "2"]
+    assert (one[one.index("--workers") + 1], one[-4:]) == ("3", ["--map-socket", "0:1", "--map-socket", "1:2,3"])
     ini.write_text("[uwsgi]\nsocket = a\nhttp-socket = b\n")
-    assert words(2, "")[-2:] == ["--workers", "2"]
+    assert words(2, "")[-2:] == ["--workers", "1"]
     several = words(2, "/z")
-    assert several[several.index("--workers") :] == [
-        *("--workers", "3", "--cheaper", "2", "--cheaper-initial", "2"),
-        *("--cheaper-algo", "manual", "--map-socket", "2:3"),
-    ]
+    assert (several[several.index("--workers") + 1], several[-2:]) == ("4", ["--map-socket", "2:4"])
 
 
 def test_the_file_of_an_old_release_may_name_another_state_folder(tmp_path: Path) -> None:
