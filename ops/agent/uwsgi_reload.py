@@ -83,10 +83,12 @@ class UwsgiReload:
             if zerg:
                 self._standby.prepare(room.workers)
             serving, old = Serving(self._app.ini, self._place.state_dir), OldWorkers(self._programs.process_of(name))
-            self._programs.send_signal("HUP", [name])
-            if zerg:
+
+            def hand_over() -> None:
                 old.await_stop()
                 self._standby.serve()
+
+            self._programs.send_signal("HUP", [name], hand_over)
             self._await_workers(name, serving)
         finally:
             self._end(END_SECONDS, LEAVE)

@@ -112,7 +112,7 @@ def test_a_standby_serves_while_uwsgi_reloads(site: Site) -> None:
 
 def test_the_old_app_answers_nobody_after_the_new_one(site: Site) -> None:
     new = APP.replace("200 OK", "201 Created")
-    (site.root / "app.py").write_text(f"import time\ntime.sleep(2)\n{new}")
+    (site.root / "app.py").write_text(f"import time\ntime.sleep(4)\n{new}")
     answers: list[tuple[float, float, str]] = []
     is_over = threading.Event()
 
@@ -137,6 +137,7 @@ def test_the_old_app_answers_nobody_after_the_new_one(site: Site) -> None:
     assert {said for _, _, said in answers} == {"", f"the app answers / on {site.app.listen} with 200, not 201"}
     first_new = min(ended for _, ended, said in answers if not said)
     assert [begun for begun, _, said in answers if said and begun > first_new] == []
+    assert max(ended - begun for begun, ended, _ in answers) < 3, "nobody waits for an import"
 
 
 def test_an_app_that_does_not_import_leaves_uwsgi_as_it_is(site: Site) -> None:
