@@ -352,6 +352,8 @@ class Host(Table, frozen=True, kw_only=True):
     secrets: dict[SecretName, Secret] = {}
     software: Software | None = None
     programs: dict[Name, Program] = {}
+    # Not a key of the file: how many requests at once fleet.database_connections leaves for a second uWSGI.
+    spare_requests: int | None = None
 
     @property
     def activation(self) -> str:

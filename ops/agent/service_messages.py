@@ -16,6 +16,7 @@ class App(Message):
 
     The page that is requested on `listen` (a path, or HOST:PORT), with which headers, and which statuses are an
     answer (none: any below 500); uWSGI's file, its log; seconds for a request, and for the app's start.
+    `spare_requests`: how many requests a second uWSGI may serve at once, None: as many as the first.
     `start_program`: the script that sets the environment of the deployed version, if the host has it.
     """
 
@@ -28,6 +29,7 @@ class App(Message):
     timeout: int
     start: int
     start_program: str = ""
+    spare_requests: "int | None" = None
 
 
 class ApachePage(Message):

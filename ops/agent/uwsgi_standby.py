@@ -62,15 +62,21 @@ ENDS_IN_ORDER = "unix_signal:15 gracefully_kill_them_all"
 
 
 class Room:
-    """How many of the workers in uWSGI's file fit into memory, in addition to the running ones: `workers`.
+    """How large a standby may be, in addition to the running uWSGI: so many `workers`, each with so many `threads`.
 
-    `free`, and `each`, what one takes, in kB. A fifth of the free memory is not used.
+    As many as uWSGI's file has, unless the free memory or the database's connections allow fewer: no thread, if they
+    allow none. `free`, and `each`, what a worker takes, in kB: a fifth of the free memory is not used.
     """
 
-    def __init__(self, ini: str) -> None:
-        self.each, self.free = memory_of(ini)
-        wanted = number_of(os.fsdecode(read_bytes(ini)), "workers") or 1
-        self.workers = min(wanted, self.free * 8 // 10 // (self.each + 1))
+    def __init__(self, app: "App") -> None:
+        text = os.fsdecode(read_bytes(app.ini))
+        self.each, self.free = memory_of(app.ini)
+        self.threads = number_of(text, "threads") or 1
+        self.workers = min(number_of(text, "workers") or 1, self.free * 8 // 10 // (self.each + 1))
+        if app.spare_requests is not None:
+            spare = max(0, app.spare_requests - 1)  # one is for the request that validates it
+            self.threads = min(self.threads, spare)
+            self.workers = min(self.workers, spare // self.threads if self.threads else 1)
 
 
 class Standby:
@@ -102,11 +108,11 @@ class Standby:
         if os.path.exists(self._ini):
             os.remove(self._ini)
 
-    def words(self, workers: int, zerg: str) -> "list[str]":
+    def words(self, room: Room, zerg: str) -> "list[str]":
         """Its options; `zerg`: the socket on which the first uWSGI hands out its own, or ""."""
         text, mercy = os.fsdecode(read_bytes(self._app.ini)), str(self._app.timeout)
         words = ["--ini", self._ini, *(["--zerg", zerg] if zerg else [])]
-        words += ["--socket", self._socket, "--master", "--threads", str(number_of(text, "threads") or 1)]
+        words += ["--socket", self._socket, "--master", "--threads", str(room.threads or 1)]
         words += ["--need-app", "--hook-master-start", ENDS_IN_ORDER]
         words += ["--reload-mercy", mercy, "--worker-reload-mercy", mercy]
         if not zerg:  # it only validates
@@ -115,9 +121,9 @@ class Standby:
         # may speak HTTP, which a second uWSGI does not know: a worker that never starts has them, and the host's own
         # jobs wait.
         others = range(2, socket_count(text) + 1)
-        serving, never = range(2, workers + 2), workers + 2
+        serving, never = range(2, room.workers + 2), room.workers + 2
         sockets = ["0:1", f"1:{','.join(map(str, serving))}", *(f"{number}:{never}" for number in others)]
-        words += ["--workers", str(never if others else workers + 1)]
+        words += ["--workers", str(never if others else room.workers + 1)]
         words += ["--cheaper", "1", "--cheaper-initial", "1", "--cheaper-algo", "manual"]
         words += ["--master-fifo", self._gate.commands, "--hook-accepting", self._gate.hook]
         return words + [word for place in sockets for word in ("--map-socket", place)]

@@ -162,7 +162,7 @@ class Plan:
 
 def _describe(how: str, host: Host, memory: tuple[int, int] | None) -> str:
     if how == GRACEFUL:
-        return uwsgi.describe_reload(host.uwsgi.workers, memory)
+        return uwsgi.describe_reload(host, memory)
     if how == RESTART:
         return "restart; requests in progress are lost"
     return how.replace("signal-", "reload by SIG")

@@ -33,6 +33,7 @@ def app(host: Host) -> App:
         timeout=host.app.timeout,
         start=host.app.start_seconds,
         start_program=start_program_path(host),
+        spare_requests=host.spare_requests,
     )
 
 

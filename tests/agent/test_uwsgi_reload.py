@@ -251,11 +251,37 @@ def test_a_standby_has_as_many_workers_as_fit(tmp_path: Path, monkeypatch: pytes
     ini = tmp_path / "web.ini"
     ini.write_text("[uwsgi]\nworkers = 4\n")
     monkeypatch.setattr("ops.agent.uwsgi_standby.memory_of", lambda _: (999, 5000))
-    assert Room(str(ini)).workers == 4
+    app = App(listen="", page="", headers=[], statuses=[], ini=str(ini), log="", timeout=7, start=1)
+    assert Room(app).workers == 4
     monkeypatch.setattr("ops.agent.uwsgi_standby.memory_of", lambda _: (999, 4999))
-    assert Room(str(ini)).workers == 3
+    assert Room(app).workers == 3
     ini.write_text("[uwsgi]\n")
-    assert Room(str(ini)).workers == 1
+    assert Room(app).workers == 1
+
+
+@pytest.mark.parametrize(
+    ("spare", "workers", "threads"),
+    [(None, 6, 10), (100, 6, 10), (61, 6, 10), (60, 5, 10), (11, 1, 10), (10, 1, 9), (2, 1, 1), (1, 1, 0), (0, 1, 0)],
+)
+def test_a_standby_opens_no_more_connections_than_the_database_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int | None, workers: int, threads: int
+) -> None:
+    ini = tmp_path / "web.ini"
+    ini.write_text("[uwsgi]\nworkers = 6\nthreads = 10\n")
+    app = App(listen="", page="", headers=[], statuses=[], ini=str(ini), log="", timeout=7, start=1)
+    app.spare_requests = spare
+    monkeypatch.setattr("ops.agent.uwsgi_standby.memory_of", lambda _: (9, 5_000_000))
+    room = Room(app)
+    assert (room.workers, room.threads) == (workers, threads)
+
+
+def test_requests_wait_where_the_database_allows_no_more_connections(site: Site) -> None:
+    site.app.spare_requests = 0
+    site.reload.reload("web")
+    (note,) = site.notes()
+    assert "the database allows no more connections" in note
+    assert "zerg sockets attached" not in site.log()
+    assert site.serves()
 
 
 def test_a_second_uwsgi_does_not_take_the_hosts_own_jobs(tmp_path: Path) -> None:
@@ -263,14 +289,15 @@ def test_a_second_uwsgi_does_not_take_the_hosts_own_jobs(tmp_path: Path) -> None
     ini = tmp_path / "web.ini"
     app = App(listen="", page="", headers=[], statuses=[], ini=str(ini), log="", timeout=7, start=1)
     words = Standby(app, str(tmp_path)).words
-    ini.write_text("[uwsgi]\nsocket = a\nthreads = 8\n")
-    one = words(2, "/z")
+    ini.write_text("[uwsgi]\nsocket = a\nworkers = 2\nthreads = 8\n")
+    room = Room(app)
+    one = words(room, "/z")
     assert one[one.index("--zerg") + 1] == "/z"
     assert one[one.index("--threads") + 1] == "8"
     assert (one[one.index("--workers") + 1], one[-4:]) == ("3", ["--map-socket", "0:1", "--map-socket", "1:2,3"])
     ini.write_text("[uwsgi]\nsocket = a\nhttp-socket = b\n")
-    assert words(2, "")[-2:] == ["--workers", "1"]
-    several = words(2, "/z")
+    assert words(room, "")[-2:] == ["--workers", "1"]
+    several = words(room, "/z")
     assert (several[several.index("--workers") + 1], several[-2:]) == ("4", ["--map-socket", "2:4"])
 
 
