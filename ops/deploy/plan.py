@@ -9,6 +9,7 @@ from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.deploy.supervisor_changes import read_effect
 from ops.deploy.version_change import VersionChange, version_change
 from ops.formats import uwsgi
+from ops.formats.start_program import start_program_path
 from ops.rendering.rendered_file import RenderedFile, file_at, is_secret, service_of, supervisord_conf
 from ops.schema import Host
 from ops.secrets import redaction
@@ -88,8 +89,12 @@ class Plan:
 
     @property
     def missing(self) -> list[tuple[str, str]]:
-        """(file, program) where the file's template is gone, and the program still uses the file."""
-        gone = [change.wanted.path for change in self.changes if change.gone]
+        """(file, program) where the file's template is gone, and the program still uses the file.
+
+        Not the script that starts programs: without software, no command has it.
+        """
+        starts = start_program_path(self.host)
+        gone = [change.wanted.path for change in self.changes if change.gone and change.wanted.path != starts]
         return [(path, name) for name, _, path in reload_methods(self.host, gone)]
 
     def reload_lines(self) -> list[str]:

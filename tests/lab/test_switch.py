@@ -205,7 +205,7 @@ def test_interrupted_install_leaves_nothing_that_could_be_switched_to(old: Servi
         until(lambda: old.site.root(f"ls {PRODUCTS}/{version} 2>/dev/null || :") != "", 60, "it has begun")
         running.kill()  # the line is cut
         running.communicate()
-        until(lambda: old.site.root(f"pgrep -f 'upd install poms {version}' || :") == "", 60, "the host ends it")
+        until(lambda: old.site.root(f"pgrep -f '[u]pd install poms {version}' || :") == "", 60, "the host ends it")
     finally:
         old.site.poms("rm $HOME/products/upd/pause")
     refused = old.fab("deploy", "--yes", version=version)
