@@ -51,7 +51,9 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
             values[key] = _over(getattr(today, key), kind, record.get(key, {}), TODAY[key])
         uwsgi = {"workers": record["uwsgi"]["workers"]} if "uwsgi" in record else {}
         values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
+        # A release from before the version was managed runs with today's products.
         version = record.get("software", {}).get("version")
+        values["activate"] = today.activate if version else today.activation
         values["software"] = replace(today.software, version=version) if version and today.software else None
         if "programs" in record:
             programs = {name: _known(Program, table) for name, table in record["programs"].items()}
