@@ -14,6 +14,7 @@ from lab.certificates import DOMAIN, Pair, issue, self_signed, write_pair
 from lab.files import put
 from lab.place import HERE, LAYERS
 from lab.ssh_keys import ensure_key
+from lab.versions import put_versions
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def provision(target: Path, names: Names, trusted: Trusted, layers: Sequence[str
     }
     for tree in (HERE / "rootfs", *(LAYERS / layer / "rootfs" for layer in layers)):
         _fill_in(tree, target, values)
+    put_versions(target)
     _keys_and_certificates(target, names, trusted)
     for path in [target, *target.rglob("*")]:
         if path.is_dir():

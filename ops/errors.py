@@ -117,7 +117,8 @@ LOCKABLE = "set state_dir in the inventory to a folder that the account can writ
 
 def no_lock(host: str, said: str) -> HostError:
     """The error for a host that cannot take a lock at all, held or not; `said` is why."""
-    return HostError(host, f"its lock cannot be taken: {said}", left="everything", next_step=LOCKABLE)
+    advice = "free some space, then run it again" if "no space is left" in said else LOCKABLE
+    return HostError(host, f"its lock cannot be taken: {said}", left="everything", next_step=advice)
 
 
 WAIT = "wait for it, or ask the lock owner"
@@ -153,12 +154,13 @@ class LeftAtWork(HostError):
     code = 130
     ended = "interrupted"
 
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            host,
-            "interrupted; the host finishes the current step and starts no other",
-            next_step=f"fab -H {host} status",
-        )
+    def __init__(
+        self,
+        host: str,
+        said: str = "interrupted; the host finishes the current step and starts no other",
+        next_step: str = "",
+    ) -> None:
+        super().__init__(host, said, next_step=next_step if next_step else f"fab -H {host} status")
 
 
 @dataclass(frozen=True)

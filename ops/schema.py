@@ -82,6 +82,13 @@ Megabytes = Annotated[int, Meta(ge=1, le=1_048_576)]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 Size = Annotated[str, _matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
 Status = Annotated[int, Meta(ge=0, le=599)]
+VERSION = "{version}"  # in texts of the inventory
+Version = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", "must be a version: letters, digits, dots, dashes, underscores or plus"
+    ),
+]
 Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
 UwsgiOption = Annotated[str, _matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
 UwsgiValue = bool | int | str | list[bool | int | str]
@@ -312,6 +319,30 @@ class Program(Table, frozen=True, kw_only=True):
     reads: list[AbsolutePath] = []
 
 
+class Software(Table, frozen=True, kw_only=True):
+    """The version of the app that a host shall run, as a UPS `product` or as a release folder: `folder`/VERSION.
+
+    `{version}` stands for it in `activate`, and in every other text of the host.
+    """
+
+    version: Version
+    product: Name | None = None
+    setup: Text = '. "$HOME/products/setup"'  # bash text after which ups is in PATH
+    chain: Annotated[Name | None, Meta(description="must be the name of a chain, or false")] = "current"
+    folder: AbsolutePath | None = None
+    link: AbsolutePath | None = None  # to the folder of the version; None: there is none
+    install: Text | None = None
+    uninstall: Text | None = None
+    install_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless it is either a product or a folder."""
+        if (self.product is None) == (self.folder is None):
+            raise ValueError("must have either product or folder")
+        if self.link is not None and self.folder is None:
+            raise ValueError("must have link only with folder")
+
+
 class Host(Table, frozen=True, kw_only=True):
     """One complete host: a value that is not in the inventory has its default here."""
 
@@ -335,7 +366,15 @@ class Host(Table, frozen=True, kw_only=True):
     uwsgi: Uwsgi = Uwsgi()
     supervisor: Supervisor
     secrets: dict[SecretName, Secret] = {}
+    software: Software | None = None
     programs: dict[Name, Program] = {}
+    # Not a key of the file: how many requests at once fleet.database_connections leaves for a second uWSGI.
+    spare_requests: int | None = None
+
+    @property
+    def activation(self) -> str:
+        """`activate` for the wanted version."""
+        return self.activate.replace(VERSION, self.software.version) if self.software else self.activate
 
 
 class Fleet(Table, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ops.deploy.plan import CREATE, EDITED_BY_HAND, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
 from ops.deploy.releases import Release, need_state_dir, new_release, read_contents
 from ops.deploy.snapshot import Snapshot, probe
+from ops.deploy.version_change import need_installed
 from ops.errors import WAIT, BadInput, HostError, LockHeld, OperatorError
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
@@ -98,6 +99,7 @@ def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bo
             left="everything",
             next_step=f"make room (at least {MIN_FREE_KB} kB), then deploy again",
         )
+    need_installed(host, snapshot.software if wanted else None)
     need_socket(host, Supervisord(snapshot.supervisord, snapshot.supervisord_pid, snapshot.supervisord_detail))
     return snapshot
 

@@ -19,6 +19,7 @@ MODULES = {
     "apache": ("check-apache", "reload-apache", "restart-apache"),
     "maintenance": ("maintenance",),
     "status": ("status",),
+    "versions": ("versions", "install", "uninstall"),
     "workers": ("workers",),
     "programs": (
         "start-programs",

@@ -158,7 +158,19 @@ def show(shown: Shown) -> None:
     release, host = shown.release, shown.host.name
     title = f"{host}: release {release.name}{' (running)' if release.current else ''}"
     console.say(f"{title}{' (rolled back)' if shown.left else ''}", "bold")
-    keys = ("for", "by", "operator", "ended", "repository", "inventory", "commit", "tree", "toolkit", "toolkit_tree")
+    keys = (
+        "version",
+        "for",
+        "by",
+        "operator",
+        "ended",
+        "repository",
+        "inventory",
+        "commit",
+        "tree",
+        "toolkit",
+        "toolkit_tree",
+    )
     rows = [(key.replace("_", " "), release.facts[key]) for key in keys if release.facts.get(key)]
     rows.append(("validation", release.facts.get("validation", "none: no Apache file changed")))
     rows += [("validated", text) for text in release.proofs] + [

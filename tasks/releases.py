@@ -72,7 +72,10 @@ def _show(answers: list[HostResult[list[PastRelease]]]) -> None:
         left = rolled_back_from(answer.result or [])
         rows += [(answer.host.name, *_row(one, left=one.name in left)) for one in answer.result or []]
     if rows:
-        console.table(("host", "release", "by", "from", "took", "ended", "changed"), rows)
+        titles = ("host", "release", "version", "by", "from", "took", "ended", "changed")
+        versioned = any(row[2] for row in rows)
+        columns = [number for number, title in enumerate(titles) if title != "version" or versioned]
+        console.table([titles[n] for n in columns], [tuple(row[n] for n in columns) for row in rows])
     if none := [answer.host.name for answer in answers if answer.error is None and not answer.result]:
         console.say(f"{', '.join(none)}: nothing was deployed yet")
 
@@ -152,6 +155,7 @@ def _row(release: PastRelease, *, left: bool = False) -> tuple[str, ...]:
     why = "" if release.committed else f" ({state})"
     return (
         release.name,
+        facts.get("version", ""),
         _short(facts.get("by", "?")),
         source,
         took,

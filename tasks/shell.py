@@ -19,6 +19,6 @@ def shell(context: Any, host: str) -> int:
         raise BadInput("shell needs a terminal. Nothing was connected to.")
     with connect(chosen[0], context.config) as remote:
         # activate gets a bash of its own, which becomes the interactive one.
-        words = f"bash -c {shlex.quote(f'{chosen[0].activate}; exec bash -i')}"
+        words = f"bash -c {shlex.quote(f'{chosen[0].activation}; exec bash -i')}"
         done = remote.connection.run(words, pty=True, warn=True)
     return int(done.exited)

@@ -6,12 +6,14 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from ops.agent.service_messages import SoftwareState
 from ops.errors import Interrupted
 from ops.inventory import capacity
 from ops.monitoring import workers
 from ops.monitoring.findings import ERROR
 from ops.monitoring.health import Health, collect
 from ops.monitoring.status_findings import assess
+from ops.monitoring.versions import by_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
@@ -101,6 +103,7 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
             "reason": host.deploy.validation_reason,
             "unvalidated": health.validated.unvalidated if health.validated else [],
         },
+        "version": _version(host, health.snapshot.software),
         "drift": {one.path: one.state for one in health.drift},
         "processes": {name: found and {"pid": found[0], "age": found[1]} for name, found in vitals.processes.items()},
         "ports": vitals.ports,
@@ -115,3 +118,9 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
         "disks": [vars(disk) for disk in vitals.disks],
         "findings": [vars(finding) for finding in assess(host, health)],
     }
+
+
+def _version(host: Host, state: SoftwareState | None) -> dict[str, object] | None:
+    if host.software is None or state is None:
+        return None
+    return {"wanted": host.software.version, "current": state.current or None, "running": by_program(state.running)}

@@ -44,6 +44,8 @@ FORMS: dict[str, tuple[str, ...]] = {
     "must not be empty": (".+",),
     "must be a name of letters, digits, dots and dashes": ("[a-z0-9]+", r".*[A-Z._-].*"),
     "must be the name of an account": ("[a-z]+",),
+    "must be a version: letters, digits, dots, dashes, underscores or plus": ("[0-9.]+", "[a-z0-9_]+"),
+    "must be the name of a chain, or false": ("[a-z]+",),
     "must be a name or IP address": ("[0-9.]+", "[A-Za-z].*", "[0-9a-f:]+", "[0-9a-f:]+%.+"),
     "must be the name of an attribute, and must not begin with HTTP_": ("[a-zA-Z]+", ".*[0-9_-].*"),
     "must be a host's public key, as ssh-keyscan prints it after the name: 'ssh-ed25519 AAAA…'": ("ssh-ed25519 .*",),
@@ -282,6 +284,24 @@ PLACES: dict[str, Table] = {
 NO_IPV6 = "the lab's hosts have IPv4 alone; tests/unit has the forms of IPv6"
 ONE_APACHE = "a host has one Apache, whose own configuration names the place"
 OWN_CA = "the lab has a CA of its own, and not that of the default"
+BY_UPS = {"activate": '. "$HOME/products/setup" && setup poms {version}', "software.product": "poms"}
+BY_FOLDER = {"activate": '. "$HOME/releases/{version}/bin/activate"', "software.folder": f"{HOME}/releases"}
+SOFTWARE: dict[str, Table] = {
+    "a product": {**BY_UPS, "software.version": "v4_5_0", "software.install_seconds": 1},
+    "a product without a chain": {**BY_UPS, "software.version": "v4_4_0", "software.chain": False},
+    "another chain": {
+        **BY_UPS,
+        "software.version": "v4_4_0",
+        "software.setup": '. "$HOME/products/setup" >/dev/null',
+        "software.chain": "test",
+        "software.install": "upd install poms {version}",
+        "software.uninstall": "ups undeclare -Y poms {version}",
+        "software.install_seconds": 86_400,
+    },
+    "a release folder": {**BY_FOLDER, "software.version": "4.5.0", "software.link": f"{HOME}/current"},
+    "a release folder without a link": {**BY_FOLDER, "software.version": "4.4.0"},
+}
+ONE_PRODUCT = "the lab's app is one product, poms, or in one folder of releases"
 NOT_DEPLOYED: dict[tuple[str, object], str] = {
     ("address", "[0-9a-f:]+"): NO_IPV6,
     ("address", "[0-9a-f:]+%.+"): NO_IPV6,
@@ -299,6 +319,10 @@ NOT_DEPLOYED: dict[tuple[str, object], str] = {
     ("uwsgi.cheaper-initial", 1000): "would start 1000 processes",
     ("uwsgi.reload-on-as", 1_048_576): "must be under evil-reload-on-as, which ends there",
     ("uwsgi.evil-reload-on-as", 1): "must be over reload-on-as, which begins there",
+    ("software.product", ".*[A-Z._-].*"): ONE_PRODUCT,
+    ("software.chain", ".*[A-Z._-].*"): ONE_PRODUCT,
+    ("software.folder", _ODD_PATH): ONE_PRODUCT,
+    ("software.link", _ODD_PATH): ONE_PRODUCT,
     ("supervisor.minfds", 1_048_576): "is more than the hard limit of the machine may be",
 }
 
@@ -312,7 +336,7 @@ def rows() -> dict[str, Table]:
         row |= {f"uwsgi.options.{key}": value for key, value in OPTIONS[number % len(OPTIONS)].items()}
         made[f"columns {number}"] = row | MORE.get(number, {})
         if number == 6:
-            made |= PLACES
+            made |= PLACES | SOFTWARE
     return {name: {"programs.poms_webservice.startsecs": 1} | row for name, row in made.items()}
 
 

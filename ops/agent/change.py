@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ops.agent.transaction_messages import ChangedFile, TransactionRequest
 
 EVIDENCE_LINES = 60
-STORED = ("files", "reloads", "applied", "logs", "commands", "apache", "app", "apache_page")  # no password, no key
+# No password, no key.
+STORED = ("files", "reloads", "applied", "logs", "commands", "apache", "app", "apache_page", "software")
 LITTLE = 64 * 1024  # bytes: with less, a disk is full
 RESERVE = 64 * 1024  # bytes: space for a rollback's records on a full disk
 

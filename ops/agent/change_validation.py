@@ -7,9 +7,11 @@ from ops.agent.apache_directives import files_in
 from ops.agent.apache_messages import Unvalidated
 from ops.agent.apache_validation import ApacheValidation
 from ops.agent.durable import ABSENT, remove_tree
+from ops.agent.plain_message import field_names
 from ops.agent.products import run_with_products
 from ops.agent.selinux import accesses
 from ops.agent.selinux_check import check
+from ops.agent.service_messages import App
 from ops.agent.staged_tree import StagedFile
 from ops.agent.step_failed import StepFailed
 from ops.agent.sudo_rules import why_barred
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("none", "configtest", "trial-start", "identity-probe")  # as ops/inventory/validation_levels.py
 PROGRAM_SECONDS = 60.0
-SUPERVISORD, UWSGI = "supervisord", "uwsgi"
+SUPERVISORD, UWSGI, START_PROGRAM = "supervisord", "uwsgi", "start-program"
 TRIAL_START = "trial-start"
 
 
@@ -48,8 +50,10 @@ def validate(change: "Change") -> None:
         for words in (["supervisord", "--version"], ["supervisorctl", "--help"]):
             _need_program(change, words)
     for number, file in change.files():
-        if file.parser:
-            _parse(change, file.parser, change.path(f"new.{number}"))
+        if file.parser == SUPERVISORD:
+            _parse_supervisord(change, change.path(f"new.{number}"))
+    for ini in _uwsgi_files(change):
+        _try_uwsgi(change, ini)
 
 
 def _staged(change: "Change") -> "list[StagedFile]":
@@ -139,21 +143,47 @@ def _need_program(change: "Change", words: "list[str]") -> None:
         raise StepFailed(ended.text)
 
 
-def _parse(change: "Change", parser: str, path: str) -> None:
-    """Let the program's own parser read a staged file."""
-    activate = change.request.activate
-    if parser == SUPERVISORD:
-        problem = check_configuration(activate, path)
-        if problem:
-            raise StepFailed(problem)
-    elif parser == UWSGI and change.request.app:
-        work = _work_folder(change)
-        try:
-            left_out = uwsgi_trial.validate(
-                path, change.request.app, activate, work, lambda: bool(change.is_unwanted())
-            )
-        finally:
-            remove_tree(work)
-        if left_out:
-            _tell_unvalidated(change, left_out)
-        _tell_validated(change, TRIAL_START, "uWSGI with the new file and the current app")
+def _parse_supervisord(change: "Change", path: str) -> None:
+    problem = check_configuration(change.request.activate, path)
+    if problem:
+        raise StepFailed(problem)
+
+
+def _uwsgi_files(change: "Change") -> "list[str]":
+    """uWSGI's files to try: the staged ones, and the live one if only what starts it changes."""
+    parsers = [file.parser for file in change.request.files]
+    staged = [change.path(f"new.{number}") for number, file in change.files() if file.parser == UWSGI]
+    app = change.request.app
+    if START_PROGRAM in parsers and app and app.ini not in [file.path for file in change.request.files]:
+        staged.append(app.ini)
+    return staged
+
+
+def _try_uwsgi(change: "Change", ini: str) -> None:
+    """Start uWSGI on trial with a file, in the environment that the program will have."""
+    app = change.request.app
+    if not app:
+        return
+    work = _work_folder(change)
+    try:
+        left_out = uwsgi_trial.validate(
+            ini, _as_staged(change, app), change.request.activate, work, lambda: bool(change.is_unwanted())
+        )
+    finally:
+        remove_tree(work)
+    if left_out:
+        _tell_unvalidated(change, left_out)
+    version = change.request.software.version if change.request.software else ""
+    _tell_validated(
+        change, TRIAL_START, f"uWSGI with the new file and {f'version {version}' if version else 'the current app'}"
+    )
+
+
+def _as_staged(change: "Change", app: "App") -> "App":
+    """The app with the staged script that starts it, if that changes."""
+    for number, file in change.files():
+        if file.path == app.start_program:
+            values = {name: getattr(app, name) for name in field_names(App)}
+            values["start_program"] = "" if file.wanted == ABSENT else change.path(f"new.{number}")
+            return App(**values)
+    return app

@@ -45,7 +45,7 @@ def answer(request: "DoctorRequest") -> "Iterator[Message]":
             ports = wanted_ports(request.apache, files, live)
             found = yield from kept_alive(lambda: _validated(request, files, (live, ports), folder.path))
         yield found
-    yield (yield from kept_alive(lambda: _products(request.activate)))
+    yield (yield from kept_alive(lambda: _products(request)))
     supervisord = yield from kept_alive(lambda: _supervisord(request))
     yield supervisord
     yield from accesses(request.app_listen, ports, supervisord.state.pid if supervisord.state.state == "up" else 0)
@@ -78,10 +78,15 @@ def _validated(
     return found
 
 
-def _products(activate: str) -> ProductFacts:
-    python, problem = supervisors_python(activate)
-    missing = [name for name in PROGRAMS if not _runs(activate, name)]
-    return ProductFacts(missing=missing, python=python, python_problem=problem)
+def _products(request: "DoctorRequest") -> ProductFacts:
+    python, problem = supervisors_python(request.activate)
+    missing = [name for name in PROGRAMS if not _runs(request.activate, name)]
+    found = ProductFacts(missing=missing, python=python, python_problem=problem)
+    if request.software:
+        from ops.agent.software_state import software_state
+
+        found.software = software_state(request.software, request.supervisord)
+    return found
 
 
 def _runs(activate: str, program: str) -> bool:

@@ -8,6 +8,8 @@ from ops.agent.service_messages import (
     App,
     PortState,
     RestartSettings,
+    Software,
+    SoftwareState,
     StandbyState,
     SupervisordPlace,
     SupervisordState,
@@ -42,6 +44,7 @@ class DoctorRequest(Message):
     app: "App | None" = None
     apache_page: "ApachePage | None" = None
     sudo_password: str = ""
+    software: "Software | None" = None
 
 
 class SudoGrant(Message):
@@ -94,11 +97,15 @@ class ApacheFacts(Message):
 
 
 class ProductFacts(Message):
-    """`missing`: programs that the products do not give; supervisorctl's `python`, or why it cannot be used."""
+    """`missing`: programs that the products do not give; supervisorctl's `python`, or why it cannot be used.
+
+    `software`: the app's versions, if the request names it.
+    """
 
     missing: "list[str]"
     python: str
     python_problem: str
+    software: "SoftwareState | None" = None
 
 
 class SupervisordFacts(Message):

@@ -126,18 +126,18 @@ def restore(change: "Change") -> "list[str]":
 
 def _restored(change: "Change", number: int, file: "ChangedFile") -> "list[str]":
     places, is_now = Places(file.path), digest_of(file.path)
-    left = [] if _removed(places.fresh) else [places.fresh]
+    left = [] if _removed(places.fresh) else [file.path]
     if is_now not in (file.wanted, file.seen):
         if not _was_swapped(change, number):  # somebody edited the old file, which this change has not replaced
             change.note(f"{file.path} was changed by somebody else; it is unchanged")
             return left
         if is_now != ABSENT and not _edit_is_kept(change, number, file.path, places):
-            return [*left, file.path]
+            return [file.path]
     try:
         _restore(change, number, file, places)
     except OSError as error:
         change.say(f"{file.path}: {error}")
-        left.append(file.path)
+        return [file.path]
     return left
 
 

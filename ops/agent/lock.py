@@ -3,6 +3,7 @@
 The kernel holds it while this process lives, so no lock outlives its deploy; the file's text names the lock owner.
 """
 
+import errno
 import os
 import time
 
@@ -45,6 +46,10 @@ class Lock:
             self.took_over = owner_of(os.path.dirname(self._path))
             os.ftruncate(self._file, 0)
             os.write(self._file, f"{self._owner} since {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n".encode())
+        except OSError as error:
+            os.close(self._file)
+            full = f"no space is left on the disk of {os.path.dirname(self._path)}"
+            raise Unlockable(full if error.errno == errno.ENOSPC else str(error)) from None
         except BaseException:
             os.close(self._file)
             raise

@@ -20,6 +20,7 @@ ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the mo
     "CertificatesRequest": "certificates",
     "DoctorRequest": "doctor",
     "HealthRequest": "health",
+    "InstallRequest": "install",
     "LogBundleRequest": "log_bundle",
     "LogsRequest": "logs",
     "MaintenanceRequest": "maintenance",
@@ -29,6 +30,8 @@ ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the mo
     "ReleasesRequest": "releases",
     "RunRequest": "run",
     "TransactionRequest": "transaction",
+    "UninstallRequest": "uninstall",
+    "VersionsRequest": "versions",
     "WorkersRequest": "workers",
 }
 ANSWERS = 3  # the descriptor of messages: the standard output that start.sh was given

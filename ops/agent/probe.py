@@ -47,6 +47,10 @@ def answer(request: "ProbeRequest") -> "Iterator[Message]":
         found.start = _way_to_start(place.conf)
     if request.app and request.web_program:
         found.service = _service(request, request.app)
+    if request.software:
+        from ops.agent.software_state import software_state
+
+        found.software = software_state(request.software, request.supervisord)
     _add_what_changes_need(request, found, wanted)
     yield found
 

@@ -1,7 +1,15 @@
 """The request for the state of a host before a deploy, and its answer."""
 
 from ops.agent.messages import Message
-from ops.agent.service_messages import ApachePage, App, RestartSettings, SupervisordPlace, SupervisordState
+from ops.agent.service_messages import (
+    ApachePage,
+    App,
+    RestartSettings,
+    Software,
+    SoftwareState,
+    SupervisordPlace,
+    SupervisordState,
+)
 
 
 class ProbeRequest(Message):
@@ -9,7 +17,8 @@ class ProbeRequest(Message):
 
     `files`: (path, wanted digest) of managed files; `contents`: send the content of those that differ; `folders`:
     list their files. `app`, with the program `web_program`, is asked whether it serves, and Apache for its page.
-    `restart`: the words of Apache's restart, if it can only be restarted; `server_root`: its files.
+    `restart`: the words of Apache's restart, if it can only be restarted; `server_root`: its files. `software`: which
+    versions are installed, current and running.
     """
 
     supervisord: SupervisordPlace
@@ -23,6 +32,7 @@ class ProbeRequest(Message):
     apache_page: "ApachePage | None" = None
     restart: "list[str]" = []
     server_root: str = ""
+    software: "Software | None" = None
 
 
 class FileState(Message):
@@ -92,3 +102,4 @@ class HostState(Message):
     memory: "tuple[int, int] | None" = None
     restart: "RestartSettings | None" = None
     free: "int | None" = None
+    software: "SoftwareState | None" = None

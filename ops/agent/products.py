@@ -40,7 +40,7 @@ class Activated:
 def activated(activate: str) -> Activated:
     """Run `activate`, once for each text."""
     if activate not in _known:
-        account = _entries(_environ_of(os.getppid()))
+        account = account_environment()
         ended = run(
             ["/bin/bash", "--norc", "--noprofile", "-c", RUN],
             activate.encode() + b"\n",
@@ -57,6 +57,11 @@ def activated(activate: str) -> Activated:
             {**(environment if is_complete else account), "SHLVL": "3"}, is_complete, complaint
         )
     return _known[activate]
+
+
+def account_environment() -> "dict[str, str]":
+    """The environment of the account's login, without uWSGI's variables."""
+    return _entries(_environ_of(os.getppid()))
 
 
 def run_with_products(activate: str, words: "list[str]", given: bytes = b"", seconds: float = 10.0) -> Ended:

@@ -21,6 +21,8 @@ from ops.agent.supervisord_rpc import LONG_SECONDS, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ops.agent.narration import Tell
     from ops.agent.supervisord_rpc import Server
     from ops.agent.taken_files import TakenFiles
@@ -131,8 +133,11 @@ class ProgramChanges:
                 self._did(name, LEFT_STOPPED)
         self.restart(alive)
 
-    def send_signal(self, signal: str, names: "list[str]") -> None:
-        """Let programs reload; one that has died, of its last reload perhaps, is started."""
+    def send_signal(self, signal: str, names: "list[str]", at_once: "Callable[[], None]" = lambda: None) -> None:
+        """Let programs reload; one that has died, of its last reload perhaps, is started.
+
+        `at_once` is called when they have the signal, before their states are awaited.
+        """
         need_known(self._server, names)
         for name in names:
             state = started_state(self._server, name)
@@ -144,6 +149,7 @@ class ProgramChanges:
                 self._did(name, LEFT_STOPPED)
             else:
                 self.start([name])
+        at_once()
         time.sleep(TICK)  # a master that cannot read its new file dies of it at once
         settle(self._server, not_stopped(self._server, names), self._tell)
 

@@ -16,6 +16,8 @@ class App(Message):
 
     The page that is requested on `listen` (a path, or HOST:PORT), with which headers, and which statuses are an
     answer (none: any below 500); uWSGI's file, its log; seconds for a request, and for the app's start.
+    `spare_requests`: how many requests a second uWSGI may serve at once, None: as many as the first.
+    `start_program`: the script that sets the environment of the deployed version, if the host has it.
     """
 
     listen: str
@@ -26,6 +28,8 @@ class App(Message):
     log: str
     timeout: int
     start: int
+    start_program: str = ""
+    spare_requests: "int | None" = None
 
 
 class ApachePage(Message):
@@ -149,3 +153,38 @@ class StartRefused(Message):
 
     why: str
     name: str = ""
+
+
+class Software(Message):
+    """The app's software, and the `version` that is wanted.
+
+    Of UPS: a `product`; after the bash text `setup`, ups is in PATH; a switch moves `chain`, if there is one. Of
+    release folders: `folder`/VERSION; a switch moves `link`, if there is one.
+    """
+
+    version: str
+    product: str = ""
+    setup: str = ""
+    chain: str = ""
+    folder: str = ""
+    link: str = ""
+
+
+class ProgramVersion(Message):
+    """What a running process of a program says of its version: (version, "environment", "executable" or "folder")."""
+
+    program: str
+    pid: int
+    found: "list[tuple[str, str]]" = []
+
+
+class SoftwareState(Message):
+    """Whether the wanted version is installed, which one is current ("": none), and what runs.
+
+    `problem`: why that is not known.
+    """
+
+    is_installed: bool = False
+    current: str = ""
+    running: "list[ProgramVersion]" = []
+    problem: str = ""

@@ -1,7 +1,7 @@
 """Reload the services of a change, and the same again after a rollback.
 
 A reload is a line: "apache"; "supervisord start|apply|restart"; "program HOW NAME", where HOW is "graceful",
-"restart-running" or "signal-NAME".
+"restart-running" or "signal-NAME"; "current": the chain or link of the app's version, which a rollback moves back.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ from ops.agent.apache_renewal import has_ended, problem_after
 from ops.agent.change_checks import ports_that_must_answer
 from ops.agent.commands import run_command
 from ops.agent.host_processes import is_process, process, uptime_ticks
+from ops.agent.software import current, set_current
 from ops.agent.standby_end import RESTART_MERCY, end_standbys
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 APACHE, START, APPLY, RESTART = "apache", "supervisord start", "supervisord apply", "supervisord restart"
 SHUTDOWN = "supervisord shutdown"
+CURRENT = "current"
 GRACEFUL, SIGNAL = "graceful", "signal-"
 STARTED = "started"  # the file with the process id and start of a supervisord that this change has started
 STEPS = {
@@ -34,6 +36,7 @@ STEPS = {
     APPLY: "apply-programs",
     RESTART: "restart-supervisord",
     SHUTDOWN: "stop-supervisord",
+    CURRENT: "switch-version",
 }
 
 
@@ -60,6 +63,8 @@ class ServiceReloads:
             start_supervisord(self._place, self._request.activate, self._change.tell)
             self._note_started()
             self._programs.await_supervisord()
+        elif reload == CURRENT:
+            self._switch_version()
         elif reload == APPLY:
             self._programs.apply(self._request.applied)
         elif reload == RESTART:
@@ -74,7 +79,7 @@ class ServiceReloads:
     def _end_standbys_before(self, reload: str) -> None:
         """A standby may hold a program's port, or serve with the files that go."""
         program = self._request.uwsgi_program
-        if reload == APACHE or reload.startswith(f"program {GRACEFUL} "):
+        if reload in (APACHE, CURRENT) or reload.startswith(f"program {GRACEFUL} "):
             return
         if reload == APPLY:
             if program:
@@ -98,6 +103,22 @@ class ServiceReloads:
             raise StepFailed("the request does not name the app")
         change = self._change
         return UwsgiReload(self._place, app, self._request.activate, change.tell, lambda: bool(change.is_unwanted()))
+
+    # ---- the app's version -------------------------------------------------------------------------------------
+
+    def note_version(self) -> None:
+        """Record which version is current, before anything changes. Raises StepFailed, or OSError."""
+        if self._request.software and CURRENT in self._request.reloads:
+            self._change.write_lines(CURRENT, [current(self._request.software)])
+
+    def _switch_version(self) -> None:
+        software = self._request.software
+        if not software:
+            raise StepFailed("the request does not name the version")
+        if not self._change.is_way_back:
+            set_current(software, software.version)
+        elif self._change.has(CURRENT):
+            set_current(software, "".join(self._change.lines(CURRENT)))
 
     # ---- Apache ------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ BEGUN_WITH = (
     "standby.ini",
     "standby.sock",
     "standby.keeper",
+    "standby.fifo",
+    "standby.gate",
 )  # it needs them only to begin, and for its first request
 
 

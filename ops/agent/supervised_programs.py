@@ -12,7 +12,7 @@ from ops.agent.taken_files import TakenFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ops.agent.narration import Tell
     from ops.agent.service_messages import SupervisordPlace
@@ -39,6 +39,11 @@ class SupervisedPrograms:
         """supervisord's word for the state of each program."""
         with self._asked("states") as server:
             return {name: str(info["statename"]) for name, info in processes(server).items()}
+
+    def process_of(self, name: str) -> int:
+        """The process id of a program; 0 if it does not run."""
+        with self._asked("process-of") as server:
+            return int(server("getProcessInfo", name)["pid"])
 
     def is_running(self, name: str) -> bool:
         """Whether it runs; waits for one that is starting."""
@@ -105,10 +110,13 @@ class SupervisedPrograms:
         with self._changes("restart-running") as changes:
             changes.restart_running(names)
 
-    def send_signal(self, signal: str, names: "list[str]") -> None:
-        """Let programs reload by a signal, "HUP" for example; one that has died is started."""
+    def send_signal(self, signal: str, names: "list[str]", at_once: "Callable[[], None]" = lambda: None) -> None:
+        """Let programs reload by a signal, "HUP" for example; one that has died is started.
+
+        `at_once` is called when they have the signal.
+        """
         with self._changes(f"{SIGNAL}{signal}") as changes:
-            changes.send_signal(signal, names)
+            changes.send_signal(signal, names, at_once)
 
     def reload_changed(self, names: "list[str]", reloads: "list[tuple[str, str, str]]") -> None:
         """Apply what changed: settings of `names` (all, if empty), then files: (program, how, file)."""

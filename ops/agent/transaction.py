@@ -162,6 +162,7 @@ class _Transaction:
 
     def _note_beginning(self) -> None:
         """On the disk before the first file changes."""
+        self._reloads.note_version()
         pending_reloads.keep_before(self._change)
         pending_reloads.note_all(self._change, self._request.reloads)
         self._change.mark("swapped")

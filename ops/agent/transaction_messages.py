@@ -2,15 +2,15 @@
 
 from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe
 from ops.agent.messages import Message
-from ops.agent.service_messages import ApachePage, App, SupervisordPlace
+from ops.agent.service_messages import ApachePage, App, Software, SupervisordPlace
 
 
 class ChangedFile(Message):
     """A file to write or remove; `seen` and `wanted` are SHA-256 in hex, or "absent": no file.
 
     `seen` is what the plan found. `content`: each byte as the character of its number (Latin-1), which can be
-    compressed; base64 cannot. `mode` is octal, as "0644". `parser`: "supervisord" or "uwsgi", if one of them parses
-    the file, else "".
+    compressed; base64 cannot. `mode` is octal, as "0644". `parser`: what validates it: "supervisord", "uwsgi",
+    "start-program" (uWSGI, which is started by it), or "".
     """
 
     path: str
@@ -62,11 +62,11 @@ class NewRelease(Message):
 class TransactionRequest(Message):
     """Change the host as a whole, or leave it as it was.
 
-    `owner`: the text of the lock. `directories` are made. `reloads`: "apache", "supervisord start|apply|restart", or
-    "program HOW NAME"; `applied`: the only groups for "supervisord apply", all if there are none. `logs`: what may
-    explain a failure. `app_account` needs access to the app's socket, if it is not "". `uwsgi_program`: the app's
-    program that can be reloaded, or ""; `web_program`: the app's program, or "" for no check of the app. `limit`:
-    seconds of the operator's silence, after which the host rolls back.
+    `owner`: the text of the lock. `directories` are made. `reloads`: "apache", "supervisord start|apply|restart",
+    "program HOW NAME", or "current"; `applied`: the only groups for "supervisord apply", all if there are none.
+    `logs`: what may explain a failure. `app_account` needs access to the app's socket, if it is not "".
+    `uwsgi_program`: the app's program that can be reloaded, or ""; `web_program`: the app's program, or "" for no
+    check of the app. `limit`: seconds of the operator's silence, after which the host rolls back.
     """
 
     supervisord: SupervisordPlace
@@ -88,6 +88,7 @@ class TransactionRequest(Message):
     web_program: str = ""
     limit: int = 60
     sudo_password: str = ""
+    software: "Software | None" = None
 
 
 class Verdict(Message):

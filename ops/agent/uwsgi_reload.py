@@ -12,6 +12,7 @@ import time
 from ops.agent.app_socket import problem_of
 from ops.agent.service_messages import Note
 from ops.agent.standby_end import KILL, LEAVE, RESTART_MERCY, end_standbys
+from ops.agent.standby_gate import OldWorkers
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
 from ops.agent.uwsgi_serving import Serving, hands_out
@@ -67,7 +68,10 @@ class UwsgiReload:
             self._note(
                 name, "it runs no zerg server yet (it will after this reload): requests wait during this reload"
             )
-        prevented, room = "", Room(self._app.ini)
+        prevented, room = "", Room(self._app)
+        if zerg and not room.threads:
+            zerg = ""
+            self._note(name, "the database allows no more connections: requests wait during this reload")
         if not self._standby.write_file():
             prevented = f"no space for a second uWSGI on the disk of {self._place.state_dir}"
         elif room.workers < 1:
@@ -77,10 +81,17 @@ class UwsgiReload:
             self._note(name, f"{prevented}: requests wait during the reload")
             self._programs.send_signal("HUP", [name])
             return
-        self._start_standby(room.workers, zerg)
+        self._start_standby(room, zerg)
         try:
-            serving = Serving(self._app.ini, self._place.state_dir)
-            self._programs.send_signal("HUP", [name])
+            if zerg:
+                self._standby.prepare(room.workers)
+            serving, old = Serving(self._app.ini, self._place.state_dir), OldWorkers(self._programs.process_of(name))
+
+            def hand_over() -> None:
+                old.await_stop()
+                self._standby.serve()
+
+            self._programs.send_signal("HUP", [name], hand_over)
             self._await_workers(name, serving)
         finally:
             self._end(END_SECONDS, LEAVE)
@@ -93,12 +104,13 @@ class UwsgiReload:
         if not self._programs.is_running(name):
             return
         self._end(0, LEAVE)  # of an earlier reload
-        if Room(self._app.ini).workers < 1 or not self._standby.write_file():
+        room = Room(self._app)
+        if room.workers < 1 or not self._standby.write_file():
             self._standby.remove_file()
             self._note(name, "not validated before the restart: not enough memory or disk space for a second uWSGI")
             return
         try:
-            self._start_standby(1, "")  # it ends with those of an earlier reload, before the program does
+            self._start_standby(room, "")  # it ends with those of an earlier reload, before the program does
         except StepFailed:
             if not problem_of(self._app, self._app.listen, APP_SECONDS, lambda: True):
                 raise
@@ -127,9 +139,9 @@ class UwsgiReload:
     def _note(self, name: str, text: str) -> None:
         self._tell(Note(text=f"{name}: {text}"))
 
-    def _start_standby(self, workers: int, zerg: str) -> None:
+    def _start_standby(self, room: Room, zerg: str) -> None:
         try:
-            self._standby.start(self._activate, self._standby.words(workers, zerg))
+            self._standby.start(self._activate, self._standby.words(room, zerg))
         except StepFailed as failed:
             self._end(END_SECONDS, LEAVE)
             said = f"{self._standby.end_of_log()}\n{failed.evidence}".strip()

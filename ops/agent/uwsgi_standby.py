@@ -10,8 +10,9 @@ from ops.agent.evidence import end_of_file
 from ops.agent.host_processes import read_bytes
 from ops.agent.process_memory import memory_of
 from ops.agent.processes import start
-from ops.agent.products import activated, what_lacks
+from ops.agent.standby_gate import Gate
 from ops.agent.step_failed import StepFailed
+from ops.agent.uwsgi_command import UwsgiCommand
 from ops.agent.uwsgi_file import fit_for_standby, number_of, socket_count
 
 TYPE_CHECKING = False
@@ -55,20 +56,27 @@ kill -KILL 0 # including the two processes that watch the time
 """
 SHELL = ["/bin/sh"]
 LOG_LINES = 20
+SPAWN_SECONDS = 10.0  # for uWSGI to start workers, which it does once a second
 _keepers: "list[subprocess.Popen[bytes]]" = []  # Python complains of one that is forgotten while it runs
 ENDS_IN_ORDER = "unix_signal:15 gracefully_kill_them_all"
 
 
 class Room:
-    """How many of the workers in uWSGI's file fit into memory, in addition to the running ones: `workers`.
+    """How large a standby may be, in addition to the running uWSGI: so many `workers`, each with so many `threads`.
 
-    `free`, and `each`, what one takes, in kB. A fifth of the free memory is not used.
+    As many as uWSGI's file has, unless the free memory or the database's connections allow fewer: no thread, if they
+    allow none. `free`, and `each`, what a worker takes, in kB: a fifth of the free memory is not used.
     """
 
-    def __init__(self, ini: str) -> None:
-        self.each, self.free = memory_of(ini)
-        wanted = number_of(os.fsdecode(read_bytes(ini)), "workers") or 1
-        self.workers = min(wanted, self.free * 8 // 10 // (self.each + 1))
+    def __init__(self, app: "App") -> None:
+        text = os.fsdecode(read_bytes(app.ini))
+        self.each, self.free = memory_of(app.ini)
+        self.threads = number_of(text, "threads") or 1
+        self.workers = min(number_of(text, "workers") or 1, self.free * 8 // 10 // (self.each + 1))
+        if app.spare_requests is not None:
+            spare = max(0, app.spare_requests - 1)  # one is for the request that validates it
+            self.threads = min(self.threads, spare)
+            self.workers = min(self.workers, spare // self.threads if self.threads else 1)
 
 
 class Standby:
@@ -77,6 +85,8 @@ class Standby:
     def __init__(self, app: "App", state_dir: str) -> None:
         self._app = app
         self._folder = state_dir
+        self._gate = Gate(state_dir)
+        self._running: subprocess.Popen[bytes] | None = None
         self._ini, self._socket, self._keeper = (
             os.path.join(state_dir, f"standby.{end}") for end in ("ini", "sock", "keeper")
         )
@@ -98,35 +108,56 @@ class Standby:
         if os.path.exists(self._ini):
             os.remove(self._ini)
 
-    def words(self, workers: int, zerg: str) -> "list[str]":
-        """Its command; `zerg`: the socket on which the first uWSGI hands out its own, or ""."""
+    def words(self, room: Room, zerg: str) -> "list[str]":
+        """Its options; `zerg`: the socket on which the first uWSGI hands out its own, or ""."""
         text, mercy = os.fsdecode(read_bytes(self._app.ini)), str(self._app.timeout)
-        words = ["uwsgi", "--ini", self._ini, *(["--zerg", zerg] if zerg else [])]
-        words += ["--socket", self._socket, "--master", "--threads", str(number_of(text, "threads") or 1)]
+        words = ["--ini", self._ini, *(["--zerg", zerg] if zerg else [])]
+        words += ["--socket", self._socket, "--master", "--threads", str(room.threads or 1)]
         words += ["--need-app", "--hook-master-start", ENDS_IN_ORDER]
         words += ["--reload-mercy", mercy, "--worker-reload-mercy", mercy]
-        if not zerg or socket_count(text) < 2:
-            return [*words, "--workers", str(workers)]
-        # Socket 0 is its own, 1 the app's; 2 speaks HTTP, which a second uWSGI does not know: map it to a worker that
-        # never starts. The host's own jobs wait.
-        words += ["--workers", str(workers + 1), "--cheaper", str(workers), "--cheaper-initial", str(workers)]
-        return [*words, "--cheaper-algo", "manual", "--map-socket", f"2:{workers + 1}"]
+        if not zerg:  # it only validates
+            return [*words, "--workers", "1"]
+        # Socket 0 is its own, of worker 1, which validates; 1 is the app's, of those who wait at the gate. The others
+        # may speak HTTP, which a second uWSGI does not know: a worker that never starts has them, and the host's own
+        # jobs wait.
+        others = range(2, socket_count(text) + 1)
+        serving, never = range(2, room.workers + 2), room.workers + 2
+        sockets = ["0:1", f"1:{','.join(map(str, serving))}", *(f"{number}:{never}" for number in others)]
+        words += ["--workers", str(never if others else room.workers + 1)]
+        words += ["--cheaper", "1", "--cheaper-initial", "1", "--cheaper-algo", "manual"]
+        words += ["--master-fifo", self._gate.commands, "--hook-accepting", self._gate.hook]
+        return words + [word for place in sockets for word in ("--map-socket", place)]
 
     def start(self, activate: str, words: "list[str]") -> None:
         """Start it and wait until it answers. Raises StepFailed; it may still run then."""
-        keeper = self.begin(activate, words)
-        problem = problem_of(self._app, self._socket, float(self._app.start), lambda: keeper.poll() is None)
+        self._running = self.begin(activate, words)
+        problem = problem_of(self._app, self._socket, float(self._app.start), self._runs)
         if problem:
             raise StepFailed(problem)
+
+    def prepare(self, workers: int) -> None:
+        """Have so many workers ready to accept requests. Raises StepFailed."""
+        keeper = self._running
+        try:
+            self._gate.fill(workers, keeper.pid if keeper else 0, self._app.start + SPAWN_SECONDS, self._runs)
+        except OSError as error:
+            raise StepFailed(str(error)) from None
+
+    def serve(self) -> None:
+        """Let them accept requests."""
+        self._gate.open()
+
+    def _runs(self) -> bool:
+        return self._running is not None and self._running.poll() is None
 
     def begin(self, activate: str, words: "list[str]") -> "subprocess.Popen[bytes]":
         """Start its keeper. Raises StepFailed.
 
         It outlives the agent, so it holds neither the lock nor the connection.
         """
-        lack = what_lacks(activate, "uwsgi")
-        if lack:
-            raise StepFailed(lack)
+        command = UwsgiCommand(self._app, activate)
+        if command.lack:
+            raise StepFailed(command.lack)
         app = self._app
         life = [self._folder, str(2 * app.start + app.timeout), str(app.timeout)]
         try:
@@ -134,7 +165,8 @@ class Standby:
                 os.remove(self._keeper)  # an earlier one may still be reading it
             with open(self._keeper, "w", encoding="utf-8") as file:
                 file.write(KEEPER)
-            keeper = start([*SHELL, self._keeper, *life, *words], activated(activate).environment, output=app.log)
+            line = [*SHELL, self._keeper, *life, *command.words, *words]
+            keeper = start(line, command.environment, output=app.log)
         except OSError as error:
             raise StepFailed(f"a second uWSGI cannot be started: {error}") from None
         _keepers.append(keeper)

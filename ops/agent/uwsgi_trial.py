@@ -9,8 +9,8 @@ import time
 
 from ops.agent.apache_directives import text_of
 from ops.agent.app_socket import problem_of
-from ops.agent.processes import start
-from ops.agent.products import activated, program_in, run_with_products
+from ops.agent.processes import run, start
+from ops.agent.uwsgi_command import UwsgiCommand
 from ops.agent.uwsgi_file import fit_for_standby, left_out_of
 from ops.agent.validation_failed import ValidationFailed
 
@@ -34,11 +34,15 @@ def validate(
 
     `is_unwanted` ends it early. Raises ValidationFailed.
     """
-    ended = run_with_products(activate, ["uwsgi", "--strict", "--ini", ini, "--cflags"], seconds=PARSER_SECONDS)
+    command = UwsgiCommand(app, activate)
+    if command.lack:
+        raise ValidationFailed(command.lack)
+    words = [*command.words, "--strict", "--ini", ini, "--cflags"]
+    ended = run(words, seconds=PARSER_SECONDS, environment=command.environment)
     if ended.code:
         raise ValidationFailed(ended.text)
     left_out = check_left_out(text_of(ini))
-    with _Trial(ini, app, activate, work) as trial:
+    with _Trial(ini, app, command, work) as trial:
         problem = trial.problem(is_unwanted)
         if problem:
             raise ValidationFailed(
@@ -72,19 +76,18 @@ def check_left_out(text: str) -> str:
 class _Trial:
     """A uWSGI with one worker on its own socket, a process group of its own; at the context's end it is gone."""
 
-    def __init__(self, ini: str, app: "App", activate: str, work: str) -> None:
+    def __init__(self, ini: str, app: "App", command: UwsgiCommand, work: str) -> None:
         self._app = app
         self._socket, self._pidfile, self._log, file = (
             os.path.join(work, f"trial.{end}") for end in ("sock", "pid", "log", "ini")
         )
         with open(file, "w", encoding="utf-8", errors="surrogateescape") as out:
             out.write(fit_for_standby(text_of(ini)))
-        environment = activated(activate).environment
-        program = program_in(environment, "uwsgi")
         # It ends by itself, if this process is gone.
         limit = ["timeout", "-k", "5", str(app.start + 15)]
-        words = [program, "--strict", "--ini", file, "--socket", self._socket, *TRIAL, "--pidfile", self._pidfile]
-        self._process: subprocess.Popen[bytes] = start([*limit, *words], environment, output=self._log)
+        words = ["--strict", "--ini", file, "--socket", self._socket, *TRIAL, "--pidfile", self._pidfile]
+        line = [*limit, *command.words, *words]
+        self._process: subprocess.Popen[bytes] = start(line, command.environment, output=self._log)
 
     def __enter__(self) -> "_Trial":
         return self

@@ -7,13 +7,15 @@ from ops.deploy.files_not_reloaded import is_unread_by_apache, is_unread_by_prog
 from ops.deploy.removals import Removal, Replaced
 from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.deploy.supervisor_changes import read_effect
+from ops.deploy.version_change import VersionChange, version_change
 from ops.formats import uwsgi
-from ops.rendering.rendered_file import SECRET_MODE, RenderedFile, file_at, service_of, supervisord_conf
+from ops.formats.start_program import start_program_path
+from ops.rendering.rendered_file import RenderedFile, file_at, is_secret, service_of, supervisord_conf
 from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.redaction import MaskedParts
 from ops.services import supervisord_survival
-from ops.services.reload import GRACEFUL, RESTART, reload_methods
+from ops.services.reload import GRACEFUL, RESTART, reload_methods, restart_method
 from ops.services.restart_cost import LOST, RestartCost
 
 CREATE, UPDATE, TAKE_OVER, EDITED_BY_HAND, NOT_READABLE, REMOVE, UNCHANGED = (
@@ -67,7 +69,7 @@ class Plan:
     "restart" (its own settings changed) or "". `programs`: (name, how) of the programs to reload; `unread`: changed
     files that no program uses; `replaced`: the programs with new settings, of which `added` are new; `removals`:
     what the deploy removes; `applied`: the groups that supervisord starts, replaces or ends for "apply" (empty:
-    whatever it finds). `memory`, `restart_cost` and `start` are the snapshot's.
+    whatever it finds). `memory`, `restart_cost` and `start` are the snapshot's. `version`: of the app, if managed.
     """
 
     host: Host
@@ -83,18 +85,24 @@ class Plan:
     added: frozenset[str] = frozenset()
     restart_cost: RestartCost | None = None
     start: str = ""
+    version: VersionChange | None = None
 
     @property
     def missing(self) -> list[tuple[str, str]]:
-        """(file, program) where the file's template is gone, and the program still uses the file."""
-        gone = [change.wanted.path for change in self.changes if change.gone]
+        """(file, program) where the file's template is gone, and the program still uses the file.
+
+        Not the script that starts programs: without software, no command has it.
+        """
+        starts = start_program_path(self.host)
+        gone = [change.wanted.path for change in self.changes if change.gone and change.wanted.path != starts]
         return [(path, name) for name, _, path in reload_methods(self.host, gone)]
 
     def reload_lines(self) -> list[str]:
         """The reloads, one per line, in the format of the host's pending reloads."""
         lines = ["apache"] if self.apache else []
         lines += [f"supervisord {self.supervisord}"] if self.supervisord else []
-        return lines + [f"program {how} {name}" for name, how in self.programs]
+        lines += [f"program {how} {name}" for name, how in self.programs]
+        return lines + (["current"] if self.version and self.version.moves else [])
 
     @property
     def changed(self) -> list[FileChange]:
@@ -128,7 +136,8 @@ class Plan:
             "apply": f"supervisord: programs with new settings: {self._with_new() or self._without_new()}",
             "restart": "supervisord: restart with ALL programs (its own settings changed)",
         }
-        listed = [f"Apache: {self._of_apache()}"] if self.apache else []
+        listed = [self.version.describe()] if self.version and self._changes_version() else []
+        listed += [f"Apache: {self._of_apache()}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
         listed += [f"{name}: {_describe(how, self.host, self.memory)}" for name, how in self.programs]
@@ -136,6 +145,9 @@ class Plan:
             f"no deploy: the template of {path} is gone, and {one} uses the file" for path, one in self.missing
         ]
         return listed + [f"{path}: no program uses this file, nothing will be reloaded" for path in self.unread]
+
+    def _changes_version(self) -> bool:
+        return bool(self.version and (self.version.moves or self.version.before != self.version.wanted))
 
     def _of_apache(self) -> str:
         if self.apache == "reload":
@@ -155,7 +167,7 @@ class Plan:
 
 def _describe(how: str, host: Host, memory: tuple[int, int] | None) -> str:
     if how == GRACEFUL:
-        return uwsgi.describe_reload(host.uwsgi.workers, memory)
+        return uwsgi.describe_reload(host, memory)
     if how == RESTART:
         return "restart; requests in progress are lost"
     return how.replace("signal-", "reload by SIG")
@@ -175,6 +187,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     taken = _supervisord(host, changes, snapshot)
     supervisord, replaced = taken.does, taken.replaced
     programs = []
+    version = version_change(host, snapshot.software) if wanted else None
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
     methods = reload_methods(host, paths)
     if supervisord in ("", "apply"):
@@ -183,13 +196,18 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
         late = reload_methods(host, [path for path, _ in behind])
         programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
+        programs += [
+            (name, restart_method(host, name))
+            for name in (version.outdated if version else ())
+            if name in host.programs and name not in replaced
+        ]
     unread = [path for path in paths if path not in [way[2] for way in methods]]
     return Plan(
         host,
         changes,
         apache,
         supervisord,
-        list(dict.fromkeys(programs)),
+        _strongest(programs),
         unread,
         sorted(replaced),
         snapshot.memory,
@@ -198,7 +216,14 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         taken.added,
         snapshot.restart_cost,
         snapshot.start,
+        version,
     )
+
+
+def _strongest(programs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each program once for each way to reload it; one that restarts needs no reload."""
+    restarted = {name for name, how in programs if how == RESTART}
+    return [pair for pair in dict.fromkeys(programs) if pair[1] == RESTART or pair[0] not in restarted]
 
 
 def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -273,7 +298,7 @@ def mode_matches(wanted: RenderedFile, found: FoundFile) -> bool:
     """Whether the mode is as wanted, or is fixed and lets nobody else read a secret."""
     if not found.mode_is_fixed:
         return found.mode == wanted.mode
-    return wanted.mode != SECRET_MODE or not int(found.mode, 8) & 0o077
+    return not (int(found.mode, 8) & 0o077 and is_secret(wanted.mode))
 
 
 def masked_parts_of(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> MaskedParts:

@@ -1,14 +1,15 @@
 """The host values of a release: recorded with it, so that a rollback uses them.
 
-They say where the files are and how to check the service. Access and permissions (ssh, sudo commands, activate,
-state_dir, deploy) always come from the inventory, and so do possible secrets: headers of a check, environments,
-client certificates of checks.
+They say where the files are and how to check the service. Access and permissions (ssh, sudo commands, activate, how
+software is installed, state_dir, deploy) always come from the inventory, and so do possible secrets: headers of a
+check, environments, client certificates of checks.
 """
 
 import json
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ops.schema import Apache, App, Check, Host, Program, Supervisor
 
@@ -30,6 +31,8 @@ def recorded_host(host: Host) -> str:
     for key in TABLES:
         table = msgspec.to_builtins(getattr(host, key))
         found[key] = {name: value for name, value in table.items() if name not in TODAY[key]}
+    if host.software:
+        found["software"] = {"version": host.software.version}
     found["uwsgi"] = {key: getattr(host.uwsgi, key) for key in OF_UWSGI}
     found["programs"] = {name: _some(program, OF_PROGRAM) for name, program in host.programs.items()}
     found["checks"] = [_some(one, OF_CHECK) | {"certificate": one.certificate is not None} for one in host.checks]
@@ -48,6 +51,10 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
             values[key] = _over(getattr(today, key), kind, record.get(key, {}), TODAY[key])
         uwsgi = {"workers": record["uwsgi"]["workers"]} if "uwsgi" in record else {}
         values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
+        # A release from before the version was managed runs with today's products.
+        version = record.get("software", {}).get("version")
+        values["activate"] = today.activate if version else today.activation
+        values["software"] = replace(today.software, version=version) if version and today.software else None
         if "programs" in record:
             programs = {name: _known(Program, table) for name, table in record["programs"].items()}
             values["programs"] = msgspec.convert(programs, dict[str, Program])

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ops.agent.probe_messages import FileState, HostState, ProbeRequest, ProgramState, ServiceState
+from ops.agent.service_messages import SoftwareState
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path
 from ops.rendering.rendered_file import RenderedFile
@@ -13,7 +14,7 @@ from ops.secrets.masking import masked
 from ops.secrets.redaction import MaskedParts
 from ops.services import supervisord_state
 from ops.services.reload import web_program
-from ops.services.request_parts import apache_page, app, supervisord_place
+from ops.services.request_parts import apache_page, app, software, supervisord_place
 from ops.services.restart_cost import RestartCost, restart_cost
 from ops.services.web_service import Service
 from ops.ssh.agent_answers import Answer
@@ -80,6 +81,7 @@ class Snapshot:
     elsewhere: str | None = None
     restart_cost: RestartCost | None = None
     start: str = ""  # if supervisord is down: how to start it there (ops/services/supervisord_survival.py)
+    software: SoftwareState | None = None  # if the inventory names the app's version
 
 
 def probe(
@@ -114,6 +116,7 @@ def request(host: Host, wanted: list[RenderedFile], *, contents: bool = True) ->
         contents=contents,
         restart=[] if host.apache.reload else [*host.apache.restart],
         server_root=host.apache.server_root,
+        software=software(host),
     )
 
 
@@ -150,6 +153,7 @@ def _snapshot(found: HostState) -> Snapshot:
         elsewhere=found.elsewhere or None,
         restart_cost=restart_cost(found.restart) if found.restart else None,
         start=found.start,
+        software=found.software,
         rewritten=dict(found.rewritten),
         read=dict(found.read),
         started={name: one.started for name, one in programs.items() if one.started},

@@ -15,13 +15,14 @@ from ops.deploy.plan import FileChange, Plan
 from ops.deploy.release_host import recorded_host
 from ops.deploy.releases import Release
 from ops.formats import uwsgi
+from ops.formats.start_program import start_program_path
 from ops.formats.supervisor import log_files
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
 from ops.services import apache
 from ops.services.reload import reload_methods, web_program
-from ops.services.request_parts import apache_logs, apache_page, app, supervisord_place, uwsgi_program
+from ops.services.request_parts import apache_logs, apache_page, app, software, supervisord_place, uwsgi_program
 
 ABSENT = "absent"
 
@@ -31,7 +32,7 @@ def transaction_request(plan: Plan, release: Release, sudo_password: str | None 
     host = plan.host
     return TransactionRequest(
         supervisord=supervisord_place(host),
-        activate=host.activate,
+        activate=host.activation,
         owner=f"{release.lock_owner}, {release.purpose} {release.name}",
         record=_record(plan, release),
         files=[_file(host, change) for change in plan.changed],
@@ -49,6 +50,7 @@ def transaction_request(plan: Plan, release: Release, sudo_password: str | None 
         web_program=web_program(host) or "",
         limit=host.deploy.limit,
         sudo_password=sudo_password or "",
+        software=software(host),
     )
 
 
@@ -67,6 +69,7 @@ def _record(plan: Plan, release: Release) -> NewRelease:
     """What is recorded with the release; of secrets only where they are."""
     host, kept = plan.host, [change.wanted for change in plan.changes if not change.gone]
     meta = [*release.metadata_lines(), f"begun {int(time.time())}"]
+    meta += [f"version {host.software.version}"] if host.software else []
     meta += [f"changed {change.kind.replace(' ', '-')} {change.wanted.path}" for change in plan.changed]
     meta += [f"secret {recorded(file.masked_parts)} {file.path}" for file in kept if file.masked_parts]
     meta += [f"removed {removal.kind} {removal.name}" for removal in plan.removals]
@@ -108,7 +111,9 @@ def _log_files(host: Host) -> list[str]:
 
 
 def _parser(host: Host, file: RenderedFile) -> str:
-    """The program whose parser validates the file: "supervisord", "uwsgi" or ""."""
+    """What validates the file: "supervisord", "uwsgi", "start-program" (uWSGI, started by it), or ""."""
+    if file.path == start_program_path(host):
+        return "start-program" if uwsgi_program(host) else ""
     if file.service == "supervisord":
         return "supervisord"
     for name, _, _ in reload_methods(host, [file.path]):

@@ -36,6 +36,7 @@ STEPS = {
     "start-supervisord": "starting supervisord",
     "apply-programs": "restarting programs with new settings",
     "restart-supervisord": "restarting supervisord",
+    "switch-version": "making the version current",
     "check": "checking what was reloaded",
     "verdict": "running smoke checks",
     "commit": "recording the release",

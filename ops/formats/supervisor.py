@@ -12,8 +12,9 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from ops.formats.start_program import start_program_path
 from ops.formats.uwsgi import is_uwsgi
-from ops.schema import Program, Supervisor, Table
+from ops.schema import Host, Program, Supervisor, Table
 
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
 _NOTHING = "%(here).0s"  # expands to nothing; between a blank and its ; or # it prevents a comment
@@ -36,13 +37,13 @@ def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
     return logs
 
 
-def program_options(name: str, program: Program, log_dir: str, secrets: object) -> list[tuple[str, str]]:
+def program_options(host: Host, name: str, secrets: object) -> list[tuple[str, str]]:
     """`[program:NAME]` as (key, text in the file), without unset options; see `unwritable_program`.
 
     `secrets` has an attribute for each secret (ops/secrets/sources.py). Raises UnwritableSecretError.
     """
-    prefix = WITHOUT_UWSGI_VARIABLES if is_uwsgi(program) else ""
-    options = {"command": prefix + _text(program.command)}
+    program, log_dir = host.programs[name], host.log_dir
+    options = {"command": _prefix(host, program) + _text(program.command)}
     if program.directory is not None:
         options["directory"] = _text(program.directory)
     options |= _scalars(program, "priority", "autostart", "autorestart", "startsecs", "startretries")
@@ -58,6 +59,13 @@ def program_options(name: str, program: Program, log_dir: str, secrets: object) 
         options[key] = _text(path, expansions=2)
         options |= _scalars(program, f"{key}_maxbytes", f"{key}_backups")
     return list(options.items())
+
+
+def _prefix(host: Host, program: Program) -> str:
+    """What starts the command: it sets its environment."""
+    if host.software:
+        return _text(shlex.quote(start_program_path(host))) + " "
+    return WITHOUT_UWSGI_VARIABLES if is_uwsgi(program) else ""
 
 
 def supervisord_options(supervisor: Supervisor) -> list[tuple[str, str]]:

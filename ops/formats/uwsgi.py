@@ -58,19 +58,28 @@ def needs_restart(before: str, after: str) -> bool:
     return _sockets(before) != _sockets(after)
 
 
-def describe_reload(workers: int, memory: tuple[int, int] | None) -> str:
+def describe_reload(host: Host, memory: tuple[int, int] | None) -> str:
     """What a reload does, and what it needs. `memory`: a worker's memory now and the free memory, in kB.
 
-    As in agent/uwsgi_standby.py: a fifth of the free memory is not used, and the second uWSGI may have fewer workers.
+    As in agent/uwsgi_standby.py: a fifth of the free memory is not used, one connection to the database is for the
+    request that validates, and the second uWSGI may have fewer workers and threads.
     """
+    workers, threads, spare = host.uwsgi.workers, host.uwsgi.threads, host.spare_requests
+    own, database = workers * threads, ""
+    if spare is not None:
+        threads = min(threads, max(0, spare - 1))
+        if not threads:
+            return "reload; requests wait until it ends: fleet.database_connections leaves none for a second uWSGI"
+        workers = min(workers, (spare - 1) // threads)
+        database = f"; both may open {own} + {workers * threads + 1} connections to the database"
     words = "reload without losing a request: a second uWSGI serves during the reload"
     if memory is None or not memory[0]:
-        return words
+        return words + database
     each, free = memory
     room = min(workers, free * 8 // 10 // (each + 1))
     if room < 1:
         return f"reload; requests wait until it ends: {free // 1024} MB free are too few for a second uWSGI"
-    return f"{words} ({room} workers, up to {room * each // 1024} MB; {free // 1024} MB are free)"
+    return f"{words}{database} ({room} workers, up to {room * each // 1024} MB; {free // 1024} MB are free)"
 
 
 def pairs_of(ini: str) -> list[tuple[str, str]]:

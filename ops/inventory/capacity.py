@@ -24,7 +24,13 @@ def describe(hosts: Iterable[Host], fleet: Fleet) -> str:
     return f"{total} requests at once{of}"
 
 
+def spare(hosts: Iterable[Host], fleet: Fleet) -> int | None:
+    """How many requests at once the database still allows if all hosts serve as many as they can; None: no limit."""
+    limit = fleet.database_connections
+    return None if limit is None else limit - sum(at_once(host) for host in hosts)
+
+
 def is_over(hosts: Iterable[Host], fleet: Fleet) -> bool:
     """Whether all hosts together may use more connections than the database allows."""
-    limit = fleet.database_connections
-    return limit is not None and sum(at_once(host) for host in hosts) > limit
+    left = spare(hosts, fleet)
+    return left is not None and left < 0

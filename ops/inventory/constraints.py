@@ -14,7 +14,7 @@ from ops.inventory import program_commands
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
-from ops.schema import Host
+from ops.schema import VERSION, Host
 
 Location = tuple[str, ...]
 Rule = tuple[Location, str]
@@ -68,6 +68,7 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _places(host, written)
     yield from _socket_folder(host)
     yield from _names(host)
+    yield from _software(host)
     if "all" in host.programs:
         yield ("programs", "all"), "must have another name: 'all' means every program to supervisorctl"
     for loc, rule in apache.unwritable(host):
@@ -105,6 +106,15 @@ def _names(host: Host) -> Iterator[Rule]:
             return
     if not host.apache.server_name:
         yield ("apache", "server_name"), "must be given, since Apache cannot use the address as its name"
+
+
+def _software(host: Host) -> Iterator[Rule]:
+    if host.software is None:
+        return
+    if VERSION not in host.activate:
+        yield ("activate",), f"must contain {VERSION}, so that programs run the version that software.version wants"
+    if "binary-path" in host.uwsgi.options:
+        yield ("uwsgi", "options", "binary-path"), "must not be set with software: a reload needs start-program there"
 
 
 def _validation(host: Host) -> Iterator[Rule]:
@@ -172,6 +182,7 @@ def _files(host: Host, written: Written) -> Iterator[Rule]:
     ours = {
         f"{host.home}/supervisord.conf": "supervisord's configuration",
         f"{host.config_dir}/uwsgi-service.ini": "uWSGI's configuration",
+        f"{host.config_dir}/start-program": "the script that starts programs",
     }
     used: dict[str, Location] = {}
     files: list[tuple[Location, str]] = [

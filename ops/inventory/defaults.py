@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ops.inventory.schema_errors import has
-from ops.schema import AbsolutePath, Account, Address, Apache, Count, Host, Name, PositiveCount
+from ops.schema import VERSION, AbsolutePath, Account, Address, Apache, Count, Host, Name, PositiveCount, Version
 
 Kind = TypeVar("Kind")
 Data = dict[str, Any]
@@ -43,6 +43,7 @@ def completed(data: Data) -> Data:
 
     Defaults follow from valid values only, so that an error names the key in the file and no other.
     """
+    data = _with_version(data)
     name = _if_valid(Name, data.get("name"), "unknown")
     account = _if_valid(Account, data.get("account"), "poms")
     home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
@@ -75,6 +76,25 @@ def completed(data: Data) -> Data:
         elif key == "programs":
             whole[key] = {program: _completed_program(values) for program, values in table.items()}
     return whole
+
+
+def _with_version(data: Data) -> Data:
+    """The data with the wanted version in every text; but `activate` stays, since a release has its own version."""
+    software = data.get("software")
+    if not isinstance(software, dict):
+        return data
+    data = data | {"software": _none_for_false(software, "chain")}
+    version = _if_valid(Version, software.get("version"), "")
+    kept = {key: data[key] for key in ("activate", "software") if key in data}
+    return {key: _replaced(value, version) for key, value in data.items()} | kept if version else data
+
+
+def _replaced(value: Any, version: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(item, version) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, version) for item in value]
+    return value.replace(VERSION, version) if isinstance(value, str) else value
 
 
 def _server_name(address: Any) -> Data:

@@ -29,6 +29,10 @@ from ops.project import PROJECT
 from ops.schema import Fleet, Host, Secret
 from ops.text import closest, did_you_mean
 
+NOT_GIVEN = {
+    "name": "a host is named by its table, [hosts.NAME]",
+    "spare_requests": "it follows from fleet.database_connections",
+}
 LEVELS = 20  # of nested tables and lists; the inventory's keys need five
 _LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
 
@@ -64,6 +68,17 @@ class Inventory:
         if not chosen:
             raise BadInput(f"-H names no host; {self.path.name} has {', '.join(self.hosts)}")
         return list(chosen.values())
+
+    def at_version(self, host: Host, version: str) -> Host:
+        """The host as if its software.version were `version`. Raises BadInput."""
+        own = self.data.get("hosts", {}).get(host.name, {})
+        merged = _merged_host(self.data.get("defaults", {}), own) | {"name": host.name}
+        merged["software"] = merged.get("software", {}) | {"version": version}
+        found, errors = _validate(merged)
+        if found is None or errors:
+            rules = "\n".join(f"{'.'.join(loc)} {rule}" for loc, rule in errors)
+            raise BadInput(f"{host.name} with version {version!r}: {rules}. Nothing was touched.")
+        return replace(_with_paths_from(self.path.parent, found) or host, spare_requests=host.spare_requests)
 
     def nearest(self, given: str) -> str:
         """The name of the host or group that is nearest to `given`; empty if none is near.
@@ -119,7 +134,9 @@ def read_inventory(path: Path) -> Inventory:
             resolved = {name: _with_paths_from(path.parent, host) for name, host in hosts.items()}
             read = {name: host for name, host in resolved.items() if host is not None}
             if not capacity.is_over(read.values(), fleet):
-                return Inventory(path, fleet, read, data)
+                spare = capacity.spare(read.values(), fleet)
+                hosts_of_fleet = {name: replace(host, spare_requests=spare) for name, host in read.items()}
+                return Inventory(path, fleet, hosts_of_fleet, data)
             rule = f"is exceeded: workers times threads make {capacity.describe(read.values(), fleet)}"
             problems.append(Problem(path.name, "fleet.database_connections", fleet.database_connections, rule))
     lines = list(dict.fromkeys(str(problem) for problem in problems))
@@ -170,9 +187,9 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
     defaults, hosts, problems = data.get("defaults", {}), data.get("hosts", {}), []
     found: dict[str, Host | None] = {}
     for table, values in [("defaults", defaults), *((f"hosts.{name}", own) for name, own in hosts.items())]:
-        if "name" in values:
-            rule = "must not be given: a host is named by its table, [hosts.NAME]"
-            problems.append(Problem(file, f"{table}.name", values["name"], rule))
+        for key, rule in NOT_GIVEN.items():
+            if key in values:
+                problems.append(Problem(file, f"{table}.{key}", values[key], f"must not be given: {rule}"))
     for name, own in hosts.items():
         merged = _merged_host(defaults, own) | {"name": name}
         host, errors = _validate(merged)

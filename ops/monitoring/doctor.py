@@ -12,6 +12,7 @@ from ops.monitoring import maintenance_findings
 from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import TOOLS, Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
+from ops.monitoring.versions import assess_versions
 from ops.schema import Host
 from ops.services import maintenance_state, restart_cost, standby, supervisord_state, supervisord_survival
 
@@ -29,7 +30,7 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
     """The findings on all facts."""
     checks: list[Callable[[Host, Facts], Iterator[Finding]]] = [
         *(_account, _sudo, _writable, _locks, _temporary, _tools, _python, _products, _supervisord, _stays),
-        *(_standbys, _boot, _apache),
+        *(_versions, _standbys, _boot, _apache),
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _maintenance),
         *(_selinux, _disk, _clock),
     ]
@@ -127,10 +128,17 @@ def _products(host: Host, facts: Facts) -> Iterator[Finding]:
         )
         yield Finding("products", ERROR, f"supervisorctl's Python cannot be used: {problem}", advice)
     if missing:
-        advice = f"install them with UPS, or fix activate in the inventory: {host.activate}"
+        advice = f"install them with UPS, or fix activate in the inventory: {host.activation}"
         yield Finding("products", ERROR, f"not found after activate: {', '.join(missing)}", advice)
     elif not problem:
         yield Finding("products", OK, f"supervisord, supervisorctl, uwsgi, {facts.products.python}")
+
+
+def _versions(host: Host, facts: Facts) -> Iterator[Finding]:
+    if host.software is None:
+        return
+    found = list(assess_versions(host, facts.products.software))
+    yield from found or [Finding("version", OK, f"{host.software.version}: installed, current and running")]
 
 
 def _boot(host: Host, facts: Facts) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def request(host: Host, files: list[RenderedFile], sudo_password: str | None) ->
     own = [file for file in files if file.service == "apache"]
     return DoctorRequest(
         supervisord=request_parts.supervisord_place(host),
-        activate=host.activate,
+        activate=host.activation,
         apache=apache.configuration(host),
         app_listen=host.app.listen,
         ca_dir=host.apache.ca_dir,
@@ -70,6 +70,7 @@ def request(host: Host, files: list[RenderedFile], sudo_password: str | None) ->
         restart=[] if host.apache.reload else list(host.apache.restart),
         app=request_parts.app(host) if web_program(host) else None,
         apache_page=request_parts.apache_page(host),
+        software=request_parts.software(host),
         sudo_password=sudo_password or "",
     )
 

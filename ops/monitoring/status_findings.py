@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.deploy.plan import pending_reads
+from ops.formats.start_program import start_program_path
 from ops.inventory.validation_levels import is_less
 from ops.monitoring import maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
 from ops.monitoring.findings import ERROR, WARNING, Finding
 from ops.monitoring.health import CANNOT_SEE, MOST_WAITING, Health
+from ops.monitoring.versions import assess_versions
 from ops.monitoring.worker_history import MEGABYTE, why
 from ops.schema import Host
 from ops.services import supervisord_survival
@@ -27,7 +29,7 @@ def assess(host: Host, health: Health) -> list[Finding]:
     """What needs attention: ERROR, or WARNING, which changes no exit code."""
     checks = (
         *(_programs, _app, _standbys, _apache, _maintenance, _configtest, _shibd, _workers, _replaced, _queue),
-        *(_disk, _release, _validation, _certificates),
+        *(_disk, _release, _versions, _validation, _certificates),
     )
     return [finding for check in checks for finding in check(host, health)]
 
@@ -222,6 +224,11 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
     for path, service in pending_reads(host, snapshot):
         said = f"{path}: up to date, but {service} has not reloaded it since it was written"
         yield Finding("drift", WARNING, said, f"{fab} diff shows it, deploy reloads it")
+
+
+def _versions(host: Host, health: Health) -> Iterator[Finding]:
+    waits = any(one.path == start_program_path(host) for one in health.drift)
+    yield from assess_versions(host, health.snapshot.software, is_deployed=not waits)
 
 
 def _validation(host: Host, health: Health) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from ops.schema import Host
 from ops.secrets.redaction import MaskedParts
 
 HOME_MODE, APACHE_MODE, SECRET_MODE = "0640", "0644", "0600"
+SCRIPT_MODE, SECRET_SCRIPT_MODE = "0750", "0700"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,20 @@ class RenderedFile:
     def digest(self) -> str:
         """SHA-256 of the content, in hex."""
         return sha256(self.content).hexdigest()
+
+
+def mode_of(host: Host, path: str, content: bytes, *, secret: bool) -> str:
+    """The mode of a file: a script, which begins with #!, can be run."""
+    if content.startswith(b"#!"):
+        return SECRET_SCRIPT_MODE if secret else SCRIPT_MODE
+    if secret:
+        return SECRET_MODE
+    return APACHE_MODE if service_of(host, path) == "apache" else HOME_MODE
+
+
+def is_secret(mode: str) -> bool:
+    """Whether only the account may read a file with this mode."""
+    return not int(mode, 8) & 0o077
 
 
 def supervisord_conf(host: Host) -> str:

@@ -6,6 +6,7 @@ root. A file or folder whose name begins with `_` is a part of other templates a
 
 import contextlib
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,9 +20,9 @@ from jinja2 import nodes
 from msgspec import structs
 
 from ops.errors import BadInput
-from ops.formats import apache, supervisor, uwsgi
+from ops.formats import apache, start_program, supervisor, uwsgi
 from ops.project import PROJECT
-from ops.rendering.rendered_file import APACHE_MODE, HOME_MODE, SECRET_MODE, RenderedFile, file_at, service_of
+from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
 from ops.schema import Host
 from ops.secrets import masking, redaction
 from ops.secrets.sources import Secrets, names_used
@@ -36,10 +37,12 @@ NOT_SHOWN = "(not shown: the template changes its secrets)\n"
 def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[RenderedFile]:
     """Every managed file of `host`, sorted by path on the host. Raises BadInput; nothing is sent or written.
 
-    With `values` off, secrets are not read, and placeholders stand for them.
+    With `values` off, secrets are not read, and placeholders stand for them. A template that renders only white space
+    is no file of this host, unless the template itself is empty.
     """
     files = [render_one(host, template, tree, values=values) for template in _templates(tree)]
-    return sorted(files, key=lambda file: file.path)
+    kept = [file for file in files if file.content.strip() or not (tree / file.template).read_bytes().strip()]
+    return sorted(kept, key=lambda file: file.path)
 
 
 def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = True) -> RenderedFile:
@@ -56,9 +59,10 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
         shown, failure = NOT_SHOWN, error
     used = names_used(public)
     if not used:
-        mode = APACHE_MODE if service_of(host, path) == "apache" else HOME_MODE
+        mode = mode_of(host, path, shown.encode(), secret=False)
         return file_at(host, path, shown.encode(), mode, template)
-    made = RenderedFile(template, path, shown.encode(), SECRET_MODE, service_of(host, path), used)
+    mode = mode_of(host, path, shown.encode(), secret=True)
+    made = RenderedFile(template, path, shown.encode(), mode, service_of(host, path), used)
     if not values:
         return made
     secrets = Secrets(host, values=True)
@@ -174,7 +178,11 @@ def _environment(tree: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"apache_quote": apache.quote, "regex_escape": apache.regex_escape}
+    environment.filters |= {
+        "apache_quote": apache.quote,
+        "regex_escape": apache.regex_escape,
+        "shell_quote": shlex.quote,
+    }
     environment.globals |= {
         "check_page": apache.check_page,
         "maintenance_pages": apache.PAGES,
@@ -187,6 +195,9 @@ def _environment(tree: Path) -> jinja2.Environment:
         "supervisord_options": supervisor.supervisord_options,
         "handover_socket": uwsgi.handover_socket,
         "ini_lines": uwsgi.ini_lines,
+        "kept_variables": start_program.kept_variables,
+        "own_variables": start_program.own_variables,
+        "start_program_path": start_program.start_program_path,
     }
     return environment
 

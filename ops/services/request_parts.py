@@ -1,7 +1,8 @@
 """Parts of requests to the agent, from the inventory: supervisord's place, the app, Apache's own page and logs."""
 
-from ops.agent.service_messages import ApachePage, App, SupervisordPlace
+from ops.agent.service_messages import ApachePage, App, Software, SupervisordPlace
 from ops.formats import apache, uwsgi
+from ops.formats.start_program import start_program_path
 from ops.formats.supervisor import log_files
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
@@ -31,6 +32,8 @@ def app(host: Host) -> App:
         log=next(iter(logs.values()), "/dev/null"),
         timeout=host.app.timeout,
         start=host.app.start_seconds,
+        start_program=start_program_path(host),
+        spare_requests=host.spare_requests,
     )
 
 
@@ -45,6 +48,16 @@ def apache_page(host: Host) -> ApachePage | None:
         account=host.apache.account,
         listen=host.app.listen,
     )
+
+
+def software(host: Host) -> Software | None:
+    """The app's software; None for a host whose inventory has none."""
+    wanted = host.software
+    if wanted is None:
+        return None
+    if wanted.product:
+        return Software(version=wanted.version, product=wanted.product, setup=wanted.setup, chain=wanted.chain or "")
+    return Software(version=wanted.version, folder=wanted.folder or "", link=wanted.link or "")
 
 
 def apache_logs(host: Host) -> list[str]:

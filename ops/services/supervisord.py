@@ -90,7 +90,7 @@ def ask_supervisord(
         supervisord=supervisord_place(host),
         app=app(host),
         uwsgi_program=uwsgi_program(host),
-        activate=host.activate,
+        activate=host.activation,
         owner=f"{lock_owner(remote.who)}, {action}",
         action=action,
         names=list(names),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ops.agent.service_messages import StartRefused, SurvivalFacts
+from ops.formats.start_program import start_program_path
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 
@@ -220,8 +221,11 @@ def _assess_cron(host: Host, found: Survival, files: str) -> Assessment:
 
 
 def start_command(host: Host, *words: str) -> str:
-    """The bash command that becomes supervisord."""
-    return f"{host.activate} && {shlex.join(['exec', 'supervisord', *words, '-c', supervisord_conf(host)])}"
+    """The bash command that becomes supervisord. With `software`, a switch of the version does not change it."""
+    words = ("supervisord", *words, "-c", supervisord_conf(host))
+    if host.software:
+        return shlex.join(["exec", start_program_path(host), *words])
+    return f"{host.activation} && {shlex.join(['exec', *words])}"
 
 
 def cron_line(host: Host) -> str:

@@ -40,7 +40,7 @@ def run_command(remote: Remote, command: Command, show: Show) -> int:
 
     Raises HostError if it passes a limit and is ended there, Unreachable if the connection is lost.
     """
-    session = remote.start_agent(RunRequest(text=command.text, activate=remote.host.activate))
+    session = remote.start_agent(RunRequest(text=command.text, activate=remote.host.activation))
     session.limit(Limits(SILENCE, total=None))
     with Heartbeat(session):
         code = _Reader(remote.host, show).read(command, session.messages())

@@ -228,7 +228,7 @@ class Remote:
         """`whole`: with all modules that it may need, for its input is not free for more of them."""
         sent = package(*(type(request) for request in requests), whole=whole, also=also)
         session = self._start(GREETING, start_text(len(sent)))
-        session.send_text(b"".join((f"{self.host.activate}\n".encode(), sent, packed_requests(*requests))))
+        session.send_text(b"".join((f"{self.host.activation}\n".encode(), sent, packed_requests(*requests))))
         return session
 
     def _start(self, greeting: str, text: str) -> AgentSession:

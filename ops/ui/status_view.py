@@ -10,6 +10,7 @@ from ops.errors import OperatorError
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.health import CANNOT_SEE, Health
 from ops.monitoring.status_findings import assess, is_edited
+from ops.monitoring.versions import by_program
 from ops.monitoring.worker_history import MEGABYTE
 from ops.schema import Host
 from ops.services.reload import web_program
@@ -77,6 +78,7 @@ def _needed(host: tuple[str, dict[str, str]]) -> int:
 def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     """Each label with the cell in the host's column; '!' before an error, as in `console.cell`."""
     yield from _release(health)
+    yield from _version(host, health)
     yield from _validation(host, health)
     yield from _services(health)
     yield from _programs(health)
@@ -108,6 +110,15 @@ def _release(health: Health) -> Iterator[tuple[str, str]]:
     else:
         edited = [one for one in health.drift if is_edited(one)]
         yield "drift", _mark(edited, f"yes, in {len(health.drift)} of the files" if health.drift else "no")
+
+
+def _version(host: Host, health: Health) -> Iterator[tuple[str, str]]:
+    """The version of the app that runs, and the one that is wanted, if they differ."""
+    state = health.snapshot.software
+    if host.software and state:
+        runs = ", ".join(sorted(set(by_program(state.running).values()))) or "nothing runs"
+        wanted = host.software.version
+        yield "version", runs if runs == wanted else f"!{runs}; {wanted} is wanted"
 
 
 def _validation(host: Host, health: Health) -> Iterator[tuple[str, str]]:

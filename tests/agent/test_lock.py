@@ -40,6 +40,20 @@ def test_unwritable_state_dir_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_full_disk_is_named(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """STAND-IN for a full disk."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", full)
+        with pytest.raises(Unlockable, match="no space is left"), Lock(str(lock.parent), "me"):
+            pass
+    with Lock(str(lock.parent), "me"):  # nobody holds it
+        pass
+
+
 def test_lock_of_a_task_that_died_is_taken_over(lock: Path) -> None:
     with Lock(str(lock.parent), "me") as taken:
         assert taken.took_over == "jane@desk, r0 since yesterday"

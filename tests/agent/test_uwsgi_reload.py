@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pyuwsgi
 from ops.agent import standbys, uwsgi_reload
 from ops.agent.app_socket import problem_of
 from ops.agent.messages import Message
+from ops.agent.plain_message import field_names
 from ops.agent.service_messages import App, Note
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervisord_rpc import Server
@@ -105,6 +108,36 @@ def test_a_standby_serves_while_uwsgi_reloads(site: Site) -> None:
     assert len(begun) == 3, "the first, the standby, the first again"
     assert "zerg sockets attached" in site.log()
     assert sorted(path.name for path in (site.root / "state").iterdir()) == ["taken", "uwsgi.serving", "uwsgi.zerg"]
+
+
+def test_the_old_app_answers_nobody_after_the_new_one(site: Site) -> None:
+    new = APP.replace("200 OK", "201 Created")
+    (site.root / "app.py").write_text(f"import time\ntime.sleep(4)\n{new}")
+    answers: list[tuple[float, float, str]] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        asked = App(**{**{name: getattr(site.app, name) for name in field_names(App)}, "statuses": ["201"]})
+        while not is_over.is_set():
+            begun = time.monotonic()
+            said = problem_of(asked, asked.listen, 10.0)
+            answers.append((begun, time.monotonic(), said))
+            time.sleep(0.001)
+
+    visitors = [threading.Thread(target=ask) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        site.reload.reload("web")
+    finally:
+        is_over.set()
+        for visitor in visitors:
+            visitor.join()
+    assert site.notes() == []
+    assert {said for _, _, said in answers} == {"", f"the app answers / on {site.app.listen} with 200, not 201"}
+    first_new = min(ended for _, ended, said in answers if not said)
+    assert [begun for begun, _, said in answers if said and begun > first_new] == []
+    assert max(ended - begun for begun, ended, _ in answers) < 3, "nobody waits for an import"
 
 
 def test_an_app_that_does_not_import_leaves_uwsgi_as_it_is(site: Site) -> None:
@@ -218,11 +251,37 @@ def test_a_standby_has_as_many_workers_as_fit(tmp_path: Path, monkeypatch: pytes
     ini = tmp_path / "web.ini"
     ini.write_text("[uwsgi]\nworkers = 4\n")
     monkeypatch.setattr("ops.agent.uwsgi_standby.memory_of", lambda _: (999, 5000))
-    assert Room(str(ini)).workers == 4
+    app = App(listen="", page="", headers=[], statuses=[], ini=str(ini), log="", timeout=7, start=1)
+    assert Room(app).workers == 4
     monkeypatch.setattr("ops.agent.uwsgi_standby.memory_of", lambda _: (999, 4999))
-    assert Room(str(ini)).workers == 3
+    assert Room(app).workers == 3
     ini.write_text("[uwsgi]\n")
-    assert Room(str(ini)).workers == 1
+    assert Room(app).workers == 1
+
+
+@pytest.mark.parametrize(
+    ("spare", "workers", "threads"),
+    [(None, 6, 10), (100, 6, 10), (61, 6, 10), (60, 5, 10), (11, 1, 10), (10, 1, 9), (2, 1, 1), (1, 1, 0), (0, 1, 0)],
+)
+def test_a_standby_opens_no_more_connections_than_the_database_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int | None, workers: int, threads: int
+) -> None:
+    ini = tmp_path / "web.ini"
+    ini.write_text("[uwsgi]\nworkers = 6\nthreads = 10\n")
+    app = App(listen="", page="", headers=[], statuses=[], ini=str(ini), log="", timeout=7, start=1)
+    app.spare_requests = spare
+    monkeypatch.setattr("ops.agent.uwsgi_standby.memory_of", lambda _: (9, 5_000_000))
+    room = Room(app)
+    assert (room.workers, room.threads) == (workers, threads)
+
+
+def test_requests_wait_where_the_database_allows_no_more_connections(site: Site) -> None:
+    site.app.spare_requests = 0
+    site.reload.reload("web")
+    (note,) = site.notes()
+    assert "the database allows no more connections" in note
+    assert "zerg sockets attached" not in site.log()
+    assert site.serves()
 
 
 def test_a_second_uwsgi_does_not_take_the_hosts_own_jobs(tmp_path: Path) -> None:
@@ -230,18 +289,16 @@ def test_a_second_uwsgi_does_not_take_the_hosts_own_jobs(tmp_path: Path) -> None
     ini = tmp_path / "web.ini"
     app = App(listen="", page="", headers=[], statuses=[], ini=str(ini), log="", timeout=7, start=1)
     words = Standby(app, str(tmp_path)).words
-    ini.write_text("[uwsgi]\nsocket = a\nthreads = 8\n")
-    one = words(2, "/z")
+    ini.write_text("[uwsgi]\nsocket = a\nworkers = 2\nthreads = 8\n")
+    room = Room(app)
+    one = words(room, "/z")
     assert one[one.index("--zerg") + 1] == "/z"
     assert one[one.index("--threads") + 1] == "8"
-    assert one[-2:] == ["--workers", "2"]
+    assert (one[one.index("--workers") + 1], one[-4:]) == ("3", ["--map-socket", "0:1", "--map-socket", "1:2,3"])
     ini.write_text("[uwsgi]\nsocket = a\nhttp-socket = b\n")
-    assert words(2, "")[-2:] == ["--workers", "2"]
-    several = words(2, "/z")
-    assert several[several.index("--workers") :] == [
-        *("--workers", "3", "--cheaper", "2", "--cheaper-initial", "2"),
-        *("--cheaper-algo", "manual", "--map-socket", "2:3"),
-    ]
+    assert words(room, "")[-2:] == ["--workers", "1"]
+    several = words(room, "/z")
+    assert (several[several.index("--workers") + 1], several[-2:]) == ("4", ["--map-socket", "2:4"])
 
 
 def test_the_file_of_an_old_release_may_name_another_state_folder(tmp_path: Path) -> None:

@@ -146,6 +146,11 @@ class Bench:
         try:
             self.wait_for(steps[0], running)
             yield running
+        except BaseException:  # or a later test would find it on the host
+            running.kill()
+            self.site.root(f"rm -f {HELD}")
+            until(lambda: not self._goes_on(), 60, "the deploy ends")
+            raise
         finally:
             self.let_go()
 
@@ -157,10 +162,14 @@ class Bench:
     def _go_on(self) -> None:
         self.site.root(f"pkill -CONT {AGENT} || :")
 
+    def _goes_on(self) -> bool:
+        """Whether there is still an agent, which may go on."""
+        return self.site.root(f"pkill -CONT {AGENT} && echo yes || :") != ""
+
     def wait_for(self, step: str, running: "subprocess.Popen[str]") -> None:
         """Wait until the deploy is held at the step."""
         step = step.removesuffix("-half")
-        until(lambda: self._is_held(step) or running.poll() is not None, 60, f"the deploy comes to {step}")
+        until(lambda: self._is_held(step) or running.poll() is not None, 180, f"the deploy comes to {step}")
         assert running.poll() is None, running.communicate()
 
     def _is_held(self, step: str) -> bool:

@@ -44,7 +44,9 @@ def wrong(site: Site) -> list[str]:
 @contextmanager
 def fatal(site: Site) -> Iterator[None]:
     """The web service as supervisord gives it up."""
-    site.poms(f"mv {APP} {APP}.away; supervisorctl -s unix:///home/poms/supervisor.sock restart {WEB} || :")
+    # Without the file uWSGI would find the app of the product, by PYTHONPATH.
+    site.poms(f"mv {APP} {APP}.away; echo 'raise SystemExit' >{APP}")
+    site.poms(f"supervisorctl -s unix:///home/poms/supervisor.sock restart {WEB} || :")
     try:
         until(lambda: site.program_states()[WEB] == "FATAL", 60, "supervisord gives up")
         yield

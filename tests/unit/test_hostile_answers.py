@@ -4,8 +4,10 @@ import base64
 import contextlib
 import io
 import json
+import os
 import re
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +51,14 @@ WORDS = {
     "fetch-logs": ["--to=FOLDER"],
     "rollback": ["--yes", "--to=r1"],
     "maintenance": ["on", "--message=x"],
+    "install": ["v2"],
+    "uninstall": ["v2"],
 }
-WITH_JSON = ("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor", "maintenance")
+VERSIONED = ("versions", "install", "uninstall")  # they need an inventory with software
+SOFTWARE = '[defaults.software]\nproduct = "poms"\nversion = "v1"\ninstall = "true"\nuninstall = "true"\n'
+WITH_JSON = (
+    *("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor", "maintenance", "versions"),
+)
 VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in verbs if verb not in WITHOUT_A_HOST]
 VERBS += [["diff", "--to=r1"], ["releases", "r1"], ["rollback", "--yes"], ["maintenance", "off"]]
 VERBS += [[*words, "--json"] for words in VERBS if words[0] in WITH_JSON]
@@ -156,6 +164,17 @@ def host_that(drawn: dict[str, list[str]], sound: bool) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def with_software() -> Iterator[None]:
+    """The shipped inventory with a version of the app."""
+    text = (PROJECT / "hosts.toml").read_text().replace("setup poms'", "setup poms {version}'")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text + SOFTWARE)
+        file.flush()
+        with patch.dict(os.environ, POMS_INVENTORY=file.name):
+            yield
+
+
 def fab(*words: str) -> tuple[int, str]:
     """fab within this process: its code, and all that it printed."""
     program, printed = fabric.main.make_program(), io.StringIO()
@@ -165,6 +184,7 @@ def fab(*words: str) -> tuple[int, str]:
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
         contextlib.chdir(PROJECT),
+        with_software() if words[2] in VERSIONED else contextlib.nullcontext(),
     ):
         try:
             program.run(["fab", *words])

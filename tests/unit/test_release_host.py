@@ -48,6 +48,21 @@ def test_rollback_uses_current_connection_and_reload_settings() -> None:
     assert made.apache.configtest == now.apache.configtest
 
 
+@pytest.mark.parametrize(
+    ("then", "activation", "version"),
+    [
+        ({"version": "v1", "product": "poms"}, "new v1", "v1"),
+        (None, "new v2", None),  # with today's products, but without the script that starts programs
+    ],
+)
+def test_release_has_its_own_version(then: dict[str, str] | None, activation: str, version: str | None) -> None:
+    now = host(activate="new {version}", software={"version": "v2", "product": "poms", "install": "today"})
+    made = host_at_release(now, recorded_host(host(activate="old {version}", **({"software": then} if then else {}))))
+    assert made is not None
+    assert made.activation == activation
+    assert (made.software and (made.software.version, made.software.install)) == (version and (version, "today"))
+
+
 def test_release_record_contains_no_secret_and_no_local_path() -> None:
     full = host(
         programs=PROGRAM,

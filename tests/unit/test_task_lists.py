@@ -13,7 +13,12 @@ from tests.unit.conftest import Fab
 
 TASKS = {one.name.replace("_", "-"): " ".join((one.__doc__ or "").split()) for one in collection([]).tasks.values()}
 GUIDE = (PROJECT / "docs/guide/README.md").read_text()
-NEEDED = {"maintenance": ["off"], "run": ["true"], "adopt": ["/etc/httpd/conf.d/ssl.conf"]}
+NEEDED = {
+    "maintenance": ["off"],
+    "run": ["true"],
+    "adopt": ["/etc/httpd/conf.d/ssl.conf"],
+    "uninstall": ["v1"],
+}
 OTHERS = {"hosts", "shell", "trust"}  # of no host, or of one that must be named
 
 

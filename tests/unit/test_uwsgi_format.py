@@ -227,7 +227,20 @@ def test_uwsgi_reads_back_all_accepted_values(
     ],
 )
 def test_the_plan_shows_the_memory_of_a_reload(memory: tuple[int, int] | None, words: str) -> None:
-    assert re.search(words + "$", describe_reload(6, memory))
+    assert re.search(words + "$", describe_reload(host(), memory))
+
+
+@pytest.mark.parametrize(
+    ("spare", "words"),
+    [
+        (100, r"both may open 60 \+ 61 connections to the database"),
+        (48, r"both may open 60 \+ 41 connections to the database"),
+        (5, r"both may open 60 \+ 5 connections to the database"),
+        (1, "requests wait until it ends: fleet.database_connections leaves none for a second uWSGI"),
+    ],
+)
+def test_the_plan_shows_the_database_connections_of_a_reload(spare: int, words: str) -> None:
+    assert re.search(words + "$", describe_reload(msgspec.structs.replace(host(), spare_requests=spare), None))
 
 
 @pytest.mark.parametrize(

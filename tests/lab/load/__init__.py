@@ -7,10 +7,12 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.project import PROJECT
@@ -35,11 +37,13 @@ class Rate:
 class Load:
     """What locust counted: requests, and those that failed; and the slowest quick and slow one, in seconds.
 
+    `answers`: when each quick request began and ended, and the version that answered it.
     `closed` are those of the failed whose connection, kept open since an earlier request, Apache closed: a client has
     to ask again then (RFC 9112, 9.3.1), as browsers and curl do. locust does not.
     """
 
     process: "subprocess.Popen[str]"
+    answers: list[tuple[float, float, str]] = field(default_factory=list)
     sent: int = 0
     failed: int = 0
     closed: int = 0
@@ -57,12 +61,19 @@ class Load:
         self.closed = sum(map(int, CLOSED.findall(err)))
         self.said = err[-3000:]
 
+    def sent_back(self, old: str, new: str) -> int:
+        """How many quick requests the old version answered that began after an answer of the new one."""
+        first = min(ended for _, ended, version in self.answers if version == new)
+        return sum(version == old and begun > first for begun, _, version in self.answers)
+
 
 @contextlib.contextmanager
 def loaded(site: Site, wanted: Rate, host: str = "pomsgpvm01") -> Iterator[Load]:
     """Keep up the load while entered; on leaving wait for its end, and have the figures filled in."""
     certificates = site.lab.state / "certificates"
+    answers = Path(tempfile.mkdtemp()) / "answers"
     environment = os.environ | {
+        "LOAD_ANSWERS": str(answers),
         "LOAD_CERTIFICATE": str(certificates / "jdoe.pem"),
         "LOAD_KEY": str(certificates / "jdoe.key"),
         "LOAD_NAME": site.record(host).server_name,
@@ -94,6 +105,9 @@ def loaded(site: Site, wanted: Rate, host: str = "pomsgpvm01") -> Iterator[Load]
             time.sleep(2)
             process.terminate()
         load.read(*process.communicate(timeout=wanted.seconds + 120))
+        for begun, ended, version in map(str.split, answers.read_text().splitlines()):
+            load.answers.append((float(begun), float(ended), version))
     finally:
         process.kill()
         process.wait()
+        shutil.rmtree(answers.parent)

@@ -1,6 +1,9 @@
 """Visitors with a client certificate, at a steady rate; run by locust (tests/lab/load/__init__.py)."""
 
 import os
+import re
+import time
+from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -9,6 +12,8 @@ from locust import HttpUser, constant_throughput, task
 urllib3.disable_warnings()  # the host is asked by its address; who it is, other tests ask
 CERTIFICATE = os.environ["LOAD_CERTIFICATE"], os.environ["LOAD_KEY"]
 NAME = os.environ["LOAD_NAME"]
+VERSION = re.compile("^version: (.*)$", re.MULTILINE)
+ANSWERS = Path(os.environ["LOAD_ANSWERS"]).open("a", encoding="utf-8")  # noqa: SIM115 - until locust ends
 
 
 class _Visitor(HttpUser):  # type: ignore[misc] # locust is not typed
@@ -33,7 +38,9 @@ class Quick(_Visitor):
     @task  # type: ignore[untyped-decorator] # locust is not typed
     def ask(self) -> None:
         """A page that is answered at once."""
-        self.get("/poms", "quick")
+        begun = time.time()
+        found = VERSION.search(self.get("/poms", "quick").text)
+        ANSWERS.write(f"{begun} {time.time()} {found[1] if found else '-'}\n")
 
 
 class Patient(_Visitor):

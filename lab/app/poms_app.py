@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+import poms_faults
+from poms_version import FAULT, VERSION
+
 # The headers that POMS trusts for the visitor's identity and address.
 IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
 ALSO_BELIEVED = (
@@ -16,11 +19,12 @@ ALSO_BELIEVED = (
     *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL"),
 )
 leaked: list[mmap.mmap] = []
+poms_faults.begin(FAULT)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """`/poms` answers with the identity. `/poms/slow?seconds=N` answers after N seconds, `/poms/leak?megabytes=N` leaks
-    N MB of address space."""
+    """`/poms` answers with the identity. `/poms/slow?seconds=N` answers after N seconds,
+    `/poms/leak?megabytes=N` leaks N MB of address space."""
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # uWSGI requires the app to read the body
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     if path.rstrip("/") == "/poms/slow":
@@ -30,6 +34,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         leaked.append(mmap.mmap(-1, size << 20, flags=mmap.MAP_PRIVATE))
     pages = ("/poms", "/poms/slow", "/poms/leak")
     status, title = ("200 OK", "") if path.rstrip("/") in pages else ("404 Not Found", "no such page\n")
+    if poms_faults.fails(FAULT):
+        status, title = "500 Internal Server Error", "this version fails at times\n"
     start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
     return [title.encode(), "".join(f"{name}: {value}\n" for name, value in _answer(environ)).encode()]
 
@@ -42,6 +48,7 @@ def _answer(environ: dict[str, Any]) -> Iterable[tuple[str, object]]:
     if "REMOTE_USER" in environ:
         yield "remote-user", environ["REMOTE_USER"]
     yield "remote-addr", environ.get("REMOTE_ADDR", "")
+    yield "version", VERSION
     yield "pid", os.getpid()
     yield "master", os.getppid()
     try:

@@ -1,0 +1,245 @@
+"""Another version of the app: switched to and gone back from under load, refused, killed half-way, moved by hand.
+
+With POMS_TEST_ALL each switch has at least 20,000 requests, an app that takes 10 seconds to import and requests that
+take 8, and the agent is killed at every step.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.faults import AGENT, HELD, INSTALL, STATE, STRACE
+from tests.lab.load import Load, Rate, loaded
+from tests.lab.messages import UNTOUCHED
+from tests.lab.site import Said, Site, until
+
+ALL = bool(os.environ.get("POMS_TEST_ALL"))
+IMPORT, SLOW = (10, 8) if ALL else (2, 2)
+HOST = "pomsgpvm01"
+PRODUCTS = "/home/poms/products/poms"
+START = "/home/poms/private/config/poms/start-program"
+SOFTWARE = """[defaults]
+activate = '. "$HOME/products/setup" && setup poms {version}'
+
+[defaults.software]
+product = "poms"
+version = "VERSION"
+install = '. "$HOME/products/setup" && upd install poms {version}'
+uninstall = '. "$HOME/products/setup" && ups undeclare -Y poms {version}'
+install_seconds = 60
+
+[defaults.ssh]
+"""
+OLD, NEW = "v4_4_0", "v4_5_0"
+STEPS = [  # of a switch, as the journal has them
+    *("stage", "directories", "keep", "prove", "look", "swap", "apply-programs", "reload-poms_webservice"),
+    *("switch-version", "check", "verdict", "commit"),
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A host whose inventory names the version of the app."""
+
+    site: Site
+    folder: Path
+
+    def fab(self, *words: str, version: str = OLD, check: bool = False) -> Said:
+        """Run fab with the inventory that wants this version."""
+        return self.site.fab("-H", HOST, *words, inventory=self.inventory(version), check=check)
+
+    def inventory(self, version: str) -> Path:
+        """The inventory, as a file."""
+        (self.folder / version).mkdir(exist_ok=True)
+        return self.site.changed(
+            self.folder / version,
+            ("[defaults.ssh]\n", SOFTWARE.replace("VERSION", version)),
+            ('chdir = "/home/poms/poms"\npython-path = ["/home/poms/poms"]\n', f'chdir = "{PRODUCTS}/{{version}}"\n'),
+            ('"python /home/poms/poms/agents/', f'"python {PRODUCTS}/{{version}}/agents/'),
+            ('directory = "/home/poms/poms"', 'directory = "/home/poms"'),
+        )
+
+    def versions(self, version: str = OLD) -> dict[str, Any]:
+        """What fab says of the versions of the host."""
+        found: dict[str, Any] = json.loads(self.fab("versions", "--json", version=version).out)[HOST]
+        return found
+
+    def served(self) -> str:
+        """The version that answers outside."""
+        code, page = self.site.ask("https://HOST:8443/poms", *self.site.certificate("jdoe"))
+        return next(
+            (line.partition(": ")[2] for line in page.splitlines() if line.startswith("version: ")), str(code)
+        )
+
+    def current(self) -> str:
+        """The version that chain current names, by UPS."""
+        said = self.site.poms("ups list -K version poms", HOST)
+        return said.strip().strip('"').strip()
+
+    def deployed(self) -> str:
+        """The version in the file that starts programs."""
+        return self.site.root(f"sed -n 's/.* setup poms \\(v[0-9_]*\\).*/\\1/p' {START}").strip()
+
+    def together(self) -> set[str]:
+        """What the file, the chain and the app say outside of fab: one version, if they belong together."""
+        return {self.deployed(), self.current(), self.served()}
+
+
+@pytest.fixture(scope="module")
+def service(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """With an app that takes its time to import."""
+    made = Service(site, tmp_path_factory.mktemp("switch"))
+    for version in (OLD, NEW):
+        site.poms(f"sed -i '1i import time; time.sleep({IMPORT})' {PRODUCTS}/{version}/poms_version.py")
+    made.fab("deploy", "--yes", "--force", check=True)
+    yield made
+    made.fab("deploy", "--yes", "--force", check=True)
+    site.fab("-H", HOST, "deploy", "--yes", "--force", "--remove", check=True)
+
+
+@pytest.fixture
+def old(service: Service) -> Service:
+    """The same, at the old version."""
+    if service.together() != {OLD}:
+        service.fab("recover")
+        service.fab("deploy", "--yes", "--force", check=True)
+    return service
+
+
+@pytest.fixture
+def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, float], None]:
+    """Note a row of the table of loads."""
+
+    def note(what: str, load: Load, took: float) -> None:
+        counts = f"{load.sent} | {load.failed} | {load.closed} | {load.slowest:.2f} s"
+        record_property("load", f"| {what} | {counts} | {load.slowest_slow:.2f} s | {took:.0f} s |")
+
+    return note
+
+
+def test_switch_up_and_down_under_load_loses_no_request(old: Service, row: Any) -> None:
+    rate = Rate(rate=200, seconds=150) if ALL else Rate(rate=50, patient=2, slow=SLOW)
+    switches: list[tuple[str, str, tuple[str, ...]]] = [
+        (OLD, NEW, ("deploy", "--yes")),
+        (NEW, OLD, ("rollback", "--yes")),
+    ]
+    for before, after, words in switches:
+        with loaded(old.site, rate) as load:
+            time.sleep(3)
+            begun = time.monotonic()
+            old.fab(*words, version=NEW, check=True)
+            took = time.monotonic() - begun
+        back = load.sent_back(before, after)
+        row(f"{words[0]} from {before} to {after}; {back} sent back to the old version", load, took)
+        assert load.sent > (20_000 if ALL else 300), load.said
+        assert (load.failed, back) == (0, 0), load.said
+        assert old.together() == {after}
+    assert [one["version"] for one in old.versions()["running"][0]["versions"]] == [OLD]
+
+
+def test_plan_and_release_name_the_versions(old: Service) -> None:
+    plan = old.fab("diff", version=NEW)
+    assert (plan.code, f"version: {OLD} to {NEW}; chain current moves to it" in plan.out) == (2, True), plan.all
+    old.fab("deploy", "--yes", version=NEW, check=True)
+    assert old.fab("deploy", "--yes", version=NEW).out.count("nothing to do") == 1
+    releases = json.loads(old.fab("releases", "--json").out)[HOST]
+    assert [one["facts"]["version"] for one in releases[-2:]] == [OLD, NEW]
+    assert old.fab("drift", version=NEW).code == 0
+    assert old.fab("status", version=NEW).code == 0
+
+
+def test_restarts_and_reloads_run_what_is_deployed_whatever_is_current(old: Service) -> None:
+    old.site.poms(f"ups declare -c poms {NEW}")  # by hand
+    for words in (("reload-uwsgi",), ("restart-programs", "--yes")):
+        old.fab(*words, check=True)
+        assert old.served() == OLD
+    drift = old.fab("drift", "--json")
+    found = json.loads(drift.out)[HOST]
+    assert (drift.code, set(found["files"].values()), len(found["versions"])) == (2, {"same"}, 1), drift.all
+    assert f"leads to {NEW}" in found["versions"][0]
+    assert old.fab("status").code == 2
+    old.fab("deploy", "--yes", check=True)
+    assert old.together() == {OLD}
+
+
+def test_program_of_another_version_is_found_and_restarted_by_a_deploy(old: Service) -> None:
+    site, agent = old.site, "poms_joblog_agent"
+    site.poms(f"cp -p {START} {START}.own; sed -i s/{OLD}/{NEW}/ {START}")
+    site.poms(f"supervisorctl -s unix:///home/poms/supervisor.sock restart {agent}; mv {START}.own {START}")
+    found = old.versions()
+    wrong = {
+        one["program"] for one in found["running"] if {"version": NEW, "seen_in": "environment"} in one["versions"]
+    }
+    assert wrong == {agent}
+    assert [one["found"].split()[:3] for one in found["findings"]] == [[agent, "runs", NEW]]
+    old.fab("deploy", "--yes", check=True)
+    assert old.versions()["findings"] == []
+
+
+def test_version_that_does_not_import_is_never_switched_to(old: Service) -> None:
+    bad = "v4_7_0"
+    said = old.fab("install", bad)
+    assert (said.code, "ImportError" in said.err, f"uninstall {bad}" in said.err) == (1, True, True), said.all
+    refused = old.fab("deploy", "--yes", version=bad)
+    assert (refused.code, f"version {bad} is not installed" in refused.err) == (1, True), refused.all
+    old.fab("uninstall", bad, check=True)
+    assert bad not in [one["version"] for one in old.versions()["installed"]]
+    old.site.poms(f"upd install poms {bad}")  # by somebody else, who does not check it
+    failed = old.fab("deploy", "--yes", version=bad)
+    assert (failed.code, "ImportError" in failed.err, UNTOUCHED in failed.err) == (1, True, True), failed.all
+    assert old.together() == {OLD}
+    old.fab("uninstall", bad, check=True)
+
+
+def test_interrupted_install_leaves_nothing_that_could_be_switched_to(old: Service) -> None:
+    version = "v4_6_0"
+    old.site.poms("echo 5 >$HOME/products/upd/pause")
+    try:
+        running = old.site.start("-H", HOST, "install", version, inventory=old.inventory(OLD))
+        until(lambda: old.site.root(f"ls {PRODUCTS}/{version} 2>/dev/null || :") != "", 60, "it has begun")
+        running.kill()  # the line is cut
+        running.communicate()
+        until(lambda: old.site.root(f"pgrep -f '[u]pd install poms {version}' || :") == "", 60, "the host ends it")
+    finally:
+        old.site.poms("rm $HOME/products/upd/pause")
+    refused = old.fab("deploy", "--yes", version=version)
+    assert (refused.code, "is not installed" in refused.err) == (1, True), refused.all
+    old.fab("install", version, check=True)
+    assert old.fab("install", version).out.count("nothing to do") == 1
+    whole = {one["version"]: one["whole"] for one in old.versions()["installed"]}
+    assert whole[version] is True
+    for needed in (OLD, version):
+        said = old.fab("uninstall", needed)
+        assert (said.code, "it is current" in said.err) == ((1, True) if needed == OLD else (0, False)), said.all
+
+
+@pytest.fixture
+def strace(service: Service) -> Iterator[None]:
+    """strace in front of the host's Python, which stops the agent where HELD says."""
+    service.site.root(INSTALL)
+    yield
+    service.site.root(f"rm -f /usr/local/bin/python3 {STRACE} {HELD}")
+
+
+@pytest.mark.usefixtures("strace")
+@pytest.mark.parametrize("step", STEPS if ALL else ["swap", "reload-poms_webservice", "switch-version", "check"])
+def test_version_and_files_belong_together_after_a_kill(old: Service, step: str) -> None:
+    site = old.site
+    site.root(f"echo {STATE}/pending/journal {STEPS.index(step) + 1} >{HELD}")
+    running = site.start("-H", HOST, "deploy", "--yes", inventory=old.inventory(NEW))
+    stopped = f"for one in $(pgrep {AGENT}); do grep -s '^State:.*stop' /proc/$one/status; done; :"
+    try:
+        until(lambda: site.root(stopped) != "" or running.poll() is not None, 120, f"the deploy comes to {step}")
+        assert site.root(f"sed -n '$s/.* //p' {STATE}/pending/journal").strip() == step
+    finally:
+        site.root(f"rm -f {HELD}; pkill -KILL {AGENT} || :")
+        running.communicate(timeout=60)
+    old.fab("recover", check=True)
+    assert old.together() == {OLD}
+    assert old.versions()["findings"] == []
