@@ -234,9 +234,14 @@ def test_version_and_files_belong_together_after_a_kill(old: Service, step: str)
     site.root(f"echo {STATE}/pending/journal {STEPS.index(step) + 1} >{HELD}")
     running = site.start("-H", HOST, "deploy", "--yes", inventory=old.inventory(NEW))
     stopped = f"for one in $(pgrep {AGENT}); do grep -s '^State:.*stop' /proc/$one/status; done; :"
+    last = f"sed -n '$s/.* //p' {STATE}/pending/journal 2>/dev/null || :"
+
+    def is_held() -> bool:
+        return site.root(last).strip() == step and site.root(stopped) != ""
+
     try:
-        until(lambda: site.root(stopped) != "" or running.poll() is not None, 120, f"the deploy comes to {step}")
-        assert site.root(f"sed -n '$s/.* //p' {STATE}/pending/journal").strip() == step
+        until(lambda: is_held() or running.poll() is not None, 120, f"the deploy comes to {step}")
+        assert running.poll() is None, running.communicate()
     finally:
         site.root(f"rm -f {HELD}; pkill -KILL {AGENT} || :")
         running.communicate(timeout=60)
