@@ -8,90 +8,36 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-
-def _matching(pattern: str, rule: str) -> Meta:
-    """Text that must match `pattern` as a whole; `rule` is the message for the operator."""
-    return Meta(pattern=rf"^(?:{pattern})\Z", description=rule)
-
-
-_PATH = r"(?!.*/\.\.?(/|$))(/[^/]+)+"
-_LOOPBACK = r"(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost):[0-9]{1,5}"
-
-Text = Annotated[str, _matching(r".+", "must not be empty")]
-Name = Annotated[
-    str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "must be a name of letters, digits, dots and dashes")
-]
-SecretName = Annotated[
-    str,
-    _matching(r"[A-Za-z][A-Za-z0-9_]*", "must be a name of letters, digits and _, since templates say secrets.NAME"),
-]
-Account = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
-
-
-Address = Annotated[  # of IPv6 also with a zone; ops/inventory/constraints.py checks those again
-    str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?", "must be a name or IP address")
-]
-Attribute = Annotated[
-    str,
-    _matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be the name of an attribute, and must not begin with HTTP_"),
-]
-HostKey = Annotated[
-    str,
-    _matching(
-        r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,2}( .*)?",
-        "must be a host's public key, as ssh-keyscan prints it after the name: 'ssh-ed25519 AAAA…'",
-    ),
-]
-HeaderName = Annotated[
-    str, _matching(r"[A-Za-z][A-Za-z0-9-]{0,63}", "must be the name of a header: letters, digits, dashes")
-]
-HeaderValue = Annotated[
-    str,
-    _matching(
-        r"(?!expr=)[!-~]([ -~]*[!-~])?",
-        "must be printable ASCII, and must not begin with expr= (an Apache expression)",
-    ),
-]
-EmailRule = Annotated[
-    str,
-    _matching(
-        r"|extension|[A-Za-z0-9._+-]*\{user\}[A-Za-z0-9._+-]*@[A-Za-z0-9.-]+",
-        "must be 'extension' or an address with {user} in it, such as {user}@example.org",
-    ),
-]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-AbsolutePath = Annotated[str, _matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
-UrlPath = Annotated[
-    str,
-    _matching(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", "must be a path such as /poms, with no trailing slash"),
-]
-Listen = Annotated[
-    str,
-    _matching(
-        rf"{_LOOPBACK}|{_PATH}",
-        "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket",
-    ),
-]
-Network = Annotated[
-    str, _matching(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "must be an address or a network, such as 131.225.0.0/16")
-]
-Command = Annotated[list[Text], Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=0, le=1000)]
-PositiveCount = Annotated[int, Meta(ge=1, le=1000)]
-Megabytes = Annotated[int, Meta(ge=1, le=1_048_576)]
-Seconds = Annotated[int, Meta(ge=0, le=86_400)]
-Size = Annotated[str, _matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
-Status = Annotated[int, Meta(ge=0, le=599)]
-VERSION = "{version}"  # in texts of the inventory
-Version = Annotated[
-    str,
-    _matching(
-        r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", "must be a version: letters, digits, dots, dashes, underscores or plus"
-    ),
-]
-Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
-UwsgiOption = Annotated[str, _matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
-UwsgiValue = bool | int | str | list[bool | int | str]
+from ops.value_types import (
+    VERSION,
+    AbsolutePath,
+    Account,
+    Address,
+    Attribute,
+    Command,
+    Count,
+    EmailRule,
+    HeaderName,
+    HeaderValue,
+    HostKey,
+    Listen,
+    Megabytes,
+    Name,
+    Network,
+    Port,
+    PositiveCount,
+    Seconds,
+    SecretName,
+    Signal,
+    Size,
+    Status,
+    Text,
+    UrlPath,
+    UwsgiOption,
+    UwsgiValue,
+    Version,
+    matching,
+)
 
 
 class Table(Struct, forbid_unknown_fields=True, frozen=True):
@@ -144,7 +90,7 @@ class Secret(Table, frozen=True, kw_only=True):
 
     command: Command | None = None
     file: Text | None = None
-    env: Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable")] | None = None
+    env: Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable")] | None = None
     seconds: Annotated[int, Meta(ge=1, le=3600)] | None = (
         None  # for the command; None: ops/secrets/sources.py's own limit
     )
@@ -214,12 +160,12 @@ class Apache(Table, frozen=True, kw_only=True):
     protocols: Annotated[list[Literal["TLSv1.2", "TLSv1.3"]], Meta(min_length=1)] = field(
         default_factory=lambda: ["TLSv1.2", "TLSv1.3"]
     )
-    ciphers: Annotated[str, _matching(r"[A-Za-z0-9:+!@_-]+", "must be an OpenSSL cipher list")] = (
+    ciphers: Annotated[str, matching(r"[A-Za-z0-9:+!@_-]+", "must be an OpenSSL cipher list")] = (
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
         "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
     )  # Mozilla's intermediate set without DHE
     curves: Annotated[
-        str, _matching(r"[A-Za-z0-9-]+(:[A-Za-z0-9-]+)*", "must be names of curves separated by colons")
+        str, matching(r"[A-Za-z0-9-]+(:[A-Za-z0-9-]+)*", "must be names of curves separated by colons")
     ] = "X25519:prime256v1:secp384r1"  # of the same set
 
 
@@ -255,7 +201,7 @@ class Check(Table, frozen=True, kw_only=True):
 
     name: Text
     port: Port
-    path: Annotated[str, _matching(r"/[!-~]*", "must be a path of printable characters")]
+    path: Annotated[str, matching(r"/[!-~]*", "must be a path of printable characters")]
     status: Annotated[list[Status], Meta(min_length=1)] = field(default_factory=lambda: [200])
     text: str = ""
     seconds: Annotated[int, Meta(ge=1, le=60)] = 5
@@ -305,7 +251,7 @@ class Program(Table, frozen=True, kw_only=True):
     killasgroup: bool = False  # but true if stopasgroup is true
     environment: dict[str, str] = {}
     environment_secrets: dict[str, SecretName] = {}  # ours: variable to the name of the secret with its value
-    umask: Annotated[str, _matching(r"0?[0-7]{3}", "must be an octal mask such as 022")] | None = None
+    umask: Annotated[str, matching(r"0?[0-7]{3}", "must be an octal mask such as 022")] | None = None
     redirect_stderr: bool = True
     stdout_logfile: AbsolutePath | None = None  # None: LOG_DIR/NAME.log
     stdout_logfile_maxbytes: Size = "50MB"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ops.deploy.plan import CREATE, EDITED_BY_HAND, REMOVE, TAKE_OVER, UPDATE, Plan, make_plan
+from ops.deploy.file_changes import CREATE, EDITED_BY_HAND, REMOVE, TAKE_OVER, UPDATE
+from ops.deploy.plan import Plan, make_plan
 from ops.deploy.releases import Release, need_state_dir, new_release, read_contents
 from ops.deploy.snapshot import Snapshot, probe
 from ops.deploy.version_change import need_installed

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ops.deploy.plan import CREATE, REFUSED, REMOVE, FileChange, Plan
+from ops.deploy.file_changes import CREATE, REFUSED, REMOVE, FileChange
+from ops.deploy.plan import Plan
 from ops.secrets.masking import MARK
 from ops.secrets.redaction import Line, shown_lines
 from ops.ui import colours, console, pager

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.deploy.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
-from ops.deploy.plan import masked_parts_of
+from ops.deploy.file_changes import masked_parts_of
 from ops.deploy.releases import read_files
 from ops.deploy.snapshot import Snapshot, probe
 from ops.errors import BadInput, HostError

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from ops.deploy.plan import UNCHANGED, Plan, make_plan
+from ops.deploy.file_changes import UNCHANGED
+from ops.deploy.plan import Plan, make_plan
 from ops.deploy.snapshot import probe
 from ops.rendering.rendered_file import RenderedFile
 from ops.rollout import AT_ONCE, HostResult

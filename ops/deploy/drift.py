@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.deploy.plan import mode_matches
+from ops.deploy.file_changes import mode_matches
 from ops.deploy.snapshot import Snapshot
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host

@@ -3,62 +3,19 @@
 from dataclasses import dataclass, field
 
 from ops.deploy import removals
+from ops.deploy.file_changes import REFUSED, REMOVE, UNCHANGED, UPDATE, FileChange, compare_files, differs
 from ops.deploy.files_not_reloaded import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 from ops.deploy.removals import Removal, Replaced
-from ops.deploy.snapshot import FoundFile, Snapshot
+from ops.deploy.snapshot import Snapshot
 from ops.deploy.supervisor_changes import read_effect
 from ops.deploy.version_change import VersionChange, version_change
 from ops.formats import uwsgi
 from ops.formats.start_program import start_program_path
-from ops.rendering.rendered_file import RenderedFile, file_at, is_secret, service_of, supervisord_conf
+from ops.rendering.rendered_file import RenderedFile, service_of, supervisord_conf
 from ops.schema import Host
-from ops.secrets import redaction
-from ops.secrets.redaction import MaskedParts
 from ops.services import supervisord_survival
 from ops.services.reload import GRACEFUL, RESTART, reload_methods, restart_method
 from ops.services.restart_cost import LOST, RestartCost
-
-CREATE, UPDATE, TAKE_OVER, EDITED_BY_HAND, NOT_READABLE, REMOVE, UNCHANGED = (
-    "create",
-    "update",
-    "take over",
-    "edited by hand",
-    "unreadable",
-    "remove",
-    "unchanged",
-)
-REFUSED = (EDITED_BY_HAND, NOT_READABLE)
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """One managed file and its change.
-
-    `gone`: the file is no longer managed, and `wanted` is empty; `kind` says if it was edited by hand.
-    `masked_parts`: where the found content may hold secrets.
-    """
-
-    wanted: RenderedFile
-    found: FoundFile
-    kind: str
-    gone: bool = False
-    masked_parts: MaskedParts = ()
-
-    @property
-    def before(self) -> str:
-        """The content on the host."""
-        same = self.found.digest == self.wanted.digest
-        return (self.wanted.content if same else self.found.content or b"").decode(errors="replace")
-
-    @property
-    def after(self) -> str:
-        """The wanted content."""
-        return self.wanted.content.decode(errors="replace")
-
-    @property
-    def exposes(self) -> bool:
-        """Whether others could read its secrets, because the account may not change its mode."""
-        return not mode_matches(self.wanted, self.found) and self.found.mode_is_fixed
 
 
 @dataclass(frozen=True)
@@ -175,12 +132,10 @@ def _describe(how: str, host: Host, memory: tuple[int, int] | None) -> str:
 
 def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
     """Compare the wanted files with the snapshot, and find the services to reload."""
-    changes = [_compare(file, snapshot) for file in wanted]
-    if wanted:  # otherwise the plan has only pending reloads
-        changes += _gone(host, {file.path for file in wanted}, snapshot)
+    changes = compare_files(host, wanted, snapshot)  # none: the plan has only pending reloads
     changed = [change for change in changes if change.kind != UNCHANGED]
     behind = pending_reads(host, snapshot) if wanted else []
-    touched = {change.wanted.service for change in changed if _differs(change)} | {
+    touched = {change.wanted.service for change in changed if differs(change)} | {
         line for line in (*snapshot.owed, *(service for _, service in behind)) if line == "apache"
     }
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
@@ -188,7 +143,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     supervisord, replaced = taken.does, taken.replaced
     programs = []
     version = version_change(host, snapshot.software) if wanted else None
-    paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and _differs(change)]
+    paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and differs(change)]
     methods = reload_methods(host, paths)
     if supervisord in ("", "apply"):
         programs = [(way[0], _how_of(way, changed)) for way in methods if way[0] not in replaced]
@@ -255,65 +210,6 @@ def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
     return RESTART if how == GRACEFUL and uwsgi.needs_restart(change.before, change.after) else how
 
 
-def _gone(host: Host, wanted: set[str], snapshot: Snapshot) -> list[FileChange]:
-    """Files of the last release that are no longer wanted; never supervisord's own file."""
-    changes = []
-    for path in sorted(snapshot.deployed.keys() - wanted - {supervisord_conf(host)}):
-        found = snapshot.files.get(path) or FoundFile(path, None)
-        if not found.readable:
-            kind = NOT_READABLE
-        elif found.digest is None:
-            continue
-        else:
-            kind = REMOVE if found.digest == snapshot.deployed[path] else EDITED_BY_HAND
-        nothing = file_at(host, path, b"", found.mode or "0600")
-        changes.append(
-            FileChange(nothing, found, kind, gone=True, masked_parts=masked_parts_of(nothing, found, snapshot))
-        )
-    return changes
-
-
-def _differs(change: FileChange) -> bool:
-    """Whether the content changes; a change of mode alone reloads nothing."""
-    return change.found.digest != change.wanted.digest
-
-
-def _compare(file: RenderedFile, snapshot: Snapshot) -> FileChange:
-    found = snapshot.files.get(file.path) or FoundFile(file.path, None)
-    deployed = snapshot.deployed.get(file.path)
-    if not found.readable:
-        kind = NOT_READABLE
-    elif found.digest is None:
-        kind = CREATE
-    elif found.digest == file.digest:
-        kind = UNCHANGED if mode_matches(file, found) else UPDATE
-    elif deployed is None:
-        kind = TAKE_OVER
-    else:
-        kind = UPDATE if found.digest == deployed else EDITED_BY_HAND
-    return FileChange(file, found, kind, masked_parts=masked_parts_of(file, found, snapshot))
-
-
-def mode_matches(wanted: RenderedFile, found: FoundFile) -> bool:
-    """Whether the mode is as wanted, or is fixed and lets nobody else read a secret."""
-    if not found.mode_is_fixed:
-        return found.mode == wanted.mode
-    return not (int(found.mode, 8) & 0o077 and is_secret(wanted.mode))
-
-
-def masked_parts_of(wanted: RenderedFile, found: FoundFile, snapshot: Snapshot) -> MaskedParts:
-    """Where the found file may hold secrets, known ones or not."""
-    recorded = snapshot.masked_parts.get(wanted.path, ())
-    if found.content is None or not (wanted.masked_parts or recorded):
-        if found.content is not None and wanted.service == "supervisord":
-            return redaction.socket_passwords(found.content.decode(errors="replace"))
-        return wanted.masked_parts
-    if recorded and found.digest == snapshot.deployed.get(wanted.path):
-        return recorded
-    there, like = (content.decode(errors="replace") for content in (found.content, wanted.content))
-    return redaction.find_in_unknown(there, like, wanted.masked_parts)
-
-
 @dataclass(frozen=True)
 class _Supervisord:
     """What supervisord has to do, and the effect on its programs; see Plan."""
@@ -327,7 +223,7 @@ class _Supervisord:
 
 def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _Supervisord:
     mine = next((one for one in changes if one.wanted.path == supervisord_conf(host)), None)
-    own = mine if mine and mine.kind != UNCHANGED and _differs(mine) else None
+    own = mine if mine and mine.kind != UNCHANGED and differs(mine) else None
     owed = [line.removeprefix("supervisord ") for line in snapshot.owed if line.startswith("supervisord ")]
     otherwise = "start" if snapshot.supervisord == "down" else "restart" if "restart" in owed else ""
     if own is None and mine and not otherwise and is_unread_by_supervisord(mine.wanted.path, snapshot):
@@ -361,7 +257,7 @@ def _replaced(change: FileChange) -> Replaced:
 
 def _removals(host: Host, changes: list[FileChange]) -> list[Removal]:
     """What only the replaced or removed files have; without supervisord's file."""
-    written = [one for one in changes if one.kind != UNCHANGED and _differs(one)]
+    written = [one for one in changes if one.kind != UNCHANGED and differs(one)]
     apache = [_replaced(one) for one in written if one.wanted.service == "apache"]
     kept = [one.after for one in changes if one.wanted.service == "apache" and one not in written]
     found = [*removals.removed_from_apache(apache, kept)]

@@ -11,7 +11,8 @@ from ops.agent.transaction_messages import (
     TransactionRequest,
 )
 from ops.deploy import identity_probe
-from ops.deploy.plan import FileChange, Plan
+from ops.deploy.file_changes import FileChange
+from ops.deploy.plan import Plan
 from ops.deploy.release_host import recorded_host
 from ops.deploy.releases import Release
 from ops.formats import uwsgi

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ops.schema import Host, Program, Uwsgi, UwsgiValue
+from ops.schema import Host, Program, Uwsgi
 from ops.text import closest
+from ops.value_types import UwsgiValue
 
 # The options that the template writes, and how to set them instead.
 WRITTEN_BY_TEMPLATE = {

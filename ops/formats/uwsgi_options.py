@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from ops.formats.uwsgi import is_uwsgi, items_of, known_options
-from ops.schema import Host, UwsgiValue
+from ops.schema import Host
+from ops.value_types import UwsgiValue
 
 Addresses = Callable[[str], list[str]]
 

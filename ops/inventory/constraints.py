@@ -14,7 +14,8 @@ from ops.inventory import program_commands
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
-from ops.schema import VERSION, Host
+from ops.schema import Host
+from ops.value_types import VERSION
 
 Location = tuple[str, ...]
 Rule = tuple[Location, str]

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from ops.inventory.schema_errors import has
-from ops.schema import VERSION, AbsolutePath, Account, Address, Apache, Count, Host, Name, PositiveCount, Version
+from ops.schema import Apache, Host
+from ops.value_types import VERSION, AbsolutePath, Account, Address, Count, Name, PositiveCount, Version
 
 Kind = TypeVar("Kind")
 Data = dict[str, Any]

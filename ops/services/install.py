@@ -13,7 +13,7 @@ from ops.agent.uninstall_messages import UninstallRequest
 from ops.errors import HostError, Unreachable
 from ops.formats import uwsgi
 from ops.rendering.rendered_file import RenderedFile
-from ops.schema import VERSION, Host
+from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services.lock_refusal import refusal
 from ops.services.request_parts import app, software, supervisord_place, uwsgi_program
@@ -22,6 +22,7 @@ from ops.ssh.line_reader import Limits
 from ops.ssh.operator_identity import lock_owner
 from ops.ssh.remote_command import Lines
 from ops.ssh.session import Heartbeat, Remote
+from ops.value_types import VERSION
 
 SILENCE = 90.0  # seconds without a message after which the connection is dead
 STEPS = {

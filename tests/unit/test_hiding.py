@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.deploy import transaction
-from ops.deploy.plan import EDITED_BY_HAND, REMOVE, UPDATE, FileChange, make_plan
+from ops.deploy.file_changes import EDITED_BY_HAND, REMOVE, UPDATE, FileChange
+from ops.deploy.plan import make_plan
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.deploy.transaction_request import transaction_request

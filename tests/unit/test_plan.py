@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 
 from ops.agent.probe_messages import HostState, ProgramState
 from ops.agent.service_messages import SupervisordState
-from ops.deploy.plan import (
-    CREATE,
-    EDITED_BY_HAND,
-    NOT_READABLE,
-    REMOVE,
-    TAKE_OVER,
-    UNCHANGED,
-    UPDATE,
-    Plan,
-    make_plan,
-)
+from ops.deploy.file_changes import CREATE, EDITED_BY_HAND, NOT_READABLE, REMOVE, TAKE_OVER, UNCHANGED, UPDATE
+from ops.deploy.plan import Plan, make_plan
 from ops.deploy.release_source import Source
 from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot, read

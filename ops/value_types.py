@@ -1,0 +1,90 @@
+"""The types of single values of the inventory: each with the rule that the operator reads if a value breaks it."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+
+def matching(pattern: str, rule: str) -> Meta:
+    """Text that must match `pattern` as a whole; `rule` is the message for the operator."""
+    return Meta(pattern=rf"^(?:{pattern})\Z", description=rule)
+
+
+_PATH = r"(?!.*/\.\.?(/|$))(/[^/]+)+"
+_LOOPBACK = r"(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost):[0-9]{1,5}"
+
+Text = Annotated[str, matching(r".+", "must not be empty")]
+Name = Annotated[
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "must be a name of letters, digits, dots and dashes")
+]
+SecretName = Annotated[
+    str,
+    matching(r"[A-Za-z][A-Za-z0-9_]*", "must be a name of letters, digits and _, since templates say secrets.NAME"),
+]
+Account = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
+
+
+Address = Annotated[  # of IPv6 also with a zone; ops/inventory/constraints.py checks those again
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%.+)?", "must be a name or IP address")
+]
+Attribute = Annotated[
+    str,
+    matching(r"(?!HTTP_)[A-Za-z][A-Za-z0-9_-]*", "must be the name of an attribute, and must not begin with HTTP_"),
+]
+HostKey = Annotated[
+    str,
+    matching(
+        r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,2}( .*)?",
+        "must be a host's public key, as ssh-keyscan prints it after the name: 'ssh-ed25519 AAAA…'",
+    ),
+]
+HeaderName = Annotated[
+    str, matching(r"[A-Za-z][A-Za-z0-9-]{0,63}", "must be the name of a header: letters, digits, dashes")
+]
+HeaderValue = Annotated[
+    str,
+    matching(
+        r"(?!expr=)[!-~]([ -~]*[!-~])?",
+        "must be printable ASCII, and must not begin with expr= (an Apache expression)",
+    ),
+]
+EmailRule = Annotated[
+    str,
+    matching(
+        r"|extension|[A-Za-z0-9._+-]*\{user\}[A-Za-z0-9._+-]*@[A-Za-z0-9.-]+",
+        "must be 'extension' or an address with {user} in it, such as {user}@example.org",
+    ),
+]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+AbsolutePath = Annotated[str, matching(_PATH, "must be an absolute path without '..' or a trailing slash")]
+UrlPath = Annotated[
+    str,
+    matching(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", "must be a path such as /poms, with no trailing slash"),
+]
+Listen = Annotated[
+    str,
+    matching(
+        rf"{_LOOPBACK}|{_PATH}",
+        "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket",
+    ),
+]
+Network = Annotated[
+    str, matching(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "must be an address or a network, such as 131.225.0.0/16")
+]
+Command = Annotated[list[Text], Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=0, le=1000)]
+PositiveCount = Annotated[int, Meta(ge=1, le=1000)]
+Megabytes = Annotated[int, Meta(ge=1, le=1_048_576)]
+Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+Size = Annotated[str, matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
+Status = Annotated[int, Meta(ge=0, le=599)]
+VERSION = "{version}"  # in texts of the inventory
+Version = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", "must be a version: letters, digits, dots, dashes, underscores or plus"
+    ),
+]
+Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
+UwsgiOption = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
+UwsgiValue = bool | int | str | list[bool | int | str]
