@@ -27,6 +27,8 @@ LONG = (
     "test_validation.py",
     "test_doctor.py",
     "test_through_apache.py",
+    "test_switch.py",
+    "test_maintenance.py",
     "test_way_back.py",
     "test_take_over.py",
     "test_deploy.py",

@@ -219,6 +219,54 @@ def test_interrupted_install_leaves_nothing_that_could_be_switched_to(old: Servi
         assert (said.code, "it is current" in said.err) == ((1, True) if needed == OLD else (0, False)), said.all
 
 
+BY_FOLDER = """[defaults]
+activate = '. "$HOME/releases/{version}/bin/activate"'
+
+[defaults.software]
+folder = "/home/poms/releases"
+link = "/home/poms/current"
+version = "VERSION"
+install = '"$HOME/bin/make-release" {version}'
+
+[defaults.ssh]
+"""
+
+
+def test_release_folders_on_a_second_host(site: Site, tmp_path: Path) -> None:
+    host, releases = "fermicloud045", "/home/poms/releases"
+
+    def fab(*words: str, version: str) -> Said:
+        (tmp_path / version).mkdir(exist_ok=True)
+        inventory = site.changed(
+            tmp_path / version,
+            ("[defaults.ssh]\n", BY_FOLDER.replace("VERSION", version)),
+            ('chdir = "/home/poms/poms"\npython-path = ["/home/poms/poms"]\n', 'chdir = "/home/poms"\n'),
+        )
+        return site.fab("-H", host, *words, inventory=inventory)
+
+    def served() -> str:
+        _, page = site.ask("https://HOST:8443/poms", *site.certificate("jdoe"), host=host)
+        return next(line for line in page.splitlines() if line.startswith("version: "))
+
+    def link() -> str:
+        return site.root("readlink -f /home/poms/current", host).strip()
+
+    steps: list[tuple[tuple[str, ...], str, str]] = [
+        (("deploy", "--yes", "--force"), "4.4.0", "4.4.0"),
+        (("install",), "4.6.0", "4.4.0"),
+        (("deploy", "--yes"), "4.6.0", "4.6.0"),
+        (("rollback", "--yes"), "4.6.0", "4.4.0"),
+    ]
+    for words, wanted, after in steps:
+        said = fab(*words, version=wanted)
+        assert said.code == 0, said.all
+        assert (link(), served()) == (f"{releases}/{after}", f"version: {after}")
+    assert fab("drift", version="4.4.0").code == 0
+    assert fab("uninstall", "4.6.0", version="4.4.0").code == 1, "a kept release needs it"
+    assert site.fab("-H", host, "deploy", "--yes", "--remove").code == 0  # without software again
+    assert "version: checkout" in served()
+
+
 @pytest.fixture
 def strace(service: Service) -> Iterator[None]:
     """strace in front of the host's Python, which stops the agent where HELD says."""
