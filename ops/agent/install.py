@@ -69,15 +69,15 @@ class SiteCommand:
     def run(self, text: str) -> None:
         """Run it to its end. Raises StepFailed, or Interrupted after `stop`."""
         end = time.monotonic() + self._seconds
-        running = started(["/bin/bash", "-c", READ_AND_RUN, "install"], text.encode(), _environment())
-        self._groups.append(running.pid)
-        for message in output_of(running):
-            self._tell(message)
-            if time.monotonic() > end and not self.is_unwanted:
-                end_groups(self._groups)
-                raise StepFailed(f"the command did not end within {self._seconds:.0f} seconds")
-        self._groups.clear()
-        code = running.wait()
+        with started(["/bin/bash", "-c", READ_AND_RUN, "install"], text.encode(), _environment()) as running:
+            self._groups.append(running.pid)
+            for message in output_of(running):
+                self._tell(message)
+                if time.monotonic() > end and not self.is_unwanted:
+                    end_groups(self._groups)
+                    raise StepFailed(f"the command did not end within {self._seconds:.0f} seconds")
+            self._groups.clear()
+        code = running.returncode
         if self.is_unwanted:
             raise Interrupted
         if code:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def encoded(request: Message) -> str:
     return msgspec.json.encode(request).decode()
 
 
-def read(host: str, lines: list[str], count: int) -> list[Answer]:
+def read(host: str, lines: Iterable[str], count: int) -> list[Answer]:
     """So many answers, from the lines that travel."""
     answers = [Answer(host) for _ in range(count)]
     left = iter(answers)
