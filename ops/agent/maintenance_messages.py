@@ -4,7 +4,7 @@ from ops.agent.messages import Message
 
 
 class MaintenanceState(Message):
-    """Maintenance that is on: by whom, since and until when, and why.
+    """Maintenance that is on: who switched it on, since and until when, and why.
 
     Times are in seconds since 1970, None if unknown or without an end.
     `since_text` and `until_text` are the same in the host's zone.

@@ -1,4 +1,4 @@
-"""Maintenance that is on: Apache shows its page while the file SWITCH exists; DETAILS says by whom, and why."""
+"""Maintenance that is on: Apache shows its page while the file SWITCH exists; DETAILS says who, and why."""
 
 import contextlib
 import json

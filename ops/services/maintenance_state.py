@@ -1,4 +1,4 @@
-"""Maintenance that is on at a host: by whom, since and until when, and why."""
+"""Maintenance that is on at a host: who switched it on, since and until when, and why."""
 
 import time
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Maintenance:
         return self.until is not None and now > self.until
 
     def describe(self, now: int) -> str:
-        """By whom, since and until when, and why."""
+        """Who switched it on, since and until when, and why."""
         begun = f"since {at(self.since, self.since_text)}" if self.since else "since an unknown time"
         end = f"until {at(self.until, self.until_text)}" if self.until else "without an end"
         if self.is_overdue(now):
