@@ -62,14 +62,15 @@ def unfinished(state_dir: str, version: str) -> str:
 
 
 def set_current(software: "Software", version: str) -> None:
-    """Let the chain or the link lead to a version; "": to none, which UPS cannot. Raises StepFailed, or OSError."""
-    if software.product and not version:
-        return
+    """Let the chain or the link lead to a version; "": to none. Raises StepFailed, or OSError."""
     if software.product:
         chain = ["-c"] if software.chain == "current" else ["-g", software.chain]
-        ended = _ups(software, ["declare", *chain, software.product, version])
+        if not version and not current(software):
+            return
+        does = ["declare", *chain, software.product, version] if version else ["undeclare", *chain, software.product]
+        ended = _ups(software, does)
         if ended.code:
-            raise StepFailed(f"{ended.text}\nups cannot declare {software.product} {version} {software.chain}")
+            raise StepFailed(f"{ended.text}\nups cannot {does[0]} {software.product} {version} {software.chain}")
     elif version:
         _link(software.link, os.path.join(software.folder, version))
     else:

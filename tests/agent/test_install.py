@@ -49,7 +49,7 @@ class Host:
             supervisord=self.place,
             owner="me",
             command=command.replace("{folder}", str(self.folder)),
-            activate=f"export PATH={self.folder}/bin:$PATH",
+            activate=f"export PATH={self.folder}/bin:/usr/bin:/bin",
             **fields,
         )
         return self.ask(request)

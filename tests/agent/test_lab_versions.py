@@ -1,6 +1,7 @@
 """The versions of the app that a lab host can install, by the stand-in for UPD and as release folders."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_upd_that_is_ended_leaves_half_a_version_which_is_not_declared(account: 
     with account.start(account.products / "upd/v4/bin/upd", "install", "poms", "v4_6_0", **more) as upd:
         assert upd.stdout
         assert "(1 of 6)" in upd.stdout.readline()
-        os.killpg(upd.pid, 1)
+        os.killpg(upd.pid, signal.SIGKILL)
     half = account.products / "poms/v4_6_0"
     assert [path.name for path in half.iterdir()] == ["agents"]
     assert account.run(f"{SETUP}ups exist poms v4_6_0")[0] == 1
@@ -103,7 +104,7 @@ def test_make_release_that_is_ended_leaves_half_a_release(account: Account) -> N
     with account.start(script, "4.6.0", RELEASE_PAUSE="20") as making:
         assert making.stdout
         assert [making.stdout.readline() for _ in range(2)][1] == "Copied agents/poms_agent.py\n"
-        os.killpg(making.pid, 1)
+        os.killpg(making.pid, signal.SIGKILL)
     assert (release / "bin/activate").exists()
     assert [path.name for path in (release / "poms").iterdir()] == ["agents"]
     assert account.run(f"{script} 4.6.0")[0] == 0
