@@ -79,10 +79,11 @@ def collect_and_recover(remote: Remote, wanted: list[RenderedFile], *, elsewhere
     `elsewhere_is_left`: leave the releases in a former state_dir there, and begin a new history.
     """
     snapshot = collect(remote, wanted, elsewhere_is_left=elsewhere_is_left)
-    if not snapshot.unfinished:
-        return snapshot
-    recover_unfinished(remote, snapshot)
-    return collect(remote, wanted, elsewhere_is_left=elsewhere_is_left)
+    if snapshot.unfinished:
+        recover_unfinished(remote, snapshot)
+        snapshot = collect(remote, wanted, elsewhere_is_left=elsewhere_is_left)
+    need_installed(remote.host, snapshot.software)
+    return snapshot
 
 
 def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bool = False) -> Snapshot:
@@ -100,7 +101,6 @@ def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bo
             left="everything",
             next_step=f"make room (at least {MIN_FREE_KB} kB), then deploy again",
         )
-    need_installed(host, snapshot.software if wanted else None)
     need_socket(host, Supervisord(snapshot.supervisord, snapshot.supervisord_pid, snapshot.supervisord_detail))
     return snapshot
 

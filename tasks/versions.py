@@ -47,6 +47,8 @@ def _show(answers: list[HostResult[VersionsReport]]) -> None:
 
 def _show_one(host: Host, report: VersionsReport) -> None:
     console.show(*finding_list.lines(finding_list.grouped((host, one) for one in _findings(host, report))))
+    if host.software is None:
+        console.say(f"{host.name}: {report.problem}", "dim")
     if report.installed:
         console.table((host.name, "installed", "size", "kept releases"), list(_rows(report, host)))
     if report.running:

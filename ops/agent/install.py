@@ -68,12 +68,16 @@ class SiteCommand:
 
     def run(self, text: str) -> None:
         """Run it to its end. Raises StepFailed, or Interrupted after `stop`."""
+        if self.is_unwanted:
+            raise Interrupted
         end = time.monotonic() + self._seconds
         with started(["/bin/bash", "-c", READ_AND_RUN, "install"], text.encode(), _environment()) as running:
             self._groups.append(running.pid)
+            if self.is_unwanted:  # since a moment ago
+                end_groups(self._groups)
             for message in output_of(running):
                 self._tell(message)
-                if time.monotonic() > end and not self.is_unwanted:
+                if time.monotonic() > end:
                     end_groups(self._groups)
                     raise StepFailed(f"the command did not end within {self._seconds:.0f} seconds")
             self._groups.clear()
@@ -101,14 +105,15 @@ class _Installation:
 
     def run(self) -> None:
         """All of it."""
-        if is_installed(self._software, self._version, self._state_dir):
-            self._tell(InstallEnded(how="already"))
-            return
         mark = unfinished(self._state_dir, self._version)
-        if os.path.exists(mark):  # of an installation that died
-            self._clean()
-        durable.write(mark, f"{self._request.owner}\n".encode("utf-8", "replace"))
         try:
+            if is_installed(self._software, self._version, self._state_dir):
+                self._tell(InstallEnded(how="already"))
+                return
+            left = self._clean() if os.path.exists(mark) else ""  # of an installation that died
+            if left:
+                raise StepFailed(f"what is left of an earlier installation cannot be removed: {left}")
+            durable.write(mark, f"{self._request.owner}\n".encode("utf-8", "replace"))
             self._tell(InstallStep(step="install"))
             self._command.run(self._request.command)
         except Interrupted:

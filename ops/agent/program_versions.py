@@ -24,7 +24,7 @@ def program_versions(software: "Software", programs: "dict[str, int]") -> "list[
     found = []
     for program, first in programs.items():
         found += [
-            ProgramVersion(program=program, pid=pid, found=_found(software, pid))
+            ProgramVersion(program=program, pid=pid, found=versions_of(software, pid))
             for pid in sorted(parents)
             if first and _is_from(pid, first, parents)
         ]
@@ -39,16 +39,15 @@ def _is_from(pid: int, first: int, parents: "dict[int, int]") -> bool:
     return True
 
 
-def _found(software: "Software", pid: int) -> "list[tuple[str, str]]":
+def versions_of(software: "Software", pid: int) -> "list[tuple[str, str]]":
+    """What one process shows: (version, ENVIRONMENT, EXECUTABLE or FOLDER), each once."""
     environment = environment_of(pid)
     found = []
     with contextlib.suppress(OSError):
         found.append((_version_in(software, environment, os.readlink(f"/proc/{pid}/exe")), EXECUTABLE))
     found.append((_version_in(software, environment, folder_of(pid)), FOLDER))
     if software.product:
-        # SETUP_POMS=poms v4_5_0 -f NULL -z /home/poms/products
-        words = environment.get(f"SETUP_{_as_variable(software.product)}", "").split()
-        found.append((words[1] if len(words) > 1 and words[0] == software.product else "", ENVIRONMENT))
+        found.append((_set_up(software, environment), ENVIRONMENT))
     else:
         paths = [path for name in PATHS for path in environment.get(name, "").split(":")]
         found += [(_version_in(software, environment, path), ENVIRONMENT) for path in paths]
@@ -59,10 +58,19 @@ def _version_in(software: "Software", environment: "dict[str, str]", path: str) 
     """The version in whose folder a path is; "" for another place."""
     root = software.folder
     if software.product:
-        root = os.path.dirname(environment.get(f"{_as_variable(software.product)}_DIR", ""))
+        own = environment.get(f"{_as_variable(software.product)}_DIR", "")
+        if own and f"{path}/".startswith(f"{own}/"):  # a flavor may be below the version
+            return _set_up(software, environment)
+        root = os.path.dirname(own)
     if not root or not path.startswith(f"{root}/"):
         return ""
     return path[len(root) + 1 :].partition("/")[0].replace(" (deleted)", "")
+
+
+def _set_up(software: "Software", environment: "dict[str, str]") -> str:
+    """The version that UPS has set up: SETUP_POMS=poms v4_5_0 -f NULL -z /home/poms/products."""
+    words = environment.get(f"SETUP_{_as_variable(software.product)}", "").split()
+    return words[1] if len(words) > 1 and words[0] == software.product else ""
 
 
 def _as_variable(product: str) -> str:

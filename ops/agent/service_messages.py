@@ -4,11 +4,15 @@ from ops.agent.messages import Message
 
 
 class SupervisordPlace(Message):
-    """Our supervisord: its file, its socket, and the folder with our own state, where backups of the file may be."""
+    """Our supervisord: its file, its socket, and the folder with our own state, where backups of the file may be.
+
+    `start_program`: the script that sets the environment of the deployed version, if the host has it.
+    """
 
     conf: str
     socket: str
     state_dir: str
+    start_program: str = ""
 
 
 class App(Message):

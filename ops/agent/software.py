@@ -45,15 +45,18 @@ def current(software: "Software") -> str:
 
 
 def is_installed(software: "Software", version: str, state_dir: str) -> bool:
-    """Whether a version is there as a whole."""
+    """Whether a version is there as a whole. Raises StepFailed if that is not known."""
     return not os.path.exists(unfinished(state_dir, version)) and is_there(software, version)
 
 
 def is_there(software: "Software", version: str) -> bool:
-    """Whether there is a version, whole or not."""
-    if software.product:
-        return _ups(software, ["exist", software.product, version]).code == 0
-    return os.path.isdir(os.path.join(software.folder, version))
+    """Whether there is a version, whole or not. Raises StepFailed if that is not known."""
+    if software.product:  # the exit code of a UPS that does not work is also not 0
+        if _ups(software, ["exist", software.product, version]).code == 0:
+            return True
+        return any(one.name == version for one in _declared(software))
+    path = os.path.join(software.folder, version)
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def unfinished(state_dir: str, version: str) -> str:

@@ -4,9 +4,9 @@ import os
 import time
 
 from ops.agent import stop_notes
+from ops.agent.deployed_command import DeployedCommand
 from ops.agent.host_processes import is_process, process
 from ops.agent.processes import run
-from ops.agent.products import run_with_products, what_lacks
 from ops.agent.service_messages import StartRefused
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
@@ -98,14 +98,14 @@ def in_words(found: "SupervisordState") -> str:
 
 def _start(place: "SupervisordPlace", activate: str, is_scope: bool) -> "Ended":
     """Start it; in a scope it is outside the login's session, which logind ends with all its processes."""
-    lack = what_lacks(activate, "supervisord")
-    if lack:
-        raise StepFailed(lack)
+    command = DeployedCommand("supervisord", place.start_program, activate)
+    if command.lack:
+        raise StepFailed(command.lack)
     scope = ["env", f"XDG_RUNTIME_DIR={runtime_dir()}", "systemd-run", "--user", "--scope", "-q"] if is_scope else []
     if is_scope and _systemd_version() >= KEEPS_SCOPES:
         scope += ["-p", "OOMPolicy=continue"]
-    words = [*WITH_USUAL_UMASK, *scope, *(["--"] if is_scope else []), "supervisord", "-c", place.conf]
-    return run_with_products(activate, words, seconds=START_SECONDS)
+    words = [*WITH_USUAL_UMASK, *scope, *(["--"] if is_scope else []), *command.words, "-c", place.conf]
+    return run(words, seconds=START_SECONDS, environment=command.environment)
 
 
 def _systemd_version() -> int:

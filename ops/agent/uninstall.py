@@ -4,15 +4,14 @@ import os
 
 from ops.agent import durable
 from ops.agent.apache_messages import LockRefused
+from ops.agent.host_processes import is_own, numbers, process
 from ops.agent.install import remove_version
 from ops.agent.install_messages import InstallEnded, InstallStep
 from ops.agent.lock import Lock, Locked, Unlockable
 from ops.agent.narration import narrated
-from ops.agent.program_versions import program_versions
+from ops.agent.program_versions import versions_of
 from ops.agent.software import UNFINISHED, current, is_there, unfinished
-from ops.agent.software_state import running_programs
 from ops.agent.step_failed import StepFailed
-from ops.agent.supervisord_state import state_of
 from ops.agent.versions import versions_of_releases
 
 TYPE_CHECKING = False
@@ -60,10 +59,9 @@ def _needed_by(request: "UninstallRequest") -> "list[str]":
     """What needs the version. Raises StepFailed if that is not known."""
     software, place = request.software, request.supervisord
     found = ["it is current"] if current(software) == software.version else []
-    running = program_versions(software, running_programs(place))
-    supervisord = state_of(place).pid  # after a switch, it is still of the version that started it
-    running += [one for one in program_versions(software, {"supervisord": supervisord}) if one.pid == supervisord]
-    programs = [one.program for one in running if any(version == software.version for version, _ in one.found)]
-    found += [f"{program} runs it" for program in dict.fromkeys(programs)]
+    for pid in filter(is_own, numbers()):  # of supervisord or not: a job, a login, what a killed one has left
+        if any(version == software.version for version, _ in versions_of(software, pid)):
+            one = process(pid)
+            found.append(f"{one.name if one else 'a process'}, process {pid}, runs it")
     releases = versions_of_releases(place.state_dir).get(software.version, [])
     return found + [f"release {name} needs it" for name in releases]

@@ -6,13 +6,13 @@ It is a session of its own, which its keeper leads: a shell that starts and ends
 import os
 
 from ops.agent.app_socket import problem_of
+from ops.agent.deployed_command import DeployedCommand
 from ops.agent.evidence import end_of_file
 from ops.agent.host_processes import read_bytes
 from ops.agent.process_memory import memory_of
 from ops.agent.processes import start
 from ops.agent.standby_gate import Gate
 from ops.agent.step_failed import StepFailed
-from ops.agent.uwsgi_command import UwsgiCommand
 from ops.agent.uwsgi_file import fit_for_standby, number_of, socket_count
 
 TYPE_CHECKING = False
@@ -155,7 +155,7 @@ class Standby:
 
         It outlives the agent, so it holds neither the lock nor the connection.
         """
-        command = UwsgiCommand(self._app, activate)
+        command = DeployedCommand("uwsgi", self._app.start_program, activate)
         if command.lack:
             raise StepFailed(command.lack)
         app = self._app

@@ -9,8 +9,8 @@ import time
 
 from ops.agent.apache_directives import text_of
 from ops.agent.app_socket import problem_of
+from ops.agent.deployed_command import DeployedCommand
 from ops.agent.processes import run, start
-from ops.agent.uwsgi_command import UwsgiCommand
 from ops.agent.uwsgi_file import fit_for_standby, left_out_of
 from ops.agent.validation_failed import ValidationFailed
 
@@ -34,7 +34,7 @@ def validate(
 
     `is_unwanted` ends it early. Raises ValidationFailed.
     """
-    command = UwsgiCommand(app, activate)
+    command = DeployedCommand("uwsgi", app.start_program, activate)
     if command.lack:
         raise ValidationFailed(command.lack)
     words = [*command.words, "--strict", "--ini", ini, "--cflags"]
@@ -76,7 +76,7 @@ def check_left_out(text: str) -> str:
 class _Trial:
     """A uWSGI with one worker on its own socket, a process group of its own; at the context's end it is gone."""
 
-    def __init__(self, ini: str, app: "App", command: UwsgiCommand, work: str) -> None:
+    def __init__(self, ini: str, app: "App", command: DeployedCommand, work: str) -> None:
         self._app = app
         self._socket, self._pidfile, self._log, file = (
             os.path.join(work, f"trial.{end}") for end in ("sock", "pid", "log", "ini")

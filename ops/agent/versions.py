@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ops.agent.software import Version
     from ops.agent.versions_messages import VersionsRequest
 
+COMMITTED = "ended committed"  # as in release_store.py
 SIZE_SECONDS = 20.0  # for one version; a folder on NFS may have many files
 
 
@@ -36,11 +37,12 @@ def answer(request: "VersionsRequest") -> "Iterator[Message]":
 
 
 def versions_of_releases(state_dir: str) -> "dict[str, list[str]]":
-    """Version to the kept releases with it, the oldest first by name."""
+    """Version to the kept releases with it that a rollback can restore, the oldest first by name."""
     found: dict[str, list[str]] = {}
     folder = os.path.join(state_dir, "releases")
     for name in names_in(folder):
-        for line in lines_of(os.path.join(folder, name, "meta")) or []:
+        lines = lines_of(os.path.join(folder, name, "meta")) or []
+        for line in lines if COMMITTED in lines else []:
             if line.startswith("version "):
                 found.setdefault(line[len("version ") :], []).append(name)
     return found

@@ -142,7 +142,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     taken = _supervisord(host, changes, snapshot)
     supervisord, replaced = taken.does, taken.replaced
     programs = []
-    version = version_change(host, snapshot.software) if wanted else None
+    version = version_change(host, snapshot.software) if wanted or "current" in snapshot.owed else None
     paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and differs(change)]
     methods = reload_methods(host, paths)
     if supervisord in ("", "apply"):
@@ -153,7 +153,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
         programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
         programs += [
             (name, restart_method(host, name))
-            for name in (version.outdated if version else ())
+            for name in (version.outdated if version and wanted else ())
             if name in host.programs and name not in replaced
         ]
     unread = [path for path in paths if path not in [way[2] for way in methods]]

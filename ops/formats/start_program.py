@@ -4,13 +4,21 @@ supervisord calls it for each program, and uWSGI for itself when it reloads (`bi
 that is deployed, however old their own environment is. Only a host with `software` in the inventory has it.
 """
 
+from collections.abc import Iterable
+
 from ops.schema import Host
 
 NAME = "start-program"
-# What a program keeps of its caller's environment; the names that the inventory sets come in addition.
+OWN_NAMES = "POMS_OPS_OWN"  # the variable with the names that the inventory sets for a program, separated by |
+# What a program keeps of its caller's environment; the names in OWN_NAMES come in addition.
 KEPT = (
     *("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_[A-Z]+", "TZ", "KRB5CCNAME", "XDG_RUNTIME_DIR"),
-    *("SUPERVISOR_[A-Z_]+", "UWSGI_RELOADS", "UWSGI_ORIGINAL_PROC_NAME"),  # of supervisord, and of a reload of uWSGI
+    *(
+        OWN_NAMES,
+        "SUPERVISOR_[A-Z_]+",
+        "UWSGI_RELOADS",
+        "UWSGI_ORIGINAL_PROC_NAME",
+    ),  # of supervisord, and of a reload of uWSGI
 )
 
 
@@ -24,9 +32,7 @@ def kept_variables() -> str:
     return "|".join(KEPT)
 
 
-def own_variables(host: Host) -> list[str]:
-    """The variables that the inventory sets for supervisord and its programs: they win over those of `activate`."""
-    names = [*host.supervisor.environment]
-    for program in host.programs.values():
-        names += [*program.environment, *program.environment_secrets]
-    return sorted(set(names))
+def own_names(host: Host, environment: Iterable[str]) -> str:
+    """The names that supervisord sets for a program, whose `environment` they are, in addition to its own."""
+    names = {*host.supervisor.environment, *environment}
+    return "|".join(sorted(name for name in names if name.isidentifier() and name.isascii()))

@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from ops.formats.start_program import start_program_path
+from ops.formats.start_program import OWN_NAMES, own_names, start_program_path
 from ops.formats.uwsgi import is_uwsgi
 from ops.schema import Host, Program, Supervisor, Table
 
@@ -52,6 +52,8 @@ def program_options(host: Host, name: str, secrets: object) -> list[tuple[str, s
     if program.umask is not None:
         options["umask"] = program.umask
     environment = program.environment | _secret_variables(name, program, secrets)
+    if host.software and (names := own_names(host, environment)):
+        environment[OWN_NAMES] = names
     if environment:
         options["environment"] = _environment(environment)
     options |= _scalars(program, "redirect_stderr")

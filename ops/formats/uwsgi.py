@@ -32,6 +32,7 @@ WRITTEN_BY_TEMPLATE = {
     "evil-reload-on-as": "set uwsgi.evil-reload-on-as",
     "zerg-server": "a reload needs it at a fixed path",
 }
+APPS_IN_PYTHON = {"module", "wsgi", "wsgi-file", "file", "eval", "paste", "pyrun", "callable"}
 _SOCKET_BYTES = 102  # bind_to_unix in core/socket.c
 
 
@@ -91,6 +92,12 @@ def pairs_of(ini: str) -> list[tuple[str, str]]:
 
 def _sockets(ini: str) -> list[tuple[str, str]]:
     return [pair for pair in pairs_of(ini) if SOCKETS.fullmatch(pair[0])]
+
+
+def runs_python(uwsgi: Uwsgi) -> bool:
+    """Whether the options load an app in Python, and do not say how Python is called."""
+    named = {"py-programname", "programname"} & uwsgi.options.keys()
+    return not named and not APPS_IN_PYTHON.isdisjoint(uwsgi.options)
 
 
 def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:

@@ -114,6 +114,9 @@ def _software(host: Host) -> Iterator[Rule]:
         return
     if VERSION not in host.activate:
         yield ("activate",), f"must contain {VERSION}, so that programs run the version that software.version wants"
+    for key in ("folder", "link", "setup"):
+        if VERSION in (getattr(host.software, key) or ""):
+            yield ("software", key), f"must not contain {VERSION}: it is the same for all versions"
     if "binary-path" in host.uwsgi.options:
         yield ("uwsgi", "options", "binary-path"), "must not be set with software: a reload needs start-program there"
 

@@ -6,7 +6,6 @@ from typing import Any
 from ops.agent.service_messages import ProgramVersion, SoftwareState
 from ops.agent.versions_messages import VersionsReport, VersionsRequest
 from ops.deploy.version_change import what_leads_to_it
-from ops.errors import HostError
 from ops.monitoring.findings import ERROR, WARNING, Finding
 from ops.schema import Host
 from ops.secrets.masking import masked
@@ -15,20 +14,14 @@ from ops.ssh.session import Remote
 
 WHAT = "version"
 SEEN_IN = {"environment": "environment", "executable": "executable", "folder": "working directory"}
-NOT_MANAGED = "its inventory names no software"
+NOT_MANAGED = "the inventory names no software (docs/guide/versions.md)"
 
 
 def ask(remote: Remote) -> VersionsReport:
-    """Ask a host for its versions. Raises HostError if its inventory names no software, or for a malformed answer."""
+    """Ask a host for its versions. Raises HostError for a malformed answer."""
     wanted = software(remote.host)
     if wanted is None:
-        raise HostError(
-            remote.host.name,
-            f"{NOT_MANAGED}, so nothing is known of versions",
-            left="everything",
-            next_step="docs/guide/versions.md shows what to write",
-            outcome="no software in the inventory",
-        )
+        return VersionsReport(problem=NOT_MANAGED)
     request = VersionsRequest(software=wanted, supervisord=supervisord_place(remote.host))
     return remote.answer(request).only(VersionsReport)
 

@@ -195,8 +195,9 @@ def _environment(tree: Path) -> jinja2.Environment:
         "supervisord_options": supervisor.supervisord_options,
         "handover_socket": uwsgi.handover_socket,
         "ini_lines": uwsgi.ini_lines,
+        "runs_python": uwsgi.runs_python,
         "kept_variables": start_program.kept_variables,
-        "own_variables": start_program.own_variables,
+        "own_names": start_program.OWN_NAMES,
         "start_program_path": start_program.start_program_path,
     }
     return environment

@@ -87,7 +87,7 @@ def uninstall(remote: Remote, show: Show) -> str:
         command=(wanted.uninstall or "").replace(VERSION, wanted.version),
         seconds=wanted.install_seconds,
     )
-    return _carry_out(remote, request, show)
+    return _carry_out(remote, request, show, removes=True)
 
 
 def _not_in_the_inventory(host: Host, what: str) -> HostError:
@@ -100,7 +100,7 @@ def _not_in_the_inventory(host: Host, what: str) -> HostError:
     )
 
 
-def _carry_out(remote: Remote, request: Message, show: Show) -> str:
+def _carry_out(remote: Remote, request: Message, show: Show, *, removes: bool = False) -> str:
     host, begun = remote.host, time.monotonic()
     outputs = {False: Lines(), True: Lines()}
     said: list[str] = []
@@ -135,10 +135,10 @@ def _carry_out(remote: Remote, request: Message, show: Show) -> str:
             left="nothing can switch to this version; the host ends the command and removes what there is of it",
             next_step=f"fab -H {host.name} versions",
         )
-    return _outcome(host, ended)
+    return _outcome(host, ended, removes=removes)
 
 
-def _outcome(host: Host, ended: InstallEnded) -> str:
+def _outcome(host: Host, ended: InstallEnded, *, removes: bool) -> str:
     """The outcome in a few words. Raises HostError unless it is as wanted."""
     version = host.software.version if host.software else ""
     if ended.how in DONE:
@@ -155,10 +155,12 @@ def _outcome(host: Host, ended: InstallEnded) -> str:
     said = WHY.get(ended.how, ended.how).format(version=version)
     lines = "".join(f"\n    {line}" for line in reasons.splitlines())
     rest = masked(ended.left) or "nothing of it is left"
+    if removes:
+        said, rest = f"version {version} could not be removed", "some of it may be gone; nothing switches to it"
     raise HostError(
         host.name,
         f"{said}{':' if lines else ''}{lines}",
         left=f"what is current and what runs; {version}: {rest}",
         next_step=f"fix it and run the same again, or fab -H {host.name} uninstall {version}",
-        outcome="not installed",
+        outcome="not removed" if removes else "not installed",
     )

@@ -11,7 +11,12 @@ from ops.services.reload import GRACEFUL, reload_methods, web_program
 
 def supervisord_place(host: Host) -> SupervisordPlace:
     """Where the host's supervisord is."""
-    return SupervisordPlace(conf=supervisord_conf(host), socket=host.supervisor.socket, state_dir=host.state_dir)
+    return SupervisordPlace(
+        conf=supervisord_conf(host),
+        socket=host.supervisor.socket,
+        state_dir=host.state_dir,
+        start_program=start_program_path(host),
+    )
 
 
 def uwsgi_program(host: Host) -> str:

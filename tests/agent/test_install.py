@@ -1,5 +1,6 @@
 """Install and remove a version in a release folder: what counts as installed, and what is left when it fails."""
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -162,12 +163,39 @@ def test_unneeded_version_is_removed(host: Host) -> None:
 def test_version_that_is_needed_stays(host: Host) -> None:
     release = host.root / "state/releases/r1"
     release.mkdir(parents=True)
-    (release / "meta").write_text("release r1\nversion 1\n")
+    (release / "meta").write_text("release r1\nversion 1\nended committed\n")
+    failed = host.root / "state/releases/r2"
+    failed.mkdir()
+    (failed / "meta").write_text("release r2\nversion 1\nended rolled-back failed check\n")
     found = ended(host.uninstall("1"))
     assert (found.how, len(found.reasons)) == ("refused", 2)
     assert "current" in found.reasons[0]
     assert "r1" in found.reasons[1]
     assert (host.root / "releases/1").is_dir()
+
+
+def test_version_that_any_process_runs_stays(host: Host) -> None:
+    """Without a supervisord that could be asked."""
+    host.install(MAKE)
+    with subprocess.Popen(["/bin/sleep", "60"], cwd=host.folder) as running:
+        found = ended(host.uninstall())
+        running.kill()
+    assert (found.how, [str(running.pid) in reason for reason in found.reasons]) == ("refused", [True])
+    assert host.folder.exists()
+
+
+def test_link_is_no_version(host: Host) -> None:
+    (host.root / "releases/2").symlink_to("1")
+    assert ended(host.uninstall()).how == "absent"
+    assert host.folder.is_symlink()
+
+
+def test_operator_who_goes_before_the_command_starts_none(host: Host) -> None:
+    command = module.SiteCommand(lambda _: None, 5)
+    command.stop()
+    with pytest.raises(module.Interrupted):
+        command.run(f"touch {host.root}/ran")
+    assert not (host.root / "ran").exists()
 
 
 def test_version_that_is_half_removed_does_not_count(host: Host) -> None:
@@ -186,7 +214,7 @@ def test_versions_tell_what_is_installed_and_needed(host: Host) -> None:
     host.install("mkdir {folder}")  # not whole
     release = host.root / "state/releases/r1"
     release.mkdir(parents=True)
-    (release / "meta").write_text("release r1\nversion 1\n")
+    (release / "meta").write_text("release r1\nversion 1\nended committed\n")
     (report,) = host.ask(VersionsRequest(software=host.software, supervisord=host.place))
     assert isinstance(report, VersionsReport)
     assert report.current == "1"

@@ -9,7 +9,7 @@ import pytest
 from ops.agent import products
 from ops.agent.program_versions import program_versions
 from ops.agent.service_messages import Software
-from ops.agent.software import current, is_installed, set_current, unfinished, versions
+from ops.agent.software import current, is_installed, is_there, set_current, unfinished, versions
 from ops.agent.step_failed import StepFailed
 from tests.agent.lab_account import Account
 
@@ -65,8 +65,9 @@ def test_unknown_version_cannot_be_current(ups: Software) -> None:
 
 def test_without_ups_nothing_is_known(ups: Software) -> None:
     ups.setup = "true"
-    with pytest.raises(StepFailed, match="give no ups"):
-        current(ups)
+    for ask in (lambda: current(ups), lambda: is_there(ups, "v4_5_0")):
+        with pytest.raises(StepFailed, match="give no ups"):
+            ask()
 
 
 def test_versions_of_release_folders(folders: Software, tmp_path: Path) -> None:
@@ -126,6 +127,12 @@ def test_process_shows_its_version_of_ups(ups: Software, tmp_path: Path) -> None
     assert found_in(ups, tmp_path, environment) == [("v4_5_0", "environment")]
     both = [("v4_4_0", "folder"), ("v4_5_0", "environment")]
     assert found_in(ups, tmp_path / "poms/v4_4_0/etc", environment) == both
+    below = environment | {"POMS_DIR": f"{tmp_path}/poms/v4_5_0/NULL"}
+    (tmp_path / "poms/v4_5_0/NULL/etc").mkdir(parents=True)
+    assert found_in(ups, tmp_path / "poms/v4_5_0/NULL/etc", below) == [
+        ("v4_5_0", "environment"),
+        ("v4_5_0", "folder"),
+    ]
     assert found_in(ups, tmp_path, {"SETUP_POMS": "other v1"}) == []
     assert found_in(ups, tmp_path, {}) == []
 

@@ -21,6 +21,7 @@ CALLER = {
     "UWSGI_DIR": "/old",
     "SUPERVISOR_PROCESS_NAME": "web",
     "TOKEN": "of the inventory",
+    "POMS_OPS_OWN": "KEY|TOKEN",
     "BASH_FUNC_tool%%": "() { echo of the caller; }",
 }
 
@@ -68,9 +69,23 @@ def test_the_inventory_s_variables_win_over_activate(script: Path) -> None:
     assert "KEY" not in found  # the caller did not set it
 
 
-def test_a_reload_of_uwsgi_starts_uwsgi(script: Path) -> None:
+@pytest.mark.parametrize("old", [(), ("/releases/4.4.0/bin/uwsgi",), ("/releases/4.4.0/bin/pyuwsgi",)])
+def test_a_reload_of_uwsgi_starts_that_of_the_version(script: Path, old: tuple[str, ...]) -> None:
+    """The wheel names the file that it was started from, which is of the version before."""
     write(script, f"export PATH={script.parent}/bin:$PATH # {{version}}")
-    assert start(script, "--ini", "/a file")[:2] == (0, "--ini|/a file|")
+    assert start(script, *old, "--ini", "/a file")[:2] == (0, "--ini|/a file|")
+
+
+def test_what_is_no_reload_starts_what_is_named(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(script, f"export PATH={script.parent}/bin:$PATH # {{version}}")
+    monkeypatch.delitem(CALLER, "UWSGI_RELOADS")
+    assert start(script, str(script.parent / "bin/uwsgi"), "--ini")[:2] == (0, "--ini|")
+
+
+def test_names_of_another_program_give_way_to_activate(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(script, f"export TOKEN=activate PATH={script.parent}/bin:$PATH # {{version}}")
+    monkeypatch.delitem(CALLER, "POMS_OPS_OWN")
+    assert start(script, "tool")[2]["TOKEN"] == "activate"
 
 
 def test_a_rude_activate_does_not_reach_the_command(script: Path) -> None:
