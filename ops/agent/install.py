@@ -174,13 +174,19 @@ class _Installation:
 
 
 def remove_version(request: "InstallRequest | UninstallRequest", command: str, tell: "Tell") -> None:
-    """Remove a version, by the site's command or its release folder. Raises StepFailed, or OSError."""
-    software = request.software
+    """Remove a version, by the site's command or its release folder. Raises StepFailed, or OSError.
+
+    A command that fails has done its work if the version is gone: UPS cannot take back what it never declared.
+    """
+    software, why = request.software, ""
     folder = os.path.join(software.folder, software.version)
     if command:
-        SiteCommand(tell, float(request.seconds)).run(command)
+        try:
+            SiteCommand(tell, float(request.seconds)).run(command)
+        except StepFailed as failed:
+            why = f": {failed.evidence}"
     elif software.folder:
         durable.remove_tree(folder)
     if is_there(software, software.version):
-        raise StepFailed(f"version {software.version} is still there")
+        raise StepFailed(f"version {software.version} is still there{why}")
     durable.remove(unfinished(request.supervisord.state_dir, software.version))

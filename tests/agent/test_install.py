@@ -198,6 +198,12 @@ def test_operator_who_goes_before_the_command_starts_none(host: Host) -> None:
     assert not (host.root / "ran").exists()
 
 
+def test_command_that_fails_has_removed_what_is_gone(host: Host) -> None:
+    host.install(MAKE)
+    assert ended(host.uninstall(command=f"rm -r {host.folder}; exit 1")).how == "removed"
+    assert not Path(unfinished(host.place.state_dir, "2")).exists()
+
+
 def test_version_that_is_half_removed_does_not_count(host: Host) -> None:
     host.install(MAKE)
     assert ended(host.uninstall(command=f"rm -r {host.folder}/bin; exit 1")).how == "failed"
