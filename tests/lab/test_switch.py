@@ -288,7 +288,7 @@ def test_version_and_files_belong_together_after_a_kill(old: Service, step: str)
         return site.root(last).strip() == step and site.root(stopped) != ""
 
     try:
-        until(lambda: is_held() or running.poll() is not None, 120, f"the deploy comes to {step}")
+        until(lambda: is_held() or running.poll() is not None, 180, f"the deploy comes to {step}")
         assert running.poll() is None, running.communicate()
     finally:
         site.root(f"rm -f {HELD}; pkill -KILL {AGENT} || :")
