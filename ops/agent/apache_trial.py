@@ -30,7 +30,7 @@ def try_start(
     mounts = [(one.copy, one.folder) for one in sorted(tree, key=lambda one: one.folder)]
     mounts += [(pair.certificate, path) for path in closed.certificates]
     mounts += [(pair.key, path) for path in closed.keys]
-    if os.path.isdir(apache.maintenance):  # the probe attacks the doors, not the page in front of them
+    if os.path.isdir(apache.maintenance):  # the probe is about the app, not about the page in front of it
         mounts.append((_empty_folder(work), apache.maintenance))
     logs = [path.rpartition("/")[0] for path in named_in(conf, *LOGS) if path.startswith("/")]
     return run_in_namespaces(

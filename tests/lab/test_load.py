@@ -135,8 +135,7 @@ def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, flo
     """Note a row of the table that is printed at the end."""
 
     def note(what: str, load: Load, took: float) -> None:
-        counts = f"{load.sent} | {load.failed} | {load.closed} | {load.slowest:.2f} s"
-        record_property("load", f"| {what} | {counts} | {load.slowest_slow:.2f} s | {took:.0f} s |")
+        record_property("load", load.row(what, took))
 
     return note
 

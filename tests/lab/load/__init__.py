@@ -61,6 +61,11 @@ class Load:
         self.closed = sum(map(int, CLOSED.findall(err)))
         self.said = err[-3000:]
 
+    def row(self, what: str, took: float) -> str:
+        """A row of the table of loads: what was done during it, and how many seconds it took."""
+        counts = f"{self.sent} | {self.failed} | {self.closed} | {self.slowest:.2f} s"
+        return f"| {what} | {counts} | {self.slowest_slow:.2f} s | {took:.0f} s |"
+
     def sent_back(self, old: str, new: str) -> int:
         """How many quick requests the old version answered that began after an answer of the new one."""
         first = min(ended for _, ended, version in self.answers if version == new)
