@@ -16,6 +16,7 @@ from ops.value_types import (
     Attribute,
     Command,
     Count,
+    Duration,
     EmailRule,
     HeaderName,
     HeaderValue,
@@ -69,13 +70,21 @@ class Deploy(Table, frozen=True, kw_only=True):
     """How a deploy behaves: `limit` seconds of silence after which the host rolls back, and releases to keep.
 
     `validation` is the minimum level that a deploy of Apache's files must reach (inventory/validation_levels.py); a
-    level below the highest needs a reason.
+    level below the highest needs a reason. `bake`: how long a deploy stays on trial before it is kept;
+    `bake_needs_operator`: a lost connection ends that by a rollback.
     """
 
     limit: Annotated[int, Meta(ge=5, le=3600)] = 60
     keep: Annotated[int, Meta(ge=1, le=1000)] = 20
     validation: Literal["none", "configtest", "trial-start", "identity-probe"] = "identity-probe"
     validation_reason: Text | None = None
+    bake: Duration | None = None
+    bake_needs_operator: bool = False
+
+    @property
+    def bake_seconds(self) -> int:
+        """The length of the bake; 0: none."""
+        return int(self.bake[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.bake[-1]] if self.bake else 0
 
 
 class Certificates(Table, frozen=True, kw_only=True):

@@ -77,6 +77,7 @@ PositiveCount = Annotated[int, Meta(ge=1, le=1000)]
 Megabytes = Annotated[int, Meta(ge=1, le=1_048_576)]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 Size = Annotated[str, matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
+Duration = Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "must be a time such as 90s, 5m or 1h")]
 Status = Annotated[int, Meta(ge=0, le=599)]
 VERSION = "{version}"  # in texts of the inventory
 Version = Annotated[

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ops.deploy import bake
 from ops.deploy.file_changes import CREATE, EDITED_BY_HAND, REMOVE, TAKE_OVER, UPDATE
 from ops.deploy.plan import Plan, make_plan
 from ops.deploy.releases import Release, need_state_dir, new_release, read_contents
@@ -20,6 +21,7 @@ from ops.services.supervisord import need_service, need_socket
 from ops.services.supervisord_state import Supervisord
 from ops.ssh.session import Remote
 from ops.ui import colours, console
+from tasks._bake import tell_bake
 from tasks._confirm import Agreement
 from tasks._plan_view import show_plans
 
@@ -92,6 +94,14 @@ def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bo
     snapshot = probe(remote, wanted, service=True)
     if not elsewhere_is_left:
         need_state_dir(host, snapshot.elsewhere)
+    if snapshot.bake and snapshot.lock:
+        raise LockHeld(
+            host.name,
+            f"{bake.under_way(snapshot.bake)}, by {snapshot.lock}",
+            left="everything",
+            next_step=f"wait for its end; fab -H {host.name} rollback ends it, and rolls the release back",
+        )
+    tell_bake(host, snapshot)
     if snapshot.lock:
         raise LockHeld(host.name, f"another deploy is running: {snapshot.lock}", left="everything", next_step=WAIT)
     if snapshot.free_kilobytes is not None and snapshot.free_kilobytes < MIN_FREE_KB:

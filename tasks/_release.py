@@ -177,6 +177,7 @@ def show(shown: Shown) -> None:
         ("not validated", text) for text in release.unvalidated
     ]
     rows += [("check", text) for text in release.checks] + [("removed", text) for text in release.removed]
+    rows += [("bake" if text.startswith("ok") else "!bake", text) for text in release.bake]
     rows += [("kept", f"{one['path']}, {one['why']}: {one['kept']}") for one in kept(shown)]
     rows += [("file", f"{one.mode} {one.path}") for one in _files(shown.contents).values()]
     rows += [("!file", f"{path}: its content is lost") for path in (shown.contents.lost if shown.contents else [])]

@@ -12,6 +12,7 @@ from ops.schema import Host
 from ops.services.restart_cost import LOST
 from ops.ssh.session import Remote
 from ops.ui import colours, console
+from tasks._bake import tell_bake
 from tasks._plan_view import Seen, show_plans
 from tasks._query import PARALLEL_HELP, ask_hosts, by_host, code_of, nothing, rendered
 from tasks._release import NoSuchReleaseError, need_name, none_has, target_of
@@ -55,7 +56,8 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
         if snapshot.elsewhere:
             said = f"its releases are in {snapshot.elsewhere}, and the inventory's state_dir is {host.state_dir}"
             console.say(f"{host.name}: {said}; a deploy says what to do", colours.WARNING, err=True)
-        if snapshot.lock:
+        tell_bake(host, snapshot)
+        if snapshot.lock and not snapshot.bake:
             console.say(f"{host.name}: a deploy is running: {snapshot.lock}", colours.WARNING, err=True)
         if snapshot.unfinished:
             said = (

@@ -10,6 +10,7 @@ from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.ssh.session import Remote
 from ops.ui import console
+from tasks._bake import tell_bake
 from tasks._query import PARALLEL_HELP, ask_hosts, code_of, nothing, rendered
 from tasks._task import print_json, task
 
@@ -33,7 +34,9 @@ def drift(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
         wanted.update(rendered(hosts))
 
     def ask(remote: Remote) -> Snapshot:
-        return probe(remote, wanted[remote.host.name], managed_directories(remote.host))
+        snapshot = probe(remote, wanted[remote.host.name], managed_directories(remote.host))
+        tell_bake(remote.host, snapshot)
+        return snapshot
 
     def facts(answer: HostResult[Snapshot]) -> dict[str, Any]:
         if answer.result is None:

@@ -5,9 +5,12 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from ops.agent.bake_notes import ROLLED_BACK
+from ops.deploy import bake
 from ops.deploy.plan import make_plan
 from ops.deploy.release_history import rolled_back_from
-from ops.deploy.releases import ORIGINAL, PastRelease, new_release, read_releases, rollback_to
+from ops.deploy.releases import COMMITTED, ORIGINAL, PastRelease, new_release, read_releases, rollback_to
+from ops.errors import HostError
 from ops.rollout import AT_ONCE, HostResult, apply_serially
 from ops.schema import Host
 from ops.services.supervisord import need_service
@@ -106,6 +109,8 @@ def rollback(
 
 def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
     with connect(host, config) as remote:
+        if not to and _end_bake(remote, consent):
+            return "rolled back during its bake"
         contents = target_of(remote, to)
         # Use the host values of that release: the inventory may have other ports now.
         then = replace(remote, host=contents.host or host)
@@ -120,6 +125,28 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
         target = "its state before the first deploy" if to == ORIGINAL else f"release {contents.name}"
         console.say(f"{host.name}: rollback to {target}", "bold")
         return carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
+
+
+def _end_bake(remote: Remote, consent: Consent) -> bool:
+    """Whether a release was on trial and is rolled back now. Raises HostError if the operator says no, or if not."""
+    host, release = remote.host, bake.on_trial(remote)
+    if not release:
+        return False
+    if not consent.yes and not console.confirm(f"Roll back release {release}, which is on trial on {host.name}?"):
+        raise HostError(host.name, "not done: you said no", left="everything", outcome="not done")
+    console.say(f"{host.name}: ROLLING BACK release {release}, which is on trial", "dim")
+    ended = bake.end_by_rollback(remote).ended
+    if ended == COMMITTED:  # in this moment: it is rolled back as any other release
+        return False
+    if not ended.startswith(ROLLED_BACK):
+        raise HostError(
+            host.name,
+            f"release {release} is on trial no more, and its record does not say how it ended",
+            left="unknown",
+            next_step=f"fab -H {host.name} status, and fab -H {host.name} releases {release}",
+        )
+    console.say(f"{host.name}: release {release} is rolled back", colours.OK)
+    return True
 
 
 @task()

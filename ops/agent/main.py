@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the modules that are needed are sent
     "ApacheRequest": "apache",
+    "BakeEndRequest": "bake_end",
     "BootRequest": "boot",
     "CertificatesRequest": "certificates",
     "DoctorRequest": "doctor",

@@ -1,6 +1,6 @@
 """What the operator's side says during a change: a Verdict, or an empty line from time to time as a sign of life.
 
-A closed input and a long silence are words, too; only the first word counts.
+A closed input and a long silence are words, too; only the first word counts. During a bake the next one does.
 """
 
 import os
@@ -25,6 +25,9 @@ class OperatorWords:
         self._limit = limit
         self._heard = time.monotonic()
         self._said: Verdict | None = None
+        self._later = ""  # what was said after the first word
+        self._lost = ""  # why nothing more will be heard
+        self._is_needed = True
         self._new = threading.Event()
         os.set_blocking(source.fileno(), False)
         threading.Thread(target=self._listen, daemon=True).start()
@@ -38,31 +41,51 @@ class OperatorWords:
         """Take this for what the operator's side says."""
         self._take(Verdict(reason=reason))
 
+    def lose(self, reason: str) -> None:
+        """Nothing more will be heard of the operator's side; a reason to roll back, if it is needed."""
+        self._lost = self._lost or reason
+        if self._is_needed and self._said is None:
+            self.hear(reason)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the operator's side is gone."""
+        return bool(self._lost)
+
     def verdict(self) -> Verdict:
         """Wait for the first word."""
         self._new.wait()
         return self._said or Verdict(reason=LOST)
 
+    def listen_on(self, *, is_needed: bool) -> None:
+        """After a verdict that keeps the change: listen for another word; whether the operator's side `is_needed`."""
+        self._is_needed = is_needed
+        self._said = Verdict(reason=self._later) if self._later else None
+        if self._lost:
+            self.lose(self._lost)
+
     def _take(self, said: Verdict) -> None:
         if self._said is None:
             self._said = said
+        elif said.reason and not self._later:
+            self._later = said.reason
         self._new.set()
 
     def _listen(self) -> None:
         import select
 
         rest = b""
-        while self._said is None:
+        while not self._lost:
             part = self._source.read()  # what there is; None if nothing has come
             if part == b"":
-                self.hear(LOST)
+                self.lose(LOST)
             elif part:
                 self._heard = time.monotonic()
                 *lines, rest = (rest + part).split(b"\n")
                 for line in filter(None, lines):
                     self._read(line.decode("utf-8", "replace"))
             elif time.monotonic() - self._heard > self._limit:
-                self.hear(f"nothing was heard from the operator for {self._limit:.0f} seconds")
+                self.lose(f"nothing was heard from the operator for {self._limit:.0f} seconds")
             else:
                 select.select([self._source], [], [], 0.5)
 

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import stat
+import time
 
 from ops.agent.apache_processes import apache_read_at
 from ops.agent.app_socket import problem_of
+from ops.agent.bake_notes import ends_at, last_end
 from ops.agent.lock import LOCK, Unlockable, is_locked, owner_of
-from ops.agent.probe_messages import FileState, HostState, ProgramState, ServiceState
+from ops.agent.probe_messages import BakeState, FileState, HostState, ProgramState, ServiceState
 from ops.agent.process_memory import memory_of
 from ops.agent.release_folders import content_of, lines_of, releases_elsewhere, running_release
 from ops.agent.supervisord_state import state_of
@@ -39,6 +41,7 @@ def answer(request: "ProbeRequest") -> "Iterator[Message]":
     _add_release(request, found)
     if not found.lock:
         found.unfinished = _unfinished(place.state_dir)
+    found.bake = _bake(place.state_dir, is_locked=bool(found.lock))
     wanted = dict(request.files)
     for path in [*wanted, *(path for path, _ in found.deployed if path not in wanted)]:
         found.files.append(_file(path, wanted.get(path, ""), request.contents))
@@ -160,6 +163,14 @@ def _lock(state_dir: str) -> str:
         return owner if owner and is_locked(os.path.join(state_dir, LOCK)) else ""
     except Unlockable:
         return ""
+
+
+def _bake(state_dir: str, *, is_locked: bool) -> "BakeState | None":
+    if not is_locked:
+        last = last_end(state_dir)
+        return BakeState(how=last[0], release=last[1]) if last else None
+    end, meta = ends_at(state_dir), lines_of(os.path.join(state_dir, "pending/meta")) or [""]
+    return BakeState(release=meta[0].partition(" ")[2], seconds_left=max(0, end - int(time.time()))) if end else None
 
 
 def _unfinished(state_dir: str) -> "str | None":

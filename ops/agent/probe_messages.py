@@ -69,6 +69,17 @@ class ProgramState(Message):
     started: float = 0.0
 
 
+class BakeState(Message):
+    """A release on trial for so many seconds more; or how its bake has ended: "kept" or "rolled-back".
+
+    The second only if no operator followed it to its end, until another change begins.
+    """
+
+    release: str
+    seconds_left: int = 0
+    how: str = ""
+
+
 class HostState(Message):
     """A host before a deploy; times are in seconds since 1970 by its clock.
 
@@ -77,7 +88,8 @@ class HostState(Message):
     that are being sent, or died during that. `owed`: pending reloads. `present`: the files of the folders.
     `rewritten`: files with the wanted content that somebody wrote since the last release; `read`: when a service last
     read its files. If something differs: `programs`, or `untold`, why supervisord does not list them; `memory`:
-    (largest worker of uWSGI, available) in kB; `restart`; `free`: kB of the home's file system.
+    (largest worker of uWSGI, available) in kB; `restart`; `free`: kB of the home's file system. `bake`: that of a
+    release, if it is under way, or if an operator has not been told of its end.
     """
 
     supervisord: SupervisordState
@@ -103,3 +115,4 @@ class HostState(Message):
     restart: "RestartSettings | None" = None
     free: "int | None" = None
     software: "SoftwareState | None" = None
+    bake: "BakeState | None" = None

@@ -1,8 +1,8 @@
 """Change this host as a whole, or leave it as it was.
 
-Lock, recover, stage, back up, validate, look, swap, reload, look again, wait for the verdict, then commit or roll
-back. Before the first file changes, state_dir/pending has all that a rollback needs, so that a later run can do it
-(change.py).
+Lock, recover, stage, back up, validate, look, swap, reload, look again, wait for the verdict, keep the change on
+trial if that is wanted, then commit or roll back. Before the first file changes, state_dir/pending has all that a
+rollback needs, so that a later run can do it (change.py).
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import traceback
 from ops.agent import app_folders, change_checks, file_swap, pending_reloads, release_store
 from ops.agent.apache_failure import why
 from ops.agent.apache_messages import LockRefused
+from ops.agent.bake_notes import KEPT, ROLLED_BACK, forget_end, note_end
 from ops.agent.change import RESERVE, Change, make_folder, tell_full_disk
 from ops.agent.change_validation import validate
 from ops.agent.commands import run_command
@@ -34,10 +35,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ops.agent.bake import Bake
     from ops.agent.messages import Message
     from ops.agent.transaction_messages import TransactionRequest
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def answer(request: "TransactionRequest") -> "Iterator[Message]":
@@ -45,6 +47,7 @@ def answer(request: "TransactionRequest") -> "Iterator[Message]":
     words = OperatorWords(sys.stdin.buffer, request.limit)
     for number in SIGNALS:
         signal.signal(number, lambda caught, _: words.hear(f"the agent was ended by signal {caught}"))
+    signal.signal(signal.SIGHUP, lambda _, __: words.lose("the login on the host has ended"))
     yield from narrated(lambda tell: change_host(request, words, tell))
 
 
@@ -54,6 +57,7 @@ def change_host(request: "TransactionRequest", words: OperatorWords, tell: "Call
         with Lock(request.supervisord.state_dir, request.owner) as lock:
             if lock.took_over:
                 tell(Note(text=f"took over the lock of a task that died: {lock.took_over}"))
+            forget_end(request.supervisord.state_dir)
             if _recover(request, tell):
                 _Transaction(request, words, tell).run()
             end_standbys(request.supervisord.state_dir, 0, "spare", tell)
@@ -85,6 +89,9 @@ class _Transaction:
         self._words = words
         self._change = Change(folder, request, tell, lambda: words.unwanted)
         self._reloads = ServiceReloads(self._change)
+        self._bake: Bake | None = None
+        if request.bake:  # sent only then
+            self._bake = __import__("ops.agent.bake", fromlist=["Bake"]).Bake(self._change, request.bake, words)
 
     def run(self) -> None:
         """The change, or its rollback."""
@@ -112,6 +119,8 @@ class _Transaction:
         self._step("keep", self._back_up)
         self._step("prove", lambda: validate(change))
         self._step("look", lambda: change_checks.look_before(change))
+        if self._bake:
+            self._bake.look_before()
         with _stopping(change, "look"):
             self._note_beginning()
 
@@ -126,6 +135,8 @@ class _Transaction:
             self._step(step_of(reload), functools.partial(self._reload, reload))
         self._step("check", lambda: change_checks.look_after(change))
         self._wait_for_verdict()
+        if self._bake:
+            self._step("bake", self._bake.run)
         if self._request.record.manifest:
             self._step("commit", self._commit)
         else:  # this run only recovered, or did pending reloads
@@ -143,6 +154,7 @@ class _Transaction:
                 release_store.prune(self._change.state_dir, record.keep)
             with contextlib.suppress(OSError):
                 release_store.note_place(self._change.state_dir, record.home)
+        self._end_bake(KEPT)
         self._change.tell(ChangeEnded(how="committed"))
 
     def _step(self, name: str, do: "Callable[[], None]") -> None:
@@ -199,6 +211,12 @@ class _Transaction:
     def _roll_back(self, stopped: _Stopped) -> None:
         self._change.tell(stopped.failed)
         _undo(self._change, "put-back", stopped.record)
+        self._end_bake(ROLLED_BACK)
+
+    def _end_bake(self, how: str) -> None:
+        """For the next command, if nobody has followed the bake to its end."""
+        if self._bake and self._words.is_lost:
+            note_end(self._change.state_dir, how, self._request.record.meta[0].split(" ", 1)[1])
 
 
 def _recover(request: "TransactionRequest", tell: "Callable[[Message], None]") -> bool:

@@ -59,6 +59,19 @@ class NewRelease(Message):
     home: str
 
 
+class BakeWanted(Message):
+    """The change stays on trial for so many `seconds` under real traffic, before it is kept.
+
+    `needs_operator`: a lost connection rolls back, as before the bake. `log`: uWSGI's, with the `patterns` of the
+    parts of a line (ops/formats/uwsgi_log.py).
+    """
+
+    seconds: int
+    log: str
+    patterns: "dict[str, str]"
+    needs_operator: bool = False
+
+
 class TransactionRequest(Message):
     """Change the host as a whole, or leave it as it was.
 
@@ -89,6 +102,7 @@ class TransactionRequest(Message):
     limit: int = 60
     sudo_password: str = ""
     software: "Software | None" = None
+    bake: "BakeWanted | None" = None
 
 
 class Verdict(Message):
@@ -140,6 +154,25 @@ class WebServiceState(Message):
 
 class VerdictWanted(Message):
     """The host has been changed, and waits for the Verdict."""
+
+
+class BakeBegun(Message):
+    """The change is on trial for so many seconds, `until` then (seconds since 1970, by the host's clock)."""
+
+    seconds: int
+    until: int
+
+
+class BakeLooked(Message):
+    """What a bake has seen so far, a sentence a measure; at its end `seconds_left` is 0.
+
+    `unknown`: what could not be compared with the time before.
+    """
+
+    seconds_left: int
+    seen: "list[str]" = []
+    worse: "list[str]" = []
+    unknown: "list[str]" = []
 
 
 class ChangeFailed(Message):

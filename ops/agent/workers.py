@@ -4,7 +4,6 @@ The answer has numbers and words of ours only: the stats server shows the header
 their addresses. The stats server's fields are those of uWSGI 2.0.31 (core/stats.c).
 """
 
-import calendar
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import socket
 import time
 
 from ops.agent.time_zones import use_zone, zone_of
+from ops.agent.uwsgi_log_times import TIMES, seconds_of
 from ops.agent.workers_messages import WorkerPoolState, WorkerState
 
 TYPE_CHECKING = False
@@ -26,7 +26,6 @@ PIECES, PIECE, TAIL = 24, 32768, 524288  # bytes read from all over the log, and
 SHORT_TAIL = 131072
 POINTS = 60  # for each process
 STATES = ("idle", "busy", "cheap", "pause")
-MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def answer(request: "WorkersRequest") -> "Iterator[Message]":
@@ -133,10 +132,10 @@ class _History:
             if values:
                 found[field] = values[-1]
         size = int(found["vsz"]) if "vsz" in found else int(found.get("vszM", 0)) * 1048576
-        times = [field for field in ("epoch", "ctime", "ltime") if field in found]
+        times = [field for field in TIMES if field in found]
         if size and times and "pid" in found:
             try:
-                moment = _seconds(times[0], found[times[0]])
+                moment = seconds_of(times[0], found[times[0]])
             except (ValueError, OverflowError):
                 return
             self._points.setdefault(int(found["pid"]), []).append((int(moment), size))
@@ -196,32 +195,6 @@ def _pieces(path: str) -> "Iterator[str]":
             log.seek(start)
             text = log.read(length).decode("utf-8", "replace")
             yield (text if start == 0 else text.partition("\n")[2]).rpartition("\n")[0]
-
-
-def _seconds(field: str, text: str) -> float:
-    """A time of the log in seconds since 1970. Raises ValueError.
-
-    The forms: "1767225600"; "Thu Jan  1 00:00:00 2026", of uWSGI's zone; "01/Jan/2026:00:00:00 +0000".
-    """
-    if field == "epoch":
-        return int(text)
-    if field == "ctime":
-        _, month, day, clock, year = text.split()
-        return time.mktime((*_date(year, month, day), *_clock(clock), 0, 0, -1))
-    day, month, rest = text.split("/")
-    year, clock = rest.split(" ")[0].split(":", 1)
-    zone = rest.split(" ")[1]
-    ahead = int(zone[:1] + "1") * (int(zone[1:3]) * 3600 + int(zone[3:5]) * 60)
-    return calendar.timegm((*_date(year, month, day), *_clock(clock))) - ahead
-
-
-def _date(year: str, month: str, day: str) -> "tuple[int, int, int]":
-    return int(year), MONTHS.index(month) + 1, int(day)
-
-
-def _clock(text: str) -> "tuple[int, int, int]":
-    hour, minute, second = text.split(":")
-    return int(hour), int(minute), int(second)
 
 
 def _thinned(points: "list[tuple[int, int]]") -> "list[tuple[int, int]]":

@@ -29,6 +29,7 @@ from ops.ssh.operator_identity import local_user
 from ops.ssh.session import Remote
 
 NO_SOURCE = Source()
+COMMITTED = "committed"  # how a release ended that became live
 ORIGINAL = "original"  # instead of a release's name: the state before the first deploy (ops/deploy/originals.py)
 _EDIT = re.compile(r"(.*?(?:/edited\.[0-9]+|\.poms-ops-edited)) (/.*)")  # path of the backup, path of the file
 
@@ -78,7 +79,7 @@ class PastRelease:
     validated before it was live, such as "trial-start Apache's new files"; `unvalidated`: what was not. `removed`:
     what it removed, as "program NAME", "port NUMBER" or "virtual host NAME:PORT". `edits`: hand edits found during
     its rollback, (path, path of the backup). `checks`: the smoke checks before its commit, "ok NAME" or another
-    state, with the response.
+    state, with the response. `bake`: what its bake saw, as "ok", "worse" or "unknown" and a sentence.
     """
 
     name: str
@@ -90,6 +91,7 @@ class PastRelease:
     removed: list[str] = field(default_factory=list)
     edits: list[tuple[str, str]] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    bake: list[str] = field(default_factory=list)
 
     @property
     def sequence(self) -> int:
@@ -100,7 +102,7 @@ class PastRelease:
     @property
     def committed(self) -> bool:
         """Whether it was committed."""
-        return self.facts.get("ended") == "committed"
+        return self.facts.get("ended") == COMMITTED
 
 
 def new_release(who: str, purpose: str = "deploy", *, unvalidated: bool = False) -> Release:
@@ -183,7 +185,7 @@ def parse_releases(found: ReleaseList) -> list[PastRelease]:
 def _past_release(record: ReleaseRecord, *, current: bool) -> PastRelease:
     past = PastRelease(record.name, current, {})
     lists = {"changed": past.changed, "proof": past.proofs, "removed": past.removed}
-    lists |= {"unvalidated": past.unvalidated, "check": past.checks}
+    lists |= {"unvalidated": past.unvalidated, "check": past.checks, "bake": past.bake}
     for line in record.lines:
         key, _, text = line.partition(" ")
         if key in lists:

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ops.agent.probe_messages import FileState, HostState, ProbeRequest, ProgramState, ServiceState
+from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ProgramState, ServiceState
 from ops.agent.service_messages import SoftwareState
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path
+from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.masking import masked
 from ops.secrets.redaction import MaskedParts
 from ops.services import supervisord_state
-from ops.services.reload import web_program
 from ops.services.request_parts import apache_page, app, software, supervisord_place
 from ops.services.restart_cost import RestartCost, restart_cost
 from ops.services.web_service import Service
@@ -82,6 +82,7 @@ class Snapshot:
     restart_cost: RestartCost | None = None
     start: str = ""  # if supervisord is down: how to start it there (ops/services/supervisord_survival.py)
     software: SoftwareState | None = None  # if the inventory names the app's version
+    bake: BakeState | None = None  # a release on trial, or how a bake ended that nobody followed to its end
 
 
 def probe(
@@ -154,6 +155,7 @@ def _snapshot(found: HostState) -> Snapshot:
         restart_cost=restart_cost(found.restart) if found.restart else None,
         start=found.start,
         software=found.software,
+        bake=found.bake,
         rewritten=dict(found.rewritten),
         read=dict(found.read),
         started={name: one.started for name, one in programs.items() if one.started},

@@ -11,8 +11,9 @@ from ops.agent.messages import Done, Failure, NoPython
 from ops.agent.transaction_messages import (
     Verdict,
 )
+from ops.deploy import bake
 from ops.deploy.plan import Plan
-from ops.deploy.releases import Release
+from ops.deploy.releases import COMMITTED, Release
 from ops.deploy.smoke_checks import (
     FAILED,
     MAINTENANCE,
@@ -22,7 +23,7 @@ from ops.deploy.smoke_checks import (
     find_regressions,
     run_smoke_checks,
 )
-from ops.deploy.transaction_request import transaction_request
+from ops.deploy.transaction_request import needed_modules, transaction_request
 from ops.deploy.transcript import Transcript, failed
 from ops.errors import HostError, Unreachable
 from ops.interrupts import uninterrupted
@@ -87,7 +88,8 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
     if _interrupted.is_set():
         raise HostError(host.name, "not started: you interrupted", left="everything", outcome="not tried")
     transcript = Transcript(host, report)
-    session = remote.start_agent(transaction_request(plan, release, remote.sudo_password))
+    request = transaction_request(plan, release, remote.sudo_password)
+    session = remote.start_agent(request, also=needed_modules(request))
     _under_way.add(session)
     try:
         with Heartbeat(session):
@@ -95,6 +97,8 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
                 interrupt()
             _follow(session, transcript, verdict)
     except Unreachable as error:
+        if transcript.bake_until and not plan.host.deploy.bake_needs_operator:
+            raise bake.goes_on(host, transcript.bake_until) from None
         raise Unreachable(
             host.name,
             f"{error.message} during the deploy",
@@ -108,7 +112,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
         transcript.still = worse()
     if transcript.error and not transcript.step:
         raise transcript.error
-    if transcript.ended != "committed":
+    if transcript.ended != COMMITTED:
         if not session.greeted:
             raise session.not_run()
         raise failed(transcript, session.stderr(), interrupted=_interrupted.is_set())

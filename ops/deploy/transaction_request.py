@@ -11,6 +11,7 @@ from ops.agent.transaction_messages import (
     TransactionRequest,
 )
 from ops.deploy import identity_probe
+from ops.deploy.bake import bake_wanted
 from ops.deploy.file_changes import FileChange
 from ops.deploy.plan import Plan
 from ops.deploy.release_host import recorded_host
@@ -18,11 +19,12 @@ from ops.deploy.releases import Release
 from ops.formats import uwsgi
 from ops.formats.start_program import start_program_path
 from ops.formats.supervisor import log_files
+from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
 from ops.services import apache
-from ops.services.reload import reload_methods, web_program
+from ops.services.reload import reload_methods
 from ops.services.request_parts import apache_logs, apache_page, app, software, supervisord_place, uwsgi_program
 
 ABSENT = "absent"
@@ -52,7 +54,13 @@ def transaction_request(plan: Plan, release: Release, sudo_password: str | None 
         limit=host.deploy.limit,
         sudo_password=sudo_password or "",
         software=software(host),
+        bake=bake_wanted(host) if release.purpose == "deploy" else None,
     )
+
+
+def needed_modules(request: TransactionRequest) -> tuple[str, ...]:
+    """The agent's modules that it needs besides those of each change."""
+    return ("bake",) if request.bake else ()
 
 
 def _file(host: Host, change: FileChange) -> ChangedFile:

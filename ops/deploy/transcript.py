@@ -8,6 +8,8 @@ from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.messages import Message
 from ops.agent.service_messages import Note, ProgramChanged, StartRefused
 from ops.agent.transaction_messages import (
+    BakeBegun,
+    BakeLooked,
     ChangeEnded,
     ChangeFailed,
     IdentityProbed,
@@ -17,12 +19,13 @@ from ops.agent.transaction_messages import (
     VerdictWanted,
     WebServiceState,
 )
-from ops.deploy import selinux
+from ops.deploy import bake, selinux
 from ops.errors import HostError
 from ops.schema import Host
 from ops.services import supervisord_survival
 from ops.services.lock_refusal import refusal
 from ops.services.web_service import Service
+from ops.text import age
 
 STEPS = {
     "stage": "sending the new files",
@@ -39,6 +42,7 @@ STEPS = {
     "switch-version": "making the version current",
     "check": "checking what was reloaded",
     "verdict": "running smoke checks",
+    "bake": "on trial under real traffic",
     "commit": "recording the release",
     "put-back": "ROLLING BACK",
     "recover": "ROLLING BACK a deploy that was killed",
@@ -51,7 +55,8 @@ BEFORE_THE_SWAP = ("", "stage", "directories", "keep", "prove", "look")
 class Transcript:
     """What the host has reported so far; `asks` is true once it waits for the verdict.
 
-    `still`: the smoke checks that fail even after the rollback.
+    `still`: the smoke checks that fail even after the rollback. `bake_until`: when its bake ends, in seconds since
+    1970 by the host's clock; None before it has begun, and after its end.
     """
 
     host: Host
@@ -70,6 +75,7 @@ class Transcript:
     unstartable: tuple[str, str] | None = None
     asks: bool = False
     service: Service | None = None
+    bake_until: int | None = None
     error: HostError | None = None
 
     def read(self, message: Message) -> None:
@@ -101,6 +107,8 @@ class Transcript:
                 self.service = Service(message.problem, message.program, message.is_unreached)
             case VerdictWanted():
                 self.asks = True
+            case BakeBegun() | BakeLooked():
+                self._read_bake(message)
             case ChangeFailed() | ChangeEnded():
                 self._read_end(message)
 
@@ -111,6 +119,20 @@ class Transcript:
             self.report(f"not understood: {error}")
         else:
             self.report(f"SELinux: {self.accesses[-1].describe()}")
+
+    def _read_bake(self, message: BakeBegun | BakeLooked) -> None:
+        if isinstance(message, BakeBegun):
+            self.bake_until = message.until
+            self.report(f"bake: {bake.begun(self.host, message)}")
+            return
+        if message.seconds_left == 0:
+            self.bake_until = None
+            self.unvalidated += [f"bake: {text}" for text in message.unknown]
+        left = f", {age(message.seconds_left)} left" if message.seconds_left else ""
+        for text in [*message.seen, *message.unknown]:
+            self.report(f"bake{left}: {text}")
+        for text in message.worse:
+            self.report(f"bake{left}: CLEARLY WORSE: {text}")
 
     def _read_end(self, message: ChangeFailed | ChangeEnded) -> None:
         if isinstance(message, ChangeEnded):

@@ -10,6 +10,7 @@ from typing import Any
 
 from ops.errors import Problem
 from ops.formats import apache, supervisor, uwsgi, uwsgi_options
+from ops.formats.web_program import web_program
 from ops.inventory import program_commands
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
@@ -63,6 +64,7 @@ def constraint_violations(host: Host, data: Any = None) -> Iterator[Rule]:
 
 def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _validation(host)
+    yield from _bake(host)
     yield from _uwsgi_numbers(host, written)
     yield from _ports(host, written)
     yield from _files(host, written)
@@ -128,6 +130,16 @@ def _validation(host: Host) -> Iterator[Rule]:
         yield ("deploy", "validation"), rule
     if not lower and host.deploy.validation_reason:
         yield ("deploy", "validation_reason"), f"must be left out if deploy.validation is {LEVELS[-1]}, its default"
+
+
+def _bake(host: Host) -> Iterator[Rule]:
+    least, most = 20, 86_400  # seconds
+    if host.deploy.bake and not least <= host.deploy.bake_seconds <= most:
+        yield ("deploy", "bake"), f"must be from {least}s to {most // 3600}h"
+    if host.deploy.bake and web_program(host) is None:
+        yield ("deploy", "bake"), "needs a program that runs uWSGI with the app: its log is what a bake compares"
+    if host.deploy.bake_needs_operator and not host.deploy.bake:
+        yield ("deploy", "bake_needs_operator"), "needs deploy.bake too"
 
 
 def _either(written: Written, one: Rule, other: Rule) -> Rule:

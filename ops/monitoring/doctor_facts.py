@@ -16,10 +16,10 @@ from ops.agent.doctor_messages import (
 )
 from ops.agent.messages import Message
 from ops.deploy import identity_probe
+from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services import apache, request_parts
-from ops.services.reload import web_program
 from ops.ssh.agent_answers import Answer
 
 M = TypeVar("M", bound=Message)

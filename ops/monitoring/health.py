@@ -15,6 +15,7 @@ from ops.deploy.drift import Drift, find_drift
 from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError, read_answer
+from ops.formats.web_program import web_program
 from ops.monitoring import certificates, workers
 from ops.monitoring.certificates import Expiry
 from ops.monitoring.workers import WorkerPool
@@ -23,7 +24,6 @@ from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import maintenance_state, standby, supervisord
 from ops.services.maintenance_state import Maintenance
-from ops.services.reload import web_program
 from ops.services.request_parts import apache_page, app
 from ops.services.standby import Standby
 from ops.services.supervisord import Report

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from ops.deploy import bake
 from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.deploy.plan import pending_reads
 from ops.formats.start_program import start_program_path
+from ops.formats.web_program import web_program
 from ops.inventory.validation_levels import is_less
 from ops.monitoring import maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
@@ -15,7 +17,6 @@ from ops.monitoring.versions import assess_versions
 from ops.monitoring.worker_history import MEGABYTE, why
 from ops.schema import Host
 from ops.services import supervisord_survival
-from ops.services.reload import web_program
 from ops.services.supervisord import ProgramState
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.text import age
@@ -200,7 +201,12 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
     fab, snapshot = f"fab -H {host.name}", health.snapshot
     if snapshot.unfinished:
         yield Finding("deploy", ERROR, f"{snapshot.unfinished} died half-way", f"{fab} recover")
-    if snapshot.lock:
+    if snapshot.bake and snapshot.lock:
+        advice = f"wait for its end; {fab} rollback ends it, and rolls the release back"
+        yield Finding("deploy", WARNING, bake.under_way(snapshot.bake), advice)
+    elif snapshot.bake:
+        yield Finding("deploy", WARNING, bake.ended(host, snapshot.bake), "nothing to do: the next deploy forgets it")
+    elif snapshot.lock:
         yield Finding("deploy", WARNING, f"in progress: {snapshot.lock}", "wait for it")
     if snapshot.elsewhere:
         said = f"its releases are in {snapshot.elsewhere}, but state_dir in the inventory is {host.state_dir}"

@@ -1,27 +1,15 @@
 """The history of uWSGI's workers in its log: their address space over time, and why they were replaced."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ops.formats.uwsgi_log import RECORD, patterns
 from ops.schema import Host
 
 MEGABYTE = 1_048_576
 HOUR = 3600.0
 MIN_GROWTH_MB = 1  # MB an hour; less is no growth
 MIN_SPAN_SECONDS = 60  # seconds that a record must cover to show growth
-
-# The parts of a log line that make a record, as uWSGI writes them (uwsgi_lf_* in core/logging.c).
-_WRITTEN = {
-    "vsz": r"\d+",
-    "vszM": r"\d+",
-    "pid": r"\d+",
-    "epoch": r"\d{9,12}",
-    "ctime": r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}",
-    "ltime": r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
-}
-# uWSGI's own format (core/logging.c, uwsgi_log_request) with memory-report.
-_OWN = ("{address space usage: %(vsz) bytes/", "[pid: %(pid)|", "[%(ctime)]")
 
 
 @dataclass(frozen=True)
@@ -32,28 +20,9 @@ class Point:
     size: float
 
 
-def patterns(host: Host) -> dict[str, str]:
-    """For each part of a record in the host's log-format, a regular expression for it and the text around it.
-
-    That text is part of the format, so an expression matches no part of a request. Each runs in linear time.
-    """
-    written = host.uwsgi.options.get("log-format", host.uwsgi.options.get("logformat"))
-    found = {}
-    for text in [written] if isinstance(written, str) else _OWN:
-        pieces = re.split(r"%\((\w+)\)", text)  # text, name, text, name, ..., text
-        for number, name in enumerate(pieces[1::2]):
-            kind = "epoch" if name == "time" else name
-            before, after = pieces[2 * number][-24:], pieces[2 * number + 2][:24]
-            first, last = number == 0 and not before, number == len(pieces) // 2 - 1 and not after
-            if kind in _WRITTEN and (before.strip() or after.strip() or first or last):
-                left, right = "^" if first else re.escape(before), "$" if last else re.escape(after)
-                found[kind] = f"{left}({_WRITTEN[kind]}){right}"
-    return found
-
-
 def no_record(host: Host) -> str:
     """What the log-format lacks for a record, as advice; empty where nothing is missing."""
-    found = patterns(host)
+    found = patterns(host, RECORD)
     missing = [] if {"vsz", "vszM"} & found.keys() else ["%(vszM) MB"]
     missing += [] if "pid" in found else ["process %(pid)"]
     missing += [] if {"epoch", "ctime", "ltime"} & found.keys() else ["[%(ctime)]"]

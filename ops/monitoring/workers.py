@@ -6,9 +6,10 @@ from typing import Any
 
 from ops.agent.workers_messages import WorkerPoolState, WorkersRequest, WorkerState
 from ops.formats.supervisor import log_files
-from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, patterns, span, why
+from ops.formats.uwsgi_log import RECORD, patterns
+from ops.formats.web_program import web_program
+from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, span, why
 from ops.schema import Host
-from ops.services.reload import web_program
 from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
 
@@ -76,7 +77,7 @@ def request(host: Host, *, record: bool = True, reasons: bool = False) -> Worker
     name = web_program(host)
     if name and (record or reasons):
         asked.log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
-        asked.patterns = patterns(host) if record else {}
+        asked.patterns = patterns(host, RECORD) if record else {}
     return asked
 
 

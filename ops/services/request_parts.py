@@ -4,9 +4,10 @@ from ops.agent.service_messages import ApachePage, App, Software, SupervisordPla
 from ops.formats import apache, uwsgi
 from ops.formats.start_program import start_program_path
 from ops.formats.supervisor import log_files
+from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
-from ops.services.reload import GRACEFUL, reload_methods, web_program
+from ops.services.reload import GRACEFUL, reload_methods
 
 
 def supervisord_place(host: Host) -> SupervisordPlace:

@@ -9,11 +9,11 @@ from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest
 from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
 from ops.agent.service_messages import Note, ProgramChanged, StartRefused
 from ops.errors import BadInput, HostError, NoPython, NotServing, read_answer
+from ops.formats.web_program import web_program
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import supervisord_state, supervisord_survival
 from ops.services.lock_refusal import refusal
-from ops.services.reload import web_program
 from ops.services.request_parts import app, supervisord_place, uwsgi_program
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_survival import Survival

@@ -181,9 +181,9 @@ class Remote:
     who: str
     opened: list[paramiko.Channel] = field(default_factory=list)
 
-    def start_agent(self, *requests: Message) -> AgentSession:
-        """Start the agent with these requests; its input stays open behind them."""
-        return self._start_agent(requests, whole=True)
+    def start_agent(self, *requests: Message, also: tuple[str, ...] = ()) -> AgentSession:
+        """Start the agent with these requests; its input stays open behind them. `also`: modules that it needs."""
+        return self._start_agent(requests, whole=True, also=also)
 
     def answers(
         self,

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from ops.formats.web_program import web_program
 from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
 from ops.monitoring.status_findings import SERVER_ERROR, assess, is_edited
 from ops.monitoring.worker_history import MEGABYTE
 from ops.schema import Host
-from ops.services.reload import web_program
 from ops.services.supervisord_state import UP
 from ops.text import age
 from ops.ui import colours
@@ -97,6 +97,8 @@ def _cell(text: str, found: Sequence[Finding]) -> Text:
 def _release(health: Health) -> str:
     if health.snapshot.unfinished:
         return "half-way"
+    if health.snapshot.lock and health.snapshot.bake:
+        return "on trial"
     if health.snapshot.lock:
         return "in progress"
     if health.release is None:

@@ -7,13 +7,13 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from ops.errors import OperatorError
+from ops.formats.web_program import web_program
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.health import CANNOT_SEE, Health
 from ops.monitoring.status_findings import assess, is_edited
 from ops.monitoring.versions import by_program
 from ops.monitoring.worker_history import MEGABYTE
 from ops.schema import Host
-from ops.services.reload import web_program
 from ops.text import age
 from ops.ui import finding_list, host_rows
 from ops.ui.console import cell

@@ -15,7 +15,9 @@ from ops.agent.messages import Message
 from ops.agent.probe_messages import HostState, ProbeRequest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.agent.service_messages import SupervisordPlace
+from ops.agent.transaction_messages import TransactionRequest
 from ops.deploy.releases import ReleasesAnswer, parse
+from ops.deploy.transaction_request import needed_modules
 from ops.ssh.agent_answers import Answer, read_messages, take
 from ops.ssh.agent_start import GREETING, package, packed_requests, running, start_text
 from tests.agent.shells import SHELLS
@@ -33,7 +35,10 @@ def start(
     shell: str, *requests: Message, activate: str = ":", path: str = "", **environment: str
 ) -> "subprocess.Popen[bytes]":
     """Start it; `path` are the folders of its commands, by default those of the tests."""
-    sent = package(*(type(request) for request in requests), whole=True)
+    also = [
+        name for request in requests if isinstance(request, TransactionRequest) for name in needed_modules(request)
+    ]
+    sent = package(*(type(request) for request in requests), whole=True, also=tuple(also))
     text = with_path(start_text(len(sent)), path or os.environ["PATH"])
     started = subprocess.Popen(
         [*SHELLS[shell], "-c", running(text)],

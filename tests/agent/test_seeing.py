@@ -15,8 +15,9 @@ import pytest
 from ops.agent.health_messages import HealthRequest
 from ops.agent.releases_messages import ReleasesRequest
 from ops.agent.workers_messages import WorkersRequest
+from ops.formats.uwsgi_log import RECORD, patterns
 from ops.monitoring import health
-from ops.monitoring.worker_history import MEGABYTE, patterns
+from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import WorkerPool, parse
 from tests.agent import local_agent
 from tests.agent.shells import SHELLS
@@ -53,7 +54,7 @@ def ask(shell: str, folder: Path, log: str, workers: list[dict[str, Any]]) -> Wo
     """The workers as an operator's side reads them."""
     one = host(uwsgi={"options": {"stats": str(folder / "s"), "log-format": FORMAT}})
     (folder / "web.log").write_text(log)
-    request = WorkersRequest(stats=f"{folder}/s", log=f"{folder}/web.log", patterns=patterns(one))
+    request = WorkersRequest(stats=f"{folder}/s", log=f"{folder}/web.log", patterns=patterns(one, RECORD))
     with stats_server(folder / "s", workers):
         (answer,) = local_agent.ask(shell, request)
     assert "secret" not in str(answer)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ops.agent import workers
+from ops.agent.uwsgi_log_times import seconds_of
 from ops.agent.workers_messages import WorkerPoolState, WorkersRequest
 from tests.agent.test_seeing import stats_server
 
@@ -58,4 +59,4 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_each_form_of_a_time_is_read(field: str, text: str, seconds: int) -> None:
-    assert workers._seconds(field, text) == seconds
+    assert seconds_of(field, text) == seconds

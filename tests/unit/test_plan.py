@@ -17,9 +17,9 @@ from ops.deploy.releases import Release
 from ops.deploy.snapshot import FoundFile, Snapshot, read
 from ops.deploy.transaction_request import transaction_request
 from ops.errors import BadInput
+from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
-from ops.services.reload import web_program
 from ops.ssh.agent_answers import Answer
 from tasks._apply import Consent, carry_out_plan
 from tests.unit.hosts import host

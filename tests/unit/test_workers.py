@@ -9,7 +9,8 @@ from rich.console import Console, Group
 
 from ops.agent.messages import Message
 from ops.agent.workers_messages import WorkerPoolState, WorkerState
-from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, patterns, summary, why
+from ops.formats.uwsgi_log import RECORD, patterns
+from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, summary, why
 from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request
 from ops.ssh.agent_answers import Answer
 from ops.ui import workers_view as picture
@@ -67,7 +68,7 @@ def drawn(*workers: Worker, width: int = 140, one: Any = None) -> str:
 )
 def test_records_are_found_by_the_inventorys_log_format(written: str | None, line: str) -> None:
     one = shop(**({"log-format": written} if written else {}))
-    found = {name: re.findall(pattern, line)[-1] for name, pattern in patterns(one).items()}
+    found = {name: re.findall(pattern, line)[-1] for name, pattern in patterns(one, RECORD).items()}
     assert found["pid"] == "41"
     assert found.get("vsz") == "783458304" or found.get("vszM") == "747"
     assert found.get("epoch") == "1767225600" or found.get("ctime") == "Thu Jan  1 00:00:00 2026"

@@ -1,0 +1,171 @@
+"""A bake: a change stays on trial under real traffic, and is rolled back if the host is clearly worse with it.
+
+The host does it alone: the operator's line may be lost, unless the inventory says that it must not. What is compared,
+and with which numbers, is in bake_rule.py.
+"""
+
+import contextlib
+import os
+import time
+
+from ops.agent.app_socket import problem_of
+from ops.agent.bake_notes import UNTIL, UNWANTED
+from ops.agent.bake_rule import LOOK_SECONDS, Observed, compare_at_end, compare_at_once, growth
+from ops.agent.host_processes import processes
+from ops.agent.release_folders import text_of
+from ops.agent.request_log import RequestLog, Traffic
+from ops.agent.step_failed import StepFailed
+from ops.agent.supervised_programs import SupervisedPrograms
+from ops.agent.survival import place_of
+from ops.agent.systemd import NO, kills_sessions
+from ops.agent.through_apache import ask_through_apache
+from ops.agent.time_zones import use_zone, zone_of
+from ops.agent.transaction_messages import BakeBegun, BakeLooked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ops.agent.bake_rule import Comparison
+    from ops.agent.change import Change
+    from ops.agent.operator_words import OperatorWords
+    from ops.agent.transaction_messages import BakeWanted
+
+BEFORE_SECONDS = 1800.0  # of the time before the change, at least
+ANSWER_SECONDS = 10.0  # for an answer to the host's own question
+TOLD_SECONDS = 30.0  # between two messages of how it goes
+PAUSE = 0.5
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Bake:
+    """The bake of one change. `look_before` is called before anything changes, `run` afterwards."""
+
+    def __init__(self, change: "Change", wanted: "BakeWanted", words: "OperatorWords") -> None:
+        self._change = change
+        self._wanted = wanted
+        self._words = words
+        self._log = RequestLog(wanted.log, wanted.patterns)
+        self._before = Observed(Traffic(), 0.0)
+        self._traffic, self._late = Traffic(), Traffic()
+        self._unanswered, self._burst = 0, (0, 0)
+        self._resident: dict[int, list[tuple[float, float]]] = {}
+
+    def look_before(self) -> None:
+        """Read what the log has of the time before the change; as it cannot be read, nothing is compared with it."""
+        window = max(BEFORE_SECONDS, float(self._wanted.seconds))
+        use_zone(zone_of(self._process()))
+        now = time.time()
+        with contextlib.suppress(OSError):
+            traffic = self._log.read_last(now - window)
+            seconds = window if traffic.begun is None else max(1.0, now - traffic.begun)
+            self._before = Observed(traffic, seconds, growth=growth(traffic.sizes))
+
+    def run(self) -> None:
+        """Keep the change on trial, until it is not wanted. Raises StepFailed if the host is worse, and OSError."""
+        begun, end = time.time(), time.monotonic() + self._wanted.seconds
+        self._words.listen_on(is_needed=self._wanted.needs_operator)
+        self._change.write_lines(UNTIL, [str(int(begun + self._wanted.seconds))])
+        self._change.tell(BakeBegun(seconds=self._wanted.seconds, until=int(begun + self._wanted.seconds)))
+        self._warn_of_the_end_of_sessions()
+        with contextlib.suppress(OSError):
+            self._log.go_to_end()
+        told = time.monotonic()
+        while time.monotonic() < end and not self._is_unwanted(min(end, time.monotonic() + LOOK_SECONDS)):
+            is_late = end - time.monotonic() < self._wanted.seconds / 2
+            self._look(is_late=is_late)
+            compared = compare_at_once(self._before, self._now(begun))
+            if any(one.is_worse for one in compared):
+                self._judge([*compared])
+            if time.monotonic() - told >= TOLD_SECONDS:
+                told = time.monotonic()
+                self._tell(compared, max(0, int(end - told)))
+        if not self._change.is_unwanted():
+            self._look(is_late=True)
+            self._judge(compare_at_end(self._before, self._now(begun)))
+
+    # ---- the looks -------------------------------------------------------------------------------------------
+
+    def _look(self, *, is_late: bool) -> None:
+        requests, errors = self._traffic.requests, self._traffic.errors
+        with contextlib.suppress(OSError):
+            self._log.take_new(self._traffic, *([self._late] if is_late else []))
+        if self._traffic.errors - errors > self._burst[1]:
+            self._burst = (self._traffic.requests - requests, self._traffic.errors - errors)
+        self._unanswered += not self._answers()
+        if is_late:
+            self._measure_workers()
+
+    def _answers(self) -> bool:
+        """Whether the host's own question is answered; True if it was not before, or cannot be asked."""
+        well, request = self._change.lines("well"), self._change.request
+        if request.apache_page and "through-apache ok" in well:
+            return ask_through_apache(request.apache_page, ANSWER_SECONDS).state != "failed"
+        if request.app and "app" in well:
+            return not problem_of(request.app, request.app.listen, ANSWER_SECONDS)
+        return True
+
+    def _measure_workers(self) -> None:
+        """Their resident memory: what is only reserved, as by a thread's first request, is no growth."""
+        master, now = self._process(), time.time()
+        for found in processes() if master else []:
+            if found.parent == master:
+                pages = text_of(f"/proc/{found.pid}/statm").split()
+                if len(pages) > 1:
+                    self._resident.setdefault(found.pid, []).append((now, int(pages[1]) * PAGE))
+
+    def _process(self) -> int:
+        """The process of the app's program; 0 if it does not run."""
+        with contextlib.suppress(StepFailed, OSError):
+            programs = SupervisedPrograms(self._change.request.supervisord, self._change.tell)
+            return programs.process_of(self._change.request.web_program)
+        return 0
+
+    def _now(self, begun: float) -> Observed:
+        return Observed(
+            self._traffic,
+            max(1.0, time.time() - begun),
+            late=self._late,
+            unanswered=self._unanswered,
+            growth=growth(self._resident),
+            burst=self._burst,
+        )
+
+    # ---- its end ---------------------------------------------------------------------------------------------
+
+    def _is_unwanted(self, until: float) -> bool:
+        """Wait until then, on time.monotonic's clock; whether the change is not wanted any more."""
+        while time.monotonic() < until:
+            why = text_of(self._change.path(UNWANTED)).strip()
+            if why:
+                self._words.hear(why)
+            if self._change.is_unwanted():
+                return True
+            time.sleep(PAUSE)
+        return bool(self._change.is_unwanted())
+
+    def _judge(self, compared: "list[Comparison]") -> None:
+        self._change.record(*(f"bake {_state(one)} {one.text}" for one in compared))
+        self._tell(compared, 0)
+        worse = [one.text for one in compared if one.is_worse]
+        if worse:
+            raise StepFailed("\n".join(worse))
+
+    def _tell(self, compared: "list[Comparison]", left: int) -> None:
+        self._change.tell(
+            BakeLooked(
+                seconds_left=left,
+                seen=[one.text for one in compared if not one.is_worse and not one.is_unknown],
+                worse=[one.text for one in compared if one.is_worse],
+                unknown=[one.text for one in compared if one.is_unknown],
+            )
+        )
+
+    def _warn_of_the_end_of_sessions(self) -> None:
+        if not self._wanted.needs_operator and place_of(os.getpid()).startswith("session") and kills_sessions() != NO:
+            self._change.note(
+                "this host may end the account's processes at the end of a login: if the connection is lost during "
+                "the bake, the change is then rolled back"
+            )
+
+
+def _state(compared: "Comparison") -> str:
+    return "worse" if compared.is_worse else "unknown" if compared.is_unknown else "ok"

@@ -1,0 +1,78 @@
+"""The bake of a deploy: what the host is asked to watch (`ops/agent/bake.py`), and how it ended."""
+
+import time
+
+from ops.agent.bake_end_messages import BakeEndRequest, BakeEndState
+from ops.agent.bake_notes import KEPT
+from ops.agent.probe_messages import BakeState
+from ops.agent.transaction_messages import BakeBegun, BakeWanted
+from ops.errors import Unreachable
+from ops.formats.supervisor import log_files
+from ops.formats.uwsgi_log import ANSWER, patterns
+from ops.formats.web_program import web_program
+from ops.schema import Host
+from ops.ssh.session import Remote
+from ops.text import age
+
+
+def bake_wanted(host: Host) -> BakeWanted | None:
+    """The bake of a deploy; None if the inventory wants none."""
+    name = web_program(host)
+    if not (name and host.deploy.bake_seconds):
+        return None
+    return BakeWanted(
+        seconds=host.deploy.bake_seconds,
+        needs_operator=host.deploy.bake_needs_operator,
+        log=log_files(name, host.programs[name], host.log_dir)["stdout_logfile"],
+        patterns=patterns(host, ANSWER),
+    )
+
+
+def begun(host: Host, bake: BakeBegun) -> str:
+    """What happens now, and what the operator can do."""
+    line = "a lost connection rolls it back" if host.deploy.bake_needs_operator else "it needs no open connection"
+    return (
+        f"the release is on trial for {age(bake.seconds)}, until {clock(bake.until)}; {line}, and Ctrl-C or "
+        f"fab -H {host.name} rollback ends it by a rollback"
+    )
+
+
+def goes_on(host: Host, until: int) -> Unreachable:
+    """The error for a connection that was lost during a bake that does not need it."""
+    return Unreachable(
+        host.name,
+        "the connection was lost during the bake, which the host ends by itself",
+        left=f"on trial until {clock(until)}; then the host keeps the release, or rolls it back if it is worse",
+        next_step=f"fab -H {host.name} status, as soon as it can be reached: it says how the bake went",
+        outcome="connection lost; the host goes on with the bake",
+    )
+
+
+def clock(seconds: int) -> str:
+    """A time as the operator's own clock has it."""
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def under_way(bake: BakeState) -> str:
+    """That a release is on trial, for the operator."""
+    return f"release {bake.release} is on trial for {age(bake.seconds_left)} more (deploy.bake)"
+
+
+def ended(host: Host, bake: BakeState) -> str:
+    """How a bake ended that nobody followed to its end."""
+    how = "kept" if bake.how == KEPT else "rolled back"
+    return (
+        f"the bake of release {bake.release} has ended without an operator: {how}; fab -H {host.name} releases "
+        f"{bake.release} shows what it saw"
+    )
+
+
+def on_trial(remote: Remote) -> str:
+    """The release that is on trial; "" if there is none."""
+    return remote.answer(BakeEndRequest(state_dir=remote.host.state_dir)).only(BakeEndState).release
+
+
+def end_by_rollback(remote: Remote) -> BakeEndState:
+    """Have the host roll back the release that is on trial, and wait for it; how it ended."""
+    why = f"rolled back during its bake by {remote.who}"
+    return remote.answer(BakeEndRequest(state_dir=remote.host.state_dir, why=why)).only(BakeEndState)
