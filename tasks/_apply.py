@@ -99,7 +99,7 @@ def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bo
             host.name,
             f"{bake.under_way(snapshot.bake)}, by {snapshot.lock}",
             left="everything",
-            next_step=f"wait for its end; fab -H {host.name} rollback ends it, and rolls the release back",
+            next_step=f"wait for its end; if the release is bad, fab -H {host.name} rollback goes back at once",
         )
     tell_bake(host, snapshot)
     if snapshot.lock:

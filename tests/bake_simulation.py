@@ -1,8 +1,8 @@
 """How often the rule of a bake (`ops/agent/bake_rule.py`) raises a false alarm, and misses a fault.
 
 `python -m tests.bake_simulation` prints the table of docs/decisions/bake.md, on generated traffic: 30 minutes before
-the change, then a bake of 5 minutes; requests arrive at random (a Poisson process), and take as long as a log-normal distribution says (half of
-them 55 ms or less, a tenth 200 ms or more).
+the change, then a bake of 5 minutes; requests arrive at random (a Poisson process), and take as long as a log-normal
+distribution says (half of them 55 ms or less, a tenth 200 ms or more).
 """
 
 import random

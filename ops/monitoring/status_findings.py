@@ -202,7 +202,7 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
     if snapshot.unfinished:
         yield Finding("deploy", ERROR, f"{snapshot.unfinished} died half-way", f"{fab} recover")
     if snapshot.bake and snapshot.lock:
-        advice = f"wait for its end; {fab} rollback ends it, and rolls the release back"
+        advice = f"wait for its end; if the release is bad, {fab} rollback goes back at once"
         yield Finding("deploy", WARNING, bake.under_way(snapshot.bake), advice)
     elif snapshot.bake:
         yield Finding("deploy", WARNING, bake.ended(host, snapshot.bake), "nothing to do: the next deploy forgets it")

@@ -61,7 +61,7 @@ def test_unanswered_questions_count_as_lost() -> None:
     [((3, 10, 0, 10), 0.10526), ((5, 10, 1, 10), 0.07043), ((0, 10, 5, 10), 1.0), ((4, 4, 0, 4), 0.014286)],
 )
 def test_chance_is_that_of_fishers_exact_test(numbers: tuple[int, int, int, int], expected: float) -> None:
-    assert chance(*numbers) == pytest.approx(expected, rel=1e-3)  # scipy.stats.fisher_exact(…, "greater")
+    assert chance(*numbers) == pytest.approx(expected, rel=1e-3)  # C(10,3)/C(20,3), and so on
 
 
 def test_growth_is_that_of_the_median_process() -> None:
