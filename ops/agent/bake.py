@@ -55,9 +55,9 @@ class Bake:
         use_zone(zone_of(self._process()))
         now = time.time()
         with contextlib.suppress(OSError):
-            traffic = self._log.read_last(now - window)
+            traffic, sizes = self._log.read_last(now - window)
             seconds = window if traffic.begun is None else max(1.0, now - traffic.begun)
-            self._before = Observed(traffic, seconds, growth=growth(traffic.sizes))
+            self._before = Observed(traffic, seconds, growth=growth(sizes))
 
     def run(self) -> None:
         """Keep the change on trial, until it is not wanted. Raises StepFailed if the host is worse, and OSError."""

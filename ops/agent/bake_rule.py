@@ -107,8 +107,8 @@ def _failures(before: Observed, now: Observed) -> Comparison:
 
 def _slowest_tenth(before: Observed, now: Observed) -> Comparison:
     was, seen = before.traffic.slowest_tenth(), now.late.slowest_tenth()
-    if was is None or seen is None or min(len(before.traffic.times), len(now.late.times)) < FEW_TIMES:
-        counts = f"{len(before.traffic.times)} requests before, {len(now.late.times)} in the second half"
+    if was is None or seen is None or min(before.traffic.timed, now.late.timed) < FEW_TIMES:
+        counts = f"{before.traffic.timed} requests before, {now.late.timed} in the second half"
         return Comparison(f"slowest tenth: not compared, with {counts}", is_unknown=True)
     text = f"slowest tenth: {was:.0f} ms or more before, {seen:.0f} ms or more in the second half"
     return Comparison(text, is_worse=seen >= was * SLOWER_TIMES and seen >= was + SLOWER)

@@ -37,6 +37,7 @@ def with_app(*lines: str) -> tuple[str, str]:
     return "[defaults.uwsgi]\n", "".join(f"{line}\n" for line in ("[defaults.app]", *lines, "", "[defaults.uwsgi]"))
 
 
+@pytest.mark.exhaustive
 def test_app_check_sends_headers_set_in_inventory(strict: Site, tmp_path: Path) -> None:
     said = strict.fab("deploy", "--yes", inventory=strict.changed(tmp_path, THREADS))
     assert (said.code, "with 500, not" in said.err) == (1, True), said.all

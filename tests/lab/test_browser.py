@@ -16,6 +16,7 @@ from lab.certificates import self_signed, write_pair
 from lab.host import folder, read_records
 from lab.place import PROVIDER
 from tests.lab.answers import ALTERED, Altered, attribute, signed
+from tests.lab.bases import exhaustive
 from tests.lab.login import Form, Visitor, session
 from tests.lab.site import Site
 
@@ -173,7 +174,7 @@ VALUES: dict[
 TOLD = {"jdoe@poms.example": "X-Shib-Email: ", "Jane": "X-Shib-Name-First: ", "Doe": "X-Shib-Name-Last: "}
 
 
-@pytest.mark.parametrize("choice", ["first", "join", "omit"])
+@pytest.mark.parametrize("choice", ["first", *exhaustive("join", "omit")])
 def test_several_attribute_values_follow_inventory_setting(front: Site, tmp_path: Path, choice: str) -> None:
     inventory = front.changed(
         tmp_path, ("[defaults.identity]\n", f'[defaults.identity]\nseveral_values = "{choice}"\n')

@@ -245,6 +245,7 @@ def test_supervisord_change_restarts_programs_except_stopped_ones(deployed: Site
     assert set(states.values()) == {"RUNNING"}
 
 
+@pytest.mark.exhaustive
 def test_deploy_runs_one_command_without_changes_and_two_with(deployed: Site, tmp_path: Path) -> None:
     """Counted on the host: the login shell reads .bashrc once for each command that sshd starts."""
     deployed.poms("cp $HOME/.bashrc $HOME/.bashrc.kept; echo 'echo x >> $HOME/commands' >> $HOME/.bashrc")
@@ -259,6 +260,7 @@ def test_deploy_runs_one_command_without_changes_and_two_with(deployed: Site, tm
         deployed.poms("mv $HOME/.bashrc.kept $HOME/.bashrc; rm -f $HOME/commands")
 
 
+@pytest.mark.exhaustive
 def test_second_deploy_into_read_only_directory_changes_nothing(deployed: Site, tmp_path: Path) -> None:
     deployed.root(f"chown root:root /etc/httpd/conf.d; chmod 755 /etc/httpd/conf.d; chmod 666 {SSL} {CERT_SSL}")
     try:

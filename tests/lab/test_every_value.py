@@ -30,6 +30,7 @@ from tests.every_value import (
     toml,
 )
 from tests.every_value import ODD as ODD_NAME
+from tests.lab.bases import mostly_exhaustive
 from tests.lab.front import Front
 from tests.lab.site import Said, Site, until
 
@@ -135,7 +136,7 @@ def ssh_on(site: Site, port: int) -> Iterator[None]:
 last_socket: list[str] = []
 
 
-@pytest.mark.parametrize("name", rows())
+@pytest.mark.parametrize("name", mostly_exhaustive(rows(), "places"))
 def test_a_deploy_of_legal_values_serves_on_both_doors(host: Site, tmp_path: Path, name: str) -> None:
     lab = tomllib.loads(host.lab.inventory.read_text())
     table = inventory(lab, rows()[name])

@@ -74,6 +74,7 @@ def hang(bench: Bench) -> Iterator[str]:
     bench.site.root(f"cp -p /root/app.py {APP}")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", held_steps("put-back"))
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_an_import_that_hangs(bench: Bench, row: Row, hang: str, kind: str, step: str) -> None:
@@ -97,6 +98,7 @@ def test_an_import_that_hangs(bench: Bench, row: Row, hang: str, kind: str, step
     row("import hangs", step, kind, "yes" if by_itself else "no", "" if by_itself else "yes", after == before)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS_NOW)
 def test_a_standby_that_a_killed_deploy_has_left(bench: Bench, row: Row, kind: str) -> None:
     """It serves the files before; the next deploy ends it, and every answer is of that deploy."""

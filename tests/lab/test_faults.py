@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.bases import exhaustive
 from tests.lab.faults import AFTER_THE_SWAP, ALL, KINDS, LIMIT, STATE, STEPS, Bench, Fault, Row, ended, the_other
 from tests.lab.messages import DISK_FULL, NOT_RESTORED, NOT_WRITABLE, UNTOUCHED
 
@@ -115,7 +116,7 @@ CONF_D_FAULTS = {
 
 @pytest.mark.parametrize("step", ["swap", "swap-half"] if ALL else ["swap-half"])
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
-@pytest.mark.parametrize("fault", CONF_D_FAULTS)
+@pytest.mark.parametrize("fault", exhaustive(*CONF_D_FAULTS))
 def test_full_or_read_only_conf_d_leaves_host_consistent(
     bench: Bench, row: Row, fault: str, kind: str, step: str
 ) -> None:
@@ -201,6 +202,7 @@ def test_garbage_key_is_rolled_back_without_identity_probe(bench: Bench, row: Ro
     row("a key that is none, Apache dies", "reload-apache", kind, "yes", "", True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS if ALL else ["folder"])
 def test_second_simultaneous_deploy_is_refused(bench: Bench, row: Row, kind: str) -> None:
     bench.site.root(KINDS[kind])

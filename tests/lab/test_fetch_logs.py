@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.bases import exhaustive
 from tests.lab.site import FAB, PYTHON, Site, until
 
 LOGS = "/home/poms/private/logs/poms"
@@ -84,6 +85,7 @@ def test_since_and_programs_limit_fetched_logs(rotated: Site, tmp_path: Path) ->
     assert set(contents(bundle)) == {AGENT}
 
 
+@pytest.mark.exhaustive
 def test_incomplete_log_bundle_is_removed(rotated: Site, tmp_path: Path) -> None:
     big = f"{LOGS}/poms_status_agent.log.1"
     rotated.poms(f"head -c 60000000 /dev/urandom > {big}")
@@ -118,7 +120,7 @@ def test_incomplete_log_bundle_is_removed(rotated: Site, tmp_path: Path) -> None
     rotated.poms(f"rm {big}")
 
 
-@pytest.mark.parametrize("verb", ["doctor", "status", "--list", "hosts", "tail-logs --since=1h"])
+@pytest.mark.parametrize("verb", ["status", "--list", "hosts", "tail-logs --since=1h", *exhaustive("doctor")])
 def test_closed_pipe_ends_task_with_sigpipe_code(site: Site, verb: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)

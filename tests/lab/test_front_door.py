@@ -103,6 +103,7 @@ def test_deployed_rules_reject_every_forged_identity(
     }
 
 
+@pytest.mark.exhaustive
 def test_reference_rules_accept_forged_identities(
     front: Front, naive: None, sessions: dict[str, str], record_property: Record
 ) -> None:

@@ -65,6 +65,7 @@ def mail_of(front: Front, *addresses: bytes) -> str | None:
     return (seen_by_the_app(answer) or {}).get(MAIL)
 
 
+@pytest.mark.exhaustive
 def test_mail_from_the_certificate_limits_and_headers(front: Front, deploy: Deploy) -> None:
     limits = "client_timeout = 2\nupload_limit = 1\nhsts = 3600"
     deploy(identity='certificate_email = "extension"', apache=limits, app="timeout = 4")

@@ -31,6 +31,7 @@ def hidden(deployed: Site) -> Iterator[Site]:
         deployed.root("mount -o remount,hidepid=0 /proc")
 
 
+@pytest.mark.exhaustive
 def test_what_answers_is_up_although_its_process_is_hidden(hidden: Site) -> None:
     assert findings(hidden, "status") == {}
     doctor = findings(hidden, "doctor")

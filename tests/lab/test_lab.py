@@ -23,6 +23,7 @@ from lab.host import Record, read_records
 from lab.place import HERE, Lab
 from ops.errors import BadInput, OperatorError
 from ops.inventory.loader import read_inventory
+from tests.lab.bases import exhaustive
 
 QUIET: Callable[[str], None] = lambda _text: None  # noqa: E731
 
@@ -252,6 +253,7 @@ def test_dead_kdc_is_restarted_and_host_keytabs_remain_valid(place: Lab, tmp_pat
     assert run(place, "alpha", "cat /etc/krb5.keytab")[0] == 1, "it is root's alone"
 
 
+@pytest.mark.exhaustive
 def test_hosts_of_one_lab_may_have_different_bases(tmp_path: Path) -> None:
     """A host keeps the base that it was made with, over a restart too; `down` takes the cgroup of systemd's away."""
     place = Lab(state=tmp_path / "state")
@@ -374,7 +376,7 @@ def test_down_cleans_up_killed_up(tmp_path: Path, moment: str) -> None:
     assert_nothing_left(place)
 
 
-@pytest.mark.parametrize("moment", ["a host has an address", "files are written", "one host is started"])
+@pytest.mark.parametrize("moment", ["files are written", *exhaustive("a host has an address", "one host is started")])
 def test_next_up_completes_killed_up(tmp_path: Path, moment: str) -> None:
     place = Lab(state=tmp_path / "state")
     kill_up(place, KILLED_WHEN[moment])
@@ -387,6 +389,7 @@ def test_next_up_completes_killed_up(tmp_path: Path, moment: str) -> None:
     assert_nothing_left(place)
 
 
+@pytest.mark.exhaustive
 def test_killed_root_file_system_build_starts_over(tmp_path: Path) -> None:
     place = Lab(state=tmp_path / "state", cache=tmp_path / "cache")
     unpacked = "*.partial/root/usr/bin"

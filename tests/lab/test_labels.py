@@ -7,6 +7,8 @@ a label has brought it along, from the folder that it was moved or copied from.
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.lab.site import Site
 
 ATTRIBUTE = "security.selinux"
@@ -50,6 +52,7 @@ def test_deploy_labels_no_new_file_and_preserves_other_labels(deployed: Site, tm
     assert [label(deployed, path) for path in kept] == [b""] * len(kept), "nor does what is kept bring Apache's"
 
 
+@pytest.mark.exhaustive
 def test_rolled_back_files_have_their_original_labels(deployed: Site, tmp_path: Path) -> None:
     provision(deployed)
     said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH, BROKEN))
@@ -59,6 +62,7 @@ def test_rolled_back_files_have_their_original_labels(deployed: Site, tmp_path: 
     assert [label(deployed, path) for path in (CERT_SSL, SSL, CONF)] == [CONFIG, CONFIG, HOME]
 
 
+@pytest.mark.exhaustive
 def test_edited_file_keeps_label_until_forced_deploy_replaces_it(deployed: Site) -> None:
     provision(deployed)
     deployed.root(f"echo '# by hand' >>{CERT_SSL}")

@@ -116,6 +116,7 @@ def test_deploy_leaves_the_page_and_calls_no_check_passed(closed: Site, tmp_path
     assert "443 sends to login: behind the maintenance page" in checks
 
 
+@pytest.mark.exhaustive
 def test_identity_probe_is_not_blinded(closed: Site, tmp_path: Path) -> None:
     text = (PROJECT / "templates" / SSL).read_text()
     rule = "Require expr %{REMOTE_USER} =~ m#^(?:{{ host.identity.user_id }})$#"
@@ -139,6 +140,7 @@ def test_off_restores_the_service_and_end_is_only_a_warning(ended: Site) -> None
     assert switched(ended, "off").code == 0, "once more"
 
 
+@pytest.mark.exhaustive
 def test_files_of_an_earlier_version_are_named_and_nothing_changes(ended: Site) -> None:
     ended.root("sed -i '/SetEnvIfExpr.*poms_maintenance/d' /etc/httpd/conf.d/cert_ssl.conf")
     said = switched(ended, "on", "--message=x")
@@ -147,6 +149,7 @@ def test_files_of_an_earlier_version_are_named_and_nothing_changes(ended: Site) 
     ended.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
 
 
+@pytest.mark.exhaustive
 def test_page_that_apache_cannot_see_is_reported(ended: Site, tmp_path: Path) -> None:
     ended.root("mkdir -p /srv/closed/page && chown poms: /srv/closed/page && chmod 750 /srv/closed")
     ended.root("chgrp poms /srv/closed")

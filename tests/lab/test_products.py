@@ -1,5 +1,7 @@
 """The products' own habits, which the lab's stand-in for UPS has: no task fails of them."""
 
+import pytest
+
 from tests.lab.site import Site, until
 
 HOST = "fermicloud045"
@@ -24,6 +26,7 @@ def test_tasks_start_uwsgi_without_product_variables(site: Site) -> None:
     assert [name for name in started if name.startswith("UWSGI_")] == []
 
 
+@pytest.mark.exhaustive
 def test_supervisord_runs_uwsgi_without_product_variables(site: Site) -> None:
     """It was started by hand or by cron, as the products have it."""
     site.fab("-H", HOST, "deploy", "--yes", "--force", check=True)

@@ -69,6 +69,7 @@ def test_reload_programs_applies_only_changed_sections(deployed: Site) -> None:
     assert len(set(deployed.root("pgrep -u poms -f poms_agent.py").split()) & set(agents.split())) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_program_that_keeps_failing_needs_attention(deployed: Site, tmp_path: Path) -> None:
     deployed.poms("kill -STOP $(cat $HOME/supervisord.pid); kill -CONT $(cat $HOME/supervisord.pid)")
     deployed.poms(f"sed -i 's/poms_agent.py status/no_such_agent.py/' {CONF}")
@@ -81,6 +82,7 @@ def test_a_program_that_keeps_failing_needs_attention(deployed: Site, tmp_path: 
     assert "poms_status_agent" in status.out
 
 
+@pytest.mark.exhaustive
 def test_stopping_all_programs_requires_yes_flag(deployed: Site) -> None:
     before, master = deployed.program_states(), deployed.workers()["pid"]
     for task in ("stop-programs", "restart-programs", "stop-supervisord"):
@@ -125,6 +127,7 @@ def test_stop_supervisord_stops_programs_and_status_names_operator(deployed: Sit
     assert deployed.fab("start-supervisord").code == 0
 
 
+@pytest.mark.exhaustive
 def test_stopped_supervisord_is_reported_and_can_be_started(deployed: Site) -> None:
     deployed.poms(f"supervisorctl -s unix://{SOCKET} shutdown")
     until(lambda: deployed.processes("supervisord") == 0, 40, "supervisord ends")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.certificates import ensure_certificates
+from tests.lab.bases import exhaustive
 from tests.lab.crafted import JANE, Authorities, revocation_list, signed
 from tests.lab.site import Site, until
 
@@ -41,6 +42,7 @@ def with_list(deployed: Site) -> Iterator[Site]:
         deployed.root(f"rm {CAS}/list.pem; openssl rehash {CAS}; service httpd graceful")
 
 
+@pytest.mark.exhaustive
 def test_revocation_list_not_reloaded_by_apache_needs_attention(with_list: Site) -> None:
     assert due(with_list, "revocations") == [False]
     with_list.root(f"cp -p {CAS}/list.pem /root/l && cat /root/l >{CAS}/list.pem")
@@ -52,6 +54,7 @@ def test_revocation_list_not_reloaded_by_apache_needs_attention(with_list: Site)
     assert with_list.fab("-H", HOST, "status").code == 0
 
 
+@pytest.mark.exhaustive
 def test_doctor_names_what_reloads_revocation_lists(with_list: Site) -> None:
     (nobody,) = findings(with_list, "revocation lists")
     assert nobody["level"] == "warning"
@@ -65,7 +68,7 @@ def test_doctor_names_what_reloads_revocation_lists(with_list: Site) -> None:
         with_list.root(f"rm {CRON}")
 
 
-@pytest.mark.parametrize("task", ["reload-apache", "restart-apache"])
+@pytest.mark.parametrize("task", ["reload-apache", *exhaustive("restart-apache")])
 def test_apache_killed_by_reload_is_reported_as_failed(deployed: Site, task: str) -> None:
     """The configuration test reads no key, and a signal is sent before anything is read."""
     deployed.root(f"cp -p {KEY} /root/key && echo garbage >{KEY}")

@@ -88,6 +88,7 @@ def test_stopped_agent_is_reported_but_is_no_error(serving: Site) -> None:
         serving.fab("start-programs", f"--programs={AGENT}", check=True)
 
 
+@pytest.mark.exhaustive
 def test_deploy_without_changes_reports_service_that_does_not_serve(
     serving: Site,
 ) -> None:
@@ -120,6 +121,7 @@ def test_crashing_program_is_error_until_restart(serving: Site) -> None:
     assert wrong(serving) == []
 
 
+@pytest.mark.exhaustive
 def test_repeatedly_killed_workers_are_error_until_reload(serving: Site) -> None:
     for _ in range(6):  # one that uWSGI was about to send away does not count as killed
         (victim, *_) = [one["pid"] for one in serving.workers()["workers"] if one["status"] == "idle"]

@@ -144,6 +144,7 @@ def test_restart_loses_no_request_of_standby(site_: Site) -> None:
     serves(site_)
 
 
+@pytest.mark.exhaustive
 def test_restarting_deploy_first_stops_standby(site_: Site, tmp_path: Path) -> None:
     with left_behind(site_, 300):
         inventory = site_.changed(tmp_path, ("startsecs = 3\n", "startsecs = 2\n"))

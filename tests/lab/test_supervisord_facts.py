@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.bases import mostly_exhaustive
 from tests.lab.messages import ALREADY_RUNNING
 from tests.lab.site import Site, until
 
@@ -76,7 +77,7 @@ def site_(deployed: Site) -> Iterator[Site]:
     deployed.poms(f"mv $HOME/kept.conf {CONF}; rm -rf $HOME/other; supervisord -c {CONF}")
 
 
-@pytest.mark.parametrize("how", STARTS)
+@pytest.mark.parametrize("how", mostly_exhaustive(STARTS, "no file named", "a module"))
 def test_supervisord_is_found_however_it_was_started(site_: Site, how: str) -> None:
     pid = start(site_, STARTS[how])
     until(lambda: set(site_.program_states().values()) == {"RUNNING"}, 40, "programs run")
@@ -148,6 +149,7 @@ def with_password(site: Site, password: str) -> None:
     site.poms(f"sed -i '/^chmod=0700/a username=ops\\npassword={password}' {CONF}")
 
 
+@pytest.mark.exhaustive
 def test_supervisord_socket_password_is_read_from_its_file(site_: Site) -> None:
     with_password(site_, PASSWORD)
     pid = start(site_, STARTS["a name in its folder"])

@@ -190,6 +190,7 @@ def test_user_unit_starts_and_stops_supervisord_with_linger(host: Site) -> None:
     assert boot(host)["level"] == "ok"
 
 
+@pytest.mark.exhaustive
 def test_no_second_supervisord_is_started_if_system_unit_exists(host: Site) -> None:
     install(host, SYSTEM, "User=poms\n")
     host.root("systemctl daemon-reload")
@@ -205,6 +206,7 @@ def test_no_second_supervisord_is_started_if_system_unit_exists(host: Site) -> N
     assert pids(host) == before
 
 
+@pytest.mark.exhaustive
 def test_waiting_system_unit_starts_supervisord_after_first_deploy(host: Site) -> None:
     install(host, SYSTEM, "User=poms\n", unit="StartLimitIntervalSec=0\n")
     host.root(f"rm {CONF}; systemctl daemon-reload; systemctl enable -q --now {UNIT} || :")
@@ -236,6 +238,7 @@ def test_start_at_boot_adds_cron_line_that_starts_supervisord(host: Site) -> Non
     assert host.root("crontab -u poms -l") == others
 
 
+@pytest.mark.exhaustive
 def test_start_at_boot_adds_user_unit_if_cron_is_stopped(host: Site) -> None:
     linger(host)
     host.root("systemctl stop cron")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.bases import one_host
+from tests.lab.bases import exhaustive, one_host
 from tests.lab.messages import APACHE_DOWN
 from tests.lab.site import Site, until
 from tests.lab.test_standby import slow
@@ -47,7 +47,7 @@ def with_garbage_key(site: Site, folder: Path) -> Path:
     return site.changed(folder, ("[defaults.apache]\n", f'[defaults.apache]\nkey = "{GARBAGE}"\n'))
 
 
-@pytest.mark.parametrize("hidepid", [0, 2])
+@pytest.mark.parametrize("hidepid", [0, *exhaustive(2)])
 def test_reload_that_kills_apache_is_rolled_back_by_restart(systemd: Site, tmp_path: Path, hidepid: int) -> None:
     """Also where this account sees no process of Apache's: then nobody listens on its ports."""
     inventory = with_garbage_key(systemd, tmp_path)
@@ -72,7 +72,7 @@ def test_deploy_names_hand_edit_that_keeps_apache_down(systemd: Site, tmp_path: 
     assert systemd.ask("https://HOST/poms")[0] == 302
 
 
-@pytest.mark.parametrize("verb", ["restart-apache", "reload-apache"])
+@pytest.mark.parametrize("verb", ["reload-apache", *exhaustive("restart-apache")])
 def test_invalid_files_prevent_apache_restart(systemd: Site, verb: str) -> None:
     """The configuration test reads no key."""
     systemd.root(f"echo garbage >{GARBAGE}; chmod 644 {GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}")
@@ -82,7 +82,7 @@ def test_invalid_files_prevent_apache_restart(systemd: Site, verb: str) -> None:
     assert systemd.apache() == before
 
 
-@pytest.mark.parametrize("task", ["restart-apache", "reload-apache"])
+@pytest.mark.parametrize("task", ["reload-apache", *exhaustive("restart-apache")])
 def test_apache_failure_without_validation_shows_cause(systemd: Site, task: str) -> None:
     """By what systemd tells of the unit, and Apache's log where the account may read it."""
     systemd.root(f"echo garbage >{GARBAGE}; sed -i 's,{KEY},{GARBAGE},' {SSL_CONF}; chmod 700 /usr/bin/unshare")
@@ -149,6 +149,7 @@ def test_restart_cost_read_from_unit_matches_real_restart(
     )
 
 
+@pytest.mark.exhaustive
 def test_socket_hidden_by_private_tmp_is_rolled_back_and_named(systemd: Site, tmp_path: Path) -> None:
     """The app answers on it, and nobody but Apache is asked for that."""
     listen = '[defaults.app]\nlisten = "/tmp/poms-lab/app.sock"\n\n[defaults.uwsgi]\n'

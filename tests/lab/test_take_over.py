@@ -127,6 +127,7 @@ def test_first_deploy_names_what_it_drops_and_requires_remove_flag(by_hand: Site
     assert NOTHING_TO_DO in site.fab("-H", HOST, "deploy", "--yes").out
 
 
+@pytest.mark.exhaustive
 def test_rollback_to_original_restores_files_found_by_first_deploy(by_hand: Site, tmp_path: Path) -> None:
     site = by_hand
     look = f"sha256sum {CONF} {SSL}; stat -c %a {CONF} {SSL}; ls {CERT_SSL} 2>&1 || :"
@@ -186,6 +187,7 @@ def test_install_over_equivalent_file_keeps_every_process(served: Site) -> None:
     assert (site.read(CONF, HOST), pids(site)) == (wanted, before)
 
 
+@pytest.mark.exhaustive
 def test_only_the_program_that_differs_in_effect_is_restarted(served: Site) -> None:
     site = served
     text = rewritten(site).replace("poms_agent.py status", "poms_agent.py other")

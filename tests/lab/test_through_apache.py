@@ -70,6 +70,7 @@ def on_socket(deployed: Site, tmp_path: Path) -> Iterator[Path]:
     deployed.fab("-H", HOST, "deploy", "--yes", "--force", check=True)
 
 
+@pytest.mark.exhaustive
 def test_app_unreachable_for_apache_is_rolled_back_and_reason_named(
     deployed: Site, closed: str, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_stopped_program_is_not_blamed_on_apache(deployed: Site, tmp_path: Path)
     assert "app through Apache" not in [one["what"] for one in seen["findings"]]
 
 
+@pytest.mark.exhaustive
 def test_check_through_apache_can_be_disabled(deployed: Site, tmp_path: Path) -> None:
     off = ("[defaults.uwsgi]\n", "[defaults.app]\ncheck_through_apache = false\n\n[defaults.uwsgi]\n")
     inventory = deployed.changed(tmp_path, off)

@@ -84,6 +84,7 @@ def test_deploy_without_namespaces_validates_by_configtest_of_copy(deployed: Sit
     serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_deploy_performs_pending_reload_although_no_file_differs(deployed: Site, tmp_path: Path) -> None:
     with deployed.broken_reload("service is broken"):
         said = deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH))
@@ -124,6 +125,7 @@ def test_releases_show_operator_and_changes_and_rollback_restores_files(deployed
     serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_a_rollback_works_when_the_live_configuration_is_broken(deployed: Site, tmp_path: Path) -> None:
     before = deployed.read(CERT_SSL)
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, DEPTH), check=True)
@@ -169,6 +171,7 @@ def releases(site: Site) -> list[dict[str, Any]]:
     return listed
 
 
+@pytest.mark.exhaustive
 def test_smoke_checks_go_through_ssh_if_nothing_else_connects(deployed: Site, tmp_path: Path) -> None:
     with proxy(deployed.address(), 22) as port:
         address = f'address = "{deployed.address()}"', f'address = "127.0.0.1"\nport = {port}'
@@ -259,6 +262,7 @@ def test_validation_touches_no_live_file(deployed: Site, tmp_path: Path) -> None
     serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_deploy_removes_unmanaged_file_and_rollback_restores_it(deployed: Site, tmp_path: Path) -> None:
     old, new = (f"/home/poms/private/config/{name}/uwsgi-service.ini" for name in ("poms", "other"))
     before = deployed.read(old)
@@ -281,6 +285,7 @@ def test_deploy_removes_unmanaged_file_and_rollback_restores_it(deployed: Site, 
     deployed.root(f"rm -rf {new.rpartition('/')[0]}")
 
 
+@pytest.mark.exhaustive
 def test_rollback_restores_identical_files(deployed: Site, tmp_path: Path) -> None:
     """Its owner, time and inode too, of a file of another account whose folder may be written."""
     deployed.root(f"chown root:root {SSL}; chmod 644 {SSL}")

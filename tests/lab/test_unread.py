@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.lab.site import Site, until
 
 HOST, WEB = "pomsgpvm01", "poms_webservice"
@@ -24,6 +26,7 @@ def planned(site: Site, inventory: Path) -> list[str]:
     return then
 
 
+@pytest.mark.exhaustive
 def test_uwsgi_reads_an_edit_that_was_adopted(deployed: Site, tmp_path: Path) -> None:
     adopted = deployed.changed(tmp_path, ("threads = 10", "threads = 7"))
     assert threads(deployed) == {10}
@@ -36,6 +39,7 @@ def test_uwsgi_reads_an_edit_that_was_adopted(deployed: Site, tmp_path: Path) ->
     assert planned(deployed, adopted) == []
 
 
+@pytest.mark.exhaustive
 def test_what_was_reloaded_by_hand_is_not_reloaded_again(deployed: Site, tmp_path: Path) -> None:
     adopted = deployed.changed(tmp_path, ("threads = 10", "threads = 7"))
     deployed.poms(f"sed -i 's/^threads = 10/threads = 7/' {INI}")
@@ -58,6 +62,7 @@ def test_apache_reads_a_file_that_came_to_be_as_wanted(deployed: Site, tmp_path:
     assert planned(deployed, adopted) == []
 
 
+@pytest.mark.exhaustive
 def test_supervisord_takes_in_a_section_that_was_adopted(deployed: Site, tmp_path: Path) -> None:
     adopted = deployed.changed(tmp_path, ("poms_agent.py joblog", "poms_agent.py joblog7"))
     deployed.poms(f"sed -i 's/poms_agent.py joblog/poms_agent.py joblog7/' {CONF}")

@@ -147,6 +147,7 @@ chmod 755 /usr/bin/unshare"""
         assert last_release(deployed)["facts"]["validation"] == "identity-probe"
 
 
+@pytest.mark.exhaustive
 def test_unwritable_uwsgi_log_is_rejected_before_any_change(deployed: Site, tmp_path: Path) -> None:
     master, states = deployed.workers()["pid"], deployed.program_states()
     option = "memory-report = true\n", 'memory-report = true\nlogto = "/home/poms/no/such/folder/uwsgi.log"\n'
@@ -164,6 +165,7 @@ def test_release_record_names_what_was_not_validated(deployed: Site, tmp_path: P
     assert any("logto" in what for what in last_release(deployed)["unvalidated"])
 
 
+@pytest.mark.exhaustive
 def test_port_used_by_other_daemon_is_rejected_before_any_change(deployed: Site, tmp_path: Path) -> None:
     before = state(deployed)
     listens = "import socket, time; server = socket.create_server(('', 9443)); time.sleep(300)"
@@ -213,6 +215,7 @@ def test_port_that_only_accepts_connections_is_not_serving(deployed: Site) -> No
         assert seen["ports"] == {"443": False, "8443": False}
 
 
+@pytest.mark.exhaustive
 def test_verify_depth_that_accepts_forged_users_is_refused(deployed: Site, tmp_path: Path) -> None:
     """The other CA may issue one of the users' CA's name; where there is none, the question is named as left out."""
     said = deployed.fab("deploy", "--yes", inventory=changed(deployed, tmp_path, depth=2))

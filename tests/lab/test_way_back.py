@@ -45,6 +45,7 @@ def folder(tmp_path: Path, name: str) -> Path:
     return tmp_path / name
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("key", ["path", *exhaustive("port", "cert_port", "listen")])
 def test_rollback_checks_use_port_and_path_of_release(deployed: Site, tmp_path: Path, key: str) -> None:
     """The inventory has the new value still: nobody has had the time to take it back."""
@@ -136,6 +137,7 @@ def test_second_rollback_goes_further_back_and_diff_shows_it(deployed: Site, tmp
     serves(deployed)
 
 
+@pytest.mark.exhaustive
 def test_rollback_to_release_never_live_is_refused(deployed: Site, tmp_path: Path) -> None:
     deployed.fab("deploy", "--yes", inventory=deployed.changed(tmp_path, depth(5)), check=True)
     check = '[[defaults.checks]]\nname = "none"\nport = 443\npath = "/"\nstatus = [302]\n\n[defaults.ssh]'
