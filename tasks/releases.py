@@ -5,11 +5,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from ops.agent.bake_notes import ROLLED_BACK
 from ops.deploy import bake
 from ops.deploy.plan import make_plan
 from ops.deploy.release_history import rolled_back_from
 from ops.deploy.releases import COMMITTED, ORIGINAL, PastRelease, new_release, read_releases, rollback_to
+from ops.deploy.snapshot import probe
 from ops.errors import HostError
 from ops.rollout import AT_ONCE, HostResult, apply_serially
 from ops.schema import Host
@@ -135,16 +135,18 @@ def _end_bake(remote: Remote, consent: Consent) -> bool:
     if not consent.yes and not console.confirm(f"Roll back release {release}, which is on trial on {host.name}?"):
         raise HostError(host.name, "not done: you said no", left="everything", outcome="not done")
     console.say(f"{host.name}: ROLLING BACK release {release}, which is on trial", "dim")
-    ended = bake.end_by_rollback(remote).ended
-    if ended == COMMITTED:  # in this moment: it is rolled back as any other release
+    ended = bake.end_by_rollback(remote, release)
+    if ended == COMMITTED:  # before the answer: it is rolled back as any other release
         return False
-    if not ended.startswith(ROLLED_BACK):
+    now = probe(remote, [], service=True)
+    if not ended.startswith("rolled-back") or now.unfinished:
         raise HostError(
             host.name,
-            f"release {release} is on trial no more, and its record does not say how it ended",
+            f"release {release} is on trial no more, and is not rolled back (its record: {ended or 'none'})",
             left="unknown",
             next_step=f"fab -H {host.name} status, and fab -H {host.name} releases {release}",
         )
+    need_service(host, now.service, f"release {release} is rolled back")
     console.say(f"{host.name}: release {release} is rolled back", colours.OK)
     return True
 

@@ -9,8 +9,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops.agent.bake_rule import LOOK_SECONDS, Observed, compare_at_end, compare_at_once
-from ops.agent.request_log import Request, Traffic
+from ops.agent.bake_rule import LOOK_SECONDS, Burst, Observed, compare_at_end, compare_at_once
+from ops.agent.request_log import Lost, Request, Traffic
 
 BEFORE, BAKE = 1800.0, 300.0  # seconds
 RUNS = 300
@@ -20,7 +20,8 @@ RUNS = 300
 class Case:
     """Traffic of `rate` requests a second; shares of server errors before and now; now so many times slower.
 
-    `burst`: for the five seconds in the middle of the bake every request fails.
+    `burst`: for the five seconds in the middle of the bake every request fails. `lost`: requests lost an hour, before
+    and now, of which so many are lost `at_once`.
     """
 
     rate: float
@@ -28,16 +29,16 @@ class Case:
     errors_now: float
     slower: float = 1.0
     burst: bool = False
-
-    @property
-    def is_fault(self) -> bool:
-        """Whether the change is to be rolled back."""
-        return self.errors_now > self.errors_before or self.slower > 1
+    lost: tuple[float, float] = (0, 0)
+    at_once: int = 1
 
     def describe(self) -> str:
         """For the table."""
         if self.slower > 1:
             return f"{self.slower:g} times slower"
+        if self.lost != (0, 0):
+            together = f", {self.at_once} at once" if self.at_once > 1 else ""
+            return f"{self.lost[0]:g} lost an hour, then {self.lost[1]:g}{together}"
         errors = f"{self.errors_before:.1%} server errors, then {self.errors_now:.1%}"
         return f"{errors}, and all of them for 5 s" if self.burst else errors
 
@@ -48,17 +49,21 @@ def alarm(case: Case, seed: int) -> float | None:
     traffic = Traffic()
     for _ in range(arrivals(draw, case.rate * BEFORE)):
         traffic.add(request(draw, case.errors_before, 1.0))
-    before, now, late, burst = Observed(traffic, BEFORE), Traffic(), Traffic(), (0, 0)
+    for _ in range(arrivals(draw, case.lost[0] * BEFORE / 3600 / case.at_once) * case.at_once):
+        traffic.add(Lost())
+    before, now, late, burst = Observed(traffic, BEFORE), Traffic(), Traffic(), Burst()
     looks = int(BAKE / LOOK_SECONDS)
     for look in range(looks):
         share = 1.0 if case.burst and look == looks // 2 else case.errors_now
-        requests, errors = now.requests, now.errors
+        requests, errors, lost = now.requests, now.errors, now.lost
         for _ in range(arrivals(draw, case.rate * LOOK_SECONDS)):
             one = request(draw, share, case.slower)
             now.add(one)
             if look >= looks / 2:
                 late.add(one)
-        burst = max(burst, (now.requests - requests, now.errors - errors), key=lambda seen: seen[1])
+        for _ in range(arrivals(draw, case.lost[1] * LOOK_SECONDS / 3600 / case.at_once) * case.at_once):
+            now.add(Lost())
+        burst.take(now.requests - requests, now.errors - errors, now.lost - lost)
         seen = Observed(now, (look + 1) * LOOK_SECONDS, late=late, burst=burst)
         compared = compare_at_once(before, seen) if look < looks - 1 else compare_at_end(before, seen)
         if any(one.is_worse for one in compared):
@@ -73,6 +78,8 @@ def request(draw: random.Random, share: float, slower: float) -> Request:
 
 def arrivals(draw: random.Random, mean: float) -> int:
     """How many requests arrive, if so many do on average."""
+    if mean == 0:
+        return 0
     if mean > 50:
         return max(0, round(draw.gauss(mean, mean**0.5)))
     count, time = 0, draw.expovariate(mean)
@@ -88,6 +95,9 @@ def cases() -> Iterator[Case]:
         yield Case(rate, 0.002, 0.002, burst=True)
         yield from (Case(rate, *shares) for shares in ((0.0, 0.2), (0.01, 0.2), (0.05, 0.2), (0.01, 0.05)))
         yield from (Case(rate, 0.0, 0.0, slower) for slower in (2, 3))
+    yield from (Case(0.5, 0.0, 0.0, lost=(rate, rate)) for rate in (1, 6, 20, 100))
+    yield Case(0.5, 0.0, 0.0, lost=(3, 3), at_once=3)
+    yield from (Case(0.5, 0.0, 0.0, lost=rates) for rates in ((0, 100), (0, 300), (20, 300)))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import time
 
 from ops.agent.app_socket import problem_of
 from ops.agent.bake_notes import UNTIL, UNWANTED
-from ops.agent.bake_rule import LOOK_SECONDS, Observed, compare_at_end, compare_at_once, growth
+from ops.agent.bake_rule import LOOK_SECONDS, Burst, Observed, compare_at_end, compare_at_once, growth
 from ops.agent.host_processes import processes
 from ops.agent.release_folders import text_of
 from ops.agent.request_log import RequestLog, Traffic
@@ -45,54 +45,64 @@ class Bake:
         self._words = words
         self._log = RequestLog(wanted.log, wanted.patterns)
         self._before = Observed(Traffic(), 0.0)
-        self._traffic, self._late = Traffic(), Traffic()
-        self._unanswered, self._burst = 0, (0, 0)
+        self._traffic, self._late, self._burst = Traffic(), Traffic(), Burst()
+        self._unanswered = self._longest_unanswered = 0
         self._resident: dict[int, list[tuple[float, float]]] = {}
+        self._problem = ""  # why the log cannot be read
 
     def look_before(self) -> None:
-        """Read what the log has of the time before the change; as it cannot be read, nothing is compared with it."""
+        """Read what the log has of the time before the change; if it cannot be read, nothing is compared with it."""
         window = max(BEFORE_SECONDS, float(self._wanted.seconds))
         use_zone(zone_of(self._process()))
         now = time.time()
-        with contextlib.suppress(OSError):
+        try:
             traffic, sizes = self._log.read_last(now - window)
-            seconds = window if traffic.begun is None else max(1.0, now - traffic.begun)
+        except OSError as error:
+            self._before = Observed(Traffic(), 0.0, problem=self._unreadable(error))
+        else:
+            seconds = 0.0 if traffic.begun is None else max(1.0, now - traffic.begun)
             self._before = Observed(traffic, seconds, growth=growth(sizes))
 
     def run(self) -> None:
         """Keep the change on trial, until it is not wanted. Raises StepFailed if the host is worse, and OSError."""
-        begun, end = time.time(), time.monotonic() + self._wanted.seconds
+        begun, until = time.monotonic(), int(time.time()) + self._wanted.seconds
+        end = begun + self._wanted.seconds
         self._words.listen_on(is_needed=self._wanted.needs_operator)
-        self._change.write_lines(UNTIL, [str(int(begun + self._wanted.seconds))])
-        self._change.tell(BakeBegun(seconds=self._wanted.seconds, until=int(begun + self._wanted.seconds)))
+        self._change.write_lines(UNTIL, [str(until)])
+        self._change.tell(BakeBegun(seconds=self._wanted.seconds, until=until))
         self._warn_of_the_end_of_sessions()
         with contextlib.suppress(OSError):
             self._log.go_to_end()
-        told = time.monotonic()
-        while time.monotonic() < end and not self._is_unwanted(min(end, time.monotonic() + LOOK_SECONDS)):
-            is_late = end - time.monotonic() < self._wanted.seconds / 2
-            self._look(is_late=is_late)
-            compared = compare_at_once(self._before, self._now(begun))
-            if any(one.is_worse for one in compared):
-                self._judge([*compared])
-            if time.monotonic() - told >= TOLD_SECONDS:
+        told = begun
+        while not self._is_unwanted(min(end, time.monotonic() + LOOK_SECONDS)):
+            left = end - time.monotonic()
+            self._look(is_late=left < self._wanted.seconds / 2)
+            now = self._now(time.monotonic() - begun)
+            compared = (compare_at_once if left > 0 else compare_at_end)(self._before, now)
+            if left <= 0 or any(one.is_worse for one in compared):
+                self._judge(compared)
+                return
+            if time.monotonic() - told >= TOLD_SECONDS and left > 1:
                 told = time.monotonic()
-                self._tell(compared, max(0, int(end - told)))
-        if not self._change.is_unwanted():
-            self._look(is_late=True)
-            self._judge(compare_at_end(self._before, self._now(begun)))
+                self._tell(compared, int(left))
 
     # ---- the looks -------------------------------------------------------------------------------------------
 
     def _look(self, *, is_late: bool) -> None:
-        requests, errors = self._traffic.requests, self._traffic.errors
-        with contextlib.suppress(OSError):
-            self._log.take_new(self._traffic, *([self._late] if is_late else []))
-        if self._traffic.errors - errors > self._burst[1]:
-            self._burst = (self._traffic.requests - requests, self._traffic.errors - errors)
-        self._unanswered += not self._answers()
+        seen = self._traffic
+        requests, errors, lost = seen.requests, seen.errors, seen.lost
+        try:
+            self._log.take_new(seen, *([self._late] if is_late else []))
+        except OSError as error:
+            self._problem = self._unreadable(error)
+        self._burst.take(seen.requests - requests, seen.errors - errors, seen.lost - lost)
+        self._unanswered = 0 if self._answers() else self._unanswered + 1
+        self._longest_unanswered = max(self._longest_unanswered, self._unanswered)
         if is_late:
             self._measure_workers()
+
+    def _unreadable(self, error: OSError) -> str:
+        return f"{self._wanted.log} cannot be read: {error.strerror or error}"
 
     def _answers(self) -> bool:
         """Whether the host's own question is answered; True if it was not before, or cannot be asked."""
@@ -105,7 +115,7 @@ class Bake:
 
     def _measure_workers(self) -> None:
         """Their resident memory: what is only reserved, as by a thread's first request, is no growth."""
-        master, now = self._process(), time.time()
+        master, now = self._process(), time.monotonic()
         for found in processes() if master else []:
             if found.parent == master:
                 pages = text_of(f"/proc/{found.pid}/statm").split()
@@ -119,14 +129,15 @@ class Bake:
             return programs.process_of(self._change.request.web_program)
         return 0
 
-    def _now(self, begun: float) -> Observed:
+    def _now(self, seconds: float) -> Observed:
         return Observed(
             self._traffic,
-            max(1.0, time.time() - begun),
+            max(1.0, seconds),
             late=self._late,
-            unanswered=self._unanswered,
-            growth=growth(self._resident),
             burst=self._burst,
+            unanswered=self._longest_unanswered,
+            growth=growth(self._resident),
+            problem=self._problem,
         )
 
     # ---- its end ---------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """End the bake that is under way by a rollback, which the task that keeps it on trial does."""
 
+import contextlib
 import os
 import time
 
@@ -22,16 +23,18 @@ PAUSE = 0.3
 
 
 def answer(request: "BakeEndRequest") -> "Iterator[Message]":
-    """Which release is on trial, and how it ended."""
-    release = _on_trial(request.state_dir)
-    if release and request.why:
-        yield from narrated(lambda tell: _end(request, release, tell))
+    """Which release is on trial, or how the release that is asked for ended."""
+    if request.release:
+        yield from narrated(lambda tell: _end(request, tell))
     else:
-        yield BakeEndState(release=release)
+        yield BakeEndState(release=_on_trial(request.state_dir))
 
 
-def _end(request: "BakeEndRequest", release: str, tell: "Tell") -> None:
-    durable.replace(os.path.join(request.state_dir, "pending", UNWANTED), f"{request.why}\n".encode())
+def _end(request: "BakeEndRequest", tell: "Tell") -> None:
+    release = request.release
+    if _on_trial(request.state_dir) == release:
+        with contextlib.suppress(OSError):  # it ends in this moment, or another operator asks for the same
+            durable.write(os.path.join(request.state_dir, "pending", UNWANTED), f"{request.why}\n".encode())
     while _on_trial(request.state_dir) == release:
         time.sleep(PAUSE)
     meta = lines_of(os.path.join(request.state_dir, "releases", release, "meta")) or []

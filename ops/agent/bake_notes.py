@@ -8,7 +8,6 @@ from ops.agent.release_folders import text_of
 
 UNTIL, UNWANTED = "bake", "bake-unwanted"  # in the folder of a change: its end, in seconds since 1970; why to end it
 LAST = "last-bake"  # in the state folder: how one ended that nobody followed to its end
-KEPT, ROLLED_BACK = "kept", "rolled-back"
 
 
 def ends_at(state_dir: str) -> int:
@@ -18,7 +17,7 @@ def ends_at(state_dir: str) -> int:
 
 
 def note_end(state_dir: str, how: str, release: str) -> None:
-    """Note how the bake of a release ended, KEPT or ROLLED_BACK, for the operator's next command."""
+    """Note how the bake of a release ended, as ChangeEnded has it, for the operator's next command."""
     with contextlib.suppress(OSError):
         durable.replace(os.path.join(state_dir, LAST), f"{how} {release}\n".encode())
 

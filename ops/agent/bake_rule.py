@@ -3,7 +3,7 @@
 docs/decisions/bake.md says why these numbers, and how often they raise a false alarm and miss a fault.
 """
 
-from math import exp, lgamma
+from math import exp, lgamma, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ ERROR_CHANCE = 1e-4  # and so improbable, if nothing had changed
 FEW_BEFORE = 50  # requests; with fewer before the change, a share is worse of itself
 BAD_ERRORS, BAD_SHARE = 10, 0.1
 
-FAILURES, FAILURE_TIMES = 3, 3.0  # at least so many requests lost, and so many times more often than before
+LOST, LOST_TIMES = 5, 3.0  # at least so many requests lost, without the worst look, so many times more often
+LOST_CHANCE = 1e-4  # and so improbable, if nothing had changed
+UNANSWERED = 3  # questions of the host's own, one after the other
 
 FEW_TIMES = 100  # requests; with fewer, before or now, there is no slowest tenth
 SLOWER_TIMES, SLOWER = 2.0, 100.0  # milliseconds
@@ -35,11 +37,26 @@ class Comparison:
         self.is_unknown = is_unknown
 
 
-class Observed:
-    """What was seen for `seconds`: the requests, and those among them that count for the slowest tenth.
+class Burst:
+    """The worst look of a bake: its requests and server errors, and the lost requests of its own worst."""
 
-    `unanswered`: how many questions of the host's own got no answer; `growth`: a worker's, in MB a minute;
-    `burst`: the requests of the look with the most server errors, and how many had one.
+    def __init__(self, requests: int = 0, errors: int = 0, lost: int = 0) -> None:
+        self.requests = requests
+        self.errors = errors
+        self.lost = lost
+
+    def take(self, requests: int, errors: int, lost: int) -> None:
+        """Another look."""
+        if errors > self.errors:
+            self.requests, self.errors = requests, errors
+        self.lost = max(self.lost, lost)
+
+
+class Observed:
+    """What was seen for `seconds`, 0 if that is unknown: the requests, and of them those of the second half, `late`.
+
+    `unanswered`: the most questions of the host's own without an answer, one after the other; `growth`: a worker's,
+    in MB a minute; `problem`: why the log could not be read.
     """
 
     def __init__(
@@ -48,21 +65,26 @@ class Observed:
         seconds: float,
         *,
         late: "Traffic | None" = None,
+        burst: "Burst | None" = None,
         unanswered: int = 0,
         growth: "float | None" = None,
-        burst: "tuple[int, int]" = (0, 0),
+        problem: str = "",
     ) -> None:
         self.traffic = traffic
         self.seconds = seconds
         self.late = late or traffic
+        self.burst = burst or Burst()
         self.unanswered = unanswered
         self.growth = growth
-        self.burst = burst
+        self.problem = problem
 
 
 def compare_at_once(before: Observed, now: Observed) -> "list[Comparison]":
-    """What ends a bake at any look: server errors and lost requests."""
-    return [_errors(before, now), _failures(before, now)]
+    """What ends a bake at any look: server errors, lost requests, no answer."""
+    problem = now.problem or before.problem
+    if problem:
+        return [Comparison(f"server errors, lost requests: not compared: {problem}", is_unknown=True), _answer(now)]
+    return [_errors(before, now), _lost(before, now), _answer(now)]
 
 
 def compare_at_end(before: Observed, now: Observed) -> "list[Comparison]":
@@ -75,7 +97,7 @@ def _errors(before: Observed, now: Observed) -> Comparison:
     text = f"server errors: {_share(was)} before, {_share(seen)} now"
     if not seen.requests:
         return Comparison(text, is_unknown=True)
-    requests, errors = (seen.requests - now.burst[0], seen.errors - now.burst[1])
+    requests, errors = seen.requests - now.burst.requests, seen.errors - now.burst.errors
     share = errors / max(1, requests)
     if was.requests < FEW_BEFORE:
         return Comparison(text, is_worse=errors >= BAD_ERRORS and share >= BAD_SHARE)
@@ -95,14 +117,30 @@ def _share(traffic: "Traffic") -> str:
     return f"{100 * traffic.errors / traffic.requests:.1f} % of {traffic.requests}"
 
 
-def _failures(before: Observed, now: Observed) -> Comparison:
-    was, seen = before.traffic.lost, now.traffic.lost + now.unanswered
-    is_worse = seen >= FAILURES and seen * before.seconds >= FAILURE_TIMES * was * now.seconds
-    return Comparison(
-        f"refused, or ended with their worker, or the host's own and unanswered: {was} in "
-        f"{before.seconds / 60:.0f} min before, {seen} in {now.seconds / 60:.1f} min now",
-        is_worse=is_worse,
+def _lost(before: Observed, now: Observed) -> Comparison:
+    """Refused, or ended with their worker."""
+    was, seen = before.traffic.lost, now.traffic.lost
+    if not before.seconds:
+        return Comparison("lost requests: not compared: the lines of the log have no time", is_unknown=True)
+    text = f"lost requests: {was} in {_span(before.seconds)} before, {seen} in {_span(now.seconds)} now"
+    counted = seen - now.burst.lost
+    is_worse = (
+        counted >= LOST
+        and counted * before.seconds >= LOST_TIMES * was * now.seconds
+        and chance_of_events(counted, now.seconds, was, before.seconds) < LOST_CHANCE
     )
+    return Comparison(text, is_worse=is_worse)
+
+
+def _answer(now: Observed) -> Comparison:
+    if now.unanswered:
+        text = f"the host's own question: {now.unanswered} times without an answer, one after the other"
+        return Comparison(text, is_worse=now.unanswered >= UNANSWERED)
+    return Comparison("the host's own question: answered")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def _slowest_tenth(before: Observed, now: Observed) -> Comparison:
@@ -136,6 +174,18 @@ def chance(errors: int, requests: int, former_errors: int, former_requests: int)
         if all_errors - number <= former_requests:
             tail += exp(_log_choose(requests, number) + _log_choose(former_requests, all_errors - number) - whole)
     return tail
+
+
+def chance_of_events(events: int, seconds: float, former_events: int, former_seconds: float) -> float:
+    """How probable it is that at least so many of all events fall into this time, if both times are alike.
+
+    The conditional test of two Poisson rates: the tail of the binomial distribution.
+    """
+    total, part = events + former_events, seconds / (seconds + former_seconds)
+    return sum(
+        exp(_log_choose(total, number) + number * log(part) + (total - number) * log(1 - part))
+        for number in range(events, total + 1)
+    )
 
 
 def _log_choose(of: int, number: int) -> float:

@@ -70,7 +70,7 @@ class ProgramState(Message):
 
 
 class BakeState(Message):
-    """A release on trial for so many seconds more; or how its bake has ended: "kept" or "rolled-back".
+    """A release on trial for so many seconds more; or how its bake has ended, as ChangeEnded has it.
 
     The second only if no operator followed it to its end, until another change begins.
     """

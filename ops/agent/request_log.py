@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BLOCK, MOST = 1 << 20, 8 << 20  # bytes that are read at once, and at most
 LINE = 4000  # characters of a line's end that are looked at
 MEGABYTE = 1 << 20
+DIGITS = 18
 STEP = 1.06  # between two times that are counted apart
 # uWSGI's own lines about a request that was lost (core/master.c and core/master_utils.c of 2.0.31): a worker that
 # died or was killed, as one is whose request takes too long; a connection that was refused.
@@ -171,13 +172,17 @@ class RequestLog:
             return None
         milliseconds = None
         for name, unit in (("msecs", 1.0), ("micros", 0.001), ("secs", 1000.0)):
-            text = self._part(name, line)
-            if text:
-                milliseconds = int(text) * unit
+            number = self._number(name, line)
+            if number is not None:
+                milliseconds = number * unit
                 break
-        size = self._part("vsz", line)
-        bytes_ = int(size) if size else int(self._part("vszM", line) or 0) * MEGABYTE
-        return Request(self._time_of(line), status, milliseconds, int(self._part("pid", line) or 0), bytes_)
+        size = self._number("vsz", line) or (self._number("vszM", line) or 0) * MEGABYTE
+        return Request(self._time_of(line), status, milliseconds, self._number("pid", line) or 0, size)
+
+    def _number(self, name: str, line: str) -> "int | None":
+        """A part that is a number; None without one, and for one that is none of uWSGI's."""
+        text = self._part(name, line)
+        return int(text) if 0 < len(text) <= DIGITS else None
 
 
 def _backwards(path: str, most: int) -> "Iterator[list[str]]":

@@ -15,7 +15,7 @@ import traceback
 from ops.agent import app_folders, change_checks, file_swap, pending_reloads, release_store
 from ops.agent.apache_failure import why
 from ops.agent.apache_messages import LockRefused
-from ops.agent.bake_notes import KEPT, ROLLED_BACK, forget_end, note_end
+from ops.agent.bake_notes import forget_end, note_end
 from ops.agent.change import RESERVE, Change, make_folder, tell_full_disk
 from ops.agent.change_validation import validate
 from ops.agent.commands import run_command
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ops.agent.messages import Message
     from ops.agent.transaction_messages import TransactionRequest
 
+READ_SECONDS = 10.0  # for the operator's side to say that it has read how a bake ended
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -87,7 +88,8 @@ class _Transaction:
         folder = os.path.join(request.supervisord.state_dir, "pending")
         self._request = request
         self._words = words
-        self._change = Change(folder, request, tell, lambda: words.unwanted)
+        self._tell_operator, self._ended = tell, ""
+        self._change = Change(folder, request, self._tell, lambda: words.unwanted)
         self._reloads = ServiceReloads(self._change)
         self._bake: Bake | None = None
         if request.bake:  # sent only then
@@ -118,9 +120,7 @@ class _Transaction:
         self._step("directories", self._make_directories)
         self._step("keep", self._back_up)
         self._step("prove", lambda: validate(change))
-        self._step("look", lambda: change_checks.look_before(change))
-        if self._bake:
-            self._bake.look_before()
+        self._step("look", self._look_before)
         with _stopping(change, "look"):
             self._note_beginning()
 
@@ -137,6 +137,7 @@ class _Transaction:
         self._wait_for_verdict()
         if self._bake:
             self._step("bake", self._bake.run)
+            self._words.end()
         if self._request.record.manifest:
             self._step("commit", self._commit)
         else:  # this run only recovered, or did pending reloads
@@ -154,13 +155,18 @@ class _Transaction:
                 release_store.prune(self._change.state_dir, record.keep)
             with contextlib.suppress(OSError):
                 release_store.note_place(self._change.state_dir, record.home)
-        self._end_bake(KEPT)
         self._change.tell(ChangeEnded(how="committed"))
+        self._note_end_of_bake()
 
     def _step(self, name: str, do: "Callable[[], None]") -> None:
         with _stopping(self._change, name):
             self._change.begin(name)
             do()
+
+    def _look_before(self) -> None:
+        change_checks.look_before(self._change)
+        if self._bake:
+            self._bake.look_before()
 
     def _make_directories(self) -> None:
         app_folders.make_directories(self._request.directories)
@@ -211,12 +217,22 @@ class _Transaction:
     def _roll_back(self, stopped: _Stopped) -> None:
         self._change.tell(stopped.failed)
         _undo(self._change, "put-back", stopped.record)
-        self._end_bake(ROLLED_BACK)
+        self._note_end_of_bake()
 
-    def _end_bake(self, how: str) -> None:
-        """For the next command, if nobody has followed the bake to its end."""
-        if self._bake and self._words.is_lost:
-            note_end(self._change.state_dir, how, self._request.record.meta[0].split(" ", 1)[1])
+    def _note_end_of_bake(self) -> None:
+        """For the next command, unless the operator's side says that it has read how the change ended."""
+        if not self._bake:
+            return
+        state_dir = self._change.state_dir
+        note_end(state_dir, self._ended, self._request.record.meta[0].split(" ", 1)[1])
+        self._words.end()
+        if self._words.has_read_the_end(READ_SECONDS):
+            forget_end(state_dir)
+
+    def _tell(self, message: "Message") -> None:
+        if isinstance(message, ChangeEnded):
+            self._ended = message.how
+        self._tell_operator(message)
 
 
 def _recover(request: "TransactionRequest", tell: "Callable[[Message], None]") -> bool:

@@ -3,7 +3,6 @@
 import time
 
 from ops.agent.bake_end_messages import BakeEndRequest, BakeEndState
-from ops.agent.bake_notes import KEPT
 from ops.agent.probe_messages import BakeState
 from ops.agent.transaction_messages import BakeBegun, BakeWanted
 from ops.errors import Unreachable
@@ -58,13 +57,19 @@ def under_way(bake: BakeState) -> str:
     return f"release {bake.release} is on trial for {age(bake.seconds_left)} more (deploy.bake)"
 
 
+ENDS = {
+    "committed": "the release was kept",
+    "rolled-back": "the release was rolled back",
+    "files-back": "the release was rolled back, but a service is not as before (fab status)",
+    "broken": "the release was NOT rolled back: a file could not be restored",
+}
+
+
 def ended(host: Host, bake: BakeState) -> str:
     """How a bake ended that nobody followed to its end."""
-    how = "kept" if bake.how == KEPT else "rolled back"
-    return (
-        f"the bake of release {bake.release} has ended without an operator: {how}; fab -H {host.name} releases "
-        f"{bake.release} shows what it saw"
-    )
+    how = ENDS.get(bake.how, "it is unknown how")
+    shows = f"fab -H {host.name} releases {bake.release} shows what it saw"
+    return f"the bake of release {bake.release} has ended without an operator: {how}; {shows}"
 
 
 def on_trial(remote: Remote) -> str:
@@ -72,7 +77,8 @@ def on_trial(remote: Remote) -> str:
     return remote.answer(BakeEndRequest(state_dir=remote.host.state_dir)).only(BakeEndState).release
 
 
-def end_by_rollback(remote: Remote) -> BakeEndState:
-    """Have the host roll back the release that is on trial, and wait for it; how it ended."""
+def end_by_rollback(remote: Remote, release: str) -> str:
+    """Have the host roll back a release, if it is still on trial, and wait for it; how it ended, by its record."""
     why = f"rolled back during its bake by {remote.who}"
-    return remote.answer(BakeEndRequest(state_dir=remote.host.state_dir, why=why)).only(BakeEndState)
+    asked = BakeEndRequest(state_dir=remote.host.state_dir, release=release, why=why)
+    return remote.answer(asked).only(BakeEndState).ended

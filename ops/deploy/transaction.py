@@ -8,9 +8,7 @@ from threading import Event, Thread
 import msgspec
 
 from ops.agent.messages import Done, Failure, NoPython
-from ops.agent.transaction_messages import (
-    Verdict,
-)
+from ops.agent.transaction_messages import ChangeEnded, Verdict
 from ops.deploy import bake
 from ops.deploy.plan import Plan
 from ops.deploy.releases import COMMITTED, Release
@@ -97,7 +95,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
                 interrupt()
             _follow(session, transcript, verdict)
     except Unreachable as error:
-        if transcript.bake_until and not plan.host.deploy.bake_needs_operator:
+        if transcript.bake_until and not transcript.ended and not plan.host.deploy.bake_needs_operator:
             raise bake.goes_on(host, transcript.bake_until) from None
         raise Unreachable(
             host.name,
@@ -153,6 +151,9 @@ def _follow(session: AgentSession, transcript: Transcript, decide: Callable[[], 
             transcript.error = end.error
             continue
         transcript.read(message)
+        if isinstance(message, ChangeEnded) and transcript.bake_until:  # it would be told again otherwise
+            with contextlib.suppress(Unreachable):
+                _say(session, Verdict())
         if transcript.asks and not answered:
             answered = True
             said = decide()

@@ -56,7 +56,7 @@ class Transcript:
     """What the host has reported so far; `asks` is true once it waits for the verdict.
 
     `still`: the smoke checks that fail even after the rollback. `bake_until`: when its bake ends, in seconds since
-    1970 by the host's clock; None before it has begun, and after its end.
+    1970 by the host's clock, from its begin to the end of the change; `worse`: what it found.
     """
 
     host: Host
@@ -76,6 +76,7 @@ class Transcript:
     asks: bool = False
     service: Service | None = None
     bake_until: int | None = None
+    worse: list[str] = field(default_factory=list)
     error: HostError | None = None
 
     def read(self, message: Message) -> None:
@@ -125,8 +126,8 @@ class Transcript:
             self.bake_until = message.until
             self.report(f"bake: {bake.begun(self.host, message)}")
             return
+        self.worse = message.worse
         if message.seconds_left == 0:
-            self.bake_until = None
             self.unvalidated += [f"bake: {text}" for text in message.unknown]
         left = f", {age(message.seconds_left)} left" if message.seconds_left else ""
         for text in [*message.seen, *message.unknown]:
@@ -142,8 +143,13 @@ class Transcript:
                     f"could not be restored: {' '.join(message.left)}; the old files are in {message.backups}"
                 )
         else:
-            self.failure = message.unwanted or f"{_step(message.step)} failed"
-            self.evidence = message.evidence.rstrip()
+            self.failure = message.unwanted or self._failure_of(message.step)
+            self.evidence = "" if self.worse and message.step == "bake" else message.evidence.rstrip()
+
+    def _failure_of(self, step: str) -> str:
+        if step == "bake" and self.worse:
+            return f"the host is clearly worse with this release: {'; '.join(self.worse)}"
+        return f"{_step(step)} failed"
 
 
 def _step(name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ops.errors import Problem
-from ops.formats import apache, supervisor, uwsgi, uwsgi_options
+from ops.formats import apache, supervisor, uwsgi, uwsgi_log, uwsgi_options
 from ops.formats.web_program import web_program
 from ops.inventory import program_commands
 from ops.inventory.defaults import follows_from
@@ -133,11 +133,14 @@ def _validation(host: Host) -> Iterator[Rule]:
 
 
 def _bake(host: Host) -> Iterator[Rule]:
-    least, most = 20, 86_400  # seconds
+    least, most = 20, 3600  # seconds; nothing else can be done to the host then
     if host.deploy.bake and not least <= host.deploy.bake_seconds <= most:
         yield ("deploy", "bake"), f"must be from {least}s to {most // 3600}h"
     if host.deploy.bake and web_program(host) is None:
         yield ("deploy", "bake"), "needs a program that runs uWSGI with the app: its log is what a bake compares"
+    elif host.deploy.bake and "status" not in uwsgi_log.patterns(host, ("status",)):
+        rule = "needs %(status) in uwsgi.options.log-format, before or behind all that clients write, as %(uri)"
+        yield ("deploy", "bake"), rule
     if host.deploy.bake_needs_operator and not host.deploy.bake:
         yield ("deploy", "bake_needs_operator"), "needs deploy.bake too"
 

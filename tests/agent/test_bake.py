@@ -20,6 +20,9 @@ from ops.agent.transaction_messages import (
     BakeBegun,
     BakeLooked,
     BakeWanted,
+    ChangeEnded,
+    ChangeFailed,
+    StepBegun,
     TransactionRequest,
     Verdict,
     VerdictWanted,
@@ -107,8 +110,8 @@ def test_change_is_kept_after_the_same_traffic(fake: FakeHost, monkeypatch: pyte
     ("lines", "measure"),
     [
         ([line(500), *[line()] * 4], "server errors"),
-        (["DAMN ! worker 2 (pid: 41) died, killed by signal 9 :( trying respawn ...\n", line()], "refused"),
-        (['*** uWSGI listen queue of socket "/s" (fd: 3) full !!! (101/100) ***\n', line()], "refused"),
+        (["DAMN ! worker 2 (pid: 41) died, killed by signal 9 :( trying respawn ...\n", line()], "lost requests"),
+        (['*** uWSGI listen queue of socket "/s" (fd: 3) full !!! (101/100) ***\n', line()], "lost requests"),
         ([line(took=900)], "slowest tenth"),
     ],
 )
@@ -136,8 +139,22 @@ def test_what_cannot_be_compared_is_told(fake: FakeHost) -> None:
     log_of(fake).unlink()
     ran = carry_out(baked(fake, seconds=1))
     assert ran.ended == "committed"
-    assert len(ran.all(BakeLooked)[-1].unknown) == 3  # errors, slowest tenth, memory
+    unknown = ran.all(BakeLooked)[-1].unknown
+    assert len(unknown) == 3  # errors and lost requests, slowest tenth, memory
+    assert "No such file" in unknown[0]
     assert [one for one in release(fake).bake if one.startswith("unknown")]
+
+
+ODD = ["x" * 20_000_000, f"1767225600 GET => 200 in {'9' * 400} ms, process 41\n", "\0\x1b[2J => 500\n", "\n"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_odd_lines_end_no_bake(fake: FakeHost, odd: str) -> None:
+    with log_of(fake).open("a") as log:
+        log.write(odd)
+    with traffic(fake, odd[:1000], every=0.2):
+        ran = carry_out(baked(fake, seconds=1))
+    assert (ran.ended, fake.left_over()) == ("committed", [])
 
 
 def test_rotated_log_is_followed(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +183,13 @@ def test_rotated_log_is_followed(fake: FakeHost, monkeypatch: pytest.MonkeyPatch
 # ---- who follows it --------------------------------------------------------------------------------------------
 
 
+def follow(running: "subprocess.Popen[bytes]", message: Message) -> None:
+    """As an operator's side: keep the change at the verdict, and say that its end was read."""
+    keep(running, message)
+    if isinstance(message, ChangeEnded):
+        say(running, KEEP)
+
+
 def at(kind: type[Message], do: Callable[["subprocess.Popen[bytes]"], None]) -> Respond:
     """Keep the change at the verdict, and `do` something when a message of that kind comes."""
 
@@ -187,7 +211,7 @@ def test_bake_needs_no_connection(fake: FakeHost) -> None:
     assert started(baked(fake), at(BakeBegun, hang_up)).ended == "committed"
     assert fake.conf.read_bytes() == NEW
     told = probed(fake.state).bake
-    assert told == BakeState(release="r1", how="kept")
+    assert told == BakeState(release="r1", how="committed")
 
 
 def test_nobody_reads_the_answer_of_a_bake(fake: FakeHost) -> None:
@@ -212,8 +236,40 @@ def test_next_change_forgets_how_a_bake_ended(fake: FakeHost) -> None:
 
 
 def test_bake_that_was_followed_is_not_told_again(fake: FakeHost) -> None:
-    assert started(baked(fake, seconds=1), keep).ended == "committed"
+    assert started(baked(fake, seconds=1), follow).ended == "committed"
     assert probed(fake.state).bake is None
+
+
+def test_silent_line_is_told_how_a_bake_ended(fake: FakeHost) -> None:
+    """It died without a word: nobody has read the end, and the host does not know of it yet."""
+    assert started(baked(fake, seconds=1), keep).ended == "committed"
+    assert probed(fake.state).bake == BakeState(release="r1", how="committed")
+
+
+def test_operator_is_heard_again_after_a_silence(fake: FakeHost) -> None:
+    def wait_and_interrupt(running: "subprocess.Popen[bytes]") -> None:
+        time.sleep(4)
+        say(running, Verdict(reason="interrupted by the operator"))
+
+    request = baked(fake, 60)
+    request.limit = 1
+    ran = started(request, at(BakeBegun, wait_and_interrupt))
+    assert (ran.ended, ran.failed.unwanted) == ("rolled-back", "interrupted by the operator")
+
+
+@pytest.mark.parametrize("word", [Verdict(reason="interrupted by the operator"), None])
+def test_word_during_the_commit_comes_too_late(fake: FakeHost, word: Verdict | None) -> None:
+    def respond(running: "subprocess.Popen[bytes]", message: Message) -> None:
+        keep(running, message)
+        if isinstance(message, StepBegun) and message.step == "commit":
+            if word:
+                say(running, word)
+            hang_up(running)
+
+    ran = started(baked(fake, 1, needs_operator=True), respond)
+    assert (ran.ended, ran.all(ChangeFailed)) == ("committed", [])
+    assert release(fake).committed
+    assert fake.left_over() == []
 
 
 def test_lost_connection_rolls_back_a_bake_that_needs_it(fake: FakeHost) -> None:
@@ -265,9 +321,9 @@ def test_killed_bake_is_rolled_back_by_the_next_change(fake: FakeHost) -> None:
 # ---- another operator ------------------------------------------------------------------------------------------
 
 
-def ask(fake: FakeHost, why: str = "") -> BakeEndState:
+def ask(fake: FakeHost, release: str = "", why: str = "") -> BakeEndState:
     """Ask the host about its bake."""
-    (found,) = bake_end.answer(BakeEndRequest(state_dir=str(fake.state), why=why))
+    (found,) = bake_end.answer(BakeEndRequest(state_dir=str(fake.state), release=release, why=why))
     assert isinstance(found, BakeEndState)
     return found
 
@@ -277,7 +333,7 @@ def test_another_operator_rolls_a_bake_back(fake: FakeHost) -> None:
 
     def end(_: object) -> None:
         answers.append(ask(fake))
-        answers.append(ask(fake, "rolled back during its bake by jdoe"))
+        answers.append(ask(fake, "r1", "rolled back during its bake by jdoe"))
 
     ran = Ran()
     thread = threading.Thread(
@@ -293,8 +349,14 @@ def test_another_operator_rolls_a_bake_back(fake: FakeHost) -> None:
 
 
 def test_there_is_no_bake_to_end(fake: FakeHost) -> None:
-    assert ask(fake, "why").release == ""
+    assert ask(fake).release == ""
+    assert ask(fake, "r1", "why").ended == ""
     assert fake.left_over() == []
+
+
+def test_answer_after_the_end_of_a_bake_finds_how_it_ended(fake: FakeHost) -> None:
+    started(baked(fake, seconds=1), follow)
+    assert ask(fake, "r1", "rolled back during its bake by jdoe").ended == "committed"
 
 
 def test_bake_that_is_under_way_is_told(fake: FakeHost) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.agent.bake_rule import Observed, chance, compare_at_end, growth
+from ops.agent.bake_rule import Burst, Observed, chance, chance_of_events, compare_at_end, growth
 from ops.agent.request_log import Traffic
 from tests.bake_simulation import Case, alarm
 
@@ -44,16 +44,24 @@ def test_growth_of_workers_is_compared(before: float | None, now: float | None, 
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "said"), [(0, 2, []), (0, 3, ["refused,"]), (30, 3, []), (5, 3, ["refused,"])]
+    ("before", "now", "said"), [(0, 4, []), (0, 5, ["lost"]), (30, 5, []), (5, 5, []), (5, 12, ["lost"])]
 )
 def test_lost_requests_are_compared_by_their_rate(before: int, now: int, said: list[str]) -> None:
     was, seen = Traffic(), Traffic()
     was.lost, seen.lost = before, now
     assert worse(Observed(was, 1800), Observed(seen, 300)) == said
+    assert worse(Observed(was, 1800), Observed(seen, 300, burst=Burst(lost=now))) == []
+    assert worse(Observed(was, 0), Observed(seen, 300)) == []  # it is not known for how long
 
 
-def test_unanswered_questions_count_as_lost() -> None:
-    assert worse(Observed(Traffic(), 1800), Observed(Traffic(), 300, unanswered=3)) == ["refused,"]
+@pytest.mark.parametrize(("count", "said"), [(2, []), (3, ["the"])])
+def test_questions_without_an_answer_are_worse(count: int, said: list[str]) -> None:
+    assert worse(Observed(Traffic(), 1800), Observed(Traffic(), 300, unanswered=count)) == said
+
+
+def test_chance_of_events_is_that_of_the_binomial_test() -> None:
+    assert chance_of_events(3, 300, 0, 1800) == pytest.approx((1 / 7) ** 3)
+    assert chance_of_events(1, 60, 1, 60) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize(

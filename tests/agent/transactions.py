@@ -89,14 +89,19 @@ class ScriptedWords:
         """As OperatorWords has it."""
         return self._said.reason if self._said else ""
 
-    is_lost = False
-
     def listen_on(self, *, is_needed: bool) -> None:
         """As OperatorWords has it; nothing more is said."""
 
     def hear(self, reason: str) -> None:
         """As OperatorWords has it."""
         self._said = Verdict(reason=reason)
+
+    def end(self) -> None:
+        """As OperatorWords has it; nothing more is said."""
+
+    def has_read_the_end(self, _: float) -> bool:
+        """As OperatorWords has it."""
+        return True
 
     def verdict(self) -> Verdict:
         """As OperatorWords has it, at the end of the input."""
