@@ -148,7 +148,7 @@ def test_process_shows_its_release_folder(folders: Software, tmp_path: Path) -> 
 
 
 def test_processes_that_a_program_started_are_its_own(folders: Software) -> None:
-    script = f"cd {folders.folder}/4.4.0 && sleep 60 & cd {folders.folder}/4.5.0; echo; read line; kill %1"
+    script = f"(cd {folders.folder}/4.4.0 && exec sleep 60) & cd {folders.folder}/4.5.0; echo; read line; kill $!"
     pipe = subprocess.PIPE
     with subprocess.Popen(["/bin/bash", "-c", script], stdin=pipe, stdout=pipe, cwd="/") as running:
         assert running.stdout

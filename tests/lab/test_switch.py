@@ -117,7 +117,7 @@ def test_program_of_another_version_is_found_and_restarted_by_a_deploy(old: Serv
     assert old.versions()["findings"] == []
 
 
-def test_version_that_does_not_import_is_never_switched_to(old: Service) -> None:
+def test_version_that_does_not_import_is_never_switched_to(old: Service, row: Any) -> None:
     bad = "v4_7_0"
     said = old.fab("install", bad)
     assert (said.code, "ImportError" in said.err, f"uninstall {bad}" in said.err) == (1, True, True), said.all
@@ -126,7 +126,12 @@ def test_version_that_does_not_import_is_never_switched_to(old: Service) -> None
     old.fab("uninstall", bad, check=True)
     assert bad not in [one["version"] for one in old.versions()["installed"]]
     old.site.poms(f"upd install poms {bad}")  # by somebody else, who does not check it
-    failed = old.fab("deploy", "--yes", version=bad)
+    with loaded(old.site, Rate(rate=50, patient=2, slow=SLOW)) as load:
+        begun = time.monotonic()
+        failed = old.fab("deploy", "--yes", version=bad)
+        took = time.monotonic() - begun
+    row(f"deploy of {bad}, which does not import", load, took)
+    assert load.failed == 0, load.said
     assert (failed.code, "ImportError" in failed.err, UNTOUCHED in failed.err) == (1, True, True), failed.all
     assert old.together() == {OLD}
     old.fab("uninstall", bad, check=True)
