@@ -89,6 +89,12 @@ def reload_uwsgi(context: Any) -> None:
                 f"{host.name}: no program runs uwsgi with {ini_path(host)} and has reload_signal = HUP. "
                 "Nothing was touched."
             )
+        if host.spare_requests == 0:
+            raise BadInput(
+                f"{host.name}: fleet.database_connections leaves no connection for a second uWSGI, which would "
+                f"validate the reload and serve during it. fab -H {host.name} restart-programs "
+                f"--programs={uwsgi_program(host)} restarts the only one, if you agree. Nothing was touched."
+            )
 
     def reload(host: Host) -> None:
         with connect(host, context.config) as remote:

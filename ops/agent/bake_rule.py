@@ -121,7 +121,8 @@ def _lost(before: Observed, now: Observed) -> Comparison:
     """Refused, or ended with their worker."""
     was, seen = before.traffic.lost, now.traffic.lost
     if not before.seconds:
-        return Comparison("lost requests: not compared: the lines of the log have no time", is_unknown=True)
+        why = "the lines of the log have no time" if before.traffic.requests else "no requests before"
+        return Comparison(f"lost requests: not compared: {why}", is_unknown=True)
     text = f"lost requests: {was} in {_span(before.seconds)} before, {seen} in {_span(now.seconds)} now"
     counted = seen - now.burst.lost
     is_worse = (

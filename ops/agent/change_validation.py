@@ -19,6 +19,7 @@ from ops.agent.supervisor_python import check_configuration
 from ops.agent.supervisord_state import state_of
 from ops.agent.taken_ports import check_apache, check_app, live_ports, wanted_ports
 from ops.agent.transaction_messages import IdentityProbed, Validated, ValidationInsufficient
+from ops.agent.uwsgi_standby import NO_CONNECTION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,6 +164,9 @@ def _try_uwsgi(change: "Change", ini: str) -> None:
     """Start uWSGI on trial with a file, in the environment that the program will have."""
     app = change.request.app
     if not app:
+        return
+    if app.spare_requests == 0:
+        _tell_unvalidated(change, f"uWSGI and the app: {NO_CONNECTION}")
         return
     work = _work_folder(change)
     try:

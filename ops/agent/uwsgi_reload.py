@@ -16,7 +16,7 @@ from ops.agent.standby_gate import OldWorkers
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
 from ops.agent.uwsgi_serving import Serving, hands_out
-from ops.agent.uwsgi_standby import Room, Standby
+from ops.agent.uwsgi_standby import NO_CONNECTION, Room, Standby
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,10 +69,12 @@ class UwsgiReload:
                 name, "it runs no zerg server yet (it will after this reload): requests wait during this reload"
             )
         prevented, room = "", Room(self._app)
-        if zerg and not room.threads:
+        if zerg and not room.threads and self._app.spare_requests:
             zerg = ""
             self._note(name, "the database allows no more connections: requests wait during this reload")
-        if not self._standby.write_file():
+        if self._app.spare_requests == 0:
+            prevented = f"not validated: {NO_CONNECTION}"
+        elif not self._standby.write_file():
             prevented = f"no space for a second uWSGI on the disk of {self._place.state_dir}"
         elif room.workers < 1:
             memory = f"{room.free} kB; a worker has {room.each} kB"
@@ -104,6 +106,9 @@ class UwsgiReload:
         if not self._programs.is_running(name):
             return
         self._end(0, LEAVE)  # of an earlier reload
+        if self._app.spare_requests == 0:
+            self._note(name, f"not validated before the restart: {NO_CONNECTION}")
+            return
         room = Room(self._app)
         if room.workers < 1 or not self._standby.write_file():
             self._standby.remove_file()

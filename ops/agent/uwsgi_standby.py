@@ -58,6 +58,7 @@ SHELL = ["/bin/sh"]
 LOG_LINES = 20
 SPAWN_SECONDS = 10.0  # for uWSGI to start workers, which it does once a second
 _keepers: "list[subprocess.Popen[bytes]]" = []  # Python complains of one that is forgotten while it runs
+NO_CONNECTION = "fleet.database_connections leaves no connection for a second uWSGI"
 ENDS_IN_ORDER = "unix_signal:15 gracefully_kill_them_all"
 
 

@@ -70,6 +70,11 @@ def describe_reload(host: Host, memory: tuple[int, int] | None) -> str:
     own, database = workers * threads, ""
     if spare is not None:
         threads = min(threads, max(0, spare - 1))
+        if not spare:
+            return (
+                "restart in place: requests wait until it serves again, and nothing tries the file or the app "
+                "before: fleet.database_connections leaves no connection for that"
+            )
         if not threads:
             return "reload; requests wait until it ends: fleet.database_connections leaves none for a second uWSGI"
         workers = min(workers, (spare - 1) // threads)

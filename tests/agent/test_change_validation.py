@@ -17,6 +17,7 @@ from ops.agent.transaction_messages import (
     Validated,
     ValidationInsufficient,
 )
+from ops.agent.uwsgi_standby import NO_CONNECTION
 from tests.agent.shells import executable
 from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, write
 
@@ -173,3 +174,12 @@ class Ended:
 
     code = 0
     text = ""
+
+
+def test_no_trial_start_where_the_database_allows_no_connection(fake: FakeHost) -> None:
+    one = app()
+    one.spare_requests = 0
+    ini = fake.root / "web.ini"
+    ran = carry_out(fake.request(write(ini, b"[uwsgi]\nmodule = missing\n", parser="uwsgi"), app=one, reloads=[]))
+    assert (ran.ended, ran.all(Validated)) == ("committed", [])
+    assert [NO_CONNECTION in told.what for told in ran.all(Unvalidated)] == [True]

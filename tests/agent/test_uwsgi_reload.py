@@ -19,7 +19,7 @@ from ops.agent.step_failed import StepFailed
 from ops.agent.supervisord_rpc import Server
 from ops.agent.uwsgi_reload import UwsgiReload
 from ops.agent.uwsgi_serving import Serving
-from ops.agent.uwsgi_standby import Room, Standby
+from ops.agent.uwsgi_standby import NO_CONNECTION, Room, Standby
 from tests.agent.supervised import ACTIVATE, TOOLS, Supervised, running, until
 
 APP = """
@@ -276,12 +276,20 @@ def test_a_standby_opens_no_more_connections_than_the_database_allows(
 
 
 def test_requests_wait_where_the_database_allows_no_more_connections(site: Site) -> None:
-    site.app.spare_requests = 0
+    site.app.spare_requests = 1
     site.reload.reload("web")
     (note,) = site.notes()
     assert "the database allows no more connections" in note
     assert "zerg sockets attached" not in site.log()
     assert site.serves()
+
+
+def test_no_second_uwsgi_starts_where_the_database_allows_no_connection(site: Site) -> None:
+    site.app.spare_requests = 0
+    site.reload.reload("web")
+    site.reload.validate_restart("web")
+    assert [NO_CONNECTION in note for note in site.notes()] == [True, True]
+    assert not (Path(site.supervised.place.state_dir) / "standby.ini").exists()
 
 
 def test_a_second_uwsgi_does_not_take_the_hosts_own_jobs(tmp_path: Path) -> None:

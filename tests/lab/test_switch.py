@@ -4,6 +4,7 @@ With POMS_TEST_ALL each switch has at least 20,000 requests, an app that takes 1
 take 8, and the agent is killed at every step.
 """
 
+import dataclasses
 import json
 import os
 import time
@@ -87,6 +88,22 @@ def test_plan_and_release_name_the_versions(old: Service) -> None:
     assert [one["facts"]["version"] for one in releases[-2:]] == [OLD, NEW]
     assert old.fab("drift", version=NEW).code == 0
     assert old.fab("status", version=NEW).code == 0
+
+
+@pytest.mark.exhaustive
+def test_switch_restarts_in_place_where_the_database_allows_no_second_uwsgi(old: Service, row: Any) -> None:
+    """Both hosts of the lab, 6 workers with 10 threads each: the limit is used up."""
+    full = dataclasses.replace(old, changes=(("[fleet]\n", "[fleet]\ndatabase_connections = 120\n"),))
+    assert "restart in place" in full.fab("diff", version=NEW).out
+    refused = full.fab("reload-uwsgi")
+    assert (refused.code, "Nothing was touched" in refused.err) == (3, True), refused.all
+    with loaded(old.site, Rate(rate=20, patient=1, slow=1)) as load:
+        begun = time.monotonic()
+        said = full.fab("deploy", "--yes", version=NEW, check=True)
+        took = time.monotonic() - begun
+    assert "not validated: uWSGI and the app" in said.out, said.all
+    row(f"deploy from {OLD} to {NEW} without a second uWSGI", load, took)
+    assert old.together() == {NEW}
 
 
 def test_restarts_and_reloads_run_what_is_deployed_whatever_is_current(old: Service) -> None:

@@ -236,6 +236,7 @@ def test_the_plan_shows_the_memory_of_a_reload(memory: tuple[int, int] | None, w
         (100, r"both may open 60 \+ 61 connections to the database"),
         (48, r"both may open 60 \+ 41 connections to the database"),
         (5, r"both may open 60 \+ 5 connections to the database"),
+        (0, "fleet.database_connections leaves no connection for that"),
         (1, "requests wait until it ends: fleet.database_connections leaves none for a second uWSGI"),
     ],
 )
