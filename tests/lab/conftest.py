@@ -9,6 +9,7 @@ import pytest
 import lab
 from tests.lab.faults import KINDS, STATE, Bench, Row
 from tests.lab.front import Front, furnished
+from tests.lab.load import Load
 from tests.lab.site import Site
 
 NOT_SERVING = 2
@@ -112,6 +113,16 @@ def row(record_property: Callable[[str, object], None], request: pytest.FixtureR
 
     def note(*columns: object) -> None:
         record_property("fault", (place, *columns))
+
+    return note
+
+
+@pytest.fixture
+def load_row(record_property: Callable[[str, object], None]) -> Callable[[str, Load, float], None]:
+    """Note a row of the table of loads: what was done, the load, and the seconds that it took."""
+
+    def note(what: str, load: Load, took: float) -> None:
+        record_property("load", load.row(what, took))
 
     return note
 

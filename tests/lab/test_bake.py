@@ -3,7 +3,7 @@
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,27 +26,13 @@ def service(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     made = Service(site, tmp_path_factory.mktemp("bake"))
     made.fab("deploy", "--yes", "--force", check=True)
     yield made
-    made.fab("deploy", "--yes", "--force", check=True)
-    site.fab("-H", HOST, "deploy", "--yes", "--force", "--remove", check=True)
+    made.without_versions_again()
 
 
 @pytest.fixture
 def old(service: Service) -> Service:
     """The same, at the old version and without a bake."""
-    if service.together() != {OLD}:
-        service.fab("recover")
-        service.fab("deploy", "--yes", "--force", check=True)
-    return service
-
-
-@pytest.fixture
-def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, float], None]:
-    """Note a row of the table of loads."""
-
-    def note(what: str, load: Load, took: float) -> None:
-        record_property("load", load.row(what, took))
-
-    return note
+    return service.at_old_version()
 
 
 def baking(service: Service, bake: str, more: str = "") -> Service:
@@ -70,20 +56,20 @@ def installed(service: Service, version: str) -> Iterator[None]:
         service.fab("uninstall", version)
 
 
-def deployed_under_load(service: Service, version: str, row: Any, what: str) -> tuple[Said, Load, float]:
+def deployed_under_load(service: Service, version: str, load_row: Any, what: str) -> tuple[Said, Load, float]:
     """A deploy of the version, on trial while visitors come; the host has the old one afterwards."""
     with installed(service, version), loaded(service.site, RATE) as load:
         time.sleep(5)
         begun = time.monotonic()
         said = service.fab("deploy", "--yes", version=version)
         took = time.monotonic() - begun
-    row(what, load, took)
+    load_row(what, load, took)
     return said, load, took
 
 
-def test_version_that_fails_at_times_is_rolled_back_by_its_bake(old: Service, row: Any) -> None:
+def test_version_that_fails_at_times_is_rolled_back_by_its_bake(old: Service, load_row: Any) -> None:
     baked = baking(old, "5m", TOLERANT)
-    said, load, took = deployed_under_load(baked, FAILS, row, "500 to one in five: bake of 5 min rolls back")
+    said, load, took = deployed_under_load(baked, FAILS, load_row, "500 to one in five: bake of 5 min rolls back")
     assert said.code == 1, said.all
     assert "server errors" in said.err, said.all
     assert took < 120
@@ -92,15 +78,17 @@ def test_version_that_fails_at_times_is_rolled_back_by_its_bake(old: Service, ro
 
 
 @pytest.mark.exhaustive
-def test_version_that_grows_is_rolled_back_by_its_bake(old: Service, row: Any) -> None:
-    said, load, _ = deployed_under_load(baking(old, "150s"), GROWS, row, "50 MB a minute: bake of 150 s rolls back")
+def test_version_that_grows_is_rolled_back_by_its_bake(old: Service, load_row: Any) -> None:
+    said, load, _ = deployed_under_load(
+        baking(old, "150s"), GROWS, load_row, "50 MB a minute: bake of 150 s rolls back"
+    )
     assert said.code == 1, said.all
     assert "memory of a worker" in said.err, said.all
     assert load.failed == 0, load.said
     assert old.together() == {OLD}
 
 
-def test_good_version_is_kept_although_the_operator_is_gone(old: Service, row: Any) -> None:
+def test_good_version_is_kept_although_the_operator_is_gone(old: Service, load_row: Any) -> None:
     baked = baking(old, "25s")
     with loaded(old.site, RATE) as load:
         time.sleep(3)
@@ -112,7 +100,7 @@ def test_good_version_is_kept_although_the_operator_is_gone(old: Service, row: A
         assert old.fab("deploy", "--yes", version=NEW).code == 4
         until(lambda: not on_trial(old), 60, "the bake ends")
         took = time.monotonic() - begun
-    row("bake of 25 s whose operator is killed", load, took)
+    load_row("bake of 25 s whose operator is killed", load, took)
     assert (load.failed, load.sent_back(OLD, NEW)) == (0, 0), load.said
     assert old.together() == {NEW}
     assert "kept" in old.fab("status", version=NEW).out

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.load import VISITORS, Load, Rate, loaded
+from tests.lab.load import VISITORS, Rate, loaded
 from tests.lab.messages import UNTOUCHED
 from tests.lab.site import Said, Site
 from tests.lab.test_app_socket import APP as ON_A_SOCKET
@@ -130,17 +130,7 @@ def service(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     site.fab("reload-uwsgi", check=True)
 
 
-@pytest.fixture
-def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, float], None]:
-    """Note a row of the table that is printed at the end."""
-
-    def note(what: str, load: Load, took: float) -> None:
-        record_property("load", load.row(what, took))
-
-    return note
-
-
-def test_deploy_reload_rollback_and_broken_app_lose_no_request(service: Service, row: Any) -> None:
+def test_deploy_reload_rollback_and_broken_app_lose_no_request(service: Service, load_row: Any) -> None:
     job = "curl -s -m 20 -o /dev/null -w '%{http_code} ' http://127.0.0.1:8889/poms"
     service.site.root(f"(for i in $(seq 150); do {job}; sleep 0.2; done) >/tmp/jobs 2>&1 &")
     with loaded(service.site, Rate(rate=50, patient=2, slow=SLOW)) as load:
@@ -149,7 +139,7 @@ def test_deploy_reload_rollback_and_broken_app_lose_no_request(service: Service,
         for action in LOSSLESS:
             action(service)
         took = time.monotonic() - begun
-    row("all of it, one after the other", load, took)
+    load_row("all of it, one after the other", load, took)
     assert load.sent > 1000, load.said
     assert load.failed == load.closed, load.said
     assert load.closed <= VISITORS, load.said  # once each, when Apache reloads
@@ -160,7 +150,7 @@ def test_deploy_reload_rollback_and_broken_app_lose_no_request(service: Service,
 if ALL:
 
     @pytest.mark.parametrize("action", [*LOSSLESS, *COMPARED], ids=lambda action: action.__name__)
-    def test_each_change_under_20_000_requests(service: Service, row: Any, action: Action) -> None:
+    def test_each_change_under_20_000_requests(service: Service, load_row: Any, action: Action) -> None:
         service.well("deploy", "--yes")
         if action is rollback:
             service.well("deploy", "--yes", changes=_other_numbers(9))
@@ -169,6 +159,6 @@ if ALL:
             begun = time.monotonic()
             action(service)
             took = time.monotonic() - begun
-        row(action.__name__.replace("_", " "), load, took)
+        load_row(action.__name__.replace("_", " "), load, took)
         assert load.sent > 20_000, load.said
         assert load.failed <= (load.closed if action is reload_apache else 0) or action in COMPARED, load.said

@@ -8,14 +8,14 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab.faults import AGENT, HELD, INSTALL, STATE, STRACE
-from tests.lab.load import Load, Rate, loaded
+from tests.lab.load import Rate, loaded
 from tests.lab.messages import UNTOUCHED
 from tests.lab.site import Said, Site, until
 from tests.lab.versioned import HOST, NEW, OLD, PRODUCTS, START, Service
@@ -36,30 +36,16 @@ def service(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         site.poms(f"sed -i '1i import time; time.sleep({IMPORT})' {PRODUCTS}/{version}/poms_version.py")
     made.fab("deploy", "--yes", "--force", check=True)
     yield made
-    made.fab("deploy", "--yes", "--force", check=True)
-    site.fab("-H", HOST, "deploy", "--yes", "--force", "--remove", check=True)
+    made.without_versions_again()
 
 
 @pytest.fixture
 def old(service: Service) -> Service:
     """The same, at the old version."""
-    if service.together() != {OLD}:
-        service.fab("recover")
-        service.fab("deploy", "--yes", "--force", check=True)
-    return service
+    return service.at_old_version()
 
 
-@pytest.fixture
-def row(record_property: Callable[[str, Any], None]) -> Callable[[str, Load, float], None]:
-    """Note a row of the table of loads."""
-
-    def note(what: str, load: Load, took: float) -> None:
-        record_property("load", load.row(what, took))
-
-    return note
-
-
-def test_switch_up_and_down_under_load_loses_no_request(old: Service, row: Any) -> None:
+def test_switch_up_and_down_under_load_loses_no_request(old: Service, load_row: Any) -> None:
     rate = Rate(rate=200, seconds=150) if ALL else Rate(rate=50, patient=2, slow=SLOW)
     switches: list[tuple[str, str, tuple[str, ...]]] = [
         (OLD, NEW, ("deploy", "--yes")),
@@ -72,7 +58,7 @@ def test_switch_up_and_down_under_load_loses_no_request(old: Service, row: Any) 
             old.fab(*words, version=NEW, check=True)
             took = time.monotonic() - begun
         back = load.sent_back(before, after)
-        row(f"{words[0]} from {before} to {after}; {back} sent back to the old version", load, took)
+        load_row(f"{words[0]} from {before} to {after}; {back} sent back to the old version", load, took)
         assert load.sent > (20_000 if ALL else 300), load.said
         assert (load.failed, back) == (0, 0), load.said
         assert old.together() == {after}
@@ -91,7 +77,7 @@ def test_plan_and_release_name_the_versions(old: Service) -> None:
 
 
 @pytest.mark.exhaustive
-def test_switch_restarts_in_place_where_the_database_allows_no_second_uwsgi(old: Service, row: Any) -> None:
+def test_switch_restarts_in_place_where_the_database_allows_no_second_uwsgi(old: Service, load_row: Any) -> None:
     """Both hosts of the lab, 6 workers with 10 threads each: the limit is used up."""
     full = dataclasses.replace(old, changes=(("[fleet]\n", "[fleet]\ndatabase_connections = 120\n"),))
     assert "restart in place" in full.fab("diff", version=NEW).out
@@ -102,7 +88,7 @@ def test_switch_restarts_in_place_where_the_database_allows_no_second_uwsgi(old:
         said = full.fab("deploy", "--yes", version=NEW, check=True)
         took = time.monotonic() - begun
     assert "not validated: uWSGI and the app" in said.out, said.all
-    row(f"deploy from {OLD} to {NEW} without a second uWSGI", load, took)
+    load_row(f"deploy from {OLD} to {NEW} without a second uWSGI", load, took)
     assert old.together() == {NEW}
 
 
@@ -134,7 +120,7 @@ def test_program_of_another_version_is_found_and_restarted_by_a_deploy(old: Serv
     assert old.versions()["findings"] == []
 
 
-def test_version_that_does_not_import_is_never_switched_to(old: Service, row: Any) -> None:
+def test_version_that_does_not_import_is_never_switched_to(old: Service, load_row: Any) -> None:
     bad = "v4_7_0"
     said = old.fab("install", bad)
     assert (said.code, "ImportError" in said.err, f"uninstall {bad}" in said.err) == (1, True, True), said.all
@@ -147,7 +133,7 @@ def test_version_that_does_not_import_is_never_switched_to(old: Service, row: An
         begun = time.monotonic()
         failed = old.fab("deploy", "--yes", version=bad)
         took = time.monotonic() - begun
-    row(f"deploy of {bad}, which does not import", load, took)
+    load_row(f"deploy of {bad}, which does not import", load, took)
     assert load.failed == 0, load.said
     assert (failed.code, "ImportError" in failed.err, UNTOUCHED in failed.err) == (1, True, True), failed.all
     assert old.together() == {OLD}

@@ -70,6 +70,18 @@ class Service:
         """The version in the file that starts programs."""
         return self.site.root(f"sed -n 's/.* setup poms \\(v[0-9_]*\\).*/\\1/p' {START}").strip()
 
+    def at_old_version(self) -> "Service":
+        """The same, with the old version deployed and current."""
+        if self.together() != {OLD}:
+            self.fab("recover")
+            self.fab("deploy", "--yes", "--force", check=True)
+        return self
+
+    def without_versions_again(self) -> None:
+        """With the lab's own inventory."""
+        self.fab("deploy", "--yes", "--force", check=True)
+        self.site.fab("-H", HOST, "deploy", "--yes", "--force", "--remove", check=True)
+
     def together(self) -> set[str]:
         """What the file, the chain and the app say outside of fab: one version, if they belong together."""
         return {self.deployed(), self.current(), self.served()}
