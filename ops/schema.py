@@ -325,6 +325,8 @@ class Host(Table, frozen=True, kw_only=True):
     programs: dict[Name, Program] = {}
     # Not a key of the file: how many requests at once fleet.database_connections leaves for a second uWSGI.
     spare_requests: int | None = None
+    # Not a key either: the folder of the site's own templates, on the operator's machine.
+    templates: str | None = None
 
     @property
     def activation(self) -> str:

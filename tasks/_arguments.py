@@ -17,12 +17,14 @@ import fabric.main
 from invoke.exceptions import Exit, ParseError
 
 from ops.errors import OperatorError
-from ops.inventory.loader import Inventory, inventory_path, read_inventory
+from ops.inventory.loader import Inventory, read_inventory
+from ops.inventory.location import inventory_path
 from ops.logs.catalog import SERVICES
 from ops.text import closest, escape_control_chars
 from tasks._registry import MODULES
 
 FLAG_OF_WORD: dict[str, str] = {}  # of a task: "fab releases ID" for "fab releases --release=ID"
+WITHOUT_INVENTORY = ("init",)  # tasks
 TASKS = list(chain(*MODULES.values()))
 _RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+")
 
@@ -118,8 +120,14 @@ def _complete_host(program: fabric.main.Fab, called: _Called) -> None:
 
 def _place_programs(program: fabric.main.Fab, called: list[_Called]) -> None:
     """Turn each task's words into flags."""
-    known = read_inventory(inventory_path())
     for each in called:
+        if each.name in WITHOUT_INVENTORY:
+            each.kept += [f"--{FLAG_OF_WORD[each.name]}={word}" for word in each.words]
+    with_inventory = [each for each in called if each.name not in WITHOUT_INVENTORY]
+    if not with_inventory:
+        return
+    known = read_inventory(inventory_path())
+    for each in with_inventory:
         if each.words and each.name.startswith("lab.") and each.has("hosts") and not each.gives("hosts"):
             each.kept.append(f"--hosts={','.join(each.words)}")
             continue

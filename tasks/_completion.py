@@ -77,9 +77,19 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
+def _inventory() -> Path:
+    """As ops/inventory/location.py has it, which takes longer to import."""
+    given = os.environ.get("POMS_INVENTORY")
+    if given:
+        path = Path(given).expanduser()
+        return path / "hosts.toml" if path.is_dir() else path
+    site = PROJECT / "site/hosts.toml"
+    return site if site.is_file() else PROJECT / "hosts.toml"
+
+
 def inventory() -> tuple[list[str], list[str]]:
     """The hosts and groups, and the programs; empty for an inventory that cannot be read."""
-    path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+    path = _inventory()
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         hosts = [*data["hosts"], *data.get("fleet", {}).get("groups", {})]
@@ -123,7 +133,7 @@ def _host_of(words: list[str]) -> str:
             given = word.partition("=")[2]
         if given:
             return given.partition(",")[0]
-    path = Path(os.environ.get("POMS_INVENTORY") or PROJECT / "hosts.toml").expanduser()
+    path = _inventory()
     try:
         return str(tomllib.loads(path.read_text(encoding="utf-8-sig"))["fleet"]["default"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -16,6 +16,7 @@ MODULES = {
     "adopt": ("adopt",),
     "releases": ("releases", "rollback", "recover"),
     "render": ("render",),
+    "init": ("init",),
     "apache": ("check-apache", "reload-apache", "restart-apache"),
     "maintenance": ("maintenance",),
     "status": ("status",),

@@ -11,7 +11,8 @@ import invoke.tasks
 from invoke.exceptions import Exit
 
 from ops.errors import BadInput, OperatorError
-from ops.inventory.loader import Inventory, UnknownHost, inventory_path, read_inventory
+from ops.inventory.loader import Inventory, UnknownHost, read_inventory
+from ops.inventory.location import inventory_path
 from ops.schema import Host
 from ops.secrets.masking import masked_document
 from ops.ui import colours, console

@@ -1,7 +1,6 @@
 """`adopt`: how to change the inventory or a template so that a hand edit on a host stays."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ops.deploy.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
@@ -14,7 +13,7 @@ from ops.importing.advice import assignment, inventory_lines, patch, table_of, w
 from ops.importing.line_edits import carry_over, lines_of
 from ops.inventory.loader import Inventory
 from ops.rendering.rendered_file import RenderedFile
-from ops.rendering.renderer import TREE, render
+from ops.rendering.renderer import render
 from ops.rollout import AT_ONCE, HostResult
 from ops.schema import Host
 from ops.secrets.masking import Masker
@@ -79,7 +78,7 @@ def _wanted(host: Host, path: str) -> RenderedFile:
     return files[path]
 
 
-def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = TREE) -> Found:
+def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot) -> Found:
     host, there = remote.host, snapshot.files[file.path]
     state = find_drift([file], snapshot)[0].state
     if state in NOTHING:
@@ -103,7 +102,7 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot, tree: Path = 
         base = {one.path: one.content for one in read_files(remote, str(snapshot.release))}[file.path]
         lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(text))
         goal, clashes = "".join(lines), [Unsolved(hunk, "", CLASH) for hunk in both]
-    advice = advise(host, file, goal, tree)
+    advice = advise(host, file, goal)
     advice.unsolved.extend(clashes)
     return Found(file, "", advice, masker)
 

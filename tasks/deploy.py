@@ -40,7 +40,7 @@ def deploy(
         from tasks._deploy_host import deploy_to  # imported while the first connection opens
         from tasks._templates import warn_of_what_is_not_rendered
 
-        warn_of_what_is_not_rendered()
+        warn_of_what_is_not_rendered(hosts)
 
         consent = Consent(yes, force, remove, Agreement([host.name for host in hosts]))
 

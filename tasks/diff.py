@@ -41,7 +41,7 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
             files.update(rendered(hosts))
             from tasks._templates import warn_of_what_is_not_rendered  # imported while connections open
 
-            warn_of_what_is_not_rendered()
+            warn_of_what_is_not_rendered(hosts)
 
     def ask(remote: Remote) -> Plan | None:
         host = remote.host

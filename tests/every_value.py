@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec.inspect as schema
 
+from ops.inventory.loader import NOT_GIVEN
 from ops.schema import Fleet, Host
 
 Table = dict[str, Any]
@@ -420,6 +421,8 @@ def required() -> Iterator[tuple[str, object]]:
 def _of_struct(kind: Any, prefix: str) -> Iterator[tuple[str, object]]:
     for field in kind.fields:
         key = f"{prefix}{field.encode_name}"
+        if key in NOT_GIVEN and key != "name":
+            continue
         follows = key in ("home", "config_dir", "log_dir", "state_dir", "apache", "supervisor", "address", "name")
         if not field.required and not isinstance(_bare(field.type), schema.StructType) and not follows:
             yield key, ABSENT

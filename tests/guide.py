@@ -95,6 +95,7 @@ RUNS = {
     "fab releases --json": 0,
     "fab releases RELEASE": 0,
     "fab render": 0,
+    "fab render --explain": 0,
     "fab -H HOST render": 0,
     "fab render --out=DIR": 0,
     "fab render --out=DIR --secrets": 0,
@@ -151,6 +152,8 @@ RUNS = {
 CHANGES_FROM = "fab -H pomsgpvm01 rollback"  # the first of them that changes the host
 
 NOT_RUN = {
+    "fab init DIR": "makes a folder for good; tests/unit/test_site.py has it",
+    "fab init ~/our-site": "the same",
     "fab versions": "needs software in the inventory; tests/lab/test_switch.py has it",
     "fab install": "the same",
     "fab install VERSION": "the same",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
-from ops.inventory.loader import Inventory, _validate, read_inventory
+from ops.inventory.loader import NOT_GIVEN, Inventory, _validate, read_inventory
 from ops.schema import Host, Table
 
 CANARY = "CANARY"
@@ -114,7 +114,7 @@ def hosts(*more: str) -> st.SearchStrategy[dict[str, Any]]:
     found = filled(Host, values(*more))
     assert found is not None
     # The name is the table's; and activate is the one value that is shell, as its text in docs/inventory.md says.
-    return found.map(lambda table: {key: table[key] for key in table if key not in ("name", "activate")})
+    return found.map(lambda table: {key: table[key] for key in table if key not in ("activate", *NOT_GIVEN)})
 
 
 def placed(data: Any, root: Path) -> Any:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.inventory.loader import inventory_path
+from ops.inventory.location import inventory_path
 from ops.project import PROJECT
 
 NONE = "none"  # instead of a commit, outside a repository

@@ -7,7 +7,6 @@ nothing else in it changes.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from ops.errors import BadInput
@@ -15,7 +14,8 @@ from ops.importing.adopt_templates import Sources, edits, origin, sources_of, tr
 from ops.importing.adopt_values import KeyPath, candidates, value_at, with_value
 from ops.importing.line_edits import Hunk, carry_over, hunks, lines_of
 from ops.rendering.rendered_file import RenderedFile
-from ops.rendering.renderer import TREE, render, render_one
+from ops.rendering.renderer import render, render_one
+from ops.rendering.template_tree import TemplateTree, tree_of
 from ops.schema import Host
 from ops.secrets.sources import described
 
@@ -57,7 +57,7 @@ class _State:
     """A step of the search: with this host and these templates, the file has the lines `text`; `goal` is wanted."""
 
     file: RenderedFile
-    tree: Path
+    tree: TemplateTree
     host: Host
     sources: Sources
     text: list[str]
@@ -73,15 +73,19 @@ class _State:
                 return None
         return replace(self, text=lines_of(made.content.decode())) if made.path == self.file.path else None
 
+    def editable(self) -> Sources:
+        """The templates that a change may be proposed for: a site that has its own leaves the toolkit's alone."""
+        return {name: lines for name, lines in self.sources.items() if self.tree.is_own(name) or not self.tree.own}
+
     def others(self) -> dict[str, bytes]:
         """The other files of the host."""
         with tree_with(self.sources, self.tree) as tree:
             return {made.path: made.content for made in render(self.host, tree) if made.path != self.file.path}
 
 
-def advise(host: Host, file: RenderedFile, goal: str, tree: Path = TREE) -> Advice:
+def advise(host: Host, file: RenderedFile, goal: str, tree: TemplateTree | None = None) -> Advice:
     """The advice that turns `file`, as rendered for `host`, into `goal`."""
-    text = lines_of(file.content.decode())
+    tree, text = tree or tree_of(host), lines_of(file.content.decode())
     secret = {text[one.line - 1] for one in file.masked_parts}
     begin = _State(file, tree, host, sources_of(file.template, tree), text, lines_of(goal))
     open_ones = hunks(text, begin.goal)
@@ -127,7 +131,7 @@ def _with_values(state: _State, hunk: Hunk) -> Iterator[_State]:
 
 
 def _with_lines(state: _State, hunk: Hunk) -> Iterator[_State]:
-    for edit in islice(edits(hunk, state.text, state.sources), TRIES):
+    for edit in islice(edits(hunk, state.text, state.editable()), TRIES):
         way = replace(state, sources=edit.made(state.sources)).rendered()
         if way and _is_nearer(state, way):
             yield way
@@ -181,4 +185,4 @@ def _unsolved(state: _State, hunk: Hunk, secret: set[str]) -> Unsolved:
             hunk, "", f"a secret was changed there; store the new value in the source of {' or '.join(sources)}"
         )
     why = "no inventory value or template line produces this without other changes"
-    return Unsolved(hunk, origin(hunk, state.text, state.sources), why)
+    return Unsolved(hunk, origin(hunk, state.text, state.sources, state.tree), why)

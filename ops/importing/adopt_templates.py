@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-import jinja2.meta
-
 from ops.importing.line_edits import Hunk, lines_of
+from ops.rendering.template_tree import TemplateTree
 
 Sources = dict[str, list[str]]  # the lines of templates, by name
 _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})")
@@ -34,19 +32,9 @@ class Edit:
         return sources | {self.name: [*lines[: self.first], *self.new, *lines[self.last :]]}
 
 
-def sources_of(template: str, tree: Path) -> Sources:
+def sources_of(template: str, tree: TemplateTree) -> Sources:
     """The template, then all that it includes, extends or imports."""
-    environment = jinja2.Environment()  # noqa: S701 - it only parses
-    found: Sources = {}
-    waiting = [template]
-    while waiting:
-        name = waiting.pop(0)
-        if name in found or not (tree / name).is_file():
-            continue
-        text = (tree / name).read_text(encoding="utf-8-sig")
-        found[name] = lines_of(text)
-        waiting += [other for other in jinja2.meta.find_referenced_templates(environment.parse(text)) if other]
-    return found
+    return {name: lines_of(file.read_text(encoding="utf-8-sig")) for name, file in tree.parts_of(template)}
 
 
 def edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
@@ -70,7 +58,7 @@ def _edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:
                     yield Edit(name, number, number, new)
 
 
-def origin(hunk: Hunk, text: list[str], sources: Sources) -> str:
+def origin(hunk: Hunk, text: list[str], sources: Sources, tree: TemplateTree) -> str:
     """The template lines that produce the old lines, or the line before the new ones; empty if unknown."""
     at = hunk.first if hunk.old else hunk.first - 1
     if not 0 <= at < len(text):
@@ -82,21 +70,29 @@ def origin(hunk: Hunk, text: list[str], sources: Sources) -> str:
         if _TAG.sub("", line).strip() and _makes(line, text[at])
     ]
     most = max((literal for literal, _, _ in places), default=0)
-    return " or ".join(f"templates/{name}, line {number}" for literal, name, number in places if literal == most)
+    return " or ".join(f"{tree.shown(name)}, line {number}" for literal, name, number in places if literal == most)
 
 
 @contextmanager
-def tree_with(sources: Sources, tree: Path) -> Iterator[Path]:
+def tree_with(sources: Sources, tree: TemplateTree) -> Iterator[TemplateTree]:
     """The tree with `sources`: a temporary copy if they differ from its own files."""
-    if all("".join(lines) == (tree / name).read_text(encoding="utf-8-sig") for name, lines in sources.items()):
+    files = {name: tree.file_of(name) for name in sources}
+    changed = {
+        name: file
+        for name, file in files.items()
+        if file and "".join(sources[name]) != file.read_text(encoding="utf-8-sig")
+    }
+    if not changed:
         yield tree
         return
     with tempfile.TemporaryDirectory(prefix="poms-ops-") as folder:
-        copy = Path(folder) / "templates"
-        shutil.copytree(tree, copy)
-        for name, lines in sources.items():
-            (copy / name).write_text("".join(lines), encoding="utf-8")
-        yield copy
+        copies = [Path(folder) / str(number) for number, _ in enumerate(tree.folders)]
+        for original, copy in zip(tree.folders, copies, strict=True):
+            shutil.copytree(original, copy)
+            for name, file in changed.items():
+                if file.is_relative_to(original):
+                    (copy / file.relative_to(original)).write_text("".join(sources[name]), encoding="utf-8")
+        yield TemplateTree(toolkit=copies[-1], own=copies[0] if tree.own else None)
 
 
 def _loops(lines: list[str]) -> int:

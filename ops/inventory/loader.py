@@ -1,6 +1,5 @@
 """The inventory, `hosts.toml`: read it, check it as a whole, choose hosts from it."""
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from ops.text import closest, did_you_mean
 NOT_GIVEN = {
     "name": "a host is named by its table, [hosts.NAME]",
     "spare_requests": "it follows from fleet.database_connections",
+    "templates": "a site's own templates are in the folder templates beside its inventory",
 }
 LEVELS = 20  # of nested tables and lists; the inventory's keys need five
 _LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT
@@ -114,11 +114,6 @@ class UnknownHost(BadInput):
             said += f"; nearest: {near}" if near else did_you_mean(name, names)
             lines.append(said + ("; the inventory sets account and port" if near and re.search("[@:]", name) else ""))
         super().__init__("\n".join([*lines, "Nothing was connected to."]))
-
-
-def inventory_path() -> Path:
-    """The path of the project's `hosts.toml`, or of the file in POMS_INVENTORY."""
-    return Path(expand_home(os.environ.get("POMS_INVENTORY") or str(PROJECT / "hosts.toml")))
 
 
 def read_inventory(path: Path) -> Inventory:
@@ -280,7 +275,13 @@ def _with_paths_from(folder: Path, host: Host | None) -> Host | None:
     ssh = replace(host.ssh, known_hosts=named(host.ssh.known_hosts), identity_file=named(host.ssh.identity_file))
     checks = [replace(check, certificate=named(check.certificate), key=named(check.key)) for check in host.checks]
     secrets = {name: _secret_from(folder, secret) for name, secret in host.secrets.items()}
-    return replace(host, ssh=ssh, checks=checks, secrets=secrets)
+    return replace(host, ssh=ssh, checks=checks, secrets=secrets, templates=_own_templates(folder))
+
+
+def _own_templates(folder: Path) -> str | None:
+    """The folder of a site's templates, beside its inventory; None without one, and for the toolkit's own."""
+    own = (folder / "templates").resolve()
+    return str(own) if own.is_dir() and own != PROJECT / "templates" else None
 
 
 def _secret_from(folder: Path, secret: Secret) -> Secret:

@@ -21,36 +21,42 @@ from msgspec import structs
 
 from ops.errors import BadInput
 from ops.formats import apache, start_program, supervisor, uwsgi
-from ops.project import PROJECT
 from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
+from ops.rendering.template_tree import TOOLKIT, TOOLKIT_TREE, TemplateTree, tree_of
 from ops.schema import Host
 from ops.secrets import masking, redaction
 from ops.secrets.sources import Secrets, names_used
 
-TREE = PROJECT / "templates"
 SUFFIX = ".j2"
 OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
 BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
 NOT_SHOWN = "(not shown: the template changes its secrets)\n"
 
 
-def render(host: Host, tree: Path = TREE, *, values: bool = True) -> list[RenderedFile]:
+def render(host: Host, tree: TemplateTree | None = None, *, values: bool = True) -> list[RenderedFile]:
     """Every managed file of `host`, sorted by path on the host. Raises BadInput; nothing is sent or written.
 
     With `values` off, secrets are not read, and placeholders stand for them. A template that renders only white space
-    is no file of this host, unless the template itself is empty.
+    is no file of this host, unless the template itself is empty. `tree`: other templates than the host's.
     """
+    tree = tree or tree_of(host)
     files = [render_one(host, template, tree, values=values) for template in _templates(tree)]
-    kept = [file for file in files if file.content.strip() or not (tree / file.template).read_bytes().strip()]
+    kept = [file for file in files if file.content.strip() or _is_empty(tree, file.template)]
     return sorted(kept, key=lambda file: file.path)
 
 
-def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = True) -> RenderedFile:
+def _is_empty(tree: TemplateTree, template: str) -> bool:
+    file = tree.file_of(template)
+    return file is not None and not file.read_bytes().strip()
+
+
+def render_one(host: Host, template: str, tree: TemplateTree | None = None, *, values: bool = True) -> RenderedFile:
     """The file of one template, as in `render`.
 
     It is rendered with placeholders first: this shows which secrets it uses, and which of its text is public.
     """
-    path, public, failure = _destination(host, template), Secrets(host, values=False), None
+    tree = tree or tree_of(host)
+    path, public, failure = _destination(host, template, tree), Secrets(host, values=False), None
     try:
         shown = _text(host, tree, template, public)
     except TemplateFailure as error:
@@ -77,38 +83,37 @@ def render_one(host: Host, template: str, tree: Path = TREE, *, values: bool = T
     return replace(made, content=text.encode(), secrets=used, masked_parts=hidden)
 
 
-def _templates(tree: Path) -> list[str]:
-    found = [path.relative_to(tree) for path in tree.rglob("*" + SUFFIX) if path.is_file()]
-    kept = [path.as_posix() for path in found if not _is_part(path)]
+def _templates(tree: TemplateTree) -> list[str]:
+    kept = [name for name in tree.files() if name.endswith(SUFFIX) and not _is_part(PurePath(name))]
     if not kept:
-        raise BadInput(f"{tree} has no templates; nothing was touched.")
-    return sorted(kept)
+        raise BadInput(f"{tree.toolkit} has no templates; nothing was touched.")
+    return kept
 
 
-def not_rendered(tree: Path = TREE) -> Iterator[tuple[str, str]]:
-    """Each file below `tree` that is neither a template nor a part of one: its name in `tree`, and the reason."""
-    files = sorted(path.relative_to(tree) for path in tree.rglob("*") if path.is_file())
+def not_rendered(tree: TemplateTree) -> Iterator[tuple[str, str]]:
+    """Each file of `tree` that is neither a template nor a part of one: its name for a reader, and the reason."""
+    files = map(PurePath, tree.files())
     left = [file for file in files if file.suffix != SUFFIX and file.name not in OF_GIT and not _is_part(file)]
     if not left:
         return
     used = _parts_named(tree)
     for name in (file.as_posix() for file in left if file.as_posix() not in used):
         backup = BACKUP.fullmatch(name.rpartition("/")[2])
-        yield name, "an editor's copy" if backup else f"its name does not end in {SUFFIX}"
+        yield tree.shown(name), "an editor's copy" if backup else f"its name does not end in {SUFFIX}"
 
 
 def _is_part(file: PurePath) -> bool:
     return any(part.startswith("_") for part in file.parts)
 
 
-def _parts_named(tree: Path) -> set[str]:
+def _parts_named(tree: TemplateTree) -> set[str]:
     """The names of all files that the templates include, extend or import."""
     environment = jinja2.Environment()  # noqa: S701 - it only parses
     found: set[str] = set()
-    for path in tree.rglob("*" + SUFFIX):
+    for path in [path for folder in tree.folders for path in folder.rglob("*" + SUFFIX)]:
         with contextlib.suppress(OSError, ValueError, jinja2.TemplateError):  # rendering reports it
             named = jinja2.meta.find_referenced_templates(environment.parse(path.read_text(encoding="utf-8-sig")))
-            found.update(filter(None, named))
+            found.update(name.removeprefix(TOOLKIT) for name in named if name)
     return found
 
 
@@ -125,17 +130,17 @@ class TemplateFailure(BadInput):
         return BadInput(f"{self.where}: {fails}; the error may contain them and is not shown. Nothing was touched.")
 
 
-def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
+def _text(host: Host, tree: TemplateTree, template: str, secrets: Secrets) -> str:
     managed = f"Managed by poms-ops from templates/{template}: edit there, a change made here is found."
     # Without the table of the secrets' sources, which a template could mistake for their values.
     known = structs.replace(host, secrets={})
     try:
         text = _environment(tree).get_template(template).render(host=known, managed=managed, secrets=secrets)
         if "\r" in text:  # from a value: Jinja reads the template's own Windows line ends as plain ones
-            raise TemplateFailure(host, f"templates/{template}", "it writes a carriage return (\\r) into the file")
+            raise TemplateFailure(host, tree.shown(template), "it writes a carriage return (\\r) into the file")
         return text
     except jinja2.TemplateSyntaxError as error:
-        where = f"templates/{error.name or template}, line {error.lineno}"
+        where = f"{tree.shown(error.name or template)}, line {error.lineno}"
         raise TemplateFailure(host, where, str(error.message)) from None
     except supervisor.UnwritableSecretError as error:
         raise BadInput(f"{host.name}: {error}. Nothing was touched.") from None
@@ -148,11 +153,11 @@ def _text(host: Host, tree: Path, template: str, secrets: Secrets) -> str:
         LookupError,
         RuntimeError,
     ) as error:
-        where = f"templates/{template}{_line(error, tree)}"
+        where = _where(error, tree) or tree.shown(template)
         raise TemplateFailure(host, where, str(error)) from None
 
 
-def _destination(host: Host, template: str) -> str:
+def _destination(host: Host, template: str, tree: TemplateTree) -> str:
     """The path of a template's file on the host; the longest matching root decides."""
     roots = {
         "home/private/config/poms": host.config_dir,
@@ -164,14 +169,16 @@ def _destination(host: Host, template: str) -> str:
     for root, place in roots.items():
         if path.is_relative_to(root) and path != PurePosixPath(root):
             return f"{place}/{path.relative_to(root)}"
-    raise BadInput(f"templates/{template}: the first folder must be one of {', '.join(roots)}. Nothing was touched.")
+    raise BadInput(
+        f"{tree.shown(template)}: the first folder must be one of {', '.join(roots)}. Nothing was touched."
+    )
 
 
 @cache
-def _environment(tree: Path) -> jinja2.Environment:
+def _environment(tree: TemplateTree) -> jinja2.Environment:
     environment = _Environment(
-        loader=jinja2.FileSystemLoader(tree, encoding="utf-8-sig"),
-        bytecode_cache=_Compiled(tree) if tree == TREE else None,  # write no cache beside another tree
+        loader=tree.loader(),
+        bytecode_cache=_Compiled(tree.toolkit) if tree.toolkit == TOOLKIT_TREE else None,  # none beside another tree
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -209,6 +216,10 @@ class _Environment(jinja2.Environment):
     def compile(self, source: Any, name: str | None = None, filename: str | None = None, *args: Any) -> Any:
         """Compile a template. Raises TemplateSyntaxError."""
         parsed = self.parse(source, name, filename) if isinstance(source, str) else source
+        for extended in (node for node in parsed.body if isinstance(node, nodes.Extends)):
+            if isinstance(extended.template, nodes.Const) and extended.template.value == name:
+                said = f"it extends itself; the toolkit's is {TOOLKIT}{name}"
+                raise jinja2.TemplateSyntaxError(said, extended.lineno, name, filename)
         if any(isinstance(node, nodes.Extends) for node in parsed.body):
             for lineno in map(_dropped, parsed.body):
                 if lineno is not None:
@@ -243,11 +254,15 @@ class _Compiled(jinja2.FileSystemBytecodeCache):
             super().dump_bytecode(bucket)
 
 
-def _line(error: BaseException, tree: Path) -> str:
-    """ ", line N" for the template in which `error` was raised, from its traceback; empty if there is none."""
-    line, frame = "", error.__traceback__
+def _where(error: BaseException, tree: TemplateTree) -> str:
+    """ "FILE, line N" for the template in which `error` was raised, from its traceback; empty if there is none."""
+    where, frame = "", error.__traceback__
     while frame:
-        if frame.tb_frame.f_code.co_filename.startswith(str(tree)):
-            line = f", line {frame.tb_lineno}"
+        file = Path(frame.tb_frame.f_code.co_filename)
+        for folder in tree.folders:
+            if file.is_relative_to(folder):
+                name = file.relative_to(folder).as_posix()
+                shown = tree.shown(name if folder == tree.own else f"{TOOLKIT}{name}")
+                where = f"{shown}, line {frame.tb_lineno}"
         frame = frame.tb_next
-    return line
+    return where

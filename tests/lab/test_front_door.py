@@ -13,6 +13,7 @@ from msgspec import structs
 from lab.certificates import PEOPLE
 from ops.inventory.loader import read_inventory
 from ops.rendering.renderer import render
+from ops.rendering.template_tree import TemplateTree
 from tests.lab.attacks import ATTACKS
 from tests.lab.crafted import CERTIFICATES, ROOT, Crafted
 from tests.lab.front import HOST, PERSON, Front
@@ -64,7 +65,7 @@ def naive(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     site.root(f"mkdir -p {folder}; cat >{folder}/main <<'END'\n{main}END")
     tree = tmp_path_factory.mktemp("rules") / "naive"  # compiled templates are kept beside their tree
     shutil.copytree(NAIVE, tree)
-    for file in render(host, tree):
+    for file in render(host, TemplateTree(tree)):
         site.root(f"cat >{folder}/{Path(file.path).name} <<'END'\n{file.content.decode()}END")
     httpd = f"/usr/libexec/lab/httpd -f {folder}/main"
     site.root(f"{httpd} -k start && while [ ! -s {folder}/httpd.pid ]; do sleep 0.05; done")

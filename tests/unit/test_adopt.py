@@ -20,7 +20,9 @@ from ops.importing.advice import inventory_lines, patch
 from ops.inventory.loader import Inventory, read_inventory
 from ops.project import PROJECT
 from ops.rendering.rendered_file import RenderedFile
-from ops.rendering.renderer import TREE, render, render_one
+from ops.rendering.renderer import render, render_one
+from ops.rendering.template_tree import TOOLKIT_TREE as TREE
+from ops.rendering.template_tree import TemplateTree
 from ops.rollout import HostResult
 from ops.schema import Fleet, Host
 from ops.text import escape_control_chars
@@ -39,7 +41,7 @@ VALUES: dict[str, Any] = {
 
 
 def edited(
-    one: Host, template: str, *changes: tuple[str, str], tree: Path = TREE
+    one: Host, template: str, *changes: tuple[str, str], tree: TemplateTree | None = None
 ) -> tuple[RenderedFile, str, Advice]:
     """The file, its edited text, and the advice."""
     made = render_one(one, template, tree)
@@ -50,7 +52,7 @@ def edited(
     return made, text, advise(one, made, text, tree)
 
 
-def followed(one: Host, template: str, advice: Advice, tree: Path = TREE) -> str:
+def followed(one: Host, template: str, advice: Advice, tree: TemplateTree | None = None) -> str:
     """The file once the inventory's part of the advice is followed."""
     for value in advice.values:
         changed = with_value(one, (value.key_path, value.after))
@@ -147,14 +149,18 @@ def test_adopt_omits_value_that_also_changes_unedited_lines(tmp_path: Path) -> N
     (tmp_path / "home").mkdir()
     lines = "".join(f"{name} = {{{{ host.uwsgi.threads }}}}\nfixed\n" for name in "abc")
     (tmp_path / "home/a.j2").write_text(lines)
-    _, _, advice = edited(host(), "home/a.j2", ("a = 10", "a = 12"), ("b = 10", "b = 12"), tree=tmp_path)
+    _, _, advice = edited(
+        host(), "home/a.j2", ("a = 10", "a = 12"), ("b = 10", "b = 12"), tree=TemplateTree(tmp_path)
+    )
     assert (advice.values, advice.templates) == ([], {})
     assert [unsolved.where for unsolved in advice.unsolved] == [
         "templates/home/a.j2, line 1",
         "templates/home/a.j2, line 3",
     ]
     every = [(f"{name} = 10", f"{name} = 12") for name in "abc"]
-    assert [value.after for value in edited(host(), "home/a.j2", *every, tree=tmp_path)[2].values] == [12]
+    assert [value.after for value in edited(host(), "home/a.j2", *every, tree=TemplateTree(tmp_path))[2].values] == [
+        12
+    ]
 
 
 def test_other_files_that_change_with_a_value_are_named() -> None:
@@ -177,19 +183,19 @@ last = 1
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def tree(tmp_path: Path) -> TemplateTree:
     """Two templates with a body that they share."""
     folder = tmp_path / "templates/home"
     folder.mkdir(parents=True)
     (folder / "_body.j2").write_text(BODY)
     (folder / "a.ini.j2").write_text('{% extends "home/_body.j2" %}\n{% block own %}\nown = a\n{% endblock %}\n')
     (folder / "b.ini.j2").write_text('{% extends "home/_body.j2" %}\n')
-    return tmp_path / "templates"
+    return TemplateTree(tmp_path / "templates")
 
 
-def patched(tree: Path, one: Host, advice: Advice) -> str:
+def patched(tree: TemplateTree, one: Host, advice: Advice) -> str:
     """The file a.ini once the patch is applied, by git."""
-    subprocess.run(["git", "apply"], input=patch(advice), text=True, check=True, cwd=tree.parent)
+    subprocess.run(["git", "apply"], input=patch(advice), text=True, check=True, cwd=tree.toolkit.parent)
     return render_one(one, "home/a.ini.j2", tree).content.decode()
 
 
@@ -207,7 +213,7 @@ def patched(tree: Path, one: Host, advice: Advice) -> str:
     ],
 )
 def test_adopt_shows_template_patch_for_edit_of_fixed_line(
-    tree: Path, change: tuple[str, str], file: str, also: list[str]
+    tree: TemplateTree, change: tuple[str, str], file: str, also: list[str]
 ) -> None:
     one = host(programs={"web": {"command": "x"}})
     _, text, advice = edited(one, "home/a.ini.j2", change, tree=tree)
@@ -215,13 +221,13 @@ def test_adopt_shows_template_patch_for_edit_of_fixed_line(
     assert patched(tree, one, advice) == text
 
 
-def test_adopt_inserts_line_after_loop_that_runs_once(tree: Path) -> None:
+def test_adopt_inserts_line_after_loop_that_runs_once(tree: TemplateTree) -> None:
     one = host(programs={"web": {"command": "x"}})
     _, _, advice = edited(one, "home/a.ini.j2", ("same = yes\n", "same = yes\nnew = 1\n"), tree=tree)
     assert "{% endfor %}\nnew = 1\n" in advice.templates["home/_body.j2"][1]
 
 
-def test_adopt_shows_template_line_of_edit_it_cannot_solve(tree: Path) -> None:
+def test_adopt_shows_template_line_of_edit_it_cannot_solve(tree: TemplateTree) -> None:
     one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
     made, _, advice = edited(one, "home/a.ini.j2", ("[web]\nsame = yes\n", "[web]\nsame = no\n"), tree=tree)
     (unsolved,) = advice.unsolved
@@ -231,7 +237,7 @@ def test_adopt_shows_template_line_of_edit_it_cannot_solve(tree: Path) -> None:
     assert made.content == render_one(one, "home/a.ini.j2", tree).content
 
 
-def test_adopt_shows_solvable_part_of_edit(tree: Path) -> None:
+def test_adopt_shows_solvable_part_of_edit(tree: TemplateTree) -> None:
     one = host(programs={"web": {"command": "x"}, "agent": {"command": "y"}})
     changes = ("[web]\nsame = yes\n", "[web]\nsame = no\n"), ("own = a", "own = b")
     _, _, advice = edited(one, "home/a.ini.j2", *changes, tree=tree)
@@ -270,7 +276,7 @@ def test_adopt_names_source_of_changed_secret_without_its_value(
         one,
         "home/a.ini.j2",
         ("fixed = 1\npassword = hunter2-adopt", "fixed = 1\npassword = by-hand"),
-        tree=tmp_path / "templates",
+        tree=TemplateTree(tmp_path / "templates"),
     )
     (unsolved,) = advice.unsolved
     assert "secrets.db ($POMS_TEST_ADOPT of the environment)" in unsolved.why
@@ -281,12 +287,12 @@ def shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str, *, known: Host
 ) -> tuple[dict[str, object], str]:
     """What the verb says of `there`, which somebody made of the file."""
-    made = render_one(known, INI, tmp_path / "templates")
+    made = render_one(known, INI)
     found = FoundFile(made.path, sha256(there.encode()).hexdigest(), "0600", False, there.encode())
     snapshot = Snapshot({made.path: found}, {made.path: made.digest}, "r", None, "up", 1, 1)
     remote: Any = SimpleNamespace(host=known)
     inventory = Inventory(tmp_path / "hosts.toml", Fleet(default="web1"), {"web1": known})
-    result = _found(remote, made, snapshot, tmp_path / "templates")
+    result = _found(remote, made, snapshot)
     _show(known, result, inventory)
     return _facts(HostResult(known, result), inventory), capsys.readouterr().out
 
@@ -298,8 +304,8 @@ def test_adopt_masks_secrets_and_lines_that_may_be_secret(
     (tmp_path / "templates" / INI).parent.mkdir(parents=True)
     (tmp_path / "templates" / INI).write_text(text)
     monkeypatch.setenv("POMS_TEST_ADOPT", "hunter2-adopt")
-    one = host(**VALUES, secrets={"db": {"env": "POMS_TEST_ADOPT"}})
-    there = render_one(one, INI, tmp_path / "templates").content.decode()
+    one = host(**VALUES, secrets={"db": {"env": "POMS_TEST_ADOPT"}}, templates=str(tmp_path / "templates"))
+    there = render_one(one, INI).content.decode()
     there = there.replace("hunter2-adopt", "tiger-by-hand").replace("threads = 10", "threads = 12")
     there = there.replace("fixed = 1", "fixed = 1\nother = lion-by-hand").replace("[uwsgi]", "# cat-by-hand\n[uwsgi]")
     facts, out = shown(tmp_path, capsys, there, known=one)

@@ -41,7 +41,18 @@ from tests.scale import TIMES
 
 # They ask no host; but for reload-apache, which asks as restart-apache does and is not in this inventory, and run,
 # whose answer is the command's own output (test_run.py).
-WITHOUT_A_HOST = ("reload-apache", "run", "hosts", "render", "trust", "shell", "lab.up", "lab.down", "lab.status")
+WITHOUT_A_HOST = (
+    "reload-apache",
+    "run",
+    "hosts",
+    "init",
+    "render",
+    "trust",
+    "shell",
+    "lab.up",
+    "lab.down",
+    "lab.status",
+)
 HOST = "pomsgpvm01"
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 WORDS = {

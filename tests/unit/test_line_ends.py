@@ -9,7 +9,9 @@ import pytest
 from ops.errors import BadInput
 from ops.importing.adopt import advise
 from ops.inventory.loader import read_inventory
-from ops.rendering.renderer import TREE, render, render_one
+from ops.rendering.renderer import render, render_one
+from ops.rendering.template_tree import TOOLKIT_TREE as TREE
+from ops.rendering.template_tree import TemplateTree
 from ops.secrets import masking
 from ops.secrets.masking import Masker
 from ops.secrets.sources import value_of
@@ -46,15 +48,15 @@ def test_templates_with_windows_line_ends_render_same_files(tmp_path: Path) -> N
     shutil.copytree(TREE, tree)
     for path in tree.rglob("*.j2"):
         path.write_bytes(as_windows_has_it(path.read_text()))
-    assert render(host(), tree) == render(host())
+    assert render(host(), TemplateTree(tree)) == render(host())
 
 
 def test_adopt_handles_template_with_windows_line_ends(tmp_path: Path) -> None:
     tree = tmp_path / "templates"
     (tree / INI).parent.mkdir(parents=True)
     (tree / INI).write_bytes(as_windows_has_it("first = 1\nsecond = 2\nthird = 3\n"))
-    made = render_one(host(), INI, tree)
-    advice = advise(host(), made, "first = 9\nsecond = 2\nthird = 3\n", tree)
+    made = render_one(host(), INI, TemplateTree(tree))
+    advice = advise(host(), made, "first = 9\nsecond = 2\nthird = 3\n", TemplateTree(tree))
     assert (advice.unsolved, list(advice.templates)) == ([], [INI])
 
 
@@ -62,7 +64,7 @@ def test_template_that_outputs_carriage_return_is_refused(tmp_path: Path) -> Non
     (tmp_path / "home").mkdir()
     (tmp_path / "home/a.j2").write_text('a = 1{{ "\\r" }}\n')
     with pytest.raises(BadInput, match=r"web1: templates/home/a.j2: .*carriage return"):
-        render(host(), tmp_path)
+        render(host(), TemplateTree(tmp_path))
 
 
 @pytest.mark.parametrize("source", ["file", "command", "env"])

@@ -23,6 +23,7 @@ from ops.monitoring.health import read
 from ops.monitoring.status_findings import assess
 from ops.rendering.maintenance_page import Notice, render_page
 from ops.rendering.renderer import render
+from ops.rendering.template_tree import TemplateTree
 from ops.services.maintenance_state import Maintenance, at
 from ops.ssh.agent_answers import Answer
 from tests.unit.conftest import Fab
@@ -52,10 +53,10 @@ def test_site_template_is_used_and_its_error_named(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "page.html.j2").write_text("<i>{{ message }}</i>\n")
     (folder / "page.txt.j2").write_text("{{ message }} {{ host.app.path }}\n")
-    assert render_page(host(), Notice("<", "then"), tmp_path) == ("<i>&lt;</i>\n", "< /poms\n")
+    assert render_page(host(), Notice("<", "then"), TemplateTree(tmp_path)) == ("<i>&lt;</i>\n", "< /poms\n")
     (folder / "page.txt.j2").write_text("{{ secrets.password }}")
     with pytest.raises(BadInput, match=r"page\.txt\.j2"):
-        render_page(host(), NOTICE, tmp_path)
+        render_page(host(), NOTICE, TemplateTree(tmp_path))
 
 
 def test_page_without_end_names_none() -> None:

@@ -13,6 +13,7 @@ from ops.errors import BadInput
 from ops.inventory.loader import read_inventory
 from ops.rendering.rendered_file import RenderedFile, supervisord_conf
 from ops.rendering.renderer import render
+from ops.rendering.template_tree import TemplateTree
 from ops.secrets import masking
 from ops.secrets.masking import MARK, Masker
 from ops.secrets.redaction import shown_lines
@@ -145,7 +146,7 @@ def file(tmp_path: Path, text: str, place: str = "home/private/x.ini.j2", *, val
     path.parent.mkdir(parents=True)
     path.write_text(text)
     secrets = {"db": {"env": "POMS_TEST_DB"}, "pin": {"env": "POMS_TEST_PIN"}, "broken": {"env": "POMS_NO_SUCH"}}
-    (made,) = render(host(secrets=secrets), tmp_path / "templates", values=values)
+    (made,) = render(host(secrets=secrets), TemplateTree(tmp_path / "templates"), values=values)
     return made
 
 

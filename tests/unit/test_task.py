@@ -190,7 +190,7 @@ def test_templates_of_no_host_are_listed_on_standard_error(
     fab: Fab, monkeypatch: pytest.MonkeyPatch, nobody_there: Path, words: tuple[str, ...]
 ) -> None:
     plain = fab(*words)
-    monkeypatch.setattr("tasks._templates.not_rendered", lambda: [("home/x.ini~", "an editor's copy")])
+    monkeypatch.setattr("tasks._templates.not_rendered", lambda _: [("templates/home/x.ini~", "an editor's copy")])
     done = fab(*words)
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
     assert "templates/home/x.ini~ is not deployed to any host" in done.stderr

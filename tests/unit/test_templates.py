@@ -11,7 +11,9 @@ from ops.errors import BadInput
 from ops.formats.apache import quote, regex_escape
 from ops.inventory.loader import read_inventory
 from ops.project import PROJECT
-from ops.rendering.renderer import TREE, not_rendered, render
+from ops.rendering.renderer import not_rendered, render
+from ops.rendering.template_tree import TOOLKIT_TREE as TREE
+from ops.rendering.template_tree import TemplateTree
 from tests.unit.hosts import host
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -95,17 +97,17 @@ def test_text_that_a_template_would_drop_is_refused(tmp_path: Path, more: str, l
     (tmp_path / "home/_base").write_text("{% block a %}{% endblock %}")
     (tmp_path / "home/x.j2").write_text(f'{{% extends "home/_base" %}}\n{BLOCK}{more}')
     if line is None:
-        assert [file.content for file in render(host(), tmp_path)] == [b"text web1\n"]
+        assert [file.content for file in render(host(), TemplateTree(tmp_path))] == [b"text web1\n"]
         return
     with pytest.raises(BadInput, match=rf"home/x\.j2, line {line}"):
-        render(host(), tmp_path)
+        render(host(), TemplateTree(tmp_path))
 
 
 def test_another_template_tree_gets_no_cache(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "home").mkdir(parents=True)
     (tree / "home/a.j2").write_text("x")
-    assert [file.content for file in render(host(), tree)] == [b"x"]
+    assert [file.content for file in render(host(), TemplateTree(tree))] == [b"x"]
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
 
 
@@ -193,11 +195,11 @@ def test_cron_listen_adds_a_listener_for_the_hosts_jobs() -> None:
     assert "chmod-socket" not in ini
 
 
-def tree(tmp_path: Path, name: str, text: str) -> Path:
+def tree(tmp_path: Path, name: str, text: str) -> TemplateTree:
     path = tmp_path / "templates" / name
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    return tmp_path / "templates"
+    return TemplateTree(tmp_path / "templates")
 
 
 @pytest.mark.parametrize(
@@ -253,16 +255,16 @@ def test_file_not_rendered_is_listed_with_reason(tmp_path: Path) -> None:
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert dict(not_rendered(tmp_path)) == {
-        "home/a.ini.j2~": "an editor's copy",
-        "home/.a.ini.j2.swp": "an editor's copy",
-        "home/#a.ini.j2#": "an editor's copy",
-        "httpd/conf.d/extra.conf": "its name does not end in .j2",
-        "elsewhere/b.ini": "its name does not end in .j2",
-        "README.md": "its name does not end in .j2",
+    assert dict(not_rendered(TemplateTree(tmp_path))) == {
+        "templates/home/a.ini.j2~": "an editor's copy",
+        "templates/home/.a.ini.j2.swp": "an editor's copy",
+        "templates/home/#a.ini.j2#": "an editor's copy",
+        "templates/httpd/conf.d/extra.conf": "its name does not end in .j2",
+        "templates/elsewhere/b.ini": "its name does not end in .j2",
+        "templates/README.md": "its name does not end in .j2",
     }
-    assert [file.template for file in render(host(), tmp_path)] == ["home/a.ini.j2"]
+    assert [file.template for file in render(host(), TemplateTree(tmp_path))] == ["home/a.ini.j2"]
 
 
 def test_shipped_templates_are_all_rendered_or_included() -> None:
-    assert list(not_rendered()) == []
+    assert list(not_rendered(TemplateTree())) == []
