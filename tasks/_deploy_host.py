@@ -1,5 +1,7 @@
 """Deploy to one host."""
 
+from dataclasses import replace
+
 from ops.deploy.plan import make_plan
 from ops.deploy.release_source import what_is_missing
 from ops.deploy.releases import new_release
@@ -18,7 +20,7 @@ def deploy_to(
     """Deploy the `wanted` files to `host`. Return the outcome in a few words. Raises HostError and Unreachable."""
     with lines.connect(host) as remote:
         snapshot = collect_and_recover(remote, wanted, elsewhere_is_left=consent.force)
-        plan = make_plan(host, wanted, snapshot)
+        plan = replace(make_plan(host, wanted, snapshot), bake=host.deploy.bake_seconds)
         if plan.is_empty:
             need_service(host, snapshot.service, f"nothing to do; all {len(wanted)} files are up to date")
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are up to date.", colours.OK)

@@ -40,8 +40,8 @@ def change_rolling(hosts: list[Host], change: Callable[[Host], str], *, yes: boo
     def interrupt() -> None:
         from ops.deploy.transaction import interrupt
 
+        interrupt()  # first: nobody may be there to read
         console.say("Interrupted: every host that is being changed rolls back.", err=True)
-        interrupt()
 
     answers = rolling_apply(hosts, one, parallel, interrupt)
     if len(hosts) > 1:

@@ -64,7 +64,7 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
                 f"a deploy did not finish ({snapshot.unfinished}); the next one (or fab recover) rolls it back first"
             )
             console.say(f"{host.name}: {said}", colours.WARNING, err=True)
-        return make_plan(host, wanted, snapshot)
+        return replace(make_plan(host, wanted, snapshot), bake=0 if to else host.deploy.bake_seconds)
 
     def show(answers: list[HostResult[Plan | None]]) -> None:
         show_plans([answer.result for answer in answers if answer.result], seen)

@@ -124,7 +124,17 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
             return "nothing to do"
         target = "its state before the first deploy" if to == ORIGINAL else f"release {contents.name}"
         console.say(f"{host.name}: rollback to {target}", "bold")
-        return carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
+        ended = carry_out_plan(then, plan, new_release(remote.who, rollback_to(contents.name)), consent)
+        _tell_wanted_version(host, then.host)
+        return ended
+
+
+def _tell_wanted_version(wanted: Host, then: Host) -> None:
+    """The next deploy would bring the version that was left."""
+    if wanted.software and then.software and wanted.software.version != then.software.version:
+        now, version = then.software.version, wanted.software.version
+        advice = f"set software.version to {now}, or the next deploy brings it again"
+        console.say(f"{wanted.name}: the inventory still wants {version}: {advice}", colours.WARNING)
 
 
 def _end_bake(remote: Remote, consent: Consent) -> bool:

@@ -50,7 +50,7 @@ def _show_one(host: Host, report: VersionsReport) -> None:
     if host.software is None:
         console.say(f"{host.name}: {report.problem}", "dim")
     if report.installed:
-        console.table((host.name, "installed", "size", "kept releases"), list(_rows(report, host)))
+        console.table((host.name, "state", "size", "kept releases"), list(_rows(report, host)))
     if report.running:
         rows = [(name, version) for name, version in by_program(report.running).items()]
         console.table((host.name, "runs"), rows)
@@ -64,7 +64,7 @@ def _rows(report: VersionsReport, host: Host) -> Iterator[tuple[str, ...]]:
     """Each installed version: what it is, its size, and how many kept releases need it."""
     wanted = host.software and host.software.version
     for one in report.installed:
-        marks = [] if one.is_whole else ["!not whole"]
+        marks = ["installed"] if one.is_whole else ["!not whole"]
         marks += ["wanted"] if one.version == wanted else []
         marks += one.chains if report.current != one.version else dict.fromkeys(["current", *one.chains])
         size = "" if one.kilobytes is None else f"{one.kilobytes / KB:.1f} MB"

@@ -45,7 +45,8 @@ def answer(request: "ProbeRequest") -> "Iterator[Message]":
     wanted = dict(request.files)
     for path in [*wanted, *(path for path, _ in found.deployed if path not in wanted)]:
         found.files.append(_file(path, wanted.get(path, ""), request.contents))
-    found.rewritten = _rewritten(found, wanted)
+    if not (found.lock and found.bake):  # else what was written is on trial, and not recorded yet
+        found.rewritten = _rewritten(found, wanted)
     if found.supervisord.state == "down":
         found.start = _way_to_start(place.conf)
     if request.app and request.web_program:

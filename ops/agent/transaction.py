@@ -221,7 +221,7 @@ class _Transaction:
 
     def _note_end_of_bake(self) -> None:
         """For the next command, unless the operator's side says that it has read how the change ended."""
-        if not self._bake:
+        if not self._bake or self._words.unwanted:  # an operator has ended it
             return
         state_dir = self._change.state_dir
         note_end(state_dir, self._ended, self._request.record.meta[0].split(" ", 1)[1])

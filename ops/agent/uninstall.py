@@ -9,10 +9,12 @@ from ops.agent.install import remove_version
 from ops.agent.install_messages import InstallEnded, InstallStep
 from ops.agent.lock import Lock, Locked, Unlockable
 from ops.agent.narration import narrated
-from ops.agent.program_versions import versions_of
+from ops.agent.program_versions import ENVIRONMENT, versions_of
 from ops.agent.software import UNFINISHED, current, is_there, unfinished
 from ops.agent.step_failed import StepFailed
 from ops.agent.versions import versions_of_releases
+
+SUPERVISORD = "supervisord"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ def _needed_by(request: "UninstallRequest") -> "list[str]":
     software, place = request.software, request.supervisord
     found = ["it is current"] if current(software) == software.version else []
     for pid in filter(is_own, numbers()):  # of supervisord or not: a job, a login, what a killed one has left
-        if any(version == software.version for version, _ in versions_of(software, pid)):
-            one = process(pid)
+        one = process(pid)
+        seen = [where for version, where in versions_of(software, pid) if version == software.version]
+        # Programs do not inherit the environment that supervisord was started with, before some switch.
+        if seen and not (one and one.name == SUPERVISORD and seen == [ENVIRONMENT]):
             found.append(f"{one.name if one else 'a process'}, process {pid}, runs it")
     releases = versions_of_releases(place.state_dir).get(software.version, [])
     return found + [f"release {name} needs it" for name in releases]

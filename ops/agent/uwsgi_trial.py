@@ -45,9 +45,9 @@ def validate(
     with _Trial(ini, app, command, work) as trial:
         problem = trial.problem(is_unwanted)
         if problem:
+            late = "has ended" if trial.has_ended() else f"answers no request within {app.start} seconds"
             raise ValidationFailed(
-                f"{trial.log()}\n{problem}\nuWSGI does not start with the new file: its trial start answers no "
-                f"request within {app.start} seconds"
+                f"{trial.log()}\n{problem}\nuWSGI does not start with the new file: its trial start {late}"
             )
     return left_out
 
@@ -114,6 +114,10 @@ class _Trial:
                 return "the operator does not want it any more"
             asking.join(0.1)
         return problems[0] if problems else "the app was not asked"
+
+    def has_ended(self) -> bool:
+        """Whether uWSGI has ended by itself."""
+        return self._process.poll() is not None
 
     def _ask(self) -> str:
         return problem_of(self._app, self._socket, float(self._app.start), lambda: self._process.poll() is None)

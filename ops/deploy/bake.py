@@ -13,6 +13,8 @@ from ops.schema import Host
 from ops.ssh.session import Remote
 from ops.text import age
 
+LONG_ENOUGH = 120  # seconds, for the memory of workers: see ops/agent/bake_rule.py
+
 
 def bake_wanted(host: Host) -> BakeWanted | None:
     """The bake of a deploy; None if the inventory wants none."""
@@ -25,6 +27,12 @@ def bake_wanted(host: Host) -> BakeWanted | None:
         log=log_files(name, host.programs[name], host.log_dir)["stdout_logfile"],
         patterns=patterns(host, ANSWER),
     )
+
+
+def announced(seconds: int) -> str:
+    """What a plan says of it."""
+    short = "; that is too short to compare memory" if seconds < LONG_ENOUGH else ""
+    return f"on trial under real traffic for {age(seconds)} before it is kept (deploy.bake){short}"
 
 
 def begun(host: Host, bake: BakeBegun) -> str:

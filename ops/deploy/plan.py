@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ops.deploy import removals
+from ops.deploy import bake, removals
 from ops.deploy.file_changes import REFUSED, REMOVE, UNCHANGED, UPDATE, FileChange, compare_files, differs
 from ops.deploy.files_not_reloaded import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 from ops.deploy.removals import Removal, Replaced
@@ -43,6 +43,7 @@ class Plan:
     restart_cost: RestartCost | None = None
     start: str = ""
     version: VersionChange | None = None
+    bake: int = 0  # seconds that the change will be on trial before it is kept
 
     @property
     def missing(self) -> list[tuple[str, str]]:
@@ -101,7 +102,8 @@ class Plan:
         listed += [
             f"no deploy: the template of {path} is gone, and {one} uses the file" for path, one in self.missing
         ]
-        return listed + [f"{path}: no program uses this file, nothing will be reloaded" for path in self.unread]
+        listed += [f"{path}: no program uses this file, nothing will be reloaded" for path in self.unread]
+        return listed + ([f"bake: {bake.announced(self.bake)}"] if self.bake and not self.is_empty else [])
 
     def _changes_version(self) -> bool:
         return bool(self.version and (self.version.moves or self.version.before != self.version.wanted))

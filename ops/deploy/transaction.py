@@ -30,6 +30,7 @@ from ops.services.web_service import Service
 from ops.ssh.agent_answers import Answer, take
 from ops.ssh.session import AgentSession, Heartbeat, Remote
 
+ASK_SECONDS = 2.0  # for the word to a host to be sent
 _under_way: set[AgentSession] = set()
 _interrupted = Event()
 
@@ -59,8 +60,10 @@ def carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[st
 
     def pressed(times: int) -> None:
         if times == 1:
+            asking = Thread(target=interrupt, daemon=True)
+            asking.start()
+            asking.join(ASK_SECONDS)  # before anything is printed: the reader of a pipe got the same Ctrl-C
             report("interrupted: the host rolls back")
-            Thread(target=interrupt, daemon=True).start()
         else:
             report("the host is rolling back, even if you do not wait for it")
 

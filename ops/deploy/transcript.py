@@ -184,7 +184,7 @@ def failed(transcript: Transcript, stderr: str, *, interrupted: bool) -> HostErr
         return _not_validated(transcript.host, transcript.insufficient)
     if denied := selinux.refusal(transcript.accesses):
         return _denied(transcript, *denied)
-    next_step = "fix the error above and deploy again"
+    next_step = "deploy again when you want" if interrupted else "fix the error above and deploy again"
     if transcript.ended == "broken":
         host = transcript.host
         next_step = f"make the file and its folder writable for {host.account}, then fab -H {host.name} recover"

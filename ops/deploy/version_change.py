@@ -20,12 +20,14 @@ class VersionChange:
     wanted: str
     before: str
     moves: str = ""
+    is_installed: bool = True
     outdated: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """One line for the plan."""
         change = self.wanted if self.before == self.wanted else f"{self.before} to {self.wanted}"
-        return f"version: {change}{f'; {self.moves} moves to it' if self.moves else ''}"
+        missing = "" if self.is_installed else f"; {self.wanted} is NOT INSTALLED: a deploy is refused"
+        return f"version: {change}{f'; {self.moves} moves to it' if self.moves else ''}{missing}"
 
 
 def version_change(host: Host, state: SoftwareState | None) -> VersionChange | None:
@@ -37,7 +39,7 @@ def version_change(host: Host, state: SoftwareState | None) -> VersionChange | N
     outdated = tuple(name for name, version in started.items() if version != wanted)
     before = ", ".join(sorted(set(started.values()))) or state.current or UNKNOWN
     moves = what_leads_to_it(host) if state.current != wanted and not state.problem else ""
-    return VersionChange(wanted, before, moves, outdated)
+    return VersionChange(wanted, before, moves, state.is_installed or bool(state.problem), outdated)
 
 
 def what_leads_to_it(host: Host) -> str:

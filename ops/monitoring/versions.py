@@ -51,13 +51,14 @@ def assess_versions(host: Host, state: SoftwareState | None, *, is_deployed: boo
     if led and state.current != wanted:
         now = f"leads to {masked(state.current)}" if state.current else "leads to no version"
         yield Finding(WHAT, level, f"{led} {now}, the inventory wants {wanted}", f"{fab} diff, then {fab} deploy")
+    advice = f"{fab} diff, then {fab} deploy; or set software.version to the version that is to run"
     for program in dict.fromkeys(one.program for one in state.running):
         others = [one for one in state.running if one.program == program and _runs_another(one, wanted)]
         if others:
             pids = ", ".join(str(one.pid) for one in others)
             seen = [pair for one in others for pair in one.found if pair[0] != wanted]
             said = f"{program} runs {in_words(seen)}, the inventory wants {wanted} (process {pids})"
-            yield Finding(WHAT, level, said, f"{fab} diff, then {fab} deploy")
+            yield Finding(WHAT, level, said, advice)
 
 
 def _runs_another(process: ProgramVersion, wanted: str) -> bool:

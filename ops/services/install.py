@@ -147,7 +147,7 @@ def _outcome(host: Host, ended: InstallEnded, *, removes: bool) -> str:
     if ended.how == "refused":
         raise HostError(
             host.name,
-            f"version {version} is needed: {'; '.join(reasons.splitlines())}",
+            f"version {version} is needed:" + "".join(f"\n    {line}" for line in reasons.splitlines()),
             left="everything",
             next_step=f"fab -H {host.name} versions shows what needs which version",
             outcome="needed",

@@ -30,7 +30,20 @@ from ops.agent.transaction_messages import (
 from ops.deploy.releases import PastRelease, parse_releases
 from tests.agent import local_agent
 from tests.agent.local_agent import probed, read_releases
-from tests.agent.transactions import KEEP, NEW, OLD, FakeHost, Ran, carry_out, keep, messages_of, say, started, write
+from tests.agent.transactions import (
+    KEEP,
+    NEW,
+    OLD,
+    FakeHost,
+    Ran,
+    carry_out,
+    digest,
+    keep,
+    messages_of,
+    say,
+    started,
+    write,
+)
 
 PATTERNS = {"epoch": r"^(\d{9,})", "pid": r"process (\d+)", "status": r"=> (\d{3}) in", "msecs": r"in (\d+) ms"}
 Respond = Callable[["subprocess.Popen[bytes]", Message], None]
@@ -226,6 +239,27 @@ def test_nobody_reads_the_answer_of_a_bake(fake: FakeHost) -> None:
         running.stdin.close()
     assert release(fake).committed
     assert fake.left_over() == []
+
+
+def test_bake_that_an_operator_ends_is_not_told_again(fake: FakeHost) -> None:
+    def interrupt(running: "subprocess.Popen[bytes]") -> None:
+        say(running, Verdict(reason="interrupted by the operator"))
+        hang_up(running)
+
+    assert started(baked(fake, 60), at(BakeBegun, interrupt)).ended == "rolled-back"
+    assert probed(fake.state).bake is None
+
+
+def test_files_on_trial_are_no_edit_that_nobody_has_read(fake: FakeHost) -> None:
+    carry_out(fake.request(write(fake.conf, OLD), name="r0"))
+    seen: list[object] = []
+
+    def look(running: "subprocess.Popen[bytes]") -> None:
+        seen.append(probed(fake.state, (fake.conf, digest(NEW))).rewritten)
+        say(running, Verdict(reason="enough"))
+
+    started(baked(fake, 60), at(BakeBegun, look))
+    assert seen == [[]]
 
 
 def test_next_change_forgets_how_a_bake_ended(fake: FakeHost) -> None:

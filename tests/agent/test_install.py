@@ -1,5 +1,6 @@
 """Install and remove a version in a release folder: what counts as installed, and what is left when it fails."""
 
+import shutil
 import subprocess
 import threading
 import time
@@ -182,6 +183,16 @@ def test_version_that_any_process_runs_stays(host: Host) -> None:
         running.kill()
     assert (found.how, [str(running.pid) in reason for reason in found.reasons]) == ("refused", [True])
     assert host.folder.exists()
+
+
+def test_environment_of_supervisord_needs_no_version(host: Host) -> None:
+    """It keeps that of its start through every switch, and programs do not inherit it."""
+    host.install(MAKE)
+    shutil.copy("/bin/sleep", host.root / "supervisord")
+    with subprocess.Popen([host.root / "supervisord", "60"], env={"VIRTUAL_ENV": str(host.folder)}) as running:
+        found = ended(host.uninstall())
+        running.kill()
+    assert found.how == "removed"
 
 
 def test_link_is_no_version(host: Host) -> None:

@@ -106,6 +106,20 @@ def test_good_version_is_kept_although_the_operator_is_gone(old: Service, load_r
     assert "kept" in old.fab("status", version=NEW).out
 
 
+def test_ctrl_c_ends_a_bake_whose_output_nobody_reads(old: Service) -> None:
+    """As in `fab deploy | tee log`: Ctrl-C ends the reader, too."""
+    baked = baking(old, "5m")
+    with baked.site.start("-H", HOST, "deploy", "--yes", inventory=baked.inventory(NEW)) as running:
+        until(lambda: on_trial(old), 120, "the release is on trial")
+        assert running.stdout
+        running.stdout.close()
+        running.send_signal(signal.SIGINT)
+        running.wait(60)
+    until(lambda: not on_trial(old), 60, "the bake ends")
+    assert old.together() == {OLD}
+    assert "without an operator" not in old.fab("status").out
+
+
 def test_another_operator_ends_a_bake(old: Service) -> None:
     baked = baking(old, "5m")
     with baked.site.start("-H", HOST, "deploy", "--yes", inventory=baked.inventory(NEW)) as running:
