@@ -49,7 +49,8 @@ def test_tail_logs_labels_last_lines_with_host_and_program(deployed: Site) -> No
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=2")
     assert said.code == 0, said.all
     for log in ("poms_webservice", "poms_joblog_agent", "poms_status_agent", "supervisord"):
-        assert said.out.count(f"pomsgpvm01 {log} | ") == 2
+        # The program may write one while its log is read.
+        assert said.out.count(f"pomsgpvm01 {log} | ") in ((2, 3) if log.endswith("agent") else (2,))
     assert said.err.startswith("pomsgpvm01: skipped, permission denied for poms: apache error_log, apache ssl_")
     said = deployed.fab("-H", "pomsgpvm01", "tail-logs", "--lines=3", "--programs=poms_joblog_agent")
     assert len(said.out.splitlines()) in (3, 4), "the program may write one while its log is read"

@@ -64,7 +64,7 @@ def test_status_of_healthy_host_runs_one_command(counted: Site) -> None:
     release = counted.poms("readlink $HOME/private/poms-ops/current").strip().rpartition("/")[2]
     told = dict(re.split(" {2,}", line, maxsplit=1) for line in said.out.splitlines()[1:-1])
     assert told["release"] == release
-    assert re.fullmatch(r"\d+ (s|min) ago by \S+@\S+", told["deployed"])
+    assert re.fullmatch(r"\d+ (s|min) ago by (principal )?\S+@\S+", told["deployed"])
     assert told["drift"] == "no"
     assert told["poms_webservice"].endswith(f"process {counted.workers()['pid']}")
     assert re.fullmatch(r"\d of 100", told["listen queue"])

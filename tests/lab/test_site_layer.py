@@ -36,7 +36,7 @@ def test_templates_of_a_site_are_deployed_and_attacked(deployed: Site, tmp_path:
     assert "validated (identity-probe)" in said.out, said.all
     assert deployed.ask("https://HOST:8443/old", *deployed.certificate("jdoe"))[0] == 302
     assert deployed.root("cat /home/poms/site.txt") == "of pomsgpvm01\n"
-    assert deployed.fab("drift", inventory=ours, check=True)
+    assert deployed.fab("-H", "pomsgpvm01", "drift", inventory=ours, check=True)
     theirs = folder(deployed, tmp_path, "behind_app", GUEST)
     refused = deployed.fab("deploy", "--yes", inventory=theirs)
     assert (refused.code, UNTOUCHED in refused.err) == (1, True), refused.all
