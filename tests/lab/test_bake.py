@@ -84,7 +84,7 @@ def test_version_that_grows_is_rolled_back_by_its_bake(old: Service, load_row: A
     )
     assert said.code == 1, said.all
     assert "memory of a worker" in said.err, said.all
-    assert load.failed == 0, load.said
+    assert load.lost == 0, load.said
     assert old.together() == {OLD}
 
 
@@ -101,7 +101,7 @@ def test_good_version_is_kept_although_the_operator_is_gone(old: Service, load_r
         until(lambda: not on_trial(old), 60, "the bake ends")
         took = time.monotonic() - begun
     load_row("bake of 25 s whose operator is killed", load, took)
-    assert (load.failed, load.sent_back(OLD, NEW)) == (0, 0), load.said
+    assert (load.lost, load.sent_back(OLD, NEW)) == (0, 0), load.said
     assert old.together() == {NEW}
     assert "kept" in old.fab("status", version=NEW).out
 

@@ -60,7 +60,7 @@ def test_switch_up_and_down_under_load_loses_no_request(old: Service, load_row: 
         back = load.sent_back(before, after)
         load_row(f"{words[0]} from {before} to {after}; {back} sent back to the old version", load, took)
         assert load.sent > (20_000 if ALL else 300), load.said
-        assert (load.failed, back) == (0, 0), load.said
+        assert (load.lost, back) == (0, 0), load.said
         assert old.together() == {after}
     assert [one["version"] for one in old.versions()["running"][0]["versions"]] == [OLD]
 
@@ -134,7 +134,7 @@ def test_version_that_does_not_import_is_never_switched_to(old: Service, load_ro
         failed = old.fab("deploy", "--yes", version=bad)
         took = time.monotonic() - begun
     load_row(f"deploy of {bad}, which does not import", load, took)
-    assert load.failed == 0, load.said
+    assert load.lost == 0, load.said
     assert (failed.code, "ImportError" in failed.err, UNTOUCHED in failed.err) == (1, True, True), failed.all
     assert old.together() == {OLD}
     old.fab("uninstall", bad, check=True)

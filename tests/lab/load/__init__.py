@@ -61,6 +61,11 @@ class Load:
         self.closed = sum(map(int, CLOSED.findall(err)))
         self.said = err[-3000:]
 
+    @property
+    def lost(self) -> int:
+        """The failed ones that a client of the standard would not have asked again."""
+        return self.failed - self.closed
+
     def row(self, what: str, took: float) -> str:
         """A row of the table of loads: what was done during it, and how many seconds it took."""
         counts = f"{self.sent} | {self.failed} | {self.closed} | {self.slowest:.2f} s"
