@@ -80,7 +80,7 @@ def test_version_that_fails_at_times_is_rolled_back_by_its_bake(old: Service, lo
 @pytest.mark.exhaustive
 def test_version_that_grows_is_rolled_back_by_its_bake(old: Service, load_row: Any) -> None:
     said, load, _ = deployed_under_load(
-        baking(old, "150s"), GROWS, load_row, "50 MB a minute: bake of 150 s rolls back"
+        baking(old, "135s"), GROWS, load_row, "50 MB a minute: bake of 135 s rolls back"
     )
     assert said.code == 1, said.all
     assert "memory of a worker" in said.err, said.all
