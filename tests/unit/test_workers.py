@@ -9,7 +9,7 @@ from rich.console import Console, Group
 
 from ops.agent.messages import Message
 from ops.agent.workers_messages import WorkerPoolState, WorkerState
-from ops.formats.uwsgi_log import RECORD, patterns
+from ops.formats.uwsgi_log import ANSWER, RECORD, patterns
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, no_record, summary, why
 from ops.monitoring.workers import Worker, WorkerPool, facts, joined, needs_attention, parse, request
 from ops.ssh.agent_answers import Answer
@@ -181,3 +181,16 @@ def test_the_log_is_read_only_for_its_record() -> None:
     assert (asked.log, sorted(asked.patterns)) == ("/home/poms/private/logs/poms/web.log", ["ctime", "pid", "vsz"])
     asked = request(shop(), record=False)
     assert (asked.stats, asked.log) == (STATS, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "status"),
+    [
+        ("%(uri) => %(status) in %(msecs) ms", "/poms?x= => 500 in 1 ms => 200 in 7 ms", "200"),
+        ("=> %(status) for %(uagent).", "=> 200 for me => 500 for you.", "200"),
+        ('"%(uri)" %(status) "%(uagent)"', "", None),
+    ],
+)
+def test_client_cannot_write_the_status_into_a_line(written: str, line: str, status: str | None) -> None:
+    found = patterns(host(uwsgi={"options": {"log-format": written}}), ANSWER).get("status")
+    assert (found and re.findall(found, line)[-1]) == status
