@@ -20,7 +20,7 @@ from ops.agent.survival import place_of
 from ops.agent.systemd import NO, kills_sessions
 from ops.agent.through_apache import ask_through_apache
 from ops.agent.time_zones import use_zone, zone_of
-from ops.agent.transaction_messages import BakeBegun, BakeLooked
+from ops.agent.transaction_messages import BakeBegun, BakeLooked, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Bake:
         while time.monotonic() < until:
             why = text_of(self._change.path(UNWANTED)).strip()
             if why:
-                self._words.hear(why)
+                self._words.decide(Verdict(reason=why))
             if self._change.is_unwanted():
                 return True
             time.sleep(PAUSE)

@@ -14,7 +14,7 @@ LOOK_SECONDS = 5.0  # between two looks
 ERRORS = 5  # at least so many server errors, without the look that saw the most: a burst is no reason
 ERROR_SHARE, ERROR_TIMES = 0.02, 2.0  # by so much, and so many times, larger than before
 ERROR_CHANCE = 1e-4  # and so improbable, if nothing had changed
-FEW_BEFORE = 50  # requests; with fewer before the change, a share is worse of itself
+FEW_BEFORE = 50  # requests; with fewer before the change, a large share alone is worse
 BAD_ERRORS, BAD_SHARE = 10, 0.1
 
 LOST, LOST_TIMES = 5, 3.0  # at least so many requests lost, without the worst look, so many times more often

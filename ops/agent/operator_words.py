@@ -29,6 +29,7 @@ class OperatorWords:
         self._later = ""  # a reason that was said after the first word
         self._lost = ""  # why the operator's side is gone
         self._is_needed, self._is_over = True, False
+        self.is_ended_by_operator = False  # not by a signal, nor by a lost connection
         self._change = threading.Condition()
         self._read_end = False
         os.set_blocking(source.fileno(), False)
@@ -42,6 +43,11 @@ class OperatorWords:
     def hear(self, reason: str) -> None:
         """Take this for what the operator's side says."""
         self._take(Verdict(reason=reason))
+
+    def decide(self, said: Verdict) -> None:
+        """An operator has said this, here or in another task."""
+        self.is_ended_by_operator = self.is_ended_by_operator or bool(said.reason)
+        self._take(said)
 
     def lose(self, reason: str) -> None:
         """The operator's side is gone, for now; a reason to roll back, if it is needed."""
@@ -110,6 +116,6 @@ class OperatorWords:
         except ValueError:
             said = None
         if isinstance(said, Verdict):
-            self._take(said)
+            self.decide(said)
         else:
             self.hear(f"the operator's side said what is no verdict: {line[:60]}")

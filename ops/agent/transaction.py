@@ -91,6 +91,7 @@ class _Transaction:
         self._tell_operator, self._ended = tell, ""
         self._change = Change(folder, request, self._tell, lambda: words.unwanted)
         self._reloads = ServiceReloads(self._change)
+        self._has_baked = False
         self._bake: Bake | None = None
         if request.bake:  # sent only then
             self._bake = __import__("ops.agent.bake", fromlist=["Bake"]).Bake(self._change, request.bake, words)
@@ -136,6 +137,7 @@ class _Transaction:
         self._step("check", lambda: change_checks.look_after(change))
         self._wait_for_verdict()
         if self._bake:
+            self._has_baked = True
             self._step("bake", self._bake.run)
             self._words.end()
         if self._request.record.manifest:
@@ -221,7 +223,7 @@ class _Transaction:
 
     def _note_end_of_bake(self) -> None:
         """For the next command, unless the operator's side says that it has read how the change ended."""
-        if not self._bake or self._words.unwanted:  # an operator has ended it
+        if not self._has_baked or self._words.is_ended_by_operator:
             return
         state_dir = self._change.state_dir
         note_end(state_dir, self._ended, self._request.record.meta[0].split(" ", 1)[1])

@@ -59,7 +59,7 @@ def transaction_request(plan: Plan, release: Release, sudo_password: str | None 
 
 
 def needed_modules(request: TransactionRequest) -> tuple[str, ...]:
-    """The agent's modules that it needs besides those of each change."""
+    """The agent's modules that it needs in addition to those of each change."""
     return ("bake",) if request.bake else ()
 
 

@@ -30,6 +30,7 @@ from ops.agent.transaction_messages import (
 from ops.deploy.releases import PastRelease, parse_releases
 from tests.agent import local_agent
 from tests.agent.local_agent import probed, read_releases
+from tests.agent.shells import executable
 from tests.agent.transactions import (
     KEEP,
     NEW,
@@ -239,6 +240,25 @@ def test_nobody_reads_the_answer_of_a_bake(fake: FakeHost) -> None:
         running.stdin.close()
     assert release(fake).committed
     assert fake.left_over() == []
+
+
+def test_change_that_fails_before_its_bake_tells_of_none(fake: FakeHost) -> None:
+    request = baked(fake, 60)
+    executable(fake.root / "reload", "#!/bin/sh\nexit 1\n")
+    begun = time.monotonic()
+    ran = started(request, keep)
+    assert (ran.failed.step, ran.all(BakeBegun)) == ("reload-apache", [])
+    assert probed(fake.state).bake is None
+    assert time.monotonic() - begun < 10  # nobody is waited for
+
+
+def test_bake_that_a_signal_has_ended_is_told(fake: FakeHost) -> None:
+    def end(running: "subprocess.Popen[bytes]") -> None:
+        hang_up(running)
+        subprocess.run(["pkill", "-TERM", "-P", str(running.pid)], check=True)
+
+    assert started(baked(fake, 60), at(BakeBegun, end)).ended == "rolled-back"
+    assert probed(fake.state).bake == BakeState(release="r1", how="rolled-back")
 
 
 def test_bake_that_an_operator_ends_is_not_told_again(fake: FakeHost) -> None:

@@ -96,6 +96,12 @@ class ScriptedWords:
         """As OperatorWords has it."""
         self._said = Verdict(reason=reason)
 
+    is_ended_by_operator = False
+
+    def decide(self, said: Verdict) -> None:
+        """As OperatorWords has it."""
+        self._said = said
+
     def end(self) -> None:
         """As OperatorWords has it; nothing more is said."""
 
