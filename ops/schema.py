@@ -13,6 +13,7 @@ from ops.value_types import (
     AbsolutePath,
     Account,
     Address,
+    AppName,
     Attribute,
     Command,
     Count,
@@ -178,19 +179,24 @@ class Apache(Table, frozen=True, kw_only=True):
     ] = "X25519:prime256v1:secp384r1"  # of the same set
 
 
-class App(Table, frozen=True, kw_only=True):
-    """The web application behind Apache: its path, and the address where it listens for Apache (uwsgi protocol)."""
+class AppTable(Table, frozen=True, kw_only=True):
+    """What every app of a host has."""
 
-    path: UrlPath = "/poms"
     check_path: UrlPath | None = None  # requested from the app itself, on trial and after a deploy; None: `path`
     # Further headers of that request, for an app that answers 500 without a user; and the accepted answers.
     check_headers: dict[HeaderName, HeaderValue] = {}
     check_status: list[Annotated[int, Meta(ge=100, le=599)]] = []  # none: every status under 500
     check_through_apache: bool = True  # whether the host also requests that page from Apache
-    listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
     cron_listen: Listen | None = None  # HTTP, for the host's own jobs
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 600  # a launch of jobs takes minutes
     start_seconds: Annotated[int, Meta(ge=1, le=540)] = 120  # to import, on trial and at a reload
+
+
+class App(AppTable, frozen=True, kw_only=True):
+    """The web application behind Apache: its path, and the address where it listens for Apache (uwsgi protocol)."""
+
+    path: UrlPath = "/poms"
+    listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
 
 
 class Maintenance(Table, frozen=True, kw_only=True):
@@ -228,6 +234,14 @@ class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
     reload_on_as: Megabytes = 1400
     evil_reload_on_as: Megabytes = 1800
     options: dict[UwsgiOption, UwsgiValue] = {}
+
+
+class FurtherApp(AppTable, frozen=True, kw_only=True):
+    """A further app of the host, beside `app`: it has a uWSGI of its own. Without a path, Apache has no page of it."""
+
+    path: UrlPath | None = None
+    listen: Listen
+    uwsgi: Uwsgi = Uwsgi()
 
 
 class Supervisor(Table, frozen=True, kw_only=True):
@@ -319,6 +333,7 @@ class Host(Table, frozen=True, kw_only=True):
     maintenance: Maintenance
     checks: list[Check] = []
     uwsgi: Uwsgi = Uwsgi()
+    apps: dict[AppName, FurtherApp] = {}
     supervisor: Supervisor
     secrets: dict[SecretName, Secret] = {}
     software: Software | None = None
@@ -327,6 +342,8 @@ class Host(Table, frozen=True, kw_only=True):
     spare_requests: int | None = None
     # Not a key either: the folder of the site's own templates, on the operator's machine.
     templates: str | None = None
+    # Nor this: which of its apps `app` and `uwsgi` are, in a view of one app (ops/formats/apps.py).
+    app_name: str = "service"
 
     @property
     def activation(self) -> str:

@@ -21,6 +21,13 @@ SecretName = Annotated[
     str,
     matching(r"[A-Za-z][A-Za-z0-9_]*", "must be a name of letters, digits and _, since templates say secrets.NAME"),
 ]
+AppName = Annotated[
+    str,
+    matching(
+        r"(?!service\Z)[a-z][a-z0-9_]{0,30}",
+        "must be a name of small letters, digits and _, other than 'service', the name of [app]",
+    ),
+]
 Account = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "must be the name of an account")]
 
 

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 
+from ops.formats import apps
 from ops.schema import Host
 
 OWN = "/poms-ops"  # the path on 443 for requests of the host itself
@@ -68,13 +69,14 @@ def _switch(host: Host) -> str:
 
 
 def maintenance_paths(host: Host) -> str:
-    """The regular expression of the paths that maintenance closes: the app's, but for `maintenance.paths`.
+    """The regular expression of the paths that maintenance closes: the apps', but for `maintenance.paths`.
 
     Apache before 2.4.39 leaves repeated slashes in the path, and takes them for one.
     """
     left = "".join(f"(?!{regex_escape(path)}$)" for path in host.maintenance.paths)
-    below = "".join(f"/+{regex_escape(part)}" for part in host.app.path.split("/")[1:])
-    return f"^{left}{below}(?:/|$)"
+    paths = [view.app.path for view in apps.with_pages(host)]
+    below = ["".join(f"/+{regex_escape(part)}" for part in path.split("/")[1:]) for path in paths]
+    return f"^{left}{below[0] if len(below) == 1 else f'(?:{chr(124).join(below)})'}(?:/|$)"
 
 
 def response_headers(host: Host) -> dict[str, str]:
@@ -91,7 +93,8 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
         for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir", "revocation_dir")
     }
     texts["maintenance", "folder"] = host.maintenance.folder
-    texts |= {("app", "listen"): host.app.listen, ("identity", "user_id"): identity.user_id}
+    texts |= {apps.app_key(view, "listen"): view.app.listen for view in apps.views(host)}
+    texts["identity", "user_id"] = identity.user_id
     for key in ("certificate_issuer", "certificate_subject_end"):
         texts["identity", key] = getattr(identity, key)
     for number, row in enumerate(identity.service_certificates):
@@ -102,11 +105,10 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     for loc, text in texts.items():
         if "${" in text:
             yield loc, "must not contain '${', which Apache replaces by a variable"
-    if host.app.listen.startswith("/") and not re.fullmatch(r"[\w./-]+", host.app.listen):
-        yield (
-            ("app", "listen"),
-            "must have only letters, digits and ._-/ since other characters have a meaning in Apache's ProxyPass",
-        )
+    for view in apps.views(host):
+        if view.app.listen.startswith("/") and not re.fullmatch(r"[\w./-]+", view.app.listen):
+            rule = "must have only letters, digits and ._-/ since other characters have a meaning in Apache's ProxyPass"
+            yield apps.app_key(view, "listen"), rule
     for rule in _user_id_rules(identity.user_id):
         yield ("identity", "user_id"), rule
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ops.formats.apps import MAIN
 from ops.schema import Host, Program, Uwsgi
 from ops.text import closest
 from ops.value_types import UwsgiValue
@@ -46,13 +47,22 @@ def is_uwsgi(program: Program) -> bool:
 
 
 def ini_path(host: Host) -> str:
-    """The path of uWSGI's file, as in the production document."""
-    return f"{host.config_dir}/uwsgi-service.ini"
+    """The path of the file of the app's uWSGI, as in the production document."""
+    return f"{host.config_dir}/uwsgi-{host.app_name}.ini"
 
 
 def handover_socket(host: Host) -> str:
     """The zerg server socket, over which uWSGI shares its sockets during a reload, with the account alone."""
-    return f"{host.state_dir}/uwsgi.zerg"
+    return f"{host.state_dir}/uwsgi{_of_app(host)}.zerg"
+
+
+def serving_file(host: Host) -> str:
+    """The file that uWSGI touches when it begins to accept requests."""
+    return f"{host.state_dir}/uwsgi{_of_app(host)}.serving"
+
+
+def _of_app(host: Host) -> str:
+    return "" if host.app_name == MAIN else f"-{host.app_name}"
 
 
 def needs_restart(before: str, after: str) -> bool:

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
+from ops.formats import apps
 from ops.formats.uwsgi import is_uwsgi, items_of, known_options
 from ops.schema import Host
 from ops.value_types import UwsgiValue
@@ -164,8 +165,9 @@ def listening(name: str, value: UwsgiValue) -> list[str]:
 
 def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path of keys, rule) for each forbidden option of uWSGI in the inventory: in options, variables or commands."""
-    for name, value in host.uwsgi.options.items():
-        yield from ((("uwsgi", "options", name), rule) for rule in _rules(host, name, value))
+    for view in apps.views(host):
+        for name, value in view.uwsgi.options.items():
+            yield from ((apps.uwsgi_key(view, "options", name), rule) for rule in _rules(host, name, value))
     for name in host.supervisor.environment:
         yield from ((("supervisor", "environment", name), rule) for rule in _variable_rules(name))
     for program, settings in host.programs.items():
@@ -215,7 +217,8 @@ def _rule_for(name: str, places: list[str]) -> str:
 def _places(host: Host) -> list[str]:
     """The folders in which only the account makes sockets: its home, and its folders elsewhere."""
     places = [host.home, host.config_dir, host.state_dir]
-    for socket in (host.app.listen, host.app.cron_listen or ""):
+    sockets = [(view.app.listen, view.app.cron_listen or "") for view in apps.views(host)]
+    for socket in [path for both in sockets for path in both]:
         if socket.startswith("/"):  # in a folder of its own, as ops/inventory/constraints.py checks
             places.append(str(PurePosixPath(socket).parent))
     outermost = [place for place in places if not any(_is_below(place, other) for other in places)]

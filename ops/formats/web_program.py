@@ -1,4 +1,4 @@
-"""Which program of supervisord's is the web service."""
+"""Which program of supervisord's runs an app."""
 
 import re
 
@@ -7,7 +7,7 @@ from ops.schema import Host, Program
 
 
 def web_program(host: Host) -> str | None:
-    """The program with uWSGI's file in its command, or else in its `reads`; None if there is none."""
+    """The program of the app, with its uWSGI's file in the command, or else in its `reads`; None if there is none."""
     ini = ini_path(host)
     by_command = [name for name, one in host.programs.items() if names_file(one, ini)]
     return next(iter(by_command + [name for name, one in host.programs.items() if ini in one.reads]), None)

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ops.errors import Problem
-from ops.formats import apache, supervisor, uwsgi, uwsgi_log, uwsgi_options
+from ops.formats import apache, apps, supervisor, uwsgi, uwsgi_log, uwsgi_options
 from ops.formats.web_program import web_program
-from ops.inventory import program_commands
+from ops.inventory import further_apps, program_commands
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
@@ -65,7 +65,10 @@ def constraint_violations(host: Host, data: Any = None) -> Iterator[Rule]:
 def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _validation(host)
     yield from _bake(host)
-    yield from _uwsgi_numbers(host, written)
+    for view in apps.views(host):
+        yield from _app(view)
+        yield from _uwsgi_numbers(view, written)
+    yield from further_apps.contradictions(host)
     yield from _ports(host, written)
     yield from _files(host, written)
     yield from _places(host, written)
@@ -76,16 +79,9 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
         yield ("programs", "all"), "must have another name: 'all' means every program to supervisorctl"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
-    if host.app.check_through_apache and _within(host.app.path, apache.OWN):
-        yield ("app", "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
     yield from _maintenance(host)
-    for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
-        for rule in uwsgi.unwritable_listen(address or ""):
-            yield ("app", key), rule
     for rule in uwsgi.unwritable_handover(host):
         yield ("state_dir",), rule
-    for key, rule in uwsgi.unwritable(host.uwsgi):
-        yield ("uwsgi", *key.split(".", 1)), rule
     yield from uwsgi_options.unsafe_options(host)
     for key, rule in supervisor.unwritable_supervisor(host.supervisor):
         yield ("supervisor", *key.split(".", 1)), rule
@@ -98,6 +94,19 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
                 yield ("programs", name, "environment_secrets", variable), rule
         for rule in program_commands.shell_syntax(program):
             yield ("programs", name, "command"), rule
+
+
+def _app(view: Host) -> Iterator[Rule]:
+    """What each app must be by itself."""
+    if view.app.check_through_apache and _within(view.app.path, apache.OWN):
+        yield apps.app_key(view, "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
+    if _within(view.app.path, apache.PAGES):
+        yield apps.app_key(view, "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"
+    for key, address in (("listen", view.app.listen), ("cron_listen", view.app.cron_listen)):
+        for rule in uwsgi.unwritable_listen(address or ""):
+            yield apps.app_key(view, key), rule
+    for key, rule in uwsgi.unwritable(view.uwsgi):
+        yield apps.uwsgi_key(view, *key.split(".", 1)), rule
 
 
 def _names(host: Host) -> Iterator[Rule]:
@@ -119,8 +128,9 @@ def _software(host: Host) -> Iterator[Rule]:
     for key in ("folder", "link", "setup"):
         if VERSION in (getattr(host.software, key) or ""):
             yield ("software", key), f"must not contain {VERSION}: it is the same for all versions"
-    if "binary-path" in host.uwsgi.options:
-        yield ("uwsgi", "options", "binary-path"), "must not be set with software: a reload needs start-program there"
+    for view in [view for view in apps.views(host) if "binary-path" in view.uwsgi.options]:
+        key = apps.uwsgi_key(view, "options", "binary-path")
+        yield key, "must not be set with software: a reload needs start-program there"
 
 
 def _validation(host: Host) -> Iterator[Rule]:
@@ -150,19 +160,19 @@ def _either(written: Written, one: Rule, other: Rule) -> Rule:
     return other if written(other[0]) and not written(one[0]) else one
 
 
-def _uwsgi_numbers(host: Host, written: Written) -> Iterator[Rule]:
-    numbers = host.uwsgi
+def _uwsgi_numbers(view: Host, written: Written) -> Iterator[Rule]:
+    numbers, key = view.uwsgi, functools.partial(apps.uwsgi_key, view)
     if numbers.cheaper >= numbers.workers:
-        yield ("uwsgi", "cheaper"), f"must be under workers ({numbers.workers})"
-    if written(("uwsgi", "cheaper-initial")):  # otherwise it follows from the two
+        yield key("cheaper"), f"must be under workers ({numbers.workers})"
+    if written(key("cheaper-initial")):  # otherwise it follows from the two
         if numbers.cheaper and numbers.cheaper_initial > numbers.workers:
-            yield ("uwsgi", "cheaper-initial"), f"must not be over workers ({numbers.workers})"
+            yield key("cheaper-initial"), f"must not be over workers ({numbers.workers})"
         if numbers.cheaper_initial < numbers.cheaper:
-            yield ("uwsgi", "cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
+            yield key("cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
     if numbers.reload_on_as >= numbers.evil_reload_on_as:
         soft = f"must be under evil-reload-on-as ({numbers.evil_reload_on_as}), the hard limit"
         hard = f"must be over reload-on-as ({numbers.reload_on_as}), the soft limit"
-        yield _either(written, (("uwsgi", "reload-on-as"), soft), (("uwsgi", "evil-reload-on-as"), hard))
+        yield _either(written, (key("reload-on-as"), soft), (key("evil-reload-on-as"), hard))
 
 
 def _ports(host: Host, written: Written) -> Iterator[Rule]:
@@ -172,13 +182,14 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
         (("apache", "port"), host.apache.port),
         (("apache", "cert_port"), host.apache.cert_port),
     ]
-    for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
-        if address and not address.startswith("/"):
+    for loc, address in _app_addresses(host).items():
+        if not address.startswith("/"):
             listen = int(address.rpartition(":")[2])
             if not 1 <= listen <= 65535:
-                yield ("app", key), "must have a port from 1 to 65535"
-            ports.append((("app", key), listen))
-    ports += _uwsgi_ports(host)
+                yield loc, "must have a port from 1 to 65535"
+            ports.append((loc, listen))
+    for view in apps.views(host):
+        ports += _uwsgi_ports(view)
     for loc, port in ports:
         if port in used:
             first = used[port]
@@ -187,27 +198,34 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
         used.setdefault(port, loc)
 
 
+def _app_addresses(host: Host) -> dict[Location, str]:
+    """Where the apps listen, for Apache and for the host's own jobs: ports and paths."""
+    pairs = [(view, key, getattr(view.app, key)) for view in apps.views(host) for key in ("listen", "cron_listen")]
+    return {apps.app_key(view, key): address for view, key, address in pairs if address}
+
+
 def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
     """The ports of further options that make uWSGI listen."""
     for name, value in host.uwsgi.options.items():
         for address in uwsgi_options.listening(name, value):
             port = re.fullmatch(r"[^/]*:([0-9]{1,5})", address)
             if port:
-                yield ("uwsgi", "options", name), int(port[1])
+                yield apps.uwsgi_key(host, "options", name), int(port[1])
 
 
 def _files(host: Host, written: Written) -> Iterator[Rule]:
     """No two files or sockets on the host may have the same path."""
     ours = {
         f"{host.home}/supervisord.conf": "supervisord's configuration",
-        f"{host.config_dir}/uwsgi-service.ini": "uWSGI's configuration",
+        **{uwsgi.ini_path(view): "uWSGI's configuration" for view in apps.views(host)},
         f"{host.config_dir}/start-program": "the script that starts programs",
     }
     used: dict[str, Location] = {}
     files: list[tuple[Location, str]] = [
         (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
     ]
-    files += [(("app", key), path) for key, path in _app_sockets(host).items()]
+    files += [(loc, path) for loc, path in _app_addresses(host).items() if path.startswith("/")]
+    files += [found for view in apps.views(host) for found in _uwsgi_sockets(view)] if host.apps else []
     for name, program in host.programs.items():
         logs = supervisor.log_files(name, program, host.log_dir)
         files += [(("programs", name, key), path) for key, path in logs.items()]
@@ -245,15 +263,16 @@ def _places(host: Host, written: Written) -> Iterator[Rule]:
         yield _either(written, (("config_dir",), apache_has), (inside[0], rule))
 
 
-def _app_sockets(host: Host) -> dict[str, str]:
-    """The app's sockets that have a path: for Apache and for the host's own jobs."""
-    found = {"listen": host.app.listen, "cron_listen": host.app.cron_listen or ""}
-    return {key: path for key, path in found.items() if path.startswith("/")}
+def _uwsgi_sockets(view: Host) -> Iterator[tuple[Location, str]]:
+    """The paths of further options on which uWSGI listens."""
+    for name, value in view.uwsgi.options.items():
+        for address in uwsgi_options.listening(name, value):
+            if address.startswith("/"):
+                yield apps.uwsgi_key(view, "options", name), address
 
 
 def _socket_folder(host: Host) -> Iterator[Rule]:
     """Apache's socket needs a folder of its own, since Apache may read and write whatever is made there."""
-    socket = PurePosixPath(host.app.listen)
     kept = [
         *SHARED_FOLDERS,
         host.home,
@@ -262,26 +281,29 @@ def _socket_folder(host: Host) -> Iterator[Rule]:
         host.state_dir,
         str(PurePosixPath(host.supervisor.socket).parent),
     ]
-    if socket.is_absolute() and str(socket.parent) in kept:
-        yield ("app", "listen"), "must be in a folder of its own: Apache gets access to all that is made in it"
-    if str(PurePosixPath(host.app.cron_listen or "x").parent) in SHARED_FOLDERS:
-        yield ("app", "cron_listen"), "must be in a folder that other accounts cannot write"
+    for view in apps.views(host):
+        socket = PurePosixPath(view.app.listen)
+        if socket.is_absolute() and str(socket.parent) in kept:
+            rule = "must be in a folder of its own: Apache gets access to all that is made in it"
+            yield apps.app_key(view, "listen"), rule
+        if str(PurePosixPath(view.app.cron_listen or "x").parent) in SHARED_FOLDERS:
+            yield apps.app_key(view, "cron_listen"), "must be in a folder that other accounts cannot write"
 
 
 def _maintenance(host: Host) -> Iterator[Rule]:
     """The page's folder is readable for everybody; no address may let the host's own question through to the app."""
     folder, apache_folders = host.maintenance.folder, (host.apache.server_root, host.apache.conf_d)
     kept = [*SHARED_FOLDERS, host.home, host.config_dir, host.log_dir, host.state_dir]
-    kept += [str(PurePosixPath(path).parent) for path in (*_app_sockets(host).values(), host.supervisor.socket)]
+    sockets = [path for path in (*_app_addresses(host).values(), host.supervisor.socket) if path.startswith("/")]
+    kept += [str(PurePosixPath(path).parent) for path in sockets]
     if folder in kept:
         yield ("maintenance", "folder"), "must be a folder of its own: everybody may read what lies in it"
     elif not _within(folder, host.home) and any(map(functools.partial(_within, folder), apache_folders)):
         yield ("maintenance", "folder"), "must not be in a folder of Apache"
-    if _within(host.app.path, apache.PAGES):
-        yield ("app", "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"
+    paths = [view.app.path for view in apps.with_pages(host)]
     for number, path in enumerate(host.maintenance.paths):
-        if not _within(path, host.app.path):
-            yield ("maintenance", "paths", str(number)), f"must be a page of the app, below {host.app.path}"
+        if not any(_within(path, app) for app in paths):
+            yield ("maintenance", "paths", str(number)), f"must be a page of the app, below {' or '.join(paths)}"
     for number, text in enumerate(host.maintenance.allow):
         try:
             network = ipaddress.ip_network(text)

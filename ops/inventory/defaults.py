@@ -74,6 +74,8 @@ def completed(data: Data) -> Data:
             whole[key] = {"socket": socket, "pidfile": pidfile, "logfile": logfile} | table
         elif key == "uwsgi":
             whole[key] = _completed_uwsgi(table)
+        elif key == "apps":
+            whole[key] = {app: _completed_app(values) for app, values in table.items()}
         elif key == "programs":
             whole[key] = {program: _completed_program(values) for program, values in table.items()}
     return whole
@@ -116,6 +118,12 @@ def _completed_uwsgi(data: Data) -> Data:
     workers = _if_valid(PositiveCount, data.get("workers"), 6)
     cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
     return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
+
+
+def _completed_app(data: Any) -> Any:
+    """The numbers of its uWSGI."""
+    uwsgi = data.get("uwsgi", {}) if isinstance(data, dict) else None
+    return data | {"uwsgi": _completed_uwsgi(uwsgi)} if isinstance(uwsgi, dict) else data
 
 
 def _completed_program(data: Any) -> Any:

@@ -32,6 +32,7 @@ NOT_GIVEN = {
     "name": "a host is named by its table, [hosts.NAME]",
     "spare_requests": "it follows from fleet.database_connections",
     "templates": "a site's own templates are in the folder templates beside its inventory",
+    "app_name": "it follows from the table's name, apps.NAME",
 }
 LEVELS = 20  # of nested tables and lists; the inventory's keys need five
 _LOGIN = re.compile(r"(?:ssh://)?(?:[^@/]*@)?(?:\[([^]]+)\]|([^:]*))(?::[0-9]*)?/?")  # ACCOUNT@HOST:PORT

@@ -114,9 +114,9 @@ def without(data: Any, locs: list[Location]) -> Any:
         below = [loc[1:] for loc in locs if loc[:1] == (key,)]
         if () in below or (below and not isinstance(value, dict)):
             continue
-        if key == "programs" and isinstance(value, dict):
+        if key in ("programs", "apps") and isinstance(value, dict):
             broken = {loc[0] for loc in below}
-            kept[key] = {name: program for name, program in value.items() if name not in broken}
+            kept[key] = {name: table for name, table in value.items() if name not in broken}
         else:
             kept[key] = without(value, below)
     return kept

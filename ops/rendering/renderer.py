@@ -1,7 +1,8 @@
 """Rendering the template tree for one host: the files, their paths and their content.
 
 The tree mirrors the host: `templates/home/…` goes to the account's home, `templates/httpd/…` to Apache's server
-root. A file or folder whose name begins with `_` is a part of other templates and is not deployed.
+root. A file or folder whose name begins with `_` is a part of other templates and is not deployed. One with `{app}` in
+its name becomes a file for each app.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from jinja2 import nodes
 from msgspec import structs
 
 from ops.errors import BadInput
-from ops.formats import apache, start_program, supervisor, uwsgi
+from ops.formats import apache, apps, start_program, supervisor, uwsgi
 from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
 from ops.rendering.template_tree import TOOLKIT, TOOLKIT_TREE, TemplateTree, tree_of
 from ops.schema import Host
@@ -28,6 +29,7 @@ from ops.secrets import masking, redaction
 from ops.secrets.sources import Secrets, names_used
 
 SUFFIX = ".j2"
+APP = "{app}"  # in a template's name: of each app
 OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
 BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
 NOT_SHOWN = "(not shown: the template changes its secrets)\n"
@@ -40,7 +42,15 @@ def render(host: Host, tree: TemplateTree | None = None, *, values: bool = True)
     is no file of this host, unless the template itself is empty. `tree`: other templates than the host's.
     """
     tree = tree or tree_of(host)
-    files = [render_one(host, template, tree, values=values) for template in _templates(tree)]
+    templates = _templates(tree)
+    # A template for one app, by its own name, goes before the one for all apps.
+    own = {_destination(host, template, tree) for template in templates if APP not in template}
+    pairs = [(view, name) for name in templates for view in (apps.views(host) if APP in name else [host])]
+    files = [
+        render_one(view, template, tree, values=values)
+        for view, template in pairs
+        if APP not in template or _destination(view, template, tree) not in own
+    ]
     kept = [file for file in files if file.content.strip() or _is_empty(tree, file.template)]
     return sorted(kept, key=lambda file: file.path)
 
@@ -53,7 +63,8 @@ def _is_empty(tree: TemplateTree, template: str) -> bool:
 def render_one(host: Host, template: str, tree: TemplateTree | None = None, *, values: bool = True) -> RenderedFile:
     """The file of one template, as in `render`.
 
-    It is rendered with placeholders first: this shows which secrets it uses, and which of its text is public.
+    A template with APP in its name is rendered for one app, of which `host` is a view (ops/formats/apps.py). It is
+    rendered with placeholders first: this shows which secrets it uses, and which of its text is public.
     """
     tree = tree or tree_of(host)
     path, public, failure = _destination(host, template, tree), Secrets(host, values=False), None
@@ -165,7 +176,7 @@ def _destination(host: Host, template: str, tree: TemplateTree) -> str:
         "httpd/conf.d": host.apache.conf_d,
         "httpd": host.apache.server_root,
     }
-    path = PurePosixPath(template.removesuffix(SUFFIX))
+    path = PurePosixPath(template.removesuffix(SUFFIX).replace(APP, host.app_name))
     for root, place in roots.items():
         if path.is_relative_to(root) and path != PurePosixPath(root):
             return f"{place}/{path.relative_to(root)}"
@@ -191,6 +202,7 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "shell_quote": shlex.quote,
     }
     environment.globals |= {
+        "with_pages": apps.with_pages,
         "check_page": apache.check_page,
         "maintenance_pages": apache.PAGES,
         "maintenance_paths": apache.maintenance_paths,
@@ -201,6 +213,7 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "program_options": supervisor.program_options,
         "supervisord_options": supervisor.supervisord_options,
         "handover_socket": uwsgi.handover_socket,
+        "serving_file": uwsgi.serving_file,
         "ini_lines": uwsgi.ini_lines,
         "runs_python": uwsgi.runs_python,
         "kept_variables": start_program.kept_variables,

@@ -1,0 +1,51 @@
+"""The apps of a host, each as a view: the host with that app as `app`, and its uWSGI as `uwsgi`.
+
+What is done for one app takes such a view, and needs to know of no other. The host itself is the view of its first
+app, [app] of the inventory, whose name is MAIN; the others are [apps.NAME].
+"""
+
+from msgspec.structs import asdict, replace
+
+from ops.schema import App, Host
+
+MAIN = "service"  # as in uwsgi-service.ini, the name in the production document
+Location = tuple[str, ...]
+
+
+def views(host: Host) -> list[Host]:
+    """A view for each app, the first app first."""
+    return [host, *(view_of(host, name) for name in host.apps)]
+
+
+def view_of(host: Host, name: str) -> Host:
+    """The view of the app `name`. Raises KeyError if there is none."""
+    if name == MAIN:
+        return host
+    values = asdict(host.apps[name])
+    uwsgi, path = values.pop("uwsgi"), values.pop("path")
+    return replace(host, app=App(**values, path=path or ""), uwsgi=uwsgi, app_name=name)
+
+
+def with_pages(host: Host) -> list[Host]:
+    """The views of the apps that have pages in Apache; a path before those below it, as Apache wants it."""
+    return sorted((view for view in views(host) if view.app.path), key=lambda view: view.app.path)
+
+
+def is_main(view: Host) -> bool:
+    """Whether it is the view of the first app."""
+    return view.app_name == MAIN
+
+
+def named(text: str, view: Host) -> str:
+    """`text`, with the name of its app behind it, for a host that has several: "app", "app agent"."""
+    return text if is_main(view) else f"{text} {view.app_name}"
+
+
+def app_key(view: Host, *keys: str) -> Location:
+    """Where the inventory has a value of the app."""
+    return ("app", *keys) if is_main(view) else ("apps", view.app_name, *keys)
+
+
+def uwsgi_key(view: Host, *keys: str) -> Location:
+    """Where the inventory has a value of the app's uWSGI."""
+    return ("uwsgi", *keys) if is_main(view) else ("apps", view.app_name, "uwsgi", *keys)

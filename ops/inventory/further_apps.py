@@ -1,0 +1,34 @@
+"""What several apps of one host must have in common, and apart."""
+
+from collections.abc import Iterator
+
+from ops.formats import apache, apps, uwsgi
+from ops.formats.web_program import web_program
+from ops.schema import Host
+
+Rule = tuple[tuple[str, ...], str]
+
+
+def contradictions(host: Host) -> Iterator[Rule]:
+    """Values of [apps.NAME] that contradict the rest of the inventory: (path of keys, rule)."""
+    paths: dict[str, str] = {}
+    pages: dict[str, str] = {}
+    for view in apps.views(host):
+        key = ".".join(apps.app_key(view))
+        if not apps.is_main(view):
+            yield from _own(view)
+        if view.app.path and view.app.path in paths:
+            yield apps.app_key(view, "path"), f"is also the path of {paths[view.app.path]}"
+        elif view.app.path and view.app.check_through_apache and apache.check_page(view) in pages:
+            yield apps.app_key(view, "check_path"), f"is also what {pages[apache.check_page(view)]} is asked for"
+        paths.setdefault(view.app.path, key)
+        if view.app.path and view.app.check_through_apache:
+            pages.setdefault(apache.check_page(view), key)
+
+
+def _own(view: Host) -> Iterator[Rule]:
+    if not view.app.path and not view.app.check_path:
+        rule = "must be given without path: the page that shows whether the app answers"
+        yield apps.app_key(view, "check_path"), rule
+    if web_program(view) is None:
+        yield apps.app_key(view), f"needs a program that runs uWSGI with {uwsgi.ini_path(view)}, its own file"
