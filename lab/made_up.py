@@ -18,7 +18,7 @@ from ops.errors import Unreachable
 from ops.inventory import capacity
 from ops.inventory.defaults import host_from
 from ops.monitoring.certificates import Expiry
-from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache
+from ops.monitoring.health import AppMetrics, Disk, Health, HostMetrics, ThroughApache
 from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import Worker, WorkerPool
 from ops.schema import Fleet, Host
@@ -55,13 +55,10 @@ def made_up_health(number: int, **changes: Any) -> Health:
             NOW,
             {443: True, 8443: True},
             {"apache": (700, 40 * DAY), "shibd": (701, 40 * DAY)},
-            (0, 100),
             (Disk((100 - 40 - number % 9) * 10**6, 40 + number % 9, 10**6, "/home"),),
             shibd_listens=True,
-            app="",
-            through_apache=ThroughApache("ok"),
         ),
-        pool=pool,
+        apps={"service": AppMetrics("", (0, 100), ThroughApache("ok"), pool)},
         ending=[Expiry("host", "/etc/grid-security/hostcert.pem", days=71.5 - number)],
         ending_seen=NOW,
     )

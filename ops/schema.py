@@ -237,7 +237,7 @@ class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
 
 
 class FurtherApp(AppTable, frozen=True, kw_only=True):
-    """A further app of the host, beside `app`: it has a uWSGI of its own. Without a path, Apache has no page of it."""
+    """A further app of the host, beside `app`, with a uWSGI of its own. Without a path, Apache has no page of it."""
 
     path: UrlPath | None = None
     listen: Listen

@@ -71,7 +71,7 @@ def carry_out_plan(remote: Remote, plan: Plan, release: Release, consent: Consen
     outcome = _carry_out(remote, plan, release)
     with _one_at_a_time:
         _report(plan, outcome)
-    need_service(plan.host, outcome.service, f"release {outcome.release} is deployed")
+    need_service(plan.host, outcome.services, f"release {outcome.release} is deployed")
     return f"committed: release {outcome.release}"
 
 

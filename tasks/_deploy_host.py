@@ -22,7 +22,7 @@ def deploy_to(
         snapshot = collect_and_recover(remote, wanted, elsewhere_is_left=consent.force)
         plan = replace(make_plan(host, wanted, snapshot), bake=host.deploy.bake_seconds)
         if plan.is_empty:
-            need_service(host, snapshot.service, f"nothing to do; all {len(wanted)} files are up to date")
+            need_service(host, snapshot.services, f"nothing to do; all {len(wanted)} files are up to date")
             console.say(f"{host.name}: nothing to do; all {len(wanted)} files are up to date.", colours.OK)
             return "nothing to do"
         missing = what_is_missing(snapshot.commit, snapshot.toolkit)

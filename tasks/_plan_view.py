@@ -81,7 +81,7 @@ def _services(plans: Iterable[Plan]) -> list[tuple[str, str]]:
 
 def _services_of(plan: Plan) -> list[tuple[str, str]]:
     """What happens to each service: without the host's memory numbers, which differ on every host, and with them."""
-    pairs = zip(replace(plan, memory=None).services(), plan.services(), strict=True)
+    pairs = zip(replace(plan, memory={}).services(), plan.services(), strict=True)
     return [(common if own.startswith(common) else own, own) for common, own in pairs]
 
 

@@ -34,7 +34,7 @@ def hosts(context: Any, json: bool = False) -> None:  # noqa: ARG001 - fab's sig
         (
             name + (" (default)" if name == known.fleet.default else ""),
             f"{host.account}@{host.address}" + (f" port {host.port}" if host.port not in (None, SSH_PORT) else ""),
-            f"{host.uwsgi.workers} x {host.uwsgi.threads} = {capacity.at_once(host)}",
+            f"{capacity.terms(host)} = {capacity.at_once(host)}",
             ", ".join(groups[name]),
         )
         for name, host in known.hosts.items()

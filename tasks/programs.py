@@ -9,7 +9,7 @@ from ops.rendering.renderer import render
 from ops.rollout import apply_serially
 from ops.schema import Host
 from ops.services.reload import GRACEFUL, reload_methods
-from ops.services.request_parts import uwsgi_program
+from ops.services.request_parts import uwsgi_programs
 from ops.services.supervisord import Reload, Report, ask_supervisord, chosen_programs, need_supervisord
 from ops.services.supervisord_state import DOWN
 from ops.ssh.session import Remote, connect
@@ -60,7 +60,7 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
     names = {host.name: chosen_programs(host, programs) for host in hosts}
 
     def reload(host: Host) -> None:
-        own, graceful = names[host.name], uwsgi_program(host)
+        own = names[host.name]
         ways = reload_methods(host, [file.path for file in render(host, values=False) if file.service == "programs"])
         with connect(host, context.config) as remote:
             report = _ask(
@@ -68,7 +68,7 @@ def reload_programs(context: Any, programs: str | None = None) -> None:
                 "reload-changed",
                 own if programs else [],  # none: also programs that are no longer in the inventory
                 [way for way in ways if way[0] in own and way[1] != GRACEFUL],
-                graceful if graceful in own else "",
+                [name for name in uwsgi_programs(host) if name in own],
             )
         _report(host, report, "nothing to do: no program's files or settings changed")
 
@@ -84,21 +84,22 @@ def reload_uwsgi(context: Any) -> None:
     """
     hosts = chosen(everywhere=False)
     for host in hosts:
-        if not uwsgi_program(host):
+        if not uwsgi_programs(host):
             raise BadInput(
                 f"{host.name}: no program runs uwsgi with {ini_path(host)} and has reload_signal = HUP. "
                 "Nothing was touched."
             )
         if host.spare_requests == 0:
+            named = ",".join(uwsgi_programs(host))
             raise BadInput(
                 f"{host.name}: fleet.database_connections leaves no connection for a second uWSGI, which would "
-                f"validate the reload and serve during it. fab -H {host.name} restart-programs "
-                f"--programs={uwsgi_program(host)} restarts the only one, if you agree. Nothing was touched."
+                f"validate the reload and serve during it. fab -H {host.name} restart-programs --programs={named} "
+                "restarts the only one, if you agree. Nothing was touched."
             )
 
     def reload(host: Host) -> None:
         with connect(host, context.config) as remote:
-            _report(host, _ask(remote, "reload-uwsgi", [uwsgi_program(host)]), "nothing to do")
+            _report(host, _ask(remote, "reload-uwsgi", uwsgi_programs(host)), "nothing to do")
 
     apply_serially(hosts, reload)
 
@@ -167,7 +168,9 @@ def _change(config: Any, action: str, programs: str | None) -> None:
     apply_serially(hosts, change)
 
 
-def _ask(remote: Remote, action: str, names: list[str], reloads: Iterable[Reload] = (), graceful: str = "") -> Report:
+def _ask(
+    remote: Remote, action: str, names: list[str], reloads: Iterable[Reload] = (), graceful: Iterable[str] = ()
+) -> Report:
     report = ask_supervisord(remote, action, names, reloads, graceful)
     need_supervisord(remote.host, report)
     return report

@@ -118,7 +118,7 @@ def _roll_back(config: Any, to: str, consent: Consent, host: Host) -> str:
         plan = make_plan(then.host, contents.files, snapshot)
         if plan.is_empty:
             need_service(
-                then.host, snapshot.service, f"nothing to do; the files are those of release {contents.name}"
+                then.host, snapshot.services, f"nothing to do; the files are those of release {contents.name}"
             )
             console.say(f"{host.name}: nothing to do; the files are those of release {contents.name}.", colours.OK)
             return "nothing to do"
@@ -156,7 +156,7 @@ def _end_bake(remote: Remote, consent: Consent) -> bool:
             left="unknown",
             next_step=f"fab -H {host.name} status, and fab -H {host.name} releases {release}",
         )
-    need_service(host, now.service, f"release {release} is rolled back")
+    need_service(host, now.services, f"release {release} is rolled back")
     console.say(f"{host.name}: release {release} is rolled back", colours.OK)
     return True
 

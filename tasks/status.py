@@ -8,10 +8,11 @@ from rich.text import Text
 
 from ops.agent.service_messages import SoftwareState
 from ops.errors import Interrupted
+from ops.formats.apps import views
 from ops.inventory import capacity
 from ops.monitoring import workers
 from ops.monitoring.findings import ERROR
-from ops.monitoring.health import Health, collect
+from ops.monitoring.health import AppMetrics, Health, collect
 from ops.monitoring.status_findings import assess
 from ops.monitoring.versions import by_program
 from ops.rendering.rendered_file import RenderedFile
@@ -108,15 +109,22 @@ def _facts(host: Host, health: Health) -> dict[str, object]:
         "processes": {name: found and {"pid": found[0], "age": found[1]} for name, found in vitals.processes.items()},
         "ports": vitals.ports,
         "pages": vitals.pages,
-        "app": vitals.app,
-        "through_apache": vars(vitals.through_apache),
+        **_app(health.of_app(host)),
+        "apps": {view.app_name: _app(health.of_app(view)) for view in views(host)[1:]},
         "maintenance": vitals.maintenance and vitals.maintenance.facts(vitals.now),
         "configtest": vitals.configtest,
         "standbys": [vars(one) for one in vitals.standbys],
-        "workers": workers.facts(host, health.pool),
-        "queue": vitals.queue and {"waiting": vitals.queue[0], "room": vitals.queue[1]},
+        "workers": workers.facts(host, {name: app.pool for name, app in health.apps.items()}),
         "disks": [vars(disk) for disk in vitals.disks],
         "findings": [vars(finding) for finding in assess(host, health)],
+    }
+
+
+def _app(app: AppMetrics) -> dict[str, object]:
+    return {
+        "app": app.problem,
+        "through_apache": vars(app.through_apache),
+        "queue": app.queue and {"waiting": app.queue[0], "room": app.queue[1]},
     }
 
 

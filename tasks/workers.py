@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from ops.monitoring import workers as nouns
-from ops.monitoring.workers import WorkerPool
+from ops.monitoring.workers import Pools
 from ops.rollout import AT_ONCE, HostResult
 from ops.ui import console, workers_view
 from ops.ui import watch as live
@@ -36,7 +36,7 @@ def workers(
         hosts = chosen(everywhere=True)
         trends = {host.name: nouns.Trend(every=LOG_EVERY) for host in hosts}
 
-        def draw(watched: list[live.Watched[WorkerPool]], width: int) -> Iterator[RenderableType]:
+        def draw(watched: list[live.Watched[Pools]], width: int) -> Iterator[RenderableType]:
             yield from workers_view.draw([(one.host, one.last) for one in watched if one.last], width)
 
         live.keep(hosts, context.config, lambda remote, _last: trends[remote.host.name].collect(remote), draw, every)
@@ -48,7 +48,7 @@ def workers(
     return code_of(answers, attention=full)
 
 
-def _show(answers: list[HostResult[WorkerPool]]) -> None:
+def _show(answers: list[HostResult[Pools]]) -> None:
     seen = [(one.host, one.result) for one in answers if one.result]
     if seen:
         console.show(*workers_view.draw(seen, console.width()))

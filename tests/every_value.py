@@ -70,6 +70,10 @@ FORMS: dict[str, tuple[str, ...]] = {
     "must be a size such as 50MB (0: no limit)": ("0", "[0-9]+KB", "[0-9]+MB", "[0-9]+GB"),
     "must be a time such as 90s, 5m or 1h": ("[0-9]+s",),
     "must be an octal mask such as 022": ("[0-7]{3}", "0[0-7]{3}", "000", "0?777"),
+    "must be a name of small letters, digits and _, other than 'service', the name of [app]": (
+        "[a-z]+",
+        ".*[0-9_].*",
+    ),
     "must be the name of a uWSGI option": ("[a-z-]+",),
     "must be a name of letters, digits and _, since templates say secrets.NAME": ("[a-z]+", ".*[A-Z0-9_].*"),
     "any text": (".*",),
@@ -213,6 +217,16 @@ def programs() -> Table:
     return found
 
 
+FURTHER_APPS: Table = {
+    "agent": {"path": "/a", "listen": "127.0.0.1:9001", "uwsgi": {"workers": 1}},
+    "b_2": {"check_path": "/b", "listen": f"{HOME}/private/run/b/b.sock", "uwsgi": {}},
+}
+FURTHER_PROGRAMS: Table = {
+    app: {"command": f"uwsgi --ini {HOME}/private/config/poms/uwsgi-{app}.ini", "reload_signal": "HUP"}
+    for app in FURTHER_APPS
+}
+
+
 ODD_CONFIG, ODD_LOGS = f"{ODD_HOME}/config", f"{ODD_HOME}/logs"
 ODD_STATE = f"{HOME}/private/é'\"&;#$%x"
 PLAIN_CONFIG, PLAIN_LOGS = f"{HOME}/private/config/plain", f"{HOME}/private/logs/plain"
@@ -229,7 +243,8 @@ MORE: dict[int, Table] = {
         "fleet.groups": {"all": [LAB_HOST]},
         **{f"uwsgi.options.{name}": value for name, value in OPTION_VALUES.items()},
     },
-    3: {"programs": programs()},
+    3: {"programs": programs() | FURTHER_PROGRAMS, "apps": FURTHER_APPS},
+    4: {"apps": {}},
     5: {
         "address": LAB_HOST,
         "ssh.known_hosts": ABSENT,
@@ -419,6 +434,10 @@ def required() -> Iterator[tuple[str, object]]:
 
 
 def _of_struct(kind: Any, prefix: str) -> Iterator[tuple[str, object]]:
+    """Of a further app only what `app` and `uwsgi` do not have: the same code writes its values."""
+    if prefix == "apps.*.":
+        yield f"{prefix}path", ABSENT
+        return
     for field in kind.fields:
         key = f"{prefix}{field.encode_name}"
         if key in NOT_GIVEN and key != "name":

@@ -18,21 +18,22 @@ ALSO_BELIEVED = (
     # Frameworks build links and redirects from these.
     *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Original-URL", "X-Rewrite-URL"),
 )
+PATH = os.environ.get("LAB_APP_PATH", "/poms")
 leaked: list[mmap.mmap] = []
 poms_faults.begin(FAULT)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """`/poms` answers with the identity. `/poms/slow?seconds=N` answers after N seconds,
-    `/poms/leak?megabytes=N` leaks N MB of address space."""
+    `/poms/leak?megabytes=N` leaks N MB of address space. LAB_APP_PATH is another path than `/poms`."""
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # uWSGI requires the app to read the body
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    if path.rstrip("/") == "/poms/slow":
+    if path.rstrip("/") == f"{PATH}/slow":
         time.sleep(float(parse_qs(environ.get("QUERY_STRING", "")).get("seconds", ["1"])[0]))
-    if path.rstrip("/") == "/poms/leak":
+    if path.rstrip("/") == f"{PATH}/leak":
         size = int(parse_qs(environ.get("QUERY_STRING", "")).get("megabytes", ["1"])[0])
         leaked.append(mmap.mmap(-1, size << 20, flags=mmap.MAP_PRIVATE))
-    pages = ("/poms", "/poms/slow", "/poms/leak")
+    pages = (PATH, f"{PATH}/slow", f"{PATH}/leak")
     status, title = ("200 OK", "") if path.rstrip("/") in pages else ("404 Not Found", "no such page\n")
     if poms_faults.fails(FAULT):
         status, title = "500 Internal Server Error", "this version fails at times\n"

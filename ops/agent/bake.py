@@ -11,6 +11,7 @@ import time
 from ops.agent.app_socket import problem_of
 from ops.agent.bake_notes import UNTIL, UNWANTED
 from ops.agent.bake_rule import LOOK_SECONDS, Burst, Observed, compare_at_end, compare_at_once, growth
+from ops.agent.change_checks import APP, THROUGH, named
 from ops.agent.host_processes import processes
 from ops.agent.release_folders import text_of
 from ops.agent.request_log import RequestLog, Traffic
@@ -43,6 +44,7 @@ class Bake:
         self._change = change
         self._wanted = wanted
         self._words = words
+        self._app = next((app for app in change.request.apps if app.name == wanted.app), None)
         self._log = RequestLog(wanted.log, wanted.patterns)
         self._before = Observed(Traffic(), 0.0)
         self._traffic, self._late, self._burst = Traffic(), Traffic(), Burst()
@@ -106,11 +108,11 @@ class Bake:
 
     def _answers(self) -> bool:
         """Whether the host's own question is answered; True if it was not before, or cannot be asked."""
-        well, request = self._change.lines("well"), self._change.request
-        if request.apache_page and "through-apache ok" in well:
-            return ask_through_apache(request.apache_page, ANSWER_SECONDS).state != "failed"
-        if request.app and "app" in well:
-            return not problem_of(request.app, request.app.listen, ANSWER_SECONDS)
+        well, app = self._change.lines("well"), self._app
+        if app and app.own_page and f"{named(THROUGH, app)} ok" in well:
+            return ask_through_apache(app.own_page, ANSWER_SECONDS).state != "failed"
+        if app and named(APP, app) in well:
+            return not problem_of(app, app.listen, ANSWER_SECONDS)
         return True
 
     def _measure_workers(self) -> None:
@@ -126,7 +128,7 @@ class Bake:
         """The process of the app's program; 0 if it does not run."""
         with contextlib.suppress(StepFailed, OSError):
             programs = SupervisedPrograms(self._change.request.supervisord, self._change.tell)
-            return programs.process_of(self._change.request.web_program)
+            return programs.process_of(self._app.program) if self._app else 0
         return 0
 
     def _now(self, seconds: float) -> Observed:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EVIDENCE_LINES = 60
 # No password, no key.
-STORED = ("files", "reloads", "applied", "logs", "commands", "apache", "app", "apache_page", "software")
+STORED = ("files", "reloads", "applied", "logs", "commands", "apache", "apps", "software")
 LITTLE = 64 * 1024  # bytes: with less, a disk is full
 RESERVE = 64 * 1024  # bytes: space for a rollback's records on a full disk
 

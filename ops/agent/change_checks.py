@@ -8,7 +8,7 @@ from ops.agent.apache_directives import text_of
 from ops.agent.apache_ports import tls_answers
 from ops.agent.app_socket import problem_of
 from ops.agent.evidence import tail
-from ops.agent.service_messages import ApachePage
+from ops.agent.service_messages import FIRST_APP, ApachePage
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
 from ops.agent.supervisord_state import state_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ops.agent.change import Change
     from ops.agent.service_messages import App, ThroughApache
 
-OWN_PAGE = re.compile(r'^ *<Location "(/poms-ops/[^" ]*)">$', re.MULTILINE)
+OWN_PAGE = re.compile(r'^ *<Location "(/poms-ops/[^" ]*)">$(.*?)</Location>', re.MULTILINE | re.DOTALL)
 PORT_SECONDS, PORT_PAUSE = 10.0, 0.5
 BEFORE_SECONDS, APP_SECONDS, STOPPED_SECONDS = 5.0, 60.0, 5.0  # for an answer of the app
 BEFORE_APACHE_SECONDS, APACHE_SECONDS = 2.0, 10.0
@@ -42,16 +42,18 @@ def look_before(change: "Change") -> None:
     if state_of(request.supervisord).state == "up":
         programs = SupervisedPrograms(request.supervisord, change.tell)
         change.write_lines("running", programs.running())
-        if request.web_program and request.app and not _problem_before(request.app):
-            well.append(APP)
-        if request.apache_page:
-            found = ask_through_apache(_as_it_is_now(change, request.apache_page), BEFORE_APACHE_SECONDS)
-            well.append(f"{THROUGH} {found.state}")
+        for app in request.apps:
+            if app.program and not problem_of(app, app.listen, BEFORE_SECONDS, lambda: True):
+                well.append(named(APP, app))
+            if app.own_page:
+                found = ask_through_apache(_as_it_is_now(change, app.own_page), BEFORE_APACHE_SECONDS)
+                well.append(f"{named(THROUGH, app)} {found.state}")
     change.write_lines("well", well)
 
 
-def _problem_before(app: "App") -> str:
-    return problem_of(app, app.listen, BEFORE_SECONDS, lambda: True)
+def named(text: str, app: "App") -> str:
+    """The text, with the name of an app that is not the first one behind it: "app", "app agent"."""
+    return text if app.name == FIRST_APP else f"{text} {app.name}"
 
 
 def ports_that_must_answer(change: "Change") -> "list[int]":
@@ -88,11 +90,12 @@ class _Look:
                 self._compare(f"port {port}", f"port {port} does not answer")
         if self._change.has("running"):
             self._look_at_programs()
-        if self._request.web_program and self._request.app:
-            if state_of(self._request.supervisord).state == "up":
-                self._look_at_app(self._request.app)
+        is_up = state_of(self._request.supervisord).state == "up"
+        for app in [app for app in self._request.apps if app.program]:
+            if is_up:
+                self._look_at_app(app)
             else:
-                self._tell_service("supervisord is not running")
+                self._tell_service(app, "supervisord is not running")
         if self._worse:
             raise StepFailed("\n".join(self._worse))
 
@@ -105,54 +108,56 @@ class _Look:
 
     def _look_at_app(self, app: "App") -> None:
         seconds, may_start = APP_SECONDS, True
-        if not self._is_first and APP not in self._well and self._state() in DOWN_STATES:
+        if not self._is_first and named(APP, app) not in self._well and self._state(app) in DOWN_STATES:
             seconds, may_start = STOPPED_SECONDS, False
         problem = problem_of(app, app.listen, seconds, lambda: may_start)
         if not problem:
-            self._record(OK, "the app")
-            self._look_through_apache()
+            self._record(OK, named("the app", app))
+            self._look_through_apache(app)
             return
         self._change.say(problem)
-        self._tell_service(problem, program=self._state())
-        self._compare(APP, "the app does not answer")
+        self._tell_service(app, problem, program=self._state(app))
+        self._compare(named(APP, app), f"{named('the app', app)} does not answer")
 
-    def _look_through_apache(self) -> None:
+    def _look_through_apache(self, app: "App") -> None:
         """Whether visitors get the app's pages: the app answers on its own socket; does Apache reach it there?"""
-        if not self._request.apache_page:
-            self._tell_service("")
-            self._record(NOT_ASKED, "the app through Apache")
+        what = f"{named('the app', app)} through Apache"
+        if not app.own_page:
+            self._tell_service(app, "")
+            self._record(NOT_ASKED, what)
             return
-        page = _as_it_is_now(self._change, self._request.apache_page)
-        through = ask_through_apache(page, APACHE_SECONDS)
+        through = ask_through_apache(_as_it_is_now(self._change, app.own_page), APACHE_SECONDS)
         if through.state == "ok":
-            self._tell_service("")
-            self._record(OK, "the app through Apache")
+            self._tell_service(app, "")
+            self._record(OK, what)
         elif through.state == "unknown":
-            self._tell_service("")
-            self._change.note(f"cannot check whether Apache reaches the app: {through.found}")
-            self._record(NOT_ASKED, f"the app through Apache: {through.found}")
+            self._tell_service(app, "")
+            self._change.note(f"cannot check whether Apache reaches {named('the app', app)}: {through.found}")
+            self._record(NOT_ASKED, f"{what}: {through.found}")
         else:
-            self._judge_unreached(through)
+            self._judge_unreached(app, through)
 
-    def _judge_unreached(self, through: "ThroughApache") -> None:
-        self._tell_service(through.found, is_unreached=True)
-        if self._is_first or f"{THROUGH} ok" in self._well or f"{THROUGH} failed" in self._well:
-            self._compare(f"{THROUGH} ok", through.found)
+    def _judge_unreached(self, app: "App", through: "ThroughApache") -> None:
+        self._tell_service(app, through.found, is_unreached=True)
+        before = named(THROUGH, app)
+        if self._is_first or f"{before} ok" in self._well or f"{before} failed" in self._well:
+            self._compare(f"{before} ok", through.found)
         else:  # the check was not possible before: the files of an earlier version, or an app that did not answer
             self._record(FAILED, through.found)
             self._change.note(f"unknown whether this already failed before the deploy: {through.found}")
 
-    def _state(self) -> str:
-        """supervisord's state of the app's program; "" if it is not known."""
+    def _state(self, app: "App") -> str:
+        """supervisord's state of an app's program; "" if it is not known."""
         try:
             states = SupervisedPrograms(self._request.supervisord, self._change.tell).states()
         except StepFailed:
             return ""
-        return states.get(self._request.web_program, "")
+        return states.get(app.program, "")
 
-    def _tell_service(self, problem: str, program: str = "", *, is_unreached: bool = False) -> None:
-        told = WebServiceState(problem=tail(problem, 3), program=program, is_unreached=is_unreached)
-        self._change.tell(told)
+    def _tell_service(self, app: "App", problem: str, program: str = "", *, is_unreached: bool = False) -> None:
+        self._change.tell(
+            WebServiceState(app=app.name, problem=tail(problem, 3), program=program, is_unreached=is_unreached)
+        )
 
     def _record(self, state: str, what: str) -> None:
         if self._is_recorded:
@@ -179,11 +184,12 @@ def _as_it_is_now(change: "Change", page: ApachePage) -> ApachePage:
     """With the page's name in Apache's current files: it depends on the app's page, which may differ between them."""
     for line in change.lines("manifest"):
         path = line.split(" ", 2)[-1]
-        found = OWN_PAGE.search(text_of(path)) if path.endswith(".conf") else None
-        if found:
+        pages = OWN_PAGE.findall(text_of(path)) if path.endswith(".conf") else []
+        # Of several, the one of the app that listens there.
+        for name in [name for name, text in pages if len(pages) == 1 or page.listen in text]:
             return ApachePage(
                 port=page.port,
-                page=found.group(1),
+                page=name,
                 server_name=page.server_name,
                 account=page.account,
                 listen=page.listen,

@@ -2,7 +2,7 @@
 
 from ops.agent.apache_messages import ApacheConfiguration
 from ops.agent.release_folders import lines_of
-from ops.agent.service_messages import ApachePage, App
+from ops.agent.service_messages import FIRST_APP, ApachePage, App
 from ops.agent.transaction_messages import ApacheCommands, ChangedFile
 
 TYPE_CHECKING = False
@@ -33,14 +33,7 @@ def read_change(folder: str, today: "TransactionRequest") -> "dict[str, object]"
         "apache": ApacheConfiguration(
             httpd=apache.httpd, server_root=apache.server_root, log_dir=apache.log_dir, ports=ports
         ),
-        "app": _app(lines("app")) or today.app,
-        "apache_page": next(
-            (
-                ApachePage(port=int(port), page=page, server_name=name, account=account, listen=listen)
-                for port, page, name, account, listen in pages
-            ),
-            None,
-        ),
+        "apps": _app(lines("app"), today.apps, pages) or today.apps,
     }
 
 
@@ -50,13 +43,24 @@ def _files(lines: "list[str]") -> "list[ChangedFile]":
     return [ChangedFile(path=path, mode=mode, seen=seen, wanted=wanted) for mode, seen, wanted, path in fields]
 
 
-def _app(lines: "list[str]") -> "App | None":
-    """Of lines "NAME VALUE"; None of a version that wrote the values without names."""
+def _app(lines: "list[str]", today: "list[App]", pages: "list[list[str]]") -> "list[App]":
+    """Of lines "NAME VALUE"; none of a version that wrote the values without names. Its programs are as `today`."""
     pairs = [line.partition(" ")[::2] for line in lines]
     values = dict(pairs)
-    if "listen" not in values:
-        return None
-    return App(
+    if "listen" not in values or not today:
+        return []
+    found = App(
+        name=FIRST_APP,
+        handover=today[0].handover,
+        program=today[0].program,
+        reloadable=today[0].reloadable,
+        own_page=next(
+            (
+                ApachePage(port=int(port), page=page, server_name=name, account=account, listen=listen)
+                for port, page, name, account, listen in pages
+            ),
+            None,
+        ),
         listen=values["listen"],
         page=values.get("path", "/"),
         headers=[
@@ -68,3 +72,4 @@ def _app(lines: "list[str]") -> "App | None":
         timeout=int(values.get("timeout", "60")),
         start=int(values.get("start", "60")),
     )
+    return [found]

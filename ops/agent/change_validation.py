@@ -6,6 +6,7 @@ from ops.agent import uwsgi_trial
 from ops.agent.apache_directives import files_in
 from ops.agent.apache_messages import Unvalidated
 from ops.agent.apache_validation import ApacheValidation
+from ops.agent.change_checks import named
 from ops.agent.durable import ABSENT, remove_tree
 from ops.agent.plain_message import field_names
 from ops.agent.products import run_with_products
@@ -39,8 +40,8 @@ def validate(change: "Change") -> None:
     live: list[int] = live_ports(change.request.apache) if has_apache else []
     wanted = wanted_ports(change.request.apache, _staged(change), live) if has_apache else []
     check_apache(live, wanted)
-    if has_programs and change.request.app:
-        check_app(change.request.app.listen)
+    for app in change.request.apps if has_programs else []:
+        check_app(app.listen)
     if has_apache:
         barred = why_barred(change.request.commands.reload, change.request.sudo_password)
         if barred:
@@ -53,8 +54,8 @@ def validate(change: "Change") -> None:
     for number, file in change.files():
         if file.parser == SUPERVISORD:
             _parse_supervisord(change, change.path(f"new.{number}"))
-    for ini in _uwsgi_files(change):
-        _try_uwsgi(change, ini)
+    for app, ini in _uwsgi_files(change):
+        _try_uwsgi(change, app, ini)
 
 
 def _staged(change: "Change") -> "list[StagedFile]":
@@ -77,11 +78,9 @@ def _work_folder(change: "Change") -> str:
 
 def _check_selinux(change: "Change", live: "list[int]", wanted: "list[int]") -> None:
     request = change.request
-    if not request.app:
-        return
     supervisord = state_of(request.supervisord)
     checked = check(
-        accesses(request.app.listen, wanted, supervisord.pid if supervisord.state == "up" else 0),
+        accesses([app.listen for app in request.apps], wanted, supervisord.pid if supervisord.state == "up" else 0),
         live,
         files_in(f"{request.apache.server_root}/conf.d"),
         bool(request.validation.minimum) and not request.validation.is_waived,
@@ -150,23 +149,23 @@ def _parse_supervisord(change: "Change", path: str) -> None:
         raise StepFailed(problem)
 
 
-def _uwsgi_files(change: "Change") -> "list[str]":
-    """uWSGI's files to try: the staged ones, and the live one if only what starts it changes."""
-    parsers = [file.parser for file in change.request.files]
-    staged = [change.path(f"new.{number}") for number, file in change.files() if file.parser == UWSGI]
-    app = change.request.app
-    if START_PROGRAM in parsers and app and app.ini not in [file.path for file in change.request.files]:
-        staged.append(app.ini)
-    return staged
+def _uwsgi_files(change: "Change") -> "list[tuple[App, str]]":
+    """uWSGI's files to try, each with its app: the staged ones, and the live ones if only what starts them changes.
+
+    A file that is no app's is tried as one of the first app.
+    """
+    apps = {app.ini: app for app in change.request.apps}
+    staged = {file.path: change.path(f"new.{number}") for number, file in change.files() if file.parser == UWSGI}
+    if START_PROGRAM in [file.parser for file in change.request.files]:
+        changed = [file.path for file in change.request.files]
+        staged.update((path, path) for path, app in apps.items() if app.reloadable and path not in changed)
+    return [(apps.get(path) or change.request.apps[0], file) for path, file in staged.items()]
 
 
-def _try_uwsgi(change: "Change", ini: str) -> None:
+def _try_uwsgi(change: "Change", app: "App", ini: str) -> None:
     """Start uWSGI on trial with a file, in the environment that the program will have."""
-    app = change.request.app
-    if not app:
-        return
     if app.spare_requests == 0:
-        _tell_unvalidated(change, f"uWSGI and the app: {NO_CONNECTION}")
+        _tell_unvalidated(change, f"uWSGI and {named('the app', app)}: {NO_CONNECTION}")
         return
     work = _work_folder(change)
     try:
@@ -178,9 +177,8 @@ def _try_uwsgi(change: "Change", ini: str) -> None:
     if left_out:
         _tell_unvalidated(change, left_out)
     version = change.request.software.version if change.request.software else ""
-    _tell_validated(
-        change, TRIAL_START, f"uWSGI with the new file and {f'version {version}' if version else 'the current app'}"
-    )
+    what = named(f"version {version}" if version else "the current app", app)
+    _tell_validated(change, TRIAL_START, f"uWSGI with the new file and {what}")
 
 
 def _as_staged(change: "Change", app: "App") -> "App":

@@ -48,7 +48,9 @@ def answer(request: "DoctorRequest") -> "Iterator[Message]":
     yield (yield from kept_alive(lambda: _products(request)))
     supervisord = yield from kept_alive(lambda: _supervisord(request))
     yield supervisord
-    yield from accesses(request.app_listen, ports, supervisord.state.pid if supervisord.state.state == "up" else 0)
+    yield from accesses(
+        [app.listen for app in request.apps], ports, supervisord.state.pid if supervisord.state.state == "up" else 0
+    )
 
 
 def _staged(request: "DoctorRequest", work: str) -> "Iterator[StagedFile]":

@@ -105,8 +105,10 @@ def _what_reloads(lists: str, reload: str) -> str:
     return NOBODY
 
 
-def _through_apache(request: "DoctorRequest") -> "ThroughApache | None":
-    """Only if the app answers on its own socket."""
-    if request.apache_page and request.app and not problem_of(request.app, request.app.listen, APP_SECONDS):
-        return ask_through_apache(request.apache_page, APACHE_SECONDS)
-    return None
+def _through_apache(request: "DoctorRequest") -> "dict[str, ThroughApache]":
+    """App to whether Apache reaches it, for each that answers on its own socket."""
+    return {
+        app.name: ask_through_apache(app.own_page, APACHE_SECONDS)
+        for app in request.apps
+        if app.own_page and not problem_of(app, app.listen, APP_SECONDS)
+    }

@@ -4,7 +4,6 @@ from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe, Wanted
 from ops.agent.maintenance_messages import MaintenanceState
 from ops.agent.messages import Message
 from ops.agent.service_messages import (
-    ApachePage,
     App,
     PortState,
     RestartSettings,
@@ -30,7 +29,6 @@ class DoctorRequest(Message):
     supervisord: SupervisordPlace
     activate: str
     apache: ApacheConfiguration
-    app_listen: str
     ca_dir: str
     writes: "list[str]"
     grants: "list[tuple[str, list[str]]]"
@@ -41,8 +39,7 @@ class DoctorRequest(Message):
     lists: str = ""
     reload: str = ""
     restart: "list[str]" = []
-    app: "App | None" = None
-    apache_page: "ApachePage | None" = None
+    apps: "list[App]" = []
     sudo_password: str = ""
     software: "Software | None" = None
 
@@ -92,7 +89,7 @@ class ApacheFacts(Message):
     restart: "RestartSettings | None"
     shibd_version: str
     shibd: str
-    through_apache: "ThroughApache | None"
+    through_apache: "dict[str, ThroughApache]"
     maintenance: "MaintenanceState | None" = None
 
 

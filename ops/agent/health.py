@@ -7,7 +7,7 @@ import time
 from ops.agent.apache_ports import asked_tls, is_answer, is_maintenance, listeners, status_of
 from ops.agent.app_socket import problem_of
 from ops.agent.commands import is_unknown, run_command
-from ops.agent.health_messages import DiskState, HostHealth, ServiceProcess
+from ops.agent.health_messages import AppHealth, DiskState, HostHealth, ServiceProcess
 from ops.agent.host_processes import age_of, processes, read_bytes, sees_others
 from ops.agent.maintenance_state import state_of
 from ops.agent.processes import run
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ops.agent.health_messages import HealthRequest
     from ops.agent.messages import Message
+    from ops.agent.service_messages import App
 
 APP_SECONDS, APACHE_SECONDS, TEST_SECONDS = 5.0, 2.0, 10.0
 EVIDENCE = 5  # lines of a configuration test
@@ -32,12 +33,7 @@ ROOT = 0
 def answer(request: "HealthRequest") -> "Iterator[Message]":
     """All of it."""
     found = HostHealth(now=int(time.time()))
-    found.queue = _queue(request.listen)
-    crowded = found.queue is not None and found.queue[0] >= request.most_waiting
-    if request.app and not crowded:
-        found.app = problem_of(request.app, request.app.listen, APP_SECONDS)
-        if request.apache_page:
-            found.through_apache = ask_through_apache(request.apache_page, APACHE_SECONDS)
+    found.apps = [_app(app, request.most_waiting) for app in request.apps]
     # A trial start and the configuration test below have no process of root's that is older.
     found.processes = [_process("apache", APACHE, ROOT), _process("shibd", SHIBD, None)]
     found.shibd_listens = SHIBD_LISTENS.search(read_bytes("/proc/net/unix")) is not None
@@ -48,6 +44,16 @@ def answer(request: "HealthRequest") -> "Iterator[Message]":
     if request.configtest:
         found.configtest = _configtest(request.configtest, request.sudo_password)
     yield found
+
+
+def _app(app: "App", most_waiting: int) -> AppHealth:
+    found = AppHealth(name=app.name, queue=_queue(app.listen))
+    crowded = found.queue is not None and found.queue[0] >= most_waiting
+    if app.program and not crowded:
+        found.problem = problem_of(app, app.listen, APP_SECONDS)
+        if app.own_page:
+            found.through_apache = ask_through_apache(app.own_page, APACHE_SECONDS)
+    return found
 
 
 def _queue(listen: str) -> "tuple[int, int] | None":

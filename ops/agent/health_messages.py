@@ -2,29 +2,28 @@
 
 from ops.agent.maintenance_messages import MaintenanceState
 from ops.agent.messages import Message
-from ops.agent.service_messages import ApachePage, App, PortState, StandbyState, ThroughApache
+from ops.agent.service_messages import App, PortState, StandbyState, ThroughApache
 
 
 class HealthRequest(Message):
     """How the services run.
 
     `configtest`: the words of Apache's configuration test, if it is wanted, with sudo's password, if it was given.
-    `app` is asked unless `most_waiting` connections wait for it already, and then Apache for its page. A visitor asks
+    Each of `apps` is asked unless `most_waiting` connections wait for it already, and then Apache for its page. One
+    without a program is not asked. A visitor asks
     Apache's `ports` for `page` of `server_name`. `disks`: paths on the file systems that are looked at.
     `maintenance`: the folder of the maintenance page.
     """
 
     state_dir: str
     most_waiting: int
-    listen: str
     server_name: str
     page: str
     ports: "list[int]"
     disks: "list[str]"
     configtest: "list[str]" = []
     sudo_password: str = ""
-    app: "App | None" = None
-    apache_page: "ApachePage | None" = None
+    apps: "list[App]" = []
     maintenance: str = ""
 
 
@@ -45,12 +44,24 @@ class ServiceProcess(Message):
     age: int = 0
 
 
+class AppHealth(Message):
+    """How an app is. `problem`: why it does not answer, "" if it does, None where unknown.
+
+    `queue`: (connections that wait for it, room for them), None where the host does not tell. `through_apache` is
+    None if it was not asked.
+    """
+
+    name: str
+    problem: "str | None" = None
+    queue: "tuple[int, int] | None" = None
+    through_apache: "ThroughApache | None" = None
+
+
 class HostHealth(Message):
     """How the services run at the time `now` of the host's clock, in seconds since 1970.
 
-    `queue`: (connections that wait for the app, room for them), None where the host does not tell. `app`: why the app
-    does not answer, `configtest`: why Apache refuses its files: "" where there is no fault, None where unknown.
-    `through_apache` is None if it was not asked. `maintenance` is None if none is on.
+    `configtest`: why Apache refuses its files, "" where there is no fault, None where unknown. `maintenance` is None
+    if none is on.
     """
 
     now: int
@@ -58,9 +69,7 @@ class HostHealth(Message):
     processes: "list[ServiceProcess]" = []
     shibd_listens: bool = False
     standbys: "list[StandbyState]" = []
-    queue: "tuple[int, int] | None" = None
     disks: "list[DiskState]" = []
-    app: "str | None" = None
+    apps: "list[AppHealth]" = []
     configtest: "str | None" = None
-    through_apache: "ThroughApache | None" = None
     maintenance: "MaintenanceState | None" = None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ops.agent.install_messages import InstallRequest
     from ops.agent.messages import Message
     from ops.agent.narration import Tell
+    from ops.agent.service_messages import App
     from ops.agent.uninstall_messages import UninstallRequest
 
 EVIDENCE_LINES = 30
@@ -141,20 +142,20 @@ class _Installation:
             lack = what_lacks(self._request.activate, program)
             if lack:
                 return lack
-        if not self._request.app:
-            return ""
+        for app, text in zip(self._request.apps, self._request.uwsgi_files):
+            problem = self._problem_of(app, text)
+            if problem:
+                return problem
+        return ""
+
+    def _problem_of(self, app: "App", uwsgi_file: str) -> str:
+        """Why an app does not serve with that text of its uWSGI's file, or ""."""
         with WorkFolder() as work:
             ini = os.path.join(work.path, "uwsgi.ini")
             with open(ini, "w", encoding="latin-1") as file:
-                file.write(self._request.uwsgi_file)
+                file.write(uwsgi_file)
             try:
-                uwsgi_trial.validate(
-                    ini,
-                    self._request.app,
-                    self._request.activate,
-                    work.path,
-                    lambda: self._command.is_unwanted,
-                )
+                uwsgi_trial.validate(ini, app, self._request.activate, work.path, lambda: self._command.is_unwanted)
             except ValidationFailed as failed:
                 return tail(failed.evidence, EVIDENCE_LINES)
         return ""

@@ -7,8 +7,8 @@ from ops.agent.service_messages import App, Software, SupervisordPlace
 class InstallRequest(Message):
     """Install a version by the bash text `command`, in at most `seconds`, and check that it is whole.
 
-    The check: the version is there, `activate` gives `programs`, and `app` answers a request on trial with
-    `uwsgi_file`, uWSGI's file (Latin-1; no app: no trial). If that fails, `uninstall` removes what there is, a bash
+    The check: the version is there, `activate` gives `programs`, and each of `apps` answers a request on trial with
+    its own of `uwsgi_files` (Latin-1). If that fails, `uninstall` removes what there is, a bash
     text; without one, the release folder is removed. `owner`: the text of the lock.
     """
 
@@ -20,8 +20,8 @@ class InstallRequest(Message):
     activate: str
     programs: "list[str]"
     uninstall: str = ""
-    app: "App | None" = None
-    uwsgi_file: str = ""
+    apps: "list[App]" = []
+    uwsgi_files: "list[str]" = []
 
 
 class InstallEnded(Message):

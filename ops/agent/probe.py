@@ -49,8 +49,7 @@ def answer(request: "ProbeRequest") -> "Iterator[Message]":
         found.rewritten = _rewritten(found, wanted)
     if found.supervisord.state == "down":
         found.start = _way_to_start(place.conf)
-    if request.app and request.web_program:
-        found.service = _service(request, request.app)
+    found.services = [_service(request.supervisord, app) for app in request.apps if app.program]
     if request.software:
         from ops.agent.software_state import software_state
 
@@ -68,8 +67,8 @@ def _add_what_changes_need(request: "ProbeRequest", found: HostState, wanted: "d
             found.programs, found.untold = _programs(request.supervisord)
         elif found.supervisord.state != "down":
             found.untold = DOES_NOT_ANSWER
-    if request.uwsgi_file and any(file.content is not None for file in found.files):
-        found.memory = memory_of(request.uwsgi_file)
+    if any(file.content is not None for file in found.files):
+        found.memory = {name: memory_of(ini) for name, ini in request.uwsgi_files.items()}
     if request.restart and (changed or found.rewritten or found.owed):
         from ops.agent.apache_unit import restart_settings
 
@@ -129,7 +128,8 @@ def _read_times(state_dir: str) -> "list[tuple[str, float]]":
     ours. A start by supervisord is told with the programs.
     """
     apache, taken = apache_read_at(), os.path.join(state_dir, "taken")
-    paths = [os.path.join(state_dir, "uwsgi.serving"), *(os.path.join(taken, name) for name in _names(taken))]
+    paths = [os.path.join(state_dir, name) for name in _names(state_dir) if name.endswith(".serving")]
+    paths += [os.path.join(taken, name) for name in _names(taken)]
     times = [(os.path.basename(path), os.stat(path).st_mtime) for path in paths if os.path.exists(path)]
     return [*([] if apache is None else [("apache", apache)]), *times]
 
@@ -142,7 +142,7 @@ def _add_release(request: "ProbeRequest", found: HostState) -> None:
     state_dir = request.supervisord.state_dir
     found.release = running_release(state_dir)
     if not found.release:
-        found.elsewhere = releases_elsewhere(state_dir, request.home, request.uwsgi_file)
+        found.elsewhere = releases_elsewhere(state_dir, request.home, request.uwsgi_files.values())
         return
     folder = os.path.join(state_dir, "releases", found.release)
     for line in lines_of(os.path.join(folder, "manifest")) or []:
@@ -190,23 +190,23 @@ def _way_to_start(conf: str) -> str:
     return way_to_start(conf)
 
 
-def _service(request: "ProbeRequest", app: "App") -> ServiceState:
-    """Whether the app answers. One that is only starting gets the time for that."""
+def _service(place: "SupervisordPlace", app: "App") -> ServiceState:
+    """Whether an app answers. One that is only starting gets the time for that."""
     problem, state = problem_of(app, app.listen, APP_SECONDS), ""
     if problem:
-        programs, _ = _programs(request.supervisord)
-        state = next((one.state for one in programs or [] if one.name == request.web_program), "")
+        programs, _ = _programs(place)
+        state = next((one.state for one in programs or [] if one.name == app.program), "")
         if state in ("STARTING", "BACKOFF"):
             problem = problem_of(app, app.listen, app.start, lambda: True)
     if problem:
-        return ServiceState(problem=problem, program=state)
-    if request.apache_page:
+        return ServiceState(app=app.name, problem=problem, program=state)
+    if app.own_page:
         from ops.agent.through_apache import ask_through_apache
 
-        through = ask_through_apache(request.apache_page, APACHE_SECONDS)
+        through = ask_through_apache(app.own_page, APACHE_SECONDS)
         if through.state == "failed":
-            return ServiceState(problem=through.found, unreached=True)
-    return ServiceState()
+            return ServiceState(app=app.name, problem=through.found, unreached=True)
+    return ServiceState(app=app.name)
 
 
 def _programs(place: "SupervisordPlace") -> "tuple[list[ProgramState] | None, str]":

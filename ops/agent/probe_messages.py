@@ -2,7 +2,6 @@
 
 from ops.agent.messages import Message
 from ops.agent.service_messages import (
-    ApachePage,
     App,
     RestartSettings,
     Software,
@@ -16,20 +15,18 @@ class ProbeRequest(Message):
     """The state of a host before a deploy.
 
     `files`: (path, wanted digest) of managed files; `contents`: send the content of those that differ; `folders`:
-    list their files. `app`, with the program `web_program`, is asked whether it serves, and Apache for its page.
-    `restart`: the words of Apache's restart, if it can only be restarted; `server_root`: its files. `software`: which
-    versions are installed, current and running.
+    list their files. `uwsgi_files`: app to its uWSGI's file, the first app first. Each of `apps` is asked whether it
+    serves, and Apache for its page. `restart`: the words of Apache's restart, if it can only be restarted;
+    `server_root`: its files. `software`: which versions are installed, current and running.
     """
 
     supervisord: SupervisordPlace
     home: str
-    uwsgi_file: str
+    uwsgi_files: "dict[str, str]"
     files: "list[tuple[str, str]]"
     contents: bool = True
     folders: "list[str]" = []
-    app: "App | None" = None
-    web_program: str = ""
-    apache_page: "ApachePage | None" = None
+    apps: "list[App]" = []
     restart: "list[str]" = []
     server_root: str = ""
     software: "Software | None" = None
@@ -50,11 +47,12 @@ class FileState(Message):
 
 
 class ServiceState(Message):
-    """Whether the web service serves. `problem`: why the app does not answer; `program`: its program's state, or "".
+    """Whether an app serves. `problem`: why it does not answer; `program`: its program's state, or "".
 
     `unreached`: it answers on its socket, but Apache does not reach it.
     """
 
+    app: str
     problem: str = ""
     program: str = ""
     unreached: bool = False
@@ -88,8 +86,8 @@ class HostState(Message):
     that are being sent, or died during that. `owed`: pending reloads. `present`: the files of the folders.
     `rewritten`: files with the wanted content that somebody wrote since the last release; `read`: when a service last
     read its files. If something differs: `programs`, or `untold`, why supervisord does not list them; `memory`:
-    (largest worker of uWSGI, available) in kB; `restart`; `free`: kB of the home's file system. `bake`: that of a
-    release, if it is under way, or if an operator has not been told of its end.
+    app to (largest worker of its uWSGI, available) in kB; `restart`; `free`: kB of the home's file system. `bake`:
+    that of a release, if it is under way, or if an operator has not been told of its end.
     """
 
     supervisord: SupervisordState
@@ -106,12 +104,12 @@ class HostState(Message):
     present: "list[str]" = []
     elsewhere: str = ""
     start: str = ""
-    service: "ServiceState | None" = None
+    services: "list[ServiceState]" = []
     rewritten: "list[tuple[str, float]]" = []
     read: "list[tuple[str, float]]" = []
     programs: "list[ProgramState] | None" = None
     untold: str = ""
-    memory: "tuple[int, int] | None" = None
+    memory: "dict[str, tuple[int, int]]" = {}
     restart: "RestartSettings | None" = None
     free: "int | None" = None
     software: "SoftwareState | None" = None

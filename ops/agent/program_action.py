@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ops.agent.messages import Message
     from ops.agent.narration import Tell
     from ops.agent.program_action_messages import ProgramActionRequest
+    from ops.agent.service_messages import App
+    from ops.agent.uwsgi_reload import UwsgiReload
 
 EVIDENCE_LINES = 40
 UP, DOWN = "up", "down"
@@ -69,7 +71,8 @@ def _act(request: "ProgramActionRequest", pid: int, tell: "Tell") -> None:
     elif request.action == "stop-supervisord":
         _stop_supervisord(request, pid, tell)
     elif request.action == "reload-uwsgi":
-        _reload_uwsgi(request, request.names[0], tell)
+        for name in request.names:
+            _reload_uwsgi(request, name, tell)
     elif request.action == "reload-changed":
         _reload_changed(request, tell)
     else:
@@ -89,34 +92,39 @@ def _change(request: "ProgramActionRequest", tell: "Tell") -> None:
         raise StepFailed(f"there is no action '{request.action}'")
     if request.action == "stop":
         stop_notes.note(request.supervisord.state_dir, request.names, _who(request))
-    if request.uwsgi_program and request.uwsgi_program in request.names:
-        if request.action.startswith("restart"):  # do not stop an app that would not serve again
-            from ops.agent.uwsgi_reload import UwsgiReload
-
-            reload = UwsgiReload(request.supervisord, request.app, request.activate, tell)
-            reload.validate_restart(request.uwsgi_program)
+    named = [app for app in request.apps if app.reloadable and app.reloadable in request.names]
+    for app in named if request.action.startswith("restart") else []:  # do not stop one that would not serve again
+        _uwsgi(request, app, tell).validate_restart(app.reloadable)
+    if named:
         _end_standbys(request, tell)  # it may hold the program's port, or serve for it
     actions[request.action](request.names)
 
 
-def _reload_changed(request: "ProgramActionRequest", tell: "Tell") -> None:
+def _uwsgi(request: "ProgramActionRequest", app: "App", tell: "Tell") -> "UwsgiReload":
     from ops.agent.uwsgi_reload import UwsgiReload
 
+    return UwsgiReload(request.supervisord, app, request.activate, tell)
+
+
+def _reload_changed(request: "ProgramActionRequest", tell: "Tell") -> None:
     programs = SupervisedPrograms(request.supervisord, tell)
-    reload = UwsgiReload(request.supervisord, request.app, request.activate, tell)
-    if reload.has_other_settings(request.uwsgi_program):
-        reload.validate_restart(request.uwsgi_program)
-        _end_standbys(request, tell)
+    for app in [app for app in request.apps if app.reloadable]:
+        reload = _uwsgi(request, app, tell)
+        if reload.has_other_settings(app.reloadable):
+            reload.validate_restart(app.reloadable)
+            _end_standbys(request, tell)
     programs.reload_changed(request.names, request.reloads)
-    if request.graceful and programs.is_due(request.graceful, request.app.ini):
-        _reload_uwsgi(request, request.graceful, tell)
+    for app in [app for app in request.apps if app.reloadable in request.graceful]:
+        if programs.is_due(app.reloadable, app.ini):
+            _reload_uwsgi(request, app.reloadable, tell)
 
 
 def _reload_uwsgi(request: "ProgramActionRequest", name: str, tell: "Tell") -> None:
-    from ops.agent.uwsgi_reload import UwsgiReload
-
+    app = next((app for app in request.apps if app.reloadable == name), None)
+    if not app:
+        raise StepFailed(f"{name} is not the uWSGI of an app")
     try:
-        UwsgiReload(request.supervisord, request.app, request.activate, tell).reload(name)
+        _uwsgi(request, app, tell).reload(name)
     finally:  # whatever went wrong
         end_standbys(request.supervisord.state_dir, 0, SPARE, tell)
 

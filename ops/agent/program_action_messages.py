@@ -8,20 +8,18 @@ class ProgramActionRequest(Message):
     """An action with the programs `names`, under the host's lock, which `owner` takes: "WHO, FOR WHAT".
 
     `action`: "start", "stop", "restart", "restart-running", "reload-changed" (`names` may be empty: all; `reloads`:
-    (program, "signal-NAME" or "restart-running", file); `graceful`: the uWSGI that is reloaded so if its file
-    changed), "reload-uwsgi" (the first of `names`), "start-supervisord" or "stop-supervisord". `uwsgi_program`: the
-    app's program, "" if there is none.
+    (program, "signal-NAME" or "restart-running", file); `graceful`: each uWSGI that is reloaded so if its file
+    changed), "reload-uwsgi" (each of `names`), "start-supervisord" or "stop-supervisord".
     """
 
     supervisord: SupervisordPlace
-    app: App
-    uwsgi_program: str
+    apps: "list[App]"
     activate: str
     owner: str
     action: str
     names: "list[str]" = []
     reloads: "list[tuple[str, str, str]]" = []
-    graceful: str = ""
+    graceful: "list[str]" = []
 
 
 class SupervisordFound(Message):

@@ -2,6 +2,10 @@
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 USUAL_PLACE = "private/poms-ops"  # below the home: ops/inventory/defaults.py
 PLACE_NOTE = ".poms-ops-state-dir"  # below the home: names the folder where it is not the usual one
 
@@ -15,7 +19,7 @@ def running_release(state_dir: str) -> str:
     return ""
 
 
-def releases_elsewhere(state_dir: str, home: str, uwsgi_file: str) -> str:
+def releases_elsewhere(state_dir: str, home: str, uwsgi_files: "Iterable[str]") -> str:
     """Another folder with releases, or with an unfinished deploy, if `state_dir` has none; else "".
 
     uWSGI's file names the folder of a deploy of a former version, which left no note.
@@ -24,7 +28,7 @@ def releases_elsewhere(state_dir: str, home: str, uwsgi_file: str) -> str:
         return ""
     noted = text_of(os.path.join(home, PLACE_NOTE)).rstrip("\n")
     named = ""
-    for line in text_of(uwsgi_file).splitlines():
+    for line in [line for file in uwsgi_files for line in text_of(file).splitlines()]:
         if line.startswith("zerg-server = /") and line.endswith("/uwsgi.zerg"):
             named = line[len("zerg-server = ") : -len("/uwsgi.zerg")].replace("%%", "%")
     for folder in (noted, named, os.path.join(home, USUAL_PLACE)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def answer(request: "ReleasesRequest") -> "Iterator[Message]":
     """All releases, then the contents and the original files that the request names."""
     current = running_release(request.state_dir)
-    elsewhere = "" if current else releases_elsewhere(request.state_dir, request.home, request.uwsgi_file)
+    elsewhere = "" if current else releases_elsewhere(request.state_dir, request.home, [request.uwsgi_file])
     yield ReleaseList(records=list(_records(request.state_dir)), current=current, elsewhere=elsewhere)
     for name in request.contents:
         contents = _contents(request.state_dir, name)

@@ -30,20 +30,21 @@ CONFINED = "httpd_t"
 ROOT = 0
 
 
-def accesses(app_listen: str, ports: "Iterable[int]", supervisord: int) -> "Iterator[SelinuxAccess]":
+def accesses(listens: "list[str]", ports: "Iterable[int]", supervisord: int) -> "Iterator[SelinuxAccess]":
     """One for each access that Apache needs; none if SELinux is not active.
 
-    `app_listen` is where the app listens, or ""; `ports` are Apache's. `supervisord` is the process of ours, or 0.
+    `listens`: where the apps listen; `ports` are Apache's. `supervisord` is the process of ours, or 0.
     """
     active = mode()
     if active not in ACTIVE:
         return
     asking = _Asking(active, apache_label())
-    if app_listen.startswith("/"):
-        yield asking.access(SOCKET_FILE, "sock_file", "write", socket_label(app_listen), app_listen)
-        yield asking.access(SOCKET_PEER, "unix_stream_socket", "connectto", app_label(supervisord), app_listen)
-    elif ":" in app_listen:
-        yield asking.port_access(APP_PORT, "name_connect", app_listen.rpartition(":")[2], app_listen)
+    for listen in listens:
+        if listen.startswith("/"):
+            yield asking.access(SOCKET_FILE, "sock_file", "write", socket_label(listen), listen)
+            yield asking.access(SOCKET_PEER, "unix_stream_socket", "connectto", app_label(supervisord), listen)
+        else:
+            yield asking.port_access(APP_PORT, "name_connect", listen.rpartition(":")[2], listen)
     for port in ports:
         if _serves_with_its_label(port):
             yield asking.told(LISTEN_PORT, ALLOWED, "", FOUND, str(port))

@@ -2,6 +2,8 @@
 
 from ops.agent.messages import Message
 
+FIRST_APP = "service"  # the name of a host's first app
+
 
 class SupervisordPlace(Message):
     """Our supervisord: its file, its socket, and the folder with our own state, where backups of the file may be.
@@ -15,27 +17,6 @@ class SupervisordPlace(Message):
     start_program: str = ""
 
 
-class App(Message):
-    """The app and its uWSGI.
-
-    The page that is requested on `listen` (a path, or HOST:PORT), with which headers, and which statuses are an
-    answer (none: any below 500); uWSGI's file, its log; seconds for a request, and for the app's start.
-    `spare_requests`: how many requests a second uWSGI may serve at once, None: as many as the first.
-    `start_program`: the script that sets the environment of the deployed version, if the host has it.
-    """
-
-    listen: str
-    page: str
-    headers: "list[tuple[str, str]]"
-    statuses: "list[str]"
-    ini: str
-    log: str
-    timeout: int
-    start: int
-    start_program: str = ""
-    spare_requests: "int | None" = None
-
-
 class ApachePage(Message):
     """The page of the app that only the host itself may request from Apache, on `port`.
 
@@ -47,6 +28,36 @@ class ApachePage(Message):
     server_name: str
     account: str
     listen: str
+
+
+class App(Message):
+    """An app of the host, and its uWSGI.
+
+    The page that is requested on `listen` (a path, or HOST:PORT), with which headers, and which statuses are an
+    answer (none: any below 500); uWSGI's file, its log, and the socket on which it hands out its own ("": it does
+    not); seconds for a request, and for the app's start. `program`: that of supervisord, "" for none; `reloadable`:
+    the same, if a reload loses no request. `own_page`: for the question whether Apache reaches the app. `account`:
+    Apache's, if it needs access to the socket. `spare_requests`: how many requests a second uWSGI may serve at once,
+    None: as many as the first. `start_program`: the script that sets the environment of the deployed version, if the
+    host has it.
+    """
+
+    listen: str
+    page: str
+    headers: "list[tuple[str, str]]"
+    statuses: "list[str]"
+    ini: str
+    log: str
+    timeout: int
+    start: int
+    name: str = FIRST_APP
+    handover: str = ""
+    program: str = ""
+    reloadable: str = ""
+    own_page: "ApachePage | None" = None
+    account: str = ""
+    start_program: str = ""
+    spare_requests: "int | None" = None
 
 
 class SupervisordState(Message):

@@ -78,18 +78,18 @@ class ServiceReloads:
 
     def _end_standbys_before(self, reload: str) -> None:
         """A standby may hold a program's port, or serve with the files that go."""
-        program = self._request.uwsgi_program
+        programs = [app.reloadable for app in self._request.apps if app.reloadable]
         if reload in (APACHE, CURRENT) or reload.startswith(f"program {GRACEFUL} "):
             return
         if reload == APPLY:
-            if program:
-                self._uwsgi().end_standbys_before_changes(program)
-        elif reload.startswith("supervisord ") or (program and reload.endswith(f" {program}")):
+            for program in programs:
+                self._uwsgi(program).end_standbys_before_changes(program)
+        elif reload.startswith("supervisord ") or reload.split(" ", 2)[2] in programs:
             end_standbys(self._change.state_dir, RESTART_MERCY, "kill", self._change.tell)
 
     def _reload_program(self, how: str, name: str) -> None:
         if how == GRACEFUL:
-            self._uwsgi().reload(name)
+            self._uwsgi(name).reload(name)
         elif how.startswith(SIGNAL):
             self._programs.send_signal(how[len(SIGNAL) :], [name])
         elif how == "restart":
@@ -97,10 +97,10 @@ class ServiceReloads:
         else:
             self._programs.restart_running([name])
 
-    def _uwsgi(self) -> UwsgiReload:
-        app = self._request.app
+    def _uwsgi(self, program: str) -> UwsgiReload:
+        app = next((app for app in self._request.apps if app.reloadable == program), None)
         if not app:
-            raise StepFailed("the request does not name the app")
+            raise StepFailed(f"the request does not name the app of {program}")
         change = self._change
         return UwsgiReload(self._place, app, self._request.activate, change.tell, lambda: bool(change.is_unwanted()))
 
@@ -221,8 +221,8 @@ class ServiceReloads:
             elif not ran and os.path.exists(self._place.conf) and state_of(self._place).state == "up":
                 self._change.note("somebody else has started supervisord since; it keeps running, with the old files")
                 reloads.append(APPLY)
-                if self._request.uwsgi_program:
-                    reloads.append(f"program {GRACEFUL} {self._request.uwsgi_program}")
+                programs = [app.reloadable for app in self._request.apps if app.reloadable]
+                reloads += [f"program {GRACEFUL} {program}" for program in programs]
         if ran and state_of(self._place).state == "down":
             reloads = [line for line in reloads if not line.startswith(("supervisord ", "program "))]
             reloads.append(START)

@@ -172,8 +172,8 @@ class _Transaction:
 
     def _make_directories(self) -> None:
         app_folders.make_directories(self._request.directories)
-        if self._request.app_account and self._request.app:
-            app_folders.let_apache_in(self._request.app_account, self._request.app.listen)
+        for app in [app for app in self._request.apps if app.account]:
+            app_folders.let_apache_in(app.account, app.listen)
 
     def _back_up(self) -> None:
         file_swap.back_up(self._change)

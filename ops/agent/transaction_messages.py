@@ -2,7 +2,7 @@
 
 from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe
 from ops.agent.messages import Message
-from ops.agent.service_messages import ApachePage, App, Software, SupervisordPlace
+from ops.agent.service_messages import App, Software, SupervisordPlace
 
 
 class ChangedFile(Message):
@@ -62,11 +62,12 @@ class NewRelease(Message):
 class BakeWanted(Message):
     """The change stays on trial for so many `seconds` under real traffic, before it is kept.
 
-    `needs_operator`: a lost connection rolls back, as before the bake. `log`: uWSGI's, with the `patterns` of the
-    parts of a line (ops/formats/uwsgi_log.py).
+    `needs_operator`: a lost connection rolls back, as before the bake. `app`: the one whose traffic is compared;
+    `log`: its uWSGI's, with the `patterns` of the parts of a line (ops/formats/uwsgi_log.py).
     """
 
     seconds: int
+    app: str
     log: str
     patterns: "dict[str, str]"
     needs_operator: bool = False
@@ -77,9 +78,7 @@ class TransactionRequest(Message):
 
     `owner`: the text of the lock. `directories` are made. `reloads`: "apache", "supervisord start|apply|restart",
     "program HOW NAME", or "current"; `applied`: the only groups for "supervisord apply", all if there are none.
-    `logs`: what may explain a failure. `app_account` needs access to the app's socket, if it is not "".
-    `uwsgi_program`: the app's program that can be reloaded, or ""; `web_program`: the app's program, or "" for no
-    check of the app. `limit`: seconds of the operator's silence, after which the host rolls back.
+    `logs`: what may explain a failure. `limit`: seconds of the operator's silence, after which the host rolls back.
     """
 
     supervisord: SupervisordPlace
@@ -94,11 +93,7 @@ class TransactionRequest(Message):
     validation: RequiredValidation
     applied: "list[str]" = []
     logs: "list[str]" = []
-    app: "App | None" = None
-    app_account: str = ""
-    apache_page: "ApachePage | None" = None
-    uwsgi_program: str = ""
-    web_program: str = ""
+    apps: "list[App]" = []
     limit: int = 60
     sudo_password: str = ""
     software: "Software | None" = None
@@ -142,11 +137,12 @@ class ValidationInsufficient(Message):
 
 
 class WebServiceState(Message):
-    """Whether the web service serves after the change; `problem`: why not, or "".
+    """Whether an app serves after the change; `problem`: why not, or "".
 
     `program`: the state of the app's program, or ""; `is_unreached`: the app answers, but Apache does not reach it.
     """
 
+    app: str
     problem: str = ""
     program: str = ""
     is_unreached: bool = False

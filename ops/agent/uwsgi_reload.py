@@ -6,7 +6,6 @@ master shares (zerg server). It starts first; if it does not answer, the master 
 docs/decisions/reload.md. Source: uWSGI's documentation, "Zerg mode" and "The Art of Graceful Reloading".
 """
 
-import os
 import time
 
 from ops.agent.app_socket import problem_of
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ops.agent.narration import Tell
     from ops.agent.service_messages import App, SupervisordPlace
 
-ZERG = "uwsgi.zerg"  # in the state folder: the socket on which uWSGI hands out its own ones
 END_SECONDS = 5.0  # for a standby's requests after the reload
 APP_SECONDS = 10.0  # for the running app's answer
 SLOW_SECONDS = 15.0  # after which the operator reads what is awaited
@@ -62,7 +60,7 @@ class UwsgiReload:
             self._end(RESTART_MERCY, KILL)
             self._programs.send_signal("HUP", [name])
             return
-        zerg = os.path.join(self._place.state_dir, ZERG)
+        zerg = self._app.handover
         if not hands_out(zerg):
             zerg = ""  # the second uWSGI then only validates the file and the app
             self._note(

@@ -24,6 +24,7 @@ def bake_wanted(host: Host) -> BakeWanted | None:
     return BakeWanted(
         seconds=host.deploy.bake_seconds,
         needs_operator=host.deploy.bake_needs_operator,
+        app=host.app_name,
         log=log_files(name, host.programs[name], host.log_dir)["stdout_logfile"],
         patterns=patterns(host, ANSWER),
     )

@@ -4,9 +4,13 @@ Compares two times of the host's clock: when the file was written, and when the 
 is unknown, nothing is reloaded.
 """
 
-from ops.deploy.snapshot import Snapshot
+import posixpath
 
-SERVING = "uwsgi.serving"  # uWSGI writes it whenever it starts to serve (a hook in the template)
+from ops.deploy.snapshot import Snapshot
+from ops.formats.apps import views
+from ops.formats.uwsgi import serving_file
+from ops.formats.web_program import web_program
+from ops.schema import Host
 
 
 def is_unread_by_apache(path: str, snapshot: Snapshot) -> bool:
@@ -15,13 +19,14 @@ def is_unread_by_apache(path: str, snapshot: Snapshot) -> bool:
     return path in snapshot.rewritten and read is not None and read < snapshot.rewritten[path]
 
 
-def is_unread_by_program(path: str, name: str, snapshot: Snapshot, *, graceful: bool) -> bool:
+def is_unread_by_program(host: Host, path: str, name: str, snapshot: Snapshot, *, graceful: bool) -> bool:
     """Whether the program runs and was neither started nor reloaded since; False if it does not run.
 
-    A reload by hand is known only for uWSGI (`graceful`), which records when it starts to serve.
+    A reload by hand is known only for uWSGI (`graceful`), which writes a file whenever it starts to serve.
     """
     running = (snapshot.programs or {}).get(name) == "RUNNING"
-    known = [snapshot.started.get(name), snapshot.read.get(SERVING if graceful else name)]
+    served = [posixpath.basename(serving_file(view)) for view in views(host) if web_program(view) == name]
+    known = [snapshot.started.get(name), snapshot.read.get(served[0] if graceful and served else name)]
     times = [time for time in known if time is not None]
     if path not in snapshot.rewritten or not running or not times or (graceful and known[1] is None):
         return False

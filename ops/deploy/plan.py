@@ -10,7 +10,9 @@ from ops.deploy.snapshot import Snapshot
 from ops.deploy.supervisor_changes import read_effect
 from ops.deploy.version_change import VersionChange, version_change
 from ops.formats import uwsgi
+from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
+from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile, service_of, supervisord_conf
 from ops.schema import Host
 from ops.services import supervisord_survival
@@ -36,7 +38,7 @@ class Plan:
     programs: list[tuple[str, str]]
     unread: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
-    memory: tuple[int, int] | None = None
+    memory: dict[str, tuple[int, int]] = field(default_factory=dict)
     removals: list[Removal] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
     added: frozenset[str] = frozenset()
@@ -98,7 +100,7 @@ class Plan:
         listed += [f"Apache: {self._of_apache()}"] if self.apache else []
         listed += [words[self.supervisord]] if self.supervisord else []
         listed += [f"remove {removal.describe()}" for removal in self.removals]
-        listed += [f"{name}: {_describe(how, self.host, self.memory)}" for name, how in self.programs]
+        listed += [f"{name}: {self._of_program(name, how)}" for name, how in self.programs]
         listed += [
             f"no deploy: the template of {path} is gone, and {one} uses the file" for path, one in self.missing
         ]
@@ -107,6 +109,14 @@ class Plan:
 
     def _changes_version(self) -> bool:
         return bool(self.version and (self.version.moves or self.version.before != self.version.wanted))
+
+    def _of_program(self, name: str, how: str) -> str:
+        if how == GRACEFUL:
+            view = next((one for one in views(self.host) if web_program(one) == name), self.host)
+            return uwsgi.describe_reload(view, self.memory.get(view.app_name))
+        if how == RESTART:
+            return "restart; requests in progress are lost"
+        return how.replace("signal-", "reload by SIG")
 
     def _of_apache(self) -> str:
         if self.apache == "reload":
@@ -122,14 +132,6 @@ class Plan:
 
     def _without_new(self) -> str:
         return "none" if self.applied else "whatever it finds"
-
-
-def _describe(how: str, host: Host, memory: tuple[int, int] | None) -> str:
-    if how == GRACEFUL:
-        return uwsgi.describe_reload(host, memory)
-    if how == RESTART:
-        return "restart; requests in progress are lost"
-    return how.replace("signal-", "reload by SIG")
 
 
 def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Plan:
@@ -200,7 +202,7 @@ def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
             found += [
                 (path, name)
                 for name, how, _ in methods
-                if is_unread_by_program(path, name, snapshot, graceful=how == GRACEFUL)
+                if is_unread_by_program(host, path, name, snapshot, graceful=how == GRACEFUL)
             ]
     return found
 
@@ -264,6 +266,6 @@ def _removals(host: Host, changes: list[FileChange]) -> list[Removal]:
     kept = [one.after for one in changes if one.wanted.service == "apache" and one not in written]
     found = [*removals.removed_from_apache(apache, kept)]
     for change in written:
-        if change.wanted.path == uwsgi.ini_path(host):
+        if change.wanted.path in map(uwsgi.ini_path, views(host)):
             found += removals.removed_uwsgi_ports(_replaced(change))
     return found

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ops.schema import Apache, App, Check, Host, Program, Supervisor
+from ops.schema import Apache, App, Check, FurtherApp, Host, Program, Supervisor
 
 TODAY = {  # per table, the keys that are never recorded
     "apache": ("restart", "reload", "configtest"),
@@ -33,7 +33,8 @@ def recorded_host(host: Host) -> str:
         found[key] = {name: value for name, value in table.items() if name not in TODAY[key]}
     if host.software:
         found["software"] = {"version": host.software.version}
-    found["uwsgi"] = {key: getattr(host.uwsgi, key) for key in OF_UWSGI}
+    found["uwsgi"] = _some(host.uwsgi, OF_UWSGI)
+    found["apps"] = {name: _recorded_app(app) for name, app in host.apps.items()}
     found["programs"] = {name: _some(program, OF_PROGRAM) for name, program in host.programs.items()}
     found["checks"] = [_some(one, OF_CHECK) | {"certificate": one.certificate is not None} for one in host.checks]
     return json.dumps(found)
@@ -51,6 +52,8 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
             values[key] = _over(getattr(today, key), kind, record.get(key, {}), TODAY[key])
         uwsgi = {"workers": record["uwsgi"]["workers"]} if "uwsgi" in record else {}
         values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
+        apps = {name: _app(today.apps.get(name), table) for name, table in record.get("apps", {}).items()}
+        values["apps"] = apps if "apps" in record else today.apps
         # A release from before the version was managed runs with today's products.
         version = record.get("software", {}).get("version")
         values["activate"] = today.activate if version else today.activation
@@ -64,6 +67,20 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
         return msgspec.convert(msgspec.to_builtins(made), Host)  # validated by the inventory's schema
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _recorded_app(app: FurtherApp) -> dict[str, Any]:
+    table = msgspec.to_builtins(app)
+    return {key: value for key, value in table.items() if key not in TODAY["app"]} | {
+        "uwsgi": _some(app.uwsgi, OF_UWSGI)
+    }
+
+
+def _app(today: FurtherApp | None, recorded: dict[str, Any]) -> FurtherApp:
+    """A further app; one that is no more in today's inventory has nothing of today's."""
+    base = msgspec.to_builtins(today) if today else {}
+    uwsgi = base.get("uwsgi", {}) | recorded.get("uwsgi", {})
+    return msgspec.convert(base | _known(FurtherApp, recorded, TODAY["app"]) | {"uwsgi": uwsgi}, FurtherApp)
 
 
 def _checks(today: Host, recorded: list[dict[str, Any]]) -> list[Check]:

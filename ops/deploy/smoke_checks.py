@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import paramiko
 from invoke.exceptions import ThreadException
 
+from ops.formats.apps import is_main, views, with_pages
 from ops.schema import Check, Host
 from ops.ssh.session import Remote
 
@@ -34,23 +35,22 @@ class CheckResult:
 
 
 def checks_of(host: Host) -> list[Check]:
-    """Apache's two ports, and the checks of the inventory."""
-    login = Check(name="443 sends to login", port=host.apache.port, path=host.app.path, status=[302, 303])
-    refusal = Check(
-        name="8443 refuses without a certificate", port=host.apache.cert_port, path=host.app.path, status=[0]
-    )
-    return [login, refusal, *host.checks]
+    """Apache's two ports, with the pages of each app, and the checks of the inventory."""
+    found = []
+    for view in views(host):
+        if path := view.app.path:
+            of = "" if is_main(view) else f" of {view.app_name}"
+            login = Check(name=f"443 sends to login{of}", port=host.apache.port, path=path, status=[302, 303])
+            name = f"8443 refuses without a certificate{of}"
+            found += [login, Check(name=name, port=host.apache.cert_port, path=path, status=[0])]
+    return [*found, *host.checks]
 
 
 def page_checks(host: Host) -> list[Check]:
-    """Those that ask for a page of the app which maintenance closes."""
-    app, left = host.app.path, host.maintenance.paths
-    paths = {check.path: check.path.partition("?")[0] for check in checks_of(host)}
-    return [
-        check
-        for check in checks_of(host)
-        if 0 not in check.status and f"{paths[check.path]}/".startswith(f"{app}/") and paths[check.path] not in left
-    ]
+    """Those that ask for a page of an app which maintenance closes."""
+    apps, left = [f"{view.app.path}/" for view in with_pages(host)], host.maintenance.paths
+    asked = [(check, check.path.partition("?")[0]) for check in checks_of(host) if 0 not in check.status]
+    return [check for check, path in asked if path not in left and any(f"{path}/".startswith(app) for app in apps)]
 
 
 def run_smoke_checks(remote: Remote, checks: list[Check] | None = None) -> list[CheckResult]:

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ProgramState, ServiceState
 from ops.agent.service_messages import SoftwareState
 from ops.errors import HostError, read_answer
+from ops.formats.apps import views
 from ops.formats.uwsgi import ini_path
-from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets import redaction
 from ops.secrets.masking import masked
 from ops.secrets.redaction import MaskedParts
 from ops.services import supervisord_state
-from ops.services.request_parts import apache_page, app, software, supervisord_place
+from ops.services.request_parts import apps_with_programs, software, supervisord_place
 from ops.services.restart_cost import RestartCost, restart_cost
 from ops.services.web_service import Service
 from ops.ssh.agent_answers import Answer
@@ -69,11 +69,11 @@ class Snapshot:
     staged: list[str] = field(default_factory=list)
     commit: str | None = None
     masked_parts: dict[str, MaskedParts] = field(default_factory=dict)
-    memory: tuple[int, int] | None = None
+    memory: dict[str, tuple[int, int]] = field(default_factory=dict)
     programs: dict[str, str] | None = None
     untold: str = ""
     supervisord_detail: str = ""
-    service: Service | None = None
+    services: tuple[Service, ...] = ()
     rewritten: dict[str, float] = field(default_factory=dict)
     read: dict[str, float] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
@@ -94,13 +94,12 @@ def probe(
 ) -> Snapshot:
     """Collect the snapshot with one command; also list the files of `managed_directories`.
 
-    `service`: ask also whether the web service serves. Raises HostError for a malformed answer.
+    `service`: ask also whether the apps serve. Raises HostError for a malformed answer.
     """
     asked = request(remote.host, wanted)
     asked.folders = [*managed_directories]
-    if service and (name := web_program(remote.host)):
-        asked.web_program, asked.app, asked.apache_page = name, app(remote.host), apache_page(remote.host)
-    snapshot = read(remote.answer(asked, also=("through_apache",) if asked.apache_page else ()))
+    asked.apps = apps_with_programs(remote.host) if service else []
+    snapshot = read(remote.answer(asked, also=("through_apache",) if any(one.own_page for one in asked.apps) else ()))
     missing = [file.path for file in wanted if file.path not in snapshot.files]
     if missing:
         raise HostError(remote.host.name, f"its answer does not contain {missing[0]}", left="everything")
@@ -112,7 +111,7 @@ def request(host: Host, wanted: list[RenderedFile], *, contents: bool = True) ->
     return ProbeRequest(
         supervisord=supervisord_place(host),
         home=host.home,
-        uwsgi_file=ini_path(host),
+        uwsgi_files={view.app_name: ini_path(view) for view in views(host)},
         files=[(file.path, file.digest) for file in wanted],
         contents=contents,
         restart=[] if host.apache.reload else [*host.apache.restart],
@@ -149,7 +148,7 @@ def _snapshot(found: HostState) -> Snapshot:
         programs=None if found.programs is None else {name: one.state for name, one in programs.items()},
         untold=masked(found.untold),
         supervisord_detail=supervisord.detail,
-        service=_service(found.service) if found.service else None,
+        services=tuple(map(_service, found.services)),
         toolkit=found.toolkit or None,
         elsewhere=found.elsewhere or None,
         restart_cost=restart_cost(found.restart) if found.restart else None,
@@ -174,7 +173,7 @@ def _file(file: FileState) -> FoundFile:
 
 
 def _service(found: ServiceState) -> Service:
-    return Service(masked(found.problem), found.program, found.unreached)
+    return Service(found.app, masked(found.problem), found.program, found.unreached)
 
 
 def _full_name(program: ProgramState) -> str:

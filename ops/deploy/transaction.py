@@ -42,14 +42,14 @@ CHECKED = {PASSED: "ok", FAILED: "failed", NOT_ASKED: "not-asked", MAINTENANCE: 
 class Outcome:
     """The result of a transaction. `programs`: (program, what was done, state) from supervisord.
 
-    `service`: whether the web service serves afterwards; None if the host did not report it.
+    `services`: whether the apps serve afterwards; of those that the host has reported.
     """
 
     release: str
     programs: list[tuple[str, str, str]]
     validations: list[str]
     unvalidated: list[str]
-    service: Service | None = None
+    services: tuple[Service, ...] = ()
 
 
 def carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[str], None]) -> Outcome:
@@ -118,7 +118,7 @@ def _carry_out(remote: Remote, plan: Plan, release: Release, report: Callable[[s
             raise session.not_run()
         raise failed(transcript, session.stderr(), interrupted=_interrupted.is_set())
     unvalidated = [*transcript.unvalidated, *_behind_maintenance(before, last)]
-    return Outcome(release.name, transcript.programs, transcript.validations, unvalidated, transcript.service)
+    return Outcome(release.name, transcript.programs, transcript.validations, unvalidated, tuple(transcript.services))
 
 
 def _behind_maintenance(before: list[CheckResult], last: list[CheckResult]) -> Iterator[str]:

@@ -17,15 +17,15 @@ from ops.deploy.plan import Plan
 from ops.deploy.release_host import recorded_host
 from ops.deploy.releases import Release
 from ops.formats import uwsgi
+from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
 from ops.formats.supervisor import log_files
-from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
 from ops.services import apache
 from ops.services.reload import reload_methods
-from ops.services.request_parts import apache_logs, apache_page, app, software, supervisord_place, uwsgi_program
+from ops.services.request_parts import all_apps, apache_logs, software, supervisord_place, uwsgi_programs
 
 ABSENT = "absent"
 
@@ -46,11 +46,7 @@ def transaction_request(plan: Plan, release: Release, sudo_password: str | None 
         commands=_commands(plan),
         validation=_validation(plan, release),
         logs=_log_files(host),
-        app=app(host),
-        app_account=host.apache.account if host.app.listen.startswith("/") else "",
-        apache_page=apache_page(host),
-        uwsgi_program=uwsgi_program(host),
-        web_program=web_program(host) or "",
+        apps=all_apps(host),
         limit=host.deploy.limit,
         sudo_password=sudo_password or "",
         software=software(host),
@@ -122,7 +118,7 @@ def _log_files(host: Host) -> list[str]:
 def _parser(host: Host, file: RenderedFile) -> str:
     """What validates the file: "supervisord", "uwsgi", "start-program" (uWSGI, started by it), or ""."""
     if file.path == start_program_path(host):
-        return "start-program" if uwsgi_program(host) else ""
+        return "start-program" if uwsgi_programs(host) else ""
     if file.service == "supervisord":
         return "supervisord"
     for name, _, _ in reload_methods(host, [file.path]):
@@ -137,7 +133,7 @@ def directories(plan: Plan) -> list[str]:
     written = [change.wanted for change in plan.changed if not change.gone]
     paths = [file.path for file in written if file.service != "apache"]
     paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
-    paths += [host.app.listen, host.app.cron_listen or ""]
+    paths += [path for view in views(host) for path in (view.app.listen, view.app.cron_listen or "")]
     for name, program in host.programs.items():
         paths += log_files(name, program, host.log_dir).values()
     parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]

@@ -74,7 +74,7 @@ class Transcript:
     still: str = ""
     unstartable: tuple[str, str] | None = None
     asks: bool = False
-    service: Service | None = None
+    services: list[Service] = field(default_factory=list)
     bake_until: int | None = None
     worse: list[str] = field(default_factory=list)
     error: HostError | None = None
@@ -105,7 +105,7 @@ class Transcript:
             case ProgramChanged():
                 self.programs.append((message.program or "supervisord", message.did, message.state))
             case WebServiceState():
-                self.service = Service(message.problem, message.program, message.is_unreached)
+                self.services.append(Service(message.app, message.problem, message.program, message.is_unreached))
             case VerdictWanted():
                 self.asks = True
             case BakeBegun() | BakeLooked():

@@ -107,7 +107,9 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
             yield loc, "must not contain '${', which Apache replaces by a variable"
     for view in apps.views(host):
         if view.app.listen.startswith("/") and not re.fullmatch(r"[\w./-]+", view.app.listen):
-            rule = "must have only letters, digits and ._-/ since other characters have a meaning in Apache's ProxyPass"
+            rule = (
+                "must have only letters, digits and ._-/ since other characters have a meaning in Apache's ProxyPass"
+            )
             yield apps.app_key(view, "listen"), rule
     for rule in _user_id_rules(identity.user_id):
         yield ("identity", "user_id"), rule

@@ -36,11 +36,6 @@ def is_main(view: Host) -> bool:
     return view.app_name == MAIN
 
 
-def named(text: str, view: Host) -> str:
-    """`text`, with the name of its app behind it, for a host that has several: "app", "app agent"."""
-    return text if is_main(view) else f"{text} {view.app_name}"
-
-
 def app_key(view: Host, *keys: str) -> Location:
     """Where the inventory has a value of the app."""
     return ("app", *keys) if is_main(view) else ("apps", view.app_name, *keys)

@@ -14,7 +14,7 @@ from ops.importing.adopt_templates import Sources, edits, origin, sources_of, tr
 from ops.importing.adopt_values import KeyPath, candidates, value_at, with_value
 from ops.importing.line_edits import Hunk, carry_over, hunks, lines_of
 from ops.rendering.rendered_file import RenderedFile
-from ops.rendering.renderer import render, render_one
+from ops.rendering.renderer import render, render_again
 from ops.rendering.template_tree import TemplateTree, tree_of
 from ops.schema import Host
 from ops.secrets.sources import described
@@ -68,7 +68,7 @@ class _State:
         """The same with its rendered text; None if it cannot be rendered, or has another path."""
         with tree_with(self.sources, self.tree) as tree:
             try:
-                made = render_one(self.host, self.file.template, tree)
+                made = render_again(self.host, self.file, tree)
             except BadInput:
                 return None
         return replace(self, text=lines_of(made.content.decode())) if made.path == self.file.path else None

@@ -3,14 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from ops.formats.apps import views
 from ops.schema import Fleet, Host
 
 MOST_TERMS = 5  # of a sum with one term per host; a longer one is grouped
 
 
 def at_once(host: Host) -> int:
-    """Requests at once: workers times threads. Each request may use a connection to the database."""
-    return host.uwsgi.workers * host.uwsgi.threads
+    """Requests at once: of all apps, workers times threads. Each may use a connection to the database."""
+    return sum(view.uwsgi.workers * view.uwsgi.threads for view in views(host))
+
+
+def terms(host: Host) -> str:
+    """The sum of `at_once`, a term for each app: "6 x 10 + 2 x 3"."""
+    return " + ".join(f"{view.uwsgi.workers} x {view.uwsgi.threads}" for view in views(host))
 
 
 def describe(hosts: Iterable[Host], fleet: Fleet) -> str:

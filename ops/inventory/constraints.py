@@ -129,8 +129,8 @@ def _software(host: Host) -> Iterator[Rule]:
         if VERSION in (getattr(host.software, key) or ""):
             yield ("software", key), f"must not contain {VERSION}: it is the same for all versions"
     for view in [view for view in apps.views(host) if "binary-path" in view.uwsgi.options]:
-        key = apps.uwsgi_key(view, "options", "binary-path")
-        yield key, "must not be set with software: a reload needs start-program there"
+        loc = apps.uwsgi_key(view, "options", "binary-path")
+        yield loc, "must not be set with software: a reload needs start-program there"
 
 
 def _validation(host: Host) -> Iterator[Rule]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 from ops.deploy import selinux
 from ops.errors import INSTALL_PYTHON, LOCKABLE
+from ops.formats.apps import views
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
 from ops.monitoring import maintenance_findings
 from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import TOOLS, Facts, sudo_commands
-from ops.monitoring.findings import ERROR, OK, WARNING, Finding
+from ops.monitoring.findings import ERROR, OK, WARNING, Finding, of_app
 from ops.monitoring.versions import assess_versions
 from ops.schema import Host
 from ops.services import maintenance_state, restart_cost, standby, supervisord_state, supervisord_survival
@@ -34,7 +35,8 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
         *(_shibboleth, _validation, _authorities, _lists, _ports, _app, _through_apache, _maintenance),
         *(_selinux, _disk, _clock),
     ]
-    found = [finding for check in checks for finding in check(host, facts)]
+    pairs = [(check, view) for check in checks for view in (views(host) if check in OF_EACH_APP else [host])]
+    found = [of_app(view, finding) for check, view in pairs for finding in check(view, facts)]
     for one in endings:
         if one.is_due(host.certificates.warn_days):
             level = ERROR if one.problem or (one.days or 0) < 0 else WARNING
@@ -282,6 +284,7 @@ def _ports(host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _app(host: Host, _: Facts) -> Iterator[Finding]:
+    """Who can connect to an app; `host` is its view."""
     if host.app.listen.startswith("/"):
         yield Finding("app", OK, f"the account's own socket, {host.app.listen}")
     else:
@@ -294,7 +297,7 @@ def _app(host: Host, _: Facts) -> Iterator[Finding]:
 
 def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
     """Whether Apache reaches the app, found by a request through Apache; and a setting that may prevent it."""
-    through = facts.apache.through_apache
+    through = facts.apache.through_apache.get(host.app_name)
     state, found = (through.state, through.found) if through else ("", "")
     if host.app.listen.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - only read
         said = f"{host.app.listen}: with PrivateTmp, Red Hat's default, Apache has its own /tmp and /var/tmp"
@@ -310,6 +313,9 @@ def _through_apache(host: Host, facts: Facts) -> Iterator[Finding]:
     elif not host.app.check_through_apache:
         found = "not checked: app.check_through_apache is false"
         yield Finding("app through Apache", WARNING, found, "see docs/guide/apache.md")
+
+
+OF_EACH_APP = (_app, _through_apache)
 
 
 def _maintenance(host: Host, facts: Facts) -> Iterator[Finding]:

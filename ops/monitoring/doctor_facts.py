@@ -16,7 +16,6 @@ from ops.agent.doctor_messages import (
 )
 from ops.agent.messages import Message
 from ops.deploy import identity_probe
-from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.services import apache, request_parts
@@ -57,7 +56,6 @@ def request(host: Host, files: list[RenderedFile], sudo_password: str | None) ->
         supervisord=request_parts.supervisord_place(host),
         activate=host.activation,
         apache=apache.configuration(host),
-        app_listen=host.app.listen,
         ca_dir=host.apache.ca_dir,
         writes=[*(file.path for file in files), f"{host.log_dir}/x", f"{host.state_dir}/x"],
         grants=[*sudo_commands(host).items()],
@@ -68,8 +66,7 @@ def request(host: Host, files: list[RenderedFile], sudo_password: str | None) ->
         lists=host.apache.revocation_dir if host.apache.revocation != "off" else "",
         reload=shlex.join(host.apache.reload or []),
         restart=[] if host.apache.reload else list(host.apache.restart),
-        app=request_parts.app(host) if web_program(host) else None,
-        apache_page=request_parts.apache_page(host),
+        apps=request_parts.all_apps(host),
         software=request_parts.software(host),
         sudo_password=sudo_password or "",
     )

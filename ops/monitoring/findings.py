@@ -1,6 +1,9 @@
 """The result of one check on a host: its level, what was found, and what to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from ops.formats.apps import is_main
+from ops.schema import Host
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
@@ -13,3 +16,8 @@ class Finding:
     level: str
     found: str
     advice: str = ""
+
+
+def of_app(view: Host, finding: Finding) -> Finding:
+    """The finding, with the app's name if it is about a further app: "workers of agent"."""
+    return finding if is_main(view) else replace(finding, what=f"{finding.what} of {view.app_name}")

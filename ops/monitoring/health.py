@@ -3,18 +3,19 @@
 import time
 from dataclasses import dataclass, field, replace
 
+from ops.agent import service_messages
 from ops.agent.certificates_messages import CertificatesRequest
 from ops.agent.health_messages import HealthRequest, HostHealth
 from ops.agent.messages import Message
 from ops.agent.probe_messages import ProbeRequest
 from ops.agent.programs_messages import ProgramsRequest
 from ops.agent.releases_messages import ReleasesRequest
-from ops.agent.workers_messages import WorkersRequest
 from ops.deploy import releases, snapshot
 from ops.deploy.drift import Drift, find_drift
 from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError, read_answer
+from ops.formats.apps import views
 from ops.formats.web_program import web_program
 from ops.monitoring import certificates, workers
 from ops.monitoring.certificates import Expiry
@@ -24,7 +25,7 @@ from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import maintenance_state, standby, supervisord
 from ops.services.maintenance_state import Maintenance
-from ops.services.request_parts import apache_page, app
+from ops.services.request_parts import all_apps
 from ops.services.standby import Standby
 from ops.services.supervisord import Report
 from ops.ssh.agent_answers import Answer
@@ -57,35 +58,45 @@ class ThroughApache:
 
 
 @dataclass(frozen=True)
+class AppMetrics:
+    """How an app runs, and its uWSGI's workers.
+
+    `problem`: why it does not answer on its own socket, "" if it does, None where unknown. `queue`: (connections that
+    wait for it, room for them), None where unknown.
+    """
+
+    problem: str | None = None
+    queue: tuple[int, int] | None = None
+    through_apache: ThroughApache = ThroughApache()
+    pool: WorkerPool = field(default_factory=WorkerPool)
+
+
+@dataclass(frozen=True)
 class HostMetrics:
     """How the services run (`ops/agent/health.py`).
 
     `ports`: port to whether something accepts connections there. `processes`: name to (process id, seconds), None
     where it does not run; a name that this account cannot see is missing. `shibd_listens`: whether shibd's socket is
-    open. `queue`: (connections that wait for the app, room for them), None where unknown. `pages`: port to the status
-    that a visitor without a login gets for the app's path, if any. `app` is why the app does not answer on its own
-    socket, `configtest` why Apache refuses its files: "" where there is no fault, None where unknown. `maintenance`
-    is the maintenance that is on, `closed` the ports on which a visitor gets its page.
+    open. `pages`: port to the status that a visitor without a login gets for the first app's path, if any.
+    `configtest`: why Apache refuses its files, "" where there is no fault, None where unknown. `maintenance` is the
+    maintenance that is on, `closed` the ports on which a visitor gets its page.
     """
 
     now: int = 0
     ports: dict[int, bool] = field(default_factory=dict)
     processes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
-    queue: tuple[int, int] | None = None
     disks: tuple[Disk, ...] = ()
     shibd_listens: bool = False
     standbys: tuple[Standby, ...] = ()
     pages: dict[int, int] = field(default_factory=dict)
-    app: str | None = None
     configtest: str | None = None
-    through_apache: ThroughApache = ThroughApache()
     maintenance: Maintenance | None = None
     closed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Health:
-    """One host at one moment; `drift` holds the managed files that differ.
+    """One host at one moment; `drift` holds the managed files that differ, `apps` each app by name.
 
     `ending_seen` is when the certificates were read, in seconds since the epoch.
     """
@@ -95,10 +106,14 @@ class Health:
     release: PastRelease | None
     drift: list[Drift]
     vitals: HostMetrics
-    pool: WorkerPool
+    apps: dict[str, AppMetrics]
     ending: list[Expiry]
     ending_seen: float
     validated: PastRelease | None = None  # the last deploy that changed Apache's files, whose validation still holds
+
+    def of_app(self, view: Host) -> AppMetrics:
+        """The app of a view of the host (ops/formats/apps.py)."""
+        return self.apps.get(view.app_name) or AppMetrics()
 
     @property
     def release_age(self) -> int | None:
@@ -123,22 +138,25 @@ def collect(remote: Remote, wanted: list[RenderedFile], last: Health | None = No
         request(host, remote.sudo_password, configtest=not tested),
         supervisord.states_request(host),
     ]
-    if web_program(host):
-        asked.append(workers.request(host, record=False, reasons=True))
     if last is None:
         asked.append(certificates.request(host))
-    answers = dict(zip(map(type, asked), remote.answers(*asked, limits=ANSWER), strict=True))
+    served = [view for view in views(host) if web_program(view)]
+    of_workers = [workers.request(view, record=False, reasons=True) for view in served]
+    received = remote.answers(*asked, *of_workers, limits=ANSWER)
+    answers = dict(zip(map(type, asked), received[: len(asked)], strict=True))
     found = snapshot.read(answers[ProbeRequest])
     with read_answer(host.name, "status"):
         past = releases.parse_releases(releases.parse(answers[ReleasesRequest]).releases)
-        vitals = read(answers[HealthRequest])
+        vitals, apps = read(answers[HealthRequest])
+        for view, answer in zip(served, received[len(asked) :], strict=True):
+            apps[view.app_name] = replace(apps[view.app_name], pool=workers.parse(view, answer))
         return Health(
             report=_report(host, answers[ProgramsRequest]),
             snapshot=found,
             release=next((release for release in past if release.current), None),
             drift=[one for one in find_drift(wanted, found, values=False) if one.state != "same"],
             vitals=replace(vitals, configtest="") if tested else vitals,
-            pool=workers.parse(host, answers[WorkersRequest]) if web_program(host) else WorkerPool(),
+            apps=apps,
             ending=last.ending if last else certificates.parse(host, answers[CertificatesRequest]),
             ending_seen=last.ending_seen if last else time.time(),
             validated=releases.last_validated(past),
@@ -154,44 +172,43 @@ def _report(host: Host, answer: Answer) -> Report:
 
 def request(host: Host, sudo_password: str | None = None, *, configtest: bool = True) -> HealthRequest:
     """The request to the agent (`ops/agent/health.py`); without `configtest`, Apache's files are not tested."""
-    serves = web_program(host) is not None
     return HealthRequest(
         state_dir=host.state_dir,
         most_waiting=MOST_WAITING,
-        listen=host.app.listen,
         server_name=host.apache.server_name,
         page=host.app.path,
         ports=[host.apache.port, host.apache.cert_port],
         disks=[host.home, host.log_dir, host.apache.log_dir, "/tmp"],  # noqa: S108 - only read
         configtest=[*host.apache.configtest] if configtest else [],
         sudo_password=sudo_password or "",
-        app=app(host) if serves else None,
-        apache_page=apache_page(host) if serves else None,
+        apps=all_apps(host),
         maintenance=host.maintenance.folder,
     )
 
 
-def read(answer: Answer) -> HostMetrics:
-    """Read the agent's answer. Raises HostError if it is malformed."""
+def read(answer: Answer) -> tuple[HostMetrics, dict[str, AppMetrics]]:
+    """Read the agent's answer: the host, and each app by name. Raises HostError if it is malformed."""
     found = answer.only(HostHealth)
-    through = found.through_apache
-    return HostMetrics(
+    apps = {one.name: AppMetrics(_masked(one.problem), one.queue, _through(one.through_apache)) for one in found.apps}
+    metrics = HostMetrics(
         now=found.now,
         ports={one.port: one.state == "open" for one in found.ports},
         processes={
             one.name: (one.pid, one.age) if one.pid else None for one in found.processes if one.pid is not None
         },
-        queue=found.queue,
         disks=tuple({one.mount: Disk(one.free, one.used, one.inodes, one.mount) for one in found.disks}.values()),
         shibd_listens=found.shibd_listens,
         standbys=tuple(map(standby.read, found.standbys)),
         pages={one.port: one.status for one in found.ports if one.status},
-        app=_masked(found.app),
         configtest=_masked(found.configtest),
         maintenance=maintenance_state.read(found.maintenance),
         closed=tuple(one.port for one in found.ports if one.is_maintenance),
-        through_apache=ThroughApache(through.state, masked(through.found)) if through else ThroughApache(),
     )
+    return metrics, apps
+
+
+def _through(found: service_messages.ThroughApache | None) -> ThroughApache:
+    return ThroughApache(found.state, masked(found.found)) if found else ThroughApache()
 
 
 def _masked(problem: str | None) -> str | None:

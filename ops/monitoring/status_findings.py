@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from ops.deploy import bake
 from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.deploy.plan import pending_reads
+from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
 from ops.formats.web_program import web_program
 from ops.inventory.validation_levels import is_less
 from ops.monitoring import maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
-from ops.monitoring.findings import ERROR, WARNING, Finding
+from ops.monitoring.findings import ERROR, WARNING, Finding, of_app
 from ops.monitoring.health import CANNOT_SEE, MOST_WAITING, Health
 from ops.monitoring.versions import assess_versions
 from ops.monitoring.worker_history import MEGABYTE, why
@@ -32,7 +33,8 @@ def assess(host: Host, health: Health) -> list[Finding]:
         *(_programs, _app, _standbys, _apache, _maintenance, _configtest, _shibd, _workers, _replaced, _queue),
         *(_disk, _release, _versions, _validation, _certificates),
     )
-    return [finding for check in checks for finding in check(host, health)]
+    pairs = [(check, view) for check in checks for view in (views(host) if check in OF_EACH_APP else [host])]
+    return [of_app(view, finding) for check, view in pairs for finding in check(view, health)]
 
 
 def _programs(host: Host, health: Health) -> Iterator[Finding]:
@@ -56,7 +58,7 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
                 f"program {program.name}", ERROR, said, f"{fab} tail-logs --programs={program.name} shows why"
             )
         elif program.stopped_ago is not None:
-            level = ERROR if program.name == web_program(host) else WARNING
+            level = ERROR if program.name in map(web_program, views(host)) else WARNING
             advice = f"{fab} start-programs --programs={program.name}, once it may run again"
             yield Finding(f"program {program.name}", level, _stopped(program), advice)
 
@@ -68,19 +70,19 @@ def _stopped(program: ProgramState) -> str:
 
 def _app(host: Host, health: Health) -> Iterator[Finding]:
     """The app on its own socket, and through Apache; a program that does not run is a finding of `_programs`."""
-    report, name, fab = health.report, web_program(host), f"fab -H {host.name}"
-    waiting, room = health.vitals.queue or (0, 0)
+    app, report, name, fab = health.of_app(host), health.report, web_program(host), f"fab -H {host.name}"
+    waiting, room = app.queue or (0, 0)
     ended = any(program.name == name and not program.uptime for program in report.programs)
     if name is None or report.supervisord == DOWN or ended:
         return
-    if health.vitals.app:
-        yield Finding("app", ERROR, health.vitals.app, f"{fab} tail-logs --programs={name} shows why")
-    elif health.vitals.app is None and MOST_WAITING <= waiting < room * FULL_QUEUE:
+    if app.problem:
+        yield Finding("app", ERROR, app.problem, f"{fab} tail-logs --programs={name} shows why")
+    elif app.problem is None and MOST_WAITING <= waiting < room * FULL_QUEUE:
         said = f"not checked: {waiting} connections already wait for it"
         yield Finding("app", WARNING, said, f"{fab} workers shows who is busy")
-    elif health.vitals.through_apache.state == "failed":
+    elif app.through_apache.state == "failed":
         advice = f"{fab} doctor checks the connection from Apache to the app"
-        yield Finding("app through Apache", ERROR, health.vitals.through_apache.found, advice)
+        yield Finding("app through Apache", ERROR, app.through_apache.found, advice)
 
 
 def _apache(host: Host, health: Health) -> Iterator[Finding]:
@@ -133,7 +135,7 @@ def _standbys(_: Host, health: Health) -> Iterator[Finding]:
 
 
 def _workers(host: Host, health: Health) -> Iterator[Finding]:
-    pool, soft, hard = health.pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    pool, soft, hard = health.of_app(host).pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     name = web_program(host)
     if pool.problem:
         if name in [program.name for program in health.report.programs if program.uptime]:
@@ -157,7 +159,7 @@ def _workers(host: Host, health: Health) -> Iterator[Finding]:
 
 def _replaced(host: Host, health: Health) -> Iterator[Finding]:
     """Workers that were repeatedly killed during requests."""
-    late = workers.lost_of_late(health.pool)
+    late = workers.lost_of_late(health.of_app(host).pool)
     if late:
         counts, seconds = late
         times = [f"{count} time{'' if count == 1 else 's'} by {_killer(one, host)}" for one, count in counts.items()]
@@ -174,12 +176,13 @@ def _killer(reason: str, host: Host) -> str:
 
 
 def _queue(host: Host, health: Health) -> Iterator[Finding]:
-    waiting, room = health.vitals.queue or (0, 0)
+    app = health.of_app(host)
+    waiting, room = app.queue or (0, 0)
     if room and waiting >= room * FULL_QUEUE:
         said = f"{waiting} connections wait of at most {room}; more are refused"
         yield Finding("listen queue", ERROR, said, f"fab -H {host.name} workers shows who is busy")
-    if health.pool.queue_errors:
-        said = f"was full {health.pool.queue_errors} times since uWSGI started"
+    if app.pool.queue_errors:
+        said = f"was full {app.pool.queue_errors} times since uWSGI started"
         yield Finding("listen queue", WARNING, said, "add workers or threads, or raise uwsgi.options.listen")
 
 
@@ -255,3 +258,6 @@ def _certificates(host: Host, health: Health) -> Iterator[Finding]:
     for one in health.ending:
         if one.is_due(host.certificates.warn_days):
             yield Finding("certificates", ERROR, f"{KINDS[one.kind]} {one.path}: {one.describe()}", "see fab certs")
+
+
+OF_EACH_APP = (_app, _workers, _replaced, _queue)

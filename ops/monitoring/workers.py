@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.agent.workers_messages import WorkerPoolState, WorkersRequest, WorkerState
+from ops.formats.apps import views
 from ops.formats.supervisor import log_files
 from ops.formats.uwsgi_log import RECORD, patterns
 from ops.formats.web_program import web_program
@@ -71,6 +72,9 @@ class WorkerPool:
         return sum(worker.state == state for worker in self.workers)
 
 
+Pools = dict[str, WorkerPool]  # of each app that a program runs, by its name
+
+
 def request(host: Host, *, record: bool = True, reasons: bool = False) -> WorkersRequest:
     """The request to the agent; without `record`, only the end of the log is read for `reasons`, or none."""
     asked = WorkersRequest(stats=str(host.uwsgi.options.get("stats", "")))
@@ -114,8 +118,16 @@ def _worker(found: WorkerState, now: int) -> Worker:
     )
 
 
-def facts(host: Host, pool: WorkerPool) -> dict[str, Any]:
-    """The workers as --json prints them: sizes in MB, times in seconds, growth in MB an hour."""
+def facts(host: Host, pools: Pools) -> dict[str, Any]:
+    """The workers as --json prints them: sizes in MB, times in seconds, growth in MB an hour.
+
+    Those of the first app, and in `apps` those of each further one, by its name.
+    """
+    first, *others = [(view, pools.get(view.app_name, WorkerPool())) for view in views(host)]
+    return _pool_facts(*first) | {"apps": {view.app_name: _pool_facts(view, pool) for view, pool in others}}
+
+
+def _pool_facts(host: Host, pool: WorkerPool) -> dict[str, Any]:
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     return {
         "problem": pool.problem or pool.log_problem or None,
@@ -140,29 +152,33 @@ def _facts(worker: Worker, host: Host) -> dict[str, Any]:
     }
 
 
-def collect(remote: Remote, *, record: bool = True) -> WorkerPool:
-    """Read the host's workers, with or without their `record`; none where no program of the host is uWSGI."""
-    if not web_program(remote.host):
-        return WorkerPool()
-    return parse(remote.host, remote.answer(request(remote.host, record=record)))
+def collect(remote: Remote, *, record: bool = True) -> Pools:
+    """Read the workers of each app that a program of the host runs, with or without their `record`."""
+    served = [view for view in views(remote.host) if web_program(view)]
+    answers = remote.answers(*(request(view, record=record) for view in served)) if served else []
+    return {view.app_name: parse(view, answer) for view, answer in zip(served, answers, strict=True)}
 
 
 class Trend:
-    """One host's workers over time: its log, read every `every` seconds, and all measurements since."""
+    """One host's workers over time: its logs, read every `every` seconds, and all measurements since."""
 
     def __init__(self, every: float) -> None:
         self._every = every
         self._read_at = 0.0
-        self._pool = WorkerPool()
+        self._pools: Pools = {}
 
-    def collect(self, remote: Remote) -> WorkerPool:
+    def collect(self, remote: Remote) -> Pools:
         """The workers now, with their known history."""
-        record = time.monotonic() - self._read_at > self._every or not self._pool.workers
-        now = collect(remote, record=record)
+        is_whole = bool(self._pools) and all(pool.workers for pool in self._pools.values())
+        record = time.monotonic() - self._read_at > self._every or not is_whole
+        found = collect(remote, record=record)
         if record:
             self._read_at = time.monotonic()
-        self._pool = now if now.problem else joined(now, self._pool, record=record)
-        return self._pool
+        self._pools = {
+            name: now if now.problem else joined(now, self._pools.get(name, WorkerPool()), record=record)
+            for name, now in found.items()
+        }
+        return self._pools
 
 
 def joined(now: WorkerPool, earlier: WorkerPool, *, record: bool) -> WorkerPool:
@@ -200,7 +216,11 @@ def _lost(reason: str) -> bool:
     return reason.partition(" ")[0] in ("evil", "evil-rss", "harakiri", "signal", "died")
 
 
-def needs_attention(host: Host, pool: WorkerPool) -> bool:
-    """Whether their state is unknown, or a worker is over the soft limit."""
-    largest = pool.largest()
-    return bool(pool.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)
+def needs_attention(host: Host, pools: Pools) -> bool:
+    """Whether the state of an app's workers is unknown, or one is over the soft limit."""
+    for view in views(host):
+        pool = pools.get(view.app_name, WorkerPool())
+        largest = pool.largest()
+        if pool.problem or (largest and largest.size >= view.uwsgi.reload_on_as * MEGABYTE):
+            return True
+    return False

@@ -1,8 +1,8 @@
 """Rendering the template tree for one host: the files, their paths and their content.
 
 The tree mirrors the host: `templates/home/…` goes to the account's home, `templates/httpd/…` to Apache's server
-root. A file or folder whose name begins with `_` is a part of other templates and is not deployed. One with `{app}` in
-its name becomes a file for each app.
+root. A file or folder whose name begins with `_` is a part of other templates and is not deployed. One with `{app}`
+in its name becomes a file for each app.
 """
 
 import contextlib
@@ -92,6 +92,13 @@ def render_one(host: Host, template: str, tree: TemplateTree | None = None, *, v
     for part in [] if failure else redaction.values(text, hidden):
         masking.add_secret_words(part, shown)
     return replace(made, content=text.encode(), secrets=used, masked_parts=hidden)
+
+
+def render_again(host: Host, file: RenderedFile, tree: TemplateTree) -> RenderedFile:
+    """The file of the same template and app, for a host or tree that may differ. Raises as `render`."""
+    of_apps = apps.views(host) if APP in file.template else []
+    view = next((view for view in of_apps if _destination(view, file.template, tree) == file.path), host)
+    return render_one(view, file.template, tree)
 
 
 def _templates(tree: TemplateTree) -> list[str]:

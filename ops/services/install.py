@@ -11,12 +11,11 @@ from ops.agent.messages import Message
 from ops.agent.run_messages import RunOutput
 from ops.agent.uninstall_messages import UninstallRequest
 from ops.errors import HostError, Unreachable
-from ops.formats import uwsgi
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services.lock_refusal import refusal
-from ops.services.request_parts import app, software, supervisord_place, uwsgi_program
+from ops.services.request_parts import all_apps, software, supervisord_place
 from ops.ssh.agent_answers import is_end
 from ops.ssh.line_reader import Limits
 from ops.ssh.operator_identity import lock_owner
@@ -56,8 +55,8 @@ def install(remote: Remote, files: list[RenderedFile], show: Show) -> str:
     wanted, known = host.software, software(host)
     if wanted is None or known is None or wanted.install is None:
         raise _not_in_the_inventory(host, "software.install, the command that installs a version")
-    ini = next((file for file in files if file.path == uwsgi.ini_path(host)), None)
-    serves = ini is not None and bool(uwsgi_program(host))
+    texts = {file.path: file.content.decode("latin-1") for file in files}
+    apps = [app for app in all_apps(host) if app.reloadable and app.ini in texts]
     request = InstallRequest(
         software=known,
         supervisord=supervisord_place(host),
@@ -65,11 +64,11 @@ def install(remote: Remote, files: list[RenderedFile], show: Show) -> str:
         command=wanted.install.replace(VERSION, wanted.version),
         seconds=wanted.install_seconds,
         activate=host.activation,
-        programs=["supervisord", "uwsgi"] if serves else ["supervisord"],
+        programs=["supervisord", "uwsgi"] if apps else ["supervisord"],
         uninstall=(wanted.uninstall or "").replace(VERSION, wanted.version),
         # By activate alone: start-program sets the environment of the deployed version.
-        app=replace(app(host), start_program="") if serves else None,
-        uwsgi_file=ini.content.decode("latin-1") if ini and serves else "",
+        apps=[replace(app, start_program="") for app in apps],
+        uwsgi_files=[texts[app.ini] for app in apps],
     )
     return _carry_out(remote, request, show)
 

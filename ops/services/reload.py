@@ -1,6 +1,7 @@
 """Reload methods: how each program reads a changed file again. Pure."""
 
 from ops.formats import uwsgi
+from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
 from ops.formats.web_program import names_file
 from ops.schema import Host, Program
@@ -27,7 +28,7 @@ def restart_method(host: Host, name: str) -> str:
 
 def _how(host: Host, program: Program, path: str) -> str:
     is_start = path == start_program_path(host)
-    own = uwsgi.is_uwsgi(program) and names_file(program, uwsgi.ini_path(host)) and program.reload_signal == "HUP"
-    if own and (is_start or path == uwsgi.ini_path(host)):
+    own = [ini for ini in map(uwsgi.ini_path, views(host)) if names_file(program, ini)]
+    if uwsgi.is_uwsgi(program) and program.reload_signal == "HUP" and own and (is_start or path in own):
         return GRACEFUL  # uWSGI starts itself by the script
     return RESTART if is_start or not program.reload_signal else f"signal-{program.reload_signal}"

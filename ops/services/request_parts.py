@@ -2,6 +2,7 @@
 
 from ops.agent.service_messages import ApachePage, App, Software, SupervisordPlace
 from ops.formats import apache, uwsgi
+from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
 from ops.formats.supervisor import log_files
 from ops.formats.web_program import web_program
@@ -21,23 +22,44 @@ def supervisord_place(host: Host) -> SupervisordPlace:
 
 
 def uwsgi_program(host: Host) -> str:
-    """The program that is the app's uWSGI and can be reloaded; empty if there is none."""
+    """The program that is the app's uWSGI and can be reloaded; empty if there is none. `host` is the app's view."""
     return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
 
 
+def uwsgi_programs(host: Host) -> list[str]:
+    """Those of all apps."""
+    return [name for name in map(uwsgi_program, views(host)) if name]
+
+
+def all_apps(host: Host) -> list[App]:
+    """The apps of a host, the first app first."""
+    return [app(view) for view in views(host)]
+
+
+def apps_with_programs(host: Host) -> list[App]:
+    """Those that a program of supervisord runs."""
+    return [one for one in all_apps(host) if one.program]
+
+
 def app(host: Host) -> App:
-    """The app and its uWSGI."""
+    """An app and its uWSGI; `host` is its view (ops/formats/apps.py)."""
     name = uwsgi_program(host)
     logs = log_files(name, host.programs[name], host.log_dir) if name else {}
     return App(
+        name=host.app_name,
         listen=host.app.listen,
         page=apache.check_page(host),
         headers=[*host.app.check_headers.items()],
         statuses=[str(status) for status in host.app.check_status],
         ini=uwsgi.ini_path(host),
         log=next(iter(logs.values()), "/dev/null"),
+        handover=uwsgi.handover_socket(host),
         timeout=host.app.timeout,
         start=host.app.start_seconds,
+        program=web_program(host) or "",
+        reloadable=name,
+        own_page=apache_page(host),
+        account=host.apache.account if host.app.listen.startswith("/") else "",
         start_program=start_program_path(host),
         spare_requests=host.spare_requests,
     )
@@ -45,7 +67,7 @@ def app(host: Host) -> App:
 
 def apache_page(host: Host) -> ApachePage | None:
     """The page by which Apache is asked whether it reaches the app; None if the inventory does not want that."""
-    if not (host.app.check_through_apache and web_program(host)):
+    if not (host.app.check_through_apache and host.app.path and web_program(host)):
         return None
     return ApachePage(
         port=host.apache.port,

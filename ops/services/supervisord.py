@@ -9,12 +9,13 @@ from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest
 from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
 from ops.agent.service_messages import Note, ProgramChanged, StartRefused
 from ops.errors import BadInput, HostError, NoPython, NotServing, read_answer
+from ops.formats.apps import is_main, views
 from ops.formats.web_program import web_program
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import supervisord_state, supervisord_survival
 from ops.services.lock_refusal import refusal
-from ops.services.request_parts import app, supervisord_place, uwsgi_program
+from ops.services.request_parts import all_apps, supervisord_place
 from ops.services.supervisord_state import DOWN, Supervisord, trouble
 from ops.services.supervisord_survival import Survival
 from ops.services.web_service import Service
@@ -78,24 +79,27 @@ class Report:
 
 
 def ask_supervisord(
-    remote: Remote, action: str, names: Iterable[str] = (), reloads: Iterable[Reload] = (), graceful: str = ""
+    remote: Remote,
+    action: str,
+    names: Iterable[str] = (),
+    reloads: Iterable[Reload] = (),
+    graceful: Iterable[str] = (),
 ) -> Report:
     """Do `action` (`ops/agent/program_action_messages.py`) with the programs `names`.
 
-    `reloads`: what reloads the programs whose files changed; `graceful`: the uWSGI program to reload without losing a
-    request, if its file changed. Raises HostError if it failed, LockHeld if another task runs.
+    `reloads`: what reloads the programs whose files changed; `graceful`: the uWSGI programs to reload without losing
+    a request, if their files changed. Raises HostError if it failed, LockHeld if another task runs.
     """
     host = remote.host
     request = ProgramActionRequest(
         supervisord=supervisord_place(host),
-        app=app(host),
-        uwsgi_program=uwsgi_program(host),
+        apps=all_apps(host),
         activate=host.activation,
         owner=f"{lock_owner(remote.who)}, {action}",
         action=action,
         names=list(names),
         reloads=list(reloads),
-        graceful=graceful,
+        graceful=list(graceful),
     )
     return read_action(host, action, remote.answer(request))
 
@@ -171,11 +175,16 @@ def _unknown(error: HostError) -> HostError:
     return HostError(error.host, error.message, left=LEFT_UNKNOWN, next_step=error.next_step)
 
 
-def need_service(host: Host, found: Service | None, done: str) -> None:
-    """Raise NotServing if the web service is known not to serve; `done`: the result of the task, for the message."""
-    name = web_program(host)
-    if name is None or found is None or not found.problem:
-        return
+def need_service(host: Host, found: Iterable[Service], done: str) -> None:
+    """Raise NotServing for the first app that is known not to serve; `done`: the task's result, for the message."""
+    for service in found:
+        view = next((view for view in views(host) if view.app_name == service.app), None)
+        if view and service.problem and (name := web_program(view)):
+            raise _not_serving(view, name, service, done)
+
+
+def _not_serving(host: Host, name: str, found: Service, done: str) -> NotServing:
+    what = "the web service" if is_main(host) else f"the app {host.app_name}"
     fab, stopped = f"fab -H {host.name}", found.state == "STOPPED"
     why = f"{name} is {found.state}" if stopped or found.state in (*ENDED_BADLY, "EXITED") else found.problem
     next_step = f"{fab} tail-logs --programs={name} says why; {fab} status"
@@ -183,9 +192,9 @@ def need_service(host: Host, found: Service | None, done: str) -> None:
         next_step = f"{fab} doctor checks the connection from Apache to the app"
     elif stopped:
         next_step = f"{fab} start-programs --programs={name}, when it may run again"
-    raise NotServing(
+    return NotServing(
         host.name,
-        f"{done}, but the web service does not serve: {why}",
+        f"{done}, but {what} does not serve: {why}",
         next_step=next_step,
         outcome=f"{done}; does not serve",
     )

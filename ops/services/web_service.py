@@ -1,15 +1,17 @@
-"""Whether a host's web service serves, as the host reports it. Pure."""
+"""Whether an app of a host serves, as the host reports it. Pure."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Service:
-    """`problem`: why the app does not answer on its socket, empty if it does; `state`: of its program, if known.
+    """Of the app of that name. `problem`: why it does not answer on its socket, empty if it does.
 
-    `unreached`: it answers there, but Apache does not reach it; `problem` says why.
+    `state`: of its program, if known. `unreached`: it answers there, but Apache does not reach it: `problem` says
+    why.
     """
 
+    app: str
     problem: str = ""
     state: str = ""
     unreached: bool = False

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from ops.formats.apps import views
 from ops.formats.web_program import web_program
 from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
@@ -82,8 +83,9 @@ def _cells(host: Host, health: Health, found: Sequence[Finding]) -> list[Text]:
 
 
 def _of(found: Sequence[Finding], names: tuple[str, ...]) -> list[Finding]:
-    """The findings of one column; "program web" is about a program."""
-    return [one for one in found if one.what in names or one.what.partition(" ")[0] in names]
+    """The findings of one column; "program web" is about a program, "workers of agent" about an app's workers."""
+    subjects = [(one, one.what.partition(" of ")[0]) for one in found]
+    return [one for one, what in subjects if what in names or what.partition(" ")[0] in names]
 
 
 def _cell(text: str, found: Sequence[Finding]) -> Text:
@@ -140,17 +142,21 @@ def _programs(health: Health) -> str:
 
 
 def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
-    pool, waiting = health.pool, (health.vitals.queue or (0, 0))[0]
-    if not web_program(host):
+    """Of all apps together: the worst of them, or how many of their workers are busy."""
+    served = [view for view in views(host) if web_program(view)]
+    seen = [health.of_app(view) for view in served]
+    if not served:
         return "-"
-    if health.vitals.app:  # if its program does not run, only that is a finding
+    if any(app.problem for app in seen):  # if its program does not run, only that is a finding
         return "no answer" if _of(found, ("app",)) else "none"
-    if pool.problem:
+    if any(app.pool.problem for app in seen):
         return "?"
-    largest = pool.largest()
-    if largest and largest.size >= host.uwsgi.reload_on_as * MEGABYTE:
-        return f"{largest.size // MEGABYTE} MB"
-    busy, running = pool.count("busy"), sum(worker.runs for worker in pool.workers)
+    for view, app in zip(served, seen, strict=True):
+        largest = app.pool.largest()
+        if largest and largest.size >= view.uwsgi.reload_on_as * MEGABYTE:
+            return f"{largest.size // MEGABYTE} MB"
+    busy, running = sum(app.pool.count("busy") for app in seen), sum(w.runs for app in seen for w in app.pool.workers)
+    waiting = sum((app.queue or (0, 0))[0] for app in seen)
     return f"{busy}/{running} busy" + (f", {waiting} wait" if waiting else "")
 
 

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from ops.errors import OperatorError
+from ops.formats.apps import is_main, views
 from ops.formats.web_program import web_program
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.health import CANNOT_SEE, Health
@@ -82,9 +83,9 @@ def _cells(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     yield from _validation(host, health)
     yield from _services(health)
     yield from _programs(health)
-    yield from _through_apache(host, health)
-    if web_program(host):
-        yield from _workers(host, health)
+    for view in [view for view in views(host) if web_program(view)]:
+        of_one = [*_through_apache(view, health), *_workers(view, health)]
+        yield from of_one if is_main(view) else [(f"{label} of {view.app_name}", text) for label, text in of_one]
     first = health.ending[:1]
     due = first and first[0].is_due(host.certificates.warn_days)
     yield "certificates", "none found" if not first else _mark(due, f"{first[0].describe()}: {KINDS[first[0].kind]}")
@@ -179,12 +180,13 @@ def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
         "unknown": "unknown through Apache",
         "not-asked": "not checked through Apache",
     }
-    if web_program(host) and not health.vitals.app:
-        yield "app", words[health.vitals.through_apache.state]
+    app = health.of_app(host)
+    if not app.problem:
+        yield "app", words[app.through_apache.state]
 
 
 def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
-    pool, soft, hard = health.pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    pool, soft, hard = health.of_app(host).pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
     if pool.problem:
         yield "workers", "unknown"
         return
@@ -195,8 +197,8 @@ def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     if largest:
         size = largest.size // MEGABYTE
         yield "largest worker", _mark(size >= soft, f"{size} MB of {soft} / {hard}")
-    if health.vitals.queue:
-        waiting, room = health.vitals.queue
+    if queue := health.of_app(host).queue:
+        waiting, room = queue
         refused = f", was full {pool.queue_errors} times" if pool.queue_errors else ""
         yield "listen queue", _mark(bool(room) and waiting * 2 >= room, f"{waiting} of {room}{refused}")
 

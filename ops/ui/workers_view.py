@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ops.formats.apps import is_main, views
 from ops.monitoring.worker_history import (
     MEGABYTE,
     MIN_GROWTH_MB,
@@ -18,7 +19,7 @@ from ops.monitoring.worker_history import (
     summary,
     why,
 )
-from ops.monitoring.workers import NEAR_LIMIT, Worker, WorkerPool
+from ops.monitoring.workers import NEAR_LIMIT, Pools, Worker, WorkerPool
 from ops.schema import Host
 from ops.text import age
 from ops.ui import colours, console
@@ -55,16 +56,21 @@ def marks(encoding: str) -> Marks:
     return BLOCKS
 
 
-def draw(seen: Sequence[tuple[Host, WorkerPool]], width: int) -> Iterator[RenderableType]:
-    """A table for each host, and below it what is missing and why."""
+def draw(seen: Sequence[tuple[Host, Pools]], width: int) -> Iterator[RenderableType]:
+    """A table for each app of each host, and below it what is missing and why."""
     drawn = marks(console.screen().encoding)
-    for number, (host, pool) in enumerate(seen):
+    apps = [(view, pools[view.app_name]) for host, pools in seen for view in views(host) if view.app_name in pools]
+    for number, (host, pool) in enumerate(apps):
         if number:
             yield ""
         if pool.workers:
             yield _table(host, pool, drawn, width)
             yield from (cell(text) for worker in pool.workers for text in _reloads(worker, host))
-        yield from (cell(f"{host.name}: {text}") for text in _missing(host, pool))
+        yield from (cell(f"{_title(host)}: {text}") for text in _missing(host, pool))
+
+
+def _title(view: Host) -> str:
+    return view.name if is_main(view) else f"{view.name} {view.app_name}"
 
 
 def _missing(host: Host, pool: WorkerPool) -> Iterator[str]:
@@ -96,9 +102,9 @@ def layout(name: str, width: int) -> Layout:
 
 def _table(host: Host, pool: WorkerPool, drawn: Marks, width: int) -> Table:
     soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
-    shape = layout(host.name, width)
+    shape = layout(_title(host), width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, shape.gap, 0, 0))
-    for heading in (host.name, "state", f"MB of {soft}/{hard}"):
+    for heading in (_title(host), "state", f"MB of {soft}/{hard}"):
         table.add_column(heading, no_wrap=True)
     trends, spans = ["trend"] * bool(shape.trend), ["over"] * shape.whole
     for heading in ("requests", "age", *trends, "growth", *spans, "limit in", "reloads"):

@@ -102,7 +102,7 @@ def probed(state_dir: Path, *files: tuple[Path, str], **fields: Any) -> HostStat
         socket=fields.pop("socket", "/nowhere.sock"),
         state_dir=str(state_dir),
     )
-    asked = {"home": "", "uwsgi_file": ""} | fields
+    asked = {"home": "", "uwsgi_files": {}} | fields
     request = ProbeRequest(supervisord=place, files=[(str(path), digest) for path, digest in files], **asked)
     (found,) = probe.answer(request)
     assert isinstance(found, HostState)

@@ -74,7 +74,9 @@ def log_of(fake: FakeHost) -> Path:
 
 def baked(fake: FakeHost, seconds: int = 3, *, needs_operator: bool = False, name: str = "r1") -> TransactionRequest:
     """The request for a change with a bake."""
-    wanted = BakeWanted(seconds=seconds, log=str(log_of(fake)), patterns=PATTERNS, needs_operator=needs_operator)
+    wanted = BakeWanted(
+        seconds=seconds, app="service", log=str(log_of(fake)), patterns=PATTERNS, needs_operator=needs_operator
+    )
     return fake.request(write(fake.conf, NEW), name=name, bake=wanted)
 
 

@@ -47,7 +47,7 @@ def access(verdict: str, mode: str = "Enforcing") -> SelinuxAccess:
 def deploy(fake: FakeHost, monkeypatch: pytest.MonkeyPatch, found: SelinuxAccess, **validation: Any) -> Ran:
     """A deploy of Apache's files, where the kernel has this answer."""
     monkeypatch.setattr(change_validation, "accesses", lambda *_: [found])
-    request = fake.request(write(fake.conf, NEW), app=app(), validation=RequiredValidation(**validation))
+    request = fake.request(write(fake.conf, NEW), apps=[app()], validation=RequiredValidation(**validation))
     return carry_out(request)
 
 
@@ -180,6 +180,6 @@ def test_no_trial_start_where_the_database_allows_no_connection(fake: FakeHost) 
     one = app()
     one.spare_requests = 0
     ini = fake.root / "web.ini"
-    ran = carry_out(fake.request(write(ini, b"[uwsgi]\nmodule = missing\n", parser="uwsgi"), app=one, reloads=[]))
+    ran = carry_out(fake.request(write(ini, b"[uwsgi]\nmodule = missing\n", parser="uwsgi"), apps=[one], reloads=[]))
     assert (ran.ended, ran.all(Validated)) == ("committed", [])
     assert [NO_CONNECTION in told.what for told in ran.all(Unvalidated)] == [True]

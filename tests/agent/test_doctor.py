@@ -55,7 +55,6 @@ def request(root: Path, **fields: Any) -> DoctorRequest:
         ),
         "activate": f"PATH={root}/bin:/usr/bin:/bin",
         "apache": nowhere,
-        "app_listen": f"{root}/home/app.sock",
         "ca_dir": "/nowhere",
         "writes": [],
         "grants": [],
@@ -116,7 +115,7 @@ def test_apache_that_is_not_there_is_told(root: Path) -> None:
     found = asked(ApacheFacts, root)
     assert (found.version, found.authorities, found.lists_reloaded) == (None, None, "")
     assert [(one.port, one.state) for one in found.ports] == [(1, "closed")]
-    assert (found.shibd_version, found.through_apache) == ("shibboleth 3.4.1", None)
+    assert (found.shibd_version, found.through_apache) == ("shibboleth 3.4.1", {})
 
 
 def test_version_and_modules_are_apaches_own(root: Path) -> None:

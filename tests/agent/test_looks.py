@@ -93,27 +93,26 @@ def requests(home: Path) -> dict[str, Message]:
             log="",
             timeout=1,
             start=1,
+            program="w",
         ),
     )
     return {
         "probe": ProbeRequest(
             supervisord=place(home),
             home=str(home),
-            uwsgi_file=f"{home}/private/app.ini",
+            uwsgi_files={"service": f"{home}/private/app.ini"},
             files=[(f"{home}/private/app.ini", "1" * 64)],
-            app=app,
-            web_program="w",
+            apps=[app],
         ),
         "health": HealthRequest(
             state_dir=state,
             most_waiting=1,
-            listen=app.listen,
             server_name="x",
             page="/",
             ports=[1],
             disks=[str(home)],
             configtest=["true"],
-            app=app,
+            apps=[app],
         ),
         "releases": ReleasesRequest(
             state_dir=state, home=str(home), uwsgi_file="/none", contents=("r1",), originals=True
@@ -127,7 +126,7 @@ def requests(home: Path) -> dict[str, Message]:
             supervisord=place(home),
             activate=f"PATH={home}/products/bin:$PATH; unset PYTHONDONTWRITEBYTECODE",
             apache=ApacheConfiguration(httpd="/nowhere", server_root="/nowhere", log_dir="/nowhere", ports=[1]),
-            app_listen=app.listen,
+            apps=[app],
             ca_dir="/nowhere",
             writes=[f"{home}/private/x", f"{home}/new/x"],
             grants=[],

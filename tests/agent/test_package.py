@@ -22,7 +22,7 @@ def test_agent_asks_for_a_module_that_it_needs(tmp_path: Path) -> None:
     assert b"survival" not in package(ProbeRequest)
     place = SupervisordPlace(conf="/nowhere", socket=f"{tmp_path}/s.sock", state_dir=f"{tmp_path}/state")
     line = Line(tmp_path / "line", "dash")
-    found = line.remote(host()).answer(ProbeRequest(supervisord=place, home="", uwsgi_file="", files=[]))
+    found = line.remote(host()).answer(ProbeRequest(supervisord=place, home="", uwsgi_files={}, files=[]))
     line.end()
     assert (found.only(HostState).supervisord.state, bool(found.only(HostState).start)) == ("down", True)
 

@@ -38,9 +38,10 @@ def request(supervised: Supervised, action: str, *names: str, **fields: Any) -> 
         log="/dev/null",
         timeout=1,
         start=1,
+        reloadable=fields.pop("reloadable", ""),
     )
-    known = {"uwsgi_program": "", "activate": ACTIVATE, "owner": f"{WHO}, {action}"} | fields
-    return ProgramActionRequest(supervisord=supervised.place, app=app, action=action, names=list(names), **known)
+    known = {"activate": ACTIVATE, "owner": f"{WHO}, {action}"} | fields
+    return ProgramActionRequest(supervisord=supervised.place, apps=[app], action=action, names=list(names), **known)
 
 
 def do(supervised: Supervised, action: str, *names: str, **fields: Any) -> list[Message]:
@@ -214,7 +215,7 @@ def test_standbys_end_before_what_needs_their_port(
     supervised: Supervised, monkeypatch: pytest.MonkeyPatch, action: str, names: list[str], steps: list[object]
 ) -> None:
     watched = Watched(monkeypatch)
-    assert not [one for one in do(supervised, action, *names, uwsgi_program="web") if isinstance(one, ActionFailed)]
+    assert not [one for one in do(supervised, action, *names, reloadable="web") if isinstance(one, ActionFailed)]
     assert watched.steps == steps
 
 
@@ -222,7 +223,7 @@ def test_changed_settings_of_uwsgi_are_validated_before_its_restart(
     supervised: Supervised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch, has_other_settings=True)
-    do(supervised, "reload-changed", uwsgi_program="web")
+    do(supervised, "reload-changed", reloadable="web")
     assert watched.steps == ["validate web", (30, "kill")]
 
 
@@ -230,12 +231,12 @@ def test_uwsgi_is_reloaded_gracefully_if_its_file_changed(
     supervised: Supervised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(monkeypatch)
-    do(supervised, "reload-changed", uwsgi_program="web", graceful="web")
+    do(supervised, "reload-changed", reloadable="web", graceful="web")
     assert watched.steps == []
     (supervised.root / "web.ini").touch()
-    do(supervised, "reload-changed", uwsgi_program="web")
+    do(supervised, "reload-changed", reloadable="web")
     assert watched.steps == []
-    do(supervised, "reload-changed", uwsgi_program="web", graceful="web")
+    do(supervised, "reload-changed", reloadable="web", graceful="web")
     assert watched.steps == ["reload web", (0, "spare")]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from ops.agent.health_messages import HealthRequest
 from ops.agent.releases_messages import ReleasesRequest
+from ops.agent.service_messages import App
 from ops.agent.workers_messages import WorkersRequest
 from ops.formats.uwsgi_log import RECORD, patterns
 from ops.monitoring import health
@@ -143,6 +144,11 @@ def test_unreachable_stats_server_is_reported(shell: str, tmp_path: Path) -> Non
     assert parse(one, answer).problem == f"the stats server {tmp_path}/none: No such file or directory"
 
 
+def app_at(listen: str) -> App:
+    """An app that no program runs."""
+    return App(listen=listen, page="/", headers=[], statuses=[], ini="", log="", timeout=1, start=1)
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_health_reports_ports_queues_and_disks(shell: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as open_port, socket.socket(socket.AF_UNIX) as app:
@@ -155,17 +161,17 @@ def test_health_reports_ports_queues_and_disks(shell: str, tmp_path: Path) -> No
         request = HealthRequest(
             state_dir=f"{tmp_path}/state",
             most_waiting=10,
-            listen=f"{tmp_path}/app.sock",
+            apps=[app_at(f"{tmp_path}/app.sock")],
             server_name="web1",
             page="/poms",
             ports=[port, 1],
             disks=[str(tmp_path), "/none"],
         )
-        found = health.read(local_agent.ask(shell, request)[0])
+        found, apps = health.read(local_agent.ask(shell, request)[0])
         for caller in callers:
             caller.close()
     assert found.ports == {port: False, 1: False}  # that somebody listens is no answer
-    assert found.queue == (3, 5)
+    assert apps["service"].queue == (3, 5)
     (disk,) = found.disks
     assert disk.free == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize / 1024, rel=0.05)
     assert abs(found.now - time.time()) < 60

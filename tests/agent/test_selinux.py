@@ -17,7 +17,7 @@ class Host(SelinuxHost):
     def found(self, listen: str, *ports: int) -> dict[str, SelinuxAccess]:
         """What is found, by its kind; one of each."""
         self.write_labels()
-        found = list(selinux.accesses(listen, ports, 0))
+        found = list(selinux.accesses([listen] if listen else [], ports, 0))
         assert len({one.kind for one in found}) == len(found)
         return {one.kind: one for one in found}
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ops.agent import programs
 from ops.agent.program_action_messages import ProgramActionRequest
@@ -19,7 +20,7 @@ from ops.agent.service_messages import SupervisordPlace
 from ops.deploy import snapshot
 from ops.deploy.snapshot import Snapshot
 from ops.monitoring import health, workers
-from ops.monitoring.health import HostMetrics
+from ops.monitoring.health import AppMetrics, HostMetrics
 from ops.services import request_parts, supervisord
 from ops.services.supervisord import ProgramState
 from ops.services.web_service import Service
@@ -34,7 +35,7 @@ TOOLS = Path(sys.executable).parent
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 
 
-def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "") -> HostMetrics:
+def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "") -> tuple[HostMetrics, AppMetrics]:
     """How an app at `listen` is, and Apache's files."""
     command = executable(folder / "configtest", f"#!/bin/sh\n{configtest}\n")
     one = host(
@@ -42,7 +43,8 @@ def look(shell: str, folder: Path, configtest: str = "exit 0", listen: str = "")
         apache={"configtest": [str(command)]},
         programs={"web": {"command": f"uwsgi --ini {INI}"}},
     )
-    return health.read(local_agent.ask(shell, health.request(one))[0])
+    found, apps = health.read(local_agent.ask(shell, health.request(one))[0])
+    return found, apps["service"]
 
 
 @pytest.fixture
@@ -54,9 +56,9 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_app_is_checked_on_its_own_socket(shell: str, app: App, tmp_path: Path) -> None:
-    assert look(shell, tmp_path).app == ""
+    assert look(shell, tmp_path)[1].problem == ""
     assert len(app.told) == 1
-    gone = look(shell, tmp_path, listen=f"{tmp_path}/none.sock").app
+    gone = look(shell, tmp_path, listen=f"{tmp_path}/none.sock")[1].problem
     assert gone, "it does not answer"
     assert f"{tmp_path}/none.sock" in gone
 
@@ -68,22 +70,24 @@ def test_app_with_long_queue_is_not_checked(tmp_path: Path) -> None:
         callers = [socket.socket(socket.AF_UNIX) for _ in range(health.MOST_WAITING)]
         for caller in callers:
             caller.connect(str(tmp_path / "app.sock"))
-        found = look("dash", tmp_path)
-        assert (found.app, found.queue) == (None, (10, 50))
-        assert look("dash", tmp_path).queue == (10, 50), "nor did the look add to them"
+        found = look("dash", tmp_path)[1]
+        assert (found.problem, found.queue) == (None, (10, 50))
+        assert look("dash", tmp_path)[1].queue == (10, 50), "nor did the look add to them"
         for caller in callers:
             caller.close()
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_health_runs_apache_configtest(shell: str, tmp_path: Path) -> None:
-    assert look(shell, tmp_path).configtest == ""
-    assert look(shell, tmp_path, "echo 'Syntax error on line 3' >&2; exit 1").configtest == "Syntax error on line 3"
+    assert look(shell, tmp_path)[0].configtest == ""
+    assert (
+        look(shell, tmp_path, "echo 'Syntax error on line 3' >&2; exit 1")[0].configtest == "Syntax error on line 3"
+    )
 
 
 @pytest.mark.parametrize("configtest", ["exit 127", "echo 'sudo: a password is required' >&2; exit 1"])
 def test_configtest_that_cannot_run_gives_no_result(configtest: str, tmp_path: Path) -> None:
-    assert look("dash", tmp_path, configtest).configtest is None
+    assert look("dash", tmp_path, configtest)[0].configtest is None
 
 
 def test_recent_worker_replacement_reasons_are_read_from_log_end(tmp_path: Path) -> None:
@@ -133,8 +137,7 @@ def ask(root: Path, action: str, *names: str, by: str = "jdoe") -> None:
     one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
     request = ProgramActionRequest(
         supervisord=place(root),
-        app=request_parts.app(one),
-        uwsgi_program="web",
+        apps=[replace(request_parts.app(one), reloadable="web")],
         activate=f"PATH={TOOLS}:$PATH",
         owner=f"{by}, {action}",
         action=action,
@@ -196,17 +199,16 @@ def probe(shell: str, root: Path, listen: str) -> Snapshot:
     )
     request = snapshot.request(one, [])
     request.supervisord = place(root)
-    request.web_program, request.app = "web", request_parts.app(one)
+    request.apps = request_parts.apps_with_programs(one)
     return snapshot.read(local_agent.ask(shell, request)[0])
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_probe_reports_whether_service_serves(shell: str, supervised: Path, app: App) -> None:
-    assert probe(shell, supervised, f"{supervised}/app.sock").service == Service()
+    assert probe(shell, supervised, f"{supervised}/app.sock").services == (Service("service"),)
     assert len(app.told) == 1
     ask(supervised, "stop", "web", by="eve")
-    found = probe(shell, supervised, f"{supervised}/none.sock").service
-    assert found
+    (found,) = probe(shell, supervised, f"{supervised}/none.sock").services
     assert (found.state, f"{supervised}/none.sock" in found.problem) == ("STOPPED", True)
 
 
@@ -219,6 +221,6 @@ def test_probe_waits_for_app_that_is_still_starting(supervised: Path) -> None:
     made: list[App] = []
     begun = threading.Timer(2, lambda: made.append(App(supervised / "app.sock")))
     begun.start()
-    assert probe("dash", supervised, f"{supervised}/app.sock").service == Service()
+    assert probe("dash", supervised, f"{supervised}/app.sock").services == (Service("service"),)
     begun.join()
     made[0].server.close()

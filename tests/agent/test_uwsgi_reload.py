@@ -63,6 +63,7 @@ class Site:
             log=f"{self.root}/web.log",
             timeout=5,
             start=20,
+            handover=f"{self.root}/state/uwsgi.zerg",
         )
         self.told: list[Message] = []
         self.reload = UwsgiReload(supervised.place, self.app, ACTIVATE, self.told.append)

@@ -30,7 +30,7 @@ from tasks.adopt import _facts, _found, _show
 from tests.every_value import toml
 from tests.unit.hosts import host
 
-INI, CONF = "home/private/config/poms/uwsgi-service.ini.j2", "home/supervisord.conf.j2"
+INI, CONF = "home/private/config/poms/uwsgi-{app}.ini.j2", "home/supervisord.conf.j2"
 CERT = "httpd/conf.d/cert_ssl.conf.j2"
 VALUES: dict[str, Any] = {
     "uwsgi": {"threads": 10, "options": {"master": True, "env": ["A=1", "B=2"], "log-format": "%(addr) x"}},

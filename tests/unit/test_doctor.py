@@ -70,7 +70,7 @@ def healthy() -> Facts:
         restart=None,
         shibd_version="shibboleth 3.4.1",
         shibd="runs",
-        through_apache=None,
+        through_apache={},
     )
     validation = ValidationFacts(reached="identity-probe")
     products = ProductFacts(missing=[], python="/x/python, Python 3.11", python_problem="")
@@ -115,18 +115,24 @@ def state(**values: Any) -> SupervisordState:
 @pytest.mark.parametrize(
     ("what", "part", "told", "level", "words"),
     [
-        ("app through Apache", "apache", {"through_apache": ThroughApache(state="ok", found="")}, OK, "reaches it"),
         (
             "app through Apache",
             "apache",
-            {"through_apache": ThroughApache(state="unknown", found="not yet")},
+            {"through_apache": {"service": ThroughApache(state="ok", found="")}},
+            OK,
+            "reaches it",
+        ),
+        (
+            "app through Apache",
+            "apache",
+            {"through_apache": {"service": ThroughApache(state="unknown", found="not yet")}},
             WARNING,
             "not yet",
         ),
         (
             "app through Apache",
             "apache",
-            {"through_apache": ThroughApache(state="failed", found="status 503; why")},
+            {"through_apache": {"service": ThroughApache(state="failed", found="status 503; why")}},
             ERROR,
             "503",
         ),

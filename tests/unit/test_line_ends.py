@@ -21,7 +21,7 @@ from tests.unit.hosts import host, settings
 from tests.unit.test_trust import KEY, connection, judge, text
 
 SMALL = '[fleet]\ndefault = "web1"\n[defaults]\nactivate = """one\ntwo"""\n[hosts.web1.programs.web]\ncommand = "x"\n'
-INI = "home/private/config/poms/uwsgi-service.ini.j2"
+INI = "home/private/config/poms/uwsgi-{app}.ini.j2"
 
 
 def as_windows_has_it(content: str) -> bytes:

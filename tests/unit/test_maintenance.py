@@ -172,7 +172,7 @@ def test_what_is_behind_the_page_did_not_pass() -> None:
 def seen(now: int, closed: bool = True) -> list[tuple[str, str]]:
     """The findings of status on a host where maintenance is on, and whether visitors get its page."""
     port = PortState(port=443, state="open", status=503 if closed else 302, is_maintenance=closed)
-    read_one = read(Answer("web1", [HostHealth(now=now, maintenance=ON, ports=[port])], "3"))
+    read_one = read(Answer("web1", [HostHealth(now=now, maintenance=ON, ports=[port])], "3"))[0]
     health = replace(
         vitals(maintenance=read_one.maintenance, closed=read_one.closed, pages=read_one.pages),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
-from ops.agent.health_messages import DiskState, HostHealth, ServiceProcess
+from ops.agent.health_messages import AppHealth, DiskState, HostHealth, ServiceProcess
 from ops.agent.service_messages import PortState, StandbyState
 from ops.agent.service_messages import ThroughApache as ThroughApacheAnswer
 from ops.deploy.drift import EDITED, TEMPLATE, Drift
@@ -16,7 +16,7 @@ from ops.deploy.snapshot import Snapshot
 from ops.errors import OperatorError, Unreachable
 from ops.monitoring.certificates import Expiry
 from ops.monitoring.findings import ERROR, WARNING, Finding
-from ops.monitoring.health import Disk, Health, HostMetrics, ThroughApache, read
+from ops.monitoring.health import AppMetrics, Disk, Health, HostMetrics, ThroughApache, read
 from ops.monitoring.status_findings import assess
 from ops.monitoring.worker_history import MEGABYTE
 from ops.monitoring.workers import Worker, WorkerPool
@@ -51,11 +51,13 @@ def well(**changes: Any) -> Health:
             NOW,
             {443: True, 8443: True},
             {"apache": (7, 86_400 * 5), "shibd": (8, 86_400 * 5)},
-            (0, 100),
             (Disk(4 * 10**7, 60, 10**6, "/home"),),
-            through_apache=ThroughApache("ok"),
         ),
-        pool=WorkerPool((worker(1), worker(2, state="cheap"))),
+        apps={
+            "service": AppMetrics(
+                "", (0, 100), ThroughApache("ok"), WorkerPool((worker(1), worker(2, state="cheap")))
+            )
+        },
         ending=[Expiry("host", "/etc/host.pem", days=43)],
         ending_seen=NOW,
     )
@@ -70,6 +72,11 @@ def worker(number: int, size: int = 700, **values: Any) -> Worker:
 def vitals(**changes: Any) -> Health:
     """As `well`, but for what the host told."""
     return well(vitals=replace(well().vitals, **changes))
+
+
+def app(name: str = "service", **changes: Any) -> Health:
+    """As `well`, but for what the host told of an app."""
+    return well(apps=well().apps | {name: replace(well().apps["service"], **changes)})
 
 
 def screen(*healths: Health, width: int = 100) -> str:
@@ -118,8 +125,8 @@ FATAL = ProgramState("agent", "FATAL", 0, 0, "Exited too quickly")
 
 
 def programs(*states: ProgramState, **changes: Any) -> Health:
-    """As `well`, but for the programs, and for what the host told."""
-    return replace(vitals(**changes), report=Report("up", 40, [*states], []))
+    """As `well`, but for the programs, and for what the host told of the app."""
+    return replace(app(**changes), report=Report("up", 40, [*states], []))
 
 
 def stopped(name: str, by: str = "") -> ProgramState:
@@ -191,7 +198,7 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "start-",
         ),
         (programs(stopped("web")), ERROR, "stopped on purpose 3 min ago on the host itself", "start-programs"),
-        (programs(stopped("web"), app="refused"), ERROR, "program web: stopped", "start-programs"),
+        (programs(stopped("web"), problem="refused"), ERROR, "program web: stopped", "start-programs"),
         (programs(WEB, stopped("agent")), WARNING, "program agent: stopped on purpose 3 min ago", "--programs=agent"),
         (
             programs(replace(WEB, ended=3)),
@@ -199,18 +206,18 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
             "program web: restarts again and again: it exited 3 times",
             "tail-logs",
         ),
-        (vitals(app="the app does not answer on x"), ERROR, "app: the app does not answer on x", "tail-logs"),
-        (vitals(app=None, queue=(12, 100)), WARNING, "app: not checked: 12 connections already wait", "workers"),
+        (app(problem="the app does not answer on x"), ERROR, "app: the app does not answer on x", "tail-logs"),
+        (app(problem=None, queue=(12, 100)), WARNING, "app: not checked: 12 connections already wait", "workers"),
         (vitals(pages={443: 503}), ERROR, "Apache: answers a visitor with status 503 on 443", "check-apache"),
         (vitals(configtest="Syntax error in x.conf"), ERROR, "its configuration test fails: Syntax error", "restart"),
         (
-            well(pool=WorkerPool((killed(1, 2, 4), killed(2, 1, 9)))),
+            app(pool=WorkerPool((killed(1, 2, 4), killed(2, 1, 9)))),
             ERROR,
             "killed 3 times by evil-reload-on-as",
             "fab -H",
         ),
         (
-            well(pool=WorkerPool((killed(1, 2, 4, "signal 11"), killed(2, 1, 9, "harakiri")))),
+            app(pool=WorkerPool((killed(1, 2, 4, "signal 11"), killed(2, 1, 9, "harakiri")))),
             ERROR,
             "workers: were killed 2 times by signal 11, 1 time by harakiri",
             "tail-logs",
@@ -218,7 +225,7 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (vitals(ports={443: True, 8443: False}), ERROR, "Apache: accepts no connections on 8443", "check-apache"),
         (vitals(processes={"apache": (1, 1), "shibd": None}), ERROR, "shibd: does not run", "service shibd start"),
         (
-            vitals(queue=(80, 100)),
+            app(queue=(80, 100)),
             ERROR,
             "listen queue: 80 connections wait of at most 100",
             "workers shows who is busy",
@@ -226,25 +233,25 @@ UNDEPLOYED = Snapshot({}, {}, None, None, "down", None, 10**7)
         (vitals(disks=(Disk(5000, 99, None, "/var"),)), ERROR, "disk: /var: 4 MB are free", "remove old logs"),
         (vitals(disks=(Disk(10**7, 50, 3, "/var"),)), ERROR, "disk: /var: only 3 more files fit", "not needed"),
         (
-            well(pool=WorkerPool((worker(3, 1500),))),
+            app(pool=WorkerPool((worker(3, 1500),))),
             ERROR,
             "worker 3: 1500 MB of address space, over",
             "1800 MB it is killed",
         ),
         (
-            well(pool=WorkerPool((worker(3, 1300),))),
+            app(pool=WorkerPool((worker(3, 1300),))),
             WARNING,
             "worker 3: 1300 MB of address space, near",
             "workers shows",
         ),
         (
-            well(pool=WorkerPool((worker(1, state="busy", busy_cores=10),))),
+            app(pool=WorkerPool((worker(1, state="busy", busy_cores=10),))),
             ERROR,
             "all threads of all 1 are busy",
             "tail-logs",
         ),
-        (well(pool=WorkerPool(problem="no stats")), WARNING, "workers: their state is unknown", "no stats"),
-        (well(pool=WorkerPool((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "add workers"),
+        (app(pool=WorkerPool(problem="no stats")), WARNING, "workers: their state is unknown", "no stats"),
+        (app(pool=WorkerPool((worker(1),), queue_errors=4)), WARNING, "was full 4 times", "add workers"),
         (well(drift=[Drift("/x", EDITED)]), ERROR, "drift: /x: edited on the host", "adopt /x keeps the edit"),
         (
             well(drift=[Drift("/x", TEMPLATE)]),
@@ -291,11 +298,12 @@ def test_each_finding_has_its_level_text_and_advice(health: Health, level: str, 
         programs(WEB, ProgramState("agent", "STOPPED", 0, 0, "not started yet")),
         programs(replace(WEB, ended=2)),
         programs(WEB, ProgramState("agent", "EXITED", 0, 0, "", ended=9)),
-        well(pool=WorkerPool((killed(1, 9, 301),))),
-        well(pool=WorkerPool((killed(1, 2, 4),))),
-        well(pool=WorkerPool((killed(1, 9, 4, "size 1451229184"), killed(2, 9, 4, "cheap")))),
-        vitals(pages={443: 302, 8443: 403}, configtest="", app=""),
-        vitals(pages={}, configtest=None, app=None),
+        app(pool=WorkerPool((killed(1, 9, 301),))),
+        app(pool=WorkerPool((killed(1, 2, 4),))),
+        app(pool=WorkerPool((killed(1, 9, 4, "size 1451229184"), killed(2, 9, 4, "cheap")))),
+        vitals(pages={443: 302, 8443: 403}, configtest=""),
+        vitals(pages={}, configtest=None),
+        app(problem=None),
     ],
 )
 def test_normal_and_unknown_states_are_no_findings(health: Health) -> None:
@@ -304,9 +312,9 @@ def test_normal_and_unknown_states_are_no_findings(health: Health) -> None:
 
 def test_a_stopped_program_is_one_finding() -> None:
     for one in ([ProgramState("web", "FATAL", 0, 0, "x")], [stopped("web")], list[ProgramState]()):
-        found = assess(shop(), programs(*one, app="refused"))
+        found = assess(shop(), programs(*one, problem="refused"))
         assert [finding.what for finding in found] == (["program web"] if one else ["app"])
-    down = replace(vitals(app="refused"), report=Report("down", None, [], []))
+    down = replace(app(problem="refused"), report=Report("down", None, [], []))
     assert [finding.what for finding in assess(shop(), down)] == ["supervisord"]
 
 
@@ -339,7 +347,12 @@ def test_what_the_account_may_not_see_is_not_down() -> None:
 
 
 def read_health(**values: Any) -> HostMetrics:
-    return read(Answer("web1", [HostHealth(now=9, **values)], "3"))
+    return read(Answer("web1", [HostHealth(now=9, **values)], "3"))[0]
+
+
+def read_app(**values: Any) -> AppMetrics:
+    """The only app of the answer."""
+    return read(Answer("web1", [HostHealth(now=9, apps=[AppHealth(name="service", **values)])], "3"))[1]["service"]
 
 
 def test_what_is_hidden_and_a_standby_are_read() -> None:
@@ -353,28 +366,24 @@ def test_an_answer_of_the_host_is_read_whole() -> None:
     found = read_health(
         ports=[PortState(port=443, state="open", status=302), PortState(port=8443, state="silent")],
         processes=[ServiceProcess(name="apache", pid=7, age=100), ServiceProcess(name="shibd", pid=0)],
-        queue=(3, 100),
         disks=[
             DiskState(free=500, used=99, inodes=None, mount="/mnt/a b"),
             DiskState(free=600, used=5, inodes=70, mount="/"),
             DiskState(free=600, used=5, inodes=70, mount="/"),
         ],
-        app="x y",
         configtest="x",
     )
     assert found == HostMetrics(
         9,
         {443: True, 8443: False},
         {"apache": (7, 100), "shibd": None},
-        (3, 100),
         (Disk(500, 99, None, "/mnt/a b"), Disk(600, 5, 70, "/")),
         pages={443: 302},
-        app="x y",
         configtest="x",
     )
-    known = read_health(app="", configtest="")
-    assert (known.app, known.configtest) == ("", "")
-    assert (read_health().app, read_health().configtest) == (None, None)
+    assert (read_health(configtest="").configtest, read_health().configtest) == ("", None)
+    assert read_app(problem="x y", queue=(3, 100)) == AppMetrics("x y", (3, 100))
+    assert (read_app(problem="").problem, read_app().problem) == ("", None)
 
 
 DOWN = Report("down", None, [], [])
@@ -467,11 +476,11 @@ def test_rows_that_need_attention_come_first() -> None:
         (vitals(pages={443: 503}), "!gives 503"),
         (vitals(configtest="Syntax error"), "!bad files"),
         (vitals(processes={"apache": (1, 1), "shibd": None}), "!no shibd"),
-        (vitals(app="it hangs"), "!no answer"),
-        (programs(stopped("web"), app="refused"), "!0/1 up"),
-        (programs(stopped("web"), app="refused"), "none"),
-        (well(pool=WorkerPool((worker(3, 1500),))), "!1500 MB"),
-        (vitals(queue=(80, 100)), "!0/1 busy, 80 wait"),
+        (app(problem="it hangs"), "!no answer"),
+        (programs(stopped("web"), problem="refused"), "!0/1 up"),
+        (programs(stopped("web"), problem="refused"), "none"),
+        (app(pool=WorkerPool((worker(3, 1500),))), "!1500 MB"),
+        (app(queue=(80, 100)), "!0/1 busy, 80 wait"),
         (vitals(disks=(Disk(5000, 99, None, "/var"),)), "!99 %"),
         (well(drift=[Drift("/x", EDITED)]), "!1 edited"),
         (well(snapshot=replace(UNDEPLOYED, release="r", unfinished="r9")), "!half-way"),
@@ -502,18 +511,18 @@ def test_a_note_stands_in_the_row_of_its_host() -> None:
 
 def test_only_a_failed_request_through_apache_is_an_error() -> None:
     def seen(state: str, **more: Any) -> list[tuple[str, str]]:
-        health = vitals(through_apache=ThroughApache(state, "Apache cannot reach it"), **more)
+        health = app(through_apache=ThroughApache(state, "Apache cannot reach it"), **more)
         return [(one.what, one.level) for one in assess(shop(), health)]
 
     assert seen("failed") == [("app through Apache", ERROR)]
     assert seen("unknown") == seen("not-asked") == []
-    assert seen("failed", app="refused") == [("app", ERROR)], "one cause is one finding"
-    down = replace(vitals(through_apache=ThroughApache("failed", "x")), report=Report("down", None, [], []))
+    assert seen("failed", problem="refused") == [("app", ERROR)], "one cause is one finding"
+    down = replace(app(through_apache=ThroughApache("failed", "x")), report=Report("down", None, [], []))
     assert "app through Apache" not in [one.what for one in assess(shop(), down)]
-    assert "!" not in screen(vitals(through_apache=ThroughApache("unknown")))
+    assert "!" not in screen(app(through_apache=ThroughApache("unknown")))
 
 
 def test_the_answer_about_the_request_through_apache_is_parsed() -> None:
     failed = ThroughApacheAnswer(state="failed", found="x")
-    assert read_health(through_apache=failed).through_apache == ThroughApache("failed", "x")
-    assert read_health().through_apache.state == "not-asked"
+    assert read_app(through_apache=failed).through_apache == ThroughApache("failed", "x")
+    assert read_app().through_apache.state == "not-asked"

@@ -57,7 +57,7 @@ def test_equal_lines_in_other_file_or_mode_are_shown_separately(capsys: pytest.C
 def test_reloads_differing_only_in_free_memory_share_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     reloads = [replace(plan(name), programs=[("web", GRACEFUL)]) for name in "abcd"]
     for number, memory in enumerate(((100, 10**6), (101, 2 * 10**6), (100, 10), (100, 3 * 10**6))):
-        reloads[number] = replace(reloads[number], memory=memory)
+        reloads[number] = replace(reloads[number], memory={"service": memory})
     several = shown(capsys, reloads)
     assert [line.partition(": then ")[0] for line in several] == ["a, b, d", "c"]
     assert "MB" not in several[0]

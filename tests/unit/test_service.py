@@ -41,7 +41,7 @@ def shop(app: dict[str, Any] | None = None, **changes: Any) -> Host:
 )
 def test_service_that_does_not_serve_ends_with_exit_code_two(state: str, said: str, advice: str) -> None:
     with pytest.raises(NotServing) as raised:
-        need_service(shop(), Service("the app does not answer: refused", state), "nothing to do")
+        need_service(shop(), [Service("service", "the app does not answer: refused", state)], "nothing to do")
     error = raised.value
     assert error.code == 2
     assert isinstance(error, HostError)
@@ -53,7 +53,7 @@ def test_service_that_does_not_serve_ends_with_exit_code_two(state: str, said: s
 
 def test_an_app_that_apache_does_not_reach_does_not_serve() -> None:
     with pytest.raises(NotServing) as raised:
-        need_service(shop(), Service("Apache cannot reach it: 503", unreached=True), "deployed")
+        need_service(shop(), [Service("service", "Apache cannot reach it: 503", unreached=True)], "deployed")
     assert "503" in raised.value.message
     assert "doctor" in raised.value.next_step
 
@@ -66,29 +66,33 @@ def test_check_through_apache_can_be_disabled_in_inventory() -> None:
 
 
 def test_serving_unknown_or_foreign_service_raises_no_error() -> None:
-    need_service(shop(), Service(), "done")
-    need_service(shop(), None, "done")
-    need_service(host(), Service("refused"), "done")
+    need_service(shop(), [Service("service")], "done")
+    need_service(shop(), [], "done")
+    need_service(shop(), [Service("gone", "refused")], "done")
+    need_service(host(), [Service("service", "refused")], "done")
 
 
 def test_snapshot_contains_service_state_only_if_requested() -> None:
     up = SupervisordState(state="up", pid=7)
-    assert read(Answer("web1", [HostState(supervisord=up, service=ServiceState())], "3")).service == Service()
-    assert read(Answer("web1", [HostState(supervisord=up)], "3")).service is None
+    told = HostState(supervisord=up, services=[ServiceState(app="service"), ServiceState(app="agent", problem="x")])
+    assert read(Answer("web1", [told], "3")).services == (Service("service"), Service("agent", "x"))
+    assert read(Answer("web1", [HostState(supervisord=up)], "3")).services == ()
 
 
 def test_transcript_reports_service_state_after_change() -> None:
     transcript = Transcript(shop(), lambda _: None)
-    transcript.read(WebServiceState(problem=WHY, program="FATAL"))
-    assert transcript.service == Service(WHY, "FATAL")
-    transcript.read(WebServiceState(problem=WHY, is_unreached=True))
-    assert transcript.service == Service(WHY, unreached=True)
-    transcript.read(WebServiceState())
-    assert transcript.service == Service()
+    transcript.read(WebServiceState(app="service", problem=WHY, program="FATAL"))
+    transcript.read(WebServiceState(app="agent", problem=WHY, is_unreached=True))
+    transcript.read(WebServiceState(app="mail"))
+    assert transcript.services == [
+        Service("service", WHY, "FATAL"),
+        Service("agent", WHY, unreached=True),
+        Service("mail"),
+    ]
 
 
 def test_request_names_web_program_without_graceful_reload() -> None:
     one = host(programs={"web": {"command": f"uwsgi --ini {INI}"}})
     plan = make_plan(one, [], Snapshot({}, {}, None, None, "up", 1, 1000, owed=["apache"]))
     request = transaction_request(plan, Release("r1", "me", Source()))
-    assert (request.web_program, request.uwsgi_program) == ("web", "")
+    assert [(app.program, app.reloadable) for app in request.apps] == [("web", "")]

@@ -28,7 +28,7 @@ def read(path: Path, uwsgi: dict[str, Any], listen: str = "127.0.0.1:0") -> list
     """The options as uWSGI has them after all its replacing, in the order of the file; without those for a reload."""
     wanted = host(app={"listen": listen}, uwsgi=uwsgi)
     assert not list(unwritable(wanted.uwsgi))
-    path.write_bytes(next(file.content for file in render(wanted) if file.template.endswith("uwsgi-service.ini.j2")))
+    path.write_bytes(next(file.content for file in render(wanted) if file.template.endswith("uwsgi-{app}.ini.j2")))
     return [pair for pair in run(path) if pair[0] not in FOR_A_RELOAD]
 
 

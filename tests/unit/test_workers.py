@@ -47,7 +47,7 @@ def drawn(*workers: Worker, width: int = 140, one: Any = None) -> str:
     """What the operator sees of them."""
     console = Console(width=width, color_system=None)
     with console.capture() as captured:
-        console.print(Group(*picture.draw([(one or shop(), WorkerPool(workers))], width)))
+        console.print(Group(*picture.draw([(one or shop(), {"service": WorkerPool(workers)})], width)))
     return captured.get()
 
 
@@ -129,9 +129,11 @@ def test_memory_is_a_bar_against_both_limits() -> None:
 
 def test_full_and_busy_workers_are_marked() -> None:
     one = worker(3, 1500)
-    assert needs_attention(shop(), WorkerPool((one,)))
-    assert not needs_attention(shop(), WorkerPool((worker(3, 1399),)))
-    assert not needs_attention(shop(), WorkerPool((worker(3, 1500, state="cheap"),))), "it has no process"
+    assert needs_attention(shop(), {"service": WorkerPool((one,))})
+    assert not needs_attention(shop(), {"service": WorkerPool((worker(3, 1399),))})
+    assert not needs_attention(shop(), {"service": WorkerPool((worker(3, 1500, state="cheap"),))}), (
+        "it has no process"
+    )
     shown = drawn(one, worker(4, state="busy", busy_cores=2, cores=10))
     assert re.search(r"3 +103 .* 1500 .* now ", shown), shown
     assert "busy 2/10" in shown
@@ -164,7 +166,7 @@ def test_only_numbers_and_known_words_are_accepted() -> None:
     pool = parse(shop(), answered(WorkerPoolState(now=65, workers=[one], queue_errors=2)))
     assert pool.workers[0].record == (Point(1, 2), Point(3, 4))
     assert (pool.workers[0].age, pool.workers[0].reloads, pool.queue_errors) == (60, 4, 2)
-    shown = facts(shop(), pool)
+    shown = facts(shop(), {"service": pool})
     assert (shown["soft_limit"], shown["hard_limit"], shown["workers"][0]["reloads"]) == (1400, 1800, 4)
     assert json.loads(json.dumps(shown)) == shown
 
@@ -173,7 +175,7 @@ def test_what_is_not_known_is_said_with_what_to_do() -> None:
     assert "set uwsgi.options.stats" in parse(host(), answered()).problem
     missing = WorkerPoolState(now=1, workers=[], queue_errors=0, problem="No such file or directory")
     assert parse(shop(), answered(missing)).problem.endswith("No such file or directory")
-    assert needs_attention(shop(), WorkerPool(problem="x"))
+    assert needs_attention(shop(), {"service": WorkerPool(problem="x")})
 
 
 def test_the_log_is_read_only_for_its_record() -> None:

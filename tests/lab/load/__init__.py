@@ -31,6 +31,7 @@ class Rate:
     seconds: int = 0
     patient: int = 4
     slow: float = 8
+    path: str = "/poms"
 
 
 @dataclass
@@ -90,6 +91,7 @@ def loaded(site: Site, wanted: Rate, host: str = "pomsgpvm01") -> Iterator[Load]
         "LOAD_EACH": str(wanted.rate / VISITORS),
         "LOAD_PATIENT": str(wanted.patient),
         "LOAD_SLOW": str(wanted.slow),
+        "LOAD_PATH": wanted.path,
     }
     users = VISITORS + wanted.patient
     words = ["--headless", "--json", "--only-summary", "--stop-timeout", "60", "--users", str(users)]

@@ -12,6 +12,7 @@ from locust import HttpUser, constant_throughput, task
 urllib3.disable_warnings()  # the host is asked by its address; who it is, other tests ask
 CERTIFICATE = os.environ["LOAD_CERTIFICATE"], os.environ["LOAD_KEY"]
 NAME = os.environ["LOAD_NAME"]
+PATH = os.environ["LOAD_PATH"]
 VERSION = re.compile("^version: (.*)$", re.MULTILINE)
 ANSWERS = Path(os.environ["LOAD_ANSWERS"]).open("a", encoding="utf-8")  # noqa: SIM115 - until locust ends
 
@@ -39,7 +40,7 @@ class Quick(_Visitor):
     def ask(self) -> None:
         """A page that is answered at once."""
         begun = time.time()
-        found = VERSION.search(self.get("/poms", "quick").text)
+        found = VERSION.search(self.get(PATH, "quick").text)
         ANSWERS.write(f"{begun} {time.time()} {found[1] if found else '-'}\n")
 
 
@@ -51,4 +52,4 @@ class Patient(_Visitor):
     @task  # type: ignore[untyped-decorator] # locust is not typed
     def ask(self) -> None:
         """A page that takes its time."""
-        self.get(f"/poms/slow?seconds={os.environ['LOAD_SLOW']}", "slow")
+        self.get(f"{PATH}/slow?seconds={os.environ['LOAD_SLOW']}", "slow")
