@@ -521,7 +521,8 @@ def test_probe_reports_state_of_host(fake: FakeHost) -> None:
 def places_of(fake: FakeHost, state: str) -> list[str]:
     """What the probe and the list of releases say of other folders, where the inventory names `state`."""
     uwsgi = f"{fake.root}/u.ini"
-    found = [*filter(None, [probed(fake.root / state, home=f"{fake.root}/home", uwsgi_files={"service": uwsgi}).elsewhere])]
+    asked = probed(fake.root / state, home=f"{fake.root}/home", uwsgi_files={"service": uwsgi})
+    found = [*filter(None, [asked.elsewhere])]
     listed = read_releases("dash", fake.root / state, home=fake.root / "home", uwsgi=uwsgi)
     assert found == list(filter(None, [listed.releases.elsewhere]))
     return found
