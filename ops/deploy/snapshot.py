@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ProgramState, ServiceState
+from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ServiceState
 from ops.agent.service_messages import SoftwareState
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets import redaction
@@ -98,7 +98,7 @@ def probe(
     """
     asked = request(remote.host, wanted)
     asked.folders = [*managed_directories]
-    if service and (name := web_program(remote.host)):
+    if service and (name := web_process(remote.host)):
         asked.web_program, asked.app, asked.apache_page = name, app(remote.host), apache_page(remote.host)
     snapshot = read(remote.answer(asked, also=("through_apache",) if asked.apache_page else ()))
     missing = [file.path for file in wanted if file.path not in snapshot.files]
@@ -130,7 +130,7 @@ def read(answer: Answer) -> Snapshot:
 
 def _snapshot(found: HostState) -> Snapshot:
     supervisord = supervisord_state.read(found.supervisord)
-    programs = {_full_name(one): one for one in found.programs or []}
+    programs = {one.name: one for one in found.programs or []}
     return Snapshot(
         files={file.path: _file(file) for file in found.files},
         deployed=dict(found.deployed),
@@ -175,7 +175,3 @@ def _file(file: FileState) -> FoundFile:
 
 def _service(found: ServiceState) -> Service:
     return Service(masked(found.problem), found.program, found.unreached)
-
-
-def _full_name(program: ProgramState) -> str:
-    return program.name if program.name == program.group else f"{program.group}:{program.name}"

@@ -17,9 +17,9 @@ from ops.deploy.plan import Plan
 from ops.deploy.release_host import recorded_host
 from ops.deploy.releases import Release
 from ops.formats import uwsgi
+from ops.formats.processes import all_names, log_files, socket_of
 from ops.formats.start_program import start_program_path
-from ops.formats.supervisor import log_files
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
@@ -50,7 +50,7 @@ def transaction_request(plan: Plan, release: Release, sudo_password: str | None 
         app_account=host.apache.account if host.app.listen.startswith("/") else "",
         apache_page=apache_page(host),
         uwsgi_program=uwsgi_program(host),
-        web_program=web_program(host) or "",
+        web_program=web_process(host),
         limit=host.deploy.limit,
         sudo_password=sudo_password or "",
         software=software(host),
@@ -114,8 +114,8 @@ def _validation(plan: Plan, release: Release) -> RequiredValidation:
 def _log_files(host: Host) -> list[str]:
     """The logs that may explain a failure: the programs', supervisord's, and Apache's if it is readable."""
     paths = [host.supervisor.logfile, *apache_logs(host)]
-    for name, program in host.programs.items():
-        paths += log_files(name, program, host.log_dir).values()
+    for name in host.programs:
+        paths += [log.path for log in log_files(host, name)]
     return list(dict.fromkeys(paths))
 
 
@@ -125,8 +125,8 @@ def _parser(host: Host, file: RenderedFile) -> str:
         return "start-program" if uwsgi_program(host) else ""
     if file.service == "supervisord":
         return "supervisord"
-    for name, _, _ in reload_methods(host, [file.path]):
-        if uwsgi.is_uwsgi(host.programs[name]):
+    for process, _, _ in reload_methods(host, [file.path]):
+        if uwsgi.is_uwsgi(host.programs[all_names(host)[process]]):
             return "uwsgi"
     return ""
 
@@ -138,7 +138,7 @@ def directories(plan: Plan) -> list[str]:
     paths = [file.path for file in written if file.service != "apache"]
     paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
     paths += [host.app.listen, host.app.cron_listen or ""]
-    for name, program in host.programs.items():
-        paths += log_files(name, program, host.log_dir).values()
+    for name in host.programs:
+        paths += [*(log.path for log in log_files(host, name)), socket_of(host, name)]
     parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]
     return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ops.errors import Problem
-from ops.formats import apache, supervisor, uwsgi, uwsgi_log, uwsgi_options
+from ops.formats import apache, processes, supervisor, uwsgi, uwsgi_log, uwsgi_options
 from ops.formats.web_program import web_program
-from ops.inventory import program_commands
+from ops.inventory import addresses, program_commands, program_groups, supervisor_words
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
@@ -72,8 +72,8 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _socket_folder(host)
     yield from _names(host)
     yield from _software(host)
-    if "all" in host.programs:
-        yield ("programs", "all"), "must have another name: 'all' means every program to supervisorctl"
+    yield from program_groups.rules(host, written)
+    yield from supervisor_words.rules(host)
     for loc, rule in apache.unwritable(host):
         yield loc, rule
     if host.app.check_through_apache and _within(host.app.path, apache.OWN):
@@ -166,34 +166,43 @@ def _uwsgi_numbers(host: Host, written: Written) -> Iterator[Rule]:
 
 
 def _ports(host: Host, written: Written) -> Iterator[Rule]:
-    used: dict[int, Location] = {}
-    ports: list[tuple[Location, int]] = [
-        (("port",), host.port or SSH_PORT),
-        (("apache", "port"), host.apache.port),
-        (("apache", "cert_port"), host.apache.cert_port),
+    used: list[tuple[Location, str]] = []
+    ports: list[tuple[Location, str]] = [
+        (("port",), f":{host.port or SSH_PORT}"),
+        (("apache", "port"), f":{host.apache.port}"),
+        (("apache", "cert_port"), f":{host.apache.cert_port}"),
     ]
-    for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
-        if address and not address.startswith("/"):
-            listen = int(address.rpartition(":")[2])
-            if not 1 <= listen <= 65535:
-                yield ("app", key), "must have a port from 1 to 65535"
-            ports.append((("app", key), listen))
-    ports += _uwsgi_ports(host)
-    for loc, port in ports:
-        if port in used:
-            first = used[port]
+    for loc, address in [*_listening(host), *_uwsgi_ports(host)]:
+        if not address.startswith("/"):
+            if not 1 <= addresses.port_of(address) <= 65535:
+                yield loc, "must have a port from 1 to 65535"
+            ports.append((loc, address))
+    for loc, address in ports:
+        for first in [by for by, other in used if addresses.are_one(address, other)][:1]:
+            port = addresses.port_of(address)
             one, other = (f"port {port} is also used by {'.'.join(by)}" for by in (first, loc))
             yield _either(written, (loc, one), (first, other))
-        used.setdefault(port, loc)
+        used.append((loc, address))
 
 
-def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
+def _listening(host: Host) -> Iterator[tuple[Location, str]]:
+    """The addresses of keys of their own: the app's, and those that supervisord opens."""
+    yield ("app", "listen"), host.app.listen
+    if host.app.cron_listen:
+        yield ("app", "cron_listen"), host.app.cron_listen
+    if host.supervisor.inet_http_server:
+        yield ("supervisor", "inet_http_server", "port"), host.supervisor.inet_http_server.port
+    for name in host.programs:
+        if address := processes.socket_of(host, name):
+            yield ("programs", name, "socket"), address
+
+
+def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, str]]:
     """The ports of further options that make uWSGI listen."""
     for name, value in host.uwsgi.options.items():
         for address in uwsgi_options.listening(name, value):
-            port = re.fullmatch(r"[^/]*:([0-9]{1,5})", address)
-            if port:
-                yield ("uwsgi", "options", name), int(port[1])
+            if re.fullmatch(r"[^/]*:[0-9]{1,5}", address):
+                yield ("uwsgi", "options", name), address
 
 
 def _files(host: Host, written: Written) -> Iterator[Rule]:
@@ -208,9 +217,13 @@ def _files(host: Host, written: Written) -> Iterator[Rule]:
         (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
     ]
     files += [(("app", key), path) for key, path in _app_sockets(host).items()]
-    for name, program in host.programs.items():
-        logs = supervisor.log_files(name, program, host.log_dir)
-        files += [(("programs", name, key), path) for key, path in logs.items()]
+    for name in host.programs:
+        logs = [(("programs", name, log.key), log.path) for log in processes.log_files(host, name)]
+        address = processes.socket_of(host, name)
+        files += [
+            *dict.fromkeys(logs),
+            *([(("programs", name, "socket"), address)] if address.startswith("/") else []),
+        ]
     for loc, path in files:
         if path in ours:
             yield loc, f"{path} is also {ours[path]}"

@@ -2,8 +2,8 @@
 
 from ops.agent.service_messages import ApachePage, App, Software, SupervisordPlace
 from ops.formats import apache, uwsgi
+from ops.formats.processes import all_names, stdout_log
 from ops.formats.start_program import start_program_path
-from ops.formats.supervisor import log_files
 from ops.formats.web_program import web_program
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
@@ -21,21 +21,20 @@ def supervisord_place(host: Host) -> SupervisordPlace:
 
 
 def uwsgi_program(host: Host) -> str:
-    """The program that is the app's uWSGI and can be reloaded; empty if there is none."""
+    """The process that is the app's uWSGI and can be reloaded; empty if there is none."""
     return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
 
 
 def app(host: Host) -> App:
     """The app and its uWSGI."""
-    name = uwsgi_program(host)
-    logs = log_files(name, host.programs[name], host.log_dir) if name else {}
+    process = uwsgi_program(host)
     return App(
         listen=host.app.listen,
         page=apache.check_page(host),
         headers=[*host.app.check_headers.items()],
         statuses=[str(status) for status in host.app.check_status],
         ini=uwsgi.ini_path(host),
-        log=next(iter(logs.values()), "/dev/null"),
+        log=(stdout_log(host, all_names(host)[process]) if process else "") or "/dev/null",
         timeout=host.app.timeout,
         start=host.app.start_seconds,
         start_program=start_program_path(host),
