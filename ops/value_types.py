@@ -11,6 +11,7 @@ def matching(pattern: str, rule: str) -> Meta:
 
 
 _PATH = r"(?!.*/\.\.?(/|$))(/[^/]+)+"
+_OF_PROGRAM = rf"%\((?:here|ENV_[A-Za-z_][A-Za-z0-9_]*)\)s(?:{_PATH})?|{_PATH}"  # a path that supervisord may expand
 _LOOPBACK = r"(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost):[0-9]{1,5}"
 
 Text = Annotated[str, matching(r".+", "must not be empty")]
@@ -93,6 +94,30 @@ Version = Annotated[
         r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", "must be a version: letters, digits, dots, dashes, underscores or plus"
     ),
 ]
+ProcessName = Annotated[  # a format of supervisord's, which ops/formats/process_names.py expands
+    str,
+    matching(
+        r"(?:[^%\s:/]|%%|%\((?:program|group)_name\)s|%\(process_num\)(?:0?[1-9])?[sd])+",
+        "must be a name without blanks, : and /; %(program_name)s, %(group_name)s and %(process_num)02d stand for "
+        "what supervisord knows, %% for a percent sign",
+    ),
+]
+Mask = Annotated[str, matching(r"0?[0-7]{3}", "must be an octal mask such as 022")]
+ProgramPath = Annotated[str, matching(_OF_PROGRAM, "must be an absolute path without '..'")]
+LogPlace = Annotated[
+    str,
+    matching(rf"AUTO|NONE|syslog|{_OF_PROGRAM}", "must be an absolute path without '..', or AUTO, NONE or syslog"),
+]
+FcgiSocket = Annotated[
+    str,
+    matching(
+        rf"tcp://{_LOOPBACK}|unix://(?:{_OF_PROGRAM})",
+        "must be tcp:// with a loopback address and port (tcp://127.0.0.1:9000), or unix:// with an absolute path",
+    ),
+]
+LoopbackPort = Annotated[str, matching(_LOOPBACK, "must be a loopback address and port, such as 127.0.0.1:9001")]
+Pattern = Annotated[str, matching(r"\S+", "must be a path, with * and ? in it, without blanks")]
+EventName = Annotated[str, matching(r"[A-Z0-9_]+", "must be the name of an event, such as PROCESS_STATE_EXITED")]
 Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
 UwsgiOption = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
 UwsgiValue = bool | int | str | list[bool | int | str]

@@ -17,6 +17,8 @@ import fabric.main
 from invoke.exceptions import Exit, ParseError
 
 from ops.errors import OperatorError
+from ops.formats import process_names
+from ops.formats.processes import all_names
 from ops.inventory.loader import Inventory, read_inventory
 from ops.inventory.location import inventory_path
 from ops.logs.catalog import SERVICES
@@ -168,7 +170,9 @@ def _programs(called: _Called, known: Inventory) -> list[str]:
     """The names that --programs of that task accepts."""
     if not called.has("programs"):
         return []
-    names = dict.fromkeys(name for host in known.hosts.values() for name in host.programs)
+    names = dict.fromkeys(
+        name for host in known.hosts.values() for name in process_names.words(all_names(host).items())
+    )
     return [*names, *(SERVICES if called.name.endswith("-logs") else ())]
 
 

@@ -45,6 +45,7 @@ CORE = (  # fab's own flags
 WITH_A_FILE = ("-f", "--config", "-i", "--identity", "-r", "--search-root", "-S", "--ssh-config", "--to")
 RELEASE_WORDS = ["releases", "rollback"]  # their first word is a release
 RELEASE_FLAGS = {"rollback": "--to", "diff": "--to", "releases": "--release"}
+MOST_PROCESSES = 1000  # of one program, as in ops/schema.py
 ANSWER = 6  # seconds that a host has to list its releases
 WITH_A_NUMBER = ("-t", "--connect-timeout", "-T", "--command-timeout")
 
@@ -94,9 +95,30 @@ def inventory() -> tuple[list[str], list[str]]:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         hosts = [*data["hosts"], *data.get("fleet", {}).get("groups", {})]
         tables = [data.get("defaults", {}), *data["hosts"].values()]
-        return hosts, list(dict.fromkeys(name for table in tables for name in table.get("programs", {})))
+        return hosts, _programs(tables)
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return [], []
+
+
+def _programs(tables: list[dict[str, Any]]) -> list[str]:
+    """What --programs takes, by ops/formats/processes.py, which takes longer to import."""
+    sys.path.insert(0, str(PROJECT))  # -I leaves it out
+    from ops.formats import process_names
+
+    programs: dict[str, dict[str, Any]] = {}
+    groups: dict[str, list[str]] = {}
+    for table in tables:
+        for name, values in table.get("programs", {}).items():
+            programs[name] = programs.get(name, {}) | values
+        groups |= {name: values["programs"] for name, values in table.get("groups", {}).items()}
+    found = []
+    for name, values in programs.items():
+        group = next((group for group, members in groups.items() if name in members), name)
+        first, count = values.get("numprocs_start", 0), min(values.get("numprocs", 1), MOST_PROCESSES)
+        default = process_names.DEFAULT if count == 1 else process_names.DEFAULT_OF_SEVERAL
+        template = values.get("process_name", default)
+        found += [(process_names.process_name(name, group, template, first + n), name) for n in range(count)]
+    return process_names.words(found)
 
 
 def releases(host: str, verb: str) -> list[str]:
@@ -141,8 +163,27 @@ def _host_of(words: list[str]) -> str:
 
 
 def completions(words: list[str]) -> list[str]:
-    """The completions of the last of `words`, the words after `fab`; bash passes each = as a separate word."""
-    *before, word = words or [""]
+    """The completions of the last of `words`, the words after `fab`; bash passes each = and : as a separate word."""
+    words, done = _joined(words or [""])
+    return [found.removeprefix(done) for found in _completions(words)]
+
+
+def _joined(words: list[str]) -> tuple[list[str], str]:
+    """The words with those at a colon in one, and what bash has of the last one before its last part."""
+    joined: list[str] = []
+    done = ""
+    for number, word in enumerate(words):
+        if joined and (word == ":" or (number > 1 and words[number - 1] == ":")):
+            done = joined[-1] if word != ":" else f"{joined[-1]}:"
+            joined[-1] += word
+        else:
+            joined.append(word)
+            done = ""
+    return joined, done
+
+
+def _completions(words: list[str]) -> list[str]:
+    *before, word = words
     known, (hosts, programs) = verbs(), inventory()
     verb = next((each for each in before if each in known), "")
     flag, before_value = (before[-1], "") if before else ("", "")

@@ -76,6 +76,25 @@ FORMS: dict[str, tuple[str, ...]] = {
     ),
     "must be the name of a uWSGI option": ("[a-z-]+",),
     "must be a name of letters, digits and _, since templates say secrets.NAME": ("[a-z]+", ".*[A-Z0-9_].*"),
+    "must be a name without blanks, : and /; %(program_name)s, %(group_name)s and %(process_num)02d stand for what "
+    "supervisord knows, %% for a percent sign": (
+        "[^%]+",
+        r".*%\(group_name\)s.*",
+        r".*%\(process_num\)02d.*",
+        ".*%%.*",
+    ),
+    "must be an absolute path without '..'": (_PLAIN_PATH, _ODD_PATH, r"%\(here\)s"),
+    "must be an absolute path without '..', or AUTO, NONE or syslog": (
+        *("AUTO", "NONE", "syslog"),
+        *(_PLAIN_PATH, _ODD_PATH),
+    ),
+    "must be tcp:// with a loopback address and port (tcp://127.0.0.1:9000), or unix:// with an absolute path": (
+        *(r"tcp://127\.0\.0\.1:[0-9]+", "tcp://localhost:[0-9]+"),
+        *(r"unix://[/\w.-]+", "unix://.*%.*"),
+    ),
+    "must be a loopback address and port, such as 127.0.0.1:9001": (r"127\.0\.0\.1:[0-9]+", "localhost:[0-9]+"),
+    "must be a path, with * and ? in it, without blanks": ("[^*?]+", ".*[*?].*"),
+    "must be the name of an event, such as PROCESS_STATE_EXITED": ("[A-Z0-9_]+",),
     "any text": (".*",),
 }
 
@@ -161,6 +180,14 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     "supervisor.loglevel": ("critical", "error", "warn", "info", "debug", "trace", "blather", ABSENT),
     "supervisor.minfds": (1, 1024, ABSENT),
     "supervisor.environment": ({}, {"A_1": "x y % %(here)s ; # 'q' é", "B": ""}, ABSENT),
+    "supervisor.expand": (ABSENT, False),
+    "supervisor.directory": (ABSENT, "/tmp", ODD_HOME),
+    "supervisor.umask": (ABSENT, "077", "0022", "000"),
+    "supervisor.identifier": (ABSENT, "é \"'%"),
+    "supervisor.include": (ABSENT, [], [f"{HOME}/private/extra/*.conf", "private/extra/%.conf"]),
+    "supervisor.user": (ABSENT, "poms"),
+    "supervisor.nodaemon": (ABSENT, False),
+    "groups": ({}, ABSENT, ABSENT),
 }
 
 _NUMBERS = ("workers", "threads", "cheaper", "cheaper-initial", "reload-on-as", "evil-reload-on-as")
@@ -209,12 +236,79 @@ APP = {"command": f"uwsgi --ini {HOME}/private/config/poms/uwsgi-service.ini", "
 PROGRAM_NAMES = ("a", "A9.x_y-z", *(f"p{number}" for number in range(8)))
 
 
+# What only some programs can have.
+_MORE_PROGRAMS: dict[str, Table] = {
+    "several": {
+        "numprocs": 2,
+        "numprocs_start": 100_000,
+        "process_name": "%(group_name)s-%(process_num)02d",
+        "expand": True,
+        "command": "sleep 1000%(process_num)d",
+        "directory": "%(here)s",
+        "environment": {"A": "%(ENV_HOME)s 100%% %(program_name)10s"},
+        "stdout_logfile": f"{HOME}/private/logs/%(program_name)s-%(process_num)02d.log",
+        "stdout_events_enabled": True,
+        "user": "poms",
+    },
+    "one": {"numprocs": 1, "numprocs_start": 0, "process_name": "other", "expand": False, "kind": "program"},
+    "percent": {"process_name": "100%%", "stdout_logfile": "AUTO", "stdout_events_enabled": False},
+    "Listener": {
+        "kind": "eventlistener",
+        "events": ["PROCESS_STATE_EXITED", "TICK_60"],
+        "buffer_size": 1,
+        "priority": -1,
+        "stderr_logfile": "NONE",
+        "stderr_events_enabled": True,
+    },
+    "listener": {
+        "kind": "eventlistener",
+        "events": ["EVENT"],
+        "buffer_size": 1_000_000,
+        "stdout_logfile": "NONE",
+        "stderr_logfile": "syslog",
+        "stderr_events_enabled": False,
+    },
+    "tcp": {
+        "kind": "fcgi-program",
+        "socket": "tcp://127.0.0.1:9000",
+        "socket_backlog": 1,
+        "stdout_logfile": "syslog",
+        "redirect_stderr": False,
+        "stderr_logfile": "AUTO",
+        "events": [],
+    },
+    "local": {"kind": "fcgi-program", "socket": "tcp://localhost:9001", "socket_backlog": 65_535},
+    "unix": {
+        "kind": "fcgi-program",
+        "socket": f"unix://{HOME}/private/run/fcgi.sock",
+        "socket_mode": "700",
+        "socket_owner": "poms",
+    },
+    "percented": {
+        "kind": "fcgi-program",
+        "expand": True,
+        "socket": "unix://%(here)s/private/run/%(program_name)s.sock",
+        "socket_mode": "0660",
+    },
+    "nobodys": {
+        "kind": "fcgi-program",
+        "socket": f"unix://{HOME}/private/run/nobodys.sock",
+        "socket_mode": "000",
+    },
+}
+GROUPS: Table = {
+    "p9": {"programs": ["several"], "priority": 0},
+    "A_group": {"programs": ["one", "A9.x_y-z"], "priority": 100_000},
+    "other": {"programs": ["percent"]},
+}
+
+
 def programs() -> Table:
     """Programs that sleep, with every value of each key, beside the app."""
     found: Table = {"poms_webservice": APP}
     for number, name in enumerate(PROGRAM_NAMES):
         found[name] = {key: values[number % len(values)] for key, values in _PROGRAM.items()}
-    return found
+    return found | {name: {"command": SLEEP} | values for name, values in _MORE_PROGRAMS.items()}
 
 
 FURTHER_APPS: Table = {
@@ -243,7 +337,13 @@ MORE: dict[int, Table] = {
         "fleet.groups": {"all": [LAB_HOST]},
         **{f"uwsgi.options.{name}": value for name, value in OPTION_VALUES.items()},
     },
-    3: {"programs": programs() | FURTHER_PROGRAMS, "apps": FURTHER_APPS},
+    3: {
+        "programs": programs() | FURTHER_PROGRAMS,
+        "apps": FURTHER_APPS,
+        "groups": GROUPS,
+        "secrets.P_1": {"command": ["printf", "é %s"]},
+        "supervisor.inet_http_server": {"port": "localhost:9002", "username": "é %", "password": "P_1"},
+    },
     4: {"apps": {}},
     5: {
         "address": LAB_HOST,
@@ -259,6 +359,7 @@ MORE: dict[int, Table] = {
         "secrets.d": {"command": ["./command"], "seconds": 3600},
         "secrets.e": {"command": ["printf", "e"]},
         "programs.poms_webservice.environment_secrets": {"S_1": "a", "T/.+()": "B_1", "U": "d"},
+        "supervisor.inet_http_server": {"port": "127.0.0.1:9001", "username": "a", "password": "a"},
     },
     7: {
         **{f"uwsgi.{key}": ABSENT for key in _NUMBERS},
@@ -295,6 +396,8 @@ PLACES: dict[str, Table] = {
         "supervisor.pidfile": f"{HOME}/private/own/plain.pid",
         "supervisor.logfile": f"{HOME}/private/own/plain.log",
         "app.cron_listen": "127.0.0.1:1",
+        "supervisor.expand": True,
+        "supervisor.environment": {"A_1": "%(here)s and %(ENV_HOME)s, 100%%"},
         "programs.poms_webservice.command": f"uwsgi --ini {PLAIN_CONFIG}/uwsgi-service.ini",
     },
 }
@@ -342,6 +445,10 @@ NOT_DEPLOYED: dict[tuple[str, object], str] = {
     ("software.chain", ".*[A-Z._-].*"): ONE_PRODUCT,
     ("software.folder", _ODD_PATH): ONE_PRODUCT,
     ("software.link", _ODD_PATH): ONE_PRODUCT,
+    ("supervisor.nodaemon", True): "is refused: nothing would wait for it",
+    ("supervisor.umask", "0?777"): "supervisord could not open its own log again",
+    ("programs.*.numprocs", 1000): "would start 1000 processes",
+    ("programs.*.socket_mode", "0?777"): "is refused: anybody could connect",
     ("supervisor.minfds", 1_048_576): "is more than the hard limit of the machine may be",
 }
 

@@ -53,7 +53,7 @@ def validate(change: "Change") -> None:
             _need_program(change, words)
     for number, file in change.files():
         if file.parser == SUPERVISORD:
-            _parse_supervisord(change, change.path(f"new.{number}"))
+            _parse_supervisord(change, change.path(f"new.{number}"), file.path)
     for app, ini in _uwsgi_files(change):
         _try_uwsgi(change, app, ini)
 
@@ -143,8 +143,8 @@ def _need_program(change: "Change", words: "list[str]") -> None:
         raise StepFailed(ended.text)
 
 
-def _parse_supervisord(change: "Change", path: str) -> None:
-    problem = check_configuration(change.request.activate, path)
+def _parse_supervisord(change: "Change", path: str, place: str) -> None:
+    problem = check_configuration(change.request.activate, path, place)
     if problem:
         raise StepFailed(problem)
 

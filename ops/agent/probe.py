@@ -211,11 +211,11 @@ def _service(place: "SupervisordPlace", app: "App") -> ServiceState:
 
 def _programs(place: "SupervisordPlace") -> "tuple[list[ProgramState] | None, str]":
     """supervisord's programs; or None and why it does not list them."""
-    from ops.agent.supervisord_rpc import Refused, Server
+    from ops.agent.supervisord_rpc import Refused, Server, full_name
 
     try:
         found = Server(place)("getAllProcessInfo")
     except (OSError, Refused) as error:
         return None, str(error)
-    programs = [(one["statename"], one["group"], one["name"], one["start"] if one["pid"] else 0) for one in found]
-    return [ProgramState(state=s, group=g, name=n, started=at) for s, g, n, at in programs], ""
+    programs = [(one["statename"], full_name(one), one["start"] if one["pid"] else 0) for one in found]
+    return [ProgramState(state=state, name=name, started=at) for state, name, at in programs], ""

@@ -59,10 +59,9 @@ class ServiceState(Message):
 
 
 class ProgramState(Message):
-    """One process of supervisord; `started`: in seconds since 1970, if it runs, else 0."""
+    """One process of supervisord by its full name; `started`: in seconds since 1970, if it runs, else 0."""
 
     state: str
-    group: str
     name: str
     started: float = 0.0
 

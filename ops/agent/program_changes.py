@@ -3,12 +3,12 @@
 import time
 from xmlrpc.client import Fault
 
+from ops.agent import stop_notes
 from ops.agent.program_settling import (
     ON_PURPOSE,
     RUNNING,
     STARTING,
     TICK,
-    in_settings,
     need_known,
     not_stopped,
     settle,
@@ -18,14 +18,14 @@ from ops.agent.program_settling import (
 from ops.agent.service_messages import ProgramChanged
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervisord_rpc import LONG_SECONDS, processes
+from ops.agent.taken_files import TakenFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ops.agent.narration import Tell
     from ops.agent.supervisord_rpc import Server
-    from ops.agent.taken_files import TakenFiles
 
 LEFT_STOPPED = "left stopped"
 SIGNAL = "signal-"  # before a signal's name, in how a program reloads
@@ -43,53 +43,57 @@ class ProgramChanges:
     They raise StepFailed if a program does not run afterwards, and what `server` raises.
     """
 
-    def __init__(self, server: "Server", taken: "TakenFiles", tell: "Tell") -> None:
+    def __init__(self, server: "Server", state_dir: str, tell: "Tell") -> None:
         self._server = server
-        self._taken = taken
+        self._state_dir = state_dir
+        self._taken = TakenFiles(state_dir)
         self._tell = tell
 
     def apply(self, only: "list[str]") -> None:
         """Apply the configuration on disk, but to no group that an operator has stopped.
 
-        Only groups that changed, and that are in `only`, if that names some.
+        Only groups that changed, and that are in `only` or have a program there, if that names some.
         """
+        of = [group_of(name) for name in only]
         added, changed, removed = (
-            [group for group in groups if not only or group in only] for groups in changed_groups(self._server)
+            [group for group in groups if not of or group in of] for groups in changed_groups(self._server)
         )
         settings = start_settings(self._server)
         for group in removed:
             self._server("stopProcessGroup", group, seconds=LONG_SECONDS)
+            gone = self._members(group)
             self._server("removeProcessGroup", group)
-            self._did(group, "removed")
+            for name in gone:
+                self._did(name, "removed")
         taken = []
         for group in changed:
-            own = self._members([group])
-            autostart = any(settings.get(in_settings(name), {}).get("autostart", True) for name in own)
+            own = self._members(group)
+            autostart = any(settings.get(name, {}).get("autostart", True) for name in own)
             if autostart and not not_stopped(self._server, own):
-                self._did(group, LEFT_STOPPED)
+                for name in own:
+                    self._did(name, LEFT_STOPPED)
                 continue
-            self._replace(group)
-            self._did(group, "restarted with its new configuration")
-            taken.append(group)
+            taken += self._replace(group)
         for group in added:
-            self._add(group)
-            self._did(group, "added")
-            taken.append(group)
+            for name in self._add(group):
+                self._did(name, "added")
+                taken.append(name)
         time.sleep(TICK)
-        settle(self._server, not_stopped(self._server, self._members(taken)), self._tell)
+        settle(self._server, not_stopped(self._server, taken), self._tell)
 
     def start(self, names: "list[str]") -> None:
         """Start programs; a group whose configuration changed is replaced first."""
         added, changed, _ = changed_groups(self._server)
         found = processes(self._server)
-        need_known(self._server, [name for name in names if name not in found and _group(name) not in added])
-        for group in dict.fromkeys(map(_group, names)):
+        need_known(self._server, [name for name in names if name not in found and group_of(name) not in added])
+        replaced = []
+        for group in dict.fromkeys(map(group_of, names)):
             if group in added:
                 self._server("addProcessGroup", group)
             elif group in changed:
-                self._replace(group)
+                replaced += self._replace(group, names)
         for name in names:
-            if self._server("getProcessInfo", name)["statename"] in (RUNNING, STARTING):
+            if self._server("getProcessInfo", name)["statename"] in (RUNNING, STARTING) and name not in replaced:
                 self._did(name, "was running")
                 continue
             try:
@@ -170,17 +174,38 @@ class ProgramChanges:
     def _did(self, name: str, did: str) -> None:
         self._tell(ProgramChanged(program=name, did=did))
 
-    def _members(self, groups: "list[str]") -> "list[str]":
-        return [name for name, info in processes(self._server).items() if info["group"] in groups]
+    def _members(self, group: str) -> "list[str]":
+        return [name for name, info in processes(self._server).items() if info["group"] == group]
 
-    def _add(self, group: str) -> None:
+    def _add(self, group: str) -> "list[str]":
+        """Add a group; its processes."""
         self._server("addProcessGroup", group)
-        self._taken.took(group)
+        members = self._members(group)
+        for name in members:
+            self._taken.took(name)
+        return members
 
-    def _replace(self, group: str) -> None:
+    def _replace(self, group: str, wanted: "Sequence[str]" = ()) -> "list[str]":
+        """Replace a group, which supervisord does as a whole; its processes now.
+
+        What an operator had stopped in it is stopped again, but not `wanted`.
+        """
+        before = self._members(group)
+        alive = not_stopped(self._server, before)
         self._server("stopProcessGroup", group, seconds=LONG_SECONDS)
         self._server("removeProcessGroup", group)
-        self._add(group)
+        members = self._add(group)
+        stopped = [name for name in members if name in before and name not in (*alive, *wanted)]
+        if stopped:
+            time.sleep(TICK)  # or supervisord would start them after this
+        for name in stopped:
+            self._stop_one(name)
+            stop_notes.renew(self._state_dir, name)
+        for name in members:
+            if name not in wanted:
+                did = "restarted with its new configuration" if name in before else "added"
+                self._did(name, LEFT_STOPPED if name in stopped else did)
+        return members
 
     def _stop_one(self, name: str) -> bool:
         """Stop a program, whatever its state; whether it was alive."""
@@ -193,5 +218,6 @@ class ProgramChanges:
         return True
 
 
-def _group(name: str) -> str:
+def group_of(name: str) -> str:
+    """The group of a process with this full name, or of a group itself."""
     return name.split(":")[0]

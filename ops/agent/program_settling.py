@@ -5,7 +5,7 @@ from xmlrpc.client import Fault
 
 from ops.agent.service_messages import ProgramChanged
 from ops.agent.step_failed import StepFailed
-from ops.agent.supervisord_rpc import processes
+from ops.agent.supervisord_rpc import full_name, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ UNSETTLED = ("STARTING", "BACKOFF", "STOPPING")
 
 
 def start_settings(server: "Server") -> "dict[str, dict[str, Any]]":
-    """Name of a program to what the configuration on disk says of its start; empty for an old supervisor."""
+    """Full name of a process to what the configuration on disk says of its start; empty for an old supervisor."""
     try:
-        return {item["name"]: item for item in server("getAllConfigInfo")}
+        return {full_name(item): item for item in server("getAllConfigInfo")}
     except Fault:
         return {}
 
@@ -76,15 +76,10 @@ def need_known(server: "Server", names: "list[str]") -> None:
         raise StepFailed(f"supervisord does not know {', '.join(unknown)}: deploy its configuration first")
 
 
-def in_settings(name: str) -> str:
-    """A process's full name as its settings have it: without its group."""
-    return name.split(":")[-1]
-
-
 def _seconds_to_start(settings: "dict[str, dict[str, Any]]", name: str) -> float:
-    return float(settings.get(in_settings(name), {}).get("startsecs", STARTSECS)) + SETTLE
+    return float(settings.get(name, {}).get("startsecs", STARTSECS)) + SETTLE
 
 
 def _has_ended_well(info: "dict[str, Any]", settings: "dict[str, dict[str, Any]]") -> bool:
-    expected = settings.get(info["name"], {}).get("exitcodes", [0])
+    expected = settings.get(full_name(info), {}).get("exitcodes", [0])
     return info["statename"] == "EXITED" and info["exitstatus"] in expected

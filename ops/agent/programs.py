@@ -53,7 +53,7 @@ def _programs(server: Server, state_dir: str) -> "Iterator[ProgramReport]":
     exit_codes, ended = _exit_codes(server), _ended_of_late(server)
     for info in server("getAllProcessInfo"):
         name = full_name(info)
-        expected = exit_codes.get(info["name"], [0])
+        expected = exit_codes.get(name, [0])
         yield ProgramReport(
             program=name,
             state=info["statename"],
@@ -70,9 +70,9 @@ def _programs(server: Server, state_dir: str) -> "Iterator[ProgramReport]":
 
 
 def _exit_codes(server: Server) -> "dict[str, list[int]]":
-    """Name of a program to the exit codes that its settings on disk expect; empty for an old supervisor."""
+    """Full name of a process to the exit codes that its settings on disk expect; empty for an old supervisor."""
     try:
-        return {item["name"]: item.get("exitcodes", [0]) for item in server("getAllConfigInfo")}
+        return {full_name(item): item.get("exitcodes", [0]) for item in server("getAllConfigInfo")}
     except Fault:
         return {}
 

@@ -3,7 +3,7 @@
 import contextlib
 from xmlrpc.client import Fault
 
-from ops.agent.program_changes import SIGNAL, ProgramChanges, changed_groups
+from ops.agent.program_changes import SIGNAL, ProgramChanges, changed_groups, group_of
 from ops.agent.program_settling import RUNNING, settle, started_state
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervisord_restart import await_programs, restart
@@ -50,11 +50,11 @@ class SupervisedPrograms:
         with self._asked("is-running") as server:
             return started_state(server, name) == RUNNING
 
-    def is_changed(self, group: str) -> bool:
-        """Whether the group is to be started with other settings than it has."""
+    def is_changed(self, name: str) -> bool:
+        """Whether the program's group is to be started with other settings than it has."""
         with self._asked("is-changed") as server:
             added, changed, _ = changed_groups(server)
-            return group in (*added, *changed)
+            return group_of(name) in (*added, *changed)
 
     def is_due(self, name: str, path: str) -> bool:
         """Whether the file exists, and has changed since the program last read it."""
@@ -81,7 +81,7 @@ class SupervisedPrograms:
     # ---- changes (program_changes.py) ----------------------------------------------------------------------
 
     def apply(self, only: "list[str]") -> None:
-        """Apply the configuration on disk, to the groups in `only` if that names some."""
+        """Apply the configuration on disk, to the groups or programs in `only` if that names some."""
         with self._changes("apply") as changes:
             changes.apply(only)
 
@@ -143,7 +143,7 @@ class SupervisedPrograms:
     @contextlib.contextmanager
     def _changes(self, action: str) -> "Iterator[ProgramChanges]":
         with self._asked(action) as server:
-            yield ProgramChanges(server, self._taken, self._tell)
+            yield ProgramChanges(server, self._place.state_dir, self._tell)
 
     @contextlib.contextmanager
     def _asked(self, action: str) -> "Iterator[Server]":

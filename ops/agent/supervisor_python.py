@@ -138,9 +138,25 @@ except ImportError:
 VERSION = """import sys
 print("%s, Python %d.%d" % ((sys.executable,) + sys.version_info[:2]))
 """
+# The candidate is read as if it were in its place: %(here)s and the patterns of [include] are relative to that.
 PARSE = """from supervisor.options import ServerOptions
 
-options = ServerOptions()
+try:
+    from StringIO import StringIO
+except ImportError:
+    from io import StringIO
+
+
+class Options(ServerOptions):
+    def read_config(self, fp):
+        with open(sys.argv[2]) as candidate:
+            text = StringIO(candidate.read())
+        text.name = sys.argv[3]
+        self.here = os.path.dirname(text.name)
+        return ServerOptions.read_config(self, text)
+
+
+options = Options()
 options.realize(["-c", sys.argv[2]])
 if not options.process_group_configs:
     sys.exit("supervisor finds no program in %s" % sys.argv[2])
@@ -160,7 +176,7 @@ def supervisors_python(activate: str) -> "tuple[str, str]":
     return ("", last or f"exit code {ended.code}") if ended.code else (last, "")
 
 
-def check_configuration(activate: str, path: str) -> str:
-    """Let supervisor's own parser read a candidate for its configuration: what it finds wrong, or ""."""
-    ended = run_in_supervisors_python(activate, LIBRARY + PARSE, [path], 60.0)
+def check_configuration(activate: str, path: str, place: str) -> str:
+    """Let supervisor's own parser read `path`, which is for `place`: what it finds wrong, or ""."""
+    ended = run_in_supervisors_python(activate, LIBRARY + PARSE, [path, place], 60.0)
     return (ended.text or f"exit code {ended.code}") if ended.code else ""

@@ -30,7 +30,7 @@ def restart(place: "SupervisordPlace", tell: "Tell") -> None:
     server("restart")
     time.sleep(PAUSE)
     server = _awaited(place, mark)
-    changes = ProgramChanges(server, taken, tell)
+    changes = ProgramChanges(server, place.state_dir, tell)
     tell(ProgramChanged(did="restarted with all its programs"))
     now = processes(server)
     for name in now:

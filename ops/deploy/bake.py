@@ -6,7 +6,7 @@ from ops.agent.bake_end_messages import BakeEndRequest, BakeEndState
 from ops.agent.probe_messages import BakeState
 from ops.agent.transaction_messages import BakeBegun, BakeWanted
 from ops.errors import Unreachable
-from ops.formats.supervisor import log_files
+from ops.formats.processes import stdout_log
 from ops.formats.uwsgi_log import ANSWER, patterns
 from ops.formats.web_program import web_program
 from ops.schema import Host
@@ -25,7 +25,7 @@ def bake_wanted(host: Host) -> BakeWanted | None:
         seconds=host.deploy.bake_seconds,
         needs_operator=host.deploy.bake_needs_operator,
         app=host.app_name,
-        log=log_files(name, host.programs[name], host.log_dir)["stdout_logfile"],
+        log=stdout_log(host, name),
         patterns=patterns(host, ANSWER),
     )
 

@@ -9,7 +9,7 @@ import posixpath
 from ops.deploy.snapshot import Snapshot
 from ops.formats.apps import views
 from ops.formats.uwsgi import serving_file
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process
 from ops.schema import Host
 
 
@@ -25,7 +25,7 @@ def is_unread_by_program(host: Host, path: str, name: str, snapshot: Snapshot, *
     A reload by hand is known only for uWSGI (`graceful`), which writes a file whenever it starts to serve.
     """
     running = (snapshot.programs or {}).get(name) == "RUNNING"
-    served = [posixpath.basename(serving_file(view)) for view in views(host) if web_program(view) == name]
+    served = [posixpath.basename(serving_file(view)) for view in views(host) if web_process(view) == name]
     known = [snapshot.started.get(name), snapshot.read.get(served[0] if graceful and served else name)]
     times = [time for time in known if time is not None]
     if path not in snapshot.rewritten or not running or not times or (graceful and known[1] is None):

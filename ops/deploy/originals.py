@@ -8,8 +8,9 @@ from msgspec import structs
 
 from ops.agent.releases_messages import OriginalFile
 from ops.deploy.releases import ORIGINAL, Contents, ask, read_contents
-from ops.deploy.supervisor_changes import read_effect
+from ops.deploy.supervisor_changes import Effect, read_effect
 from ops.errors import HostError, read_answer
+from ops.formats.processes import names_of
 from ops.formats.uwsgi import ini_path, pairs_of
 from ops.rendering.rendered_file import RenderedFile, file_at, supervisord_conf
 from ops.schema import Host
@@ -64,7 +65,12 @@ def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
     """`today` with the programs, ports and app socket that these files configure."""
     texts = {file.path: file.content.decode(errors="replace") for file in files}
     effect = read_effect(texts.get(supervisord_conf(today), "").encode(), today)
-    programs = {name: one for name, one in today.programs.items() if effect and name in effect.groups}
+    programs = {name: one for name, one in today.programs.items() if effect and _has(effect, today, name)}
+    groups = {
+        name: structs.replace(group, programs=kept)
+        for name, group in today.groups.items()
+        if (kept := [program for program in group.programs if program in programs])
+    }
     listens = [
         int(port)
         for file in files
@@ -78,7 +84,12 @@ def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
     sockets = [value for option, value in pairs_of(texts.get(ini_path(today), "")) if option in _SOCKETS]
     apache = structs.replace(today.apache, port=port, cert_port=cert_port)
     app = structs.replace(today.app, listen=sockets[0] if sockets else today.app.listen)
-    return structs.replace(today, programs=programs, apache=apache, app=app, checks=[])
+    return structs.replace(today, programs=programs, groups=groups, apache=apache, app=app, checks=[])
+
+
+def _has(effect: Effect, host: Host, program: str) -> bool:
+    """Whether the file has the processes of a program under the names that they have today."""
+    return not effect.processes.isdisjoint(names_of(host, program))
 
 
 def originals_of(host: Host, found: Sequence[OriginalFile]) -> Originals:

@@ -9,10 +9,10 @@ from ops.deploy.removals import Removal, Replaced
 from ops.deploy.snapshot import Snapshot
 from ops.deploy.supervisor_changes import read_effect
 from ops.deploy.version_change import VersionChange, version_change
-from ops.formats import uwsgi
+from ops.formats import processes, uwsgi
 from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process
 from ops.rendering.rendered_file import RenderedFile, service_of, supervisord_conf
 from ops.schema import Host
 from ops.services import supervisord_survival
@@ -22,7 +22,7 @@ from ops.services.restart_cost import LOST, RestartCost
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a deploy would do to one host.
+    """Everything that a deploy would do to one host. Programs are named by their processes ("web", or "group:web").
 
     `apache` is "reload", "restart" or "". `supervisord` is "start", "apply" (only programs whose section changed),
     "restart" (its own settings changed) or "". `programs`: (name, how) of the programs to reload; `unread`: changed
@@ -112,7 +112,7 @@ class Plan:
 
     def _of_program(self, name: str, how: str) -> str:
         if how == GRACEFUL:
-            view = next((one for one in views(self.host) if web_program(one) == name), self.host)
+            view = next((one for one in views(self.host) if web_process(one) == name), self.host)
             return uwsgi.describe_reload(view, self.memory.get(view.app_name))
         if how == RESTART:
             return "restart; requests in progress are lost"
@@ -152,13 +152,14 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     if supervisord in ("", "apply"):
         programs = [(way[0], _how_of(way, changed)) for way in methods if way[0] not in replaced]
         owed = [line.split(" ", 2) for line in snapshot.owed if line.startswith("program ")]
-        programs += [(name, how) for _, how, name in owed if name in host.programs and name not in replaced]
+        known = processes.all_names(host)
+        programs += [(name, how) for _, how, name in owed if name in known and name not in replaced]
         late = reload_methods(host, [path for path, _ in behind])
         programs += [(name, how) for name, how, path in late if (path, name) in behind and name not in replaced]
         programs += [
             (name, restart_method(host, name))
             for name in (version.outdated if version and wanted else ())
-            if name in host.programs and name not in replaced
+            if name in known and name not in replaced
         ]
     unread = [path for path in paths if path not in [way[2] for way in methods]]
     return Plan(
@@ -251,8 +252,8 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
     if not differing and not ended and not owed:
         return _Supervisord()
     applied = [] if owed or snapshot.untold else sorted(differing | ended)
-    replaced = frozenset(differing & after.groups.keys())
-    return _Supervisord("apply", replaced, tuple(gone), applied, replaced - before.groups.keys())
+    replaced = after.names(differing & after.groups.keys())
+    return _Supervisord("apply", replaced, tuple(gone), applied, replaced - before.processes)
 
 
 def _replaced(change: FileChange) -> Replaced:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ops.schema import Apache, App, Check, FurtherApp, Host, Program, Supervisor
+from ops.schema import Apache, App, Check, FurtherApp, Host, Program, ProgramGroup, Supervisor
 
 TODAY = {  # per table, the keys that are never recorded
     "apache": ("restart", "reload", "configtest"),
@@ -20,7 +20,10 @@ TODAY = {  # per table, the keys that are never recorded
 }
 TABLES: dict[str, Any] = {"apache": Apache, "app": App, "supervisor": Supervisor}
 PATHS = ("home", "config_dir", "log_dir")
-OF_PROGRAM = ("command", "directory", "reload_signal", "redirect_stderr", "stdout_logfile", "stderr_logfile")
+OF_PROGRAM = (
+    *("command", "directory", "reload_signal", "redirect_stderr", "stdout_logfile", "stderr_logfile"),
+    *("kind", "socket", "expand", "numprocs", "numprocs_start", "process_name"),
+)
 OF_CHECK = ("name", "port", "path", "status", "text", "seconds")
 OF_UWSGI = ("workers",)
 
@@ -36,6 +39,7 @@ def recorded_host(host: Host) -> str:
     found["uwsgi"] = _some(host.uwsgi, OF_UWSGI)
     found["apps"] = {name: _recorded_app(app) for name, app in host.apps.items()}
     found["programs"] = {name: _some(program, OF_PROGRAM) for name, program in host.programs.items()}
+    found["groups"] = msgspec.to_builtins(host.groups)
     found["checks"] = [_some(one, OF_CHECK) | {"certificate": one.certificate is not None} for one in host.checks]
     return json.dumps(found)
 
@@ -61,6 +65,8 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
         if "programs" in record:
             programs = {name: _known(Program, table) for name, table in record["programs"].items()}
             values["programs"] = msgspec.convert(programs, dict[str, Program])
+            groups = {name: _known(ProgramGroup, table) for name, table in record.get("groups", {}).items()}
+            values["groups"] = msgspec.convert(groups, dict[str, ProgramGroup])
         if "checks" in record:
             values["checks"] = list(_checks(today, record["checks"]))
         made = msgspec.structs.replace(today, **values)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ProgramState, ServiceState
+from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ServiceState
 from ops.agent.service_messages import SoftwareState
 from ops.errors import HostError, read_answer
 from ops.formats.apps import views
@@ -129,7 +129,7 @@ def read(answer: Answer) -> Snapshot:
 
 def _snapshot(found: HostState) -> Snapshot:
     supervisord = supervisord_state.read(found.supervisord)
-    programs = {_full_name(one): one for one in found.programs or []}
+    programs = {one.name: one for one in found.programs or []}
     return Snapshot(
         files={file.path: _file(file) for file in found.files},
         deployed=dict(found.deployed),
@@ -174,7 +174,3 @@ def _file(file: FileState) -> FoundFile:
 
 def _service(found: ServiceState) -> Service:
     return Service(found.app, masked(found.problem), found.program, found.unreached)
-
-
-def _full_name(program: ProgramState) -> str:
-    return program.name if program.name == program.group else f"{program.group}:{program.name}"

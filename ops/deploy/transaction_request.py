@@ -18,8 +18,8 @@ from ops.deploy.release_host import recorded_host
 from ops.deploy.releases import Release
 from ops.formats import uwsgi
 from ops.formats.apps import views
+from ops.formats.processes import all_names, log_files, socket_of
 from ops.formats.start_program import start_program_path
-from ops.formats.supervisor import log_files
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 from ops.secrets.redaction import recorded
@@ -110,8 +110,8 @@ def _validation(plan: Plan, release: Release) -> RequiredValidation:
 def _log_files(host: Host) -> list[str]:
     """The logs that may explain a failure: the programs', supervisord's, and Apache's if it is readable."""
     paths = [host.supervisor.logfile, *apache_logs(host)]
-    for name, program in host.programs.items():
-        paths += log_files(name, program, host.log_dir).values()
+    for name in host.programs:
+        paths += [log.path for log in log_files(host, name)]
     return list(dict.fromkeys(paths))
 
 
@@ -121,8 +121,8 @@ def _parser(host: Host, file: RenderedFile) -> str:
         return "start-program" if uwsgi_programs(host) else ""
     if file.service == "supervisord":
         return "supervisord"
-    for name, _, _ in reload_methods(host, [file.path]):
-        if uwsgi.is_uwsgi(host.programs[name]):
+    for process, _, _ in reload_methods(host, [file.path]):
+        if uwsgi.is_uwsgi(host.programs[all_names(host)[process]]):
             return "uwsgi"
     return ""
 
@@ -134,7 +134,7 @@ def directories(plan: Plan) -> list[str]:
     paths = [file.path for file in written if file.service != "apache"]
     paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
     paths += [path for view in views(host) for path in (view.app.listen, view.app.cron_listen or "")]
-    for name, program in host.programs.items():
-        paths += log_files(name, program, host.log_dir).values()
+    for name in host.programs:
+        paths += [*(log.path for log in log_files(host, name)), socket_of(host, name)]
     parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]
     return list(dict.fromkeys([host.config_dir, host.log_dir, *parents]))

@@ -3,7 +3,8 @@
 Source: the supervisor manual, "Configuration File"; what it leaves open, `supervisor/options.py` and
 `supervisor/datatypes.py`, which read it in the same way in 3.4.0, 4.1.0, 4.2.5 and 4.3.0:
 - a blank followed by `;` or `#` begins a comment, in quotes too;
-- a value is a format of Python's `%`; `[supervisord] environment` and the names of logs are expanded twice;
+- a value is a format of Python's `%` (supervisor_expansion.py); `[supervisord] environment` and the names of logs are
+  expanded twice;
 - an environment is split by a `shlex` that knows quotes but no escapes, and then loses quotes at both ends.
 """
 
@@ -12,16 +13,18 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from ops.formats import process_names, processes
+from ops.formats import supervisor_expansion as expansion
 from ops.formats.start_program import OWN_NAMES, own_names, start_program_path
 from ops.formats.uwsgi import is_uwsgi
 from ops.schema import Host, Program, Supervisor, Table
 
-_COMMENT = re.compile(r"(?<=\s)(?=[;#])")
-_NOTHING = "%(here).0s"  # expands to nothing; between a blank and its ; or # it prevents a comment
+_COMMENT = re.compile(r"(?<=\s)(?=[;#])")  # between the two, expansion.NOTHING prevents a comment
 _WORD = re.compile(r"[A-Za-z0-9_/.+():-]+")  # what that shlex reads as one word without quotes
 _WORD_WITH_QUOTES = re.compile(r"""[A-Za-z0-9_/.+():'"-]+""")
 _LARGEST = 2**31 - 1  # the largest integer in XML-RPC
 _SOCKET_BYTES = 107 - len(".4194304")  # supervisord binds FILE.PID first, and then renames it
+LOGS = ("stdout_logfile", "stderr_logfile")
 
 
 # uWSGI reads each variable UWSGI_* as an option, and the products export some (UPS: UWSGI_DIR of a product uwsgi). A
@@ -29,37 +32,32 @@ _SOCKET_BYTES = 107 - len(".4194304")  # supervisord binds FILE.PID first, and t
 WITHOUT_UWSGI_VARIABLES = """/bin/bash -c 'unset -v "${!UWSGI_@}"; exec "$@"' uwsgi """
 
 
-def log_files(name: str, program: Program, log_dir: str) -> dict[str, str]:
-    """The logs of the program `name`: supervisord's key and the path. Errors have a log unless they are merged."""
-    logs = {"stdout_logfile": program.stdout_logfile or f"{log_dir}/{name}.log"}
-    if not program.redirect_stderr:
-        logs["stderr_logfile"] = program.stderr_logfile or f"{log_dir}/{name}.err"
-    return logs
-
-
 def program_options(host: Host, name: str, secrets: object) -> list[tuple[str, str]]:
-    """`[program:NAME]` as (key, text in the file), without unset options; see `unwritable_program`.
+    """The section of a program as (key, text in the file), without unset options; see `unwritable_program`.
 
     `secrets` has an attribute for each secret (ops/secrets/sources.py). Raises UnwritableSecretError.
     """
-    program, log_dir = host.programs[name], host.log_dir
-    options = {"command": _prefix(host, program) + _text(program.command)}
+    program = host.programs[name]
+    options = {"command": _prefix(host, program) + _text(program.command, expand=program.expand)}
     if program.directory is not None:
-        options["directory"] = _text(program.directory)
+        options["directory"] = _text(program.directory, expand=program.expand)
+    options |= _processes(program) | _of_kind(program)
     options |= _scalars(program, "priority", "autostart", "autorestart", "startsecs", "startretries")
     options["exitcodes"] = ",".join(map(str, program.exitcodes))
     options |= _scalars(program, "stopsignal", "stopwaitsecs", "stopasgroup", "killasgroup")
     if program.umask is not None:
         options["umask"] = program.umask
-    environment = program.environment | _secret_variables(name, program, secrets)
-    if host.software and (names := own_names(host, environment)):
-        environment[OWN_NAMES] = names
-    if environment:
-        options["environment"] = _environment(environment)
+    plain = _secret_variables(name, program, secrets)
+    if host.software and (names := own_names(host, program.environment | plain)):
+        plain[OWN_NAMES] = names
+    if program.environment or plain:
+        options["environment"] = _environment(program.environment, plain, expand=program.expand)
     options |= _scalars(program, "redirect_stderr")
-    for key, path in log_files(name, program, log_dir).items():
-        options[key] = _text(path, expansions=2)
+    for key, text in processes.log_texts(host, name).items():
+        options[key] = _text(text, expansions=2, expand=True)
         options |= _scalars(program, f"{key}_maxbytes", f"{key}_backups")
+        event = key.replace("logfile", "events_enabled")
+        options |= _scalars(program, event) if getattr(program, event) else {}
     return list(options.items())
 
 
@@ -70,15 +68,55 @@ def _prefix(host: Host, program: Program) -> str:
     return WITHOUT_UWSGI_VARIABLES if is_uwsgi(program) else ""
 
 
+def _processes(program: Program) -> dict[str, str]:
+    options = {} if program.process_name == process_names.DEFAULT else {"process_name": program.process_name}
+    options |= _scalars(program, "numprocs") if program.numprocs > 1 else {}
+    return options | (_scalars(program, "numprocs_start") if program.numprocs_start else {})
+
+
+def _of_kind(program: Program) -> dict[str, str]:
+    options = {"events": ",".join(program.events)} if program.events else {}
+    if program.socket is not None:
+        options["socket"] = _text(program.socket, expand=program.expand)
+    return options | _given(program, "buffer_size", "socket_mode", "socket_backlog")
+
+
 def supervisord_options(supervisor: Supervisor) -> list[tuple[str, str]]:
     """`[supervisord]` as (key, text in the file); see `unwritable_supervisor`."""
     options = {"logfile": _text(supervisor.logfile)}
     options |= _scalars(supervisor, "logfile_maxbytes", "logfile_backups", "loglevel")
     options["pidfile"] = _text(supervisor.pidfile)
-    options |= _scalars(supervisor, "minfds")
+    options |= _scalars(supervisor, "minfds") | _given(supervisor, "directory", "umask", "identifier")
     if supervisor.environment:
-        options["environment"] = _environment(supervisor.environment, expansions=2)
+        options["environment"] = _environment(supervisor.environment, {}, 2, expand=supervisor.expand)
     return list(options.items())
+
+
+def inet_options(host: Host, secrets: object) -> list[tuple[str, str]]:
+    """`[inet_http_server]` as (key, text in the file); none without one. Raises UnwritableSecretError."""
+    server = host.supervisor.inet_http_server
+    if server is None:
+        return []
+    password = getattr(secrets, server.password)
+    for rule in server_text_rules(password):
+        where = "supervisor.inet_http_server.password"
+        raise UnwritableSecretError(f"{where}: the value of the secret {server.password!r} {rule}")
+    texts = {"port": server.port, "username": server.username, "password": password}
+    return [(key, text.replace("%", "%%")) for key, text in texts.items()]
+
+
+def server_text_rules(value: str) -> Iterator[str]:
+    """The rules that a text breaks in the section of a server, where supervisord expands no %(here)s."""
+    yield from _rules(value)
+    if _COMMENT.search(value):
+        yield "must not contain a blank followed by ; or #"
+    if "%(here)s" in value:
+        yield "must not contain %(here)s: supervisord would put a path in its place"
+
+
+def included_files(supervisor: Supervisor) -> str:
+    """The patterns of `[include]` as the file has them; empty if there are none."""
+    return " ".join(expansion.literal(pattern, 1) for pattern in supervisor.include)
 
 
 class UnwritableSecretError(Exception):
@@ -98,7 +136,7 @@ def _secret_variables(name: str, program: Program, secrets: object) -> dict[str,
 
 def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]:
     """(key, rule) for every value of the program that supervisord's format does not support or it cannot run."""
-    for key in ("command", "directory", "stdout_logfile", "stderr_logfile"):
+    for key in ("command", "directory", *LOGS, "socket"):
         yield from ((key, rule) for rule in _rules(getattr(program, key) or ""))
     for key in ("stdout_logfile_maxbytes", "stderr_logfile_maxbytes"):
         if _bytes(getattr(program, key)) > _LARGEST:
@@ -125,8 +163,8 @@ def unwritable_program(name: str, program: Program) -> Iterator[tuple[str, str]]
 
 def unwritable_supervisor(supervisor: Supervisor) -> Iterator[tuple[str, str]]:
     """(key, rule) for every value of supervisord itself that its format does not support."""
-    for key in ("socket", "pidfile", "logfile"):
-        yield from ((key, rule) for rule in _rules(getattr(supervisor, key)))
+    for key in ("socket", "pidfile", "logfile", "directory", "identifier"):
+        yield from ((key, rule) for rule in _rules(getattr(supervisor, key) or ""))
     if _COMMENT.search(supervisor.socket):
         yield "socket", "must not contain a blank followed by ; or #"  # templates only double its %
     if len(os.fsencode(supervisor.socket)) > _SOCKET_BYTES:
@@ -159,8 +197,11 @@ def _environment_rules(environment: dict[str, str]) -> Iterator[tuple[str, str]]
             yield key, "must not contain both kinds of quotes: supervisord has no escape for the one inside the other"
 
 
-def _environment(environment: dict[str, str], expansions: int = 1) -> str:
-    return _text(",".join(f"{name}={_quoted(value)}" for name, value in environment.items()), expansions)
+def _environment(environment: dict[str, str], plain: dict[str, str], expansions: int = 1, *, expand: bool) -> str:
+    """`plain`: variables that are never expanded."""
+    texts = {name: _percent(value, expansions, expand=expand) for name, value in environment.items()}
+    texts |= {name: _percent(value, expansions, expand=False) for name, value in plain.items()}
+    return _COMMENT.sub(expansion.NOTHING, ",".join(f"{name}={_quoted(value)}" for name, value in texts.items()))
 
 
 def _quoted(value: str) -> str:
@@ -170,8 +211,17 @@ def _quoted(value: str) -> str:
     return value
 
 
-def _text(value: str, expansions: int = 1) -> str:
-    return _COMMENT.sub(_NOTHING, value.replace("%", "%" * 2**expansions))
+def _text(value: str, expansions: int = 1, *, expand: bool = False) -> str:
+    return _COMMENT.sub(expansion.NOTHING, _percent(value, expansions, expand=expand))
+
+
+def _percent(value: str, expansions: int, *, expand: bool) -> str:
+    return (expansion.written if expand else expansion.literal)(value, expansions)
+
+
+def _given(table: Table, *keys: str) -> dict[str, str]:
+    """The keys that are set."""
+    return {key: _text(str(value)) for key in keys if (value := getattr(table, key)) is not None}
 
 
 def _scalars(table: Table, *keys: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from ops.formats import apps
+from ops.formats.processes import value_of
 from ops.formats.uwsgi import is_uwsgi, items_of, known_options
 from ops.schema import Host
 from ops.value_types import UwsgiValue
@@ -175,7 +176,7 @@ def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
             continue
         for name in settings.environment:
             yield from ((("programs", program, "environment", name), rule) for rule in _variable_rules(name))
-        for option, text in _on_command_line(settings.command):
+        for option, text in _on_command_line(value_of(host, program, settings.command)):
             if option != "ini":  # it names uWSGI's own file
                 for rule in _rules(host, option, text):
                     yield ("programs", program, "command"), f"--{option} {rule}"
@@ -195,9 +196,8 @@ def _rules(host: Host, name: str, value: UwsgiValue) -> Iterator[str]:
     elif name == "umask" and not _all_match("0?[0-7]{2}[2367]", value):
         yield "must keep others from writing ('022'): who may write a socket may connect"
     else:
-        places = _places(host)
-        if not all(_is_local(address, places) for address in listening(name, value)):
-            yield _rule_for(name, places)
+        if not all(is_protected(host, address) for address in listening(name, value)):
+            yield _rule_for(name, protected_places(host))
 
 
 def _all_match(pattern: str, value: UwsgiValue) -> bool:
@@ -214,7 +214,7 @@ def _rule_for(name: str, places: list[str]) -> str:
     )
 
 
-def _places(host: Host) -> list[str]:
+def protected_places(host: Host) -> list[str]:
     """The folders in which only the account makes sockets: its home, and its folders elsewhere."""
     places = [host.home, host.config_dir, host.state_dir]
     sockets = [(view.app.listen, view.app.cron_listen or "") for view in apps.views(host)]
@@ -229,11 +229,11 @@ def _is_below(path: str, folder: str) -> bool:
     return path.startswith(f"{folder.rstrip('/')}/")
 
 
-def _is_local(address: str, places: list[str]) -> bool:
-    """Whether only this host can connect to it, or only an account with access to one of `places`."""
+def is_protected(host: Host, address: str) -> bool:
+    """Whether only this host can connect to it, or only an account with access to one of the protected places."""
     if address.startswith("/"):
         plain = re.fullmatch(r"(?!.*/\.\.?(/|$))(/[^/:,;*%]+)+", address)  # with a colon it is a port to uWSGI
-        return bool(plain) and any(_is_below(address, place) for place in places)
+        return bool(plain) and any(_is_below(address, place) for place in protected_places(host))
     name, _, port = address.rpartition(":")
     if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         return False

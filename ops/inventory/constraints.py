@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ops.errors import Problem
-from ops.formats import apache, apps, supervisor, uwsgi, uwsgi_log, uwsgi_options
+from ops.formats import apache, apps, processes, supervisor, uwsgi, uwsgi_log, uwsgi_options
 from ops.formats.web_program import web_program
-from ops.inventory import further_apps, program_commands
+from ops.inventory import addresses, further_apps, program_commands, program_groups, supervisor_words
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
@@ -75,8 +75,8 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _socket_folder(host)
     yield from _names(host)
     yield from _software(host)
-    if "all" in host.programs:
-        yield ("programs", "all"), "must have another name: 'all' means every program to supervisorctl"
+    yield from program_groups.rules(host, written)
+    yield from supervisor_words.rules(host)
     for loc, rule in apache.unwritable(host):
         yield loc, rule
     yield from _maintenance(host)
@@ -176,26 +176,24 @@ def _uwsgi_numbers(view: Host, written: Written) -> Iterator[Rule]:
 
 
 def _ports(host: Host, written: Written) -> Iterator[Rule]:
-    used: dict[int, Location] = {}
-    ports: list[tuple[Location, int]] = [
-        (("port",), host.port or SSH_PORT),
-        (("apache", "port"), host.apache.port),
-        (("apache", "cert_port"), host.apache.cert_port),
+    used: list[tuple[Location, str]] = []
+    ports: list[tuple[Location, str]] = [
+        (("port",), f":{host.port or SSH_PORT}"),
+        (("apache", "port"), f":{host.apache.port}"),
+        (("apache", "cert_port"), f":{host.apache.cert_port}"),
     ]
-    for loc, address in _app_addresses(host).items():
+    of_uwsgi = [found for view in apps.views(host) for found in _uwsgi_ports(view)]
+    for loc, address in [*_listening(host), *of_uwsgi]:
         if not address.startswith("/"):
-            listen = int(address.rpartition(":")[2])
-            if not 1 <= listen <= 65535:
+            if not 1 <= addresses.port_of(address) <= 65535:
                 yield loc, "must have a port from 1 to 65535"
-            ports.append((loc, listen))
-    for view in apps.views(host):
-        ports += _uwsgi_ports(view)
-    for loc, port in ports:
-        if port in used:
-            first = used[port]
+            ports.append((loc, address))
+    for loc, address in ports:
+        for first in [by for by, other in used if addresses.are_one(address, other)][:1]:
+            port = addresses.port_of(address)
             one, other = (f"port {port} is also used by {'.'.join(by)}" for by in (first, loc))
             yield _either(written, (loc, one), (first, other))
-        used.setdefault(port, loc)
+        used.append((loc, address))
 
 
 def _app_addresses(host: Host) -> dict[Location, str]:
@@ -204,13 +202,22 @@ def _app_addresses(host: Host) -> dict[Location, str]:
     return {apps.app_key(view, key): address for view, key, address in pairs if address}
 
 
-def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
+def _listening(host: Host) -> Iterator[tuple[Location, str]]:
+    """The addresses of keys of their own: the apps', and those that supervisord opens."""
+    yield from _app_addresses(host).items()
+    if host.supervisor.inet_http_server:
+        yield ("supervisor", "inet_http_server", "port"), host.supervisor.inet_http_server.port
+    for name in host.programs:
+        if address := processes.socket_of(host, name):
+            yield ("programs", name, "socket"), address
+
+
+def _uwsgi_ports(view: Host) -> Iterator[tuple[Location, str]]:
     """The ports of further options that make uWSGI listen."""
-    for name, value in host.uwsgi.options.items():
+    for name, value in view.uwsgi.options.items():
         for address in uwsgi_options.listening(name, value):
-            port = re.fullmatch(r"[^/]*:([0-9]{1,5})", address)
-            if port:
-                yield apps.uwsgi_key(host, "options", name), int(port[1])
+            if re.fullmatch(r"[^/]*:[0-9]{1,5}", address):
+                yield apps.uwsgi_key(view, "options", name), address
 
 
 def _files(host: Host, written: Written) -> Iterator[Rule]:
@@ -226,9 +233,13 @@ def _files(host: Host, written: Written) -> Iterator[Rule]:
     ]
     files += [(loc, path) for loc, path in _app_addresses(host).items() if path.startswith("/")]
     files += [found for view in apps.views(host) for found in _uwsgi_sockets(view)] if host.apps else []
-    for name, program in host.programs.items():
-        logs = supervisor.log_files(name, program, host.log_dir)
-        files += [(("programs", name, key), path) for key, path in logs.items()]
+    for name in host.programs:
+        logs = [(("programs", name, log.key), log.path) for log in processes.log_files(host, name)]
+        address = processes.socket_of(host, name)
+        files += [
+            *dict.fromkeys(logs),
+            *([(("programs", name, "socket"), address)] if address.startswith("/") else []),
+        ]
     for loc, path in files:
         if path in ours:
             yield loc, f"{path} is also {ours[path]}"

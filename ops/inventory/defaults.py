@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ops.formats.process_names import DEFAULT_OF_SEVERAL
 from ops.inventory.schema_errors import has
 from ops.schema import Apache, Host
 from ops.value_types import VERSION, AbsolutePath, Account, Address, Count, Name, PositiveCount, Version
@@ -127,10 +128,15 @@ def _completed_app(data: Any) -> Any:
 
 
 def _completed_program(data: Any) -> Any:
-    """`killasgroup` follows `stopasgroup`, as in supervisord itself."""
+    """`killasgroup` follows `stopasgroup`, and an event listener starts before all else, as in supervisord itself."""
     if not isinstance(data, dict):
         return data
-    return _none_for_false({"killasgroup": data.get("stopasgroup") is True} | data, "reload_signal")
+    follows: Data = {"killasgroup": data.get("stopasgroup") is True}
+    if data.get("kind") == "eventlistener":  # its standard output speaks a protocol
+        follows |= {"redirect_stderr": False, "priority": -1}
+    if data.get("numprocs", 1) != 1:
+        follows["process_name"] = DEFAULT_OF_SEVERAL
+    return _none_for_false(follows | data, "reload_signal")
 
 
 def _none_for_false(data: Data, key: str) -> Data:

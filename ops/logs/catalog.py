@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ops.errors import BadInput
-from ops.formats.supervisor import log_files
+from ops.formats import process_names
+from ops.formats.processes import all_names, log_files
 from ops.schema import Host
 from ops.text import did_you_mean
 
@@ -37,7 +38,7 @@ class Log:
 
 def names_of(host: Host) -> list[str]:
     """The names that `--programs` may have: the programs, and the services with logs."""
-    return list(dict.fromkeys([*host.programs, *SERVICES]))
+    return list(dict.fromkeys([*process_names.words(all_names(host).items()), *SERVICES]))
 
 
 def chosen_logs(host: Host, given: str | None) -> list[Log]:
@@ -54,19 +55,25 @@ def chosen_logs(host: Host, given: str | None) -> list[Log]:
             raise BadInput(f"{host.name} has no program or log {name!r}{near}. Nothing was connected to.")
     found: dict[str, Log] = {}
     for name in names:
-        for label, path in _logs(host, name):
-            asked = given is not None or name in host.programs or name == "supervisord"
-            found.setdefault(path, Log(label, path, asked, "" if name in ("apache", "shibd") else name))
+        for log in _logs(host, name, asked=given is not None):
+            found.setdefault(log.path, log)
     return list(found.values())
 
 
-def _logs(host: Host, name: str) -> Iterable[tuple[str, str]]:
-    if name in host.programs:
-        files = log_files(name, host.programs[name], host.log_dir)
-        return [(f"{name} (stderr)" if key == "stderr_logfile" else name, path) for key, path in files.items()]
+def _logs(host: Host, name: str, *, asked: bool) -> Iterable[Log]:
+    known = all_names(host)
+    for full in process_names.named(name, known.items()):
+        for log in log_files(host, known[full]):
+            if log.process == full:
+                yield Log(f"{full} (stderr)" if log.key == "stderr_logfile" else full, log.path, True, full)
+    if name in known.values() or name in known:
+        return
     if name == "apache":
-        return [(f"apache {file}", f"{host.apache.log_dir}/{file}") for file in APACHE_LOGS]
-    return [(name, SHIBD_LOG if name == "shibd" else host.supervisor.logfile)]
+        yield from (Log(f"apache {file}", f"{host.apache.log_dir}/{file}", asked) for file in APACHE_LOGS)
+    elif name == "shibd":
+        yield Log(name, SHIBD_LOG, asked)
+    elif name == "supervisord":
+        yield Log(name, host.supervisor.logfile, True, name)
 
 
 def moment(name: str, text: str) -> Moment:

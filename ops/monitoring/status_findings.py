@@ -7,7 +7,7 @@ from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.deploy.plan import pending_reads
 from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process
 from ops.inventory.validation_levels import is_less
 from ops.monitoring import maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
@@ -58,7 +58,7 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
                 f"program {program.name}", ERROR, said, f"{fab} tail-logs --programs={program.name} shows why"
             )
         elif program.stopped_ago is not None:
-            level = ERROR if program.name in map(web_program, views(host)) else WARNING
+            level = ERROR if program.name in map(web_process, views(host)) else WARNING
             advice = f"{fab} start-programs --programs={program.name}, once it may run again"
             yield Finding(f"program {program.name}", level, _stopped(program), advice)
 
@@ -70,10 +70,10 @@ def _stopped(program: ProgramState) -> str:
 
 def _app(host: Host, health: Health) -> Iterator[Finding]:
     """The app on its own socket, and through Apache; a program that does not run is a finding of `_programs`."""
-    app, report, name, fab = health.of_app(host), health.report, web_program(host), f"fab -H {host.name}"
+    app, report, name, fab = health.of_app(host), health.report, web_process(host), f"fab -H {host.name}"
     waiting, room = app.queue or (0, 0)
     ended = any(program.name == name and not program.uptime for program in report.programs)
-    if name is None or report.supervisord == DOWN or ended:
+    if not name or report.supervisord == DOWN or ended:
         return
     if app.problem:
         yield Finding("app", ERROR, app.problem, f"{fab} tail-logs --programs={name} shows why")
@@ -136,9 +136,8 @@ def _standbys(_: Host, health: Health) -> Iterator[Finding]:
 
 def _workers(host: Host, health: Health) -> Iterator[Finding]:
     pool, soft, hard = health.of_app(host).pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
-    name = web_program(host)
     if pool.problem:
-        if name in [program.name for program in health.report.programs if program.uptime]:
+        if web_process(host) in [program.name for program in health.report.programs if program.uptime]:
             yield Finding("workers", WARNING, "their state is unknown", pool.problem)
         return
     for worker in pool.workers:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ops.agent.workers_messages import WorkerPoolState, WorkersRequest, WorkerState
 from ops.formats.apps import views
-from ops.formats.supervisor import log_files
+from ops.formats.processes import stdout_log
 from ops.formats.uwsgi_log import RECORD, patterns
 from ops.formats.web_program import web_program
 from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, span, why
@@ -80,7 +80,7 @@ def request(host: Host, *, record: bool = True, reasons: bool = False) -> Worker
     asked = WorkersRequest(stats=str(host.uwsgi.options.get("stats", "")))
     name = web_program(host)
     if name and (record or reasons):
-        asked.log = log_files(name, host.programs[name], host.log_dir)["stdout_logfile"]
+        asked.log = stdout_log(host, name)
         asked.patterns = patterns(host, RECORD) if record else {}
     return asked
 

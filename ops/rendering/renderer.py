@@ -217,6 +217,8 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "own_page": apache.own_page,
         "proxy_target": apache.proxy_target,
         "response_headers": apache.response_headers,
+        "included_files": supervisor.included_files,
+        "inet_options": supervisor.inet_options,
         "program_options": supervisor.program_options,
         "supervisord_options": supervisor.supervisord_options,
         "handover_socket": uwsgi.handover_socket,

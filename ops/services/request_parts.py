@@ -3,9 +3,9 @@
 from ops.agent.service_messages import ApachePage, App, Software, SupervisordPlace
 from ops.formats import apache, uwsgi
 from ops.formats.apps import views
+from ops.formats.processes import all_names, stdout_log
 from ops.formats.start_program import start_program_path
-from ops.formats.supervisor import log_files
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process, web_program
 from ops.rendering.rendered_file import supervisord_conf
 from ops.schema import Host
 from ops.services.reload import GRACEFUL, reload_methods
@@ -22,7 +22,7 @@ def supervisord_place(host: Host) -> SupervisordPlace:
 
 
 def uwsgi_program(host: Host) -> str:
-    """The program that is the app's uWSGI and can be reloaded; empty if there is none. `host` is the app's view."""
+    """The process that is the app's uWSGI and can be reloaded; empty if there is none. `host` is the app's view."""
     return next((name for name, how, _ in reload_methods(host, [uwsgi.ini_path(host)]) if how == GRACEFUL), "")
 
 
@@ -43,8 +43,7 @@ def apps_with_programs(host: Host) -> list[App]:
 
 def app(host: Host) -> App:
     """An app and its uWSGI; `host` is its view (ops/formats/apps.py)."""
-    name = uwsgi_program(host)
-    logs = log_files(name, host.programs[name], host.log_dir) if name else {}
+    process = uwsgi_program(host)
     return App(
         name=host.app_name,
         listen=host.app.listen,
@@ -52,12 +51,12 @@ def app(host: Host) -> App:
         headers=[*host.app.check_headers.items()],
         statuses=[str(status) for status in host.app.check_status],
         ini=uwsgi.ini_path(host),
-        log=next(iter(logs.values()), "/dev/null"),
+        log=(stdout_log(host, all_names(host)[process]) if process else "") or "/dev/null",
         handover=uwsgi.handover_socket(host),
         timeout=host.app.timeout,
         start=host.app.start_seconds,
-        program=web_program(host) or "",
-        reloadable=name,
+        program=web_process(host),
+        reloadable=process,
         own_page=apache_page(host),
         account=host.apache.account if host.app.listen.startswith("/") else "",
         start_program=start_program_path(host),

@@ -9,8 +9,9 @@ from ops.agent.program_action_messages import ActionFailed, ProgramActionRequest
 from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
 from ops.agent.service_messages import Note, ProgramChanged, StartRefused
 from ops.errors import BadInput, HostError, NoPython, NotServing, read_answer
+from ops.formats import process_names, processes
 from ops.formats.apps import is_main, views
-from ops.formats.web_program import web_program
+from ops.formats.web_program import web_process
 from ops.schema import Host
 from ops.secrets.masking import masked
 from ops.services import supervisord_state, supervisord_survival
@@ -179,7 +180,7 @@ def need_service(host: Host, found: Iterable[Service], done: str) -> None:
     """Raise NotServing for the first app that is known not to serve; `done`: the task's result, for the message."""
     for service in found:
         view = next((view for view in views(host) if view.app_name == service.app), None)
-        if view and service.problem and (name := web_program(view)):
+        if view and service.problem and (name := web_process(view)):
             raise _not_serving(view, name, service, done)
 
 
@@ -218,18 +219,21 @@ def _need(host: Host, found: Supervisord, orphans: str = "") -> None:
 
 
 def chosen_programs(host: Host, given: str | None) -> list[str]:
-    """The programs in `--programs`, all without it. Raises BadInput with the nearest name."""
+    """The processes of the programs in `--programs`, all without it. Raises BadInput with the nearest name."""
+    known = processes.all_names(host)
     if given is None:
-        return list(host.programs)
-    names = [name for name in (part.strip() for part in given.split(",")) if name]
-    for name in names:
-        if name not in host.programs:
-            raise BadInput(
-                f"{host.name} has no program {name!r}{did_you_mean(name, host.programs)}. Nothing was touched."
-            )
-    if not names:
+        return list(known)
+    chosen: list[str] = []
+    for word in filter(None, (part.strip() for part in given.split(","))):
+        found = process_names.named(word, known.items())
+        if not found:
+            near = did_you_mean(word, process_names.words(known.items()))
+            elsewhere = " What a file of supervisor.include runs is not managed here." * bool(host.supervisor.include)
+            raise BadInput(f"{host.name} has no program {word!r}{near}.{elsewhere} Nothing was touched.")
+        chosen += found
+    if not chosen:
         raise BadInput("--programs names no program. Nothing was touched.")
-    return names
+    return list(dict.fromkeys(chosen))
 
 
 def _state(fact: ProgramReport) -> ProgramState:

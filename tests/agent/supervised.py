@@ -57,6 +57,11 @@ class Supervised:
         text += "".join(f"[program:{name}]\n{section}\n" for name, section in sections.items())
         Path(self.place.conf).write_text(text)
 
+    def append(self, text: str) -> None:
+        """Add to its file, for example a group."""
+        with Path(self.place.conf).open("a") as file:
+            file.write(text)
+
     def did(self) -> dict[str, list[str]]:
         """What was done to each program since the last call, or the state that it was in."""
         found: dict[str, list[str]] = {}

@@ -11,14 +11,23 @@ from xmlrpc.client import dumps, loads
 import pytest
 
 from ops.agent import program_settling, stop_notes
+from ops.agent.programs import answer as answer_states
+from ops.agent.programs_messages import ProgramReport, ProgramsReport, ProgramsRequest
 from ops.agent.service_messages import ProgramChanged, SupervisordPlace
 from ops.agent.step_failed import StepFailed
 from ops.agent.supervised_programs import SupervisedPrograms
-from ops.agent.supervisord_rpc import Server
+from ops.agent.supervisord_rpc import Server, processes
 from tests.agent.supervised import SLEEPS, Supervised, running, until
 
 SPARE = f"{SLEEPS}\nautostart=false"
 DIES = "command=sh -c 'exit 3'\nstartsecs=1\nstartretries=0\nautostart=false"
+
+
+def reported(supervised: Supervised) -> list[ProgramReport]:
+    """The states as `fab status` gets them."""
+    (report,) = answer_states(ProgramsRequest(supervisord=supervised.place))
+    assert isinstance(report, ProgramsReport)
+    return report.programs
 
 
 @pytest.fixture
@@ -268,3 +277,61 @@ def test_one_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("ops.agent.supervisord_restart.RESTART", 0.5)
     with pytest.raises(StepFailed, match="supervisord does not answer on its socket within 0 seconds"):
         Supervised(tmp_path).programs.await_supervisord()
+
+
+GROUP = "[group:g]\nprograms=web,agent\n"
+
+
+def test_a_changed_group_restarts_as_a_whole_and_what_was_stopped_in_it_stays_so(tmp_path: Path) -> None:
+    with running(tmp_path, web=SLEEPS, agent=SLEEPS, spare=SPARE) as supervised:
+        before = {name: info["pid"] for name, info in processes(Server(supervised.place)).items()}
+        supervised.write(web=SLEEPS, agent=SLEEPS, spare=SPARE)
+        supervised.append(GROUP)
+        supervised.programs.apply(["g", "web", "agent"])
+        did = supervised.did()
+        assert did["g:web"] == ["added", "RUNNING"]
+        assert (did["web"], did["agent"]) == (["removed"], ["removed"])
+        stop_notes.note(supervised.place.state_dir, ["g:agent"], "me")
+        supervised.programs.stop(["g:agent"])
+        supervised.told.clear()
+
+        supervised.write(web=SLEEPS, agent=SLEEPS.replace("600", "700"), new=SLEEPS, spare=SPARE)
+        supervised.append("[group:g]\nprograms=web,agent,new\n")
+        assert supervised.programs.is_changed("g:web")
+        supervised.programs.apply(["g:web"])
+        assert supervised.did() == {
+            "g:web": ["restarted with its new configuration", "RUNNING"],
+            "g:agent": ["left stopped"],
+            "g:new": ["added", "RUNNING"],
+        }
+        states = {one.program: one for one in reported(supervised)}
+        assert (states["g:agent"].state, states["g:agent"].stopped_by) == ("STOPPED", "me")
+        assert before["web"] != states["g:web"].pid
+        supervised.programs.start(["g:agent"])
+        assert supervised.did() == {"g:agent": ["started", "RUNNING"]}
+
+
+def test_a_start_with_new_settings_tells_who_else_is_restarted(tmp_path: Path) -> None:
+    with running(tmp_path, web=SLEEPS, agent=SLEEPS, spare=SPARE) as supervised:
+        supervised.append(GROUP)
+        supervised.programs.apply([])
+        supervised.programs.stop(["g:agent"])
+        supervised.told.clear()
+        supervised.write(web=SLEEPS, agent=SLEEPS.replace("600", "700"), spare=SPARE)
+        supervised.append(GROUP)
+        supervised.programs.start(["g:agent"])
+        assert supervised.did() == {
+            "g:web": ["restarted with its new configuration"],
+            "g:agent": ["started", "RUNNING"],
+        }
+
+
+def test_programs_of_one_name_in_two_groups_have_their_own_settings(tmp_path: Path) -> None:
+    once = "command=sh -c 'exit 3'\nstartsecs=0\nautorestart=false\nautostart=false\nprocess_name=job\nexitcodes="
+    with running(tmp_path, well=f"{once}3", badly=f"{once}0") as supervised:
+        for name in ("well:job", "badly:job"):
+            Server(supervised.place)("startProcess", name, False)
+        until(lambda: set(supervised.programs.states().values()) == {"EXITED"})
+        assert {one.program: one.expected for one in reported(supervised)} == {"well:job": True, "badly:job": False}
+        with pytest.raises(StepFailed, match=r"^program badly:job is EXITED: Bad exit code 3$"):
+            supervised.programs.check_still_running(["well:job", "badly:job"])

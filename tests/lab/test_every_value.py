@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from lab.certificates import self_signed
+from ops.formats.processes import all_names
+from ops.inventory.defaults import host_from
 from tests.every_value import (
     HOME,
     HOST_KEY,
@@ -183,7 +185,8 @@ def assert_serves(host: Site, one: Table) -> None:
     socket = one.get("supervisor", {}).get("socket", f"{HOME}/supervisor.sock")
     said = host.poms(f"supervisorctl -s {shlex.quote('unix://' + socket)} status || :")
     states = dict(re.findall(r"^(\S+) +(\w+)", said, re.M))
-    for name, program in one["programs"].items():
+    inventory = host_from({"name": LAB_HOST} | one)
+    for name, program in [(full, one["programs"][own]) for full, own in all_names(inventory).items()]:
         expected = "RUNNING" if program.get("autostart", True) else "STOPPED"
         if program.get("startsecs", 1) > 3600 and expected == "RUNNING":
             expected = "STARTING"

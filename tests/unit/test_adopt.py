@@ -135,7 +135,7 @@ def test_adopt_marks_value_whose_line_is_written_elsewhere() -> None:
 
 
 def test_a_line_is_not_moved_into_another_section() -> None:
-    _, _, advice = edited(host(**VALUES), CONF, ("[supervisord]\n", "[supervisord]\numask=022\n"))
+    _, _, advice = edited(host(**VALUES), CONF, ("[supervisord]\n", "[supervisord]\nstartsecs=5\n"))
     assert advice.values == []
 
 

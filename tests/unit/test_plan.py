@@ -246,7 +246,7 @@ def test_the_times_are_read_from_the_hosts_answer() -> None:
         supervisord=SupervisordState(state="up", pid=7),
         rewritten=[("/a b", 12.34)],
         read=[("apache", 5.5)],
-        programs=[ProgramState(state="RUNNING", group="agents", name="one", started=7)],
+        programs=[ProgramState(state="RUNNING", name="agents:one", started=7)],
     )
     found = read(Answer("web1", [told], "3"))
     assert (found.rewritten, found.read, found.started) == ({"/a b": 12.34}, {"apache": 5.5}, {"agents:one": 7.0})

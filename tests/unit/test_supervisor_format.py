@@ -16,7 +16,8 @@ from supervisor.datatypes import (
 )
 from supervisor.options import ClientOptions, ProcessConfig, ServerOptions
 
-from ops.formats.supervisor import log_files, unwritable_program, unwritable_supervisor
+from ops.formats.processes import log_files
+from ops.formats.supervisor import unwritable_program, unwritable_supervisor
 from ops.rendering.renderer import render
 from ops.schema import Host, Program
 from tests.scale import TIMES
@@ -77,7 +78,7 @@ def check(wanted: Host, name: str, process: ProcessConfig) -> None:
     assert process.stopsignal == signal.Signals[f"SIG{program.stopsignal}"]
     assert process.umask == (int(program.umask, 8) if program.umask else None)
     assert process.environment == wanted.supervisor.environment | program.environment
-    logs = log_files(name, program, wanted.log_dir)
+    logs = {log.key: log.path for log in log_files(wanted, name)}
     assert process.stdout_logfile == logs["stdout_logfile"]
     assert process.stdout_logfile_maxbytes == size(program.stdout_logfile_maxbytes)
     assert process.stderr_logfile == logs.get("stderr_logfile")
