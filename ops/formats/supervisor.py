@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 from ops.formats.start_program import OWN_NAMES, own_names, start_program_path
 from ops.formats.uwsgi import is_uwsgi
-from ops.schema import Host, Program, Supervisor, Table
+from ops.schema import Host, Program, Supervisor
+from ops.table import Table
 
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
 _NOTHING = "%(here).0s"  # expands to nothing; between a blank and its ; or # it prevents a comment

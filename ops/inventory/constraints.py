@@ -10,9 +10,11 @@ from typing import Any
 
 from ops.errors import Problem
 from ops.formats import apache, supervisor, uwsgi, uwsgi_log, uwsgi_options
+from ops.formats.apache import is_within
 from ops.formats.web_program import web_program
 from ops.inventory import program_commands
 from ops.inventory.defaults import follows_from
+from ops.inventory.door_constraints import door_rules
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
 from ops.schema import Host
@@ -76,9 +78,10 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
         yield ("programs", "all"), "must have another name: 'all' means every program to supervisorctl"
     for loc, rule in apache.unwritable(host):
         yield loc, rule
-    if host.app.check_through_apache and _within(host.app.path, apache.OWN):
+    if host.app.check_through_apache and is_within(host.app.path, apache.OWN):
         yield ("app", "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
     yield from _maintenance(host)
+    yield from door_rules(host)
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule
@@ -172,6 +175,9 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
         (("apache", "port"), host.apache.port),
         (("apache", "cert_port"), host.apache.cert_port),
     ]
+    ports += [(("apache", "redirect_from"), host.apache.redirect_from)] if host.apache.redirect_from else []
+    ports += [(("token", "port"), host.token.port)] if host.token else []
+    ports += [(("apache", "other_ports", str(number)), port) for number, port in enumerate(host.apache.other_ports)]
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         if address and not address.startswith("/"):
             listen = int(address.rpartition(":")[2])
@@ -230,17 +236,17 @@ def _places(host: Host, written: Written) -> Iterator[Rule]:
     colon = "must not contain a colon: uWSGI reads the text after it as a section of its file"
     if ":" in host.home:
         yield ("home",), colon
-    elif _within(host.home, host.apache.server_root):
+    elif is_within(host.home, host.apache.server_root):
         yield _either(written, (("home",), apache_has), (server_root, home_in))
-    elif _within(host.apache.conf_d, host.home):
+    elif is_within(host.apache.conf_d, host.home):
         rule = f"must not be the account's home ({host.home}) or in it"
         around = f"must not contain apache.conf_d ({host.apache.conf_d})"
         yield _either(written, (conf_d, rule), (("home",), around))
-    elif _within(host.home, host.apache.conf_d):
+    elif is_within(host.home, host.apache.conf_d):
         yield _either(written, (("home",), apache_has), (conf_d, home_in))
     elif ":" in host.config_dir:
         yield ("config_dir",), colon
-    elif inside := [loc for loc, root in roots.items() if _within(host.config_dir, root)]:
+    elif inside := [loc for loc, root in roots.items() if is_within(host.config_dir, root)]:
         rule = f"must not contain config_dir ({host.config_dir})"
         yield _either(written, (("config_dir",), apache_has), (inside[0], rule))
 
@@ -275,12 +281,12 @@ def _maintenance(host: Host) -> Iterator[Rule]:
     kept += [str(PurePosixPath(path).parent) for path in (*_app_sockets(host).values(), host.supervisor.socket)]
     if folder in kept:
         yield ("maintenance", "folder"), "must be a folder of its own: everybody may read what lies in it"
-    elif not _within(folder, host.home) and any(map(functools.partial(_within, folder), apache_folders)):
+    elif not is_within(folder, host.home) and any(map(functools.partial(is_within, folder), apache_folders)):
         yield ("maintenance", "folder"), "must not be in a folder of Apache"
-    if _within(host.app.path, apache.PAGES):
+    if is_within(host.app.path, apache.PAGES):
         yield ("app", "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"
     for number, path in enumerate(host.maintenance.paths):
-        if not _within(path, host.app.path):
+        if not is_within(path, host.app.path):
             yield ("maintenance", "paths", str(number)), f"must be a page of the app, below {host.app.path}"
     for number, text in enumerate(host.maintenance.allow):
         try:
@@ -293,10 +299,6 @@ def _maintenance(host: Host) -> Iterator[Rule]:
                 ("maintenance", "allow", str(number)),
                 "must not have 127.0.0.1 in it: from there the host asks whether Apache shows the page",
             )
-
-
-def _within(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")
 
 
 def _has_control(text: str) -> bool:

@@ -20,7 +20,7 @@ from jinja2 import nodes
 from msgspec import structs
 
 from ops.errors import BadInput
-from ops.formats import apache, start_program, supervisor, uwsgi
+from ops.formats import apache, locations, start_program, supervisor, uwsgi
 from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
 from ops.rendering.template_tree import TOOLKIT, TOOLKIT_TREE, TemplateTree, tree_of
 from ops.schema import Host
@@ -191,12 +191,24 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "shell_quote": shlex.quote,
     }
     environment.globals |= {
+        "attribute_headers": locations.attribute_headers,
+        "bearer": locations.BEARER,
         "check_page": apache.check_page,
+        "dropped_headers": locations.dropped_headers,
+        "from_addresses": locations.from_addresses,
+        "has_optional_certificate": locations.has_optional_certificate,
+        "identity_headers": locations.identity_headers,
+        "is_by_certificate": locations.is_by_certificate,
+        "is_http": locations.is_http,
+        "listens": apache.listens,
+        "location_target": locations.target,
+        "locations_on": locations.locations_on,
         "maintenance_pages": apache.PAGES,
         "maintenance_paths": apache.maintenance_paths,
         "maintenance_switch": apache.maintenance_switch,
         "own_page": apache.own_page,
         "proxy_target": apache.proxy_target,
+        "reverse_target": locations.reverse_target,
         "response_headers": apache.response_headers,
         "program_options": supervisor.program_options,
         "supervisord_options": supervisor.supervisord_options,
