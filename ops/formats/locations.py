@@ -33,9 +33,11 @@ def identity_headers(host: Host) -> list[str]:
 def dropped_headers(host: Host, door: str) -> list[str]:
     """The headers that a door drops from every request before anything else.
 
-    A backend of HTTP gets names with "_" too, and may take them for "-"; mod_proxy_uwsgi drops them.
+    Authorization too, except where the app is to check a token: mod_proxy_uwsgi passes it on. A backend of HTTP gets
+    names with "_", and may take them for "-"; mod_proxy_uwsgi drops those.
     """
     names = list(dict.fromkeys([*identity_headers(host), *host.identity.dropped_headers]))
+    names += ["Authorization"] if door in (LOGIN, CERTIFICATE) else []
     if any(is_http(one) for one in locations_on(host, door)):
         names = list(dict.fromkeys(spelling for name in names for spelling in _spellings(name)))
     return names
@@ -50,6 +52,11 @@ def _spellings(name: str) -> Iterator[str]:
 def is_http(location: Location) -> bool:
     """Whether the backend gets HTTP, and not uWSGI's protocol."""
     return "http://" in (location.url or "")
+
+
+def shares_worker(host: Host, location: Location, door: str) -> bool:
+    """Whether Apache uses the worker of the app's own location for this one, with its settings."""
+    return location.app and door != TOKEN and apache.is_within(location.path, host.app.path)
 
 
 def target(host: Host, location: Location) -> str:

@@ -211,6 +211,7 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "reverse_target": locations.reverse_target,
         "response_headers": apache.response_headers,
         "program_options": supervisor.program_options,
+        "shares_worker": locations.shares_worker,
         "supervisord_options": supervisor.supervisord_options,
         "handover_socket": uwsgi.handover_socket,
         "ini_lines": uwsgi.ini_lines,
