@@ -6,8 +6,10 @@ Source of the defaults: the production document of POMS, except where a comment 
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
+from ops.door_tables import Location, Token
+from ops.table import Table
 from ops.value_types import (
     VERSION,
     AbsolutePath,
@@ -24,6 +26,7 @@ from ops.value_types import (
     HeaderName,
     HeaderValue,
     HostKey,
+    IPv4,
     Listen,
     LogPlace,
     LoopbackPort,
@@ -36,6 +39,7 @@ from ops.value_types import (
     PositiveCount,
     ProcessName,
     ProgramPath,
+    RootOrPath,
     Seconds,
     SecretName,
     Signal,
@@ -48,10 +52,6 @@ from ops.value_types import (
     Version,
     matching,
 )
-
-
-class Table(Struct, forbid_unknown_fields=True, frozen=True):
-    """One table of the inventory: unknown keys are refused, values are not converted, the table is immutable."""
 
 
 class Ssh(Table, frozen=True, kw_only=True):
@@ -128,6 +128,7 @@ class Identity(Table, frozen=True, kw_only=True):
     email_attribute: Attribute = "mail"
     first_name_attribute: Attribute = "givenName"
     last_name_attribute: Attribute = "sn"
+    attributes: dict[HeaderName, Attribute] = {}  # further headers of a login, each with its attribute
     several_values: Literal["first", "join", "omit"] = "first"  # for an attribute with several values
     certificate_issuer: Text = "CN=CILogon Basic CA 1,O=CILogon,C=US,DC=cilogon,DC=org"  # see docs/inventory.md
     certificate_subject_end: Text = "OU=People,O=Fermi National Accelerator Laboratory,C=US,DC=cilogon,DC=org"
@@ -157,13 +158,18 @@ class Apache(Table, frozen=True, kw_only=True):
     configtest: Command = field(default_factory=lambda: ["/usr/sbin/httpd", "-t"])
     certificate: AbsolutePath = "/etc/grid-security/hostcert.pem"
     key: AbsolutePath = "/etc/grid-security/hostkey.pem"
+    chain: AbsolutePath | None = None  # the certificates between the host's own and the root, if not in `certificate`
     ca_dir: AbsolutePath = "/etc/httpd/TrustedCAs"
     verify_depth: Annotated[int, Meta(ge=1, le=100)] = 1  # not the document's 10: docs/decisions/front-door.md
     revocation: Literal["off", "where-listed", "required"] = "where-listed"
     revocation_dir: AbsolutePath = ""
     server_name: Name = ""
+    aliases: list[Name] = []
+    addresses: list[IPv4] = []  # where Apache listens, in addition to 127.0.0.1; none: everywhere
     port: Port = 443
     cert_port: Port = 8443
+    redirect_from: Port | None = None  # plain HTTP, which only sends to `port`
+    other_ports: list[Port] = []  # of virtual hosts in the site's own templates
     http2: bool = True
     upload_limit: Annotated[int, Meta(ge=1, le=102_400)] = 100  # MB
     client_timeout: Annotated[int, Meta(ge=1, le=3600)] = 60
@@ -203,7 +209,7 @@ class AppTable(Table, frozen=True, kw_only=True):
 class App(AppTable, frozen=True, kw_only=True):
     """The web application behind Apache: its path, and the address where it listens for Apache (uwsgi protocol)."""
 
-    path: UrlPath = "/poms"
+    path: RootOrPath = "/poms"
     listen: Listen = "127.0.0.1:8888"  # the port is this project's choice
 
 
@@ -242,6 +248,8 @@ class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
     reload_on_as: Megabytes = 1400
     evil_reload_on_as: Megabytes = 1800
     options: dict[UwsgiOption, UwsgiValue] = {}
+    # Ours: options that listen where others can connect, each with the reason.
+    open_to_anyone: dict[UwsgiOption, Text] = field(default={}, name="open_to_anyone")
 
 
 class FurtherApp(AppTable, frozen=True, kw_only=True):
@@ -375,6 +383,8 @@ class Host(Table, frozen=True, kw_only=True):
     identity: Identity = Identity()
     apache: Apache
     app: App = App()
+    locations: dict[Name, Location] = {}
+    token: Token | None = None
     maintenance: Maintenance
     checks: list[Check] = []
     uwsgi: Uwsgi = Uwsgi()

@@ -69,6 +69,26 @@ UrlPath = Annotated[
     str,
     matching(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", "must be a path such as /poms, with no trailing slash"),
 ]
+IPv4 = Annotated[
+    str, matching(r"(?!127\.)[0-9]{1,3}(\.[0-9]{1,3}){3}", "must be an IPv4 address of the host, not 127.…")
+]
+RootOrPath = Annotated[
+    str,
+    matching(r"/|(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", "must be / or a path such as /poms, with no trailing slash"),
+]
+_URL_END = r"(/[A-Za-z0-9._~-]+)*/?"
+_UNIX = r"unix:(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+\|"
+BackendUrl = Annotated[
+    str,
+    matching(
+        rf"((http|uwsgi)://{_LOOPBACK}|{_UNIX}(http|uwsgi)://[A-Za-z0-9][A-Za-z0-9.-]*){_URL_END}",
+        "must be a service of this host: http:// or uwsgi:// with a loopback address and port, such as "
+        "http://127.0.0.1:3000/, or a unix socket, such as unix:/run/x.sock|http://x/",
+    ),
+]
+AttributeValue = Annotated[
+    str, matching(r"(?!~\Z)[!-~]([ -~]*[!-~])?", "must be printable ASCII, and not '~' alone (a pattern follows it)")
+]
 Listen = Annotated[
     str,
     matching(
@@ -87,6 +107,7 @@ Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 Size = Annotated[str, matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
 Duration = Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "must be a time such as 90s, 5m or 1h")]
 Status = Annotated[int, Meta(ge=0, le=599)]
+HttpStatus = Annotated[int, Meta(ge=100, le=599)]
 VERSION = "{version}"  # in texts of the inventory
 Version = Annotated[
     str,

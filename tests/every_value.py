@@ -58,6 +58,14 @@ FORMS: dict[str, tuple[str, ...]] = {
     ),
     "must be an absolute path without '..' or a trailing slash": (_PLAIN_PATH, _ODD_PATH),
     "must be a path such as /poms, with no trailing slash": ("/[a-z]+", "/.*[~._-].*/.*"),
+    "must be / or a path such as /poms, with no trailing slash": ("/", "/[a-z]+", "/.*[~._-].*/.*"),
+    "must be an IPv4 address of the host, not 127.…": ("[0-9.]+",),
+    "must be a service of this host: http:// or uwsgi:// with a loopback address and port, such as "
+    "http://127.0.0.1:3000/, or a unix socket, such as unix:/run/x.sock|http://x/": (
+        *("http://127[.]0[.]0[.]1:[0-9]+/", "http://localhost:[0-9]+/.*[~._-].*", "uwsgi://[^/]+"),
+        *(r"unix:/[^|]+\|http://.+/", r"unix:/[^|]+\|uwsgi://[^/]+"),
+    ),
+    "must be printable ASCII, and not '~' alone (a pattern follows it)": (r"\w+", '.*["%\\\\$ ].*'),
     "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket": (
         *(r"127\.0\.0\.1:[0-9]+", r"127\.255\.255\.254:[0-9]+", "localhost:[0-9]+", ".*:1", ".*:65535"),
         *("/[a-z./]+", "/.*[^a-z./].*"),
@@ -402,6 +410,67 @@ PLACES: dict[str, Table] = {
     },
 }
 
+# Doors and locations, in deploys of their own: they take ports.
+DOORS: dict[str, Table] = {
+    "doors": {
+        "app.path": "/",
+        "token.port": 1,
+        "apache.redirect_from": 65_535,
+        "apache.other_ports": [],
+        "apache.aliases": ["a", "A9.x_y-z"],
+        "apache.chain": "/etc/grid-security/hostcert.pem",
+        "identity.attributes": {"Xx": "mail", "X-9": "E-mail_2", "X" * 64: "sn"},
+        "uwsgi.open_to_anyone": {},
+        "locations": {
+            "a": {"path": "/l", "app": True, "on": ["login", "token"]},
+            "A9.x_y-z": {
+                "path": "/poms/a~b.c_d-e/F",
+                "url": "http://127.0.0.1:3000/",
+                "app": False,
+                "allow": "anyone",
+                "reason": "é \"'%",
+                "status": [100, 599],
+                "addresses": [],
+                "require_attributes": {},
+            },
+            "c": {
+                "path": "/c",
+                "on": ["login", "certificate"],
+                "url": "uwsgi://127.0.0.1:3001",
+                "allow": "certificate",
+            },
+            "d": {"path": "/d", "url": "http://localhost:3002/a~b.c_d-e/F", "allow": "user"},
+            "e": {
+                "path": "/e",
+                "on": ["login"],
+                "url": "unix:/run/x_1.y/z-a.sock|http://x/",
+                "require_attributes": {"mail": ["jdoe"], "E-mail_2": ['a "b" \\ %s $1', "b"]},
+            },
+            "f": {
+                "path": "/f",
+                "url": "unix:/run/x.sock|uwsgi://x",
+                "allow": "anyone",
+                "addresses": ["10.0.0.0/8", "192.0.2.1", "2001:db8::1"],
+            },
+            "g": {"path": "/g", "folder": "/srv/www"},
+            "h": {"path": "/h", "folder": f"/srv/{ODD}"},
+        },
+    },
+    "other doors": {
+        "token.port": 65_535,
+        "apache.redirect_from": 1,
+        "apache.other_ports": [81, 82],
+        "apache.aliases": [],
+        "apache.chain": f"{ODD_APACHE}/host.pem",
+        "identity.attributes": {},
+        "locations": {"a": {"path": "/poms", "app": True, "on": ["token"]}},
+        "uwsgi.options.http-socket": ":8082",
+        "uwsgi.open_to_anyone": {"http-socket": "é \"'%"},
+    },
+    "a door by default": {"token": {}, "locations": {"a": {"path": "/poms", "app": True, "on": ["token"]}}},
+    "no locations": {"locations": {}},
+}
+
 # What is not deployed, by key and value or form, and why.
 NO_IPV6 = "the lab's hosts have IPv4 alone; tests/unit has the forms of IPv6"
 ONE_APACHE = "a host has one Apache, whose own configuration names the place"
@@ -423,12 +492,17 @@ SOFTWARE: dict[str, Table] = {
     "a release folder": {**BY_FOLDER, "software.version": "4.5.0", "software.link": f"{HOME}/current"},
     "a release folder without a link": {**BY_FOLDER, "software.version": "4.4.0"},
 }
+PORTS = "is one of the list, of which tests/unit has both ends"
 ONE_PRODUCT = "the lab's app is one product, poms, or in one folder of releases"
 NOT_DEPLOYED: dict[tuple[str, object], str] = {
     ("address", "[0-9a-f:]+"): NO_IPV6,
     ("address", "[0-9a-f:]+%.+"): NO_IPV6,
     ("apache.server_root", _ODD_PATH): ONE_APACHE,
     ("apache.conf_d", _ODD_PATH): ONE_APACHE,
+    ("apache.addresses", "[]"): "the default, and the lab gives a host its address",
+    ("apache.addresses.*", "[0-9.]+"): "the lab gives a host its address",
+    ("apache.other_ports.*", 1): PORTS,
+    ("apache.other_ports.*", 65_535): PORTS,
     ("ssh.answer_timeout", 1): "the shell of a busy machine may take longer, and the host is given up then",
     ("app.start_seconds", 1): "an app of a busy machine may take longer, and is refused then",
     ("identity.certificate_issuer", ABSENT): OWN_CA,
@@ -462,7 +536,7 @@ def rows() -> dict[str, Table]:
         row |= {f"uwsgi.options.{key}": value for key, value in OPTIONS[number % len(OPTIONS)].items()}
         made[f"columns {number}"] = row | MORE.get(number, {})
         if number == 6:
-            made |= PLACES | SOFTWARE
+            made |= PLACES | SOFTWARE | DOORS
     return {name: {"programs.poms_webservice.startsecs": 1} | row for name, row in made.items()}
 
 

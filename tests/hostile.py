@@ -11,7 +11,8 @@ from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
 from ops.inventory.loader import NOT_GIVEN, Inventory, _validate, read_inventory
-from ops.schema import Host, Table
+from ops.schema import Host
+from ops.table import Table
 
 CANARY = "CANARY"
 ROOT = "/@ROOT@"  # stands for the folder in which a test plays

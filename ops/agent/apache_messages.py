@@ -27,39 +27,64 @@ class WantedFile(Message):
 class ProbeAttempt(Message):
     """One request of the identity probe, and the `user` that the app must see (None: no user).
 
-    `certificate` names the client certificate. `needs_another_ca`: only for hosts that trust another CA than the
-    users' and those above it. `source`: the address that it comes from. `nameless`: it may reach the app, but without
-    a user.
+    `location`: whose rules it tries. `certificate` names the client certificate. `needs_another_ca`: only for hosts
+    that trust another CA than the users' and those above it. `source`: the address that it comes from; `host`: the
+    name that it asks for. `nameless`: it may reach the app, but without a user; `must_arrive`: and has to. `token`:
+    what the app must get as Authorization. `is_file`: it asks for a file, no backend. `is_plain`: without TLS.
+    `redirects_to`: how the address begins that it must be sent to. `is_found`: its location is not the inventory's,
+    and it need not arrive.
     """
 
     name: str
     port: int
     path: str
+    location: str = ""
     user: "str | None" = None
     certificate: "str | None" = None
     lines: "list[str]" = []
     needs_another_ca: bool = False
     method: str = "GET"
     source: str = "127.0.0.1"
+    host: str = "localhost"
     nameless: bool = False
+    must_arrive: bool = False
+    token: str = ""
+    is_file: bool = False
+    is_plain: bool = False
+    redirects_to: str = ""
+    is_found: bool = False
 
 
 class IdentityProbe(Message):
     """The requests of the identity probe, and the throwaway CAs that a trial start trusts (all in PEM).
 
     `issuers`: the names of the CAs whose certificates identify a user; `authorities`: theirs and others; `lists`:
-    their revocation lists. `listen`: where the app listens. `headers`: what the app believes; `spoofed`: the value in
-    them that gives a forged one away. `certificates`: name to a client certificate with its chain, and its key.
+    their revocation lists. `backends`: where the app and the inventory's other backends listen; `folders`: those of
+    files, as Apache's files name them. `headers`: what the app believes; `spoofed`: the value in them that gives a
+    forged one away. `certificates`: name to a client certificate with its chain, and its key. `managed`: the
+    inventory's files of Apache; `forged`: the lines of a forged request, for locations that are not the inventory's.
     """
 
     issuers: "list[str]"
     authorities: "list[str]"
     lists: "list[str]"
-    listen: str
+    backends: "list[str]"
     headers: "list[str]"
     spoofed: str
     certificates: "dict[str, tuple[str, str]]"
     attempts: "list[ProbeAttempt]"
+    folders: "list[str]" = []
+    managed: "list[str]" = []
+    forged: "list[str]" = []
+
+
+class ProbedDoor(Message):
+    """How many requests of the identity probe were for this path of a port; `is_open`: a template lets anyone in."""
+
+    port: int
+    path: str
+    requests: int
+    is_open: bool = False
 
 
 class ApacheRequest(Message):

@@ -1,6 +1,7 @@
 """A trial start of Apache with copied folders, and with throwaway keys for those that the account cannot read."""
 
 import os
+import re
 
 from ops.agent import closed_keys
 from ops.agent.apache_directives import files_in, named_in
@@ -9,11 +10,12 @@ from ops.agent.trial_namespace import run_in_namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.apache_messages import ApacheConfiguration
+    from ops.agent.apache_messages import ApacheConfiguration, ProbeAttempt
     from ops.agent.identity_probe import ProbeSetup
     from ops.agent.processes import Ended
     from ops.agent.staged_tree import FolderCopy
 
+IPV4 = re.compile(r"[0-9.]+\Z")
 LOGS = ("ErrorLog", "TransferLog", "CustomLog")
 
 
@@ -44,7 +46,8 @@ def try_start(
             "mounts": mounts + (probe.covers if probe else []),
             "probe": to_line(probe.probe) if probe else "",
             "other_ca": bool(probe and probe.other_ca),
-            "app_socket": probe.app_socket if probe else "",
+            "backends": probe.backends if probe else [],
+            "addresses": _addresses(conf, probe.probe.attempts if probe else []),
         }
     )
 
@@ -53,6 +56,12 @@ def _empty_folder(work: str) -> str:
     path = os.path.join(work, "empty")
     os.makedirs(path, exist_ok=True)
     return path
+
+
+def _addresses(conf: "list[str]", attempts: "list[ProbeAttempt]") -> "list[str]":
+    """The addresses that the trial's network needs: where Apache listens, and where requests come from."""
+    named = [value.rpartition(":")[0] for value in named_in(conf, "Listen")] + [one.source for one in attempts]
+    return sorted({one for one in named if IPV4.match(one) and not one.startswith(("127.", "0."))})
 
 
 def configuration(apache: "ApacheConfiguration", tree: "list[FolderCopy]") -> "list[str]":

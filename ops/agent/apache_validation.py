@@ -4,28 +4,29 @@ The levels are those of ops/inventory/validation_levels.py: "none", "configtest"
 """
 
 from ops.agent import closed_keys, config_copy, identity_probe, staged_tree
+from ops.agent.apache_messages import ProbedDoor
 from ops.agent.apache_trial import configuration, try_start
-from ops.agent.probe_requests import ACCEPTED, applicable
+from ops.agent.probe_requests import ACCEPTED, OPEN, applicable
 from ops.agent.trial_namespace import last_line, what_prevents
 from ops.agent.validation_failed import ValidationFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe
+    from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe, ProbeAttempt
     from ops.agent.staged_tree import FolderCopy, StagedFile
 
 
 class Validation:
     """How far it got: the level `reached`; `obstacle`: why not further, or "".
 
-    `unvalidated`: what could not be validated, one clause each; `probed`: how many requests the identity probe sent.
+    `unvalidated`: what could not be validated, one clause each; `probed`: what the identity probe sent requests for.
     """
 
     def __init__(self, reached: str, obstacle: str = "") -> None:
         self.reached = reached
         self.obstacle = obstacle
         self.unvalidated: list[str] = []
-        self.probed = 0
+        self.probed: list[ProbedDoor] = []
 
 
 class ApacheValidation:
@@ -68,8 +69,8 @@ class ApacheValidation:
         setup = identity_probe.set_up(self._apache, tree, probe, self._work)
         ended = try_start(self._apache, tree, self._work, setup)
         if not ended.code:
-            sent = applicable(probe, setup.other_ca)
-            found.reached, found.obstacle, found.probed = "identity-probe", "", len(sent)
+            sent = applicable(setup.probe, setup.other_ca)
+            found.reached, found.obstacle, found.probed = "identity-probe", "", _doors(sent, ended.text)
             found.unvalidated += [
                 f"left out of the identity probe: {one.name}. This host trusts no other CA; another one could "
                 "impersonate anybody"
@@ -84,3 +85,15 @@ class ApacheValidation:
         if live.code in (0, ACCEPTED):
             raise ValidationFailed(f"{ended.text}\nThe new configuration rejects users who are accepted today.")
         found.obstacle = f"no identity probe: it fails with the current files, too: {last_line(live)}"
+
+
+def _doors(sent: "list[ProbeAttempt]", said: str) -> "list[ProbedDoor]":
+    """How many requests there were for each location; `said`: which ones a template lets anyone into."""
+    counts: dict[tuple[int, str], int] = {}
+    for one in sent:
+        counts[one.port, one.location] = counts.get((one.port, one.location), 0) + 1
+    opened = [line[len(OPEN) :] for line in said.splitlines() if line.startswith(OPEN)]
+    return [
+        ProbedDoor(port=port, path=path, requests=count, is_open=f"{port} {path}" in opened)
+        for (port, path), count in sorted(counts.items())
+    ]

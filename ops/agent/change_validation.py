@@ -105,7 +105,9 @@ def _validate_apache(change: "Change") -> None:
     for what in found.unvalidated:
         _tell_unvalidated(change, what)
     if found.probed:
-        change.tell(IdentityProbed(requests=found.probed))
+        change.tell(IdentityProbed(doors=found.probed))
+        for door in found.probed:
+            change.record(f"probed {door.port} {door.requests} {door.path}")
     _tell_validated(change, found.reached, "Apache's new files")
     change.record(f"validation {found.reached}")
     _need_level(change, found)

@@ -1,6 +1,6 @@
 """The request to change a host as a whole, what the operator's side says during it, and the answers."""
 
-from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe
+from ops.agent.apache_messages import ApacheConfiguration, IdentityProbe, ProbedDoor
 from ops.agent.messages import Message
 from ops.agent.service_messages import App, Software, SupervisordPlace
 
@@ -124,9 +124,9 @@ class Validated(Message):
 
 
 class IdentityProbed(Message):
-    """The identity probe has sent so many requests, and every forged identity was rejected."""
+    """The identity probe has sent requests to these doors, and every forged identity was rejected."""
 
-    requests: int
+    doors: "list[ProbedDoor]"
 
 
 class ValidationInsufficient(Message):

@@ -22,8 +22,8 @@ def main(trial: "dict[str, Any]") -> None:
     """Do the trial, and exit with its code.
 
     `mounts`: (source, target), parents before what is in them; `server_root` and `log_dir` are Apache's,
-    `log_folders` the other folders that its files name for logs. `httpd` is "" for a trial without Apache. For the
-    rest see trial_start.main.
+    `log_folders` the other folders that its files name for logs; `addresses`: those of its network, besides
+    127.0.0.1. `httpd` is "" for a trial without Apache. For the rest see trial_start.main.
     """
     for source, target in trial["mounts"]:
         _do("mount", "--bind", source, target)
@@ -33,6 +33,8 @@ def main(trial: "dict[str, Any]") -> None:
     if trial["httpd"]:
         _do(trial["httpd"], "-t")
     _do("ip", "link", "set", "lo", "up")
+    for address in trial["addresses"]:
+        _do("ip", "address", "add", f"{address}/32", "dev", "lo")
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as file:
         file.write("0")
     sys.exit(_as_account(own_program.program(trial_start.main, trial), trial["account"], trial["group"]))

@@ -31,7 +31,7 @@ def run_in_namespaces(trial: "dict[str, Any]") -> Ended:
 def what_prevents(work: str, server_root: str, log_dir: str) -> str:
     """Why this host's kernel and tools allow no trial start; "" if they do: all of its steps, without Apache."""
     trial = {"work": work, "httpd": "", "server_root": server_root, "log_dir": log_dir}
-    ended = run_in_namespaces({**trial, "mounts": [], "log_folders": [], "ports": [], "probe": ""})
+    ended = run_in_namespaces({**trial, "mounts": [], "log_folders": [], "ports": [], "addresses": [], "probe": ""})
     return (last_line(ended) or f"code {ended.code}") if ended.code else ""
 
 

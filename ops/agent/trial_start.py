@@ -22,8 +22,8 @@ TRIES, PAUSE = 20, 0.25  # seconds between them
 def main(trial: "dict[str, Any]") -> None:
     """Start `httpd`, ask its `ports`, then send the requests of `probe`, if there is one, and exit with its code.
 
-    `probe` is a line with an IdentityProbe; `other_ca`: the host trusts one that is not the users'; `app_socket` is
-    where Apache's files, as they are in the trial, expect the app.
+    `probe` is a line with an IdentityProbe; `other_ca`: the host trusts one that is not the users'; `backends` is
+    where Apache's files, as they are in the trial, expect the app and others.
     """
     if not trial["httpd"]:
         return
@@ -38,7 +38,7 @@ def main(trial: "dict[str, Any]") -> None:
         probe = from_line(trial["probe"])
         if isinstance(probe, IdentityProbe):
             attempts = probe_requests.applicable(probe, trial["other_ca"])
-            sys.exit(probe_requests.send(probe, attempts, trial["app_socket"], trial["work"]))
+            sys.exit(probe_requests.send(probe, attempts, trial["backends"], trial["work"]))
 
 
 def _problem(httpd: "subprocess.Popen[bytes]", port: int) -> str:

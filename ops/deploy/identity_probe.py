@@ -4,7 +4,6 @@ The trial start trusts throwaway CAs with the names of the inventory's CAs. This
 certificates; `agent/probe_requests.py` sends the requests, on the host, before the new files are live.
 """
 
-import base64
 import datetime as dt
 import functools
 import re
@@ -17,13 +16,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from ops.agent.apache_doors import backends_in
 from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
+from ops.deploy.location_probe import (
+    ELSEWHERE,
+    SPOOFED_VALUE,
+    Visitors,
+    by_certificate,
+    forged_lines,
+    location_requests,
+    spelled,
+)
 from ops.formats import apache
+from ops.formats.apps import views, with_pages
+from ops.formats.locations import identity_headers
 from ops.schema import Host
 
-IDENTITY = ("X-Shib-Userid", "X-Shib-Email", "X-Shib-Name-First", "X-Shib-Name-Last")
-SPOOFED_VALUE = "intruder"  # the value of every forged header
-ELSEWHERE = "127.0.0.2"  # reachable in the trial, and for Apache not the host's own address
 USER_IDS = (
     "proof",
     "proof1",
@@ -74,8 +82,11 @@ class Trial:
     why_not: str = ""
 
 
-def trial(host: Host) -> Trial:
-    """The CAs that the trial trusts, their revocation lists, and the requests with their certificates."""
+def trial(host: Host, managed: Sequence[str] = ()) -> Trial:
+    """The CAs that the trial trusts, their revocation lists, and the requests with their certificates.
+
+    `managed`: the paths of all Apache's files of the inventory.
+    """
     if not user_ids(host):
         return Trial(None, f"no known user id matches identity.user_id ({host.identity.user_id})")
     try:
@@ -87,13 +98,23 @@ def trial(host: Host) -> Trial:
         issuers=_issuers(host),
         authorities=[ca.pem for ca in trusted.values()],
         lists=[_taking_back(ca, certificates.get("revoked", [])) for ca in trusted.values()],
-        listen=host.app.listen,
-        headers=[*IDENTITY, *host.identity.dropped_headers],
+        backends=_backends(host),
+        headers=[*identity_headers(host), *host.identity.dropped_headers, "Authorization"],
         spoofed=SPOOFED_VALUE,
         certificates=chains,
         attempts=list(probe_requests(host, list(certificates))),
+        folders=[apache.quote(one.folder) for one in host.locations.values() if one.folder],
+        managed=list(managed),
+        forged=list(forged_lines(host)),
     )
     return Trial(probe)
+
+
+def _backends(host: Host) -> list[str]:
+    """Where the apps and the locations' other backends listen."""
+    urls = " ".join(f"ProxyPass / {one.url}\n" for one in host.locations.values() if one.url)
+    listens = [address for view in views(host) for address in (view.app.listen, view.app.cron_listen) if address]
+    return list(dict.fromkeys([*listens, *backends_in(urls)]))
 
 
 def user_ids(host: Host) -> list[str]:
@@ -106,48 +127,31 @@ def user_ids(host: Host) -> list[str]:
 
 def probe_requests(host: Host, certificates: Sequence[str]) -> Iterator[ProbeAttempt]:
     """All requests; `certificates`: their names. If the first requests are rejected, the others prove nothing."""
-    path, user = host.app.path, user_ids(host)[0]
-    forged = [f"{name}: {SPOOFED_VALUE}" for name in (*IDENTITY, *host.identity.dropped_headers)]
+    path = host.app.path
     services = {f"service{number}": row.user for number, row in enumerate(host.identity.service_certificates)}
-    by_certificate = functools.partial(ProbeAttempt, port=host.apache.cert_port, path=path)
-    for certificate, stands_for in ({"user": user} | services).items():
-        own = functools.partial(by_certificate, user=stands_for, certificate=certificate)
-        yield own(name="a certificate of its own")
-        yield own(name="a certificate of its own and false headers", lines=forged)
-    for how, lines in _disguised(forged).items():
-        name = f"a certificate of its own and false headers, {how}"
-        yield by_certificate(name=name, user=user, certificate="user", lines=lines)
-    yield by_certificate(name="no certificate", lines=forged)
-    for certificate in certificates:
-        if certificate not in {"user", *services}:
-            # With a greater depth, the CA above must be trusted, too.
-            needs = certificate == BELOW and host.apache.verify_depth > 1
-            name = f"a certificate ({certificate})"
-            yield by_certificate(name=name, certificate=certificate, lines=forged, needs_another_ca=needs)
-    last, first = path.rpartition("/")[2], f"/%{ord(path[1]):02x}{path[2:]}"
-    for way in (
-        path,
-        f"{path}/",
-        f"{path}/x",
-        f"{path}?x",
-        f"{path}/../{last}",
-        f"/{path}",
-        f"/.{path}",
-        f"/x/..{path}",
-        first,
-        f"{apache.PAGES}/page.html",
-        f"{apache.PAGES}/page.html/../..{path}",
-    ):
-        yield ProbeAttempt(name="no login", port=host.apache.port, path=way, lines=forged)
-    if host.app.check_through_apache:
-        yield from _own_page_requests(host, forged)
+    intruders = tuple(name for name in certificates if name not in {"user", *services})
+    # With a greater depth, the CA above must be trusted, too.
+    visitors = Visitors(user_ids(host)[0], intruders, forged_lines(host), BELOW)
+    forged = [*visitors.forged]
+    own = functools.partial(ProbeAttempt, port=host.apache.cert_port, path=path, location=path)
+    yield from by_certificate(host, own, visitors)
+    for certificate, stands_for in services.items():
+        service = functools.partial(own, user=stands_for, certificate=certificate)
+        yield service(name="a certificate of its own")
+        yield service(name="a certificate of its own and false headers", lines=forged)
+    for way in (*spelled(path), f"{apache.PAGES}/page.html", f"{apache.PAGES}/page.html/../..{path}"):
+        yield ProbeAttempt(name="no login", port=host.apache.port, path=way, location=path, lines=forged)
+    for view in [view for view in with_pages(host) if view.app.check_through_apache]:
+        yield from _own_page_requests(view, forged)
+    yield from location_requests(host, visitors)
 
 
 def _own_page_requests(host: Host, forged: list[str]) -> Iterator[ProbeAttempt]:
     """Requests for the page that only the host itself may request, as the trial may: no content and no user."""
     own, path = apache.own_page(host), host.app.path
-    attempt = functools.partial(ProbeAttempt, port=host.apache.port, lines=forged)
-    for way in (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}"):
+    attempt = functools.partial(ProbeAttempt, port=host.apache.port, location=own, lines=forged)
+    around = (own, f"{own}/", f"{own}/x", f"{own}?x", f"{own}/..", f"{own}/../../..{path}", f"/{own}")
+    for way in dict.fromkeys(around):
         yield attempt(name="a page for the host itself", path=way)
     head = functools.partial(attempt, method="HEAD")
     for way in (f"{own}/x", f"{own}?x", f"{own}/../../..{path}"):
@@ -155,18 +159,6 @@ def _own_page_requests(host: Host, forged: list[str]) -> Iterator[ProbeAttempt]:
     claims = [*forged, "X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1"]
     yield head(name="the host's own page, from elsewhere", path=own, lines=claims, source=ELSEWHERE)
     yield head(name="the host itself, with false headers", path=own, nameless=True)
-
-
-def _disguised(forged: list[str]) -> dict[str, list[str]]:
-    return {
-        "in small letters": [line.lower() for line in forged],
-        "in capitals": [line.upper() for line in forged],
-        "with underscores": [line.replace("-", "_") for line in forged],
-        "twice": [*forged, *forged],
-        "folded": [line.replace(": ", ":\r\n ") for line in forged],
-        "behind what Connection names": [f"Connection: {', '.join(IDENTITY)}", *forged],
-        "which Connection names": [f"Connection: {name}" for name in IDENTITY],
-    }
 
 
 def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]:
@@ -262,7 +254,3 @@ def _taking_back(ca: _Pair, revoked: Sequence[_Pair]) -> str:
         entry = x509.RevokedCertificateBuilder().serial_number(pair.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(now - YEARS).build())
     return builder.sign(ca.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-
-
-def _packed(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()

@@ -98,7 +98,8 @@ def _validation(plan: Plan, release: Release) -> RequiredValidation:
     """A rollback has no minimum and no probe: its release passed the probe in its own deploy."""
     if not plan.apache or release.purpose != "deploy":
         return RequiredValidation()
-    trial = identity_probe.trial(plan.host)
+    kept = [change.wanted for change in plan.changes if not change.gone]
+    trial = identity_probe.trial(plan.host, [file.path for file in kept if file.service == "apache"])
     return RequiredValidation(
         minimum=plan.host.deploy.validation,
         is_waived=release.unvalidated,

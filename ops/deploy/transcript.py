@@ -95,7 +95,7 @@ class Transcript:
             case Unvalidated():
                 self.unvalidated.append(message.what)  # printed with the result
             case IdentityProbed():
-                self.report(f"identity probe passed: {message.requests} requests, every forged identity was rejected")
+                self._read_probed(message)
             case ValidationInsufficient():
                 self.insufficient = message
             case SelinuxAccess():
@@ -112,6 +112,13 @@ class Transcript:
                 self._read_bake(message)
             case ChangeFailed() | ChangeEnded():
                 self._read_end(message)
+
+    def _read_probed(self, message: IdentityProbed) -> None:
+        total = sum(door.requests for door in message.doors)
+        self.report(f"identity probe passed: {total} requests, every forged identity was rejected")
+        for door in message.doors:
+            opened = "; a template lets in whoever asks, without an identity" if door.is_open else ""
+            self.report(f"identity probe: port {door.port}, {door.path}: {door.requests} requests{opened}")
 
     def _read_access(self, message: SelinuxAccess) -> None:
         try:

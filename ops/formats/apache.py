@@ -12,6 +12,7 @@ from ops.schema import Host
 
 OWN = "/poms-ops"  # the path on 443 for requests of the host itself
 PAGES = "/poms-ops-maintenance"  # the path of the maintenance pages, which only Apache itself requests
+SHIBBOLETH = "/Shibboleth.sso"  # mod_shib's own pages
 SWITCH = "on"  # the file that switches maintenance on; its text is the answer's Retry-After
 
 
@@ -35,6 +36,13 @@ def proxy_target(host: Host, path: str = "") -> str:
     if host.app.listen.startswith("/"):
         return f"unix:{host.app.listen}|uwsgi://{host.account}{path}"
     return f"uwsgi://{host.app.listen}{path}"
+
+
+def listens(host: Host, port: int | str) -> list[str]:
+    """The values of Listen for a port: the port alone, or each address of the inventory and the host's own."""
+    if not host.apache.addresses:
+        return [str(port)]
+    return [f"{address}:{port}" for address in ("127.0.0.1", *host.apache.addresses)]
 
 
 def check_page(host: Host) -> str:
@@ -69,14 +77,28 @@ def _switch(host: Host) -> str:
 
 
 def maintenance_paths(host: Host) -> str:
-    """The regular expression of the paths that maintenance closes: the apps', but for `maintenance.paths`.
+    """The regular expression of the paths that maintenance closes: all of the apps', but for `maintenance.paths`.
 
-    Apache before 2.4.39 leaves repeated slashes in the path, and takes them for one.
+    Locations with a backend of their own stay, and so do Apache's own pages, where the app is at "/". Apache before
+    2.4.39 leaves repeated slashes in the path, and takes them for one.
     """
+    others = [one.path for one in host.locations.values() if not one.app]
+    own = [SHIBBOLETH, PAGES] if host.app.path == "/" else []
     left = "".join(f"(?!{regex_escape(path)}$)" for path in host.maintenance.paths)
-    paths = [view.app.path for view in apps.with_pages(host)]
-    below = ["".join(f"/+{regex_escape(part)}" for part in path.split("/")[1:]) for path in paths]
-    return f"^{left}{below[0] if len(below) == 1 else f'(?:{chr(124).join(below)})'}(?:/|$)"
+    left += "".join(f"(?!{_below(path)})" for path in (*own, *others))
+    of_apps = [host.app.path, *(one.path for one in apps.locations(host).values() if one.app)]
+    closed = [path for path in dict.fromkeys(of_apps) if path == host.app.path or not is_within(path, host.app.path)]
+    return f"^{left}{_below(closed[0])}" if len(closed) == 1 else f"^{left}(?:{'|'.join(map(_below, closed))})"
+
+
+def _below(path: str) -> str:
+    """The regular expression of a path and those below it."""
+    return "".join(f"/+{regex_escape(part)}" for part in path.split("/")[1:] if part) + "(?:/|$)"
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path is the folder, or below it; for paths of a URL and of a file."""
+    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def response_headers(host: Host) -> dict[str, str]:
@@ -92,6 +114,7 @@ def unwritable(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
         ("apache", key): getattr(apache, key)
         for key in ("server_root", "conf_d", "log_dir", "certificate", "key", "ca_dir", "revocation_dir")
     }
+    texts["apache", "chain"] = apache.chain or ""
     texts["maintenance", "folder"] = host.maintenance.folder
     texts |= {apps.app_key(view, "listen"): view.app.listen for view in apps.views(host)}
     texts["identity", "user_id"] = identity.user_id

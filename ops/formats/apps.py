@@ -6,10 +6,11 @@ app, [app] of the inventory, whose name is MAIN; the others are [apps.NAME].
 
 from msgspec.structs import asdict, replace
 
+from ops.door_tables import Location
 from ops.schema import App, Host
 
 MAIN = "service"  # as in uwsgi-service.ini, the name in the production document
-Location = tuple[str, ...]
+Key = tuple[str, ...]
 
 
 def views(host: Host) -> list[Host]:
@@ -31,16 +32,27 @@ def with_pages(host: Host) -> list[Host]:
     return sorted((view for view in views(host) if view.app.path), key=lambda view: view.app.path)
 
 
+def locations(host: Host) -> dict[str, Location]:
+    """The inventory's locations, and those of the further apps' own paths, by their keys in the inventory."""
+    own = {f"apps.{name}": Location(path=app.path, app=name) for name, app in host.apps.items() if app.path}
+    return {f"locations.{name}": one for name, one in host.locations.items()} | own
+
+
+def app_of(host: Host, location: Location) -> Host:
+    """The view of the app that a location leads to; the host where it leads elsewhere."""
+    return view_of(host, location.app) if isinstance(location.app, str) else host
+
+
 def is_main(view: Host) -> bool:
     """Whether it is the view of the first app."""
     return view.app_name == MAIN
 
 
-def app_key(view: Host, *keys: str) -> Location:
+def app_key(view: Host, *keys: str) -> Key:
     """Where the inventory has a value of the app."""
     return ("app", *keys) if is_main(view) else ("apps", view.app_name, *keys)
 
 
-def uwsgi_key(view: Host, *keys: str) -> Location:
+def uwsgi_key(view: Host, *keys: str) -> Key:
     """Where the inventory has a value of the app's uWSGI."""
     return ("uwsgi", *keys) if is_main(view) else ("apps", view.app_name, "uwsgi", *keys)

@@ -168,7 +168,12 @@ def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path of keys, rule) for each forbidden option of uWSGI in the inventory: in options, variables or commands."""
     for view in apps.views(host):
         for name, value in view.uwsgi.options.items():
-            yield from ((apps.uwsgi_key(view, "options", name), rule) for rule in _rules(host, name, value))
+            if not (name in view.uwsgi.open_to_anyone and is_open(view, name)):
+                yield from ((apps.uwsgi_key(view, "options", name), rule) for rule in _rules(host, name, value))
+        for name in view.uwsgi.open_to_anyone:
+            if not is_open(view, name):
+                rule = "must be left out: no such option of uwsgi.options listens where others can connect"
+                yield apps.uwsgi_key(view, "open_to_anyone", name), rule
     for name in host.supervisor.environment:
         yield from ((("supervisor", "environment", name), rule) for rule in _variable_rules(name))
     for program, settings in host.programs.items():
@@ -180,6 +185,17 @@ def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
             if option != "ini":  # it names uWSGI's own file
                 for rule in _rules(host, option, text):
                     yield ("programs", program, "command"), f"--{option} {rule}"
+
+
+def is_open(host: Host, name: str) -> bool:
+    """Whether that option of the inventory lets other accounts or hosts connect to the app.
+
+    Never one that shows the headers of requests, or that a reason cannot excuse.
+    """
+    if name in REFUSED or _EMPEROR.fullmatch(name) or LISTENERS.get(name) is _without_port:
+        return False
+    places = protected_places(host)
+    return not all(is_local(one, places) for one in listening(name, host.uwsgi.options.get(name, [])))
 
 
 def _rules(host: Host, name: str, value: UwsgiValue) -> Iterator[str]:

@@ -10,9 +10,11 @@ from typing import Any
 
 from ops.errors import Problem
 from ops.formats import apache, apps, processes, supervisor, uwsgi, uwsgi_log, uwsgi_options
+from ops.formats.apache import is_within
 from ops.formats.web_program import web_program
 from ops.inventory import addresses, further_apps, program_commands, program_groups, supervisor_words
 from ops.inventory.defaults import follows_from
+from ops.inventory.door_constraints import door_rules
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
 from ops.schema import Host
@@ -80,6 +82,7 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     for loc, rule in apache.unwritable(host):
         yield loc, rule
     yield from _maintenance(host)
+    yield from door_rules(host)
     for rule in uwsgi.unwritable_handover(host):
         yield ("state_dir",), rule
     yield from uwsgi_options.unsafe_options(host)
@@ -98,9 +101,9 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
 
 def _app(view: Host) -> Iterator[Rule]:
     """What each app must be by itself."""
-    if view.app.check_through_apache and _within(view.app.path, apache.OWN):
+    if view.app.check_through_apache and is_within(view.app.path, apache.OWN):
         yield apps.app_key(view, "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
-    if _within(view.app.path, apache.PAGES):
+    if is_within(view.app.path, apache.PAGES):
         yield apps.app_key(view, "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"
     for key, address in (("listen", view.app.listen), ("cron_listen", view.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
@@ -182,6 +185,10 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
         (("apache", "port"), f":{host.apache.port}"),
         (("apache", "cert_port"), f":{host.apache.cert_port}"),
     ]
+    ports += [(("apache", "redirect_from"), f":{host.apache.redirect_from}")] if host.apache.redirect_from else []
+    ports += [(("token", "port"), f":{host.token.port}")] if host.token else []
+    others = enumerate(host.apache.other_ports)
+    ports += [(("apache", "other_ports", str(number)), f":{port}") for number, port in others]
     of_uwsgi = [found for view in apps.views(host) for found in _uwsgi_ports(view)]
     for loc, address in [*_listening(host), *of_uwsgi]:
         if not address.startswith("/"):
@@ -259,17 +266,17 @@ def _places(host: Host, written: Written) -> Iterator[Rule]:
     colon = "must not contain a colon: uWSGI reads the text after it as a section of its file"
     if ":" in host.home:
         yield ("home",), colon
-    elif _within(host.home, host.apache.server_root):
+    elif is_within(host.home, host.apache.server_root):
         yield _either(written, (("home",), apache_has), (server_root, home_in))
-    elif _within(host.apache.conf_d, host.home):
+    elif is_within(host.apache.conf_d, host.home):
         rule = f"must not be the account's home ({host.home}) or in it"
         around = f"must not contain apache.conf_d ({host.apache.conf_d})"
         yield _either(written, (conf_d, rule), (("home",), around))
-    elif _within(host.home, host.apache.conf_d):
+    elif is_within(host.home, host.apache.conf_d):
         yield _either(written, (("home",), apache_has), (conf_d, home_in))
     elif ":" in host.config_dir:
         yield ("config_dir",), colon
-    elif inside := [loc for loc, root in roots.items() if _within(host.config_dir, root)]:
+    elif inside := [loc for loc, root in roots.items() if is_within(host.config_dir, root)]:
         rule = f"must not contain config_dir ({host.config_dir})"
         yield _either(written, (("config_dir",), apache_has), (inside[0], rule))
 
@@ -309,11 +316,11 @@ def _maintenance(host: Host) -> Iterator[Rule]:
     kept += [str(PurePosixPath(path).parent) for path in sockets]
     if folder in kept:
         yield ("maintenance", "folder"), "must be a folder of its own: everybody may read what lies in it"
-    elif not _within(folder, host.home) and any(map(functools.partial(_within, folder), apache_folders)):
+    elif not is_within(folder, host.home) and any(map(functools.partial(is_within, folder), apache_folders)):
         yield ("maintenance", "folder"), "must not be in a folder of Apache"
     paths = [view.app.path for view in apps.with_pages(host)]
     for number, path in enumerate(host.maintenance.paths):
-        if not any(_within(path, app) for app in paths):
+        if not any(is_within(path, app) for app in paths):
             yield ("maintenance", "paths", str(number)), f"must be a page of the app, below {' or '.join(paths)}"
     for number, text in enumerate(host.maintenance.allow):
         try:
@@ -326,10 +333,6 @@ def _maintenance(host: Host) -> Iterator[Rule]:
                 ("maintenance", "allow", str(number)),
                 "must not have 127.0.0.1 in it: from there the host asks whether Apache shows the page",
             )
-
-
-def _within(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")
 
 
 def _has_control(text: str) -> bool:

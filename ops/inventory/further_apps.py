@@ -11,17 +11,13 @@ Rule = tuple[tuple[str, ...], str]
 
 def contradictions(host: Host) -> Iterator[Rule]:
     """Values of [apps.NAME] that contradict the rest of the inventory: (path of keys, rule)."""
-    paths: dict[str, str] = {}
     pages: dict[str, str] = {}
     for view in apps.views(host):
         key = ".".join(apps.app_key(view))
         if not apps.is_main(view):
             yield from _own(view)
-        if view.app.path and view.app.path in paths:
-            yield apps.app_key(view, "path"), f"is also the path of {paths[view.app.path]}"
-        elif view.app.path and view.app.check_through_apache and apache.check_page(view) in pages:
+        if view.app.path and view.app.check_through_apache and apache.check_page(view) in pages:
             yield apps.app_key(view, "check_path"), f"is also what {pages[apache.check_page(view)]} is asked for"
-        paths.setdefault(view.app.path, key)
         if view.app.path and view.app.check_through_apache:
             pages.setdefault(apache.check_page(view), key)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import fields
 
-from ops.schema import Table
+from ops.table import Table
 from ops.text import did_you_mean
 
 Location = tuple[str, ...]

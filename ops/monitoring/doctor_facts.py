@@ -50,8 +50,8 @@ class Facts:
 
 def request(host: Host, files: list[RenderedFile], sudo_password: str | None) -> DoctorRequest:
     """The request; `files` are all wanted files of the host."""
-    probe = identity_probe.trial(host)
     own = [file for file in files if file.service == "apache"]
+    probe = identity_probe.trial(host, [file.path for file in own])
     return DoctorRequest(
         supervisord=request_parts.supervisord_place(host),
         activate=host.activation,

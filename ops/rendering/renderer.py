@@ -21,7 +21,7 @@ from jinja2 import nodes
 from msgspec import structs
 
 from ops.errors import BadInput
-from ops.formats import apache, apps, start_program, supervisor, uwsgi
+from ops.formats import apache, apps, locations, start_program, supervisor, uwsgi
 from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
 from ops.rendering.template_tree import TOOLKIT, TOOLKIT_TREE, TemplateTree, tree_of
 from ops.schema import Host
@@ -209,17 +209,31 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "shell_quote": shlex.quote,
     }
     environment.globals |= {
+        "app_of": apps.app_of,
+        "attribute_headers": locations.attribute_headers,
+        "bearer": locations.BEARER,
         "with_pages": apps.with_pages,
         "check_page": apache.check_page,
+        "dropped_headers": locations.dropped_headers,
+        "from_addresses": locations.from_addresses,
+        "has_optional_certificate": locations.has_optional_certificate,
+        "identity_headers": locations.identity_headers,
+        "is_by_certificate": locations.is_by_certificate,
+        "is_http": locations.is_http,
+        "listens": apache.listens,
+        "location_target": locations.target,
+        "locations_on": locations.locations_on,
         "maintenance_pages": apache.PAGES,
         "maintenance_paths": apache.maintenance_paths,
         "maintenance_switch": apache.maintenance_switch,
         "own_page": apache.own_page,
         "proxy_target": apache.proxy_target,
+        "reverse_target": locations.reverse_target,
         "response_headers": apache.response_headers,
         "included_files": supervisor.included_files,
         "inet_options": supervisor.inet_options,
         "program_options": supervisor.program_options,
+        "shares_worker": locations.shares_worker,
         "supervisord_options": supervisor.supervisord_options,
         "handover_socket": uwsgi.handover_socket,
         "serving_file": uwsgi.serving_file,

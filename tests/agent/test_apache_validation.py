@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent import closed_keys, trial_namespace
-from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
+from ops.agent.apache_messages import IdentityProbe, ProbeAttempt, ProbedDoor
 from ops.agent.apache_validation import ApacheValidation, Validation
 from ops.agent.validation_failed import ValidationFailed
 from tests.agent.stand_in_apache import StandInApache
@@ -93,9 +93,9 @@ def test_removed_file_is_gone_in_the_trial(apache: StandInApache) -> None:
 
 
 def probe(apache: StandInApache, *names: str, needs_another_ca: bool = False) -> IdentityProbe:
-    attempts = [ProbeAttempt(name="its own", port=443, path="/right", user="p")]
+    attempts = [ProbeAttempt(name="its own", port=443, path="/right", user="p", location="/poms")]
     forged = ["X-Shib-Userid: root"]
-    attempts += [ProbeAttempt(name=name, port=443, path="/wrong", lines=forged) for name in names]
+    attempts += [ProbeAttempt(name=name, port=443, path="/wrong", lines=forged, location="/poms") for name in names]
     attempts += [ProbeAttempt(name="below", port=443, path="/", needs_another_ca=True)] * needs_another_ca
     text = subprocess.run(
         ["openssl", "x509", "-in", apache.root / "cert.pem"], capture_output=True, text=True, check=True
@@ -104,7 +104,7 @@ def probe(apache: StandInApache, *names: str, needs_another_ca: bool = False) ->
         issuers=["CN=trial"],
         authorities=[text],
         lists=[],
-        listen="/home/poms/app.sock",
+        backends=["/home/poms/app.sock"],
         headers=["X-Shib-Userid"],
         spoofed="intruder",
         certificates={},
@@ -114,7 +114,8 @@ def probe(apache: StandInApache, *names: str, needs_another_ca: bool = False) ->
 
 def test_probe_that_rejects_every_forged_request_is_the_highest_level(apache: StandInApache) -> None:
     found = validate(apache, apache.text, probe(apache, "forged", needs_another_ca=True))
-    assert (found.reached, found.obstacle, found.probed) == ("identity-probe", "", 2)
+    assert (found.reached, found.obstacle) == ("identity-probe", "")
+    assert found.probed == [ProbedDoor(port=443, path="/poms", requests=2)]
     (left_out,) = found.unvalidated
     assert left_out.startswith("left out of the identity probe: below. This host trusts no other CA")
 

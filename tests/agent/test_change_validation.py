@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ops.agent import change_validation
-from ops.agent.apache_messages import Unvalidated
+from ops.agent.apache_messages import ProbedDoor, Unvalidated
 from ops.agent.apache_validation import Validation
 from ops.agent.doctor_messages import SelinuxAccess
 from ops.agent.service_messages import App, StartRefused
@@ -122,13 +122,15 @@ def test_operator_may_accept_less_and_it_is_recorded(fake: FakeHost, reached: Va
 
 
 def test_what_was_validated_is_told_and_recorded(fake: FakeHost, reached: Validation) -> None:
-    reached.reached, reached.obstacle, reached.probed = "identity-probe", "", 17
+    doors = [ProbedDoor(port=443, path="/poms", requests=17)]
+    reached.reached, reached.obstacle, reached.probed = "identity-probe", "", doors
     ran = carry_out(fake.request(write(fake.conf, NEW), validation=RequiredValidation(minimum="identity-probe")))
     assert ran.ended == "committed"
-    assert ran.all(IdentityProbed) == [IdentityProbed(requests=17)]
+    assert ran.all(IdentityProbed) == [IdentityProbed(doors=doors)]
     (validated,) = ran.all(Validated)
     record = (fake.state / "current/meta").read_text().splitlines()
     assert f"proof {validated.level} {validated.what}" in record
+    assert "probed 443 17 /poms" in record
 
 
 def test_a_host_that_allows_no_namespaces_is_found_by_trying(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,13 @@
 import pytest
 
 from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
-from ops.agent.probe_requests import ACCEPTED, REJECTED, assess
+from ops.agent.probe_requests import ACCEPTED, REJECTED, Outcome, assess
 
 PROBE = IdentityProbe(
     issuers=[],
     authorities=[],
     lists=[],
-    listen="",
+    backends=[],
     headers=["X-Shib-Userid", "X-Mine"],
     spoofed="intruder",
     certificates={},
@@ -36,7 +36,7 @@ def test_request_is_assessed_by_what_the_app_received(
     user: str | None, nameless: bool, received: dict[str, str] | None, code: int, words: str
 ) -> None:
     attempt = ProbeAttempt(name="x", port=443, path="/poms", user=user, nameless=nameless)
-    found, problem = assess(PROBE, attempt, received)
+    found, problem = assess(PROBE, attempt, Outcome(received))
     assert found == code
     assert words in problem
     assert problem.startswith("port 443, /poms, x: ") or not problem

@@ -166,7 +166,7 @@ def test_an_unknown_host_is_refused_with_the_nearest_names(tmp_path: Path) -> No
         ("[hosts.web1]\naccount = 'No One'\n", "hosts.web1.account = 'No One': must be the name of an account"),
         ("[hosts.web1]\naddress = '2001:db8::1'\n", "hosts.web1.apache.server_name: must be given"),
         ("[hosts.web1]\nlog_dir = 'x'\n", "hosts.web1.log_dir = 'x': must be an absolute path"),
-        ("[hosts.web1.app]\npath = 'x'\n", "hosts.web1.app.path = 'x': must be a path"),
+        ("[hosts.web1.app]\npath = 'x'\n", "hosts.web1.app.path = 'x': must be / or a path"),
         ("[hosts.web1]\nuwsgi = 3\n", "hosts.web1.uwsgi = 3: must be a table"),
         ("[[hosts.web1.uwsgi]]\n", "hosts.web1.uwsgi = [{}]: must be a table"),
         ("[hosts.web1]\nprograms.p = 2020-01-01\n", "programs.p = datetime.date(2020, 1, 1): must be a table"),

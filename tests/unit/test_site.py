@@ -119,8 +119,11 @@ def test_explain_names_the_templates_of_each_file(site: Path) -> None:
     put(site, VHOST, EXTENDED)
     said = fab(site, "render", "--explain").splitlines()
     at = said.index(f"web1:{CERT}")
-    own = f"  {site}/templates/{VHOST}"
-    assert said[at + 1 : at + 4] == ["  templates/httpd/conf.d/cert_ssl.conf.j2", own, f"  templates/{VHOST}"]
+    parts = [f"  templates/httpd/{name}.conf.j2" for name in ("_certificate", "_location")]
+    whole = ["  templates/httpd/conf.d/cert_ssl.conf.j2", f"  {site}/templates/{VHOST}", f"  templates/{VHOST}"]
+    named = said[at + 1 : at + 6]
+    assert named[0] == whole[0]
+    assert sorted(named) == sorted([*whole, *parts])
     assert "cannot" not in fab(site, "render", "--explain", "--out=x", code=3)
 
 
