@@ -30,9 +30,9 @@ class Location(Table, frozen=True, kw_only=True):
     """A path of one or more doors: where its requests go, and who may enter.
 
     Its backend is one of `app` (true for the first app, or the name of another), `url` (a service on this host) and
-    `folder` (its files). `allow`: "user" (whoever the door proves), "certificate" (on the login door too), or "anyone",
-    who is not asked. `addresses` are the only ones that may come; each of `require_attributes` needs one of its
-    values. `status`: what the smoke check accepts where nobody is asked.
+    `folder` (its files). `allow`: "user" (whoever the door proves), "certificate" (on the login door too), or
+    "anyone", who is not asked. `addresses` are the only ones that may come; each of `require_attributes` needs one of
+    its values. `status`: what the smoke check accepts where nobody is asked.
     """
 
     path: UrlPath

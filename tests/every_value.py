@@ -320,7 +320,7 @@ def programs() -> Table:
 
 
 FURTHER_APPS: Table = {
-    "agent": {"path": "/a", "listen": "127.0.0.1:9001", "uwsgi": {"workers": 1}},
+    "agent": {"path": "/a", "listen": "127.0.0.1:9003", "uwsgi": {"workers": 1}},
     "b_2": {"check_path": "/b", "listen": f"{HOME}/private/run/b/b.sock", "uwsgi": {}},
 }
 FURTHER_PROGRAMS: Table = {
@@ -348,6 +348,7 @@ MORE: dict[int, Table] = {
     3: {
         "programs": programs() | FURTHER_PROGRAMS,
         "apps": FURTHER_APPS,
+        "locations": {"of_agent": {"path": "/c", "app": "agent"}, "of_b": {"path": "/d", "app": "b_2"}},
         "groups": GROUPS,
         "secrets.P_1": {"command": ["printf", "é %s"]},
         "supervisor.inet_http_server": {"port": "localhost:9002", "username": "é %", "password": "P_1"},

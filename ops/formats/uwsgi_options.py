@@ -194,8 +194,7 @@ def is_open(host: Host, name: str) -> bool:
     """
     if name in REFUSED or _EMPEROR.fullmatch(name) or LISTENERS.get(name) is _without_port:
         return False
-    places = protected_places(host)
-    return not all(is_local(one, places) for one in listening(name, host.uwsgi.options.get(name, [])))
+    return not all(is_protected(host, one) for one in listening(name, host.uwsgi.options.get(name, [])))
 
 
 def _rules(host: Host, name: str, value: UwsgiValue) -> Iterator[str]:

@@ -100,11 +100,11 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
 
 
 def _app(view: Host) -> Iterator[Rule]:
-    """What each app must be by itself."""
-    if view.app.check_through_apache and is_within(view.app.path, apache.OWN):
-        yield apps.app_key(view, "path"), f"must not be in {apache.OWN}, which app.check_through_apache uses"
-    if is_within(view.app.path, apache.PAGES):
-        yield apps.app_key(view, "path"), f"must not be in {apache.PAGES}, where Apache has the maintenance page"
+    """What each app must be by itself; the paths of further apps are checked as locations."""
+    for place, what in ((apache.OWN, "which app.check_through_apache uses"), (apache.PAGES, "the maintenance page")):
+        is_used = place != apache.OWN or view.app.check_through_apache
+        if apps.is_main(view) and is_used and is_within(view.app.path, place):
+            yield ("app", "path"), f"must not be in {place}: {what}"
     for key, address in (("listen", view.app.listen), ("cron_listen", view.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield apps.app_key(view, key), rule

@@ -11,15 +11,16 @@ Rule = tuple[tuple[str, ...], str]
 
 def contradictions(host: Host) -> Iterator[Rule]:
     """Values of [apps.NAME] that contradict the rest of the inventory: (path of keys, rule)."""
-    pages: dict[str, str] = {}
+    asked: dict[str, Host] = {}  # page to the first app that is asked for it
     for view in apps.views(host):
-        key = ".".join(apps.app_key(view))
         if not apps.is_main(view):
             yield from _own(view)
-        if view.app.path and view.app.check_through_apache and apache.check_page(view) in pages:
-            yield apps.app_key(view, "check_path"), f"is also what {pages[apache.check_page(view)]} is asked for"
-        if view.app.path and view.app.check_through_apache:
-            pages.setdefault(apache.check_page(view), key)
+        if not (view.app.path and view.app.check_through_apache):
+            continue
+        first = asked.setdefault(apache.check_page(view), view)
+        if first.app.path != view.app.path:  # two apps with one path are told of that
+            rule = f"is also what {'.'.join(apps.app_key(first))} is asked for"
+            yield apps.app_key(view, "check_path"), rule
 
 
 def _own(view: Host) -> Iterator[Rule]:

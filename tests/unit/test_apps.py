@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ops.deploy.identity_probe import trial
 from ops.deploy.plan import make_plan
 from ops.deploy.release_host import host_at_release, recorded_host
 from ops.deploy.smoke_checks import checks_of
@@ -77,13 +78,31 @@ def test_each_app_has_a_file_and_a_location_of_its_own() -> None:
         found = re.findall(
             r'<Location "(/poms|/agent)">.*?ProxyPass "(\S+)"', made[f"/etc/httpd/conf.d/{name}"], re.S
         )
-        assert found == [("/agent", "uwsgi://127.0.0.1:9001/agent"), ("/poms", "uwsgi://127.0.0.1:8888/poms")]
+        assert found == [("/poms", "uwsgi://127.0.0.1:8888/poms"), ("/agent", "uwsgi://127.0.0.1:9001/agent")]
     assert '<Location "/agent">' not in texts(two(path=None, check_path="/x"))["/etc/httpd/conf.d/ssl.conf"]
 
 
 def test_an_app_below_another_comes_behind_it() -> None:
-    """Apache takes the last one that fits."""
+    """Apache takes the last one that fits; one around the first app would take its requests."""
     assert [view.app.path for view in with_pages(two(path="/poms/agent"))] == ["/poms", "/poms/agent"]
+    around = host(apps={"agent": AGENT}, programs=PROGRAMS, app={"path": "/agent/poms"})
+    assert [".".join(loc) for loc, _ in constraint_violations(around)] == ["apps.agent.path"]
+
+
+def test_a_location_may_lead_to_any_app() -> None:
+    one = host(apps={"agent": AGENT}, programs=PROGRAMS, locations={"a": {"path": "/x", "app": "agent"}})
+    assert not [*constraint_violations(one)]
+    assert 'ProxyPass "uwsgi://127.0.0.1:9001/x"' in texts(one)["/etc/httpd/conf.d/ssl.conf"]
+    none = host(locations={"a": {"path": "/x", "app": "none"}})
+    assert [".".join(loc) for loc, _ in constraint_violations(none)] == ["locations.a.app"]
+
+
+def test_the_probe_attacks_each_app() -> None:
+    probe = trial(two()).probe
+    assert probe is not None
+    assert {"127.0.0.1:8888", "127.0.0.1:9001"} <= {*probe.backends}
+    tried = {(one.port, one.location) for one in probe.attempts}
+    assert {(443, "/agent"), (8443, "/agent"), (443, "/poms-ops/agent")} <= tried
 
 
 def test_a_template_for_one_app_goes_before_that_for_all(tmp_path: Path) -> None:
