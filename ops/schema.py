@@ -27,7 +27,7 @@ from ops.value_types import (
     LogPlace,
     LoopbackPort,
     Mask,
-    Megabytes,
+    MemoryLimit,
     Name,
     Network,
     Pattern,
@@ -43,6 +43,7 @@ from ops.value_types import (
     Text,
     UrlPath,
     UwsgiOption,
+    UwsgiSocket,
     UwsgiValue,
     Version,
     matching,
@@ -233,8 +234,9 @@ class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
     threads: PositiveCount = 10
     cheaper: Count = 2
     cheaper_initial: Count = 4
-    reload_on_as: Megabytes = 1400
-    evil_reload_on_as: Megabytes = 1800
+    reload_on_as: MemoryLimit = 1400  # None (false in the file): it is not written
+    evil_reload_on_as: MemoryLimit = 1800
+    sockets: list[UwsgiSocket] = []  # in addition to app.listen, for the uwsgi protocol
     options: dict[UwsgiOption, UwsgiValue] = {}
 
 

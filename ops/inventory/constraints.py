@@ -2,7 +2,7 @@
 
 import functools
 import ipaddress
-import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
@@ -10,7 +10,7 @@ from typing import Any
 
 from ops.errors import Problem
 from ops.formats import apache, processes, supervisor, uwsgi, uwsgi_log, uwsgi_options
-from ops.formats.web_program import web_program
+from ops.formats.web_program import holds_app_socket, web_program
 from ops.inventory import addresses, program_commands, program_groups, supervisor_words
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
@@ -82,6 +82,9 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield ("app", key), rule
+    for number, address in enumerate(host.uwsgi.sockets):
+        for rule in uwsgi.unwritable_listen(address):
+            yield ("uwsgi", "sockets", str(number)), rule
     for rule in uwsgi.unwritable_handover(host):
         yield ("state_dir",), rule
     for key, rule in uwsgi.unwritable(host.uwsgi):
@@ -159,7 +162,7 @@ def _uwsgi_numbers(host: Host, written: Written) -> Iterator[Rule]:
             yield ("uwsgi", "cheaper-initial"), f"must not be over workers ({numbers.workers})"
         if numbers.cheaper_initial < numbers.cheaper:
             yield ("uwsgi", "cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
-    if numbers.reload_on_as >= numbers.evil_reload_on_as:
+    if (numbers.reload_on_as or 0) >= (numbers.evil_reload_on_as or sys.maxsize):
         soft = f"must be under evil-reload-on-as ({numbers.evil_reload_on_as}), the hard limit"
         hard = f"must be over reload-on-as ({numbers.reload_on_as}), the soft limit"
         yield _either(written, (("uwsgi", "reload-on-as"), soft), (("uwsgi", "evil-reload-on-as"), hard))
@@ -172,7 +175,7 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
         (("apache", "port"), f":{host.apache.port}"),
         (("apache", "cert_port"), f":{host.apache.cert_port}"),
     ]
-    for loc, address in [*_listening(host), *_uwsgi_ports(host)]:
+    for loc, address in addresses.listening(host):
         if not address.startswith("/"):
             if not 1 <= addresses.port_of(address) <= 65535:
                 yield loc, "must have a port from 1 to 65535"
@@ -183,26 +186,6 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
             one, other = (f"port {port} is also used by {'.'.join(by)}" for by in (first, loc))
             yield _either(written, (loc, one), (first, other))
         used.append((loc, address))
-
-
-def _listening(host: Host) -> Iterator[tuple[Location, str]]:
-    """The addresses of keys of their own: the app's, and those that supervisord opens."""
-    yield ("app", "listen"), host.app.listen
-    if host.app.cron_listen:
-        yield ("app", "cron_listen"), host.app.cron_listen
-    if host.supervisor.inet_http_server:
-        yield ("supervisor", "inet_http_server", "port"), host.supervisor.inet_http_server.port
-    for name in host.programs:
-        if address := processes.socket_of(host, name):
-            yield ("programs", name, "socket"), address
-
-
-def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, str]]:
-    """The ports of further options that make uWSGI listen."""
-    for name, value in host.uwsgi.options.items():
-        for address in uwsgi_options.listening(name, value):
-            if re.fullmatch(r"[^/]*:[0-9]{1,5}", address):
-                yield ("uwsgi", "options", name), address
 
 
 def _files(host: Host, written: Written) -> Iterator[Rule]:
@@ -217,9 +200,10 @@ def _files(host: Host, written: Written) -> Iterator[Rule]:
         (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
     ]
     files += [(("app", key), path) for key, path in _app_sockets(host).items()]
+    files += [(("uwsgi", "sockets", str(n)), path) for n, path in enumerate(host.uwsgi.sockets) if path[0] == "/"]
     for name in host.programs:
         logs = [(("programs", name, log.key), log.path) for log in processes.log_files(host, name)]
-        address = processes.socket_of(host, name)
+        address = "" if holds_app_socket(host, name) else processes.socket_of(host, name)
         files += [
             *dict.fromkeys(logs),
             *([(("programs", name, "socket"), address)] if address.startswith("/") else []),

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from ops.formats import processes
 from ops.formats import supervisor_expansion as expansion
+from ops.formats.protected import is_protected, protected_places
 from ops.formats.supervisor import LOGS, server_text_rules
 from ops.formats.uwsgi import is_uwsgi
-from ops.formats.uwsgi_options import is_protected, protected_places
 from ops.schema import Host, Program
 from ops.text import did_you_mean
 

@@ -8,7 +8,7 @@ from ops.agent.workers_messages import WorkerPoolState, WorkersRequest, WorkerSt
 from ops.formats.processes import stdout_log
 from ops.formats.uwsgi_log import RECORD, patterns
 from ops.formats.web_program import web_program
-from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, span, why
+from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, reaches, span, why
 from ops.schema import Host
 from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
@@ -203,4 +203,4 @@ def _lost(reason: str) -> bool:
 def needs_attention(host: Host, pool: WorkerPool) -> bool:
     """Whether their state is unknown, or a worker is over the soft limit."""
     largest = pool.largest()
-    return bool(pool.problem) or (largest is not None and largest.size >= host.uwsgi.reload_on_as * MEGABYTE)
+    return bool(pool.problem) or (largest is not None and reaches(largest.size, host.uwsgi.reload_on_as))

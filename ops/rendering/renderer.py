@@ -20,7 +20,7 @@ from jinja2 import nodes
 from msgspec import structs
 
 from ops.errors import BadInput
-from ops.formats import apache, start_program, supervisor, uwsgi
+from ops.formats import apache, start_program, supervisor, uwsgi, web_program
 from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
 from ops.rendering.template_tree import TOOLKIT, TOOLKIT_TREE, TemplateTree, tree_of
 from ops.schema import Host
@@ -202,6 +202,8 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "inet_options": supervisor.inet_options,
         "program_options": supervisor.program_options,
         "supervisord_options": supervisor.supervisord_options,
+        "holds_app_socket": web_program.holds_app_socket,
+        "web_program": web_program.web_program,
         "handover_socket": uwsgi.handover_socket,
         "ini_lines": uwsgi.ini_lines,
         "runs_python": uwsgi.runs_python,

@@ -9,7 +9,7 @@ from ops.formats.web_program import web_program
 from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
 from ops.monitoring.status_findings import SERVER_ERROR, assess, is_edited
-from ops.monitoring.worker_history import MEGABYTE
+from ops.monitoring.worker_history import MEGABYTE, reaches
 from ops.schema import Host
 from ops.services.supervisord_state import UP
 from ops.text import age
@@ -148,7 +148,7 @@ def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
     if pool.problem:
         return "?"
     largest = pool.largest()
-    if largest and largest.size >= host.uwsgi.reload_on_as * MEGABYTE:
+    if largest and reaches(largest.size, host.uwsgi.reload_on_as):
         return f"{largest.size // MEGABYTE} MB"
     busy, running = pool.count("busy"), sum(worker.runs for worker in pool.workers)
     return f"{busy}/{running} busy" + (f", {waiting} wait" if waiting else "")
