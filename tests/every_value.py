@@ -331,7 +331,7 @@ MORE: dict[int, Table] = {
     3: {
         "programs": programs(),
         "groups": GROUPS,
-        "secrets.P_1": {"command": ["printf", "é %s"]},
+        "secrets.P_1": {"command": ["printf", "é 100%% é"]},
         "supervisor.inet_http_server": {"port": "localhost:9002", "username": "é %", "password": "P_1"},
     },
     5: {
