@@ -31,7 +31,7 @@ from ops.value_types import (
     LogPlace,
     LoopbackPort,
     Mask,
-    Megabytes,
+    MemoryLimit,
     Name,
     Network,
     Pattern,
@@ -48,6 +48,7 @@ from ops.value_types import (
     Text,
     UrlPath,
     UwsgiOption,
+    UwsgiSocket,
     UwsgiValue,
     Version,
     matching,
@@ -245,8 +246,9 @@ class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
     threads: PositiveCount = 10
     cheaper: Count = 2
     cheaper_initial: Count = 4
-    reload_on_as: Megabytes = 1400
-    evil_reload_on_as: Megabytes = 1800
+    reload_on_as: MemoryLimit = 1400  # None (false in the file): it is not written
+    evil_reload_on_as: MemoryLimit = 1800
+    sockets: list[UwsgiSocket] = []  # in addition to app.listen, for the uwsgi protocol
     options: dict[UwsgiOption, UwsgiValue] = {}
     # Ours: options that listen where others can connect, each with the reason.
     open_to_anyone: dict[UwsgiOption, Text] = field(default={}, name="open_to_anyone")

@@ -103,6 +103,9 @@ Command = Annotated[list[Text], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0, le=1000)]
 PositiveCount = Annotated[int, Meta(ge=1, le=1000)]
 Megabytes = Annotated[int, Meta(ge=1, le=1_048_576)]
+MemoryLimit = Annotated[
+    Megabytes | None, Meta(description="must be a whole number of MB from 1 to 1048576, or false")
+]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 Size = Annotated[str, matching(r"[0-9]{1,9}(KB|MB|GB)?", "must be a size such as 50MB (0: no limit)")]
 Duration = Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "must be a time such as 90s, 5m or 1h")]
@@ -140,5 +143,12 @@ LoopbackPort = Annotated[str, matching(_LOOPBACK, "must be a loopback address an
 Pattern = Annotated[str, matching(r"\S+", "must be a path, with * and ? in it, without blanks")]
 EventName = Annotated[str, matching(r"[A-Z0-9_]+", "must be the name of an event, such as PROCESS_STATE_EXITED")]
 Signal = Literal["TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2"]
+UwsgiSocket = Annotated[
+    str,
+    matching(
+        rf"{_LOOPBACK}|\[::1\]:[0-9]{{1,5}}|{_PATH}",
+        "must be a loopback address and port (127.0.0.1:8888, [::1]:8888) or the absolute path of a unix socket",
+    ),
+]
 UwsgiOption = Annotated[str, matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "must be the name of a uWSGI option")]
 UwsgiValue = bool | int | str | list[bool | int | str]

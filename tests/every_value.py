@@ -82,6 +82,10 @@ FORMS: dict[str, tuple[str, ...]] = {
         "[a-z]+",
         ".*[0-9_].*",
     ),
+    "must be a loopback address and port (127.0.0.1:8888, [::1]:8888) or the absolute path of a unix socket": (
+        *(r"127\.0\.0\.1:[0-9]+", r"\[::1\]:[0-9]+"),
+        _PLAIN_PATH,
+    ),
     "must be the name of a uWSGI option": ("[a-z-]+",),
     "must be a name of letters, digits and _, since templates say secrets.NAME": ("[a-z]+", ".*[A-Z0-9_].*"),
     "must be a name without blanks, : and /; %(program_name)s, %(group_name)s and %(process_num)02d stand for what "
@@ -188,6 +192,7 @@ COLUMNS: dict[str, tuple[object, ...]] = {
     "supervisor.loglevel": ("critical", "error", "warn", "info", "debug", "trace", "blather", ABSENT),
     "supervisor.minfds": (1, 1024, ABSENT),
     "supervisor.environment": ({}, {"A_1": "x y % %(here)s ; # 'q' é", "B": ""}, ABSENT),
+    "uwsgi.sockets": ([], ABSENT, [f"{HOME}/private/cron/more.sock", "127.0.0.1:7001"]),
     "supervisor.expand": (ABSENT, False),
     "supervisor.directory": (ABSENT, "/tmp", ODD_HOME),
     "supervisor.umask": (ABSENT, "077", "0022", "000"),
@@ -204,7 +209,7 @@ UWSGI: tuple[tuple[object, ...], ...] = (
     (6, 10, 2, 4, 1400, 1800),
     (2, 1000, 1, 1, 1_048_575, 1_048_576),
     (2, 2, 0, 0, ABSENT, ABSENT),
-    (100, 1, 1, 1, ABSENT, ABSENT),
+    (100, 1, 1, 1, False, False),
 )
 OPTIONS: tuple[Table, ...] = (
     {},
@@ -350,7 +355,7 @@ MORE: dict[int, Table] = {
         "apps": FURTHER_APPS,
         "locations": {"of_agent": {"path": "/c", "app": "agent"}, "of_b": {"path": "/d", "app": "b_2"}},
         "groups": GROUPS,
-        "secrets.P_1": {"command": ["printf", "é %s"]},
+        "secrets.P_1": {"command": ["printf", "é 100%% é"]},
         "supervisor.inet_http_server": {"port": "localhost:9002", "username": "é %", "password": "P_1"},
     },
     4: {"apps": {}},
@@ -511,6 +516,7 @@ NOT_DEPLOYED: dict[tuple[str, object], str] = {
     ("uwsgi.options", ABSENT): "uWSGI needs to know its app",
     ("uwsgi.options", "{}"): "uWSGI needs to know its app",
     ("programs", ABSENT): "the app is one of them",
+    ("uwsgi.sockets.*", r"\[::1\]:[0-9]+"): NO_IPV6,
     ("uwsgi.workers", 1000): "uWSGI opens several files for each, more than an account's limit is",
     ("uwsgi.cheaper", 1000): "must be under workers, of which there are 1000 at the most",
     ("uwsgi.cheaper-initial", 1000): "would start 1000 processes",

@@ -51,7 +51,9 @@ def answer(request: "ProgramsRequest") -> "Iterator[Message]":
 
 def _programs(server: Server, state_dir: str) -> "Iterator[ProgramReport]":
     exit_codes, ended = _exit_codes(server), _ended_of_late(server)
-    for info in server("getAllProcessInfo"):
+    found = server("getAllProcessInfo")
+    short = [info["name"] for info in found]  # as the log has them, without their groups
+    for info in found:
         name = full_name(info)
         expected = exit_codes.get(name, [0])
         yield ProgramReport(
@@ -64,7 +66,7 @@ def _programs(server: Server, state_dir: str) -> "Iterator[ProgramReport]":
             expected=info["statename"] == "EXITED" and info["exitstatus"] in expected,
             exit_status=info["exitstatus"],
             error=info["spawnerr"],
-            ended=ended.get(info["name"], 0),
+            ended=ended.get(info["name"], 0) if short.count(info["name"]) == 1 else 0,
             stopped_by=_stopped_by(state_dir, name, info["start"]),
         )
 

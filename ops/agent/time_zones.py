@@ -3,7 +3,7 @@
 import os
 import time
 
-NAME = b"SUPERVISOR_PROCESS_NAME"  # supervisord sets it for each of its programs
+NAME, GROUP = b"SUPERVISOR_PROCESS_NAME", b"SUPERVISOR_GROUP_NAME"  # supervisord sets them for each of its programs
 
 
 def zone_of(pid: int) -> str:
@@ -12,13 +12,14 @@ def zone_of(pid: int) -> str:
 
 
 def zones_of_programs() -> "dict[str, str]":
-    """The zone of each program of supervisord that runs, by name; "supervisord": that of supervisord itself."""
+    """The zone of each program of supervisord that runs, by full name; "supervisord": that of supervisord itself."""
     found = {}
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         variables = _variables_of(pid)
         name = variables.get(NAME, b"").decode("latin-1")
         if name:
-            found[name] = variables.get(b"TZ", b"").decode("latin-1")
+            group = variables.get(GROUP, variables[NAME]).decode("latin-1")
+            found[name if group == name else f"{group}:{name}"] = variables.get(b"TZ", b"").decode("latin-1")
             parent = _parent_of(pid)
             if NAME not in _variables_of(parent):  # else the program has started it
                 found["supervisord"] = zone_of(parent)

@@ -128,7 +128,7 @@ class Plan:
         restarted = [name for name in self.replaced if name not in self.added]
         listed = [f"{', '.join(sorted(self.added))}: start"] if self.added else []
         listed += [f"{', '.join(restarted)}: restart; requests in progress are lost"] if restarted else []
-        return "; ".join(listed)
+        return "; ".join([*listed, "whatever else it finds"] if listed and not self.applied else listed)
 
     def _without_new(self) -> str:
         return "none" if self.applied else "whatever it finds"
@@ -249,9 +249,10 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
     names = before.groups.keys() | after.groups.keys()
     differing = {name for name in names if before.groups.get(name) != after.groups.get(name)}
     ended = {removal.name.partition(":")[0] for removal in gone if removal.kind == removals.PROGRAM}
-    if not differing and not ended and not owed:
+    others = not {*after.includes} <= {*before.includes}  # what those files hold is not known here
+    if not differing and not ended and not owed and not others:
         return _Supervisord()
-    applied = [] if owed or snapshot.untold else sorted(differing | ended)
+    applied = [] if owed or snapshot.untold or others else sorted(differing | ended)
     replaced = after.names(differing & after.groups.keys())
     return _Supervisord("apply", replaced, tuple(gone), applied, replaced - before.processes)
 

@@ -134,7 +134,8 @@ def directories(plan: Plan) -> list[str]:
     written = [change.wanted for change in plan.changed if not change.gone]
     paths = [file.path for file in written if file.service != "apache"]
     paths += [host.supervisor.socket, host.supervisor.pidfile, host.supervisor.logfile]
-    paths += [path for view in views(host) for path in (view.app.listen, view.app.cron_listen or "")]
+    for view in views(host):
+        paths += [view.app.listen, view.app.cron_listen or "", *view.uwsgi.sockets]
     for name in host.programs:
         paths += [*(log.path for log in log_files(host, name)), socket_of(host, name)]
     parents = [str(PurePosixPath(path).parent) for path in paths if path.startswith(host.home + "/")]

@@ -4,6 +4,7 @@ A program is a table of the inventory, `programs.NAME`; it has `numprocs` proces
 `groups` has it in another. Almost every program is one process of the same name.
 """
 
+import re
 from typing import NamedTuple
 
 from ops.formats import process_names
@@ -11,7 +12,7 @@ from ops.formats.supervisor_expansion import expanded
 from ops.schema import Host
 
 KEPT_ELSEWHERE = ("AUTO", "NONE", "syslog")  # instead of a path: no log at a known place
-DEVICES = "/dev/"
+DEVICE = re.compile(r"/dev/(?!shm/|mqueue/).+")  # those two are folders
 
 
 class LogFile(NamedTuple):
@@ -63,7 +64,7 @@ def log_files(host: Host, program: str) -> list[LogFile]:
     for number, full in enumerate(names_of(host, program), one.numprocs_start):
         for key, text in log_texts(host, program).items():
             path = expanded(text, known(host, program, number))
-            if path not in KEPT_ELSEWHERE and not path.startswith(DEVICES):
+            if path not in KEPT_ELSEWHERE and not DEVICE.fullmatch(path):
                 found.append(LogFile(full, key, path))
     return found
 
@@ -80,18 +81,16 @@ def log_texts(host: Host, program: str) -> dict[str, str]:
     """
     one = host.programs[program]
     name = one.process_name if one.numprocs > 1 else program
-    given = {"stdout_logfile": one.stdout_logfile} | (
-        {} if one.redirect_stderr else {"stderr_logfile": one.stderr_logfile}
-    )
-    ends = {"stdout_logfile": "log", "stderr_logfile": "err"}
-    return {
-        key: f"{_literal(host.log_dir)}/{name}.{ends[key]}"
-        if path is None
-        else path
-        if one.expand
-        else _literal(path)
-        for key, path in given.items()
-    }
+    given = {"stdout_logfile": (one.stdout_logfile, "log")}
+    if not one.redirect_stderr:
+        given["stderr_logfile"] = (one.stderr_logfile, "err")
+    texts = {}
+    for key, (path, end) in given.items():
+        if path is None:
+            texts[key] = f"{_literal(host.log_dir)}/{name}.{end}"
+        else:
+            texts[key] = path if one.expand else _literal(path)
+    return texts
 
 
 def socket_of(host: Host, program: str) -> str:

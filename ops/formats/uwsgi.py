@@ -4,8 +4,8 @@ Source: the uWSGI documentation, "Configuring uWSGI" (magic variables, placehold
 `core/ini.c` and `core/utils.c` of 2.0.31. The file is read in two steps:
 - every `%` and the character after it are replaced, in comments too; `%%` is a percent sign;
 - in the values of most options `$(NAME)` is then replaced by an environment variable, `@(FILE)` by a file and
-  `%(NAME)` by the value of an option of that name; there is no escape for these. Other `%(NAME)` stay, for example
-  the variables of log-format.
+  `%(NAME)` by the value of an option or placeholder of that name; there is no escape for these. Other `%(NAME)` stay,
+  for example the variables of log-format. Of these, the inventory may have placeholders: that is what they are for.
 """
 
 import os
@@ -37,6 +37,7 @@ APPS_IN_PYTHON = {"module", "wsgi", "wsgi-file", "file", "eval", "paste", "pyrun
 _SOCKET_BYTES = 102  # bind_to_unix in core/socket.c
 
 
+PLACEHOLDERS = ("set-placeholder", "set-ph")  # uWSGI replaces %(NAME) by the value, wherever it stands
 SOCKETS = re.compile(r"(.+-)?socket|https?|listen|chmod|(socket-)?protocol")
 
 
@@ -123,7 +124,8 @@ def ini_lines(uwsgi: Uwsgi) -> list[tuple[str, str]]:
     numbers: dict[str, int] = {"workers": uwsgi.workers, "threads": uwsgi.threads}
     if uwsgi.cheaper:  # 0: all workers run from the start, so cheaper-initial is left out too
         numbers |= {"cheaper": uwsgi.cheaper, "cheaper-initial": uwsgi.cheaper_initial}
-    numbers |= {"reload-on-as": uwsgi.reload_on_as, "evil-reload-on-as": uwsgi.evil_reload_on_as}
+    limits = {"reload-on-as": uwsgi.reload_on_as, "evil-reload-on-as": uwsgi.evil_reload_on_as}
+    numbers |= {key: limit for key, limit in limits.items() if limit is not None}
     lines = [(key, str(number)) for key, number in numbers.items()]
     return lines + [(name, _text(item)) for name, value in uwsgi.options.items() for item in items_of(value)]
 
@@ -142,8 +144,12 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
         "reload-mercy",
         "worker-reload-mercy",
     }
+    texts = [str(item) for value in uwsgi.options.values() for item in items_of(value)]
+    used = {name for text in texts for name in _tags(text, "%")}
     for name, value in uwsgi.options.items():
-        rules = list(_name_rules(name))
+        rules = list(_name_rules(name, is_used=name in used))
+        if name in PLACEHOLDERS:
+            rules += [rule for item in items_of(value) for rule in _placeholder_rules(str(item))]
         for item in items_of(value):
             rules += _switch_rules(name, item) if isinstance(item, bool) else _text_rules(str(item), present)
         yield from ((f"options.{name}", rule) for rule in dict.fromkeys(rules))
@@ -152,6 +158,8 @@ def unwritable(uwsgi: Uwsgi) -> Iterator[tuple[str, str]]:
 def unwritable_listen(listen: str) -> Iterator[str]:
     """The rules that the address in `app.listen` breaks as uWSGI's socket."""
     yield from _text_rules(listen, set())
+    if any(_tags(listen, "%")):
+        yield "must not contain %(NAME), in whose place uWSGI would put a placeholder of that name"
     if listen.startswith("/") and ":" in listen:
         yield "must not contain a colon: uWSGI reads the text after it as a port"
     if len(os.fsencode(listen)) > _SOCKET_BYTES:
@@ -174,9 +182,19 @@ def known_options() -> dict[str, str]:
     return {name: mark for name, _, mark in parts}
 
 
-def _name_rules(name: str) -> Iterator[str]:
+def _placeholder_rules(item: str) -> Iterator[str]:
+    name, equals, _ = item.partition("=")
+    if not (name and equals):
+        yield "must be NAME=VALUE"
+    elif name in known_options():
+        yield f"must have another name than {name}, which is an option of uWSGI"
+
+
+def _name_rules(name: str, *, is_used: bool) -> Iterator[str]:
     if name in WRITTEN_BY_TEMPLATE:
         yield f"is written by the template: {WRITTEN_BY_TEMPLATE[name]}"
+    elif name not in known_options() and is_used:
+        yield f'is no option of uWSGI, and %({name}) uses it: make it a placeholder, set-placeholder = "{name}=…"'
     elif name not in known_options():
         near = closest(name, known_options(), cutoff=0.85)
         if near:  # otherwise it may be a plugin's option; uWSGI checks it at the trial start (--strict)

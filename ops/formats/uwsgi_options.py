@@ -7,14 +7,13 @@ plugins), and its tables of options (`uwsgi_options.txt`). What an address may b
 takes many forms for one: `:80`, `0:80`, `*:80`, a host's name, `=0` (a shared socket), `fd://3`, `@abstract`.
 """
 
-import ipaddress
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
 
 from ops.formats import apps
 from ops.formats.processes import value_of
+from ops.formats.protected import is_protected, protected_places
 from ops.formats.uwsgi import is_uwsgi, items_of, known_options
 from ops.schema import Host
 from ops.value_types import UwsgiValue
@@ -174,6 +173,9 @@ def unsafe_options(host: Host) -> Iterator[tuple[tuple[str, ...], str]]:
             if not is_open(view, name):
                 rule = "must be left out: no such option of uwsgi.options listens where others can connect"
                 yield apps.uwsgi_key(view, "open_to_anyone", name), rule
+        for number, address in enumerate(view.uwsgi.sockets):
+            if not is_protected(host, address):
+                yield apps.uwsgi_key(view, "sockets", str(number)), rule_for("socket", host)
     for name in host.supervisor.environment:
         yield from ((("supervisor", "environment", name), rule) for rule in _variable_rules(name))
     for program, settings in host.programs.items():
@@ -211,55 +213,25 @@ def _rules(host: Host, name: str, value: UwsgiValue) -> Iterator[str]:
     elif name == "umask" and not _all_match("0?[0-7]{2}[2367]", value):
         yield "must keep others from writing ('022'): who may write a socket may connect"
     else:
-        if not all(is_protected(host, address) for address in listening(name, value)):
-            yield _rule_for(name, protected_places(host))
+        if listening(name, value) and any("%(" in str(item) for item in items_of(value)):
+            yield "must be written out, without a placeholder: where uWSGI listens is checked here"
+        elif not all(is_protected(host, address) for address in listening(name, value)):
+            yield rule_for(name, host)
 
 
 def _all_match(pattern: str, value: UwsgiValue) -> bool:
     return all(re.fullmatch(pattern, str(item)) for item in items_of(value))
 
 
-def _rule_for(name: str, places: list[str]) -> str:
-    path = f"path of a unix socket in a folder of the account ({', '.join(places)})"
+def rule_for(name: str, host: Host) -> str:
+    """The rule that an unprotected address of the option breaks."""
+    path = f"path of a unix socket in a folder of the account ({', '.join(protected_places(host))})"
     if LISTENERS.get(name) is _without_port:
         return f"must be the {path}: it shows data that others must not see, such as the headers of requests"
     return (
         f"must listen on a loopback address and port (127.0.0.1:8082, [::1]:8082), or on the {path}: "
         "whoever reaches the app without Apache can impersonate anyone"
     )
-
-
-def protected_places(host: Host) -> list[str]:
-    """The folders in which only the account makes sockets: its home, and its folders elsewhere."""
-    places = [host.home, host.config_dir, host.state_dir]
-    sockets = [(view.app.listen, view.app.cron_listen or "") for view in apps.views(host)]
-    for socket in [path for both in sockets for path in both]:
-        if socket.startswith("/"):  # in a folder of its own, as ops/inventory/constraints.py checks
-            places.append(str(PurePosixPath(socket).parent))
-    outermost = [place for place in places if not any(_is_below(place, other) for other in places)]
-    return list(dict.fromkeys(outermost))
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path.startswith(f"{folder.rstrip('/')}/")
-
-
-def is_protected(host: Host, address: str) -> bool:
-    """Whether only this host can connect to it, or only an account with access to one of the protected places."""
-    if address.startswith("/"):
-        plain = re.fullmatch(r"(?!.*/\.\.?(/|$))(/[^/:,;*%]+)+", address)  # with a colon it is a port to uWSGI
-        return bool(plain) and any(_is_below(address, place) for place in protected_places(host))
-    name, _, port = address.rpartition(":")
-    if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        return False
-    if name == "localhost":
-        return True
-    try:
-        if name.startswith("[") and name.endswith("]"):
-            return ipaddress.IPv6Address(name[1:-1]) == ipaddress.IPv6Address("::1")
-        return ipaddress.IPv4Address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _variable_rules(name: str) -> Iterator[str]:

@@ -20,6 +20,12 @@ def web_process(host: Host) -> str:
     return processes.names_of(host, name)[0] if name else ""
 
 
+def holds_app_socket(host: Host, name: str | None) -> bool:
+    """Whether supervisord opens the app's socket for this program, which is the web service: uWSGI does not then."""
+    is_web = name is not None and name == web_program(host)
+    return is_web and processes.socket_of(host, name or "") == host.app.listen
+
+
 def names_file(host: Host, name: str, path: str) -> bool:
     """Whether the command contains the path as a word or part of one: absolute, or relative to its directory."""
     program, spellings = host.programs[name], [path]

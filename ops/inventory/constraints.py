@@ -2,7 +2,7 @@
 
 import functools
 import ipaddress
-import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
@@ -108,6 +108,9 @@ def _app(view: Host) -> Iterator[Rule]:
     for key, address in (("listen", view.app.listen), ("cron_listen", view.app.cron_listen)):
         for rule in uwsgi.unwritable_listen(address or ""):
             yield apps.app_key(view, key), rule
+    for number, address in enumerate(view.uwsgi.sockets):
+        for rule in uwsgi.unwritable_listen(address):
+            yield apps.uwsgi_key(view, "sockets", str(number)), rule
     for key, rule in uwsgi.unwritable(view.uwsgi):
         yield apps.uwsgi_key(view, *key.split(".", 1)), rule
 
@@ -172,7 +175,7 @@ def _uwsgi_numbers(view: Host, written: Written) -> Iterator[Rule]:
             yield key("cheaper-initial"), f"must not be over workers ({numbers.workers})"
         if numbers.cheaper_initial < numbers.cheaper:
             yield key("cheaper-initial"), f"must not be under cheaper ({numbers.cheaper})"
-    if numbers.reload_on_as >= numbers.evil_reload_on_as:
+    if (numbers.reload_on_as or 0) >= (numbers.evil_reload_on_as or sys.maxsize):
         soft = f"must be under evil-reload-on-as ({numbers.evil_reload_on_as}), the hard limit"
         hard = f"must be over reload-on-as ({numbers.reload_on_as}), the soft limit"
         yield _either(written, (key("reload-on-as"), soft), (key("evil-reload-on-as"), hard))
@@ -189,8 +192,7 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
     ports += [(("token", "port"), f":{host.token.port}")] if host.token else []
     others = enumerate(host.apache.other_ports)
     ports += [(("apache", "other_ports", str(number)), f":{port}") for number, port in others]
-    of_uwsgi = [found for view in apps.views(host) for found in _uwsgi_ports(view)]
-    for loc, address in [*_listening(host), *of_uwsgi]:
+    for loc, address in addresses.listening(host):
         if not address.startswith("/"):
             if not 1 <= addresses.port_of(address) <= 65535:
                 yield loc, "must have a port from 1 to 65535"
@@ -201,30 +203,6 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
             one, other = (f"port {port} is also used by {'.'.join(by)}" for by in (first, loc))
             yield _either(written, (loc, one), (first, other))
         used.append((loc, address))
-
-
-def _app_addresses(host: Host) -> dict[Location, str]:
-    """Where the apps listen, for Apache and for the host's own jobs: ports and paths."""
-    pairs = [(view, key, getattr(view.app, key)) for view in apps.views(host) for key in ("listen", "cron_listen")]
-    return {apps.app_key(view, key): address for view, key, address in pairs if address}
-
-
-def _listening(host: Host) -> Iterator[tuple[Location, str]]:
-    """The addresses of keys of their own: the apps', and those that supervisord opens."""
-    yield from _app_addresses(host).items()
-    if host.supervisor.inet_http_server:
-        yield ("supervisor", "inet_http_server", "port"), host.supervisor.inet_http_server.port
-    for name in host.programs:
-        if address := processes.socket_of(host, name):
-            yield ("programs", name, "socket"), address
-
-
-def _uwsgi_ports(view: Host) -> Iterator[tuple[Location, str]]:
-    """The ports of further options that make uWSGI listen."""
-    for name, value in view.uwsgi.options.items():
-        for address in uwsgi_options.listening(name, value):
-            if re.fullmatch(r"[^/]*:[0-9]{1,5}", address):
-                yield apps.uwsgi_key(view, "options", name), address
 
 
 def _files(host: Host, written: Written) -> Iterator[Rule]:
@@ -238,11 +216,11 @@ def _files(host: Host, written: Written) -> Iterator[Rule]:
     files: list[tuple[Location, str]] = [
         (("supervisor", key), getattr(host.supervisor, key)) for key in ("socket", "pidfile", "logfile")
     ]
-    files += [(loc, path) for loc, path in _app_addresses(host).items() if path.startswith("/")]
-    files += [found for view in apps.views(host) for found in _uwsgi_sockets(view)] if host.apps else []
+    of_apps = [found for view in apps.views(host) for found in addresses.of_app(view)]
+    files += [(loc, path) for loc, path in of_apps if path.startswith("/")]
     for name in host.programs:
         logs = [(("programs", name, log.key), log.path) for log in processes.log_files(host, name)]
-        address = processes.socket_of(host, name)
+        address = "" if addresses.is_of_app(host, name) else processes.socket_of(host, name)
         files += [
             *dict.fromkeys(logs),
             *([(("programs", name, "socket"), address)] if address.startswith("/") else []),
@@ -281,14 +259,6 @@ def _places(host: Host, written: Written) -> Iterator[Rule]:
         yield _either(written, (("config_dir",), apache_has), (inside[0], rule))
 
 
-def _uwsgi_sockets(view: Host) -> Iterator[tuple[Location, str]]:
-    """The paths of further options on which uWSGI listens."""
-    for name, value in view.uwsgi.options.items():
-        for address in uwsgi_options.listening(name, value):
-            if address.startswith("/"):
-                yield apps.uwsgi_key(view, "options", name), address
-
-
 def _socket_folder(host: Host) -> Iterator[Rule]:
     """Apache's socket needs a folder of its own, since Apache may read and write whatever is made there."""
     kept = [
@@ -312,7 +282,8 @@ def _maintenance(host: Host) -> Iterator[Rule]:
     """The page's folder is readable for everybody; no address may let the host's own question through to the app."""
     folder, apache_folders = host.maintenance.folder, (host.apache.server_root, host.apache.conf_d)
     kept = [*SHARED_FOLDERS, host.home, host.config_dir, host.log_dir, host.state_dir]
-    sockets = [path for path in (*_app_addresses(host).values(), host.supervisor.socket) if path.startswith("/")]
+    of_apps = [path for view in apps.views(host) for _, path in addresses.of_app(view)]
+    sockets = [path for path in (*of_apps, host.supervisor.socket) if path.startswith("/")]
     kept += [str(PurePosixPath(path).parent) for path in sockets]
     if folder in kept:
         yield ("maintenance", "folder"), "must be a folder of its own: everybody may read what lies in it"

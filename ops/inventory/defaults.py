@@ -118,7 +118,8 @@ def _completed_uwsgi(data: Data) -> Data:
     """The missing numbers, such that they fit a small `workers` or a large `cheaper`."""
     workers = _if_valid(PositiveCount, data.get("workers"), 6)
     cheaper = _if_valid(Count, data.get("cheaper"), min(2, workers - 1))
-    return {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
+    whole = {"cheaper": cheaper, "cheaper-initial": min(max(4, cheaper), workers)} | data
+    return _none_for_false(_none_for_false(whole, "reload-on-as"), "evil-reload-on-as")
 
 
 def _completed_app(data: Any) -> Any:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from ops.formats import processes
 from ops.formats import supervisor_expansion as expansion
+from ops.formats.protected import is_protected, protected_places
 from ops.formats.supervisor import LOGS, server_text_rules
 from ops.formats.uwsgi import is_uwsgi
-from ops.formats.uwsgi_options import is_protected, protected_places
 from ops.schema import Host, Program
 from ops.text import did_you_mean
 
@@ -42,6 +42,8 @@ def rules(host: Host) -> Iterator[Rule]:
         yield ("supervisor", "nodaemon"), rule
     for key in _SUPERVISORD:
         yield from _plain_path(("supervisor", key), getattr(own, key))
+    for number, pattern in enumerate(own.include):
+        yield from _plain_path(("supervisor", "include", str(number)), pattern)
     if own.expand:
         for variable, value in own.environment.items():
             for rule in expansion.problems(value, expansion.OF_SUPERVISORD):
@@ -71,10 +73,8 @@ def _inet_server(host: Host) -> Iterator[Rule]:
 
 def _account(host: Host, loc: tuple[str, ...], user: str | None) -> Iterator[Rule]:
     if user not in (None, host.account):
-        yield (
-            loc,
-            f"must be {host.account} or be left out: supervisord runs as the account and cannot change to another",
-        )
+        rule = f"must be {host.account} or be left out: supervisord runs as the account and cannot change to another"
+        yield loc, rule
 
 
 def _of_kind(program: Program) -> Iterator[tuple[str, str]]:
@@ -105,6 +105,8 @@ def _expansions(program: Program) -> Iterator[tuple[str, str]]:
     for key in (*LOGS, "socket"):
         for name in sorted(expansion.variables(texts[key]) - {*expansion.KNOWN_HERE}):
             yield key, f"must not contain %({name})s: only the host knows it, and the path has to be known here"
+    if "%(" in (program.command.split() or [""])[0].rpartition("/")[2]:
+        yield "command", "must begin with the name of a program: what runs is checked here"
     for name in sorted(expansion.variables(program.command) - {*expansion.KNOWN_HERE}):
         if is_uwsgi(program):
             yield "command", f"must not contain %({name})s: uWSGI's options are checked here, so write it out"
@@ -119,9 +121,10 @@ def _plain_path(loc: tuple[str, ...], path: str | None) -> Iterator[Rule]:
 def _logs(program: Program) -> Iterator[tuple[str, str]]:
     for key in LOGS:
         path = getattr(program, key) or ""
-        if path.startswith(processes.DEVICES) and path != "/dev/null" and getattr(program, f"{key}_maxbytes") != "0":
+        is_device = bool(processes.DEVICE.fullmatch(path))
+        if is_device and path != "/dev/null" and getattr(program, f"{key}_maxbytes") != "0":
             yield key, f'needs {key}_maxbytes = "0": {path} is a device, which supervisord cannot rotate'
-        is_file = path not in ("", *processes.KEPT_ELSEWHERE) and not path.startswith(processes.DEVICES)
+        is_file = path not in ("", *processes.KEPT_ELSEWHERE) and not is_device
         if is_file and program.numprocs > 1 and "process_num" not in expansion.variables(path):
             yield key, "must contain %(process_num)02d, with expand = true: each process needs a log of its own"
 

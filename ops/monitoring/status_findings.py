@@ -1,11 +1,13 @@
 """The findings on a host: what is wrong and what to do, derived from `ops/monitoring/health.py`. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ops.deploy import bake
 from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
 from ops.deploy.plan import pending_reads
 from ops.formats.apps import views
+from ops.formats.processes import all_names
 from ops.formats.start_program import start_program_path
 from ops.formats.web_program import web_process
 from ops.inventory.validation_levels import is_less
@@ -15,7 +17,7 @@ from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
 from ops.monitoring.findings import ERROR, WARNING, Finding, of_app
 from ops.monitoring.health import CANNOT_SEE, MOST_WAITING, Health
 from ops.monitoring.versions import assess_versions
-from ops.monitoring.worker_history import MEGABYTE, why
+from ops.monitoring.worker_history import MEGABYTE, reaches, why
 from ops.schema import Host
 from ops.services import supervisord_survival
 from ops.services.supervisord import ProgramState
@@ -46,21 +48,27 @@ def _programs(host: Host, health: Health) -> Iterator[Finding]:
         yield Finding("supervisord", ERROR, *wrong)
     if place := supervisord_survival.assess_place(host, report.survival):
         yield Finding("supervisord", ERROR, place.found, place.advice)
+    known = all_names(host)
     for program in report.programs:
-        if program.needs_attention:
-            said = f"{program.state}{': ' if program.detail else ''}{program.detail}"
-            one = f"--programs={program.name}"
-            advice = f"{fab} tail-logs {one} shows why; then {fab} restart-programs {one}"
-            yield Finding(f"program {program.name}", ERROR, said, advice)
-        elif program.flaps:
-            said = f"restarts again and again: it exited {program.ended} times in the last minutes"
-            yield Finding(
-                f"program {program.name}", ERROR, said, f"{fab} tail-logs --programs={program.name} shows why"
-            )
-        elif program.stopped_ago is not None:
-            level = ERROR if program.name in map(web_process, views(host)) else WARNING
-            advice = f"{fab} start-programs --programs={program.name}, once it may run again"
-            yield Finding(f"program {program.name}", level, _stopped(program), advice)
+        if found := _program(host, program):
+            advice = "the inventory does not have this program: supervisorctl on the host shows why"
+            yield found if program.name in known else replace(found, advice=advice)
+
+
+def _program(host: Host, program: ProgramState) -> Finding | None:
+    """What needs attention of one program."""
+    what, fab = f"program {program.name}", f"fab -H {host.name}"
+    if program.needs_attention:
+        said, one = f"{program.state}{': ' if program.detail else ''}{program.detail}", f"--programs={program.name}"
+        return Finding(what, ERROR, said, f"{fab} tail-logs {one} shows why; then {fab} restart-programs {one}")
+    if program.flaps:
+        said = f"restarts again and again: it exited {program.ended} times in the last minutes"
+        return Finding(what, ERROR, said, f"{fab} tail-logs --programs={program.name} shows why")
+    if program.stopped_ago is not None:
+        level = ERROR if program.name in map(web_process, views(host)) else WARNING
+        advice = f"{fab} start-programs --programs={program.name}, once it may run again"
+        return Finding(what, level, _stopped(program), advice)
+    return None
 
 
 def _stopped(program: ProgramState) -> str:
@@ -141,11 +149,12 @@ def _workers(host: Host, health: Health) -> Iterator[Finding]:
             yield Finding("workers", WARNING, "their state is unknown", pool.problem)
         return
     for worker in pool.workers:
-        if worker.runs and worker.size >= soft * MEGABYTE:
+        if worker.runs and reaches(worker.size, soft):
             said = f"{worker.size // MEGABYTE} MB of address space, over the soft limit of {soft}"
             advice = f"it is replaced after its request; at {hard} MB it is killed during the request: fab workers"
+            advice = advice if hard else "it is replaced after its request: fab workers"
             yield Finding(f"worker {worker.id}", ERROR, said, advice)
-        elif worker.runs and worker.size >= soft * MEGABYTE * workers.NEAR_LIMIT:
+        elif worker.runs and reaches(worker.size, soft, workers.NEAR_LIMIT):
             said = f"{worker.size // MEGABYTE} MB of address space, near the soft limit of {soft}"
             yield Finding(f"worker {worker.id}", WARNING, said, f"fab -H {host.name} workers shows how fast it grows")
     running = [worker for worker in pool.workers if worker.runs]

@@ -44,8 +44,20 @@ def span(record: Sequence[Point]) -> float:
     return record[-1].time - record[0].time if record else 0.0
 
 
-def hours_left(size: int, limit: int, record: Sequence[Point]) -> float | None:
-    """Hours until `size` bytes reach `limit` MB at the record's rate; 0: already reached; None: no growth."""
+def reaches(size: int, limit: int | None, part: float = 1) -> bool:
+    """Whether `size` bytes are at least that part of `limit` MB; no size reaches a limit that is None."""
+    return limit is not None and size >= limit * MEGABYTE * part
+
+
+def limits(host: Host) -> str:
+    """The soft and the hard limit, in MB."""
+    return " / ".join(str(limit or "no limit") for limit in (host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as))
+
+
+def hours_left(size: int, limit: int | None, record: Sequence[Point]) -> float | None:
+    """Hours until `size` bytes reach `limit` MB at the record's rate; 0: already reached; None: never."""
+    if limit is None:
+        return None
     rate, room = growth(record), limit * MEGABYTE - size
     if room <= 0:
         return 0.0
@@ -56,8 +68,8 @@ def why(reason: str, host: Host) -> str:
     """Why a worker was replaced, in words."""
     kind, _, number = reason.partition(" ")
     if kind == "size":
-        size = int(number) // MEGABYTE
-        return f"reload-on-as, at {size} MB" if size >= host.uwsgi.reload_on_as else "ended after its request"
+        is_over = reaches(int(number), host.uwsgi.reload_on_as)
+        return f"reload-on-as, at {int(number) // MEGABYTE} MB" if is_over else "ended after its request"
     if kind == "signal":
         return f"killed by signal {number}"
     return {

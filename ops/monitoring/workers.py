@@ -9,7 +9,7 @@ from ops.formats.apps import views
 from ops.formats.processes import stdout_log
 from ops.formats.uwsgi_log import RECORD, patterns
 from ops.formats.web_program import web_program
-from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, span, why
+from ops.monitoring.worker_history import MEGABYTE, Point, growth, hours_left, reaches, span, why
 from ops.schema import Host
 from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
@@ -221,6 +221,6 @@ def needs_attention(host: Host, pools: Pools) -> bool:
     for view in views(host):
         pool = pools.get(view.app_name, WorkerPool())
         largest = pool.largest()
-        if pool.problem or (largest and largest.size >= view.uwsgi.reload_on_as * MEGABYTE):
+        if pool.problem or (largest and reaches(largest.size, view.uwsgi.reload_on_as)):
             return True
     return False

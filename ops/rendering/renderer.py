@@ -21,7 +21,7 @@ from jinja2 import nodes
 from msgspec import structs
 
 from ops.errors import BadInput
-from ops.formats import apache, apps, locations, start_program, supervisor, uwsgi
+from ops.formats import apache, apps, locations, start_program, supervisor, uwsgi, web_program
 from ops.rendering.rendered_file import RenderedFile, file_at, mode_of, service_of
 from ops.rendering.template_tree import TOOLKIT, TOOLKIT_TREE, TemplateTree, tree_of
 from ops.schema import Host
@@ -235,6 +235,8 @@ def _environment(tree: TemplateTree) -> jinja2.Environment:
         "program_options": supervisor.program_options,
         "shares_worker": locations.shares_worker,
         "supervisord_options": supervisor.supervisord_options,
+        "holds_app_socket": web_program.holds_app_socket,
+        "web_program": web_program.web_program,
         "handover_socket": uwsgi.handover_socket,
         "serving_file": uwsgi.serving_file,
         "ini_lines": uwsgi.ini_lines,

@@ -10,7 +10,7 @@ from ops.formats.web_program import web_program
 from ops.monitoring.findings import ERROR, Finding
 from ops.monitoring.health import Health
 from ops.monitoring.status_findings import SERVER_ERROR, assess, is_edited
-from ops.monitoring.worker_history import MEGABYTE
+from ops.monitoring.worker_history import MEGABYTE, reaches
 from ops.schema import Host
 from ops.services.supervisord_state import UP
 from ops.text import age
@@ -153,7 +153,7 @@ def _workers(host: Host, health: Health, found: Sequence[Finding]) -> str:
         return "?"
     for view, app in zip(served, seen, strict=True):
         largest = app.pool.largest()
-        if largest and largest.size >= view.uwsgi.reload_on_as * MEGABYTE:
+        if largest and reaches(largest.size, view.uwsgi.reload_on_as):
             return f"{largest.size // MEGABYTE} MB"
     busy, running = sum(app.pool.count("busy") for app in seen), sum(w.runs for app in seen for w in app.pool.workers)
     waiting = sum((app.queue or (0, 0))[0] for app in seen)

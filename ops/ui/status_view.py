@@ -13,7 +13,7 @@ from ops.monitoring.certificates import KINDS
 from ops.monitoring.health import CANNOT_SEE, Health
 from ops.monitoring.status_findings import assess, is_edited
 from ops.monitoring.versions import by_program
-from ops.monitoring.worker_history import MEGABYTE
+from ops.monitoring.worker_history import MEGABYTE, limits, reaches
 from ops.schema import Host
 from ops.text import age
 from ops.ui import finding_list, host_rows
@@ -186,7 +186,7 @@ def _through_apache(host: Host, health: Health) -> Iterator[tuple[str, str]]:
 
 
 def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
-    pool, soft, hard = health.of_app(host).pool, host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    pool = health.of_app(host).pool
     if pool.problem:
         yield "workers", "unknown"
         return
@@ -195,8 +195,8 @@ def _workers(host: Host, health: Health) -> Iterator[tuple[str, str]]:
     yield "requests", f"{sum(worker.requests for worker in pool.workers):,}"
     largest = pool.largest()
     if largest:
-        size = largest.size // MEGABYTE
-        yield "largest worker", _mark(size >= soft, f"{size} MB of {soft} / {hard}")
+        told = f"{largest.size // MEGABYTE} MB of {limits(host)}"
+        yield "largest worker", _mark(reaches(largest.size, host.uwsgi.reload_on_as), told)
     if queue := health.of_app(host).queue:
         waiting, room = queue
         refused = f", was full {pool.queue_errors} times" if pool.queue_errors else ""

@@ -101,10 +101,10 @@ def layout(name: str, width: int) -> Layout:
 
 
 def _table(host: Host, pool: WorkerPool, drawn: Marks, width: int) -> Table:
-    soft, hard = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as
+    limits = [str(limit or "-") for limit in (host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as)]
     shape = layout(_title(host), width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, shape.gap, 0, 0))
-    for heading in (_title(host), "state", f"MB of {soft}/{hard}"):
+    for heading in (_title(host), "state", f"MB of {'/'.join(limits)}"):
         table.add_column(heading, no_wrap=True)
     trends, spans = ["trend"] * bool(shape.trend), ["over"] * shape.whole
     for heading in ("requests", "age", *trends, "growth", *spans, "limit in", "reloads"):
@@ -115,11 +115,12 @@ def _table(host: Host, pool: WorkerPool, drawn: Marks, width: int) -> Table:
 
 
 def _cells(worker: Worker, host: Host, drawn: Marks, shape: Layout) -> Iterator[Text]:
-    soft, size = host.uwsgi.reload_on_as, worker.size // MEGABYTE
+    soft, hard, size = host.uwsgi.reload_on_as, host.uwsgi.evil_reload_on_as, worker.size // MEGABYTE
     yield Text(f"{worker.id}  {worker.pid}" if worker.runs else f"{worker.id}")
     yield _state(worker)
     measured = worker.runs and size
-    filled = bar(size, (soft, host.uwsgi.evil_reload_on_as), drawn, shape.bar) if measured else Text("")
+    full = hard or soft  # with one limit, the bar ends there; without any there is none
+    filled = bar(size, (soft or full, full), drawn, shape.bar) if measured and full else Text("")
     yield filled.append(f" {size:>5}", _style(size, soft)) if measured else filled
     yield Text(f"{worker.requests:,}")
     yield Text(age(worker.age) if worker.runs else "")
@@ -138,7 +139,9 @@ def _state(worker: Worker) -> Text:
     return Text(worker.state + busy, STATES.get(worker.state, ""))
 
 
-def _style(size: int, soft: int) -> str:
+def _style(size: int, soft: int | None) -> str:
+    if soft is None:
+        return colours.OK
     return colours.BOLD_ERROR if size >= soft else colours.WARNING if size >= soft * NEAR_LIMIT else colours.OK
 
 
@@ -170,7 +173,7 @@ def trend(record: Sequence[Point], drawn: Marks, width: int = TREND) -> str:
     return text
 
 
-def _growth(worker: Worker, soft: int) -> tuple[Text, Text, Text]:
+def _growth(worker: Worker, soft: int | None) -> tuple[Text, Text, Text]:
     """The growth per hour, the time span it covers, and the time left to the soft limit."""
     rate, left = growth(worker.record), hours_left(worker.size, soft, worker.record)
     soon = Text("") if left is None else Text(age(left * 3600), colours.WARNING if left < 1 else "")

@@ -18,11 +18,11 @@ NOON = "2026-11-20 12:00:00"  # of no zone
 
 @pytest.fixture
 def in_tokyo() -> Iterator[str]:
-    """A program of supervisord's that was started with a zone of its own; its name."""
+    """A program of supervisord's that was started with a zone of its own; its full name."""
     name = f"tokyo{os.getpid()}"
-    environment = {"TZ": "Asia/Tokyo", "SUPERVISOR_PROCESS_NAME": name}
+    environment = {"TZ": "Asia/Tokyo", "SUPERVISOR_PROCESS_NAME": name, "SUPERVISOR_GROUP_NAME": "zones"}
     with subprocess.Popen(["sleep", "60"], env=os.environ | environment) as running:
-        yield name
+        yield f"zones:{name}"
         running.kill()
 
 

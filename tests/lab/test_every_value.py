@@ -44,7 +44,6 @@ mv "$apache/list.pem" "$apache/CAs/"; openssl rehash "$apache/CAs"
  cp -a /etc/shibboleth/sp-*.pem "$apache/sp"
 echo 1 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 """
-TEMPLATE = "".join("{{ secrets.NAME }}\n".replace("NAME", name) for name in ("a", "B_1", "c", "d", "e"))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +146,8 @@ def test_a_deploy_of_legal_values_serves_on_both_doors(host: Site, tmp_path: Pat
         as_systemctl(one["apache"])
     placed(host, tmp_path, table)
     if "secrets" in one:
-        host.checkout(tmp_path, {"home/private/config/poms/secret.conf.j2": TEMPLATE})
+        template = "".join(f"{{{{ secrets.{name} }}}}\n" for name in one["secrets"])
+        host.checkout(tmp_path, {"home/private/config/poms/secret.conf.j2": template})
     socket = one.get("supervisor", {}).get("socket", "")
     if last_socket[-1:] not in ([], [socket]):
         shut_down(host)

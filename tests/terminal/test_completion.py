@@ -108,6 +108,36 @@ def test_completion_offers_no_releases_of_unreachable_host(inventory: Path) -> N
     assert completions(["-H", "h1", "rollback", "--to", "=", ""]) == []
 
 
+@pytest.fixture
+def grouped(inventory: Path) -> Path:
+    inventory.write_text(
+        inventory.read_text()
+        + "[defaults.programs.pool]\nnumprocs = 2\n[defaults.groups.duo]\nprograms = ['web', 'agent']\n"
+    )
+    return inventory
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["stop-programs", "--programs=duo"], ["--programs=duo:web", "--programs=duo:*", "--programs=duo:agent"]),
+        (["stop-programs", "--programs", "=", "duo", ":", "w"], ["web"]),
+        (["stop-programs", "--programs", "=", "duo", ":"], ["web", "*", "agent"]),
+        (["stop-programs", "-p", "web,duo", ":", "a"], ["agent"]),
+        (["tail-logs", "pool", ":", "pool_01"], ["pool_01"]),
+        (["restart-programs", "po"], ["pool", "pool:pool_00", "pool:*", "pool:pool_01"]),
+    ],
+)
+def test_completion_offers_full_names(grouped: Path, words: list[str], expected: list[str]) -> None:
+    assert completions(words) == expected
+
+
+def test_completion_of_full_names_works_in_real_shell(grouped: Path) -> None:
+    test_completion_works_in_real_shell(
+        grouped, "bash", "fab stop-programs --programs=duo:w\t", "fab stop-programs --programs=duo:web "
+    )
+
+
 def test_completion_offers_nothing_for_broken_inventory(inventory: Path) -> None:
     inventory.write_text("[hosts")
     assert completions(["-H", ""]) == []

@@ -32,11 +32,10 @@ WEB = ProgramState("web", "RUNNING", 41, 7300, "")
 
 
 def shop(name: str = "web1") -> Host:
-    """A host with one program, uWSGI's."""
+    """A host with two programs, uWSGI's and another one."""
     command = "uwsgi --ini /home/poms/private/config/poms/uwsgi-service.ini"
-    return host(
-        name=name, uwsgi={"options": {"stats": "/home/poms/private/s"}}, programs={"web": {"command": command}}
-    )
+    programs = {"web": {"command": command}, "agent": {"command": "run"}}
+    return host(name=name, uwsgi={"options": {"stats": "/home/poms/private/s"}}, programs=programs)
 
 
 def well(**changes: Any) -> Health:
@@ -308,6 +307,11 @@ def test_each_finding_has_its_level_text_and_advice(health: Health, level: str, 
 )
 def test_normal_and_unknown_states_are_no_findings(health: Health) -> None:
     assert assess(shop(), health) == []
+
+
+def test_advice_names_no_task_for_a_program_of_an_included_file() -> None:
+    (found,) = assess(shop(), programs(WEB, ProgramState("theirs", "FATAL", 0, 0, "x")))
+    assert "fab" not in found.advice
 
 
 def test_a_stopped_program_is_one_finding() -> None:

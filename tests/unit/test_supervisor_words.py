@@ -179,6 +179,13 @@ def test_included_programs_are_no_removal() -> None:
     assert [removal.name for removal in gone.unplanned] == ["theirs:one"]
 
 
+def test_a_new_include_is_applied_with_whatever_it_finds() -> None:
+    text = rendered(host(**SETTINGS), CONF).content.decode()
+    more = SETTINGS | {"supervisor": SETTINGS["supervisor"] | {"include": ["more/*.conf"]}}
+    plan = planned(host(**more), {CONF: text}, deployed={CONF: text}, programs={"web": "RUNNING", "agent": "RUNNING"})
+    assert (plan.supervisord, plan.applied, plan.replaced, plan.removals) == ("apply", [], [], [])
+
+
 # ---- kinds ----
 
 
@@ -232,6 +239,7 @@ def test_what_a_kind_of_program_cannot_have_is_refused(program: dict[str, Any], 
     [
         ({"nodaemon": True}, "nodaemon"),
         ({"user": "root"}, "user"),
+        ({"include": ["more/*.conf", "%(here)s/conf.d/*.conf"]}, "include.1"),
         ({"logfile": "/home/poms/%(here)s.log"}, "logfile"),
         ({"expand": True, "environment": {"A": "%(program_name)s"}}, "environment.A"),
         (
@@ -332,6 +340,7 @@ def test_expansions_are_for_supervisord_where_they_are_declared(home: Path, monk
         ({"expand": True, "stdout_logfile": "/home/poms/%(ENV_USER)s.log"}, "stdout_logfile"),
         ({"expand": True, "stdout_logfile": "/home/poms/%(host_node_name)s.log"}, "stdout_logfile"),
         ({"expand": True, "command": "uwsgi %(ENV_OPTIONS)s"}, "command"),
+        ({"expand": True, "command": "/bin/%(program_name)s --http-socket :80"}, "command"),
     ],
 )
 def test_expansions_that_cannot_be_checked_or_known_are_refused(program: dict[str, Any], key: str) -> None:
@@ -355,6 +364,7 @@ def test_logs_at_no_known_place_are_not_looked_for(home: Path, place: str) -> No
     assert not broken(programs=programs)
     assert log_files(wanted, "a") == []
     assert chosen_logs(wanted, "a") == []
+    assert len(log_files(site(home, {"a": {"command": "run", "stdout_logfile": "/dev/shm/a.log"}}), "a")) == 1
     (one, _) = found(read(wanted)).values()
     assert (one.stdout_logfile, one.stdout_syslog) == {
         "NONE": (None, False),

@@ -143,7 +143,7 @@ def test_ordinary_options_are_not_refused() -> None:
     options: dict[str, Any] = {
         "master": True,
         "vacuum": True,
-        "set-placeholder": "home=/home/poms",
+        "set-placeholder": "current=/home/poms",
         "carbon": "graphite.example.org:2003",
         "subscribe-to": "10.0.0.1:4000:poms.example.org",
         "http-to": "/home/poms/x",
