@@ -11,6 +11,7 @@ from ops.schema import Host
 from ops.text import did_you_mean
 
 APACHE_LOGS = ("error_log", "ssl_error_log", "ssl_access_log", "cert_ssl_error_log", "cert_ssl_access_log")
+TOKEN_LOGS = ("token_ssl_error_log", "token_ssl_access_log")
 SHIBD_LOG = "/var/log/shibboleth/shibd.log"  # where Shibboleth's packages have it
 SERVICES = ("supervisord", "apache", "shibd")
 _AGO = re.compile(r"([0-9]{1,6}[smhd])+")
@@ -65,7 +66,8 @@ def _logs(host: Host, name: str) -> Iterable[tuple[str, str]]:
         files = log_files(name, host.programs[name], host.log_dir)
         return [(f"{name} (stderr)" if key == "stderr_logfile" else name, path) for key, path in files.items()]
     if name == "apache":
-        return [(f"apache {file}", f"{host.apache.log_dir}/{file}") for file in APACHE_LOGS]
+        files_of_apache = (*APACHE_LOGS, *(TOKEN_LOGS if host.token else ()))
+        return [(f"apache {file}", f"{host.apache.log_dir}/{file}") for file in files_of_apache]
     return [(name, SHIBD_LOG if name == "shibd" else host.supervisor.logfile)]
 
 

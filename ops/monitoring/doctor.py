@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ops.deploy import selinux
 from ops.errors import INSTALL_PYTHON, LOCKABLE
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
-from ops.monitoring import maintenance_findings
+from ops.monitoring import door_findings, maintenance_findings
 from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import TOOLS, Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
@@ -35,6 +35,7 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
         *(_selinux, _disk, _clock),
     ]
     found = [finding for check in checks for finding in check(host, facts)]
+    found += door_findings.open_sockets(host)
     for one in endings:
         if one.is_due(host.certificates.warn_days):
             level = ERROR if one.problem or (one.days or 0) < 0 else WARNING

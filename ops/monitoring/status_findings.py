@@ -8,7 +8,7 @@ from ops.deploy.plan import pending_reads
 from ops.formats.start_program import start_program_path
 from ops.formats.web_program import web_program
 from ops.inventory.validation_levels import is_less
-from ops.monitoring import maintenance_findings, workers
+from ops.monitoring import door_findings, maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
 from ops.monitoring.findings import ERROR, WARNING, Finding
@@ -32,7 +32,7 @@ def assess(host: Host, health: Health) -> list[Finding]:
         *(_programs, _app, _standbys, _apache, _maintenance, _configtest, _shibd, _workers, _replaced, _queue),
         *(_disk, _release, _versions, _validation, _certificates),
     )
-    return [finding for check in checks for finding in check(host, health)]
+    return [*door_findings.open_sockets(host), *(finding for check in checks for finding in check(host, health))]
 
 
 def _programs(host: Host, health: Health) -> Iterator[Finding]:
