@@ -14,7 +14,7 @@ from ops.formats.apache import is_within
 from ops.formats.web_program import web_program
 from ops.inventory import program_commands
 from ops.inventory.defaults import follows_from
-from ops.inventory.door_constraints import door_rules
+from ops.inventory.door_constraints import apache_ports, door_rules
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
 from ops.schema import Host
@@ -170,14 +170,7 @@ def _uwsgi_numbers(host: Host, written: Written) -> Iterator[Rule]:
 
 def _ports(host: Host, written: Written) -> Iterator[Rule]:
     used: dict[int, Location] = {}
-    ports: list[tuple[Location, int]] = [
-        (("port",), host.port or SSH_PORT),
-        (("apache", "port"), host.apache.port),
-        (("apache", "cert_port"), host.apache.cert_port),
-    ]
-    ports += [(("apache", "redirect_from"), host.apache.redirect_from)] if host.apache.redirect_from else []
-    ports += [(("token", "port"), host.token.port)] if host.token else []
-    ports += [(("apache", "other_ports", str(number)), port) for number, port in enumerate(host.apache.other_ports)]
+    ports: list[tuple[Location, int]] = [(("port",), host.port or SSH_PORT), *apache_ports(host)]
     for key, address in (("listen", host.app.listen), ("cron_listen", host.app.cron_listen)):
         if address and not address.startswith("/"):
             listen = int(address.rpartition(":")[2])
