@@ -32,7 +32,8 @@ class Location(Table, frozen=True, kw_only=True):
     Its backend is one of `app` (true for the first app, or the name of another), `url` (a service on this host) and
     `folder` (its files). `allow`: "user" (whoever the door proves), "certificate" (on the login door too), or
     "anyone", who is not asked. `addresses` are the only ones that may come; each of `require_attributes` needs one of
-    its values. `status`: what the smoke check accepts where nobody is asked.
+    its values. `status`: what the smoke check accepts where nobody is asked; none: 200, or for files any that is
+    Apache's own.
     """
 
     path: UrlPath
@@ -44,7 +45,7 @@ class Location(Table, frozen=True, kw_only=True):
     reason: Text | None = None
     addresses: list[Network] = []
     require_attributes: dict[Attribute, Annotated[list[AttributeValue], Meta(min_length=1)]] = {}
-    status: Annotated[list[HttpStatus], Meta(min_length=1)] = field(default_factory=lambda: [200])
+    status: list[HttpStatus] = []
 
     def __post_init__(self) -> None:
         """Raises ValueError unless there is exactly one backend."""
@@ -53,6 +54,10 @@ class Location(Table, frozen=True, kw_only=True):
 
 
 class Token(Table, frozen=True, kw_only=True):
-    """The door for bearer tokens, which the app checks: it has only the locations that name it."""
+    """The door for bearer tokens: it has only the locations that name it.
+
+    `checked_by` "apache": a template of the site's own checks them, and the app need not.
+    """
 
     port: Port = 9443
+    checked_by: Literal["app", "apache"] = "app"

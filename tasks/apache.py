@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+from ops.formats.locations import door_ports
 from ops.rollout import AT_ONCE, HostResult, apply_serially
 from ops.schema import Host
 from ops.services.apache import control, need_reload
@@ -63,6 +64,6 @@ def _control(config: Any, action: str, host: Host) -> None:
     for what in unvalidated:
         console.say(f"{host.name}: not validated: {what}", colours.WARNING)
     console.say(
-        f"{host.name}: Apache {action} done, Apache answers on {host.apache.port} and {host.apache.cert_port}",
+        f"{host.name}: Apache {action} done, Apache answers on {' and '.join(map(str, door_ports(host).values()))}",
         colours.OK,
     )

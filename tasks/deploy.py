@@ -35,11 +35,14 @@ def deploy(
 
     with Connections(context.config, ahead=hosts[:1]) as lines:
         files = rendered(hosts)
+        from ops.deploy.undeclared_doors import refuse_undeclared_ports
         from tasks._apply import Consent
         from tasks._confirm import Agreement
         from tasks._deploy_host import deploy_to  # imported while the first connection opens
         from tasks._templates import warn_of_what_is_not_rendered
 
+        for host in hosts:
+            refuse_undeclared_ports(host, files[host.name])
         warn_of_what_is_not_rendered(hosts)
 
         consent = Consent(yes, force, remove, Agreement([host.name for host in hosts]))

@@ -39,8 +39,11 @@ def diff(context: Any, to: str = "", json: bool = False, parallel: int = AT_ONCE
     def prepare(hosts: list[Host]) -> None:
         if not to:
             files.update(rendered(hosts))
-            from tasks._templates import warn_of_what_is_not_rendered  # imported while connections open
+            from ops.deploy.undeclared_doors import refuse_undeclared_ports  # imported while connections open
+            from tasks._templates import warn_of_what_is_not_rendered
 
+            for host in hosts:
+                refuse_undeclared_ports(host, files[host.name])
             warn_of_what_is_not_rendered(hosts)
 
     def ask(remote: Remote) -> Plan | None:

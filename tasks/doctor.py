@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from ops.errors import NoPython, read_answer
-from ops.monitoring import certificates
+from ops.monitoring import certificates, door_findings
 from ops.monitoring.doctor import diagnose, without_python
 from ops.monitoring.doctor_facts import Login, read, request
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding
@@ -40,7 +40,8 @@ def doctor(context: Any, json: bool = False, parallel: int = AT_ONCE) -> int:
             return without_python(answer.error.tried)
         with read_answer(host.name, "doctor"):
             facts = read(asked, answer, Login(remote.who, begun, answer.python))
-            return diagnose(host, facts, certificates.parse(host, certs))
+            found = diagnose(host, facts, certificates.parse(host, certs))
+            return [*found, *door_findings.undeclared(host, files[host.name])]
 
     def show(answers: list[HostResult[list[Finding]]]) -> None:
         for answer in answers:

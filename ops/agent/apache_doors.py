@@ -16,7 +16,7 @@ SECTION = re.compile(r"<(/?)(\w+)\s*([^>]*)>")
 WORD = re.compile(r'"((?:[^"\\]|\\.)*)"' r"|'((?:[^'\\]|\\.)*)'" r"|(\S+)")
 PROXY = ("proxypass", "proxypassmatch")
 BACKEND = re.compile(r"(?:unix:([^|\"\s]+)\|)?\b(?:uwsgi|https?|h2c?|fcgi|scgi|ajp|wss?)://([\w.-]+)?(?::(\d+))?")
-META = re.compile(r"[.*+?()\[\]{}|$]")
+PLAIN = re.compile(r"\\(\W)|\[(\W)\]|([^.*+?()\[\]{}|$\\])")  # of a regular expression, one character
 
 
 class Door:
@@ -69,7 +69,7 @@ def is_same(one: str, other: str) -> bool:
 
 
 def _joined(text: str) -> str:
-    return re.sub(r"\\\r?\n", " ", text)
+    return re.sub(r"\\\r?\n", "", text)
 
 
 def _addresses(text: str) -> "list[str]":
@@ -129,9 +129,13 @@ def _path_of(section: "re.Match[str]") -> str:
 
 def _literal(pattern: str) -> str:
     """The path of a location; of a regular expression, what it begins with, as far as that is plain text."""
-    text = re.sub(r"\\(\W)|\[(\W)\]", lambda found: found.group(1) or found.group(2), pattern.lstrip("^"))
-    plain = META.split(text)[0] if pattern.startswith("^") else text
-    return plain if plain.startswith("/") else "/"
+    if not pattern.startswith("^"):
+        return pattern if pattern.startswith("/") else "/"
+    text, found = "", PLAIN.match(pattern, 1)
+    while found:
+        text += found.group(1) or found.group(2) or found.group(3)
+        found = PLAIN.match(pattern, found.end())
+    return text if text.startswith("/") else "/"
 
 
 def _is_within(path: str, folder: str) -> bool:

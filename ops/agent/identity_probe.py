@@ -26,6 +26,7 @@ CA_FOLDERS, LIST_FOLDERS = "SSLCACertificatePath", "SSLCARevocationPath"
 CA_FILES, LIST_FILES = "SSLCACertificateFile", "SSLCARevocationFile"
 FOUND_BY_HASH = re.compile(r"\.\d\Z")  # openssl's names: HASH.N
 SOCKET = re.compile(r"unix:([^|\"\s]*)[|]")
+NAMELESS = ("no user id", "a user's name, by another CA")  # certificates that Apache accepts and that name nobody
 FILE, LINK = "poms-ops-probe.txt", "poms-ops-link"  # what a folder of files has in the trial
 
 
@@ -92,18 +93,28 @@ def _reaches(door: "Door", text: str, probe: "IdentityProbe") -> bool:
 
 
 def _attempts(port: int, path: str, probe: "IdentityProbe") -> "list[ProbeAttempt]":
-    """They may arrive, but with no identity except the certificate's; with TLS or without, as the port has it."""
+    """They may arrive, but with no identity except the certificate's; with TLS or without, as the port has it.
+
+    A token may arrive on the token door, whose app checks it.
+    """
     user = next((one.user for one in probe.attempts if one.certificate == "user" and one.user), None)
     name = "of no location of the inventory"
+    is_for_tokens = any(one.token for one in probe.attempts if one.port == port)
+    lines = [line for line in probe.forged if not (is_for_tokens and line.startswith("Authorization:"))]
 
     def attempt(name: str, **values: "Any") -> "ProbeAttempt":
-        values.update(port=port, path=path, location=path, lines=probe.forged)
+        values.update(port=port, path=path, location=path, lines=lines)
         return ProbeAttempt(name=name, nameless=True, is_found=True, **values)
 
     return [
         attempt(name),
         attempt(f"{name}, without TLS", is_plain=True),
         attempt(f"{name}, with a certificate", certificate="user", user=user),
+        *(
+            attempt(f"{name}, with a certificate ({one})", certificate=one)
+            for one in NAMELESS
+            if one in probe.certificates
+        ),
     ]
 
 

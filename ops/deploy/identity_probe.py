@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from ops.agent.apache_doors import backends_in
 from ops.agent.apache_messages import IdentityProbe, ProbeAttempt
+from ops.agent.identity_probe import NAMELESS
 from ops.deploy.location_probe import (
     ELSEWHERE,
     SPOOFED_VALUE,
@@ -183,7 +184,7 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
         "a part before the user id": f"CN=x,{named}",
         "a part behind the end": f"{named},DC=evil",
         "a part in between": f"CN=UID:{false},OU=x,{end}",
-        "no user id": end,
+        NAMELESS[0]: end,
         "nothing": "",
     }
     certificates = {"user": [issue(user, people)]}
@@ -191,7 +192,7 @@ def _certificates(host: Host) -> tuple[dict[str, _Pair], dict[str, list[_Pair]]]
         certificates[f"service{number}"] = [issue(row.subject, trusted[row.issuer])]
         certificates[f"{row.user}'s name, by another CA"] = [issue(row.subject, other)]
     certificates |= {name: [issue(subject, people)] for name, subject in subjects.items()}
-    certificates["a user's name, by another CA"] = [issue(named, other)]
+    certificates[NAMELESS[1]] = [issue(named, other)]
     certificates["a CA that nobody trusts, under the name of the users'"] = [issue(named, unknown), unknown]
     certificates["out of date"] = [issue(user, people, over=True)]
     certificates[BELOW] = [issue(named, below), below]

@@ -135,6 +135,10 @@ def _unnamed(host: Host, one: Location, door: str, kit: tuple[Attempt, Visitors]
         yield allowed(name="no token", lines=forged[:-1])
         yield allowed(name="no token, but a password", lines=[*forged[:-1], "Authorization: Basic cDpw"])
     token = [f"Authorization: {BEARER}"] if is_token else []
+    if is_token and host.token and host.token.checked_by == "apache":
+        yield allowed(name="a token that nobody has issued", lines=token)
+        yield allowed(name="a token that nobody has issued, and false headers", lines=[*forged[:-1], *token])
+        return
     must = functools.partial(
         allowed,
         nameless=True,

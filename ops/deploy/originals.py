@@ -82,9 +82,11 @@ def host_as_found(today: Host, files: list[RenderedFile]) -> Host:
         port = port if port in listens else listens[0]
         cert_port = cert_port if cert_port in listens else port
     sockets = [value for option, value in pairs_of(texts.get(ini_path(today), "")) if option in _SOCKETS]
-    apache = structs.replace(today.apache, port=port, cert_port=cert_port)
+    apache = structs.replace(today.apache, port=port, cert_port=cert_port, redirect_from=None)
     app = structs.replace(today.app, listen=sockets[0] if sockets else today.app.listen)
-    return structs.replace(today, programs=programs, groups=groups, apache=apache, app=app, checks=[])
+    return structs.replace(
+        today, programs=programs, groups=groups, apache=apache, app=app, apps={}, checks=[], locations={}, token=None
+    )
 
 
 def _has(effect: Effect, host: Host, program: str) -> bool:

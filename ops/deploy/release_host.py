@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ops.door_tables import Location, Token
 from ops.schema import Apache, App, Check, FurtherApp, Host, Program, ProgramGroup, Supervisor
 
 TODAY = {  # per table, the keys that are never recorded
@@ -34,6 +35,8 @@ def recorded_host(host: Host) -> str:
     for key in TABLES:
         table = msgspec.to_builtins(getattr(host, key))
         found[key] = {name: value for name, value in table.items() if name not in TODAY[key]}
+    found["locations"] = msgspec.to_builtins(host.locations)
+    found["token"] = msgspec.to_builtins(host.token)
     if host.software:
         found["software"] = {"version": host.software.version}
     found["uwsgi"] = _some(host.uwsgi, OF_UWSGI)
@@ -54,6 +57,15 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
         values = {key: record[key] for key in PATHS if key in record}
         for key, kind in TABLES.items():
             values[key] = _over(getattr(today, key), kind, record.get(key, {}), TODAY[key])
+        # A release from before there were more doors has none of them.
+        values["locations"] = {
+            name: msgspec.convert(_known(Location, table), Location)
+            for name, table in record.get("locations", {}).items()
+        }
+        token = record.get("token")
+        values["token"] = msgspec.convert(_known(Token, token), Token) if token else None
+        if "token" not in record:
+            values["apache"] = replace(values["apache"], redirect_from=None)
         uwsgi = {"workers": record["uwsgi"]["workers"]} if "uwsgi" in record else {}
         values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
         apps = {name: _app(today.apps.get(name), table) for name, table in record.get("apps", {}).items()}

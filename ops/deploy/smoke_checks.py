@@ -5,22 +5,27 @@ If this machine cannot reach the port, the request goes through the SSH connecti
 """
 
 import http.client
+import re
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import paramiko
 from invoke.exceptions import ThreadException
 
-from ops.formats.apps import is_main, views, with_pages
+from ops.door_tables import ANYONE, CERTIFICATE, LOGIN, TOKEN
+from ops.formats.apache import maintenance_paths
+from ops.formats.locations import door_ports, locations_on
 from ops.schema import Check, Host
 from ops.ssh.session import Remote
 
 PASSED, FAILED, NOT_ASKED = "passed", "failed", "not asked"
 MAINTENANCE = "not judged"  # the maintenance page has answered
 MARK = ("X-Poms-Ops", "maintenance")  # the header of Apache's maintenance page (templates/httpd/_vhost.conf.j2)
+FILES_STATUS = [200, 301, 403, 404]  # of a folder of files: it has a page, or none for its own path
 TUNNEL_TRIES = 40
 SETTLE = 10.0  # seconds for a check that passed before to pass again
 
@@ -35,22 +40,47 @@ class CheckResult:
 
 
 def checks_of(host: Host) -> list[Check]:
-    """Apache's two ports, with the pages of each app, and the checks of the inventory."""
-    found = []
-    for view in views(host):
-        if path := view.app.path:
-            of = "" if is_main(view) else f" of {view.app_name}"
-            login = Check(name=f"443 sends to login{of}", port=host.apache.port, path=path, status=[302, 303])
-            name = f"8443 refuses without a certificate{of}"
-            found += [login, Check(name=name, port=host.apache.cert_port, path=path, status=[0])]
-    return [*found, *host.checks]
+    """Apache's two ports, the locations and doors that this machine can judge, and the checks of the inventory."""
+    login = Check(name="443 sends to login", port=host.apache.port, path=host.app.path, status=[302, 303])
+    refusal = Check(
+        name="8443 refuses without a certificate", port=host.apache.cert_port, path=host.app.path, status=[0]
+    )
+    return [login, refusal, *_door_checks(host), *host.checks]
+
+
+def _door_checks(host: Host) -> Iterator[Check]:
+    """Each location as somebody without a login, a certificate or a token meets it.
+
+    Not on the door of certificates, which refuses every such visitor, and not where only some addresses may come.
+    """
+    for door, port in door_ports(host).items():
+        for one in locations_on(host, door) if door != CERTIFICATE else []:
+            name = f"{port}{one.path}"
+            if one.addresses:
+                continue
+            if one.allow == ANYONE:
+                name, status = f"{name} answers", one.status or (FILES_STATUS if one.folder else [200])
+            elif door == LOGIN and one.allow != CERTIFICATE:
+                name, status = f"{name} sends to login", [302, 303]
+            else:
+                name = f"{name} refuses without {'a token' if door == TOKEN else 'a certificate'}"
+                status = [401, 403]
+            yield Check(name=name, port=port, path=one.path, status=status)
+    if host.apache.redirect_from:
+        name = f"{host.apache.redirect_from} sends to https"
+        yield Check(name=name, port=host.apache.redirect_from, path=host.app.path, status=[301])
 
 
 def page_checks(host: Host) -> list[Check]:
-    """Those that ask for a page of an app which maintenance closes."""
-    apps, left = [f"{view.app.path}/" for view in with_pages(host)], host.maintenance.paths
-    asked = [(check, check.path.partition("?")[0]) for check in checks_of(host) if 0 not in check.status]
-    return [check for check, path in asked if path not in left and any(f"{path}/".startswith(app) for app in apps)]
+    """Those that ask for a page of the app which maintenance closes."""
+    closed = re.compile(maintenance_paths(host))
+    return [
+        check
+        for check in checks_of(host)
+        if 0 not in check.status
+        and check.port != host.apache.redirect_from
+        and closed.match(check.path.partition("?")[0])
+    ]
 
 
 def run_smoke_checks(remote: Remote, checks: list[Check] | None = None) -> list[CheckResult]:
@@ -122,7 +152,8 @@ def _get(host: Host, check: Check, address: tuple[str, int]) -> _Response:
         context.load_cert_chain(check.certificate, check.key)
     with socket.create_connection(address, check.seconds) as plain:
         try:
-            with context.wrap_socket(plain, server_hostname=host.apache.server_name) as line:
+            is_plain = check.port == host.apache.redirect_from
+            with plain if is_plain else context.wrap_socket(plain, server_hostname=host.apache.server_name) as line:
                 connection = http.client.HTTPConnection(host.apache.server_name, check.port)
                 connection.sock = line
                 connection.request("GET", check.path, headers={"User-Agent": "poms-ops"})

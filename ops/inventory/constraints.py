@@ -14,7 +14,7 @@ from ops.formats.apache import is_within
 from ops.formats.web_program import web_program
 from ops.inventory import addresses, further_apps, program_commands, program_groups, supervisor_words
 from ops.inventory.defaults import follows_from
-from ops.inventory.door_constraints import door_rules
+from ops.inventory.door_constraints import apache_ports, door_rules
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
 from ops.schema import Host
@@ -183,15 +183,8 @@ def _uwsgi_numbers(view: Host, written: Written) -> Iterator[Rule]:
 
 def _ports(host: Host, written: Written) -> Iterator[Rule]:
     used: list[tuple[Location, str]] = []
-    ports: list[tuple[Location, str]] = [
-        (("port",), f":{host.port or SSH_PORT}"),
-        (("apache", "port"), f":{host.apache.port}"),
-        (("apache", "cert_port"), f":{host.apache.cert_port}"),
-    ]
-    ports += [(("apache", "redirect_from"), f":{host.apache.redirect_from}")] if host.apache.redirect_from else []
-    ports += [(("token", "port"), f":{host.token.port}")] if host.token else []
-    others = enumerate(host.apache.other_ports)
-    ports += [(("apache", "other_ports", str(number)), f":{port}") for number, port in others]
+    of_apache = [(loc, f":{port}") for loc, port in apache_ports(host)]
+    ports: list[tuple[Location, str]] = [(("port",), f":{host.port or SSH_PORT}"), *of_apache]
     for loc, address in addresses.listening(host):
         if not address.startswith("/"):
             if not 1 <= addresses.port_of(address) <= 65535:

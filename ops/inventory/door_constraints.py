@@ -36,6 +36,18 @@ def door_rules(host: Host) -> Iterator[Rule]:
             yield ("apache", "addresses", str(number)), rule
 
 
+def apache_ports(host: Host) -> list[tuple[tuple[str, ...], int]]:
+    """(path of keys, port) of each port of Apache."""
+    own = host.apache
+    ports: list[tuple[tuple[str, ...], int]] = [
+        (("apache", "port"), own.port),
+        (("apache", "cert_port"), own.cert_port),
+    ]
+    ports += [(("apache", "redirect_from"), own.redirect_from)] if own.redirect_from else []
+    ports += [(("token", "port"), host.token.port)] if host.token else []
+    return ports + [(("apache", "other_ports", str(number)), port) for number, port in enumerate(own.other_ports)]
+
+
 def _path_rules(host: Host, name: str, one: Location) -> Iterator[str]:
     for place in (apache.OWN, apache.PAGES, apache.SHIBBOLETH):
         if is_within(one.path, place):

@@ -12,6 +12,7 @@ from ops.schema import Host
 from ops.text import did_you_mean
 
 APACHE_LOGS = ("error_log", "ssl_error_log", "ssl_access_log", "cert_ssl_error_log", "cert_ssl_access_log")
+TOKEN_LOGS = ("token_ssl_error_log", "token_ssl_access_log")
 SHIBD_LOG = "/var/log/shibboleth/shibd.log"  # where Shibboleth's packages have it
 SERVICES = ("supervisord", "apache", "shibd")
 _AGO = re.compile(r"([0-9]{1,6}[smhd])+")
@@ -69,7 +70,8 @@ def _logs(host: Host, name: str, *, asked: bool) -> Iterable[Log]:
     if name in known.values() or name in known:
         return
     if name == "apache":
-        yield from (Log(f"apache {file}", f"{host.apache.log_dir}/{file}", asked) for file in APACHE_LOGS)
+        files_of_apache = (*APACHE_LOGS, *(TOKEN_LOGS if host.token else ()))
+        yield from (Log(f"apache {file}", f"{host.apache.log_dir}/{file}", asked) for file in files_of_apache)
     elif name == "shibd":
         yield Log(name, SHIBD_LOG, asked)
     elif name == "supervisord":

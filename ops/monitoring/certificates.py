@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.agent.certificates_messages import CertificateFiles, CertificatesRequest
+from ops.formats.locations import door_ports
 from ops.schema import Host
 from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
@@ -60,7 +61,7 @@ def request(host: Host) -> CertificatesRequest:
         certificate=host.apache.certificate,
         folders=[("ca", host.apache.ca_dir), ("sp", host.certificates.shibboleth_dir)],
         revocation_dir=host.apache.revocation_dir if host.apache.revocation != "off" else "",
-        ports=[host.apache.port, host.apache.cert_port],
+        ports=[*door_ports(host).values()],
     )
 
 

@@ -9,7 +9,7 @@ from ops.deploy import selinux
 from ops.errors import INSTALL_PYTHON, LOCKABLE
 from ops.formats.apps import views
 from ops.inventory.validation_levels import LEVELS, MEANING, is_less
-from ops.monitoring import maintenance_findings
+from ops.monitoring import door_findings, maintenance_findings
 from ops.monitoring.certificates import KINDS, Expiry
 from ops.monitoring.doctor_facts import TOOLS, Facts, sudo_commands
 from ops.monitoring.findings import ERROR, OK, WARNING, Finding, of_app
@@ -37,6 +37,7 @@ def diagnose(host: Host, facts: Facts, endings: list[Expiry]) -> list[Finding]:
     ]
     pairs = [(check, view) for check in checks for view in (views(host) if check in OF_EACH_APP else [host])]
     found = [of_app(view, finding) for check, view in pairs for finding in check(view, facts)]
+    found += [of_app(view, finding) for view in views(host) for finding in door_findings.open_sockets(view)]
     for one in endings:
         if one.is_due(host.certificates.warn_days):
             level = ERROR if one.problem or (one.days or 0) < 0 else WARNING

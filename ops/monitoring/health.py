@@ -16,6 +16,7 @@ from ops.deploy.releases import PastRelease
 from ops.deploy.snapshot import Snapshot
 from ops.errors import HostError, read_answer
 from ops.formats.apps import views
+from ops.formats.locations import door_ports
 from ops.formats.web_program import web_program
 from ops.monitoring import certificates, workers
 from ops.monitoring.certificates import Expiry
@@ -177,7 +178,7 @@ def request(host: Host, sudo_password: str | None = None, *, configtest: bool = 
         most_waiting=MOST_WAITING,
         server_name=host.apache.server_name,
         page=host.app.path,
-        ports=[host.apache.port, host.apache.cert_port],
+        ports=[*door_ports(host).values()],
         disks=[host.home, host.log_dir, host.apache.log_dir, "/tmp"],  # noqa: S108 - only read
         configtest=[*host.apache.configtest] if configtest else [],
         sudo_password=sudo_password or "",

@@ -11,7 +11,7 @@ from ops.formats.processes import all_names
 from ops.formats.start_program import start_program_path
 from ops.formats.web_program import web_process
 from ops.inventory.validation_levels import is_less
-from ops.monitoring import maintenance_findings, workers
+from ops.monitoring import door_findings, maintenance_findings, workers
 from ops.monitoring.certificates import KINDS
 from ops.monitoring.doctor import MIN_DISK_KB, MIN_INODES
 from ops.monitoring.findings import ERROR, WARNING, Finding, of_app
@@ -36,7 +36,8 @@ def assess(host: Host, health: Health) -> list[Finding]:
         *(_disk, _release, _versions, _validation, _certificates),
     )
     pairs = [(check, view) for check in checks for view in (views(host) if check in OF_EACH_APP else [host])]
-    return [of_app(view, finding) for check, view in pairs for finding in check(view, health)]
+    found = [of_app(view, finding) for view in views(host) for finding in door_findings.open_sockets(view)]
+    return found + [of_app(view, finding) for check, view in pairs for finding in check(view, health)]
 
 
 def _programs(host: Host, health: Health) -> Iterator[Finding]:

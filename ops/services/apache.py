@@ -7,6 +7,7 @@ from ops.agent.apache_messages import ApacheConfiguration, ApacheRequest, Apache
 from ops.agent.messages import Message
 from ops.agent.service_messages import RestartSettings
 from ops.errors import BadInput, HostError, read_answer
+from ops.formats.locations import door_ports
 from ops.inventory.validation_levels import is_less
 from ops.schema import Host
 from ops.services.lock_refusal import refusal
@@ -69,7 +70,7 @@ def configuration(host: Host) -> ApacheConfiguration:
         httpd=host.apache.configtest[0],
         server_root=host.apache.server_root,
         log_dir=host.apache.log_dir,
-        ports=[host.apache.port, host.apache.cert_port],
+        ports=[*door_ports(host).values()],
         maintenance=host.maintenance.folder,
     )
 

@@ -89,4 +89,5 @@ def software(host: Host) -> Software | None:
 
 def apache_logs(host: Host) -> list[str]:
     """The logs that may say why Apache has ended."""
-    return [f"{host.apache.log_dir}/{name}" for name in ("error_log", "ssl_error_log", "cert_ssl_error_log")]
+    doors = ["ssl", "cert_ssl", *(["token_ssl"] if host.token else [])]
+    return [f"{host.apache.log_dir}/{name}" for name in ("error_log", *(f"{door}_error_log" for door in doors))]

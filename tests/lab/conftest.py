@@ -132,6 +132,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not getattr(terminalreporter.config, "workerinput", None):
         print_fault_matrix(terminalreporter)
         print_attacks(terminalreporter)
+        print_doors(terminalreporter)
         print_loads(terminalreporter)
         print_wire(terminalreporter)
         print_hosts(terminalreporter)
@@ -170,6 +171,15 @@ def print_attacks(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{of}:")
         for door, protocol, cases, through in rows:
             terminalreporter.write_line(f"    {door:>5} {protocol:<8} {cases:5} cases, {through:4} got through")
+
+
+def print_doors(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print who gets in at which door and location, and as whom."""
+    rows = recorded(terminalreporter, "door", "passed", "failed")
+    if rows:
+        terminalreporter.section("who gets in where")
+        for row in (("port and path", "who asks", "status", "the app is told"), ("---",) * 4, *rows):
+            terminalreporter.write_line(f"| {' | '.join(map(str, row))} |")
 
 
 def print_loads(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,6 +20,7 @@ from lab.base.table import BASES
 from lab.host import Record, read_records
 from ops.project import PROJECT
 
+PORTS = (80, 443, 8443, 9443)
 FAB = PROJECT / ".venv/bin/fab"
 PYTHON = "/home/poms/products/python/v3/bin/python3"  # on a host, since some have none in PATH
 
@@ -164,7 +165,7 @@ class Site:
     def ask(self, url: str, *options: str, host: str = "pomsgpvm01") -> tuple[int, str]:
         """Status and body (or Location) of a request from outside; status 0 if there was no answer."""
         name = self.record(host).server_name
-        resolve = [word for port in (443, 8443) for word in ("--resolve", f"{name}:{port}:{self.address(host)}")]
+        resolve = [word for port in PORTS for word in ("--resolve", f"{name}:{port}:{self.address(host)}")]
         done = subprocess.run(
             [
                 *("curl", "-sS", "-m", "20", *resolve, "--cacert", str(self.lab.certificates / "ca.pem"), *options),
