@@ -143,8 +143,11 @@ def test_a_change_of_one_app_reloads_no_other() -> None:
 
 
 def test_each_app_has_its_checks() -> None:
-    assert [check.path for check in checks_of(two())] == ["/poms", "/poms", "/agent", "/agent"]
-    assert len({check.name for check in checks_of(two())}) == 4
+    assert [(check.port, check.path) for check in checks_of(two())] == [
+        (443, "/poms"),
+        (8443, "/poms"),
+        (443, "/agent"),
+    ]
 
 
 def test_a_release_knows_its_apps() -> None:

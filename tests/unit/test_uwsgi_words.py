@@ -15,7 +15,7 @@ from ops.rendering.renderer import render
 from ops.services.request_parts import uwsgi_program
 from ops.ui import status_view
 from tests.unit.hosts import host
-from tests.unit.test_overview import well
+from tests.unit.test_overview import app
 from tests.unit.test_supervisor_words import broken
 from tests.unit.test_uwsgi_format import read, refused
 from tests.unit.test_workers import drawn, rising, worker
@@ -50,7 +50,7 @@ def test_workers_without_limits_are_never_over_one() -> None:
     assert found["workers"][0]["hours_to_soft_limit"] is None
     assert found["workers"][0]["growth"]
     assert json.dumps(found)
-    health = well(pool=pool)
+    health = app(pool=pool)
     assert not [finding for finding in assess(one, health) if finding.what.startswith("worker")]
     text = drawn(large, one=one)
     assert "9000" in text
@@ -62,7 +62,7 @@ def test_workers_without_limits_are_never_over_one() -> None:
 @pytest.mark.parametrize(("limits", "level"), [({"evil-reload-on-as": False}, 1), ({"reload-on-as": False}, 0)])
 def test_one_limit_alone_is_judged_by(limits: dict[str, Any], level: int) -> None:
     one = host(uwsgi=limits | {"options": {"stats": "/home/poms/s.sock"}}, programs={"web": WEB})
-    health = well(pool=WorkerPool((worker(1, 1500),)))
+    health = app(pool=WorkerPool((worker(1, 1500),)))
     findings = [finding for finding in assess(one, health) if finding.what == "worker 1"]
     assert len(findings) == level
     assert all("None" not in f"{finding}" for finding in findings)
