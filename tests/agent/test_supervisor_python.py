@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ops.agent.processes import Ended
-from ops.agent.supervisor_python import run_in_supervisors_python, supervisors_python
+from ops.agent.supervisor_python import check_configuration, run_in_supervisors_python, supervisors_python
 from tests.agent.shells import executable
+from tests.agent.supervised import ACTIVATE
 
 PROGRAM = "import os, sys\nprint(sys.argv[1:], os.environ.get('FROM_THE_WRAPPER', ''), sys.flags.no_user_site)\n"
 # As pip (distlib), uv, setuptools and UPS write them. PYTHON is the interpreter, which no PATH leads to.
@@ -100,3 +101,16 @@ def test_supervisors_python_is_named(place: Path) -> None:
     which, problem = supervisors_python(f"PATH='{place}/bin:/usr/bin:/bin'")
     assert problem == ""
     assert which.endswith(f", Python {sys.version_info[0]}.{sys.version_info[1]}")
+
+
+def test_a_candidate_is_read_as_if_it_were_in_its_place(tmp_path: Path) -> None:
+    """%(here)s and the patterns of [include] are relative to the place, not to where it is staged."""
+    (tmp_path / "place/logs").mkdir(parents=True)
+    (tmp_path / "place/more.conf").write_text("[program:more]\ncommand=x\nstartsecs=no number\n")
+    candidate, place = tmp_path / "new.1", str(tmp_path / "place/supervisord.conf")
+    text = "[supervisord]\nlogfile=%(here)s/logs/s.log\n[program:a]\ncommand=x\nstdout_logfile=%(here)s/logs/a.log\n"
+    candidate.write_text(text)
+    assert check_configuration(ACTIVATE, str(candidate), place) == ""
+    assert "logs" in check_configuration(ACTIVATE, str(candidate), str(candidate))
+    candidate.write_text(f"{text}[include]\nfiles=more.conf\n")
+    assert "no number" in check_configuration(ACTIVATE, str(candidate), place)
