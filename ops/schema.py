@@ -219,8 +219,9 @@ class Check(Table, frozen=True, kw_only=True):
 
 
 class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
-    """The numbers of `uwsgi-service.ini`, and any further option of uWSGI by its own name."""
+    """uWSGI's `file`, the numbers in it, and any further option of uWSGI by its own name."""
 
+    file: AbsolutePath = ""
     workers: PositiveCount = 6
     threads: PositiveCount = 10
     cheaper: Count = 2
@@ -231,8 +232,9 @@ class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
 
 
 class Supervisor(Table, frozen=True, kw_only=True):
-    """supervisord itself: `[supervisord]` and `[unix_http_server]` of its configuration."""
+    """supervisord itself: its `file`, and `[supervisord]` and `[unix_http_server]` in it."""
 
+    file: AbsolutePath = ""
     socket: AbsolutePath = ""
     pidfile: AbsolutePath = ""
     logfile: AbsolutePath = ""

@@ -61,6 +61,13 @@ class SupervisordState(Message):
     detail: str = ""
 
 
+class Surroundings(Message):
+    """What supervisord's file takes from elsewhere: included files (path and text), and variables %(ENV_NAME)s."""
+
+    included: "list[tuple[str, str]]" = []
+    variables: "dict[str, str]" = {}
+
+
 class ThroughApache(Message):
     """Whether Apache reaches the app: "ok", "failed" or "unknown"; `found` describes it."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ProgramState, ServiceState
-from ops.agent.service_messages import SoftwareState
+from ops.agent.service_messages import SoftwareState, Surroundings
 from ops.errors import HostError, read_answer
 from ops.formats.uwsgi import ini_path
 from ops.formats.web_program import web_program
@@ -82,6 +82,7 @@ class Snapshot:
     restart_cost: RestartCost | None = None
     start: str = ""  # if supervisord is down: how to start it there (ops/services/supervisord_survival.py)
     software: SoftwareState | None = None  # if the inventory names the app's version
+    surroundings: Surroundings = field(default_factory=Surroundings)  # of supervisord's file, if it differs
     bake: BakeState | None = None  # a release on trial, or how a bake ended that nobody followed to its end
 
 
@@ -155,6 +156,7 @@ def _snapshot(found: HostState) -> Snapshot:
         restart_cost=restart_cost(found.restart) if found.restart else None,
         start=found.start,
         software=found.software,
+        surroundings=found.surroundings or Surroundings(),
         bake=found.bake,
         rewritten=dict(found.rewritten),
         read=dict(found.read),

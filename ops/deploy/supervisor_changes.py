@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ops.agent.service_messages import Surroundings
 from ops.formats.supervisor import WITHOUT_UWSGI_VARIABLES
 from ops.schema import Host
 
@@ -48,15 +49,30 @@ class _Known(dict[str, object]):
         return f"\0{key}\0"
 
 
-def read_effect(content: bytes, host: Host) -> Effect | None:
-    """The effect of a file as the host's supervisord.conf; None if it cannot be parsed."""
+def read_effect(content: bytes, host: Host, around: Surroundings | None = None) -> Effect | None:
+    """The effect of a file as the host's supervisord.conf; None if it cannot be parsed.
+
+    `around`: the files that it includes and the variables that it uses, where they are known.
+    """
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
+    around = around or Surroundings()
     try:
-        parser.read_string(content.decode())
+        parser.read_string(_with_variables(content.decode(), around.variables))
+        for path, text in around.included:
+            text = text.replace("%(here)s", posixpath.dirname(path))
+            parser.read_string(_with_variables(text, around.variables))
         sections = {name: dict(parser[name]) for name in parser.sections()}
         return _effect(sections, host)
     except (configparser.Error, UnicodeDecodeError, ValueError):
         return None
+
+
+def _with_variables(text: str, variables: Mapping[str, str]) -> str:
+    """The text with the values of variables that are on one line; supervisord expands a value that has a % again."""
+    for name, value in variables.items():
+        if not re.search(r"[%\n]", value):
+            text = text.replace(f"%(ENV_{name})s", value)
+    return text
 
 
 def _effect(sections: Mapping[str, Mapping[str, str]], host: Host) -> Effect:
@@ -78,7 +94,7 @@ def _effect(sections: Mapping[str, Mapping[str, str]], host: Host) -> Effect:
         if values.get("socket", "").startswith("tcp://")
     }
     files = sections.get("include", {}).get("files", "")
-    includes = tuple(posixpath.join(host.home, word) for word in _expand(files, _known(host)).split())
+    includes = tuple(posixpath.join(_folder(host), word) for word in _expand(files, _known(host)).split())
     return Effect(daemon, groups, frozenset(processes), frozenset(ports), includes)
 
 
@@ -141,7 +157,12 @@ def _processes(section: str, values: Mapping[str, str], group: str, host: Host) 
 
 
 def _known(host: Host) -> dict[str, object]:
-    return {"here": host.home, "ENV_HOME": host.home}
+    return {"here": _folder(host), "ENV_HOME": host.home}
+
+
+def _folder(host: Host) -> str:
+    """The folder of the file, from which the names of further files count."""
+    return posixpath.dirname(host.supervisor.file)
 
 
 def _expand(text: str, known: Mapping[str, object], times: int = 1) -> str:

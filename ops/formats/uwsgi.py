@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ops.agent.uwsgi_ini import options_of
 from ops.schema import Host, Program, Uwsgi
 from ops.text import closest
 from ops.value_types import UwsgiValue
@@ -46,8 +47,8 @@ def is_uwsgi(program: Program) -> bool:
 
 
 def ini_path(host: Host) -> str:
-    """The path of uWSGI's file, as in the production document."""
-    return f"{host.config_dir}/uwsgi-service.ini"
+    """The path of uWSGI's file."""
+    return host.uwsgi.file
 
 
 def handover_socket(host: Host) -> str:
@@ -90,9 +91,8 @@ def describe_reload(host: Host, memory: tuple[int, int] | None) -> str:
 
 
 def pairs_of(ini: str) -> list[tuple[str, str]]:
-    """The options of a uWSGI file as they are in the file: key and text."""
-    lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
-    return [(key.strip(), value.strip()) for key, equals, value in lines if equals]
+    """The options of a uWSGI file: key and value."""
+    return options_of(ini)
 
 
 def _sockets(ini: str) -> list[tuple[str, str]]:

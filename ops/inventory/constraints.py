@@ -11,7 +11,7 @@ from typing import Any
 from ops.errors import Problem
 from ops.formats import apache, supervisor, uwsgi, uwsgi_log, uwsgi_options
 from ops.formats.web_program import web_program
-from ops.inventory import program_commands
+from ops.inventory import config_files, program_commands
 from ops.inventory.defaults import follows_from
 from ops.inventory.schema_errors import has
 from ops.inventory.validation_levels import LEVELS
@@ -69,6 +69,7 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _ports(host, written)
     yield from _files(host, written)
     yield from _places(host, written)
+    yield from config_files.rules(host, written)
     yield from _socket_folder(host)
     yield from _names(host)
     yield from _software(host)
@@ -199,8 +200,8 @@ def _uwsgi_ports(host: Host) -> Iterator[tuple[Location, int]]:
 def _files(host: Host, written: Written) -> Iterator[Rule]:
     """No two files or sockets on the host may have the same path."""
     ours = {
-        f"{host.home}/supervisord.conf": "supervisord's configuration",
-        f"{host.config_dir}/uwsgi-service.ini": "uWSGI's configuration",
+        host.supervisor.file: "supervisord's configuration",
+        host.uwsgi.file: "uWSGI's configuration",
         f"{host.config_dir}/start-program": "the script that starts programs",
     }
     used: dict[str, Location] = {}

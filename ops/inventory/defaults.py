@@ -19,9 +19,11 @@ FOLLOWS_FROM: dict[Location, Location] = {
     ("log_dir",): ("home",),
     ("state_dir",): ("home",),
     ("maintenance", "folder"): ("home",),
+    ("supervisor", "file"): ("home",),
     ("supervisor", "socket"): ("home",),
     ("supervisor", "pidfile"): ("home",),
     ("supervisor", "logfile"): ("log_dir",),
+    ("uwsgi", "file"): ("config_dir",),
     ("apache", "revocation_dir"): ("apache", "ca_dir"),
 }
 
@@ -49,11 +51,12 @@ def completed(data: Data) -> Data:
     account = _if_valid(Account, data.get("account"), "poms")
     home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
     log_dir = _if_valid(AbsolutePath, data.get("log_dir"), f"{home}/private/logs/poms")
+    config_dir = _if_valid(AbsolutePath, data.get("config_dir"), f"{home}/private/config/poms")
     address = data.get("address", name)
     follows = {
         "address": name,
         "home": home,
-        "config_dir": f"{home}/private/config/poms",
+        "config_dir": config_dir,
         "log_dir": log_dir,
         "state_dir": f"{home}/private/poms-ops",
         "apache": {},
@@ -61,7 +64,12 @@ def completed(data: Data) -> Data:
         "supervisor": {},
         "uwsgi": {},
     }
-    socket, pidfile, logfile = f"{home}/supervisor.sock", f"{home}/supervisord.pid", f"{log_dir}/supervisord.log"
+    of_supervisor = {
+        "file": f"{home}/supervisord.conf",
+        "socket": f"{home}/supervisor.sock",
+        "pidfile": f"{home}/supervisord.pid",
+        "logfile": f"{log_dir}/supervisord.log",
+    }
     whole = follows | data
     for key, table in list(whole.items()):
         if not isinstance(table, dict):
@@ -71,9 +79,9 @@ def completed(data: Data) -> Data:
         elif key == "maintenance":
             whole[key] = {"folder": f"{home}/private/maintenance"} | table
         elif key == "supervisor":
-            whole[key] = {"socket": socket, "pidfile": pidfile, "logfile": logfile} | table
+            whole[key] = of_supervisor | table
         elif key == "uwsgi":
-            whole[key] = _completed_uwsgi(table)
+            whole[key] = {"file": f"{config_dir}/uwsgi-service.ini"} | _completed_uwsgi(table)
         elif key == "programs":
             whole[key] = {program: _completed_program(values) for program, values in table.items()}
     return whole

@@ -28,6 +28,7 @@ from ops.secrets import masking, redaction
 from ops.secrets.sources import Secrets, names_used
 
 SUFFIX = ".j2"
+POMS = "home/private/config/poms"
 OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
 BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
 NOT_SHOWN = "(not shown: the template changes its secrets)\n"
@@ -158,13 +159,19 @@ def _text(host: Host, tree: TemplateTree, template: str, secrets: Secrets) -> st
 
 
 def _destination(host: Host, template: str, tree: TemplateTree) -> str:
-    """The path of a template's file on the host; the longest matching root decides."""
+    """The path of a template's file on the host; the longest matching root decides.
+
+    The files of supervisord and uWSGI have places of their own.
+    """
     roots = {
-        "home/private/config/poms": host.config_dir,
+        POMS: host.config_dir,
         "home": host.home,
         "httpd/conf.d": host.apache.conf_d,
         "httpd": host.apache.server_root,
     }
+    files = {"home/supervisord.conf": host.supervisor.file, f"{POMS}/uwsgi-service.ini": host.uwsgi.file}
+    if own := files.get(template.removesuffix(SUFFIX)):
+        return own
     path = PurePosixPath(template.removesuffix(SUFFIX))
     for root, place in roots.items():
         if path.is_relative_to(root) and path != PurePosixPath(root):
