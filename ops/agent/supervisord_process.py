@@ -46,6 +46,9 @@ def state_without_socket(place: "SupervisordPlace") -> "SupervisordState | None"
             if bound:
                 return SupervisordState(state="elsewhere", pid=pid, detail=bound[0])
         if not ours:
+            by_hand = _set_up_by_hand(place)
+            if by_hand:
+                return by_hand
             held = any(_is_ours(place, path) for path in _listening().values())
             return SupervisordState(state="deaf" if held else "down")
         if time.monotonic() > end:
@@ -54,6 +57,19 @@ def state_without_socket(place: "SupervisordPlace") -> "SupervisordState | None"
         time.sleep(0.2)  # it is only starting, or was only ending
         if ask_pid(place.socket)[0] != "absent":
             return None
+
+
+def _set_up_by_hand(place: "SupervisordPlace") -> "SupervisordState | None":
+    """A supervisord with another file in the account's home, on a host that does not have ours: that one is meant."""
+    if os.path.exists(place.conf):
+        return None
+    home = os.path.realpath(os.path.expanduser("~"))
+    for pid in own_processes():
+        for path in files_of(pid) if program_at(words_of(pid)) is not None else []:
+            if os.path.realpath(path).startswith(f"{home}/"):
+                bound = [_as_named(one) for one in _listens_on(pid)]
+                return SupervisordState(state="elsewhere", pid=pid, detail=(bound or [""])[0], conf=path)
+    return None
 
 
 def orphans(place: "SupervisordPlace") -> "list[int]":

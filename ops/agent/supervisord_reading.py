@@ -15,7 +15,7 @@ SECONDS = 60.0
 BEGIN = "poms-ops begins here:"
 # Python 2.7 runs it, too. Its arguments: supervisorctl or supervisord, the file, and the folder that %(here)s means.
 READ = r"""
-import json, os
+import io, json, os
 from supervisor import datatypes, events, options
 
 for module in (datatypes, options):
@@ -54,8 +54,10 @@ def group(one):
 
 server = options.ServerOptions()
 server.configfile, server.here = sys.argv[2], sys.argv[3]
-os.chdir(server.here)
-server.read_config(server.configfile)
+if os.path.isdir(server.here):
+    os.chdir(server.here)
+with io.open(server.configfile, encoding="utf-8") as file:
+    server.read_config(io.StringIO(file.read()))  # without a name: further files count from here
 daemon = server.configroot.supervisord
 left_out = ("process_group_configs", "server_configs", "rpcinterface_factories", "eventlistener_pools")
 settings = dict((name, plain(value)) for name, value in vars(daemon).items() if name not in left_out)

@@ -17,6 +17,7 @@ from ops.importing import (
     supervisor_settings,
     uwsgi_settings,
 )
+from ops.importing.comparing import problems
 from ops.importing.imported import Data, Imported, NotImported
 from ops.importing.reading import HostReading, parsed_of
 from ops.importing.settings import APACHE, SUPERVISORD, UWSGI, Difference, Setting, compare
@@ -90,7 +91,7 @@ def prove(
     live, ours = _live(reading, rendered), _ours(reading, host, rendered, read_back)
     equal, differences = compare(live, ours)
     places = {(one.of, one.place) for one in ours}
-    report = Report(equal, not_imported=[*imported.left_out], notes=imported.notes)
+    report = Report(equal, not_imported=[*imported.left_out], notes=[*imported.notes, *problems(reading)])
     for one in differences:
         _explain(one, imported, (one.of, one.place) in places, report)
     return report

@@ -25,7 +25,8 @@ THEIRS: dict[str, list[tuple[str, str, str]]] = {
     APACHE: [
         ("sslverifydepth", "", "a CA in apache.ca_dir must have issued the certificate itself (apache.verify_depth)"),
         ("requestheader", r"(?i).*x[_-](shib|scitoken|forwarded|poms|remote)[_-].*", _IDENTITY),
-        ("require|authtype|shib(?!compatwith24).*|satisfy|order|allow|deny", "", _DENIED),
+        ("require", r"shib-session|valid-user|shibboleth|all (granted|denied)|expr .*SSL_CLIENT_VERIFY.*", _DENIED),
+        ("authtype|shib(?!compatwith24).*", "", _DENIED),
         ("rewrite(rule|cond)|setenvif.*", r"(?i).*(ssl_client|x_shib|ssl:).*", _SUBJECTS),
         ("rewriteengine", "", _SUBJECTS),
         ("ssloptions|sslusername", "", "certificate subjects are read in RFC 2253 form, which needs no option"),
@@ -80,6 +81,14 @@ ADVICE: dict[str, list[tuple[str, str]]] = {
         ("shibcompatwith24", "mod_shib 3 does not know it: leave it out"),
         ("sslcertificatechainfile", "append the chain to the certificate's file (apache.certificate)"),
         ("sslcacertificatefile", "put the CA's certificate into apache.ca_dir"),
+        (
+            "require|satisfy|order|allow|deny",
+            "ours lets in whoever has a valid user id: write it, in <RequireAll>, into your template's block grant",
+        ),
+        (
+            "setenv.*|browsermatch",
+            "the app may take a variable for who asks: check its name, then write it into behind_app",
+        ),
         (".*", BLOCKS),
     ],
     UWSGI: [(".*", "write it into uwsgi.options")],

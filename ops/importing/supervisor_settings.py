@@ -14,6 +14,7 @@ from ops.importing.settings import SUPERVISORD, Setting
 
 Parsed = dict[str, Any]
 _SIZES = ("logfile_maxbytes", "logfile_backups")
+_OCTAL = ("chmod", "umask")
 _NEVER = (None, "", "NONE")
 
 
@@ -79,7 +80,7 @@ def _table(place: str, values: Parsed) -> Iterator[Setting]:
         if isinstance(value, dict):
             yield from (Setting(SUPERVISORD, place, f"{key}.{name}", _text(one)) for name, one in value.items())
         elif value is not None:
-            yield Setting(SUPERVISORD, place, key, _text(value))
+            yield Setting(SUPERVISORD, place, key, f"{value:04o}" if key in _OCTAL else _text(value))
 
 
 def _text(value: object) -> str:

@@ -47,14 +47,14 @@ stdout_logfile = /home/poms/logs/%(program_name)s.log
 stdout_logfile_maxbytes = 10MB
 
 [program:many]
-command = sleep 10%(process_num)d
+command = sleep 1000%(process_num)d
 process_name = %(program_name)s_%(process_num)d
 numprocs = 2
 END
 cat >/home/poms/etc/poms.ini <<'END'
 [uwsgi]
 ; POMS under uWSGI
-set-placeholder = home=/home/poms
+set-placeholder = base=/home/poms
 socket = 127.0.0.1:8890
 http-socket = 127.0.0.1:8891
 master
@@ -65,7 +65,7 @@ need-app = 1
 die-on-term = true
 vacuum = true
 buffer-size = 16384
-chdir = %(home)/poms
+chdir = %(base)/poms
 pythonpath = /home/poms/poms
 module = poms_app:application
 stats = /home/poms/run/stats.sock
