@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ops.errors import read_answer
 from ops.importing.comparing import compare_hosts, problems
 from ops.importing.reading import HostReading, read_host
 from ops.importing.settings import Difference
@@ -30,7 +31,8 @@ def compare(context: Any, first: str, second: str, json: bool = False) -> int:
     hosts = [host_named(name, inventory_path()) for name in (first, second)]
     with Connections(context.config, ahead=hosts) as lines:
         readings = [_read(lines, host) for host in hosts]
-    equal, differing = compare_hosts(*readings)
+    with read_answer(" or ".join(host.name for host in hosts), "reading"):
+        equal, differing = compare_hosts(*readings)
     unread = [f"{one.host.name}: {said}" for one in readings for said in problems(one)]
     if json:
         print_json({"equal": len(equal), "differences": [*map(_facts, differing)], "unread": unread})

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ops.errors import BadInput, OperatorError
+from ops.errors import BadInput, OperatorError, read_answer
 from ops.importing.imported import Imported
 from ops.importing.importing import Report, imported_from, prove
 from ops.importing.reading import read_host, request
@@ -60,7 +60,8 @@ def _folder(place: Path | None) -> Any:
 def _imported(remote: Remote, folder: Path) -> tuple[Report, list[str]]:
     """Write the site, and compare what it renders with the host: the report, and the names of the files."""
     reading = read_host(remote)
-    found = imported_from(reading)
+    with read_answer(remote.host.name, "reading"):
+        found = imported_from(reading)
     _keep_login(remote.host, found)
     files = site_files(remote.host.name, remote.host.address, found, str(folder))
     _write(folder, files)
@@ -74,8 +75,9 @@ def _imported(remote: Remote, folder: Path) -> tuple[Report, list[str]]:
     rendered = render(host, values=False)
     by_path = {one.path: one for one in rendered}
     wanted = [by_path[path] for path in (host.supervisor.file, host.uwsgi.file)]
-    read_back = remote.answer(request(remote.host, wanted), also=("supervisor_python",)).messages
-    return prove(reading, found, host, rendered, read_back), sorted(files)
+    read_back = remote.answer(request(remote.host, wanted)).messages
+    with read_answer(remote.host.name, "reading"):
+        return prove(reading, found, host, rendered, read_back), sorted(files)
 
 
 def _keep_login(host: Host, found: Imported) -> None:

@@ -53,8 +53,9 @@ def answer(request: "ImportRequest") -> "Iterator[Message]":
 
 def _supervisord(conf: str) -> "tuple[int, list[str]]":
     """The running supervisord, and the files of all of them: the one with `conf` first, else the oldest."""
-    running = [(pid, files_of(pid)[:1]) for pid in own_processes() if program_at(words_of(pid)) is not None]
-    known = [(pid, os.path.realpath(paths[0])) for pid, paths in running if paths]
+    running = [(pid, files_of(pid)) for pid in own_processes() if program_at(words_of(pid)) is not None]
+    there = [(pid, [path for path in paths if os.path.exists(path)]) for pid, paths in running]
+    known = [(pid, os.path.realpath(paths[0])) for pid, paths in there if paths]
     known.sort(key=lambda one: one[1] != os.path.realpath(conf))
     return (known[0][0], list(dict.fromkeys(path for _, path in known))) if known else (0, [conf])
 

@@ -66,7 +66,7 @@ def _set_up_by_hand(place: "SupervisordPlace") -> "SupervisordState | None":
     home = os.path.realpath(os.path.expanduser("~"))
     for pid in own_processes():
         for path in files_of(pid) if program_at(words_of(pid)) is not None else []:
-            if os.path.realpath(path).startswith(f"{home}/"):
+            if os.path.exists(path) and os.path.realpath(path).startswith(f"{home}/"):
                 bound = [_as_named(one) for one in _listens_on(pid)]
                 return SupervisordState(state="elsewhere", pid=pid, detail=(bound or [""])[0], conf=path)
     return None

@@ -7,6 +7,8 @@ from ops.agent.apache_words import Directive, directives_of, in_effect
 from ops.agent.host_reading_messages import ApacheReading
 from ops.importing.settings import APACHE, Setting
 
+_PORT = re.compile(r"virtualhost \S*:([0-9]+)")
+
 
 def directives(reading: ApacheReading) -> list[Directive]:
     """The directives that were read."""
@@ -16,6 +18,14 @@ def directives(reading: ApacheReading) -> list[Directive]:
 def of_text(text: str, path: str) -> list[Directive]:
     """The directives of a file's text, without the conditions around them."""
     return in_effect(directives_of(text, path))
+
+
+def on_any_address(one: Directive) -> Directive:
+    """A directive of a virtual host as if that had no address, but its port."""
+    named = _PORT.fullmatch(one.path[0]) if one.path else None
+    if not named:
+        return one
+    return Directive((f"virtualhost *:{named[1]}", *one.path[1:]), one.written, one.words, one.file)
 
 
 def settings_of(found: Iterable[Directive]) -> list[Setting]:

@@ -3,13 +3,14 @@
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ops.agent.apache_words import Directive
-from ops.importing import apache_settings
+from ops.importing import apache_files, apache_settings
+from ops.importing.apache_hosts import BACKEND, VirtualHost, virtual_hosts
 from ops.importing.imported import Imported
 from ops.importing.reading import RELOADS, RESTARTS, HostReading
 from ops.importing.settings import APACHE
+from ops.schema import Apache
 
 MEGABYTE = 1 << 20
 LOGIN, CERTIFICATE = "httpd/conf.d/ssl.conf.j2", "httpd/conf.d/cert_ssl.conf.j2"
@@ -22,39 +23,14 @@ KEPT = frozenset(
         *("expiresbytype", "expiresdefault", "proxypreservehost", "addoutputfilterbytype"),
     ]
 )
-_HOST = re.compile(r"virtualhost (?:\S*:)?([0-9]+)( .*)?")
-_BACKEND = re.compile(r"(?:unix:(?P<socket>[^|]+)\|)?uwsgi://(?P<address>[^/]*)(?P<path>/.*)?")
 _ATTRIBUTE = re.compile(r"%\{([A-Za-z][\w-]*)\}e")
 _EMAIL = re.compile(r"X_?-?SHIB_?-?EMAIL:%\d(@[A-Za-z0-9.-]+)", re.IGNORECASE)
+DEFAULT_HEADERS = Apache().response_headers
 _HEADERS = {
     "x-shib-email": "email_attribute",
     "x-shib-name-first": "first_name_attribute",
     "x-shib-name-last": "last_name_attribute",
 }
-
-
-@dataclass(frozen=True)
-class VirtualHost:
-    """One virtual host: its port, its heading, and the directives that are directly in it, or in its sections."""
-
-    port: int
-    heading: str
-    found: list[Directive]
-
-    def own(self, name: str) -> list[list[str]]:
-        """The words of each such directive that is directly in it."""
-        return [one.words for one in self.found if one.name == name and len(one.path) == 1]
-
-    def all(self, name: str) -> list[Directive]:
-        """Each such directive in it."""
-        return [one for one in self.found if one.name == name]
-
-    @property
-    def backend(self) -> "Directive | None":
-        """The ProxyPass to uWSGI."""
-        return next(
-            (one for one in self.all("proxypass") if any(_BACKEND.fullmatch(word) for word in one.words)), None
-        )
 
 
 def read(reading: HostReading, into: Imported) -> None:
@@ -67,17 +43,12 @@ def read(reading: HostReading, into: Imported) -> None:
     by_certificate = [one for one in hosts if one.all("sslverifyclient")]
     by_login = [one for one in hosts if one not in by_certificate]
     _read_commands(reading, into)
-    for one, template, port in [
-        *((h, LOGIN, "port") for h in by_login[:1]),
-        *((h, CERTIFICATE, "cert_port") for h in by_certificate[:1]),
-    ]:
-        into.put(one.port, "apache", port)
-        _read_backend(one, into)
-        _read_values(one, found, into)
-        into.add_lines(template, "behind_app", _kept_lines(one))
-        for words in [*one.own("alias"), *one.own("aliasmatch")]:
-            advice = f"its path is denied, as all that is not granted: add its Location to templates/{template}"
-            into.leave_out(APACHE, f"who may see {words[0]} on port {one.port}", advice)
+    for one in by_login[:1]:
+        _read_host(one, "port", LOGIN, into)
+    for one in by_certificate[:1]:
+        _read_host(one, "cert_port", CERTIFICATE, into)
+    _read_protocols(found, [*by_login[:1], *by_certificate[:1]], into)
+    apache_files.empty_replaced(found, [*by_login[:1], *by_certificate[:1]], reading.host.apache.conf_d, into)
     for one in [*by_login[1:], *by_certificate[1:]]:
         into.leave_out(
             APACHE,
@@ -102,16 +73,18 @@ def read(reading: HostReading, into: Imported) -> None:
         _read_attributes(one, into)
 
 
-def virtual_hosts(found: list[Directive]) -> list[VirtualHost]:
-    """The virtual hosts with TLS, in their order."""
-    headings = dict.fromkeys(one.path[0] for one in found if one.path and _HOST.fullmatch(one.path[0]))
-    made = []
-    for heading in headings:
-        named = _HOST.fullmatch(heading)
-        inside = [one for one in found if one.path[:1] == (heading,)]
-        if named and any(one.name == "sslengine" for one in inside):
-            made.append(VirtualHost(int(named[1]), heading, inside))
-    return made
+def _read_host(one: VirtualHost, port: str, template: str, into: Imported) -> None:
+    """One of the two: its values, and the lines that go into its template as they are."""
+    into.put(one.port, "apache", port)
+    if not one.heading.startswith("virtualhost *:"):
+        advice = "poms-ops listens on every address of the port"
+        into.leave_out(APACHE, f"the address in {one.heading}", advice)
+    _read_backend(one, into)
+    _read_values(one, into)
+    into.add_lines(template, "behind_app", _kept_lines(one))
+    for words in [*one.own("alias"), *one.own("aliasmatch")]:
+        advice = f"its path is denied, as all that is not granted: add its Location to templates/{template}"
+        into.leave_out(APACHE, f"who may see {words[0]} on port {one.port}", advice)
 
 
 def _read_commands(reading: HostReading, into: Imported) -> None:
@@ -145,7 +118,7 @@ def _read_backend(one: VirtualHost, into: Imported) -> None:
         name, _, value = word.partition("=")
         if name == "timeout" and value.isdigit():
             into.put(int(value), "app", "timeout")
-        backend = _BACKEND.fullmatch(word)
+        backend = BACKEND.fullmatch(word)
         listen = backend and (backend["socket"] or backend["address"].replace("localhost", "127.0.0.1"))
         used = into.data.get("app", {}).get("listen")
         if listen and not used:
@@ -185,17 +158,26 @@ VALUES: dict[str, tuple[str, Callable[[list[str]], object]]] = {
 }
 
 
-def _read_values(one: VirtualHost, found: list[Directive], into: Imported) -> None:
+def _read_values(one: VirtualHost, into: Imported) -> None:
     for name, (key, value_of) in VALUES.items():
         for words in one.own(name)[-1:]:
             value = value_of(words)
-            if value is not None:
+            before = into.data["apache"].get(key, value)
+            if value is not None and before == value:
                 into.put(value, "apache", key)
-    protocols = one.own("protocols") or [each.words for each in found if each.name == "protocols" and not each.path]
-    into.put(any("h2" in words for words in protocols), "apache", "http2")
+            elif value is not None:
+                advice = f"the inventory has one apache.{key} for both virtual hosts, now {before}"
+                into.leave_out(APACHE, f"port {one.port}: {words[0]}", advice)
     for condition, action, *rest in (words for words in one.own("header") if len(words) >= 3):
         if condition == "always" and action == "set" and rest[1:]:
             _read_header(rest[0], rest[1], into)
+
+
+def _read_protocols(found: list[Directive], hosts: list[VirtualHost], into: Imported) -> None:
+    """HTTP/2, if both have it: of the virtual host, or of the server."""
+    of_server = [one.words for one in found if one.name == "protocols" and not one.path]
+    spoken = [one.own("protocols") or of_server for one in hosts]
+    into.put(all(any("h2" in words for words in each) for each in spoken), "apache", "http2")
 
 
 def _read_header(name: str, value: str, into: Imported) -> None:
@@ -203,7 +185,8 @@ def _read_header(name: str, value: str, into: Imported) -> None:
     if name.lower() == "strict-transport-security" and seconds:
         into.put(int(seconds[1]), "apache", "hsts")
     else:
-        into.put(value.replace("%%", "%"), "apache", "response_headers", name)
+        own = into.data["apache"].setdefault("response_headers", dict(DEFAULT_HEADERS))
+        own[name] = value.replace("%%", "%")
 
 
 def _read_certificates(one: VirtualHost, authorities: list[str], into: Imported) -> None:

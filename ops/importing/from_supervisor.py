@@ -12,9 +12,8 @@ from typing import Any
 from ops.importing.imported import Imported
 from ops.importing.reading import HostReading
 from ops.importing.settings import SUPERVISORD, is_secret_variable
-from ops.importing.supervisor_settings import full_name, signal_name
+from ops.importing.supervisor_settings import Group, Parsed, Process, full_name, signal_name
 
-Parsed = dict[str, Any]
 TEMPLATE, BLOCK = "home/supervisord.conf.j2", "more"
 _RESTARTS = {"RestartUnconditionally": True, "RestartWhenExitUnexpected": "unexpected"}
 _LEVELS = {50: "critical", 40: "error", 30: "warn", 20: "info", 10: "debug", 5: "trace", 3: "blather"}
@@ -117,7 +116,7 @@ def _read_daemon(reading: HostReading, parsed: Parsed, into: Imported) -> None:
             into.put(server["file"], "supervisor", "socket")
 
 
-def _is_plain(group: Parsed, number: int) -> bool:
+def _is_plain(group: Group, number: int) -> bool:
     """Whether the inventory can say all of it: a group of one process, of its own name."""
     first = group["processes"][0] if len(group["processes"]) == 1 else None
     if first is None or group["kind"] != "ProcessGroupConfig" or full_name(group, first) != group["name"]:
@@ -132,7 +131,7 @@ def _is_plain(group: Parsed, number: int) -> bool:
     )
 
 
-def _read_program(process: Parsed, shared: dict[str, str], into: Imported) -> None:
+def _read_program(process: Process, shared: dict[str, str], into: Imported) -> None:
     """One program; supervisor's parser gives each the variables of supervisord, too."""
     name = process["name"]
     into.put(process["command"], "programs", name, "command")
@@ -164,7 +163,7 @@ def _put_environment(variables: dict[str, str], table: str, into: Imported, name
             into.leave_out(SUPERVISORD, f"supervisord: the value of {variable}", advice)
 
 
-def _keep_sections(group: Parsed, parsed: Parsed, into: Imported) -> None:
+def _keep_sections(group: Group, parsed: Parsed, into: Imported) -> None:
     """Keep the sections of a group as they are written, in a template."""
     sections = {name: dict(values) for name, values in parsed["sections"]}
     own = [name for name in sections if _is_of(name, group["name"])]

@@ -15,6 +15,7 @@ NUMBERS = {"workers": "1", "threads": "1", "cheaper": "0"}
 LIMITS = ("reload-on-as", "evil-reload-on-as")
 SOCKET, CRON = "socket", "http-socket"
 OF_THE_INVENTORY = ("cheaper-initial", *LIMITS, "strict", "zerg-server")
+OF_THE_TEMPLATE = re.compile(r"write:.*/uwsgi\.serving yes")  # a hook, on a host that poms-ops has been on
 ONLY_LOCAL = "whoever reaches uWSGI without Apache can impersonate anyone: it listens on this host alone"
 LOGIC = re.compile(r"if-.*|for(-.*|each)?|end-?(if|for)?")
 _ANY = re.compile(r"(?:0\.0\.0\.0|\*|\[::\])?:([0-9]+)")
@@ -53,7 +54,8 @@ def _read_options(app: UwsgiReading, into: Imported) -> None:
     cron = [value for key, value in options if key == CRON]
     if cron:
         into.put(cron[0], "app", "cron_listen")
-    left = [(key, value) for key, value in options if key not in (*NUMBERS, *OF_THE_INVENTORY, SOCKET)]
+    known = (*NUMBERS, *OF_THE_INVENTORY, SOCKET)
+    left = [(key, value) for key, value in options if key not in known and not OF_THE_TEMPLATE.fullmatch(value)]
     _read_further(app.path, [pair for pair in left if pair != (CRON, *cron[:1])], into)
     if "master" in values and app.program in into.data.get("programs", {}):
         into.put("HUP", "programs", app.program, "reload_signal")

@@ -19,8 +19,8 @@ class NotImported:
 class Imported:
     """The values by their keys, as in a host's table; the text for blocks of templates; and what is left out.
 
-    `blocks`: template, then block, to its lines. `explained`: by the key of a setting (program, place, name), why it
-    will be different.
+    `blocks`: template, then block, to its lines; `emptied`: templates of files that become empty. `explained`: by the
+    key of a setting (program, place, name), why it will be different; "" for a secret, which is not compared.
     """
 
     data: Data = field(default_factory=dict)
@@ -28,6 +28,7 @@ class Imported:
     left_out: list[NotImported] = field(default_factory=list)
     explained: dict[tuple[str, str, str], str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    emptied: list[str] = field(default_factory=list)
 
     def put(self, value: Any, *key: str) -> None:
         """Set the value of a key."""

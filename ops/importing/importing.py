@@ -129,7 +129,8 @@ def _live(reading: HostReading, rendered: list[RenderedFile]) -> list[Setting]:
 
 
 def replaced(found: list[Directive], rendered: list[RenderedFile]) -> Iterator[Directive]:
-    """The directives of files that are replaced, and of virtual hosts on the ports of those."""
+    """The directives of files that are replaced, and of virtual hosts on the ports of those, whatever the address."""
+    found = [apache_settings.on_any_address(one) for one in found]
     paths = {one.path for one in rendered}
     headings = {
         one.path[0]

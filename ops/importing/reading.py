@@ -1,8 +1,8 @@
 """A host as it was read (`ops/agent/host_reading.py`)."""
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from ops.agent.apache_messages import WantedFile
 from ops.agent.host_reading_messages import (
@@ -12,7 +12,8 @@ from ops.agent.host_reading_messages import (
     SupervisordReading,
     UwsgiReading,
 )
-from ops.errors import HostError
+from ops.errors import HostError, read_answer
+from ops.importing.supervisor_settings import Parsed
 from ops.rendering.rendered_file import RenderedFile, supervisord_conf
 from ops.schema import Host
 from ops.ssh.agent_answers import Answer
@@ -46,7 +47,7 @@ class HostReading:
     host: Host
     account: AccountReading
     supervisord: SupervisordReading
-    parsed: dict[str, Any] | None
+    parsed: Parsed | None
     uwsgi: list[UwsgiReading] = field(default_factory=list)
     apache: ApacheReading | None = None
 
@@ -57,7 +58,9 @@ class HostReading:
 
 def read_host(remote: Remote) -> HostReading:
     """Read a host. Raises HostError for an answer that cannot be read."""
-    return reading_of(remote.host, remote.answer(request(remote.host), also=("supervisor_python",)))
+    answer = remote.answer(request(remote.host))
+    with read_answer(remote.host.name, "reading"):
+        return reading_of(remote.host, answer)
 
 
 def request(host: Host, wanted: list[RenderedFile] | None = None) -> ImportRequest:
@@ -65,7 +68,7 @@ def request(host: Host, wanted: list[RenderedFile] | None = None) -> ImportReque
     sent = [WantedFile(path=one.path, mode=one.mode, content=one.content) for one in wanted or []]
     return ImportRequest(
         conf=supervisord_conf(host),
-        activate=host.activate,
+        activate=host.activation,
         httpd=host.apache.configtest[0] if host.apache.configtest[0] != "sudo" else host.apache.configtest[-2],
         server_root=host.apache.server_root,
         wanted=sent,
@@ -85,6 +88,9 @@ def reading_of(host: Host, answer: Answer) -> HostReading:
     return HostReading(host, account, supervisord, parsed_of(supervisord), uwsgi, apache)
 
 
-def parsed_of(reading: SupervisordReading) -> dict[str, Any] | None:
-    """What supervisor's parser made of the file."""
-    return json.loads(reading.parsed) if reading.parsed else None
+def parsed_of(reading: SupervisordReading) -> Parsed | None:
+    """What supervisor's parser made of the file. Raises ValueError if it is something else."""
+    try:
+        return msgspec.json.decode(reading.parsed, type=Parsed) if reading.parsed else None
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"supervisor's view of its file: {error}") from None

@@ -30,7 +30,7 @@ def site_files(name: str, address: str, imported: Imported, folder: str) -> dict
     for template, blocks in imported.blocks.items():
         if text := _template(template, blocks):
             files[f"templates/{template}"] = text
-    return files
+    return files | {f"templates/{template}": "" for template in imported.emptied}
 
 
 def _table(path: tuple[str, ...], values: Data) -> list[str]:

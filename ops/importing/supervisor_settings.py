@@ -7,12 +7,39 @@ own name as the user, and what poms-ops writes before a command to keep variable
 import shlex
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 from ops.formats.supervisor import WITHOUT_UWSGI_VARIABLES
 from ops.importing.settings import SUPERVISORD, Setting
 
-Parsed = dict[str, Any]
+Process = dict[str, Any]  # by the parser's own names
+
+
+class Group(TypedDict):
+    """A group of processes; most have one, of the group's name."""
+
+    kind: str
+    name: str
+    priority: int
+    processes: list[Process]
+    buffer_size: int | None
+    result_handler: str | None
+    events: list[str]
+    socket: str
+
+
+class Parsed(TypedDict):
+    """supervisord's file as its parser sees it; `sections` as they are written, with included ones."""
+
+    daemon: dict[str, Any]
+    servers: list[dict[str, Any]]
+    interfaces: list[tuple[str, str, dict[str, Any]]]
+    groups: list[Group]
+    sections: list[tuple[str, list[tuple[str, str]]]]
+    warnings: list[str]
+    files: list[str]
+
+
 _SIZES = ("logfile_maxbytes", "logfile_backups")
 _OCTAL = ("chmod", "umask")
 _NEVER = (None, "", "NONE")
@@ -37,12 +64,12 @@ def settings_of(parsed: Parsed, account: str, number: int) -> list[Setting]:
     return found
 
 
-def full_name(group: Parsed, process: Parsed) -> str:
+def full_name(group: Group, process: Process) -> str:
     """A process's name as supervisord prints it."""
     return process["name"] if process["name"] == group["name"] else f"{group['name']}:{process['name']}"
 
 
-def effective(process: Parsed, number: int) -> Parsed:
+def effective(process: Process, number: int) -> Process:
     """The settings of a process that have an effect, in the words of the file."""
     found = {key: one for key, one in process.items() if key != "name"}
     found["command"] = command_of(process)
@@ -61,7 +88,7 @@ def effective(process: Parsed, number: int) -> Parsed:
     return found
 
 
-def command_of(process: Parsed) -> str:
+def command_of(process: Process) -> str:
     """The command without what poms-ops writes before it, its words in one spelling."""
     text = str(process["command"]).removeprefix(WITHOUT_UWSGI_VARIABLES)
     try:
@@ -75,7 +102,7 @@ def signal_name(number: object) -> str:
     return signal.Signals(number).name.removeprefix("SIG") if isinstance(number, int) else str(number)
 
 
-def _table(place: str, values: Parsed) -> Iterator[Setting]:
+def _table(place: str, values: dict[str, Any]) -> Iterator[Setting]:
     for key, value in values.items():
         if isinstance(value, dict):
             yield from (Setting(SUPERVISORD, place, f"{key}.{name}", _text(one)) for name, one in value.items())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent import apache_reading, host_reading
+from ops.agent import apache_reading, host_reading, supervisord_process
 from ops.agent.apache_messages import WantedFile
 from ops.agent.apache_words import directives_of, in_effect, words_of
 from ops.agent.host_reading_messages import (
@@ -38,6 +38,17 @@ Include more/*.conf
 def request(supervised: Supervised, **more: object) -> ImportRequest:
     given = {"conf": supervised.place.conf, "activate": ACTIVATE, "httpd": "/none", "server_root": "/none"}
     return ImportRequest(**(given | more))  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests run other supervisords of this account."""
+    every = supervisord_process.own_processes
+
+    def own() -> list[int]:
+        return [pid for pid in every() if any(f"{tmp_path}/" in path for path in supervisord_process.files_of(pid))]
+
+    monkeypatch.setattr(host_reading, "own_processes", own)
 
 
 @pytest.fixture

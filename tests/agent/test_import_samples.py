@@ -35,6 +35,7 @@ LEFT_OUT = {
         "/app/health",
         "^/old/",
     ],
+    "one_file.conf": ["10.1.2.3:443", "jobs.example.org", "SSLCACertificateFile", "ProxyTimeout"],
     "cert_ssl.conf": ["X-SSL-Subject", "http://127.0.0.1:5000/api"],
 }
 SECRETS = ("s3cret-word", "t0ken-word", "k3y-word")
@@ -57,6 +58,15 @@ def test_sample_is_equal_in_effect_or_named(kind: str, name: str, tmp_path: Path
         assert bool(mine) == bool(LEFT_OUT[name]), left
     assert all(one.advice for one in done.report.not_imported)
     assert not any(word in done.inventory + left + str(done.report.notes) for word in SECRETS)
+
+
+def test_file_with_the_virtual_hosts_becomes_empty(tmp_path: Path) -> None:
+    done = any_sample("apache", "one_file.conf", tmp_path).imported()
+    assert "X-Frame-Options" not in done.left()
+    empty = tmp_path / "site/templates/httpd/conf.d/one_file.conf.j2"
+    assert (empty.is_file(), empty.read_text()) == (True, "")
+    assert '"X-Frame-Options" = "DENY"' in done.inventory or 'X-Frame-Options = "DENY"' in done.inventory
+    assert "nosniff" in done.inventory
 
 
 @pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "supervisord"])

@@ -1,7 +1,13 @@
-"""Two lists of settings, compared in effect; and what is never shown of them."""
+"""Two lists of settings, compared in effect; what is never shown of them; and the names of hosts to read."""
 
+from pathlib import Path
+
+import pytest
+
+from ops.errors import BadInput
 from ops.importing.settings import APACHE, SUPERVISORD, UWSGI, Setting, compare
 from ops.importing.toml_text import toml_value
+from ops.importing.unlisted_host import host_named
 from ops.importing.uwsgi_settings import settings_of
 
 
@@ -44,3 +50,27 @@ def test_toml_text_is_read_back() -> None:
 
     for value in ('a "b" \\ c', "é\x7f", [1, "x"], {"a b": True}):
         assert tomllib.loads(f"key = {toml_value(value)}")["key"] == value
+
+
+@pytest.mark.parametrize(
+    ("given", "account", "address", "port"),
+    [
+        ("web9", "poms", "web9", None),
+        ("svc@web9.example.org", "svc", "web9.example.org", None),
+        ("svc@web9:2222", "svc", "web9", 2222),
+        ("[2001:db8::7]:22", "poms", "2001:db8::7", 22),
+    ],
+)
+def test_host_in_no_inventory_is_named_by_its_login(given: str, account: str, address: str, port: int | None) -> None:
+    found = host_named(given, Path("/none/hosts.toml"))
+    assert (found.account, found.address, found.port) == (account, address, port)
+
+
+def test_host_of_the_inventory_is_that_one(nobody_there: Path) -> None:
+    assert (host_named("web1", nobody_there).port, host_named("poms@web1", nobody_there).port) == (1, None)
+
+
+@pytest.mark.parametrize("given", ["", "a b", "@web", "web:x", "a@b@c", "web:99999"])
+def test_what_is_no_host_is_refused(given: str) -> None:
+    with pytest.raises(BadInput):
+        host_named(given, Path("/none/hosts.toml"))
