@@ -36,7 +36,7 @@ def answer(request: "ImportRequest") -> "Iterator[Message]":
     if request.wanted:
         yield from _wanted(request, pid)
         return
-    found = SupervisordReading(conf=confs[0], pid=pid, text=text_of(confs[0]), others=confs[1:])
+    found = SupervisordReading(conf=confs[0], pid=pid, others=confs[1:])
     activates = _activates(request.activate, pid)
     if os.path.exists(found.conf):
         found.parsed, found.problem = parsed(found.conf, pid, activates)
@@ -45,7 +45,7 @@ def answer(request: "ImportRequest") -> "Iterator[Message]":
     yield _account(request, activates)
     yield found
     for program, path in uwsgi_files(found.parsed):
-        yield _uwsgi(program, path, text_of(path), _environment(pid, activates))
+        yield _uwsgi(program, path, path, _environment(pid, activates))
     apache = apache_reading.read(request.httpd, request.server_root)
     if apache:
         yield apache
@@ -125,14 +125,16 @@ def _ini_of(command: str, folder: str) -> str:
     return ""
 
 
-def _uwsgi(program: str, path: str, text: str, environment: "dict[str, str]") -> UwsgiReading:
-    found = UwsgiReading(program=program, path=path, options=options_of(text, path), text=text)
+def _uwsgi(program: str, path: str, copy: str, environment: "dict[str, str]") -> UwsgiReading:
+    """The file at `path`, or a `copy` of what it is to be."""
+    text = text_of(copy)
+    found = UwsgiReading(program=program, path=path, options=options_of(text, path))
     if not text:
         found.problem = "it cannot be read"
         return found
     uwsgi = program_in(environment, "uwsgi")
     if uwsgi:  # it reads the whole file, prints how it was compiled, and ends
-        ended = run([uwsgi, "--strict", "--ini", path, "--cflags"], seconds=SECONDS, environment=environment)
+        ended = run([uwsgi, "--strict", "--ini", copy, "--cflags"], seconds=SECONDS, environment=environment)
         if ended.code not in (0, NOT_STARTED):
             found.problem = (ended.text.splitlines() or [""])[-1]
     return found
@@ -150,8 +152,6 @@ def _wanted(request: "ImportRequest", pid: int) -> "Iterator[Message]":
             copies.append((wanted.path, copy))
         path, copy = copies[0]
         text, problem = parsed(copy, pid, activates, os.path.dirname(path))
-        yield SupervisordReading(conf=path, pid=pid, text=text_of(copy), parsed=text, problem=problem)
+        yield SupervisordReading(conf=path, pid=pid, parsed=text, problem=problem)
         for path, copy in copies[1:]:
-            found = _uwsgi("", copy, text_of(copy), _environment(pid, activates))
-            found.path, found.options = path, options_of(found.text, path)
-            yield found
+            yield _uwsgi("", path, copy, _environment(pid, activates))

@@ -36,14 +36,13 @@ class AccountReading(Message):
 
 
 class SupervisordReading(Message):
-    """supervisord's file `conf`: its text, and what supervisor's own parser makes of it, in JSON ("": see `problem`).
+    """What supervisor's own parser makes of supervisord's file `conf`, in JSON ("": see `problem`).
 
     `pid`: the supervisord that runs with it, or 0; `others`: the files of further ones of this account.
     """
 
     conf: str
     pid: int = 0
-    text: str = ""
     parsed: str = ""
     problem: str = ""
     others: "list[str]" = []
@@ -55,7 +54,6 @@ class UwsgiReading(Message):
     program: str
     path: str
     options: "list[tuple[str, str]]" = []
-    text: str = ""
     problem: str = ""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.agent.apache_words import Directive
-from ops.agent.host_reading_messages import SupervisordReading
+from ops.agent.host_reading_messages import SupervisordReading, UwsgiReading
 from ops.agent.messages import Message
 from ops.agent.uwsgi_ini import options_of
 from ops.importing import (
@@ -94,6 +94,10 @@ def prove(
     report = Report(equal, not_imported=[*imported.left_out], notes=[*imported.notes, *problems(reading)])
     for one in differences:
         _explain(one, imported, (one.of, one.place) in places, report)
+    for message in read_back:
+        if isinstance(message, SupervisordReading | UwsgiReading) and message.problem:
+            path = message.conf if isinstance(message, SupervisordReading) else message.path
+            report.notes.append(f"{path}, as it is rendered: {message.problem}")
     return report
 
 

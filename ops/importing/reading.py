@@ -69,7 +69,7 @@ def request(host: Host, wanted: list[RenderedFile] | None = None) -> ImportReque
     return ImportRequest(
         conf=supervisord_conf(host),
         activate=host.activation,
-        httpd=host.apache.configtest[0] if host.apache.configtest[0] != "sudo" else host.apache.configtest[-2],
+        httpd=host.apache.configtest[0],
         server_root=host.apache.server_root,
         wanted=sent,
         grants=[] if wanted else [*RESTARTS, *RELOADS],

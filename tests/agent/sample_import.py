@@ -55,12 +55,10 @@ class Sample:
         conf.write_text(self.supervisord)
         text, problem = parsed(str(conf), 0, ACTIVATE)
         assert text, problem
-        found = SupervisordReading(conf=str(conf), text=self.supervisord, parsed=text)
+        found = SupervisordReading(conf=str(conf), parsed=text)
         account = AccountReading(name="app", number=1, home="/srv/app", activates=ACTIVATE, grants=[RELOADS[0]])
         uwsgi = [
-            UwsgiReading(
-                program=program, path=path, options=options_of(self.uwsgi[path], path), text=self.uwsgi[path]
-            )
+            UwsgiReading(program=program, path=path, options=options_of(self.uwsgi[path], path))
             for program, path in uwsgi_files(text)
             if path in self.uwsgi
         ]
