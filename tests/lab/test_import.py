@@ -133,6 +133,15 @@ def test_import_writes_no_secret(imported: Import) -> None:
     assert inventory["defaults"]["programs"]["poms"]["environment_secrets"] == {"DB_PASSWORD": "db_password"}
 
 
+def test_deploy_that_knows_another_file_starts_no_second_supervisord(imported: Import) -> None:
+    site = imported.site
+    before = pids(site, HOST)
+    said = site.fab("-H", HOST, "deploy", "--yes")
+    assert (said.code, f"fab import {HOST}" in said.err, CONF in said.err) == (1, True, True), said.all
+    assert "kill" not in said.all
+    assert (pids(site, HOST), site.processes("supervisord", HOST)) == (before, 1)
+
+
 def test_compare_finds_what_differs_between_hosts_in_effect(imported: Import) -> None:
     site = imported.site
     assert site.fab("compare", HOST, HOST).code == 0
