@@ -240,8 +240,9 @@ class Check(Table, frozen=True, kw_only=True):
 
 
 class Uwsgi(Table, rename="kebab", frozen=True, kw_only=True):
-    """The numbers of `uwsgi-service.ini`, and any further option of uWSGI by its own name."""
+    """uWSGI's `file`, the numbers in it, and any further option of uWSGI by its own name."""
 
+    file: AbsolutePath = ""
     workers: PositiveCount = 6
     threads: PositiveCount = 10
     cheaper: Count = 2
@@ -271,8 +272,9 @@ class InetHttpServer(Table, frozen=True, kw_only=True):
 
 
 class Supervisor(Table, frozen=True, kw_only=True):
-    """supervisord itself: `[supervisord]`, its doors and `[include]` of its configuration."""
+    """supervisord itself: its `file`, and `[supervisord]`, its doors and `[include]` in it."""
 
+    file: AbsolutePath = ""
     socket: AbsolutePath = ""
     pidfile: AbsolutePath = ""
     logfile: AbsolutePath = ""

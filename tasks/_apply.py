@@ -18,7 +18,6 @@ from ops.secrets.masking import add_secret_words
 from ops.secrets.redaction import values
 from ops.services import supervisord_survival
 from ops.services.supervisord import need_service, need_socket
-from ops.services.supervisord_state import Supervisord
 from ops.ssh.session import Remote
 from ops.ui import colours, console
 from tasks._bake import tell_bake
@@ -111,7 +110,7 @@ def collect(remote: Remote, wanted: list[RenderedFile], *, elsewhere_is_left: bo
             left="everything",
             next_step=f"make room (at least {MIN_FREE_KB} kB), then deploy again",
         )
-    need_socket(host, Supervisord(snapshot.supervisord, snapshot.supervisord_pid, snapshot.supervisord_detail))
+    need_socket(host, snapshot.supervisord_state())
     return snapshot
 
 

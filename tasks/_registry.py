@@ -14,6 +14,8 @@ MODULES = {
     "diff": ("diff",),
     "drift": ("drift",),
     "adopt": ("adopt",),
+    "compare": ("compare",),
+    "import_host": ("import",),
     "releases": ("releases", "rollback", "recover"),
     "render": ("render",),
     "init": ("init",),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
-from ops.inventory.loader import NOT_GIVEN, Inventory, _validate, read_inventory
+from ops.inventory.loader import NOT_GIVEN, Inventory, read_inventory, validate
 from ops.schema import Host
 from ops.table import Table
 
@@ -147,7 +147,7 @@ def without_refused(data: dict[str, Any], root: Path) -> tuple[dict[str, Any], s
     """
     refused: set[tuple[str, ...]] = set()
     for _ in range(99):
-        _, errors = _validate({**merged(plain(root), data), "name": "web1"})
+        _, errors = validate({**merged(plain(root), data), "name": "web1"})
         if not errors:
             return merged(plain(root), data), refused
         before = data

@@ -21,6 +21,7 @@ ANSWERED_BY = {  # request to module, beside which is NAME_messages; only the mo
     "CertificatesRequest": "certificates",
     "DoctorRequest": "doctor",
     "HealthRequest": "health",
+    "ImportRequest": "host_reading",
     "InstallRequest": "install",
     "LogBundleRequest": "log_bundle",
     "LogsRequest": "logs",

@@ -63,6 +63,11 @@ def _add_what_changes_need(request: "ProbeRequest", found: HostState, wanted: "d
     if found.rewritten:
         found.read = _read_times(request.supervisord.state_dir)
     if found.rewritten or (request.supervisord.conf in changed and request.supervisord.conf in wanted):
+        conf = next((file.content for file in found.files if file.path == request.supervisord.conf), None) or b""
+        if b"[include]" in conf or b"%(ENV_" in conf:
+            from ops.agent.supervisord_surroundings import surroundings
+
+            found.surroundings = surroundings(request.supervisord.conf, found.supervisord.pid)
         if found.supervisord.state == "up":
             found.programs, found.untold = _programs(request.supervisord)
         elif found.supervisord.state != "down":

@@ -8,6 +8,7 @@ from ops.agent.service_messages import (
     SoftwareState,
     SupervisordPlace,
     SupervisordState,
+    Surroundings,
 )
 
 
@@ -85,8 +86,9 @@ class HostState(Message):
     that are being sent, or died during that. `owed`: pending reloads. `present`: the files of the folders.
     `rewritten`: files with the wanted content that somebody wrote since the last release; `read`: when a service last
     read its files. If something differs: `programs`, or `untold`, why supervisord does not list them; `memory`:
-    app to (largest worker of its uWSGI, available) in kB; `restart`; `free`: kB of the home's file system. `bake`:
-    that of a release, if it is under way, or if an operator has not been told of its end.
+    app to (largest worker of its uWSGI, available) in kB; `restart`; `free`: kB of the home's file system;
+    `surroundings`, if supervisord's file has any. `bake`: that of a release, if it is under way, or if an operator
+    has not been told of its end.
     """
 
     supervisord: SupervisordState
@@ -112,4 +114,5 @@ class HostState(Message):
     restart: "RestartSettings | None" = None
     free: "int | None" = None
     software: "SoftwareState | None" = None
+    surroundings: "Surroundings | None" = None
     bake: "BakeState | None" = None

@@ -61,15 +61,23 @@ class App(Message):
 
 
 class SupervisordState(Message):
-    """`state`, the process id (0: it does not run, or is unknown), and the `detail` of the state.
+    """`state`, the process id (0: it does not run, or is unknown), the `detail` of the state, and a file `conf`.
 
     "up"; "down"; "deaf": its socket's file is missing; "silent": it listens but does not answer; "elsewhere": it runs
-    with our file, on the socket `detail`; "refuses": it rejects requests, `detail` says why.
+    with our file, or else with `conf`, on the socket `detail`; "refuses": it rejects requests, `detail` says why.
     """
 
     state: str
     pid: int = 0
     detail: str = ""
+    conf: str = ""
+
+
+class Surroundings(Message):
+    """What supervisord's file takes from elsewhere: included files (path and text), and variables %(ENV_NAME)s."""
+
+    included: "list[tuple[str, str]]" = []
+    variables: "dict[str, str]" = {}
 
 
 class ThroughApache(Message):

@@ -38,7 +38,7 @@ def state_without_socket(place: "SupervisordPlace") -> "SupervisordState | None"
     """Nobody answers on our socket; does a supervisord of ours run all the same? None if one answers now."""
     end = time.monotonic() + SECONDS
     while True:
-        ours = [pid for pid in _own() if _program_at(words_of(pid)) is not None and _has_our_file(place, pid)]
+        ours = [pid for pid in own_processes() if program_at(words_of(pid)) is not None and _has_our_file(place, pid)]
         for pid in [holder(place), *ours]:
             bound = [_as_named(path) for path in _listens_on(pid)] if pid else []
             if any(_same(path, place.socket) for path in bound):
@@ -46,6 +46,9 @@ def state_without_socket(place: "SupervisordPlace") -> "SupervisordState | None"
             if bound:
                 return SupervisordState(state="elsewhere", pid=pid, detail=bound[0])
         if not ours:
+            by_hand = _set_up_by_hand(place)
+            if by_hand:
+                return by_hand
             held = any(_is_ours(place, path) for path in _listening().values())
             return SupervisordState(state="deaf" if held else "down")
         if time.monotonic() > end:
@@ -56,9 +59,22 @@ def state_without_socket(place: "SupervisordPlace") -> "SupervisordState | None"
             return None
 
 
+def _set_up_by_hand(place: "SupervisordPlace") -> "SupervisordState | None":
+    """A supervisord with another file in the account's home, on a host that does not have ours: that one is meant."""
+    if os.path.exists(place.conf):
+        return None
+    home = os.path.realpath(os.path.expanduser("~"))
+    for pid in own_processes():
+        for path in files_of(pid) if program_at(words_of(pid)) is not None else []:
+            if os.path.exists(path) and os.path.realpath(path).startswith(f"{home}/"):
+                bound = [_as_named(one) for one in _listens_on(pid)]
+                return SupervisordState(state="elsewhere", pid=pid, detail=(bound or [""])[0], conf=path)
+    return None
+
+
 def orphans(place: "SupervisordPlace") -> "list[int]":
     """Processes of programs whose supervisord, which was behind our socket, is gone."""
-    own = _own()
+    own = own_processes()
     left = [pid for pid in own if _is_of_our_socket(place, pid) and not _has_supervisord(place, pid)]
     # One that writes its title over its environment does not show it; they are a session, whose leader is gone.
     sessions = {_session(pid) for pid in left} - set(own)
@@ -108,7 +124,7 @@ def _is_ours(place: "SupervisordPlace", path: str) -> bool:
 
 def holder(place: "SupervisordPlace") -> int:
     """The supervisord of this account that listens on our socket; 0 if none does."""
-    found = [pid for pid in _own() if _bound_as_ours(place, pid)]
+    found = [pid for pid in own_processes() if _bound_as_ours(place, pid)]
     return next((pid for pid in found if _parent(pid) not in found), 0)
 
 
@@ -119,7 +135,7 @@ def _bound_as_ours(place: "SupervisordPlace", pid: int) -> bool:
 # ---- its process ---------------------------------------------------------------------------------------------
 
 
-def _own() -> "list[int]":
+def own_processes() -> "list[int]":
     return [pid for pid in numbers() if is_own(pid)]
 
 
@@ -133,7 +149,7 @@ def _session(pid: int) -> int:
     return found.session if found else 0
 
 
-def _program_at(words: "list[str]") -> "int | None":
+def program_at(words: "list[str]") -> "int | None":
     """The position of the program supervisord in a command's words; None if it is another program."""
     for number, word in enumerate(words[:5]):
         if NAME.match(os.path.basename(word)) or word == "supervisor.supervisord":
@@ -144,7 +160,7 @@ def _program_at(words: "list[str]") -> "int | None":
 
 
 def _has_our_file(place: "SupervisordPlace", pid: int) -> bool:
-    for path in _files_of(pid):
+    for path in files_of(pid):
         try:
             if os.path.samefile(path, place.conf):
                 return True
@@ -155,10 +171,10 @@ def _has_our_file(place: "SupervisordPlace", pid: int) -> bool:
     return False
 
 
-def _files_of(pid: int) -> "list[str]":
+def files_of(pid: int) -> "list[str]":
     """The files that a supervisord may have been given: one, as seen from each folder it may have started in."""
     words = words_of(pid)
-    at = _program_at(words)
+    at = program_at(words)
     if at is None:
         return []
     folders = [folder_of(pid), environment_of(pid).get("PWD", "/")]
@@ -201,7 +217,7 @@ def _has_supervisord(place: "SupervisordPlace", pid: int) -> bool:
     """Whether a supervisord is among the parents of the process."""
     while pid > 1:
         pid = _parent(pid)
-        if pid > 1 and (_program_at(words_of(pid)) is not None or _bound_as_ours(place, pid)):
+        if pid > 1 and (program_at(words_of(pid)) is not None or _bound_as_ours(place, pid)):
             return True
     return False
 

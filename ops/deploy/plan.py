@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ops.deploy import bake, removals
+from ops.deploy.effect import has_effect
 from ops.deploy.file_changes import REFUSED, REMOVE, UNCHANGED, UPDATE, FileChange, compare_files, differs
 from ops.deploy.files_not_reloaded import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
 from ops.deploy.removals import Removal, Replaced
@@ -139,7 +140,7 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     changes = compare_files(host, wanted, snapshot)  # none: the plan has only pending reloads
     changed = [change for change in changes if change.kind != UNCHANGED]
     behind = pending_reads(host, snapshot) if wanted else []
-    touched = {change.wanted.service for change in changed if differs(change)} | {
+    touched = {change.wanted.service for change in changed if has_effect(host, change)} | {
         line for line in (*snapshot.owed, *(service for _, service in behind)) if line == "apache"
     }
     apache = ("reload" if host.apache.reload else "restart") if "apache" in touched else ""
@@ -147,7 +148,9 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     supervisord, replaced = taken.does, taken.replaced
     programs = []
     version = version_change(host, snapshot.software) if wanted or "current" in snapshot.owed else None
-    paths = [change.wanted.path for change in changed if change.wanted.service == "programs" and differs(change)]
+    paths = [
+        change.wanted.path for change in changed if change.wanted.service == "programs" and has_effect(host, change)
+    ]
     methods = reload_methods(host, paths)
     if supervisord in ("", "apply"):
         programs = [(way[0], _how_of(way, changed)) for way in methods if way[0] not in replaced]
@@ -238,7 +241,10 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
         )
     if own is None:
         return _Supervisord(otherwise or ("apply" if owed else ""))
-    before, after = read_effect(own.found.content or b"", host), read_effect(own.wanted.content, host)
+    before = read_effect(own.found.content or b"", host, snapshot.surroundings)
+    after = read_effect(own.wanted.content, host)
+    if before and after and before.includes and set(before.includes) <= set(after.includes):
+        after = read_effect(own.wanted.content, host, snapshot.surroundings)
     conf = _replaced(own)
     gone = [*removals.removed_programs(before, after, snapshot.programs, conf)]
     if snapshot.untold:

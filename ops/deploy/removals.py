@@ -12,6 +12,9 @@ from ops.deploy.supervisor_changes import Effect
 from ops.formats import uwsgi, uwsgi_options
 
 PROGRAM, PORT, VIRTUAL_HOST, INCLUDE = "program", "port", "virtual host", "include"
+SOCKET = "socket"
+# Options that open a way in for requests, such as cron's.
+_WAYS_IN = ("socket", "uwsgi-socket", "http-socket", "http11-socket", "fastcgi-socket", "scgi-socket")
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,20 @@ def removed_ports(before: Effect | None, after: Effect | None, conf: Replaced) -
 
 
 def removed_uwsgi_ports(ini: Replaced) -> Iterator[Removal]:
-    """The ports that uWSGI's file opens."""
-    kept = {address for _, address in _uwsgi_ports(ini.after)}
-    for option, address in _uwsgi_ports(ini.before):
+    """The ports that uWSGI's file opens, and the sockets for requests."""
+    kept = {address for _, address in _uwsgi_addresses(ini.after)}
+    for option, address in _uwsgi_addresses(ini.before):
         if address not in kept:
-            yield Removal(PORT, address.removeprefix(":"), f"{option} of {ini.path}", ini.planned)
+            kind = SOCKET if address.startswith("/") else PORT
+            yield Removal(kind, address.removeprefix(":"), f"{option} of {ini.path}", ini.planned)
 
 
-def _uwsgi_ports(text: str) -> list[tuple[str, str]]:
+def _uwsgi_addresses(text: str) -> list[tuple[str, str]]:
     found = []
     for option, value in uwsgi.pairs_of(text):
         addresses = [value] if option in ("socket", "uwsgi-socket") else uwsgi_options.listening(option, value)
         found += [(option, one) for one in addresses if re.fullmatch(r"[^/]*:[0-9]+", one)]
+        found += [(option, one) for one in addresses if one.startswith("/") and option in _WAYS_IN]
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ops.agent.probe_messages import BakeState, FileState, HostState, ProbeRequest, ServiceState
-from ops.agent.service_messages import SoftwareState
+from ops.agent.service_messages import SoftwareState, Surroundings
 from ops.errors import HostError, read_answer
 from ops.formats.apps import views
 from ops.formats.uwsgi import ini_path
@@ -16,6 +16,7 @@ from ops.secrets.redaction import MaskedParts
 from ops.services import supervisord_state
 from ops.services.request_parts import apps_with_programs, software, supervisord_place
 from ops.services.restart_cost import RestartCost, restart_cost
+from ops.services.supervisord_state import Supervisord
 from ops.services.web_service import Service
 from ops.ssh.agent_answers import Answer
 from ops.ssh.session import Remote
@@ -48,10 +49,11 @@ class Snapshot:
     deploys that are being sent, or died during that; `owed`: the pending reloads.
     Files: `present`: the files in the requested directories; `free_kilobytes`: free space, if it is known;
     `rewritten`: files with the wanted content that differ from the last release, with the time of their last write.
-    Services: `supervisord` is its state (supervisord_state.py), `supervisord_detail` the details; `programs`: the
-    state of each process by name, if supervisord's file differs, or `untold`: why supervisord does not list them;
-    `service`: whether the web service serves, None if not asked; `memory`: a uWSGI worker's and the free memory in
-    kB, if a file differs; `restart_cost`: for a host whose Apache can only be restarted, if something differs.
+    Services: `supervisord` is its state (supervisord_state.py), `supervisord_detail` and `supervisord_file` the
+    details; `programs`: the state of each process by name, if supervisord's file differs, or `untold`: why it
+    does not list them; `service`: whether the web service serves, None if not asked; `memory`: a uWSGI worker's and
+    the free memory in kB, if a file differs; `restart_cost`: for a host whose Apache can only be restarted, if
+    something differs.
     Times by the host's clock, if there are `rewritten` files: `read`: when a service last read its files ("apache",
     "uwsgi.serving", and programs that we started or reloaded); `started`: when each program started.
     """
@@ -73,6 +75,7 @@ class Snapshot:
     programs: dict[str, str] | None = None
     untold: str = ""
     supervisord_detail: str = ""
+    supervisord_file: str = ""
     services: tuple[Service, ...] = ()
     rewritten: dict[str, float] = field(default_factory=dict)
     read: dict[str, float] = field(default_factory=dict)
@@ -82,7 +85,12 @@ class Snapshot:
     restart_cost: RestartCost | None = None
     start: str = ""  # if supervisord is down: how to start it there (ops/services/supervisord_survival.py)
     software: SoftwareState | None = None  # if the inventory names the app's version
+    surroundings: Surroundings = field(default_factory=Surroundings)  # of supervisord's file, if it differs
     bake: BakeState | None = None  # a release on trial, or how a bake ended that nobody followed to its end
+
+    def supervisord_state(self) -> Supervisord:
+        """supervisord's state as one value."""
+        return Supervisord(self.supervisord, self.supervisord_pid, self.supervisord_detail, self.supervisord_file)
 
 
 def probe(
@@ -148,12 +156,14 @@ def _snapshot(found: HostState) -> Snapshot:
         programs=None if found.programs is None else {name: one.state for name, one in programs.items()},
         untold=masked(found.untold),
         supervisord_detail=supervisord.detail,
+        supervisord_file=supervisord.conf,
         services=tuple(map(_service, found.services)),
         toolkit=found.toolkit or None,
         elsewhere=found.elsewhere or None,
         restart_cost=restart_cost(found.restart) if found.restart else None,
         start=found.start,
         software=found.software,
+        surroundings=found.surroundings or Surroundings(),
         bake=found.bake,
         rewritten=dict(found.rewritten),
         read=dict(found.read),

@@ -6,10 +6,12 @@ supervisor_values.py has the single settings.
 
 import configparser
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ops.agent.service_messages import Surroundings
 from ops.deploy.supervisor_values import (
     DAEMON_DEFAULTS,
     INET,
@@ -61,19 +63,34 @@ class Effect:
         return frozenset(name for group in groups for name in self.groups[group].processes)
 
 
-def read_effect(content: bytes, host: Host) -> Effect | None:
-    """The effect of a file as the host's supervisord.conf; None if it cannot be parsed."""
+def read_effect(content: bytes, host: Host, around: Surroundings | None = None) -> Effect | None:
+    """The effect of a file as the host's supervisord.conf; None if it cannot be parsed.
+
+    `around`: the files that it includes and the variables that it uses, where they are known.
+    """
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
+    around = around or Surroundings()
     try:
-        parser.read_string(content.decode())
+        parser.read_string(_with_variables(content.decode(), around.variables))
+        for path, text in around.included:
+            text = text.replace("%(here)s", posixpath.dirname(path))
+            parser.read_string(_with_variables(text, around.variables))
         sections = {name: dict(parser[name]) for name in parser.sections()}
         return _effect(sections, host)
     except (configparser.Error, UnicodeDecodeError, ValueError):
         return None
 
 
+def _with_variables(text: str, variables: Mapping[str, str]) -> str:
+    """The text with the values of variables that are on one line; supervisord expands a value that has a % again."""
+    for name, value in variables.items():
+        if not re.search(r"[%\n]", value):
+            text = text.replace(f"%(ENV_{name})s", value)
+    return text
+
+
 def _effect(sections: Mapping[str, Mapping[str, str]], host: Host) -> Effect:
-    known: dict[str, object] = {"here": host.home, "ENV_HOME": host.home}
+    known: dict[str, object] = {"here": _folder(host), "ENV_HOME": host.home}
     of_daemon = Context(host.account, host.home, known, ("environment",))
     daemon: Settings = {}
     for name in sorted(sections, key=lambda name: name != "supervisord"):  # its environment first
@@ -96,8 +113,13 @@ def _effect(sections: Mapping[str, Mapping[str, str]], host: Host) -> Effect:
         if values.get("socket", "").startswith("tcp://")
     }
     files = sections.get("include", {}).get("files", "")
-    includes = tuple(posixpath.join(host.home, word) for word in expand(files, known).split())
+    includes = tuple(posixpath.join(_folder(host), word) for word in expand(files, known).split())
     return Effect(daemon, groups, frozenset(ports), includes)
+
+
+def _folder(host: Host) -> str:
+    """The folder of the file, from which the names of further files count."""
+    return posixpath.dirname(host.supervisor.file)
 
 
 def variables(settings: Settings) -> dict[str, object]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ops.agent.uwsgi_ini import options_of
 from ops.formats.apps import MAIN
 from ops.schema import Host, Program, Uwsgi
 from ops.text import closest
@@ -48,8 +49,8 @@ def is_uwsgi(program: Program) -> bool:
 
 
 def ini_path(host: Host) -> str:
-    """The path of the file of the app's uWSGI, as in the production document."""
-    return f"{host.config_dir}/uwsgi-{host.app_name}.ini"
+    """The path of the file of the app's uWSGI."""
+    return host.uwsgi.file
 
 
 def handover_socket(host: Host) -> str:
@@ -101,9 +102,8 @@ def describe_reload(host: Host, memory: tuple[int, int] | None) -> str:
 
 
 def pairs_of(ini: str) -> list[tuple[str, str]]:
-    """The options of a uWSGI file as they are in the file: key and text."""
-    lines = (line.partition("=") for line in ini.splitlines() if not line.startswith(("#", ";", "[")))
-    return [(key.strip(), value.strip()) for key, equals, value in lines if equals]
+    """The options of a uWSGI file: key and value."""
+    return options_of(ini)
 
 
 def _sockets(ini: str) -> list[tuple[str, str]]:

@@ -1,24 +1,22 @@
 """The text of advice on a hand edit: inventory lines, and a patch of the templates."""
 
 import difflib
-import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 from ops.importing.adopt import Advice, Value
 from ops.importing.adopt_values import ABSENT, KeyPath, value_at, with_value
+from ops.importing.toml_text import dotted, toml_value
 from ops.inventory.schema_errors import has
 from ops.schema import Host
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def table_of(host: Host, value: Value, data: dict[str, Any]) -> str:
     """The inventory table for the value: the host's own, or that of the defaults to remove a key of the defaults."""
     tables = _split(value.key_path)[0]
     shared = value.after is ABSENT and _written(host, value, data) == "defaults"
-    return _dotted((*(("defaults",) if shared else ("hosts", host.name)), *tables))
+    return dotted((*(("defaults",) if shared else ("hosts", host.name)), *tables))
 
 
 def assignment(host: Host, value: Value) -> str:
@@ -28,8 +26,8 @@ def assignment(host: Host, value: Value) -> str:
     """
     tables, (name, *entry) = _split(value.key_path)
     if value.after is ABSENT and not entry:
-        return f"# remove {_dotted((name,))}"
-    return f"{_dotted((name,))} = {_toml(value_at(host, (*tables, name)) if entry else value.after)}"
+        return f"# remove {dotted((name,))}"
+    return f"{dotted((name,))} = {toml_value(value_at(host, (*tables, name)) if entry else value.after)}"
 
 
 def with_values(host: Host, values: list[Value]) -> Host:
@@ -61,8 +59,8 @@ def origin_of(host: Host, value: Value, data: dict[str, Any]) -> str:
     """The current value, and where it is set."""
     if value.before in (ABSENT, None):
         return "now not set"
-    of = {"hosts": "its own", "defaults": f"of [{_dotted(('defaults', *_split(value.key_path)[0]))}], for all hosts"}
-    return f"now {_toml(value.before)}, {of.get(_written(host, value, data), 'the default')}"
+    of = {"hosts": "its own", "defaults": f"of [{dotted(('defaults', *_split(value.key_path)[0]))}], for all hosts"}
+    return f"now {toml_value(value.before)}, {of.get(_written(host, value, data), 'the default')}"
 
 
 def patch(advice: Advice) -> str:
@@ -87,24 +85,3 @@ def _split(key_path: KeyPath) -> tuple[KeyPath, KeyPath]:
     """The tables, and the key in the last one; for an entry of a list, the path from the list's key."""
     entry = next((number for number, part in enumerate(key_path) if isinstance(part, int)), len(key_path))
     return key_path[: entry - 1], key_path[entry - 1 :]
-
-
-def _dotted(parts: KeyPath) -> str:
-    return ".".join(str(part) if _BARE.fullmatch(str(part)) else _toml(str(part)) for part in parts)
-
-
-def _toml(value: object) -> str:
-    """A value of the inventory in TOML, on one line, with non-printable characters escaped."""
-    if isinstance(value, dict):
-        inside = ", ".join(f"{_dotted((key,))} = {_toml(one)}" for key, one in value.items())
-        return f"{{ {inside} }}" if inside else "{}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    text = "false" if value is None else json.dumps(value, ensure_ascii=False)
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
-
-
-def _escaped(number: int) -> str:
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -12,7 +12,14 @@ from ops.errors import Problem
 from ops.formats import apache, apps, processes, supervisor, uwsgi, uwsgi_log, uwsgi_options
 from ops.formats.apache import is_within
 from ops.formats.web_program import web_program
-from ops.inventory import addresses, further_apps, program_commands, program_groups, supervisor_words
+from ops.inventory import (
+    addresses,
+    config_files,
+    further_apps,
+    program_commands,
+    program_groups,
+    supervisor_words,
+)
 from ops.inventory.defaults import follows_from
 from ops.inventory.door_constraints import apache_ports, door_rules
 from ops.inventory.schema_errors import has
@@ -74,6 +81,7 @@ def _contradictions(host: Host, written: Written) -> Iterator[Rule]:
     yield from _ports(host, written)
     yield from _files(host, written)
     yield from _places(host, written)
+    yield from config_files.rules(host, written)
     yield from _socket_folder(host)
     yield from _names(host)
     yield from _software(host)
@@ -201,7 +209,7 @@ def _ports(host: Host, written: Written) -> Iterator[Rule]:
 def _files(host: Host, written: Written) -> Iterator[Rule]:
     """No two files or sockets on the host may have the same path."""
     ours = {
-        f"{host.home}/supervisord.conf": "supervisord's configuration",
+        host.supervisor.file: "supervisord's configuration",
         **{uwsgi.ini_path(view): "uWSGI's configuration" for view in apps.views(host)},
         f"{host.config_dir}/start-program": "the script that starts programs",
     }

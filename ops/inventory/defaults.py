@@ -20,9 +20,11 @@ FOLLOWS_FROM: dict[Location, Location] = {
     ("log_dir",): ("home",),
     ("state_dir",): ("home",),
     ("maintenance", "folder"): ("home",),
+    ("supervisor", "file"): ("home",),
     ("supervisor", "socket"): ("home",),
     ("supervisor", "pidfile"): ("home",),
     ("supervisor", "logfile"): ("log_dir",),
+    ("uwsgi", "file"): ("config_dir",),
     ("apache", "revocation_dir"): ("apache", "ca_dir"),
 }
 
@@ -50,11 +52,12 @@ def completed(data: Data) -> Data:
     account = _if_valid(Account, data.get("account"), "poms")
     home = _if_valid(AbsolutePath, data.get("home"), f"/home/{account}")
     log_dir = _if_valid(AbsolutePath, data.get("log_dir"), f"{home}/private/logs/poms")
+    config_dir = _if_valid(AbsolutePath, data.get("config_dir"), f"{home}/private/config/poms")
     address = data.get("address", name)
     follows = {
         "address": name,
         "home": home,
-        "config_dir": f"{home}/private/config/poms",
+        "config_dir": config_dir,
         "log_dir": log_dir,
         "state_dir": f"{home}/private/poms-ops",
         "apache": {},
@@ -62,7 +65,12 @@ def completed(data: Data) -> Data:
         "supervisor": {},
         "uwsgi": {},
     }
-    socket, pidfile, logfile = f"{home}/supervisor.sock", f"{home}/supervisord.pid", f"{log_dir}/supervisord.log"
+    of_supervisor = {
+        "file": f"{home}/supervisord.conf",
+        "socket": f"{home}/supervisor.sock",
+        "pidfile": f"{home}/supervisord.pid",
+        "logfile": f"{log_dir}/supervisord.log",
+    }
     whole = follows | data
     for key, table in list(whole.items()):
         if not isinstance(table, dict):
@@ -72,11 +80,11 @@ def completed(data: Data) -> Data:
         elif key == "maintenance":
             whole[key] = {"folder": f"{home}/private/maintenance"} | table
         elif key == "supervisor":
-            whole[key] = {"socket": socket, "pidfile": pidfile, "logfile": logfile} | table
+            whole[key] = of_supervisor | table
         elif key == "uwsgi":
-            whole[key] = _completed_uwsgi(table)
+            whole[key] = {"file": f"{config_dir}/uwsgi-service.ini"} | _completed_uwsgi(table)
         elif key == "apps":
-            whole[key] = {app: _completed_app(values) for app, values in table.items()}
+            whole[key] = {app: _completed_app(app, values, config_dir) for app, values in table.items()}
         elif key == "programs":
             whole[key] = {program: _completed_program(values) for program, values in table.items()}
     return whole
@@ -122,10 +130,11 @@ def _completed_uwsgi(data: Data) -> Data:
     return _none_for_false(_none_for_false(whole, "reload-on-as"), "evil-reload-on-as")
 
 
-def _completed_app(data: Any) -> Any:
-    """The numbers of its uWSGI."""
+def _completed_app(name: str, data: Any, config_dir: str) -> Any:
+    """The file and the numbers of its uWSGI."""
     uwsgi = data.get("uwsgi", {}) if isinstance(data, dict) else None
-    return data | {"uwsgi": _completed_uwsgi(uwsgi)} if isinstance(uwsgi, dict) else data
+    file = {"file": f"{config_dir}/uwsgi-{name}.ini"}
+    return data | {"uwsgi": file | _completed_uwsgi(uwsgi)} if isinstance(uwsgi, dict) else data
 
 
 def _completed_program(data: Any) -> Any:

@@ -75,7 +75,7 @@ class Inventory:
         own = self.data.get("hosts", {}).get(host.name, {})
         merged = _merged_host(self.data.get("defaults", {}), own) | {"name": host.name}
         merged["software"] = merged.get("software", {}) | {"version": version}
-        found, errors = _validate(merged)
+        found, errors = validate(merged)
         if found is None or errors:
             rules = "\n".join(f"{'.'.join(loc)} {rule}" for loc, rule in errors)
             raise BadInput(f"{host.name} with version {version!r}: {rules}. Nothing was touched.")
@@ -188,7 +188,7 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
                 problems.append(Problem(file, f"{table}.{key}", values[key], f"must not be given: {rule}"))
     for name, own in hosts.items():
         merged = _merged_host(defaults, own) | {"name": name}
-        host, errors = _validate(merged)
+        host, errors = validate(merged)
         for loc, rule in errors:
             if loc == ("name",):
                 problems.append(Problem(file, f"hosts.{name}", None, rule))
@@ -204,7 +204,7 @@ def _read_hosts(file: str, data: dict[str, Any]) -> tuple[dict[str, Host | None]
     return found, problems
 
 
-def _validate(merged: dict[str, Any]) -> tuple[Host | None, list[SchemaError]]:
+def validate(merged: dict[str, Any]) -> tuple[Host | None, list[SchemaError]]:
     """A host and its problems. Constraints are checked only for values that are valid themselves."""
     errors: list[SchemaError] = []
     try:

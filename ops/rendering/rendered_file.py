@@ -47,8 +47,8 @@ def is_secret(mode: str) -> bool:
 
 
 def supervisord_conf(host: Host) -> str:
-    """The path of supervisord's configuration, as in the production document."""
-    return f"{host.home}/supervisord.conf"
+    """The path of supervisord's configuration."""
+    return host.supervisor.file
 
 
 def file_at(host: Host, path: str, content: bytes, mode: str, template: str = "") -> RenderedFile:

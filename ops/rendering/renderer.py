@@ -30,6 +30,7 @@ from ops.secrets.sources import Secrets, names_used
 
 SUFFIX = ".j2"
 APP = "{app}"  # in a template's name: of each app
+POMS = "home/private/config/poms"
 OF_GIT = (".gitignore", ".gitattributes", ".gitkeep")
 BACKUP = re.compile(r".*~|\..*\.sw[a-p]|#.*#|.*\.(bak|orig|rej|save|tmp)|4913")
 NOT_SHOWN = "(not shown: the template changes its secrets)\n"
@@ -176,14 +177,21 @@ def _text(host: Host, tree: TemplateTree, template: str, secrets: Secrets) -> st
 
 
 def _destination(host: Host, template: str, tree: TemplateTree) -> str:
-    """The path of a template's file on the host; the longest matching root decides."""
+    """The path of a template's file on the host; the longest matching root decides.
+
+    The files of supervisord and uWSGI have places of their own.
+    """
     roots = {
-        "home/private/config/poms": host.config_dir,
+        POMS: host.config_dir,
         "home": host.home,
         "httpd/conf.d": host.apache.conf_d,
         "httpd": host.apache.server_root,
     }
-    path = PurePosixPath(template.removesuffix(SUFFIX).replace(APP, host.app_name))
+    name = template.removesuffix(SUFFIX)
+    files = {"home/supervisord.conf": host.supervisor.file, f"{POMS}/uwsgi-{APP}.ini": host.uwsgi.file}
+    if own := files.get(name):
+        return own
+    path = PurePosixPath(name.replace(APP, host.app_name))
     for root, place in roots.items():
         if path.is_relative_to(root) and path != PurePosixPath(root):
             return f"{place}/{path.relative_to(root)}"

@@ -14,21 +14,22 @@ STATES = (UP, DOWN, DEAF, SILENT, ELSEWHERE, REFUSES)
 class Supervisord:
     """One of STATES, the process (None: it does not run, or is unknown), and the `detail` of the state.
 
-    DEAF: its socket's file is missing. SILENT: it listens but does not answer. ELSEWHERE: it runs with our file, on
-    the socket `detail`. REFUSES: it rejects requests, `detail` says why. DOWN: `detail` says who stopped it and when,
-    if a task of ours did.
+    DEAF: its socket's file is missing. SILENT: it listens but does not answer. ELSEWHERE: it runs with our file,
+    or else with `conf`, on the socket `detail`. REFUSES: it rejects requests, `detail` says why. DOWN: `detail` says
+    who stopped it and when, if a task of ours did.
     """
 
     state: str
     pid: int | None = None
     detail: str = ""
+    conf: str = ""
 
 
 def read(found: SupervisordState) -> Supervisord:
     """The state from the agent's answer. Raises ValueError."""
     if found.state not in STATES:
         raise ValueError("it does not say whether supervisord runs")
-    return Supervisord(found.state, found.pid or None, found.detail)
+    return Supervisord(found.state, found.pid or None, found.detail, found.conf)
 
 
 def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str] | None:
@@ -57,6 +58,9 @@ def trouble(host: Host, found: Supervisord, orphans: str = "") -> tuple[str, str
         wrong = f"runs as {process}: it listens on {socket}, but does not answer"
         look = f"'ps -o pid,stat,wchan:20,etime,args -p {found.pid}'" if found.pid else "ps"
         advice = f"{look} on the host shows what it does (T: suspended); {fab} tail-logs --programs=supervisord"
+    elif found.state == ELSEWHERE and found.conf:
+        wrong = f"runs as {process} with {found.conf}; the inventory has {supervisord_conf(host)}, which is not there"
+        advice = f"fab import {host.name} shows how the host is set up; supervisor.file is its file in the inventory"
     elif found.state == ELSEWHERE:
         wrong = f"runs as {process} with {supervisord_conf(host)} on the socket {found.detail}"
         wrong += f"; the inventory has {socket}"

@@ -211,7 +211,7 @@ def test_deploy_with_hostile_values_writes_only_named_files(
         assert [path for path in files(here) - {*contents, socket} if not path.startswith(own)] == []
         for command in (["httpd", *asked], ["sudo", "-n", "--", *asked, "reload"]):
             assert command in here.commands()
-        assert ["supervisord", "-c", f"{host.home}/supervisord.conf"] in here.commands()
+        assert ["supervisord", "-c", host.supervisor.file] in here.commands()
 
         (past,) = read_releases(remote)
         assert (past.name, past.current, past.facts["ended"]) == (outcome.release, True, "committed")

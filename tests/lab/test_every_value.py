@@ -149,7 +149,7 @@ def test_a_deploy_of_legal_values_serves_on_both_doors(host: Site, tmp_path: Pat
         template = "".join(f"{{{{ secrets.{name} }}}}\n" for name in one["secrets"])
         host.checkout(tmp_path, {"home/private/config/poms/secret.conf.j2": template})
     socket = one.get("supervisor", {}).get("socket", "")
-    if last_socket[-1:] not in ([], [socket]):
+    if last_socket[-1:] != [socket]:
         shut_down(host)
     last_socket.append(socket)
     with ssh_on(host, one.get("port", 22)):

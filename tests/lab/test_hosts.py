@@ -167,6 +167,16 @@ def test_diff_drift_and_adopt(host: Site) -> None:
     fab(host, "deploy", "--yes", "--force")
 
 
+def test_import_and_compare(host: Site) -> None:
+    said = host.fab("import", "pomsgpvm01", "--json")
+    assert said.code in (0, 2), said.all
+    report = json.loads(said.out)
+    assert ("supervisord", f"program {WEB}", "command") in {(i["of"], i["place"], i["name"]) for i in report["equal"]}
+    assert [one for one in report["changed"] if one["of"] != "apache"] == []
+    assert not any("printed" in note for note in report["notes"])
+    assert host.fab("compare", "pomsgpvm01", "pomsgpvm01").code == 0
+
+
 def test_rollback_and_releases(host: Site, tmp_path: Path) -> None:
     inventory = host.changed(tmp_path, ("threads = 10", "threads = 9"))
     fab(host, "deploy", "--yes", inventory=inventory)

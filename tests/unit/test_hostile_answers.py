@@ -57,6 +57,7 @@ HOST = "pomsgpvm01"
 INI = "/home/poms/private/config/poms/uwsgi-service.ini"
 WORDS = {
     "adopt": [INI],
+    "compare": [HOST, HOST],
     **{verb: ["--yes"] for verb in ("deploy", "stop-programs", "restart-programs", "stop-supervisord")},
     "start-at-boot": ["--yes"],
     "fetch-logs": ["--to=FOLDER"],
@@ -69,6 +70,7 @@ VERSIONED = ("versions", "install", "uninstall")  # they need an inventory with 
 SOFTWARE = '[defaults.software]\nproduct = "poms"\nversion = "v1"\ninstall = "true"\nuninstall = "true"\n'
 WITH_JSON = (
     *("diff", "drift", "adopt", "releases", "check-apache", "status", "certs", "doctor", "maintenance", "versions"),
+    *("compare", "import"),
 )
 VERBS = [[verb, *WORDS.get(verb, [])] for verbs in MODULES.values() for verb in verbs if verb not in WITHOUT_A_HOST]
 VERBS += [["diff", "--to=r1"], ["releases", "r1"], ["rollback", "--yes"], ["maintenance", "off"]]

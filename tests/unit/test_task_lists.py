@@ -19,7 +19,7 @@ NEEDED = {
     "adopt": ["/etc/httpd/conf.d/ssl.conf"],
     "uninstall": ["v1"],
 }
-OTHERS = {"hosts", "init", "shell", "trust"}  # of no host, or of one that must be named
+OTHERS = {"compare", "hosts", "import", "init", "shell", "trust"}  # of no host, or of one that must be named
 
 
 def test_registry_knows_every_task() -> None:

@@ -256,4 +256,4 @@ def test_the_plan_shows_the_database_connections_of_a_reload(spare: int, words: 
     ],
 )
 def test_only_changed_sockets_need_a_restart(before: str, after: str, restart: bool) -> None:
-    assert needs_restart(before, after) is restart
+    assert needs_restart(f"[uwsgi]\n{before}\n", f"[uwsgi]\n{after}\n") is restart

@@ -1,0 +1,102 @@
+"""Files in the styles of real sites, imported and rendered back: equal by each program's own parser, or named."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ops.agent.uwsgi_ini import options_of
+from ops.importing.settings import APACHE, SUPERVISORD, UWSGI
+from ops.importing.uwsgi_settings import written_out
+from tests.agent.sample_import import SAMPLES, any_sample, shown_config
+
+ALL = [(path.parent.name, path.name) for path in sorted(SAMPLES.glob("*/*"))]
+# What poms-ops writes into every file of uWSGI's.
+ADDED = {"buffer-size", "socket-timeout", "no-orphans", "zerg-server", "hook-accepting1-once"}
+ADDED |= {"reload-mercy", "worker-reload-mercy", "reload-on-as", "evil-reload-on-as", "threads", "workers"}
+# What is not imported of each sample: a part of its name.
+LEFT_OUT = {
+    "plain.conf": [],
+    "separate_errors.conf": [],
+    "secrets.conf": ["DB_PASSWORD", "API_TOKEN", "SECRET_KEY"],
+    "groups.conf": [],
+    "listeners.conf": ["rpcinterface twiddler"],
+    "container.conf": ["control port 9001: port", "nodaemon"],
+    "small.ini": [],
+    "threads_and_limits.ini": [],
+    "placeholders.ini": ["SENTRY_TOKEN"],
+    "routes_and_cron.ini": [],
+    "open_doors.ini": ["[::]:3032", "emperor", "daemonize", "uwsgi.options.http", "uid", "if and for"],
+    "ssl.conf": [
+        "SSLCertificateChainFile",
+        "X-Robots-Tag",
+        "SetEnv",
+        "shib-attr",
+        "/app/health",
+        "^/old/",
+    ],
+    "one_file.conf": ["10.1.2.3:443", "jobs.example.org", "SSLCACertificateFile", "ProxyTimeout"],
+    "cert_ssl.conf": ["X-SSL-Subject", "http://127.0.0.1:5000/api"],
+}
+SECRETS = ("s3cret-word", "t0ken-word", "k3y-word")
+
+
+def test_there_are_a_dozen_samples_and_each_has_an_expectation() -> None:
+    assert len(ALL) >= 12
+    assert {name for _, name in ALL} == set(LEFT_OUT)
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_sample_is_equal_in_effect_or_named(kind: str, name: str, tmp_path: Path) -> None:
+    done = any_sample(kind, name, tmp_path).imported()
+    left = done.left()
+    for part in LEFT_OUT[name]:
+        assert part in left
+    own = {"supervisord": SUPERVISORD, "uwsgi": UWSGI, "apache": APACHE}[kind]
+    mine = [one.what for one in done.report.not_imported if one.of == own]
+    if kind != "apache":  # of which some lines are for every host
+        assert bool(mine) == bool(LEFT_OUT[name]), left
+    assert all(one.advice for one in done.report.not_imported)
+    assert not any(word in done.inventory + left + str(done.report.notes) for word in SECRETS)
+
+
+def test_file_with_the_virtual_hosts_becomes_empty(tmp_path: Path) -> None:
+    done = any_sample("apache", "one_file.conf", tmp_path).imported()
+    assert "X-Frame-Options" not in done.left()
+    empty = tmp_path / "site/templates/httpd/conf.d/one_file.conf.j2"
+    assert (empty.is_file(), empty.read_text()) == (True, "")
+    assert '"X-Frame-Options" = "DENY"' in done.inventory or 'X-Frame-Options = "DENY"' in done.inventory
+    assert "nosniff" in done.inventory
+
+
+@pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "supervisord"])
+def test_nothing_of_supervisord_changes_on_purpose(name: str, tmp_path: Path) -> None:
+    changed = any_sample("supervisord", name, tmp_path).imported().changed(SUPERVISORD)
+    assert {one: pair for one, pair in changed.items() if pair[0]} == {}
+
+
+@pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "uwsgi"])
+def test_uwsgi_itself_reads_the_same_options_from_both_files(name: str, tmp_path: Path) -> None:
+    if name == "open_doors.ini":  # it would leave the foreground
+        return
+    text = (SAMPLES / "uwsgi" / name).read_text()
+    there = Counter(written_out(shown_config(tmp_path, text)))
+    ours = Counter(written_out(shown_config(tmp_path, any_sample("uwsgi", name, tmp_path).imported().ini)))
+    gone, more = there - ours, ours - there
+    assert {key for key, _ in more} <= ADDED | {key for key, _ in gone}, more
+    for key, value in gone:  # another spelling of a switch, a secret, or what is changed on purpose
+        again = {other for name, other in more if name == key}
+        assert again & {"true"} or key in ("strict", "env", "socket") or f"%({key})" in text or key in text, (
+            key,
+            value,
+        )
+
+
+@pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "uwsgi" and name != "open_doors.ini"])
+def test_our_reader_of_uwsgis_files_agrees_with_uwsgi(name: str, tmp_path: Path) -> None:
+    text = (SAMPLES / "uwsgi" / name).read_text()
+    placeholders = [
+        value.partition("=")[0] for key, value in options_of(text) if key in ("set-placeholder", "set-ph")
+    ]
+    shown = [pair for pair in shown_config(tmp_path, text) if pair[0] not in placeholders]
+    assert written_out(options_of(text, str(tmp_path / "shown.ini"))) == written_out(shown)
