@@ -26,7 +26,7 @@ OF_PROGRAM = (
     *("kind", "socket", "expand", "numprocs", "numprocs_start", "process_name"),
 )
 OF_CHECK = ("name", "port", "path", "status", "text", "seconds")
-OF_UWSGI = ("workers",)
+OF_UWSGI = ("file", "workers")
 
 
 def recorded_host(host: Host) -> str:
@@ -66,7 +66,7 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
         values["token"] = msgspec.convert(_known(Token, token), Token) if token else None
         if "token" not in record:
             values["apache"] = replace(values["apache"], redirect_from=None)
-        uwsgi = {"workers": record["uwsgi"]["workers"]} if "uwsgi" in record else {}
+        uwsgi = {key: value for key, value in record.get("uwsgi", {}).items() if key in OF_UWSGI}
         values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
         apps = {name: _app(today.apps.get(name), table) for name, table in record.get("apps", {}).items()}
         values["apps"] = apps if "apps" in record else today.apps

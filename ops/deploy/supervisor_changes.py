@@ -6,12 +6,12 @@ supervisor_values.py has the single settings.
 
 import configparser
 import posixpath
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ops.agent.service_messages import Surroundings
+from ops.deploy.supervisor_sources import texts_of
 from ops.deploy.supervisor_values import (
     DAEMON_DEFAULTS,
     INET,
@@ -69,24 +69,13 @@ def read_effect(content: bytes, host: Host, around: Surroundings | None = None) 
     `around`: the files that it includes and the variables that it uses, where they are known.
     """
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
-    around = around or Surroundings()
     try:
-        parser.read_string(_with_variables(content.decode(), around.variables))
-        for path, text in around.included:
-            text = text.replace("%(here)s", posixpath.dirname(path))
-            parser.read_string(_with_variables(text, around.variables))
+        for text in texts_of(content.decode(), around or Surroundings()):
+            parser.read_string(text)
         sections = {name: dict(parser[name]) for name in parser.sections()}
         return _effect(sections, host)
     except (configparser.Error, UnicodeDecodeError, ValueError):
         return None
-
-
-def _with_variables(text: str, variables: Mapping[str, str]) -> str:
-    """The text with the values of variables that are on one line; supervisord expands a value that has a % again."""
-    for name, value in variables.items():
-        if not re.search(r"[%\n]", value):
-            text = text.replace(f"%(ENV_{name})s", value)
-    return text
 
 
 def _effect(sections: Mapping[str, Mapping[str, str]], host: Host) -> Effect:
