@@ -99,11 +99,22 @@ def _of_location(host: Host, one: Location, door: str, visitors: Visitors) -> It
         name = "no certificate" if is_by_certificate(one, door) else "no login"
         for way in spelled(path):
             yield attempt(name=name, path=way, lines=[*visitors.forged], source=inside or "127.0.0.1")
+    if door == LOGIN and one.allow == ANYONE and not one.folder:
+        yield from _out_of(host, one, attempt, visitors)
     if one.addresses:
         claims = [*visitors.forged, f"X-Forwarded-For: {inside}", f"Forwarded: for={inside}"]
         certificate = None if door == TOKEN else "user"
         outside = next(text for text in (ELSEWHERE, "192.0.2.7", "198.51.100.7") if not _has(one, text))
         yield attempt(name="from another address", path=path, certificate=certificate, lines=claims, source=outside)
+
+
+def _out_of(host: Host, one: Location, attempt: Attempt, visitors: Visitors) -> Iterator[ProbeAttempt]:
+    """From a location where nobody is asked to what is beside it, where a login is needed."""
+    beside = f"{one.path.rpartition('/')[0]}/poms-ops-x"
+    if any(apache.is_within(beside, other.path) for other in locations_on(host, LOGIN)):
+        return
+    for way in ("../poms-ops-x", "%2e%2e/poms-ops-x", "..%2fpoms-ops-x", ".%2e/poms-ops-x"):
+        yield attempt(name="out of an open location", path=f"{one.path}/{way}", lines=[*visitors.forged])
 
 
 def by_certificate(host: Host, own: Attempt, visitors: Visitors, is_file: bool = False) -> Iterator[ProbeAttempt]:

@@ -12,32 +12,37 @@ from tests.lab.site import Site
 
 SSL, CERT_SSL = "/etc/httpd/conf.d/ssl.conf", "/etc/httpd/conf.d/cert_ssl.conf"
 VHOST, LOGIN, CERTIFICATE = "_vhost.conf.j2", "conf.d/ssl.conf.j2", "conf.d/cert_ssl.conf.j2"
-LOGIN_RULES = """        AuthType shibboleth
-        ShibRequestSetting requireSession 1
-        # A session whose user id is missing or has another form is refused. (Not by "Require shib-user ~": mod_shib's
-        # own regular expressions know no (?:…), and let a line's end behind a name pass.)
-        Require expr %{REMOTE_USER} =~ m#^(?:{{ host.identity.user_id }})$#
-"""
+WHOSE = "_certificate.conf.j2"
+ASKED = "        AuthType shibboleth\n        ShibRequestSetting requireSession 1\n"
+UNASKED = "        Require all granted\n"
 # (what somebody does to which template, what the deploy says)
 OPENED = {
     "one unset is forgotten": (
-        (VHOST, "    RequestHeader unset X-Shib-Email early\n", ""),
+        (
+            VHOST,
+            "dropped_headers(host, self.door()) %}",
+            'dropped_headers(host, self.door()) if name != "X-Shib-Email" %}',
+        ),
         "a certificate of its own and false headers: GOT IN, and the app was told X-Shib-Email: intruder",
     ),
     "a header of the server's own name is let through": (
-        (VHOST, "identity.dropped_headers %}", 'identity.dropped_headers if name != "Remote-Addr" %}'),
+        (
+            VHOST,
+            "dropped_headers(host, self.door()) %}",
+            'dropped_headers(host, self.door()) if name != "Remote-Addr" %}',
+        ),
         "a certificate of its own and false headers: GOT IN, and the app was told Remote-Addr: intruder",
     ),
     "any CA will do": (
-        (CERTIFICATE, '%{SSL_CLIENT_I_DN} =~ m#^" ~ host.identity.certificate_issuer | regex_escape ~ "$#', "true"),
+        (WHOSE, '%{SSL_CLIENT_I_DN} =~ m#^" ~ host.identity.certificate_issuer | regex_escape ~ "$#', "true"),
         "port 8443, /poms, a certificate (a user's name, by another CA): GOT IN as p",
     ),
     "CAs may stand above one another": (
-        (CERTIFICATE, "{{ host.apache.verify_depth }}", "10"),
+        (WHOSE, "{{ host.apache.verify_depth }}", "10"),
         "port 8443, /poms, a certificate (a CA below another, under the name of the users'): GOT IN as p",
     ),
     "no login is asked for": (
-        (LOGIN, LOGIN_RULES, "        Require all granted\n"),
+        (LOGIN, ASKED, UNASKED),
         "port 443, /poms, no login: GOT IN as ",
     ),
     "anybody may ask for the host itself": (

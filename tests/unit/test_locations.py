@@ -162,8 +162,11 @@ def attempts(one: Host, port: int, path: str) -> list[ProbeAttempt]:
 
 def test_every_location_is_attacked_on_each_of_its_doors() -> None:
     one = host(token={}, locations={"x": OPEN, "t": TOKEN}, apache={"redirect_from": 80})
-    must = {request.must_arrive for request in attempts(one, 443, "/poms/x")}
+    must = {request.must_arrive for request in attempts(one, 443, "/poms/x") if "out of" not in request.name}
     assert must == {True}
+    out = [request for request in attempts(one, 443, "/poms/x") if "out of" in request.name]
+    assert out
+    assert not any(request.nameless for request in out)
     assert all(request.user is None and request.nameless for request in attempts(one, 8443, "/poms/x"))
     assert {bool(request.token) for request in attempts(one, 9443, "/poms")} == {True, False}
     assert all(request.is_plain and request.redirects_to for request in attempts(one, 80, "/"))
@@ -178,7 +181,8 @@ def test_token_that_apache_checks_must_not_be_accepted() -> None:
 
 def test_address_is_tried_from_inside_and_outside() -> None:
     one = located(APP | {"allow": "anyone", "addresses": ["10.9.0.0/16"]})
-    sources = {request.source: request.must_arrive for request in attempts(one, 443, "/poms/x")}
+    asked = [request for request in attempts(one, 443, "/poms/x") if "out of" not in request.name]
+    sources = {request.source: request.must_arrive for request in asked}
     assert sources == {"10.9.0.1": True, "127.0.0.2": False}
 
 
