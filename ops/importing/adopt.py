@@ -102,7 +102,10 @@ def advise(host: Host, file: RenderedFile, goal: str, tree: TemplateTree | None 
 
 
 def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
-    """`state` with every difference solved that `tries` can solve, by the solution that changes the fewest files."""
+    """`state` with every difference solved that `tries` can solve.
+
+    Of several solutions by the one that leaves the least, and of those by the one that changes the fewest files.
+    """
     failed: set[Hunk] = set()
     while True:
         hunk = next((one for one in hunks(state.text, state.goal) if one not in failed), None)
@@ -110,7 +113,10 @@ def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> 
             return state
         found = list(islice(tries(state, hunk), 20))
         if found:
-            state, failed = min(found, key=lambda way: (way.goal != state.goal, len(_also(state, way)))), set()
+            state, failed = (
+                min(found, key=lambda way: (way.goal != state.goal, _size(way), len(_also(state, way)))),
+                set(),
+            )
         else:
             failed.add(hunk)
 
@@ -140,8 +146,12 @@ def _with_lines(state: _State, hunk: Hunk) -> Iterator[_State]:
 def _is_nearer(state: _State, way: _State) -> bool:
     """Whether less differs, and nothing new."""
     before, after = hunks(state.text, state.goal), hunks(way.text, way.goal)
-    size = [sum(len(hunk.old) + len(hunk.new) for hunk in one) for one in (before, after)]
-    return size[1] < size[0] and all(any(_is_part(hunk, other) for other in before) for hunk in after)
+    return _size(way) < _size(state) and all(any(_is_part(hunk, other) for other in before) for hunk in after)
+
+
+def _size(state: _State) -> int:
+    """How many lines differ."""
+    return sum(len(hunk.old) + len(hunk.new) for hunk in hunks(state.text, state.goal))
 
 
 def _is_part(hunk: Hunk, other: Hunk) -> bool:
