@@ -12,7 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from ops.door_tables import Location, Token
-from ops.schema import Apache, App, Check, FurtherApp, Host, Program, ProgramGroup, Supervisor
+from ops.program_tables import Program, ProgramGroup, Supervisor
+from ops.schema import Apache, App, Check, FurtherApp, Host
 
 TODAY = {  # per table, the keys that are never recorded
     "apache": ("restart", "reload", "configtest"),

@@ -17,7 +17,8 @@ from ops.formats import process_names, processes
 from ops.formats import supervisor_expansion as expansion
 from ops.formats.start_program import OWN_NAMES, own_names, start_program_path
 from ops.formats.uwsgi import is_uwsgi
-from ops.schema import Host, Program, Supervisor
+from ops.program_tables import Program, Supervisor
+from ops.schema import Host
 from ops.table import Table
 
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")  # between the two, expansion.NOTHING prevents a comment

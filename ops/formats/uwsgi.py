@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ops.agent.uwsgi_ini import options_of
 from ops.formats.apps import MAIN
-from ops.schema import Host, Program, Uwsgi
+from ops.program_tables import Program
+from ops.schema import Host, Uwsgi
 from ops.text import closest
 from ops.value_types import UwsgiValue
 

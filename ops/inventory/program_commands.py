@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ops.formats.uwsgi import is_uwsgi
-from ops.schema import Program
+from ops.program_tables import Program
 
 QUOTED = "\0"  # in place of a quoted or escaped character
 SHELL = "or run the whole command by a shell: /bin/sh -c '…'"

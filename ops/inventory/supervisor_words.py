@@ -7,7 +7,8 @@ from ops.formats import supervisor_expansion as expansion
 from ops.formats.protected import is_protected, protected_places
 from ops.formats.supervisor import LOGS, server_text_rules
 from ops.formats.uwsgi import is_uwsgi
-from ops.schema import Host, Program
+from ops.program_tables import Program
+from ops.schema import Host
 from ops.text import did_you_mean
 
 Rule = tuple[tuple[str, ...], str]

@@ -18,8 +18,9 @@ from supervisor.options import ClientOptions, ProcessConfig, ServerOptions
 
 from ops.formats.processes import log_files
 from ops.formats.supervisor import unwritable_program, unwritable_supervisor
+from ops.program_tables import Program
 from ops.rendering.renderer import render
-from ops.schema import Host, Program
+from ops.schema import Host
 from tests.scale import TIMES
 from tests.unit.hosts import host
 
