@@ -3,7 +3,7 @@
 from typing import Any
 
 from ops.errors import read_answer
-from ops.importing.comparing import compare_hosts, problems
+from ops.importing.comparing import compare_hosts, is_whole, problems
 from ops.importing.reading import HostReading, read_host
 from ops.importing.settings import Difference
 from ops.importing.unlisted_host import host_named
@@ -26,7 +26,7 @@ def compare(context: Any, first: str, second: str, json: bool = False) -> int:
     """Show what differs in effect between two hosts: supervisord, uWSGI, Apache, the crontab, the products.
 
     Reads what runs, by each program's own parser. No inventory is needed, and nothing is changed. Exit code 2 for a
-    difference.
+    difference, or if something could not be read.
     """
     hosts = [host_named(name, inventory_path()) for name in (first, second)]
     with Connections(context.config, ahead=hosts) as lines:
@@ -37,10 +37,10 @@ def compare(context: Any, first: str, second: str, json: bool = False) -> int:
     if json:
         print_json({"equal": len(equal), "differences": [*map(_facts, differing)], "unread": unread})
     else:
-        _show(differing, [host.name for host in hosts], len(equal))
+        _show(differing, [host.name for host in hosts], len(equal), whole=all(map(is_whole, readings)))
         for said in unread:
             console.say(said, colours.WARNING, err=True)
-    return NEEDS_ATTENTION if differing else 0
+    return NEEDS_ATTENTION if differing or not all(map(is_whole, readings)) else 0
 
 
 def _read(lines: Connections, host: Host) -> HostReading:
@@ -53,12 +53,12 @@ def _facts(one: Difference) -> dict[str, object]:
     return {"of": one.of, "place": one.place, "name": one.name, "first": first, "second": second}
 
 
-def _show(differing: list[Difference], names: list[str], equal: int) -> None:
+def _show(differing: list[Difference], names: list[str], equal: int, *, whole: bool) -> None:
     for of in dict.fromkeys(one.of for one in differing):
         console.say(of, "bold")
         for one in (one for one in differing if one.of == of):
             console.say(f"  {one.describe()}")
             for name, side in zip(names, one.shown(), strict=True):
                 console.say(f"    {name}: {side or 'not set'}")
-    said = "" if differing else f"{names[0]} and {names[1]} are equal in effect: "
-    console.say(f"{said}{equal} settings are equal", colours.OK)
+    said = f"{names[0]} and {names[1]} are equal in effect: " if whole and not differing else ""
+    console.say(f"{said}{equal} settings are equal", colours.OK if whole else "")

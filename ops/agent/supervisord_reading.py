@@ -5,6 +5,7 @@ look for (folders) is left alone.
 """
 
 import os
+import re
 
 from ops.agent.host_processes import environment_of, words_of
 from ops.agent.processes import Ended, run
@@ -84,8 +85,13 @@ def parsed(conf: str, pid: int, activate: str, here: str = "") -> "tuple[str, st
     _, begins, text = ended.text.rpartition(BEGIN)
     if ended.code or not begins:
         lines = ended.text.splitlines()
-        return "", (lines[-1] if lines else f"exit code {ended.code}")
+        return "", (without_values(lines[-1]) if lines else f"exit code {ended.code}")
     return text.splitlines()[0], ""
+
+
+def without_values(said: str) -> str:
+    """What the parser says, without the value that it quotes: a whole environment, with its passwords."""
+    return re.sub(r"ormat string '.*' for '", "ormat string (not shown) for '", said)
 
 
 def _run(pid: int, activate: str, words: "list[str]") -> Ended:

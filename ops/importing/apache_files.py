@@ -12,6 +12,7 @@ from ops.importing.imported import Imported
 from ops.importing.settings import APACHE
 
 OURS = ("ssl.conf", "cert_ssl.conf")
+_ONE_LISTEN = "poms-ops' file for the port has one, too; removed on the host, a reload closes the port"
 
 
 def empty_replaced(found: list[Directive], hosts: Sequence[VirtualHost], conf_d: str, into: Imported) -> None:
@@ -26,12 +27,14 @@ def empty_replaced(found: list[Directive], hosts: Sequence[VirtualHost], conf_d:
             replaced.add(path)
         else:
             advice = (
-                "remove the virtual host from it before the first deploy: poms-ops writes it into a file of its own"
+                f"make a template templates/httpd/conf.d/{posixpath.basename(path)}.j2 of it, without the virtual "
+                "host: the same deploy then writes both; edited on the host, a reload would close the port"
             )
             into.leave_out(APACHE, f"{path} has an imported virtual host and more", advice)
     for port, path in _opened(found, {str(each.port) for each in hosts}):
         if path not in replaced:
-            into.leave_out(APACHE, f"Listen {port} in {path}", "remove it: poms-ops' file for the port has one, too")
+            advice = f"make a template of that file without it: {_ONE_LISTEN}"
+            into.leave_out(APACHE, f"Listen {port} in {path}", advice)
 
 
 def _goes_with(one: Directive) -> bool:

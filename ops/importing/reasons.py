@@ -12,6 +12,7 @@ _IDENTITY = "identity headers are dropped whoever sends them, and set only from 
 _DENIED = "what is not granted is denied, and a session without a valid user id is refused"
 _SUBJECTS = "rules on certificate subjects can be forged: the issuer is pinned, and the whole subject matched"
 _TLS = "TLS as in Mozilla's intermediate set (apache.protocols, apache.ciphers, apache.curves)"
+_REVOKED = "certificates that their CA has revoked are refused (apache.revocation)"
 _LOGS = "the logs have poms-ops' names, in apache.log_dir"
 _SERVER = "settings for the whole server, of the file that is replaced"
 _PAGE = "the maintenance page, and the host's own question whether Apache reaches the app"
@@ -25,8 +26,10 @@ THEIRS: dict[str, list[tuple[str, str, str]]] = {
     APACHE: [
         ("sslverifydepth", "", "a CA in apache.ca_dir must have issued the certificate itself (apache.verify_depth)"),
         ("requestheader", r"(?i).*x[_-](shib|scitoken|forwarded|poms|remote)[_-].*", _IDENTITY),
-        ("require", r"shib-session|valid-user|shibboleth|all (granted|denied)|expr .*SSL_CLIENT_VERIFY.*", _DENIED),
-        ("authtype|shib(?!compatwith24).*", "", _DENIED),
+        ("require", r"shib-session|valid-user|shibboleth|all (granted|denied)", _DENIED),
+        ("authtype", r"(?i)shibboleth|none", _DENIED),
+        ("shibrequestsetting", r"(?i)(requiresession|exportassertion) (1|0|true|false|on|off)", _DENIED),
+        ("shib(requiresession|useheaders|useenvironment)", r"(?i)on|off", _DENIED),
         ("rewrite(rule|cond)|setenvif.*", r"(?i).*(ssl_client|x_shib|ssl:).*", _SUBJECTS),
         ("rewriteengine", "", _SUBJECTS),
         ("ssloptions|sslusername", "", "certificate subjects are read in RFC 2253 form, which needs no option"),
@@ -37,7 +40,8 @@ THEIRS: dict[str, list[tuple[str, str, str]]] = {
         ("protocols|usecanonicalname", "", "one name with its port, and the protocols of apache.http2"),
         ("servername", "", "its port is named, too"),
         ("timeout|requestreadtimeout|limitrequestbody", "", _LIMITS),
-        ("sslcarevocation.*", "", "certificates that their CA has revoked are refused (apache.revocation)"),
+        ("sslcarevocationcheck", "none|leaf( no_crl_for_cert_ok)?", _REVOKED),
+        ("sslcarevocationpath", "", _REVOKED),
         ("sslverifyclient", "", "certificates are asked for in the handshake, for the whole virtual host"),
     ],
     UWSGI: [
@@ -54,7 +58,7 @@ OURS: dict[str, list[tuple[str, str]]] = {
         ("require|authtype|shib.*", _DENIED),
         ("setenvif.*", f"{_SUBJECTS}; {_PAGE}"),
         ("ssl(protocol|ciphersuite|honorcipherorder|opensslconfcmd|sessiontickets|sessioncachetimeout)", _TLS),
-        ("sslcarevocation.*", "certificates that their CA has revoked are refused (apache.revocation)"),
+        ("sslcarevocation.*", _REVOKED),
         ("sslsessioncache", _SERVER),
         ("(error|transfer|custom)log|loglevel", _LOGS),
         ("header", "security headers are on every answer, once (apache.response_headers)"),

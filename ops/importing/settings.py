@@ -6,11 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SUPERVISORD, UWSGI, APACHE, CRONTAB, PRODUCTS = "supervisord", "uwsgi", "apache", "crontab", "products"
-_SECRET = re.compile(r"PASS|TOKEN|SECRET|KEY|CREDENTIAL", re.IGNORECASE)
-_ASSIGNED = re.compile(
-    r"(?i)((?:[\w-]*(?:PASSW|TOKEN|SECRET|API_?KEY)[\w-]*\s*[=:]|--[\w-]*(?:PASSW|TOKEN|SECRET)\w*)\s*)(\S+)"
+# The names of variables whose values may be secrets, and those of settings: a file of a key is none.
+_VARIABLE = re.compile(r"PASS|PWD|TOKEN|SECRET|KEY|CREDENTIAL|PRIVATE|DSN|COOKIE", re.IGNORECASE)
+_SETTING = re.compile(r"PASSW|PASSPHRASE(?!DIALOG)|SECRET|TOKEN|CREDENTIAL", re.IGNORECASE)
+_MASKED_PARTS = (
+    re.compile(
+        r"(?i)((?:[\w-]*(?:PASS|PWD|TOKEN|SECRET|API_?KEY)[\w-]*\s*[=:]|--[\w-]*(?:PASS|PWD|TOKEN|SECRET)[\w-]*)\s*)(\S+)"
+    ),
+    re.compile(r"(?i)((?:setenv\s+|\bset\s+|^)\"?[\w-]*(?:PASS|PWD|TOKEN|SECRET|API_?KEY)[\w-]*\"?\s+)(\S+)"),
+    re.compile(r"(?i)(\b(?:Basic|Bearer)\s+)(\S+)"),
+    re.compile(r"(?i)(\bbasicauth:)(\S+)"),
+    re.compile(r"(?<=://)([^/\s:@]*:)([^/\s@]+)(?=@)"),  # of a URL with an account
 )
 MASKED = "(secret)"
+_ADDS_UP = re.compile(r"listen|serveralias|loadmodule|include(optional)?|add(type|encoding|charset)|attach-daemon.*")
 # Settings whose order among each other counts.
 _ORDERED = {
     UWSGI: re.compile(r"route.*|error-route.*|final-route.*|response-route.*|hook-.*|exec-.*|attach-daemon.*|if-.*"),
@@ -34,7 +43,7 @@ class Setting:
     @property
     def shown(self) -> str:
         """The value for a reader, without what may be a secret."""
-        return MASKED if is_secret(self.name) else without_secrets(self.value)
+        return shown(self.name, self.value)
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,7 @@ class Difference:
 
     def shown(self) -> tuple[str, str]:
         """Both sides for a reader."""
-        hide = is_secret(self.name)
-        sides = [
-            ", ".join(MASKED if hide else without_secrets(one) for one in side) for side in (self.first, self.second)
-        ]
+        sides = [", ".join(shown(self.name, one) for one in side) for side in (self.first, self.second)]
         return sides[0], sides[1]
 
     def describe(self) -> str:
@@ -61,20 +67,32 @@ class Difference:
         return f"{self.place}: {self.written or self.name}" if self.place else self.written or self.name
 
 
+def shown(name: str, value: str) -> str:
+    """The value of a setting for a reader, without what may be a secret."""
+    return MASKED if is_secret(name) else without_secrets(value)
+
+
 def is_secret(name: str) -> bool:
     """Whether a setting of that name may hold a secret: a variable of an environment, or a password."""
     variable = name.partition("environment.")[2] or name.partition("env.")[2]
-    return bool(_SECRET.search(variable)) or name == "password"
+    return bool(_VARIABLE.search(variable)) if variable else bool(_SETTING.search(name))
 
 
-def is_secret_variable(name: str) -> bool:
-    """The same for the name of a variable."""
-    return bool(_SECRET.search(name))
+def is_secret_variable(name: str, value: str = "") -> bool:
+    """The same for a variable: by its name, or by a value such as a URL with a password."""
+    return bool(_VARIABLE.search(name)) or has_secret(value)
+
+
+def has_secret(text: str) -> bool:
+    """Whether a part of a text may be a secret."""
+    return without_secrets(text) != text
 
 
 def without_secrets(text: str) -> str:
-    """A text without what follows a word like "password"."""
-    return _ASSIGNED.sub(lambda found: found[1] + MASKED, text)
+    """A text without its parts that may be secrets."""
+    for part in _MASKED_PARTS:
+        text = part.sub(lambda found: found[1] + MASKED, text)
+    return text
 
 
 def compare(first: Iterable[Setting], second: Iterable[Setting]) -> tuple[list[Setting], list[Difference]]:
@@ -89,6 +107,9 @@ def compare(first: Iterable[Setting], second: Iterable[Setting]) -> tuple[list[S
         if own != other:
             left, right = tuple((own - other).elements()), tuple((other - own).elements())
             found.append(Difference(*key, left, right, written[key]))
+        elif key[0] in _ORDERED and not _ADDS_UP.fullmatch(key[2]) and values[0].get(key) != values[1].get(key):
+            # The last one may win.
+            found.append(Difference(*key, tuple(values[0][key]), tuple(values[1][key]), written[key]))
     return equal, found + _out_of_order(sides)
 
 

@@ -53,5 +53,13 @@ def _template(name: str, blocks: dict[str, list[str]]) -> str:
         return ""
     parts = [f'{{% extends "toolkit:{name}" %}}']
     for block, lines in filled.items():
-        parts += [f"{{% block {block} %}}", "{% raw %}", *lines, "{% endraw %}", "{% endblock %}"]
+        parts += [f"{{% block {block} %}}", *map(_line, lines), "{% endblock %}"]
     return "\n".join(parts) + "\n"
+
+
+def _line(text: str) -> str:
+    """A host's own line in a template. What Jinja would carry out is a text there: it would run on this machine."""
+    if not any(mark in text for mark in ("{{", "{%", "{#")):
+        return text
+    literal = text.encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    return f'{{{{ "{literal}" }}}}'

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -10,7 +11,12 @@ from ops.inventory.defaults import host_from
 from ops.inventory.loader import read_inventory
 from ops.schema import Host
 
-_LOGIN = re.compile(r"(?:(?P<account>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<name>[^:]+))(?::(?P<port>[0-9]+))?")
+_LOGIN = re.compile(
+    r"(?:(?P<account>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<name>[^:]+)|(?P<bare>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[^]@/]*))"
+    r"(?::(?P<port>[0-9]+))?"
+)
+
+MOST_PORT = 65535
 
 
 def host_named(given: str, inventory: Path) -> Host:
@@ -25,10 +31,13 @@ def host_named(given: str, inventory: Path) -> Host:
         raise BadInput(
             f"{given!r} is no host: write NAME, ACCOUNT@NAME or ACCOUNT@NAME:PORT. Nothing was connected to."
         )
-    name = found["v6"] or found["name"]
-    data = {"name": name.replace(":", "-"), "address": name, "account": found["account"] or "poms"}
+    name = found["v6"] or found["name"] or found["bare"]
+    host_name = re.sub(r"[:%]", "-", f"ip{name}" if ":" in name else name)
+    data: dict[str, Any] = {"name": host_name, "address": name, "account": found["account"] or "poms"}
     if found["port"]:
-        data["port"] = int(found["port"])
+        if not 1 <= (port := int(found["port"])) <= MOST_PORT:
+            raise BadInput(f"{given!r}: there is no port {port}. Nothing was connected to.")
+        data["port"] = port
     if ":" in name:
         data["apache"] = {"server_name": "unknown"}
     try:
