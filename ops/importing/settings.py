@@ -107,10 +107,15 @@ def compare(first: Iterable[Setting], second: Iterable[Setting]) -> tuple[list[S
         if own != other:
             left, right = tuple((own - other).elements()), tuple((other - own).elements())
             found.append(Difference(*key, left, right, written[key]))
-        elif key[0] in _ORDERED and not _ADDS_UP.fullmatch(key[2]) and values[0].get(key) != values[1].get(key):
-            # The last one may win.
+        elif _last_wins(key) and values[0].get(key) != values[1].get(key):
             found.append(Difference(*key, tuple(values[0][key]), tuple(values[1][key]), written[key]))
     return equal, found + _out_of_order(sides)
+
+
+def _last_wins(key: tuple[str, str, str]) -> bool:
+    """Whether the order of values of one name counts, and is not told with that of others."""
+    of, _, name = key
+    return of in _ORDERED and not _ADDS_UP.fullmatch(name) and not _ORDERED[of].fullmatch(name)
 
 
 def _out_of_order(sides: list[list[Setting]]) -> list[Difference]:
