@@ -1,36 +1,27 @@
-"""How to keep a hand edit on a host: inventory values or template lines that produce the edited file.
+"""How to keep a hand edit on a host: what it changed in effect, as values of the inventory or lines of a template.
 
-Works by trial: a value or line is reported only if the file, rendered with it, is closer to the file on the host, and
-nothing else in it changes.
+The file as rendered and the one on the host are read as `fab import` reads a host; what differs is the change.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import Any
+from functools import cache
 
 from ops.errors import BadInput
-from ops.importing.adopt_templates import Sources, edits, origin, sources_of, tree_with
-from ops.importing.adopt_values import KeyPath, candidates, value_at, with_value
-from ops.importing.line_edits import Hunk, carry_over, hunks, lines_of
+from ops.importing.adopt_lines import Texts, is_comment, same_lines_in_place
+from ops.importing.adopt_templates import Sources, origin, sources_of, tree_with, with_lines
+from ops.importing.adopt_values import Value, changed_values, with_values
+from ops.importing.imported import NotImported
+from ops.importing.line_edits import Hunk, hunks, lines_of
+from ops.importing.one_file import FileReading, Parse, read_file
+from ops.importing.settings import ORDER, Difference, compare
 from ops.rendering.rendered_file import RenderedFile
 from ops.rendering.renderer import render, render_again
 from ops.rendering.template_tree import TemplateTree, tree_of
 from ops.schema import Host
 from ops.secrets.sources import described
 
-TRIES = 400  # values or lines to try per difference; most differences need fewer than ten
 TOO_DIFFERENT = "more than half of the file differs"
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value for the inventory. `elsewhere`: it writes a hand-added line, but at another place of the file."""
-
-    key_path: KeyPath
-    before: Any
-    after: Any
-    elsewhere: bool = False
+NOTHING_SAYS_SO = "no key of the inventory stands for it, and no template line produces it without other changes"
 
 
 @dataclass(frozen=True)
@@ -44,155 +35,144 @@ class Unsolved:
 
 @dataclass(frozen=True)
 class Advice:
-    """The values, and templates with their texts before and after; `also`: other files of this host that change."""
+    """The values, and templates with their texts before and after; `also`: other files of this host that change.
+
+    `text_only`: differences that then remain, without an effect: comments, blanks, the order of lines. `notes`: why
+    a part of the edit is not converted.
+    """
 
     values: list[Value] = field(default_factory=list)
     templates: dict[str, tuple[str, str]] = field(default_factory=dict)
     unsolved: list[Unsolved] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
+    text_only: list[Hunk] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class _State:
-    """A step of the search: with this host and these templates, the file has the lines `text`; `goal` is wanted."""
+class _Edit:
+    """The file as rendered and as it is on the host, both read; what renders it, and what reads supervisord's."""
 
+    host: Host
     file: RenderedFile
     tree: TemplateTree
-    host: Host
-    sources: Sources
-    text: list[str]
-    goal: list[str]
-    values: tuple[Value, ...] = ()
+    parse: Parse
+    ours: FileReading
+    theirs: FileReading
 
-    def rendered(self) -> "_State | None":
-        """The same with its rendered text; None if it cannot be rendered, or has another path."""
-        with tree_with(self.sources, self.tree) as tree:
-            try:
-                made = render_again(self.host, self.file, tree)
-            except BadInput:
-                return None
-        return replace(self, text=lines_of(made.content.decode())) if made.path == self.file.path else None
+    def rendered(self, host: Host) -> RenderedFile | None:
+        """The file with another host's values; None if it cannot be rendered, or has another path."""
+        try:
+            made = render_again(host, self.file, self.tree)
+        except BadInput:
+            return None
+        return made if made.path == self.file.path else None
 
-    def editable(self) -> Sources:
-        """The templates that a change may be proposed for: a site that has its own leaves the toolkit's alone."""
-        return {name: lines for name, lines in self.sources.items() if self.tree.is_own(name) or not self.tree.own}
+    def is_nearer(self, made: RenderedFile | None) -> bool:
+        """Whether fewer settings differ, and each that does as before."""
+        if made is None:
+            return False
+        before, after = (self._differences(one) for one in (self.ours, self.read(made)))
+        return after < before
 
-    def others(self) -> dict[str, bytes]:
-        """The other files of the host."""
-        with tree_with(self.sources, self.tree) as tree:
-            return {made.path: made.content for made in render(self.host, tree) if made.path != self.file.path}
+    def read(self, file: RenderedFile) -> FileReading:
+        """What its readers make of a file."""
+        return read_file(self.host, self.file, file.content.decode(), self.parse)
 
+    def texts(self, text: str, goal: str) -> Texts:
+        """The lines of both; in a file where no order of lines counts, without those that only moved."""
+        in_order = self.file.service == "apache" or not self.ours.settings
+        return Texts(lines_of(text), lines_of(goal)) if in_order else same_lines_in_place(text, goal)
 
-def advise(host: Host, file: RenderedFile, goal: str, tree: TemplateTree | None = None) -> Advice:
-    """The advice that turns `file`, as rendered for `host`, into `goal`."""
-    tree, text = tree or tree_of(host), lines_of(file.content.decode())
-    secret = {text[one.line - 1] for one in file.masked_parts}
-    begin = _State(file, tree, host, sources_of(file.template, tree), text, lines_of(goal))
-    open_ones = hunks(text, begin.goal)
-    if 2 * sum(len(hunk.old) for hunk in open_ones) > len(text):
-        return Advice(unsolved=[Unsolved(hunk, "", TOO_DIFFERENT) for hunk in open_ones])
-    end = _solve(_solve(begin, _with_values), _with_lines)
-    changed = {
-        name: ("".join(lines), "".join(end.sources[name]))
-        for name, lines in begin.sources.items()
-        if lines != end.sources[name]
-    }
-    unsolved = [_unsolved(end, hunk, secret) for hunk in hunks(end.text, end.goal)]
-    return Advice(list(end.values), changed, unsolved, _also(begin, end))
+    def _differences(self, reading: FileReading) -> set[Difference]:
+        """The settings in which it differs from the host's; of an order only that it differs."""
+        found = compare(reading.settings, self.theirs.settings)[1]
+        return {replace(one, first=(), second=()) if one.name == ORDER else one for one in found}
 
 
-def _solve(state: _State, tries: Callable[[_State, Hunk], Iterator[_State]]) -> _State:
-    """`state` with every difference solved that `tries` can solve.
+def advise(host: Host, file: RenderedFile, goal: str, parse: Parse, tree: TemplateTree | None = None) -> Advice:
+    """The advice that turns `file`, as rendered for `host`, into `goal`. `parse`: for a supervisord.conf."""
+    tree, text = tree or tree_of(host), file.content.decode()
+    differences = hunks(lines_of(text), lines_of(goal))
+    if 2 * sum(len(hunk.old) for hunk in differences) > len(lines_of(text)):
+        return Advice(unsolved=[Unsolved(hunk, "", TOO_DIFFERENT) for hunk in differences])
+    if not differences:
+        return Advice()
+    parse = cache(parse)
+    ours, theirs = (read_file(host, file, one, parse) for one in (text, goal))
+    edit = _Edit(host, file, tree, parse, ours, theirs)
+    made, values, becomes, notes = _with_values(edit)
+    texts = edit.texts(made.content.decode(), goal)
+    sources = sources_of(file.template, tree)
+    lines, patched = with_lines(becomes, file, tree, sources, texts)
+    values = [replace(one, elsewhere=one.key_path[-1] in texts.moved) for one in values]
+    advice = Advice(values, _changed(sources, patched), [], _also(edit, becomes, patched), [], notes)
+    _sort_the_rest(edit, Texts(lines, texts.goal, texts.moved), goal, patched, advice)
+    return advice
 
-    Of several solutions by the one that leaves the least, and of those by the one that changes the fewest files.
+
+def _with_values(edit: _Edit) -> tuple[RenderedFile, list[Value], Host, list[str]]:
+    """The file with the values that the edit changed, the values, the host with them, and what is left out.
+
+    Rendered once with all of them; if that changes something else, too, each is judged by itself.
     """
-    failed: set[Hunk] = set()
-    while True:
-        hunk = next((one for one in hunks(state.text, state.goal) if one not in failed), None)
-        if hunk is None:
-            return state
-        found = list(islice(tries(state, hunk), 20))
-        if found:
-            state, failed = (
-                min(found, key=lambda way: (way.goal != state.goal, _size(way), len(_also(state, way)))),
-                set(),
-            )
+    if problem := edit.theirs.problem or edit.ours.problem:
+        return edit.file, [], edit.host, [problem]
+    notes = [_in_words(one) for one in edit.theirs.found.left_out if one not in edit.ours.found.left_out]
+    found = changed_values(edit.host, edit.ours.found.data, edit.theirs.found.data)
+    becomes, values, refused = with_values(edit.host, found)
+    notes += [f"the inventory refuses a value: {rule}" for rule in refused]
+    if not values:
+        return edit.file, [], edit.host, notes
+    made = edit.rendered(becomes)
+    if not edit.is_nearer(made):
+        alone = [one for one in values if edit.is_nearer(edit.rendered(with_values(edit.host, [one])[0]))]
+        becomes, values, _ = with_values(edit.host, alone if len(alone) < len(values) else [])
+        made = edit.rendered(becomes)
+    return (made, values, becomes, notes) if made and values else (edit.file, [], edit.host, notes)
+
+
+def _in_words(one: NotImported) -> str:
+    return f"{one.what}: {one.advice}"
+
+
+def _sort_the_rest(edit: _Edit, texts: Texts, goal: str, sources: Sources, advice: Advice) -> None:
+    """Add what still differs to the advice: as text only, or as unsolved."""
+    lines, wanted = texts.lines, lines_of(goal)
+    whole = replace(edit.file, content="".join(lines).encode())
+    if lines == wanted or edit.read(whole).equals(edit.theirs):
+        advice.text_only.extend(hunks(lines, wanted))
+        return
+    text = lines_of(edit.file.content.decode())
+    secret = {text[one.line - 1] for one in edit.file.masked_parts}
+    for hunk in hunks(lines, texts.goal) or hunks(lines, wanted):
+        if edit.ours.settings and all(is_comment(line) for line in (*hunk.old, *hunk.new)):
+            advice.text_only.append(hunk)
         else:
-            failed.add(hunk)
+            advice.unsolved.append(_unsolved(edit, hunk, secret, origin(hunk, lines, sources, edit.tree)))
 
 
-def _with_values(state: _State, hunk: Hunk) -> Iterator[_State]:
-    for key_path, value in islice(candidates(state.host, hunk), TRIES):
-        host = with_value(state.host, (key_path, value))
-        way = replace(state, host=host).rendered() if host else None
-        if way is None or host is None:
-            continue
-        moved = None if _is_nearer(state, way) else _with_line_elsewhere(state, way, hunk)
-        if moved or _is_nearer(state, way):
-            told = Value(key_path, value_at(state.host, key_path), value, elsewhere=moved is not None)
-            # This value replaces an earlier one of the same place.
-            kept = tuple(old for old in state.values if old.key_path != key_path)
-            before = next((old.before for old in state.values if old.key_path == key_path), told.before)
-            yield replace(moved or way, values=(*kept, replace(told, before=before)))
-
-
-def _with_lines(state: _State, hunk: Hunk) -> Iterator[_State]:
-    for edit in islice(edits(hunk, state.text, state.editable()), TRIES):
-        way = replace(state, sources=edit.made(state.sources)).rendered()
-        if way and _is_nearer(state, way):
-            yield way
-
-
-def _is_nearer(state: _State, way: _State) -> bool:
-    """Whether less differs, and nothing new."""
-    before, after = hunks(state.text, state.goal), hunks(way.text, way.goal)
-    return _size(way) < _size(state) and all(any(_is_part(hunk, other) for other in before) for hunk in after)
-
-
-def _size(state: _State) -> int:
-    """How many lines differ."""
-    return sum(len(hunk.old) + len(hunk.new) for hunk in hunks(state.text, state.goal))
-
-
-def _is_part(hunk: Hunk, other: Hunk) -> bool:
-    return _is_run(hunk.old, other.old) and _is_run(hunk.new, other.new)
-
-
-def _is_run(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
-    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
-
-
-def _with_line_elsewhere(state: _State, way: _State, hunk: Hunk) -> _State | None:
-    """If `way` writes the added line at another place of the file: the state with that place in its goal."""
-    changed = hunks(state.text, way.text)
-    added = [line for one in changed for line in one.new]
-    if hunk.old or any(one.old for one in changed) or len(added) != 1 or added[0] not in hunk.new:
-        return None
-    at = state.goal.index(added[0])
-    goal, clashes = carry_over(state.text, way.text, [*state.goal[:at], *state.goal[at + 1 :]])
-    moved = replace(way, goal=goal)
-    if clashes or _section(state.goal, at) != _section(way.text, changed[0].first):
-        return None
-    return moved if _is_nearer(state, moved) else None
-
-
-def _section(lines: list[str], number: int) -> str:
-    """The last section header, such as `[uwsgi]`, before line `number`."""
-    return next((line for line in reversed(lines[:number]) if line.startswith("[")), "")
-
-
-def _also(begin: _State, end: _State) -> list[str]:
-    if (begin.host, begin.sources) == (end.host, end.sources):
-        return []
-    before, after = begin.others(), end.others()
-    return sorted(path for path in before | after if before.get(path) != after.get(path))
-
-
-def _unsolved(state: _State, hunk: Hunk, secret: set[str]) -> Unsolved:
+def _unsolved(edit: _Edit, hunk: Hunk, secret: set[str], where: str) -> Unsolved:
     if secret & set(hunk.old):
-        sources = [f"secrets.{name} ({described(state.host.secrets[name])})" for name in state.file.secrets]
+        sources = [f"secrets.{name} ({described(edit.host.secrets[name])})" for name in edit.file.secrets]
         return Unsolved(
             hunk, "", f"a secret was changed there; store the new value in the source of {' or '.join(sources)}"
         )
-    why = "no inventory value or template line produces this without other changes"
-    return Unsolved(hunk, origin(hunk, state.text, state.sources, state.tree), why)
+    return Unsolved(hunk, where, NOTHING_SAYS_SO)
+
+
+def _changed(before: Sources, after: Sources) -> dict[str, tuple[str, str]]:
+    """The templates that differ, with both texts."""
+    return {name: ("".join(old), "".join(after[name])) for name, old in before.items() if old != after[name]}
+
+
+def _also(edit: _Edit, host: Host, sources: Sources) -> list[str]:
+    """The other files of the host that change with these values and templates."""
+    with tree_with(sources, edit.tree) as tree:
+        if (host, tree) == (edit.host, edit.tree):
+            return []
+        before, after = (
+            {made.path: made.content for made in render(*one) if made.path != edit.file.path}
+            for one in ((edit.host, edit.tree), (host, tree))
+        )
+    return sorted(path for path in before | after if before.get(path) != after.get(path))

@@ -8,8 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.importing.line_edits import Hunk, lines_of
+from ops.errors import BadInput
+from ops.importing.adopt_lines import Texts
+from ops.importing.line_edits import Hunk, hunks, is_part, lines_of, size
+from ops.rendering.rendered_file import RenderedFile
+from ops.rendering.renderer import render_again
 from ops.rendering.template_tree import TemplateTree
+from ops.schema import Host
 
 Sources = dict[str, list[str]]  # the lines of templates, by name
 _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})")
@@ -35,6 +40,41 @@ class Edit:
 def sources_of(template: str, tree: TemplateTree) -> Sources:
     """The template, then all that it includes, extends or imports."""
     return {name: lines_of(file.read_text(encoding="utf-8-sig")) for name, file in tree.parts_of(template)}
+
+
+def with_lines(
+    host: Host, file: RenderedFile, tree: TemplateTree, sources: Sources, texts: Texts
+) -> tuple[list[str], Sources]:
+    """The file's lines and the templates with each line changed that makes the file of `host` more like its goal.
+
+    Only templates that a change may be proposed for: a site that has its own leaves the toolkit's alone.
+    """
+    text, failed = texts.lines, set[Hunk]()
+    while hunk := next((one for one in hunks(text, texts.goal) if one not in failed), None):
+        failed.add(hunk)
+        own = {name: lines for name, lines in sources.items() if tree.is_own(name) or not tree.own}
+        for edit in edits(hunk, text, own):
+            changed = edit.made(sources)
+            made = _rendered(host, file, tree, changed)
+            if made and _is_nearer(text, made, texts.goal):
+                text, sources, failed = made, changed, set()
+                break
+    return text, sources
+
+
+def _rendered(host: Host, file: RenderedFile, tree: TemplateTree, sources: Sources) -> list[str]:
+    """The file's lines with these templates; none if they cannot be rendered."""
+    with tree_with(sources, tree) as changed:
+        try:
+            return lines_of(render_again(host, file, changed).content.decode())
+        except BadInput:
+            return []
+
+
+def _is_nearer(text: list[str], made: list[str], goal: list[str]) -> bool:
+    """Whether less differs, and nothing new."""
+    before, after = hunks(text, goal), hunks(made, goal)
+    return size(after) < size(before) and all(any(is_part(hunk, one) for one in before) for hunk in after)
 
 
 def edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:

@@ -31,6 +31,20 @@ def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
     ]
 
 
+def size(found: Sequence[Hunk]) -> int:
+    """How many lines differ."""
+    return sum(len(hunk.old) + len(hunk.new) for hunk in found)
+
+
+def is_part(hunk: Hunk, other: Hunk) -> bool:
+    """Whether it replaces nothing but what the other one does, and by the same."""
+    return _is_run(hunk.old, other.old) and _is_run(hunk.new, other.new)
+
+
+def _is_run(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
+
+
 def carry_over(base: Sequence[str], edited: Sequence[str], to: Sequence[str]) -> tuple[list[str], list[Hunk]]:
     """Apply the edit from `base` to `edited` to `to`. Return the result, and the hunks that conflict with `to`."""
     result, clashes = list(to), []

@@ -11,6 +11,7 @@ _ASSIGNED = re.compile(
     r"(?i)((?:[\w-]*(?:PASSW|TOKEN|SECRET|API_?KEY)[\w-]*\s*[=:]|--[\w-]*(?:PASSW|TOKEN|SECRET)\w*)\s*)(\S+)"
 )
 MASKED = "(secret)"
+ORDER = "order"  # the name of a difference in the order of settings
 # Settings whose order among each other counts.
 _ORDERED = {
     UWSGI: re.compile(r"route.*|error-route.*|final-route.*|response-route.*|hook-.*|exec-.*|attach-daemon.*|if-.*"),
@@ -106,7 +107,7 @@ def _out_of_order(sides: list[list[Setting]]) -> list[Difference]:
             for side in sides
         ]
         if orders[0] != orders[1]:
-            found.append(Difference(of, place, "order", orders[0], orders[1]))
+            found.append(Difference(of, place, ORDER, orders[0], orders[1]))
     return found
 
 
