@@ -3,15 +3,15 @@
 The file as rendered and the one on the host are read as `fab import` reads a host; what differs is the change.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from ops.errors import BadInput
-from ops.importing.adopt_lines import Texts, is_comment, same_lines_in_place
 from ops.importing.adopt_templates import Sources, origin, sources_of, tree_with, with_lines
 from ops.importing.adopt_values import Value, changed_values, with_values
 from ops.importing.imported import NotImported
-from ops.importing.line_edits import Hunk, hunks, lines_of
+from ops.importing.line_edits import Hunk, hunks, is_nearer, lines_of
 from ops.importing.one_file import FileReading, Parse, read_file
 from ops.importing.settings import ORDER, Difference, compare
 from ops.rendering.rendered_file import RenderedFile
@@ -60,34 +60,28 @@ class _Edit:
     ours: FileReading
     theirs: FileReading
 
-    def rendered(self, host: Host) -> RenderedFile | None:
-        """The file with another host's values; None if it cannot be rendered, or has another path."""
-        try:
-            made = render_again(host, self.file, self.tree)
-        except BadInput:
-            return None
-        return made if made.path == self.file.path else None
+    def rendered(self, host: Host, sources: Sources) -> list[str]:
+        """The lines of the file with other values and templates; none if it has another path then, or no text."""
+        with tree_with(sources, self.tree) as tree:
+            try:
+                made = render_again(host, self.file, tree)
+            except BadInput:
+                return []
+        return lines_of(made.content.decode()) if made.path == self.file.path else []
 
-    def is_nearer(self, made: RenderedFile | None) -> bool:
-        """Whether fewer settings differ, and each that does as before."""
-        if made is None:
-            return False
-        before, after = (self._differences(one) for one in (self.ours, self.read(made)))
-        return after < before
+    def read(self, lines: list[str]) -> FileReading:
+        """What the file's readers make of these lines."""
+        return read_file(self.host, self.file, "".join(lines), self.parse)
 
-    def read(self, file: RenderedFile) -> FileReading:
-        """What its readers make of a file."""
-        return read_file(self.host, self.file, file.content.decode(), self.parse)
-
-    def texts(self, text: str, goal: str) -> Texts:
-        """The lines of both; in a file where no order of lines counts, without those that only moved."""
-        in_order = self.file.service == "apache" or not self.ours.settings
-        return Texts(lines_of(text), lines_of(goal)) if in_order else same_lines_in_place(text, goal)
-
-    def _differences(self, reading: FileReading) -> set[Difference]:
+    def left(self, reading: FileReading) -> set[Difference]:
         """The settings in which it differs from the host's; of an order only that it differs."""
         found = compare(reading.settings, self.theirs.settings)[1]
         return {replace(one, first=(), second=()) if one.name == ORDER else one for one in found}
+
+    def sets(self, host: Host, sources: Sources) -> bool:
+        """Whether fewer settings differ with the values of `host`, and each of these as before."""
+        lines = self.rendered(host, sources)
+        return bool(lines) and self.left(self.read(lines)) < self.left(self.ours)
 
 
 def advise(host: Host, file: RenderedFile, goal: str, parse: Parse, tree: TemplateTree | None = None) -> Advice:
@@ -98,61 +92,81 @@ def advise(host: Host, file: RenderedFile, goal: str, parse: Parse, tree: Templa
         return Advice(unsolved=[Unsolved(hunk, "", TOO_DIFFERENT) for hunk in differences])
     if not differences:
         return Advice()
-    parse = cache(parse)
-    ours, theirs = (read_file(host, file, one, parse) for one in (text, goal))
-    edit = _Edit(host, file, tree, parse, ours, theirs)
-    made, values, becomes, notes = _with_values(edit)
-    texts = edit.texts(made.content.decode(), goal)
-    sources = sources_of(file.template, tree)
-    lines, patched = with_lines(becomes, file, tree, sources, texts)
-    values = [replace(one, elsewhere=one.key_path[-1] in texts.moved) for one in values]
-    advice = Advice(values, _changed(sources, patched), [], _also(edit, becomes, patched), [], notes)
-    _sort_the_rest(edit, Texts(lines, texts.goal, texts.moved), goal, patched, advice)
-    return advice
+    parse, sources = cache(parse), sources_of(file.template, tree)
+    edit = _Edit(host, file, tree, parse, *(read_file(host, file, one, parse) for one in (text, goal)))
+    becomes, values, notes = _with_values(edit, sources)
+    lines = edit.rendered(becomes, sources)
+    lines, patched = _with_lines(edit, becomes, sources, lines, lines_of(goal))
+    rest = hunks(lines, lines_of(goal))
+    effective = _effective(edit, lines, goal, rest)
+    keys = {line.partition("=")[0].strip() for hunk in rest if hunk not in effective for line in hunk.old}
+    return Advice(
+        [replace(one, elsewhere=one.key_path[-1] in keys) for one in values],
+        {name: ("".join(old), "".join(patched[name])) for name, old in sources.items() if old != patched[name]},
+        [_unsolved(edit, hunk, origin(hunk, lines, patched, tree)) for hunk in effective],
+        _also(edit, becomes, patched),
+        [hunk for hunk in rest if hunk not in effective],
+        notes,
+    )
 
 
-def _with_values(edit: _Edit) -> tuple[RenderedFile, list[Value], Host, list[str]]:
-    """The file with the values that the edit changed, the values, the host with them, and what is left out.
+def _with_values(edit: _Edit, sources: Sources) -> tuple[Host, list[Value], list[str]]:
+    """The host with the values that the edit changed, these, and what is left out.
 
     Rendered once with all of them; if that changes something else, too, each is judged by itself.
     """
     if problem := edit.theirs.problem or edit.ours.problem:
-        return edit.file, [], edit.host, [problem]
+        return edit.host, [], [problem]
     notes = [_in_words(one) for one in edit.theirs.found.left_out if one not in edit.ours.found.left_out]
     found = changed_values(edit.host, edit.ours.found.data, edit.theirs.found.data)
     becomes, values, refused = with_values(edit.host, found)
-    notes += [f"the inventory refuses a value: {rule}" for rule in refused]
-    if not values:
-        return edit.file, [], edit.host, notes
-    made = edit.rendered(becomes)
-    if not edit.is_nearer(made):
-        alone = [one for one in values if edit.is_nearer(edit.rendered(with_values(edit.host, [one])[0]))]
-        becomes, values, _ = with_values(edit.host, alone if len(alone) < len(values) else [])
-        made = edit.rendered(becomes)
-    return (made, values, becomes, notes) if made and values else (edit.file, [], edit.host, notes)
+    if values and not edit.sets(becomes, sources):
+        alone = [one for one in values if edit.sets(with_values(edit.host, [one])[0], sources)]
+        becomes, values, _ = with_values(edit.host, alone)
+    return becomes, values, [*notes, *(f"the inventory refuses a value: {rule}" for rule in refused)]
+
+
+def _with_lines(
+    edit: _Edit, host: Host, sources: Sources, lines: list[str], goal: list[str]
+) -> tuple[list[str], Sources]:
+    """The file's lines, and the templates, with the template lines that the edit changed.
+
+    Only templates that a change may be proposed for: a site that has its own leaves the toolkit's alone.
+    """
+    left = edit.left(edit.read(lines))
+
+    def render_lines(changed: Sources) -> list[str]:
+        made = edit.rendered(host, sources | changed)
+        nearer = is_nearer(lines, made, goal) and edit.left(edit.read(made)) <= left
+        return made if nearer else []
+
+    own = {name: old for name, old in sources.items() if edit.tree.is_own(name) or not edit.tree.own}
+    lines, changed = with_lines(own, lines, goal, render_lines)
+    return lines, sources | changed
+
+
+def _effective(edit: _Edit, lines: list[str], goal: str, rest: list[Hunk]) -> list[Hunk]:
+    """The differences that have an effect: none if both texts mean the same; else not comments and moved lines."""
+    if not rest or edit.read(lines).equals(edit.theirs):
+        return []
+    if not edit.theirs.settings:
+        return rest
+    counts = [Counter(line.strip() for line in text) for text in (lines, lines_of(goal))]
+    changed = {line for line in counts[0] | counts[1] if counts[0][line] != counts[1][line]}
+    return [one for one in rest if any(_counts(line.strip(), changed) for line in (*one.old, *one.new))] or rest
+
+
+def _counts(line: str, changed: set[str]) -> bool:
+    return line[:1] not in ("", "#", ";") and line in changed
 
 
 def _in_words(one: NotImported) -> str:
     return f"{one.what}: {one.advice}"
 
 
-def _sort_the_rest(edit: _Edit, texts: Texts, goal: str, sources: Sources, advice: Advice) -> None:
-    """Add what still differs to the advice: as text only, or as unsolved."""
-    lines, wanted = texts.lines, lines_of(goal)
-    whole = replace(edit.file, content="".join(lines).encode())
-    if lines == wanted or edit.read(whole).equals(edit.theirs):
-        advice.text_only.extend(hunks(lines, wanted))
-        return
+def _unsolved(edit: _Edit, hunk: Hunk, where: str) -> Unsolved:
     text = lines_of(edit.file.content.decode())
     secret = {text[one.line - 1] for one in edit.file.masked_parts}
-    for hunk in hunks(lines, texts.goal) or hunks(lines, wanted):
-        if edit.ours.settings and all(is_comment(line) for line in (*hunk.old, *hunk.new)):
-            advice.text_only.append(hunk)
-        else:
-            advice.unsolved.append(_unsolved(edit, hunk, secret, origin(hunk, lines, sources, edit.tree)))
-
-
-def _unsolved(edit: _Edit, hunk: Hunk, secret: set[str], where: str) -> Unsolved:
     if secret & set(hunk.old):
         sources = [f"secrets.{name} ({described(edit.host.secrets[name])})" for name in edit.file.secrets]
         return Unsolved(
@@ -161,16 +175,9 @@ def _unsolved(edit: _Edit, hunk: Hunk, secret: set[str], where: str) -> Unsolved
     return Unsolved(hunk, where, NOTHING_SAYS_SO)
 
 
-def _changed(before: Sources, after: Sources) -> dict[str, tuple[str, str]]:
-    """The templates that differ, with both texts."""
-    return {name: ("".join(old), "".join(after[name])) for name, old in before.items() if old != after[name]}
-
-
 def _also(edit: _Edit, host: Host, sources: Sources) -> list[str]:
     """The other files of the host that change with these values and templates."""
     with tree_with(sources, edit.tree) as tree:
-        if (host, tree) == (edit.host, edit.tree):
-            return []
         before, after = (
             {made.path: made.content for made in render(*one) if made.path != edit.file.path}
             for one in ((edit.host, edit.tree), (host, tree))

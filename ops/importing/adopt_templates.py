@@ -3,20 +3,16 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import BadInput
-from ops.importing.adopt_lines import Texts
-from ops.importing.line_edits import Hunk, hunks, is_part, lines_of, size
-from ops.rendering.rendered_file import RenderedFile
-from ops.rendering.renderer import render_again
+from ops.importing.line_edits import Hunk, hunks, is_nearer, lines_of
 from ops.rendering.template_tree import TemplateTree
-from ops.schema import Host
 
 Sources = dict[str, list[str]]  # the lines of templates, by name
+Render = Callable[[Sources], list[str]]
 _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})")
 _FOR, _ENDFOR = re.compile(r"\{%[-+]?\s*for\b"), re.compile(r"\{%[-+]?\s*endfor\b")
 _OPENS = re.compile(r"\{[{%#]")
@@ -42,39 +38,20 @@ def sources_of(template: str, tree: TemplateTree) -> Sources:
     return {name: lines_of(file.read_text(encoding="utf-8-sig")) for name, file in tree.parts_of(template)}
 
 
-def with_lines(
-    host: Host, file: RenderedFile, tree: TemplateTree, sources: Sources, texts: Texts
-) -> tuple[list[str], Sources]:
-    """The file's lines and the templates with each line changed that makes the file of `host` more like its goal.
+def with_lines(sources: Sources, lines: list[str], goal: list[str], render: Render) -> tuple[list[str], Sources]:
+    """Edit `sources`, which give a file `lines`, where that makes it more like its `goal`: the new lines and sources.
 
-    Only templates that a change may be proposed for: a site that has its own leaves the toolkit's alone.
+    `render` gives the lines of edited sources; none if these are not to be proposed.
     """
-    text, failed = texts.lines, set[Hunk]()
-    while hunk := next((one for one in hunks(text, texts.goal) if one not in failed), None):
+    failed = set[Hunk]()
+    while hunk := next((one for one in hunks(lines, goal) if one not in failed), None):
         failed.add(hunk)
-        own = {name: lines for name, lines in sources.items() if tree.is_own(name) or not tree.own}
-        for edit in edits(hunk, text, own):
+        for edit in edits(hunk, lines, sources):
             changed = edit.made(sources)
-            made = _rendered(host, file, tree, changed)
-            if made and _is_nearer(text, made, texts.goal):
-                text, sources, failed = made, changed, set()
+            if is_nearer(lines, made := render(changed), goal):
+                lines, sources, failed = made, changed, set()
                 break
-    return text, sources
-
-
-def _rendered(host: Host, file: RenderedFile, tree: TemplateTree, sources: Sources) -> list[str]:
-    """The file's lines with these templates; none if they cannot be rendered."""
-    with tree_with(sources, tree) as changed:
-        try:
-            return lines_of(render_again(host, file, changed).content.decode())
-        except BadInput:
-            return []
-
-
-def _is_nearer(text: list[str], made: list[str], goal: list[str]) -> bool:
-    """Whether less differs, and nothing new."""
-    before, after = hunks(text, goal), hunks(made, goal)
-    return size(after) < size(before) and all(any(is_part(hunk, one) for one in before) for hunk in after)
+    return lines, sources
 
 
 def edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:

@@ -31,13 +31,14 @@ def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
     ]
 
 
-def size(found: Sequence[Hunk]) -> int:
-    """How many lines differ."""
-    return sum(len(hunk.old) + len(hunk.new) for hunk in found)
+def is_nearer(text: Sequence[str], made: Sequence[str], goal: Sequence[str]) -> bool:
+    """Whether `made` differs less from `goal` than `text` does, and in nothing new."""
+    before, after = hunks(text, goal), hunks(made, goal)
+    sizes = [sum(len(hunk.old) + len(hunk.new) for hunk in found) for found in (after, before)]
+    return sizes[0] < sizes[1] and all(any(_is_part(hunk, one) for one in before) for hunk in after)
 
 
-def is_part(hunk: Hunk, other: Hunk) -> bool:
-    """Whether it replaces nothing but what the other one does, and by the same."""
+def _is_part(hunk: Hunk, other: Hunk) -> bool:
     return _is_run(hunk.old, other.old) and _is_run(hunk.new, other.new)
 
 
