@@ -1,16 +1,17 @@
 """`adopt`: how to change the inventory or a template so that a hand edit on a host stays."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.deploy.drift import BOTH, MODE, SAME, TEMPLATE, find_drift
 from ops.deploy.file_changes import masked_parts_of
 from ops.deploy.releases import read_files
 from ops.deploy.snapshot import Snapshot, probe
-from ops.errors import BadInput, HostError
+from ops.errors import BadInput, HostError, read_answer
 from ops.importing.adopt import Advice, Unsolved, advise
-from ops.importing.advice import assignment, inventory_lines, patch, table_of, with_values
-from ops.importing.line_edits import carry_over, lines_of
+from ops.importing.advice import assignment, inventory_lines, patch, table_of
+from ops.importing.line_edits import Hunk, carry_over, lines_of
+from ops.importing.reading import read_supervisord_conf
 from ops.inventory.loader import Inventory
 from ops.rendering.rendered_file import RenderedFile
 from ops.rendering.renderer import render
@@ -102,7 +103,10 @@ def _found(remote: Remote, file: RenderedFile, snapshot: Snapshot) -> Found:
         base = {one.path: one.content for one in read_files(remote, str(snapshot.release))}[file.path]
         lines, both = carry_over(lines_of(base.decode()), lines_of(goal), lines_of(text))
         goal, clashes = "".join(lines), [Unsolved(hunk, "", CLASH) for hunk in both]
-    advice = advise(host, file, goal)
+    with read_answer(host.name, "reading"):
+        advice = advise(
+            host, file, goal, lambda text: read_supervisord_conf(remote, replace(file, content=text.encode()))
+        )
     advice.unsolved.extend(clashes)
     return Found(file, "", advice, masker)
 
@@ -130,9 +134,19 @@ def _show(host: Host, found: Found, known: Inventory) -> None:
             f"{where}: cannot convert{f' ({unsolved.where})' if unsolved.where else ''}: {unsolved.why}",
             colours.ERROR,
         )
-        for mark, lines in (("-", unsolved.hunk.old), ("+", unsolved.hunk.new)):
-            for line in lines:
-                console.say(f"  {mark}{masked(line.rstrip(chr(10)))}", console.STYLES[mark])
+        _show_lines(unsolved.hunk, found)
+    for note in advice.notes:
+        console.say(f"{where}: {masked(note)}", colours.WARNING)
+    if advice.text_only:
+        console.say(f"{where}: without an effect, and not kept", colours.WARNING)
+    for hunk in advice.text_only:
+        _show_lines(hunk, found)
+
+
+def _show_lines(hunk: Hunk, found: Found) -> None:
+    for mark, lines in (("-", hunk.old), ("+", hunk.new)):
+        for line in lines:
+            console.say(f"  {mark}{found.masker.masked(line.rstrip(chr(10)))}", console.STYLES[mark])
 
 
 def _facts(answer: HostResult[Found], known: Inventory) -> dict[str, object]:
@@ -140,13 +154,12 @@ def _facts(answer: HostResult[Found], known: Inventory) -> dict[str, object]:
         return {"error": str(answer.error)}
     found, host = answer.result, answer.host
     advice, masked = found.advice, found.masker.masked
-    becomes = with_values(host, advice.values)
     return {
         "nothing": found.nothing,
         "values": [
             {
                 "table": table_of(host, value, known.data),
-                "line": masked(assignment(becomes, value)),
+                "line": masked(assignment(value)),
                 "elsewhere": value.elsewhere,
             }
             for value in advice.values
@@ -162,4 +175,8 @@ def _facts(answer: HostResult[Found], known: Inventory) -> dict[str, object]:
             }
             for unsolved in advice.unsolved
         ],
+        "text_only": [
+            {"old": masked("".join(hunk.old)), "new": masked("".join(hunk.new))} for hunk in advice.text_only
+        ],
+        "notes": [masked(note) for note in advice.notes],
     }

@@ -3,15 +3,16 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.importing.line_edits import Hunk, lines_of
+from ops.importing.line_edits import Hunk, hunks, is_nearer, lines_of
 from ops.rendering.template_tree import TemplateTree
 
 Sources = dict[str, list[str]]  # the lines of templates, by name
+Render = Callable[[Sources], list[str]]
 _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})")
 _FOR, _ENDFOR = re.compile(r"\{%[-+]?\s*for\b"), re.compile(r"\{%[-+]?\s*endfor\b")
 _OPENS = re.compile(r"\{[{%#]")
@@ -35,6 +36,22 @@ class Edit:
 def sources_of(template: str, tree: TemplateTree) -> Sources:
     """The template, then all that it includes, extends or imports."""
     return {name: lines_of(file.read_text(encoding="utf-8-sig")) for name, file in tree.parts_of(template)}
+
+
+def with_lines(sources: Sources, lines: list[str], goal: list[str], render: Render) -> tuple[list[str], Sources]:
+    """Edit `sources`, which give a file `lines`, where that makes it more like its `goal`: the new lines and sources.
+
+    `render` gives the lines of edited sources; none if these are not to be proposed.
+    """
+    failed = set[Hunk]()
+    while hunk := next((one for one in hunks(lines, goal) if one not in failed), None):
+        failed.add(hunk)
+        for edit in edits(hunk, lines, sources):
+            changed = edit.made(sources)
+            if is_nearer(lines, made := render(changed), goal):
+                lines, sources, failed = made, changed, set()
+                break
+    return lines, sources
 
 
 def edits(hunk: Hunk, text: list[str], sources: Sources) -> Iterator[Edit]:

@@ -31,6 +31,21 @@ def hunks(text: Sequence[str], goal: Sequence[str]) -> list[Hunk]:
     ]
 
 
+def is_nearer(text: Sequence[str], made: Sequence[str], goal: Sequence[str]) -> bool:
+    """Whether `made` differs less from `goal` than `text` does, and in nothing new."""
+    before, after = hunks(text, goal), hunks(made, goal)
+    sizes = [sum(len(hunk.old) + len(hunk.new) for hunk in found) for found in (after, before)]
+    return sizes[0] < sizes[1] and all(any(_is_part(hunk, one) for one in before) for hunk in after)
+
+
+def _is_part(hunk: Hunk, other: Hunk) -> bool:
+    return _is_run(hunk.old, other.old) and _is_run(hunk.new, other.new)
+
+
+def _is_run(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
+
+
 def carry_over(base: Sequence[str], edited: Sequence[str], to: Sequence[str]) -> tuple[list[str], list[Hunk]]:
     """Apply the edit from `base` to `edited` to `to`. Return the result, and the hunks that conflict with `to`."""
     result, clashes = list(to), []

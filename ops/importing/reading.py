@@ -63,6 +63,15 @@ def read_host(remote: Remote) -> HostReading:
         return reading_of(remote.host, answer)
 
 
+def read_supervisord_conf(remote: Remote, file: RenderedFile) -> SupervisordReading:
+    """What supervisor's parser there makes of a file in the place of the host's. Raises HostError."""
+    found = remote.answer(request(remote.host, [file])).messages
+    reading = next((one for one in found if isinstance(one, SupervisordReading)), None)
+    if reading is None:
+        raise HostError(remote.host.name, "its answer lacks supervisord", left="everything (this task only reads)")
+    return reading
+
+
 def request(host: Host, wanted: list[RenderedFile] | None = None) -> ImportRequest:
     """The request; `wanted` are files to read in place of those on the host, supervisord's first."""
     sent = [WantedFile(path=one.path, mode=one.mode, content=one.content) for one in wanted or []]

@@ -20,6 +20,7 @@ _MASKED_PARTS = (
 )
 MASKED = "(secret)"
 _ADDS_UP = re.compile(r"listen|serveralias|loadmodule|include(optional)?|add(type|encoding|charset)|attach-daemon.*")
+ORDER = "order"  # the name of a difference in the order of settings
 # Settings whose order among each other counts.
 _ORDERED = {
     UWSGI: re.compile(r"route.*|error-route.*|final-route.*|response-route.*|hook-.*|exec-.*|attach-daemon.*|if-.*"),
@@ -132,7 +133,7 @@ def _out_of_order(sides: list[list[Setting]]) -> list[Difference]:
             for side in sides
         ]
         if orders[0] != orders[1]:
-            found.append(Difference(of, place, "order", orders[0], orders[1]))
+            found.append(Difference(of, place, ORDER, orders[0], orders[1]))
     return found
 
 

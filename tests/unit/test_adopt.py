@@ -1,4 +1,4 @@
-"""What keeps a hand edit is found by trying, and said only where it does."""
+"""What a hand edit has changed in effect is said as values and template lines, and only where these lead to it."""
 
 import subprocess
 import tomllib
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ops.deploy.snapshot import FoundFile, Snapshot
 from ops.errors import BadInput
 from ops.importing.adopt import Advice, advise
-from ops.importing.adopt_values import ABSENT, with_value
+from ops.importing.adopt_values import ABSENT, Value, with_values
 from ops.importing.advice import inventory_lines, patch
 from ops.inventory.loader import Inventory, read_inventory
 from ops.project import PROJECT
@@ -28,7 +28,7 @@ from ops.schema import Fleet, Host
 from ops.text import escape_control_chars
 from tasks.adopt import _facts, _found, _show
 from tests.every_value import toml
-from tests.unit.hosts import host
+from tests.unit.hosts import host, parsed_here
 
 INI, CONF = "home/private/config/poms/uwsgi-{app}.ini.j2", "home/supervisord.conf.j2"
 CERT = "httpd/conf.d/cert_ssl.conf.j2"
@@ -49,15 +49,15 @@ def edited(
     for before, after in changes:
         assert text.count(before) == 1, (before, text)
         text = text.replace(before, after)
-    return made, text, advise(one, made, text, tree)
+    return made, text, advise(one, made, text, parsed_here, tree)
 
 
 def followed(one: Host, template: str, advice: Advice, tree: TemplateTree | None = None) -> str:
     """The file once the inventory's part of the advice is followed."""
     for value in advice.values:
-        changed = with_value(one, (value.key_path, value.after))
-        assert changed
-        one = changed
+        assert value.after != value.before
+    one, kept, _ = with_values(one, advice.values)
+    assert kept == advice.values
     return render_one(one, template, tree).content.decode()
 
 
@@ -67,7 +67,7 @@ def followed(one: Host, template: str, advice: Advice, tree: TemplateTree | None
         (INI, ("threads = 10", "threads = 12"), "uwsgi.threads", 12),
         (INI, ("master = true", "master = false"), "uwsgi.options.master", False),
         (INI, ("%%(addr) x", "%%(addr) 50%%"), "uwsgi.options.log-format", "%(addr) 50%"),
-        (INI, ("env = B=2", "env = B=3"), "uwsgi.options.env.1", "B=3"),
+        (INI, ("env = B=2", "env = B=3"), "uwsgi.options.env", ["A=1", "B=3"]),
         (INI, ("env = B=2\n", "env = B=2\nenv = C=3\n"), "uwsgi.options.env", ["A=1", "B=2", "C=3"]),
         (INI, ("env = A=1\n", ""), "uwsgi.options.env", ["B=2"]),
         (INI, ("master = true\n", ""), "uwsgi.options.master", ABSENT),
@@ -82,12 +82,17 @@ def followed(one: Host, template: str, advice: Advice, tree: TemplateTree | None
         (CONF, ('A="1",', ""), "supervisor.environment.A", ABSENT),
         (CONF, ('B="50%%%%"', 'B="50%%%%",C="new"'), "supervisor.environment.C", "new"),
         (CERT, ("SSLVerifyDepth 1", "SSLVerifyDepth 3"), "apache.verify_depth", 3),
-        (CERT, ("id_user=robot", "id_user=android"), "identity.service_certificates.0.user", "android"),
+        (
+            CERT,
+            ("id_user=robot", "id_user=android"),
+            "identity.service_certificates",
+            [{"issuer": "CN=CA,O=X", "subject": "CN=poms/h.org,O=X", "user": "android"}],
+        ),
         (
             CERT,
             ("CN=poms\\\\/h\\\\.org", "CN=poms\\\\/i\\\\.org"),
-            "identity.service_certificates.0.subject",
-            "CN=poms/i.org,O=X",
+            "identity.service_certificates",
+            [{"issuer": "CN=CA,O=X", "subject": "CN=poms/i.org,O=X", "user": "robot"}],
         ),
         (CERT, ("+TLSv1.2 +TLSv1.3", "+TLSv1.3"), "apache.protocols", ["TLSv1.3"]),
         (
@@ -145,22 +150,128 @@ def test_adopt_omits_value_refused_by_inventory() -> None:
     assert len(advice.unsolved) == 1
 
 
-def test_adopt_omits_value_that_also_changes_unedited_lines(tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    lines = "".join(f"{name} = {{{{ host.uwsgi.threads }}}}\nfixed\n" for name in "abc")
-    (tmp_path / "home/a.j2").write_text(lines)
+def test_adopt_omits_value_that_also_changes_unedited_lines() -> None:
+    log = 'ErrorLog "/var/log/{}/cert_ssl_error_log"'
+    changes = (log.format("httpd"), log.format("other")), ("SSLVerifyDepth 1", "SSLVerifyDepth 3")
+    _, _, advice = edited(host(), CERT, *changes)
+    assert [value.key_path for value in advice.values] == [("apache", "verify_depth")]
+    (unsolved,) = advice.unsolved
+    assert unsolved.hunk.new == (f"    {log.format('other')}\n",)
+    assert "templates/httpd/_vhost.conf.j2, line " in unsolved.where
+    every = [
+        (f'{name} "/var/log/httpd/', f'{name} "/var/log/other/') for name in ("ErrorLog", "CustomLog", "TransferLog")
+    ]
+    (told,) = edited(host(), CERT, *every)[2].values
+    assert (told.key_path, told.after) == (("apache", "log_dir"), "/var/log/other")
+
+
+def test_values_of_a_further_app_are_its_own() -> None:
+    apps = {"api": {"path": "/api", "listen": "127.0.0.1:9001", "uwsgi": {"options": {"module": "api"}}}}
+    ini = "/home/poms/private/config/poms/uwsgi-api.ini"
+    one = host(**VALUES | {"apps": apps, "programs": {"api": {"command": f"uwsgi --ini {ini}"}}})
+    (made,) = [file for file in render(one) if file.path == ini]
+    text = made.content.decode().replace("threads = 10", "threads = 3").replace(":9001", ":9002")
+    advice = advise(one, made, text.replace("module = api", "module = api2"), parsed_here)
+    assert {value.key_path: value.after for value in advice.values} == {
+        ("apps", "api", "uwsgi", "threads"): 3,
+        ("apps", "api", "listen"): "127.0.0.1:9002",
+        ("apps", "api", "uwsgi", "options", "module"): "api2",
+    }
+    assert (advice.unsolved, advice.text_only) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("template", "change", "key_path", "value"),
+    [
+        (INI, ("evil-reload-on-as = 1800\n", ""), "uwsgi.evil-reload-on-as", None),
+        (INI, ("buffer-size = 32768", "buffer-size = 65536"), "uwsgi.options.buffer-size", 65536),
+        (
+            CONF,
+            ("[program:agent]\ncommand=agent\n", "[program:agent]\ncommand=agent\numask=027\n"),
+            "programs.agent.umask",
+            "027",
+        ),
+        (CONF, ("minfds=2048\n", ""), "supervisor.minfds", 1024),
+        (CERT, ("Protocols h2 http/1.1", "Protocols http/1.1"), "apache.http2", False),
+        (CERT, ("RequestHeader unset Forwarded early\n", ""), "identity.dropped_headers", None),
+    ],
+)
+def test_adopt_finds_what_an_absent_or_new_line_means(
+    template: str, change: tuple[str, str], key_path: str, value: object
+) -> None:
+    one = host(**VALUES | {"supervisor": {"minfds": 2048}})
+    _, _, advice = edited(one, template, change)
+    (told,) = advice.values
+    assert ".".join(told.key_path) == key_path
+    assert told.after == (value if key_path != "identity.dropped_headers" else without(one, "Forwarded"))
+    assert advice.unsolved == []
+
+
+def without(one: Host, name: str) -> list[str]:
+    """The dropped headers but for one."""
+    return [each for each in one.identity.dropped_headers if each != name]
+
+
+def test_adopt_names_a_program_that_was_added_and_one_that_was_removed() -> None:
+    one = host(**VALUES)
+    text = render_one(one, CONF).content.decode()
+    start = text.index("[program:agent]")
+    end = text.index("[program:web]")
+    added = "[program:new]\ncommand=/bin/new\nredirect_stderr=true\nstdout_logfile=/home/poms/new.log\n"
+    gone = edited(one, CONF, (text[start:end], ""))[2]
+    assert [(value.key_path, value.after) for value in gone.values] == [(("programs", "agent"), ABSENT)]
+    assert gone.unsolved == []
+    new = edited(one, CONF, (text[start:end], f"{text[start:end]}{added}\n"))[2]
+    assert {value.key_path: value.after for value in new.values} == {
+        ("programs", "new", "command"): "/bin/new",
+        ("programs", "new", "stdout_logfile"): "/home/poms/new.log",
+    }
+    assert new.unsolved == []
+    assert new.text_only
+
+
+def test_adopt_removes_no_program_that_is_still_there_in_a_form_the_inventory_has_not() -> None:
+    one = host(**VALUES)
+    text = render_one(one, CONF).content.decode()
+    (log,) = [line for line in text.splitlines() if line.startswith("stdout_logfile=") and "agent" in line]
+    _, _, advice = edited(one, CONF, (f"{log}\n", "stdout_logfile=NONE\nstdout_syslog=true\n"))
+    assert ("programs", "agent") not in [value.key_path for value in advice.values]
+    assert advice.unsolved
+
+
+def test_what_has_no_effect_is_named_and_needs_nothing() -> None:
+    one = host(**VALUES)
+    _, _, spelled = edited(one, INI, ("threads = 10", "threads=10"))
+    assert (spelled.values, spelled.templates, spelled.unsolved) == ([], {}, [])
+    assert [hunk.new for hunk in spelled.text_only] == [("threads=10\n",)]
+    _, _, limit = edited(one, CERT, ("LimitRequestBody 104857600", "LimitRequestBody 209715200"))
+    assert [value.after for value in limit.values] == [200]
+    assert limit.unsolved == []
+    assert [hunk.new for hunk in limit.text_only] == [("    # 100 MB: what is larger is refused with 413.\n",)]
+
+
+def test_order_of_lines_that_counts_is_no_spelling() -> None:
+    one = host(uwsgi={"options": {"route": ["^/a goto:x", "^/b goto:y"]}})
     _, _, advice = edited(
-        host(), "home/a.j2", ("a = 10", "a = 12"), ("b = 10", "b = 12"), tree=TemplateTree(tmp_path)
+        one, INI, ("route = ^/a goto:x\nroute = ^/b goto:y\n", "route = ^/b goto:y\nroute = ^/a goto:x\n")
     )
-    assert (advice.values, advice.templates) == ([], {})
-    assert [unsolved.where for unsolved in advice.unsolved] == [
-        "templates/home/a.j2, line 1",
-        "templates/home/a.j2, line 3",
-    ]
-    every = [(f"{name} = 10", f"{name} = 12") for name in "abc"]
-    assert [value.after for value in edited(host(), "home/a.j2", *every, tree=TemplateTree(tmp_path))[2].values] == [
-        12
-    ]
+    assert [value.after for value in advice.values] == [["^/b goto:y", "^/a goto:x"]]
+    first, second = "    RequestHeader unset X-Shib-Userid early\n", "    RequestHeader unset X-Shib-Email early\n"
+    _, _, apache = edited(one, CERT, (first + second, second + first))
+    assert (apache.values, apache.text_only) == ([], [])
+    assert apache.templates or apache.unsolved
+
+
+def test_a_value_that_no_number_of_the_inventory_says_stays_a_difference() -> None:
+    _, _, advice = edited(host(**VALUES), CERT, ("LimitRequestBody 104857600", "LimitRequestBody 200000000"))
+    assert [hunk.hunk.new for hunk in advice.unsolved] == [("    LimitRequestBody 200000000\n",)]
+
+
+def test_file_that_supervisor_cannot_parse_is_named_with_the_reason() -> None:
+    _, _, advice = edited(host(**VALUES), CONF, ("loglevel=info", "loglevel=loud"))
+    assert advice.values == []
+    assert len(advice.unsolved) == 1
+    assert any("loud" in note for note in advice.notes)
 
 
 def test_other_files_that_change_with_a_value_are_named() -> None:
@@ -248,7 +359,7 @@ def test_adopt_shows_solvable_part_of_edit(tree: TemplateTree) -> None:
 @pytest.mark.parametrize("text", ["", "quite\nanother\nfile\n"])
 def test_of_another_file_altogether_no_advice_is_made_up(text: str) -> None:
     one = host(**VALUES)
-    advice = advise(one, render_one(one, INI), text)
+    advice = advise(one, render_one(one, INI), text, parsed_here)
     assert (advice.values, advice.templates) == ([], {})
     assert advice.unsolved[0].why.startswith("more than half")
 
@@ -256,7 +367,7 @@ def test_of_another_file_altogether_no_advice_is_made_up(text: str) -> None:
 def test_adopt_shows_nothing_without_differences() -> None:
     one = host(**VALUES)
     for made in render(one):
-        assert advise(one, made, made.content.decode()) == Advice()
+        assert advise(one, made, made.content.decode(), parsed_here) == Advice()
 
 
 # ---- secrets -------------------------------------------------------------------------------------------------------
@@ -387,7 +498,7 @@ def test_adopt_prints_toml_that_yields_edited_values(
     one = before.hosts["web1"]
     for template in (INI, CONF):
         made = render_one(one, template)
-        advice = advise(one, made, render_one(goal.hosts["web1"], template).content.decode())
+        advice = advise(one, made, render_one(goal.hosts["web1"], template).content.decode(), parsed_here)
         if advice.unsolved:
             continue
         lines = inventory_lines(one, advice.values, before.data, str)
@@ -414,10 +525,11 @@ def test_each_value_of_the_shipped_inventory_is_found_again() -> None:
         ("supervisor", "minfds"),
     ]:
         data = msgspec.to_builtins(one)
-        changed = with_value(one, (key_path, data[key_path[0]][key_path[1]] + 1))
-        assert changed
+        old = data[key_path[0]][key_path[1]]
+        changed, kept, _ = with_values(one, [Value(key_path, old, old + 1)])
+        assert kept
         for made, goal in zip(render(one), render(changed), strict=True):
             if made.content != goal.content:
-                advice = advise(one, made, goal.content.decode())
+                advice = advise(one, made, goal.content.decode(), parsed_here)
                 assert [value.key_path for value in advice.values] == [key_path]
                 assert advice.unsolved == []

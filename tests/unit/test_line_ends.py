@@ -17,7 +17,7 @@ from ops.secrets.masking import Masker
 from ops.secrets.sources import value_of
 from ops.ssh.ssh_config_query import settings_of
 from tasks._completion import inventory
-from tests.unit.hosts import host, settings
+from tests.unit.hosts import host, parsed_here, settings
 from tests.unit.test_trust import KEY, connection, judge, text
 
 SMALL = '[fleet]\ndefault = "web1"\n[defaults]\nactivate = """one\ntwo"""\n[hosts.web1.programs.web]\ncommand = "x"\n'
@@ -56,7 +56,7 @@ def test_adopt_handles_template_with_windows_line_ends(tmp_path: Path) -> None:
     (tree / INI).parent.mkdir(parents=True)
     (tree / INI).write_bytes(as_windows_has_it("first = 1\nsecond = 2\nthird = 3\n"))
     made = render_one(host(), INI, TemplateTree(tree))
-    advice = advise(host(), made, "first = 9\nsecond = 2\nthird = 3\n", TemplateTree(tree))
+    advice = advise(host(), made, "first = 9\nsecond = 2\nthird = 3\n", parsed_here, TemplateTree(tree))
     assert (advice.unsolved, list(advice.templates)) == ([], [INI])
 
 

@@ -15,6 +15,7 @@ from ops.project import PROJECT
 from ops.rendering.renderer import not_rendered, render
 from ops.rendering.template_tree import TemplateTree, tree_of
 from ops.schema import Host
+from tests.unit.hosts import parsed_here
 
 VHOST, CERT = "httpd/_vhost.conf.j2", "/etc/httpd/conf.d/cert_ssl.conf"
 EXTENDS = '{% extends "toolkit:httpd/_vhost.conf.j2" %}\n'
@@ -131,9 +132,11 @@ def test_adopt_changes_only_templates_of_the_site(site: Path) -> None:
     put(site, VHOST, EXTENDED)
     (made,) = [file for file in render(host(site)) if file.path == CERT]
     text = made.content.decode()
-    ours = advise(host(site), made, text.replace("# ours web1", "# theirs web1"))
+    ours = advise(host(site), made, text.replace("# ours web1", "# theirs web1"), parsed_here)
     assert list(ours.templates) == [VHOST]
-    toolkits = advise(host(site), made, text.replace("SSLHonorCipherOrder off", "SSLHonorCipherOrder on"))
+    toolkits = advise(
+        host(site), made, text.replace("SSLHonorCipherOrder off", "SSLHonorCipherOrder on"), parsed_here
+    )
     assert (toolkits.templates, len(toolkits.unsolved)) == ({}, 1)
     assert toolkits.unsolved[0].where.startswith(f"templates/{VHOST}, line ")
 
