@@ -92,7 +92,10 @@ ADVICE: dict[str, list[tuple[str, str]]] = {
         (".*", BLOCKS),
     ],
     UWSGI: [(".*", "write it into uwsgi.options")],
-    SUPERVISORD: [(".*", "write it into a template of your site: the block more of home/supervisord.conf.j2")],
+    SUPERVISORD: [
+        ("nodaemon", "a deploy starts supervisord as a daemon; a unit of systemd gives it --nodaemon itself"),
+        (".*", "write it into a template of your site: the block more of home/supervisord.conf.j2"),
+    ],
 }
 
 

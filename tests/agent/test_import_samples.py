@@ -1,5 +1,7 @@
 """Files in the styles of real sites, imported and rendered back: equal by each program's own parser, or named."""
 
+import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +23,9 @@ LEFT_OUT = {
     "secrets.conf": ["DB_PASSWORD", "API_TOKEN", "SECRET_KEY"],
     "groups.conf": [],
     "listeners.conf": ["rpcinterface twiddler"],
-    "container.conf": ["control port 9001: port", "nodaemon"],
+    "container.conf": ["the password of the control port 9001", "nodaemon"],
+    "everything.conf": ["the password of the control port 9002"],
+    "unsayable.conf": [],
     "small.ini": [],
     "threads_and_limits.ini": [],
     "placeholders.ini": ["SENTRY_TOKEN"],
@@ -67,6 +71,24 @@ def test_file_with_the_virtual_hosts_becomes_empty(tmp_path: Path) -> None:
     assert (empty.is_file(), empty.read_text()) == (True, "")
     assert '"X-Frame-Options" = "DENY"' in done.inventory or 'X-Frame-Options = "DENY"' in done.inventory
     assert "nosniff" in done.inventory
+
+
+@pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "supervisord"])
+def test_only_what_the_inventory_cannot_say_stays_as_it_is_written(name: str, tmp_path: Path) -> None:
+    any_sample("supervisord", name, tmp_path).imported()
+    template = tmp_path / "site/templates/home/supervisord.conf.j2"
+    kept = re.findall(r"(?m)^\[(.*)\]$", template.read_text()) if template.exists() else []
+    unsayable = ["program:captured", "program:shared", "program:one", "program:two", "group:both"]
+    assert kept == (unsayable if name == "unsayable.conf" else [])
+
+
+def test_variables_of_supervisord_stay_and_are_said(tmp_path: Path) -> None:
+    done = any_sample("supervisord", "everything.conf", tmp_path).imported()
+    programs = tomllib.loads(done.inventory)["defaults"]["programs"]
+    assert programs["web"]["command"] == "web --at %(ENV_HOME)s/web --on %(host_node_name)s --rate 50%%"
+    assert programs["web"]["environment"]["ODDS"] == "50%%"
+    assert programs["pool"]["command"] == f"pool --number %(process_num)d --of 2 --from {tmp_path}"
+    assert any("ENV_HOME" in note for note in done.report.notes)
 
 
 @pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "supervisord"])
