@@ -9,7 +9,7 @@ import msgspec
 
 from ops.errors import BadInput, OperatorError, read_answer
 from ops.importing.imported import Imported
-from ops.importing.importing import Report, imported_from, prove
+from ops.importing.importing import Report, imported_from, prove, uwsgi_paths
 from ops.importing.reading import read_host, request
 from ops.importing.settings import Difference
 from ops.importing.site_text import site_files
@@ -74,7 +74,7 @@ def _imported(remote: Remote, folder: Path) -> tuple[Report, list[str]]:
         ) from None
     rendered = render(host, values=False)
     by_path = {one.path: one for one in rendered}
-    wanted = [by_path[path] for path in (host.supervisor.file, host.uwsgi.file)]
+    wanted = [by_path[path] for path in (host.supervisor.file, *uwsgi_paths(host))]
     read_back = remote.answer(request(remote.host, wanted)).messages
     with read_answer(remote.host.name, "reading"):
         return prove(reading, found, host, rendered, read_back), sorted(files)

@@ -50,7 +50,10 @@ def group(one):
     for name in ("buffer_size", "result_handler"):
         found[name] = plain(getattr(one, name, None))
     found["events"] = sorted(events.getEventNameByType(each) for each in getattr(one, "pool_events", ()))
-    found["socket"] = str(getattr(getattr(one, "socket_config", None), "url", ""))
+    own = getattr(one, "socket_config", None)
+    found["socket"] = str(getattr(own, "url", ""))
+    for name in ("mode", "owner", "backlog"):
+        found["socket_" + name] = plain(getattr(own, name, None))
     return found
 
 server = options.ServerOptions()

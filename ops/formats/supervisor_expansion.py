@@ -56,6 +56,15 @@ def expanded(text: str, known: Mapping[str, object]) -> str:
     return _PART.sub(value, text)
 
 
+def written_out(text: str, known: Mapping[str, str]) -> str:
+    """A format in which those that are known are plain text; it stays a format."""
+
+    def value(found: re.Match[str]) -> str:
+        return known[found[1]].replace("%", "%%") if found[1] in known else found[0]
+
+    return _PART.sub(value, text)
+
+
 def written(text: str, times: int) -> str:
     """A format as it stands in the file where supervisord expands it `times` times; the first expands the names."""
     return _PART.sub(lambda found: "%" * 2**times if found[0] == "%%" else found[0], text)

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 
 from ops.agent.apache_words import Directive
+from ops.agent.host_reading_messages import ApacheReading
+from ops.importing.apache_settings import directives
 
 _HOST = re.compile(r"virtualhost (?:\S*:)?([0-9]+)( .*)?")
 BACKEND = re.compile(r"(?:unix:(?P<socket>[^|]+)\|)?uwsgi://(?P<address>[^/]*)(?P<path>/.*)?")
@@ -43,3 +45,25 @@ def virtual_hosts(found: list[Directive]) -> list[VirtualHost]:
         if named and any(one.name == "sslengine" for one in inside):
             made.append(VirtualHost(int(named[1]), heading, inside))
     return made
+
+
+def is_login(one: VirtualHost) -> bool:
+    """Whether people log in there, by Shibboleth."""
+    return any(each.name.startswith("shib") or each.words[:1] == ["shibboleth"] for each in one.found)
+
+
+def backends(one: VirtualHost) -> list[str]:
+    """The addresses of uWSGI that it sends requests to."""
+    found = (BACKEND.fullmatch(word) for each in one.all("proxypass") for word in each.words)
+    return [address_of(each) for each in found if each]
+
+
+def address_of(backend: re.Match[str]) -> str:
+    """The address in a target that BACKEND matches."""
+    return str(backend["socket"] or backend["address"].replace("localhost", "127.0.0.1"))
+
+
+def addresses_behind_login(reading: ApacheReading | None) -> set[str]:
+    """Where the virtual host for people sends requests to uWSGI; any virtual host if there is none for people."""
+    hosts = virtual_hosts(directives(reading)) if reading else []
+    return {address for one in [one for one in hosts if is_login(one)] or hosts for address in backends(one)}

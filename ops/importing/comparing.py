@@ -23,8 +23,8 @@ def settings_of_host(reading: HostReading) -> list[Setting]:
     found: list[Setting] = []
     if reading.parsed is not None:
         found += supervisor_settings.settings_of(reading.parsed, reading.account.name, reading.account.number)
-    for one in reading.uwsgi:
-        found += uwsgi_settings.settings_of(one.path, one.options)
+    for path, options in {one.path: one.options for one in reading.uwsgi}.items():
+        found += uwsgi_settings.settings_of(path, options)
     if reading.apache:
         found += apache_settings.settings_of(apache_settings.directives(reading.apache))
     found += [Setting(CRONTAB, "", "line", line) for line in reading.account.crontab if not line.startswith("#")]

@@ -37,6 +37,10 @@ class Imported:
             table = table.setdefault(name, {})
         table[key[-1]] = value
 
+    def put_secret(self, name: str, variable: str) -> None:
+        """Name a secret; its value comes from a variable of the operator's until somebody says another source."""
+        self.put({"env": variable}, "secrets", name)
+
     def leave_out(self, of: str, what: str, advice: str) -> None:
         """Leave a setting out."""
         self.left_out.append(NotImported(of, what, advice))

@@ -8,6 +8,7 @@ from ops.agent.apache_words import Directive
 from ops.agent.host_reading_messages import SupervisordReading, UwsgiReading
 from ops.agent.messages import Message
 from ops.agent.uwsgi_ini import options_of
+from ops.formats.apps import views
 from ops.importing import (
     apache_settings,
     from_apache,
@@ -28,10 +29,14 @@ from ops.schema import Host
 OF_TABLE = {
     "supervisor": SUPERVISORD,
     "programs": SUPERVISORD,
+    "groups": SUPERVISORD,
     "uwsgi": UWSGI,
+    "apps": UWSGI,
     "app": UWSGI,
     "apache": APACHE,
     "identity": APACHE,
+    "locations": APACHE,
+    "token": APACHE,
 }
 
 
@@ -88,7 +93,7 @@ def prove(
     reading: HostReading, imported: Imported, host: Host, rendered: list[RenderedFile], read_back: list[Message]
 ) -> Report:
     """Compare the host with the files of the imported site, as `read_back` by each program's own parser."""
-    live, ours = _live(reading, rendered), _ours(reading, host, rendered, read_back)
+    live, ours = _live(reading, host, rendered), _ours(reading, host, rendered, read_back)
     equal, differences = compare(live, ours)
     places = {(one.of, one.place) for one in ours}
     report = Report(equal, not_imported=[*imported.left_out], notes=[*imported.notes, *problems(reading)])
@@ -120,13 +125,19 @@ def _explain(one: Difference, imported: Imported, is_known: bool, report: Report
         report.changed.append((replace(one, first=tuple(meant)), why))
 
 
-def _live(reading: HostReading, rendered: list[RenderedFile]) -> list[Setting]:
+def uwsgi_paths(host: Host) -> list[str]:
+    """The files of the apps' uWSGI."""
+    return [view.uwsgi.file for view in views(host)]
+
+
+def _live(reading: HostReading, host: Host, rendered: list[RenderedFile]) -> list[Setting]:
     """What the host has in the files that the site replaces."""
     found: list[Setting] = []
     if reading.parsed is not None:
         found += supervisor_settings.settings_of(reading.parsed, reading.account.name, reading.account.number)
-    for one in reading.uwsgi[:1]:
-        found += uwsgi_settings.settings_of(one.path, one.options)
+    options = {one.path: one.options for one in reading.uwsgi}
+    for path in uwsgi_paths(host):
+        found += uwsgi_settings.settings_of(path, options.get(path, []))
     if reading.apache:
         found += apache_settings.settings_of(replaced(apache_settings.directives(reading.apache), rendered))
     return found
@@ -153,7 +164,7 @@ def _ours(reading: HostReading, host: Host, rendered: list[RenderedFile], read_b
             found += supervisor_settings.settings_of(parsed, reading.account.name, reading.account.number)
     for made in rendered:
         text = made.content.decode()
-        if made.path == host.uwsgi.file:
+        if made.path in uwsgi_paths(host):
             found += uwsgi_settings.settings_of(made.path, options_of(text, made.path))
         elif made.service == "apache":
             found += apache_settings.settings_of(apache_settings.of_text(text, made.path))

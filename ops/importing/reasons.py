@@ -47,7 +47,6 @@ THEIRS: dict[str, list[tuple[str, str, str]]] = {
     UWSGI: [
         ("strict", "", "every file is validated with --strict before it is live"),
         ("zerg-server|hook-accepting1-once", "", _RELOAD),
-        ("set-placeholder", "", "placeholders are written out"),
     ],
     SUPERVISORD: [("chmod", "", "only the account may control its programs")],
 }
@@ -72,7 +71,6 @@ OURS: dict[str, list[tuple[str, str]]] = {
         ("socket-timeout", "an upload may pause as long as at Apache"),
         ("no-orphans", "workers end with their master, and hold no port"),
         ("zerg-server|hook-accepting1-once|reload-mercy|worker-reload-mercy", _RELOAD),
-        ("reload-on-as|evil-reload-on-as", "a worker that grows is replaced (uwsgi.reload-on-as)"),
         ("chmod-socket", "only the account and its group may connect to the socket"),
         ("threads|workers|cheaper|cheaper-initial", _AS_BEFORE),
     ],
@@ -96,7 +94,10 @@ ADVICE: dict[str, list[tuple[str, str]]] = {
         (".*", BLOCKS),
     ],
     UWSGI: [(".*", "write it into uwsgi.options")],
-    SUPERVISORD: [(".*", "write it into a template of your site: the block more of home/supervisord.conf.j2")],
+    SUPERVISORD: [
+        ("nodaemon", "a deploy starts supervisord as a daemon; a unit of systemd gives it --nodaemon itself"),
+        (".*", "write it into a template of your site: the block more of home/supervisord.conf.j2"),
+    ],
 }
 
 

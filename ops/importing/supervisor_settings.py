@@ -26,6 +26,9 @@ class Group(TypedDict):
     result_handler: str | None
     events: list[str]
     socket: str
+    socket_mode: int | None
+    socket_owner: list[int] | None
+    socket_backlog: int | None
 
 
 class Parsed(TypedDict):
@@ -41,7 +44,8 @@ class Parsed(TypedDict):
 
 
 _SIZES = ("logfile_maxbytes", "logfile_backups")
-_OCTAL = ("chmod", "umask")
+_OCTAL = ("chmod", "umask", "socket_mode")
+ORDINARY = "ProcessGroupConfig"
 _NEVER = (None, "", "NONE")
 
 
@@ -56,9 +60,13 @@ def settings_of(parsed: Parsed, account: str, number: int) -> list[Setting]:
     for name, factory, values in parsed["interfaces"]:
         found += _table(f"rpcinterface {name}", {"factory": factory, **values})
     for group in parsed["groups"]:
+        is_ordinary = group["kind"] == ORDINARY
         for process in group["processes"]:
-            found += _table(f"program {full_name(group, process)}", effective(process, number))
-        if group["kind"] != "ProcessGroupConfig" or len(group["processes"]) > 1:
+            own = effective(process, number)
+            if not is_ordinary:  # of these, the group's counts
+                del own["priority"]
+            found += _table(f"program {full_name(group, process)}", own)
+        if not is_ordinary or len(group["processes"]) > 1:
             own = {key: one for key, one in group.items() if key not in ("processes", "name")}
             found += _table(f"group {group['name']}", own)
     return found

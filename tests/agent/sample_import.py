@@ -38,6 +38,7 @@ command=uwsgi --ini {ini}
 redirect_stderr=true
 stdout_logfile=/srv/app/log/app.log
 """
+WEB = "uwsgi://127.0.0.1:3041/app"
 
 
 @dataclass
@@ -130,3 +131,17 @@ def any_sample(kind: str, name: str, folder: Path) -> Sample:
         path = str(folder / name)
         return Sample(folder, AROUND.format(ini=path), {path: text})
     return Sample(folder, AROUND.format(ini="/none.ini"), {}, {name: text})
+
+
+def two_apps(folder: Path) -> Sample:
+    """Two uWSGI of one host, of which supervisord names first the one that nobody logs in to."""
+    agent, web = str(folder / "uwsgi-agent.ini"), str(folder / "web.ini")
+    programs = f"[program:submit]\ncommand=uwsgi {agent}\n[program:app]\ncommand=uwsgi --ini {web}\n"
+    text = "[uwsgi]\nmaster = true\nmodule = app\nsocket = :"
+    apache = (SAMPLES / "apache/ssl.conf").read_text().replace("unix:/srv/app/run/app.sock|uwsgi://app/app", WEB)
+    return Sample(
+        folder,
+        AROUND.partition("[program:")[0] + programs,
+        {agent: f"{text}3042\n", web: f"{text}3041\n"},
+        {"ssl.conf": apache},
+    )

@@ -1,5 +1,7 @@
 """Files in the styles of real sites, imported and rendered back: equal by each program's own parser, or named."""
 
+import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -8,12 +10,12 @@ import pytest
 from ops.agent.uwsgi_ini import options_of
 from ops.importing.settings import APACHE, SUPERVISORD, UWSGI
 from ops.importing.uwsgi_settings import written_out
-from tests.agent.sample_import import SAMPLES, any_sample, shown_config
+from tests.agent.sample_import import SAMPLES, any_sample, shown_config, two_apps
 
 ALL = [(path.parent.name, path.name) for path in sorted(SAMPLES.glob("*/*"))]
 # What poms-ops writes into every file of uWSGI's.
 ADDED = {"buffer-size", "socket-timeout", "no-orphans", "zerg-server", "hook-accepting1-once"}
-ADDED |= {"reload-mercy", "worker-reload-mercy", "reload-on-as", "evil-reload-on-as", "threads", "workers"}
+ADDED |= {"reload-mercy", "worker-reload-mercy", "threads", "workers", "chmod-socket"}
 # What is not imported of each sample: a part of its name.
 LEFT_OUT = {
     "plain.conf": [],
@@ -21,12 +23,15 @@ LEFT_OUT = {
     "secrets.conf": ["DB_PASSWORD", "API_TOKEN", "SECRET_KEY"],
     "groups.conf": [],
     "listeners.conf": ["rpcinterface twiddler"],
-    "container.conf": ["control port 9001: port", "nodaemon"],
+    "container.conf": ["the password of the control port 9001", "nodaemon"],
+    "everything.conf": ["the password of the control port 9002"],
+    "unsayable.conf": [],
     "small.ini": [],
     "threads_and_limits.ini": [],
     "placeholders.ini": ["SENTRY_TOKEN"],
     "routes_and_cron.ini": [],
-    "open_doors.ini": ["[::]:3032", "emperor", "daemonize", "uwsgi.options.http", "uid", "if and for"],
+    "own_names.ini": [],
+    "open_doors.ini": ["emperor", "daemonize", "uwsgi.options.http", "uid", "if and for", "set-placeholder = chdir"],
     "ssl.conf": [
         "SSLCertificateChainFile",
         "X-Robots-Tag",
@@ -60,6 +65,33 @@ def test_sample_is_equal_in_effect_or_named(kind: str, name: str, tmp_path: Path
     assert not any(word in done.inventory + left + str(done.report.notes) for word in SECRETS)
 
 
+def test_placeholders_stay_and_sockets_are_all_there(tmp_path: Path) -> None:
+    done = any_sample("uwsgi", "own_names.ini", tmp_path).imported()
+    found = tomllib.loads(done.inventory)["defaults"]
+    options = found["uwsgi"]["options"]
+    assert options["set-placeholder"] == ["root=/srv/app", "packages=%(root)/venv", "port=3041"]
+    assert (options["chdir"], options["virtualenv"]) == ("%(root)/src", "%(packages)")
+    assert options["python-path"] == "/srv/app/src/lib"
+    assert found["app"]["listen"] == "127.0.0.1:3041"
+    assert found["uwsgi"]["sockets"] == ["/srv/app/private/poms-ops/app.sock", "[::1]:3041"]
+    assert (found["uwsgi"]["reload-on-as"], found["uwsgi"]["evil-reload-on-as"]) == (900, False)
+    assert "\nevil-reload-on-as" not in done.ini
+
+
+def test_second_uwsgi_is_an_app_and_the_first_is_the_one_behind_the_login(tmp_path: Path) -> None:
+    done = two_apps(tmp_path).imported()
+    found = tomllib.loads(done.inventory)["defaults"]
+    assert found["app"] == {"listen": "127.0.0.1:3041", "path": "/app", "timeout": 900}
+    assert found["uwsgi"]["file"] == f"{tmp_path}/web.ini"
+    (agent,) = found["apps"].values()
+    assert found["apps"].keys() == {"agent"}
+    assert (agent["listen"], agent["uwsgi"]["file"]) == ("127.0.0.1:3042", f"{tmp_path}/uwsgi-agent.ini")
+    assert found["programs"]["submit"]["reload_signal"] == "HUP"
+    equal = {(one.place, one.name) for one in done.report.equal}
+    assert {(f"{tmp_path}/web.ini", "module"), (f"{tmp_path}/uwsgi-agent.ini", "module")} <= equal
+    assert [one.what for one in done.report.not_imported if one.of == UWSGI] == []
+
+
 def test_file_with_the_virtual_hosts_becomes_empty(tmp_path: Path) -> None:
     done = any_sample("apache", "one_file.conf", tmp_path).imported()
     assert "X-Frame-Options" not in done.left()
@@ -67,6 +99,24 @@ def test_file_with_the_virtual_hosts_becomes_empty(tmp_path: Path) -> None:
     assert (empty.is_file(), empty.read_text()) == (True, "")
     assert '"X-Frame-Options" = "DENY"' in done.inventory or 'X-Frame-Options = "DENY"' in done.inventory
     assert "nosniff" in done.inventory
+
+
+@pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "supervisord"])
+def test_only_what_the_inventory_cannot_say_stays_as_it_is_written(name: str, tmp_path: Path) -> None:
+    any_sample("supervisord", name, tmp_path).imported()
+    template = tmp_path / "site/templates/home/supervisord.conf.j2"
+    kept = re.findall(r"(?m)^\[(.*)\]$", template.read_text()) if template.exists() else []
+    unsayable = ["program:captured", "program:shared", "program:one", "program:two", "group:both"]
+    assert kept == (unsayable if name == "unsayable.conf" else [])
+
+
+def test_variables_of_supervisord_stay_and_are_said(tmp_path: Path) -> None:
+    done = any_sample("supervisord", "everything.conf", tmp_path).imported()
+    programs = tomllib.loads(done.inventory)["defaults"]["programs"]
+    assert programs["web"]["command"] == "web --at %(ENV_HOME)s/web --on %(host_node_name)s --rate 50%%"
+    assert programs["web"]["environment"]["ODDS"] == "50%%"
+    assert programs["pool"]["command"] == f"pool --number %(process_num)d --of 2 --from {tmp_path}"
+    assert any("ENV_HOME" in note for note in done.report.notes)
 
 
 @pytest.mark.parametrize("name", [name for kind, name in ALL if kind == "supervisord"])
