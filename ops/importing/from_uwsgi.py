@@ -49,6 +49,9 @@ class App:
 def read(reading: HostReading, into: Imported) -> None:
     """Add what the files of uWSGI have that programs name, each file once."""
     files = list({one.path: one for one in reversed(reading.uwsgi)}.values())[::-1]
+    for one in [one for one in files if one.problem and not one.options]:
+        into.leave_out(UWSGI, one.path, f"it cannot be read: {one.problem}")
+        files.remove(one)
     if not files:
         into.leave_out(
             UWSGI, "the app", "no program's command names a file of uWSGI's: write [defaults.uwsgi] by hand"
@@ -150,7 +153,7 @@ def _read_further(app: App, options: list[Option], into: Imported) -> None:
     found: dict[str, list[bool | int | str]] = {}
     for key, text in options:
         variable = text.partition("=")[0]
-        if key == "env" and is_secret_variable(variable):
+        if key == "env" and is_secret_variable(variable, text.partition("=")[2]):
             advice = "give it to the program that runs uWSGI, in environment_secrets"
             into.leave_out(UWSGI, f"{app.path}: the value of {variable}", advice)
         else:

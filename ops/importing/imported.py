@@ -37,9 +37,12 @@ class Imported:
             table = table.setdefault(name, {})
         table[key[-1]] = value
 
-    def put_secret(self, name: str, variable: str) -> None:
-        """Name a secret; its value comes from a variable of the operator's until somebody says another source."""
-        self.put({"env": variable}, "secrets", name)
+    def put_secret(self, name: str) -> None:
+        """Name a secret. Until somebody says another source, its value is in a variable that nobody has by chance.
+
+        The host's own name for it may be the name of a secret of the operator's, such as GITHUB_TOKEN.
+        """
+        self.put({"env": f"POMS_SITE_{name.upper()}"}, "secrets", name)
 
     def leave_out(self, of: str, what: str, advice: str) -> None:
         """Leave a setting out."""

@@ -20,6 +20,7 @@ from ops.importing import (
 )
 from ops.importing.comparing import problems
 from ops.importing.imported import Data, Imported, NotImported
+from ops.importing.imported_secrets import leave_out_secrets
 from ops.importing.reading import HostReading, parsed_of
 from ops.importing.settings import APACHE, SUPERVISORD, UWSGI, Difference, Setting, compare
 from ops.inventory.loader import validate
@@ -59,6 +60,7 @@ def imported_from(reading: HostReading) -> Imported:
     from_supervisor.read(reading, found)
     from_uwsgi.read(reading, found)
     from_apache.read(reading, found)
+    leave_out_secrets(found)
     found.data = dict(_without_rule_breakers(reading.host, found))
     return found
 

@@ -19,7 +19,9 @@ _MASKED_PARTS = (
     re.compile(r"(?<=://)([^/\s:@]*:)([^/\s@]+)(?=@)"),  # of a URL with an account
 )
 MASKED = "(secret)"
-_ADDS_UP = re.compile(r"listen|serveralias|loadmodule|include(optional)?|add(type|encoding|charset)|attach-daemon.*")
+_ADDS_UP = re.compile(
+    r"listen|serveralias|loadmodule|include(optional)?|add(type|encoding|charset)|attach-daemon.*|([a-z0-9]+-)?socket"
+)
 ORDER = "order"  # the name of a difference in the order of settings
 # Settings whose order among each other counts.
 _ORDERED = {
@@ -85,8 +87,8 @@ def is_secret_variable(name: str, value: str = "") -> bool:
 
 
 def has_secret(text: str) -> bool:
-    """Whether a part of a text may be a secret."""
-    return without_secrets(text) != text
+    """Whether a part of a text may be a secret; the path of a file with one is none."""
+    return any(not found[2].startswith("/") for part in _MASKED_PARTS for found in part.finditer(text))
 
 
 def without_secrets(text: str) -> str:

@@ -91,7 +91,7 @@ def _read_port(server: dict[str, Any], into: Imported) -> None:
         return
     values = {"port": f"{host}:{port}", "username": server["username"], "password": PASSWORD}
     into.put(values, "supervisor", "inet_http_server")
-    into.put_secret(PASSWORD, PASSWORD.upper())
+    into.put_secret(PASSWORD)
     into.explained[SUPERVISORD, f"control port {port}", "password"] = ""
     advice = f"say where it comes from: secrets.{PASSWORD} (docs/guide/secrets.md)"
     into.leave_out(SUPERVISORD, f"the password of the control port {port}", advice)

@@ -69,12 +69,12 @@ def put_environment(found: Mapping[str, Text], place: tuple[str, ...], into: Imp
     """
     plain = {}
     for variable, text in found.items():
-        if not is_secret_variable(variable) or (text.is_format and _FROM_ELSEWHERE.fullmatch(text.value)):
+        if not is_secret_variable(variable, text.value) or (text.is_format and _FROM_ELSEWHERE.fullmatch(text.value)):
             plain[variable] = text
         elif place[0] == "programs":
             secret = re.sub(r"\W", "_", variable.lower())
             into.put(secret, *place, "environment_secrets", variable)
-            into.put_secret(secret, variable)
+            into.put_secret(secret)
             into.explained[SUPERVISORD, f"program {place[1]}", f"environment.{variable}"] = ""
             advice = f"say where its value comes from: secrets.{secret} (docs/guide/secrets.md)"
             into.leave_out(SUPERVISORD, f"program {place[1]}: the value of {variable}", advice)

@@ -7,6 +7,7 @@ import pytest
 from ops.agent.supervisord_reading import without_values
 from ops.errors import BadInput
 from ops.importing.imported import Imported
+from ops.importing.imported_secrets import leave_out_secrets
 from ops.importing.reasons import purpose
 from ops.importing.settings import APACHE, SUPERVISORD, UWSGI, Difference, Setting, compare, is_secret_variable
 from ops.importing.site_text import site_files
@@ -175,3 +176,23 @@ def test_a_host_may_be_an_address_of_ipv6(given: str, address: str) -> None:
 def test_a_port_that_there_is_not_is_named() -> None:
     with pytest.raises(BadInput, match="99999"):
         host_named("a@b:99999", Path("/none/hosts.toml"))
+
+
+def test_a_secret_is_written_down_nowhere() -> None:
+    imported = Imported()
+    imported.put("run --password hunter2", "programs", "web", "command")
+    imported.put("run --password-file /etc/pw", "programs", "other", "command")
+    imported.put("^/x basicauth:realm,u:hunter2", "uwsgi", "options", "route")
+    imported.put("hunter2", "uwsgi", "options", "ldap-password")
+    imported.put(["A=1", "URL=https://u:hunter2@db/"], "uwsgi", "options", "env")
+    imported.put("db_password", "programs", "other", "environment_secrets", "DB_PASSWORD")
+    imported.put_secret("github_token")
+    imported.add_lines(
+        "home/supervisord.conf.j2", "more", ["[program:x]", "command=run --token hunter2", "umask=022"]
+    )
+    leave_out_secrets(imported)
+    assert "hunter2" not in f"{imported}"
+    assert [*imported.data["programs"]] == ["other"]
+    assert imported.data["programs"]["other"]["environment_secrets"] == {"DB_PASSWORD": "db_password"}
+    assert imported.data["secrets"] == {"github_token": {"env": "POMS_SITE_GITHUB_TOKEN"}}
+    assert len(imported.left_out) == 5
