@@ -87,7 +87,11 @@ BackendUrl = Annotated[
     ),
 ]
 AttributeValue = Annotated[
-    str, matching(r"(?!~\Z)[!-~]([ -~]*[!-~])?", "must be printable ASCII, and not '~' alone (a pattern follows it)")
+    str,
+    matching(
+        r"(?!~)[!-~]([ -~]*[!-~])?",
+        "must be printable ASCII, and must not begin with '~' (mod_shib takes all that follow for patterns)",
+    ),
 ]
 Listen = Annotated[
     str,

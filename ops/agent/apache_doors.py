@@ -73,8 +73,9 @@ def _joined(text: str) -> str:
 
 
 def _addresses(text: str) -> "list[str]":
-    words = [args.split() for close, name, args in SECTION.findall(_joined(text)) if not close and _is_host(name)]
-    return [word.strip("\"'") for some in words for word in some]
+    sections = [SECTION.match(line.strip()) for line in _joined(text).splitlines()]
+    hosts = [one.group(3) for one in sections if one and not one.group(1) and _is_host(one.group(2))]
+    return [word.strip("\"'") for addresses in hosts for word in addresses.split()]
 
 
 def _is_host(name: str) -> bool:

@@ -5,6 +5,7 @@ import re
 import time
 
 from ops.agent.apache_directives import text_of
+from ops.agent.apache_doors import backends_in
 from ops.agent.apache_ports import tls_answers
 from ops.agent.app_socket import problem_of
 from ops.agent.evidence import tail
@@ -46,7 +47,7 @@ def look_before(change: "Change") -> None:
             if app.program and not problem_of(app, app.listen, BEFORE_SECONDS, lambda: True):
                 well.append(named(APP, app))
             if app.own_page:
-                found = ask_through_apache(_as_it_is_now(change, app.own_page), BEFORE_APACHE_SECONDS)
+                found = ask_through_apache(as_it_is_now(change, app.own_page), BEFORE_APACHE_SECONDS)
                 well.append(f"{named(THROUGH, app)} {found.state}")
     change.write_lines("well", well)
 
@@ -126,7 +127,7 @@ class _Look:
             self._tell_service(app, "")
             self._record(NOT_ASKED, what)
             return
-        through = ask_through_apache(_as_it_is_now(self._change, app.own_page), APACHE_SECONDS)
+        through = ask_through_apache(as_it_is_now(self._change, app.own_page), APACHE_SECONDS)
         if through.state == "ok":
             self._tell_service(app, "")
             self._record(OK, what)
@@ -180,13 +181,13 @@ def _answers_in_time(port: int) -> bool:
     return False
 
 
-def _as_it_is_now(change: "Change", page: ApachePage) -> ApachePage:
+def as_it_is_now(change: "Change", page: ApachePage) -> ApachePage:
     """With the page's name in Apache's current files: it depends on the app's page, which may differ between them."""
     for line in change.lines("manifest"):
         path = line.split(" ", 2)[-1]
         pages = OWN_PAGE.findall(text_of(path)) if path.endswith(".conf") else []
         # Of several, the one of the app that listens there.
-        for name in [name for name, text in pages if len(pages) == 1 or page.listen in text]:
+        for name in [name for name, text in pages if len(pages) == 1 or page.listen in backends_in(text)]:
             return ApachePage(
                 port=page.port,
                 page=name,

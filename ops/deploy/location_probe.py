@@ -19,6 +19,7 @@ from ops.schema import Host
 
 SPOOFED_VALUE = "intruder"  # the value of every forged header
 ELSEWHERE = "127.0.0.2"  # reachable in the trial, and for Apache not the host's own address
+OUTSIDE = (ELSEWHERE, "192.0.2.7", "198.51.100.7")  # one of them is no address of a location's
 BEARER = "Bearer poms-ops"
 OTHER_NAME = "elsewhere.example"  # what a visitor may write into Host
 
@@ -103,9 +104,12 @@ def _of_location(host: Host, one: Location, door: str, visitors: Visitors) -> It
         yield from _out_of(host, one, attempt, visitors)
     if one.addresses:
         claims = [*visitors.forged, f"X-Forwarded-For: {inside}", f"Forwarded: for={inside}"]
-        certificate = None if door == TOKEN else "user"
-        outside = next(text for text in (ELSEWHERE, "192.0.2.7", "198.51.100.7") if not _has(one, text))
-        yield attempt(name="from another address", path=path, certificate=certificate, lines=claims, source=outside)
+        outside = next((text for text in OUTSIDE if not _has(one, text)), None)
+        if outside:
+            certificate = None if door == TOKEN else "user"
+            yield attempt(
+                name="from another address", path=path, certificate=certificate, lines=claims, source=outside
+            )
 
 
 def _out_of(host: Host, one: Location, attempt: Attempt, visitors: Visitors) -> Iterator[ProbeAttempt]:

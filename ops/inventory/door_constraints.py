@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from ops.agent.apache_doors import backends_in
 from ops.door_tables import ANYONE, CERTIFICATE, LOGIN, TOKEN, USER, Location
 from ops.formats import apache, apps
 from ops.formats.apache import is_within
@@ -66,15 +67,27 @@ def _entry_rules(host: Host, one: Location) -> Iterator[tuple[str, str]]:
         yield "allow", "must not be 'certificate' on the token door, which asks for none"
     if one.allow == ANYONE and not (one.reason or one.addresses):
         yield "allow", "needs reason too: why nobody is asked there"
+    if _holds_every_address(one.addresses):
+        yield "addresses", "must not hold every address: leave it out where visitors may come from anywhere"
     if one.reason and one.allow != ANYONE:
         yield "reason", "must be left out unless allow is 'anyone'"
     if one.require_attributes and (one.allow != USER or one.on != [LOGIN]):
         yield "require_attributes", 'needs on = ["login"] and allow = "user": only a login has attributes'
 
 
+def _holds_every_address(texts: list[str]) -> bool:
+    """Whether the networks together are all of IPv4 or of IPv6."""
+    networks = [ipaddress.ip_network(text) for text in texts if not _not_a_network(text)]
+    four = [one for one in networks if isinstance(one, ipaddress.IPv4Network)]
+    six = [one for one in networks if isinstance(one, ipaddress.IPv6Network)]
+    prefixes = [one.prefixlen for one in ipaddress.collapse_addresses(four)]
+    prefixes += [one.prefixlen for one in ipaddress.collapse_addresses(six)]
+    return 0 in prefixes
+
+
 def _backend_rules(host: Host, one: Location) -> Iterator[tuple[str, str]]:
     for view in apps.views(host):
-        if one.url and view.app.listen in one.url:
+        if one.url and view.app.listen in backends_in(f"ProxyPass / {one.url}"):
             named = "true" if apps.is_main(view) else f'"{view.app_name}"'
             yield "url", f"is where the app listens: write app = {named}"
     if isinstance(one.app, str) and one.app not in host.apps:

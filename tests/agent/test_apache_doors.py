@@ -36,6 +36,7 @@ def test_ports_are_those_of_listen_and_virtual_hosts() -> None:
     text = "Listen 80\nListen [::1]:81 https\n<VirtualHost *:82 10.0.0.1:83>\n</VirtualHost>\nListen ${X}\n"
     assert sorted(port for port in ports_in(text) if port) == [80, 81, 82, 83]
     assert ports_in(text).count(None) == 1
+    assert ports_in("# <VirtualHost *:1234>\n  # Listen 1234\n# a \\\n<VirtualHost *:1234>\n") == []
 
 
 def test_backends_are_loopback_addresses_and_sockets_alone() -> None:

@@ -43,6 +43,9 @@ def located(one: dict[str, Any], **values: Any) -> Host:
         (APP | {"reason": "why"}, "reason"),
         (APP | {"require_attributes": {"mail": ["x"]}}, "require_attributes"),
         (APP | {"addresses": ["10.0.0.1/8"]}, "addresses.0"),
+        (APP | {"allow": "anyone", "addresses": ["0.0.0.0/0"]}, "addresses"),
+        (APP | {"allow": "anyone", "addresses": ["0.0.0.0/1", "128.0.0.0/1"]}, "addresses"),
+        (APP | {"allow": "anyone", "addresses": ["10.0.0.0/8", "::/0"]}, "addresses"),
         ({"path": "/x", "url": "http://127.0.0.1:8888/"}, "url"),
         ({"path": "/x", "url": "http://127.0.0.1:99999/"}, "url"),
         ({"path": "/x", "folder": "/home/poms"}, "folder"),
@@ -82,6 +85,20 @@ def test_location_of_the_guide_is_accepted(one: dict[str, Any]) -> None:
 )
 def test_door_that_others_contradict_is_refused_by_key(values: dict[str, Any], key: str) -> None:
     assert [".".join(loc) for loc, _ in constraint_violations(host(**values))] == [key]
+
+
+def test_backend_whose_port_begins_as_the_apps_is_another() -> None:
+    one = {"path": "/x", "url": "http://127.0.0.1:8888/"}
+    assert list(constraint_violations(located(one, app={"listen": "127.0.0.1:888"}))) == []
+
+
+@pytest.mark.parametrize("value", ["~", "~^poms$", "~ x"])
+def test_value_that_would_turn_the_next_ones_into_patterns_is_refused(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "hosts.toml"
+    location = f"path = '/x'\napp = true\non = ['login']\nrequire_attributes = {{ mail = ['{value}', 'a.b'] }}\n"
+    path.write_text(f"[fleet]\ndefault = 'web1'\n[hosts.web1.locations.x]\n{location}")
+    with pytest.raises(BadInput, match=r"require_attributes\.mail"):
+        read_inventory(path)
 
 
 @pytest.mark.parametrize("backends", ["", "app = true\nurl = 'http://127.0.0.1:1/'", "url = 'http://10.0.0.1:1/'"])
@@ -184,6 +201,12 @@ def test_address_is_tried_from_inside_and_outside() -> None:
     asked = [request for request in attempts(one, 443, "/poms/x") if "out of" not in request.name]
     sources = {request.source: request.must_arrive for request in asked}
     assert sources == {"10.9.0.1": True, "127.0.0.2": False}
+
+
+def test_location_open_to_all_addresses_has_no_outside_to_try() -> None:
+    one = located(APP | {"addresses": ["0.0.0.0/0"]})
+    assert attempts(one, 443, "/poms/x")
+    assert not any("another address" in request.name for request in attempts(one, 443, "/poms/x"))
 
 
 def test_smoke_checks_ask_every_location_that_a_stranger_can_reach() -> None:
