@@ -1,5 +1,7 @@
 """What a plan reloads: what differs in effect, whatever the text looks like."""
 
+from typing import Any
+
 import pytest
 
 from ops.agent.service_messages import Surroundings
@@ -60,6 +62,32 @@ def test_uwsgi_is_reloaded_where_an_option_differs(before: str, after: str) -> N
     text = rendered(HOST, INI).content.decode()
     assert before in text
     assert planned(HOST, {INI: text.replace(before, after)}).programs
+
+
+@pytest.mark.parametrize(("read", "reloads"), [(None, True), (999.0, True), (1001.0, False)])
+def test_a_hand_edit_that_may_be_unread_is_reloaded(read: float | None, reloads: bool) -> None:
+    """Somebody's edit at 1000, then a comment: the disk is equal in effect, and what runs may not be."""
+    for path, name in ((SSL, "apache"), (INI, "uwsgi.serving")):
+        times: dict[str, Any] = {
+            "rewritten": {path: 1000.0},
+            "read": {name: read} if read else {},
+            "started": {"web": 1.0},
+        }
+        text = "# by hand\n" + rendered(HOST, path).content.decode()
+        for deployed in ({path: "as deployed\n"}, {}):
+            plan = planned(HOST, {path: text}, deployed=deployed, programs={"web": "RUNNING"}, **times)
+            expected = {SSL: ("restart", []), INI: ("", [("web", "graceful")])}[path] if reloads else ("", [])
+            assert (plan.apache, plan.programs) == expected, (path, deployed)
+
+
+def test_a_hand_edit_of_a_section_that_supervisord_may_not_have_read_is_applied() -> None:
+    text = "; by hand\n" + rendered(HOST, CONF).content.decode()
+    state: dict[str, Any] = {"rewritten": {CONF: 1000.0}, "programs": {"web": "RUNNING", "agent": "RUNNING"}}
+    deployed = {CONF: "as deployed\n"}
+    plan = planned(HOST, {CONF: text}, deployed=deployed, started={"web": 999.0, "agent": 1.0}, **state)
+    assert (plan.supervisord, plan.applied) == ("apply", []), "whatever it finds"
+    plan = planned(HOST, {CONF: text}, deployed=deployed, started={"web": 1001.0, "agent": 1001.0}, **state)
+    assert plan.supervisord == ""
 
 
 def test_programs_of_included_files_go_on_running() -> None:
