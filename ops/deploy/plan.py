@@ -221,9 +221,7 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
     if own is None:
         return _Supervisord(otherwise or ("apply" if owed else ""))
     before = read_effect(own.found.content or b"", host, snapshot.surroundings)
-    after = read_effect(own.wanted.content, host)
-    if before and after and before.includes and set(before.includes) <= set(after.includes):
-        after = read_effect(own.wanted.content, host, snapshot.surroundings)
+    after = read_effect(own.wanted.content, host, snapshot.surroundings)
     conf = _replaced(own)
     gone = [*removals.removed_programs(before, after, snapshot.programs, conf)]
     if snapshot.untold:

@@ -114,6 +114,31 @@ def test_a_variable_of_the_running_supervisord_is_what_it_stands_for() -> None:
     assert planned(HOST, found, surroundings=other).replaced == ["web"]
 
 
+def test_a_variable_in_both_files_restarts_only_what_differs() -> None:
+    one = host(**SETTINGS | {"supervisor": {"expand": True, "environment": {"PATH": "/x:%(ENV_PATH)s"}}})
+    text = rendered(one, CONF).content.decode()
+    assert "%(ENV_PATH)s" in text
+    around = Surroundings(variables={"PATH": "/usr/bin"})
+    plan = planned(one, {CONF: text.partition("[program:web]")[0]}, surroundings=around)
+    assert (plan.supervisord, plan.applied) == ("apply", ["web"])
+
+
+def test_programs_of_a_dropped_include_need_remove_and_those_of_a_kept_one_go_on() -> None:
+    text = rendered(HOST, CONF).content.decode()
+    files = [(f"/home/poms/{name}/a.conf", f"[program:{name}]\ncommand=sleep 1\n") for name in ("kept", "gone")]
+    around = Surroundings(included=files)
+    both = f"{text}[include]\nfiles=kept/*.conf gone/*.conf\n"
+    state = {"web": "RUNNING", "agent": "RUNNING", "kept": "RUNNING", "gone": "RUNNING"}
+    one = host(**SETTINGS | {"supervisor": SETTINGS["supervisor"] | {"include": ["kept/*.conf"]}})
+    for programs in (state, None):
+        plan = planned(one, {CONF: both}, deployed={CONF: both}, surroundings=around, programs=programs)
+        assert named(plan) == {("program", "gone", False)}
+        assert (plan.supervisord, plan.replaced, plan.applied) == ("apply", [], ["gone"])
+    deeper = Surroundings(included=[("/home/poms/kept/below/a.conf", "[program:kept]\ncommand=sleep 1\n")])
+    plan = planned(one, {CONF: both}, deployed={CONF: both}, surroundings=deeper, programs={"kept": "RUNNING"})
+    assert ("program", "kept", False) in named(plan), "a pattern names no file of a deeper folder"
+
+
 def test_crons_way_in_is_named_if_it_would_end() -> None:
     found = "[uwsgi]\nhttp-socket = /home/poms/run/cron.sock\nsocket = 127.0.0.1:8888\nstats = /home/poms/s\n"
     plan = planned(HOST, {INI: found})
