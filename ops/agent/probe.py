@@ -105,12 +105,12 @@ def _file(path: str, wanted: str, contents: bool) -> FileState:
 
 
 def _rewritten(found: HostState, wanted: "dict[str, str]") -> "list[tuple[str, float]]":
-    """Files with the wanted content that were deployed with another one: what runs may not have read them."""
+    """Wanted files whose content is not ours: what runs may not have read them."""
     deployed = dict(found.deployed)
     return [
         (file.path, os.stat(file.path).st_mtime)
         for file in found.files
-        if file.digest and wanted.get(file.path) == file.digest != deployed.get(file.path, file.digest)
+        if file.path in wanted and file.digest and file.digest != deployed.get(file.path)
     ]
 
 

@@ -84,11 +84,11 @@ class HostState(Message):
     The last release: its files as (path, digest), its name, the commits of its inventory and toolkit, and where
     secrets stand in its files, as (path, record). `unfinished`: the release of a deploy that died. `staged`: deploys
     that are being sent, or died during that. `owed`: pending reloads. `present`: the files of the folders.
-    `rewritten`: files with the wanted content that somebody wrote since the last release; `read`: when a service last
-    read its files. If something differs: `programs`, or `untold`, why supervisord does not list them; `memory`:
-    app to (largest worker of its uWSGI, available) in kB; `restart`; `free`: kB of the home's file system;
-    `surroundings`, if supervisord's file has any. `bake`: that of a release, if it is under way, or if an operator
-    has not been told of its end.
+    `rewritten`: wanted files that are not as the last release has them, with the time of their last write;
+    `read`: when a service last read its files. If something differs: `programs`, or `untold`, why supervisord does
+    not list them; `memory`: app to (largest worker of its uWSGI, available) in kB; `restart`; `free`: kB of the
+    home's file system; `surroundings`, if supervisord's file has any. `bake`: that of a release, if it is under way,
+    or if an operator has not been told of its end.
     """
 
     supervisord: SupervisordState

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ops.deploy import bake, removals
 from ops.deploy.effect import has_effect
 from ops.deploy.file_changes import REFUSED, REMOVE, UNCHANGED, UPDATE, FileChange, compare_files, differs
-from ops.deploy.files_not_reloaded import is_unread_by_apache, is_unread_by_program, is_unread_by_supervisord
+from ops.deploy.files_not_reloaded import is_unread_by_supervisord, pending_reads
 from ops.deploy.removals import Removal, Replaced
 from ops.deploy.snapshot import Snapshot
 from ops.deploy.supervisor_changes import read_effect
@@ -14,7 +14,7 @@ from ops.formats import processes, uwsgi
 from ops.formats.apps import views
 from ops.formats.start_program import start_program_path
 from ops.formats.web_program import web_process
-from ops.rendering.rendered_file import RenderedFile, service_of, supervisord_conf
+from ops.rendering.rendered_file import RenderedFile, supervisord_conf
 from ops.schema import Host
 from ops.services import supervisord_survival
 from ops.services.reload import GRACEFUL, RESTART, reload_methods, restart_method
@@ -139,7 +139,8 @@ def make_plan(host: Host, wanted: list[RenderedFile], snapshot: Snapshot) -> Pla
     """Compare the wanted files with the snapshot, and find the services to reload."""
     changes = compare_files(host, wanted, snapshot)  # none: the plan has only pending reloads
     changed = [change for change in changes if change.kind != UNCHANGED]
-    behind = pending_reads(host, snapshot) if wanted else []
+    new_texts = [change.wanted.path for change in changed if differs(change)]
+    behind = [*pending_reads(host, snapshot, new_texts)] if wanted else []
     touched = {change.wanted.service for change in changed if has_effect(host, change)} | {
         line for line in (*snapshot.owed, *(service for _, service in behind)) if line == "apache"
     }
@@ -189,28 +190,6 @@ def _strongest(programs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [pair for pair in dict.fromkeys(programs) if pair[1] == RESTART or pair[0] not in restarted]
 
 
-def pending_reads(host: Host, snapshot: Snapshot) -> list[tuple[str, str]]:
-    """(file, service that has not read it: "apache", "supervisord" or a program's name).
-
-    Covers files with the wanted content that somebody else wrote since the last deploy.
-    """
-    found = []
-    for path in snapshot.rewritten:
-        service = service_of(host, path)
-        if (service == "apache" and is_unread_by_apache(path, snapshot)) or (
-            service == "supervisord" and is_unread_by_supervisord(path, snapshot)
-        ):
-            found.append((path, service))
-        elif service == "programs":
-            methods = reload_methods(host, [path])
-            found += [
-                (path, name)
-                for name, how, _ in methods
-                if is_unread_by_program(host, path, name, snapshot, graceful=how == GRACEFUL)
-            ]
-    return found
-
-
 def _how_of(way: tuple[str, str, str], changed: list[FileChange]) -> str:
     """How to make a program read its file: a restart if a reload is not enough."""
     _, how, path = way
@@ -242,9 +221,7 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
     if own is None:
         return _Supervisord(otherwise or ("apply" if owed else ""))
     before = read_effect(own.found.content or b"", host, snapshot.surroundings)
-    after = read_effect(own.wanted.content, host)
-    if before and after and before.includes and set(before.includes) <= set(after.includes):
-        after = read_effect(own.wanted.content, host, snapshot.surroundings)
+    after = read_effect(own.wanted.content, host, snapshot.surroundings)
     conf = _replaced(own)
     gone = [*removals.removed_programs(before, after, snapshot.programs, conf)]
     if snapshot.untold:
@@ -256,6 +233,7 @@ def _supervisord(host: Host, changes: list[FileChange], snapshot: Snapshot) -> _
     differing = {name for name in names if before.groups.get(name) != after.groups.get(name)}
     ended = {removal.name.partition(":")[0] for removal in gone if removal.kind == removals.PROGRAM}
     others = not {*after.includes} <= {*before.includes}  # what those files hold is not known here
+    others = others or is_unread_by_supervisord(own.wanted.path, snapshot)  # nor what supervisord has read
     if not differing and not ended and not owed and not others:
         return _Supervisord()
     applied = [] if owed or snapshot.untold or others else sorted(differing | ended)

@@ -58,7 +58,7 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
         values = {key: record[key] for key in PATHS if key in record}
         for key, kind in TABLES.items():
             values[key] = _over(getattr(today, key), kind, record.get(key, {}), TODAY[key])
-        # A release from before there were more doors has none of them.
+        # A release from before there were more doors, or further apps, has none of them.
         values["locations"] = {
             name: msgspec.convert(_known(Location, table), Location)
             for name, table in record.get("locations", {}).items()
@@ -69,8 +69,7 @@ def host_at_release(today: Host, recorded: str) -> Host | None:
             values["apache"] = replace(values["apache"], redirect_from=None)
         uwsgi = {key: value for key, value in record.get("uwsgi", {}).items() if key in OF_UWSGI}
         values["uwsgi"] = msgspec.structs.replace(today.uwsgi, **uwsgi)
-        apps = {name: _app(today.apps.get(name), table) for name, table in record.get("apps", {}).items()}
-        values["apps"] = apps if "apps" in record else today.apps
+        values["apps"] = {name: _app(today.apps.get(name), table) for name, table in record.get("apps", {}).items()}
         # A release from before the version was managed runs with today's products.
         version = record.get("software", {}).get("version")
         values["activate"] = today.activate if version else today.activation

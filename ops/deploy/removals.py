@@ -44,26 +44,32 @@ class Replaced:
 def removed_programs(
     before: Effect | None, after: Effect | None, told: dict[str, str] | None, conf: Replaced
 ) -> Iterator[Removal]:
-    """The processes that end, of those that supervisord lists (`told`: name to state; None: it was not asked)."""
-    own = before.processes if before else frozenset()
+    """The processes that end, of those that supervisord lists (`told`: name to state; None: it was not asked).
+
+    Nobody has deployed those of included files.
+    """
+    known = before.processes if before else frozenset()
+    included = before.included if before else frozenset()
     wanted = after.processes if after else frozenset()
     if told is None:
-        for name in sorted(own - wanted):
-            yield Removal(PROGRAM, name, f"of {conf.path}", conf.planned)
-        return
-    included = bool(after and before and set(before.includes) <= set(after.includes) and before.includes)
+        told = dict.fromkeys(known, "")
+    goes_on = bool(after and before and set(before.includes) <= set(after.includes) and before.includes)
     for name in sorted(told.keys() - wanted):
-        if name in own:
-            yield Removal(PROGRAM, name, f"{told[name]}, of {conf.path}", conf.planned)
-        elif not included:  # otherwise the new file includes the same further files
+        state = f"{told[name]}, " if told[name] else ""
+        if name in included:
+            yield Removal(PROGRAM, name, f"{state}of a file that {conf.path} includes")
+        elif name in known:
+            yield Removal(PROGRAM, name, f"{state}of {conf.path}", conf.planned)
+        elif not goes_on:  # otherwise the new file includes the same further files
             yield Removal(PROGRAM, name, f"{told[name]}, known to supervisord, not in {conf.path} itself")
 
 
 def removed_ports(before: Effect | None, after: Effect | None, conf: Replaced) -> Iterator[Removal]:
     """The ports of supervisord itself and of the sockets that it opens for programs."""
-    ports = (before.ports if before else frozenset()) - (after.ports if after else frozenset())
-    for port in sorted(ports):
-        yield Removal(PORT, port.removeprefix(":"), f"supervisord's, of {conf.path}", conf.planned)
+    if before:
+        for port in sorted(before.ports - (after.ports if after else frozenset())):
+            planned = conf.planned and port not in before.included
+            yield Removal(PORT, port.removeprefix(":"), f"supervisord's, of {conf.path}", planned)
 
 
 def removed_uwsgi_ports(ini: Replaced) -> Iterator[Removal]:

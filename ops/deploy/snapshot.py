@@ -48,7 +48,7 @@ class Snapshot:
     Deploys: `lock` is the lock owner of a running deploy; `unfinished`: the release of a deploy that died; `staged`:
     deploys that are being sent, or died during that; `owed`: the pending reloads.
     Files: `present`: the files in the requested directories; `free_kilobytes`: free space, if it is known;
-    `rewritten`: files with the wanted content that differ from the last release, with the time of their last write.
+    `rewritten`: wanted files that are not as the last release has them, with the time of their last write.
     Services: `supervisord` is its state (supervisord_state.py), `supervisord_detail` and `supervisord_file` the
     details; `programs`: the state of each process by name, if supervisord's file differs, or `untold`: why it
     does not list them; `service`: whether the web service serves, None if not asked; `memory`: a uWSGI worker's and

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ops.agent.service_messages import Surroundings
-from ops.deploy.supervisor_sources import texts_of
+from ops.deploy.supervisor_sources import included_texts, with_variables
 from ops.deploy.supervisor_values import (
     DAEMON_DEFAULTS,
     INET,
@@ -45,13 +45,14 @@ class Effect:
 
     `daemon`: settings that need a restart of supervisord. `groups`: each group of processes by name (for most, the
     program's name). `ports`: the ports of supervisord and of its programs' sockets. `includes`: the patterns of
-    further files.
+    further files. `included`: the processes and ports that only those files have.
     """
 
     daemon: Settings
     groups: dict[str, Group]
     ports: frozenset[str]
     includes: tuple[str, ...]
+    included: frozenset[str] = frozenset()
 
     @property
     def processes(self) -> frozenset[str]:
@@ -66,16 +67,24 @@ class Effect:
 def read_effect(content: bytes, host: Host, around: Surroundings | None = None) -> Effect | None:
     """The effect of a file as the host's supervisord.conf; None if it cannot be parsed.
 
-    `around`: the files that it includes and the variables that it uses, where they are known.
+    `around`: the variables that it uses, and further files, of which it includes some, where they are known.
     """
+    around = around or Surroundings()
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
     try:
-        for text in texts_of(content.decode(), around or Surroundings()):
+        parser.read_string(with_variables(content.decode(), around.variables))
+        own = _effect(_sections(parser), host)
+        for text in included_texts(own.includes, around):
             parser.read_string(text)
-        sections = {name: dict(parser[name]) for name in parser.sections()}
-        return _effect(sections, host)
+        whole = _effect(_sections(parser), host)
+        further = (whole.processes - own.processes) | (whole.ports - own.ports)
+        return replace(whole, includes=own.includes, included=further)
     except (configparser.Error, UnicodeDecodeError, ValueError):
         return None
+
+
+def _sections(parser: configparser.RawConfigParser) -> dict[str, dict[str, str]]:
+    return {name: dict(parser[name]) for name in parser.sections()}
 
 
 def _effect(sections: Mapping[str, Mapping[str, str]], host: Host) -> Effect:

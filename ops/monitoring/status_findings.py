@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ops.deploy import bake
 from ops.deploy.drift import EDITED, GONE, NOT_DEPLOYED, TEMPLATE, Drift
-from ops.deploy.plan import pending_reads
+from ops.deploy.files_not_reloaded import pending_reads
 from ops.formats.apps import views
 from ops.formats.processes import all_names
 from ops.formats.start_program import start_program_path
@@ -239,7 +239,10 @@ def _release(host: Host, health: Health) -> Iterator[Finding]:
         count = len(health.drift) - len(theirs)
         said = f"{count} file{' differs' if count == 1 else 's differ'} from the inventory and the templates"
         yield Finding("drift", WARNING, said, f"{fab} diff shows the changes, deploy writes them")
+    differing = {one.path for one in health.drift}
     for path, service in pending_reads(host, snapshot):
+        if path in differing:
+            continue
         said = f"{path}: up to date, but {service} has not reloaded it since it was written"
         yield Finding("drift", WARNING, said, f"{fab} diff shows it, deploy reloads it")
 

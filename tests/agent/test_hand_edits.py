@@ -7,6 +7,7 @@ import pytest
 from ops.agent import change_validation, durable
 from ops.agent.change import Change
 from ops.agent.transaction_messages import TransactionRequest, Verdict
+from tests.agent.local_agent import probed
 from tests.agent.shells import executable
 from tests.agent.transactions import NEW, OLD, FakeHost, Ran, carry_out, digest, write
 
@@ -29,6 +30,15 @@ def kept(ran: Ran) -> list[bytes]:
     """The edits that the answer names as kept."""
     names = [note.rpartition(" ")[2] for note in ran.notes if "edited" in note]
     return [Path(name).read_bytes() for name in names]
+
+
+def test_time_of_an_edit_is_told_whatever_is_wanted_now(fake: FakeHost) -> None:
+    wanted = (fake.conf, digest(NEW))
+    assert [path for path, _ in probed(fake.state, wanted).rewritten] == [str(fake.conf)], "never deployed"
+    carry_out(fake.request(write(fake.conf, OLD)))
+    assert probed(fake.state, wanted).rewritten == []
+    fake.conf.write_bytes(EDIT)
+    assert probed(fake.state, wanted).rewritten == [(str(fake.conf), fake.conf.stat().st_mtime)]
 
 
 def test_deploy_keeps_file_edited_during_validation(fake: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """What a plan reloads: what differs in effect, whatever the text looks like."""
 
+from typing import Any
+
 import pytest
 
 from ops.agent.service_messages import Surroundings
@@ -62,6 +64,32 @@ def test_uwsgi_is_reloaded_where_an_option_differs(before: str, after: str) -> N
     assert planned(HOST, {INI: text.replace(before, after)}).programs
 
 
+@pytest.mark.parametrize(("read", "reloads"), [(None, True), (999.0, True), (1001.0, False)])
+def test_a_hand_edit_that_may_be_unread_is_reloaded(read: float | None, reloads: bool) -> None:
+    """Somebody's edit at 1000, then a comment: the disk is equal in effect, and what runs may not be."""
+    for path, name in ((SSL, "apache"), (INI, "uwsgi.serving")):
+        times: dict[str, Any] = {
+            "rewritten": {path: 1000.0},
+            "read": {name: read} if read else {},
+            "started": {"web": 1.0},
+        }
+        text = "# by hand\n" + rendered(HOST, path).content.decode()
+        for deployed in ({path: "as deployed\n"}, {}):
+            plan = planned(HOST, {path: text}, deployed=deployed, programs={"web": "RUNNING"}, **times)
+            expected = {SSL: ("restart", []), INI: ("", [("web", "graceful")])}[path] if reloads else ("", [])
+            assert (plan.apache, plan.programs) == expected, (path, deployed)
+
+
+def test_a_hand_edit_of_a_section_that_supervisord_may_not_have_read_is_applied() -> None:
+    text = "; by hand\n" + rendered(HOST, CONF).content.decode()
+    state: dict[str, Any] = {"rewritten": {CONF: 1000.0}, "programs": {"web": "RUNNING", "agent": "RUNNING"}}
+    deployed = {CONF: "as deployed\n"}
+    plan = planned(HOST, {CONF: text}, deployed=deployed, started={"web": 999.0, "agent": 1.0}, **state)
+    assert (plan.supervisord, plan.applied) == ("apply", []), "whatever it finds"
+    plan = planned(HOST, {CONF: text}, deployed=deployed, started={"web": 1001.0, "agent": 1001.0}, **state)
+    assert plan.supervisord == ""
+
+
 def test_programs_of_included_files_go_on_running() -> None:
     text = rendered(HOST, CONF).content.decode()
     main, header, web = text.partition("[program:web]")
@@ -84,6 +112,31 @@ def test_a_variable_of_the_running_supervisord_is_what_it_stands_for() -> None:
     assert planned(HOST, found, surroundings=same).supervisord == ""
     other = Surroundings(variables={"BASE": "/srv"})
     assert planned(HOST, found, surroundings=other).replaced == ["web"]
+
+
+def test_a_variable_in_both_files_restarts_only_what_differs() -> None:
+    one = host(**SETTINGS | {"supervisor": {"expand": True, "environment": {"PATH": "/x:%(ENV_PATH)s"}}})
+    text = rendered(one, CONF).content.decode()
+    assert "%(ENV_PATH)s" in text
+    around = Surroundings(variables={"PATH": "/usr/bin"})
+    plan = planned(one, {CONF: text.partition("[program:web]")[0]}, surroundings=around)
+    assert (plan.supervisord, plan.applied) == ("apply", ["web"])
+
+
+def test_programs_of_a_dropped_include_need_remove_and_those_of_a_kept_one_go_on() -> None:
+    text = rendered(HOST, CONF).content.decode()
+    files = [(f"/home/poms/{name}/a.conf", f"[program:{name}]\ncommand=sleep 1\n") for name in ("kept", "gone")]
+    around = Surroundings(included=files)
+    both = f"{text}[include]\nfiles=kept/*.conf gone/*.conf\n"
+    state = {"web": "RUNNING", "agent": "RUNNING", "kept": "RUNNING", "gone": "RUNNING"}
+    one = host(**SETTINGS | {"supervisor": SETTINGS["supervisor"] | {"include": ["kept/*.conf"]}})
+    for programs in (state, None):
+        plan = planned(one, {CONF: both}, deployed={CONF: both}, surroundings=around, programs=programs)
+        assert named(plan) == {("program", "gone", False)}
+        assert (plan.supervisord, plan.replaced, plan.applied) == ("apply", [], ["gone"])
+    deeper = Surroundings(included=[("/home/poms/kept/below/a.conf", "[program:kept]\ncommand=sleep 1\n")])
+    plan = planned(one, {CONF: both}, deployed={CONF: both}, surroundings=deeper, programs={"kept": "RUNNING"})
+    assert ("program", "kept", False) in named(plan), "a pattern names no file of a deeper folder"
 
 
 def test_crons_way_in_is_named_if_it_would_end() -> None:

@@ -101,6 +101,15 @@ def test_release_record_of_other_version_is_read_where_known() -> None:
     assert (made.apache.port, made.app.path, made.checks) == (444, "/today", today.checks)
 
 
+def test_release_from_before_there_were_further_apps_has_none_of_todays() -> None:
+    record = json.loads(recorded_host(host()))
+    del record["apps"], record["locations"]
+    today = host(apps={"rest": {"path": "/rest", "listen": "127.0.0.1:8889"}})
+    made = host_at_release(today, json.dumps(record))
+    assert made is not None
+    assert (made.apps, made.locations) == ({}, {})
+
+
 @pytest.mark.parametrize(
     "said", ["", "{", "[]", "7", '{"apache": 3}', '{"apache": {"port": "x"}}', '{"home": 3}', '{"checks": [{}]}']
 )
