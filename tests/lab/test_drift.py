@@ -53,3 +53,13 @@ def test_a_hand_edit_is_adopted_and_then_nothing_differs(deployed: Site, tmp_pat
     assert "cheaper = 3    # now 2" in said.out
     assert "has changed the same lines" in said.out
     assert "  -workers = 6\n" in said.out
+
+
+def test_a_hand_edit_of_supervisords_file_is_read_by_supervisor_there(deployed: Site) -> None:
+    conf = "/home/poms/supervisord.conf"
+    deployed.root(f"sed -i 's/^minfds=1024$/minfds=2048/; s/^loglevel=info/loglevel = info/' {conf}")
+    said = deployed.fab("-H", "pomsgpvm01", "adopt", conf, "--json")
+    assert said.code == 0, said.all
+    told = json.loads(said.out)["pomsgpvm01"]
+    assert [one["line"] for one in told["values"]] == ["minfds = 2048"]
+    assert (told["untold"], [one["new"] for one in told["text_only"]]) == ([], ["loglevel = info\n"])

@@ -394,6 +394,14 @@ def test_adopt_names_source_of_changed_secret_without_its_value(
     assert (advice.values, advice.templates) == ([], {})
 
 
+def test_secret_variable_that_was_added_by_hand_is_no_value(tmp_path: Path) -> None:
+    one = host(**VALUES)
+    _, _, advice = edited(one, CONF, ("command=agent\n", 'command=agent\nenvironment=API_TOKEN="lion"\n'))
+    assert advice.values == []
+    assert any("secrets.api_token" in note for note in advice.notes)
+    assert "lion" not in str(advice.notes)
+
+
 def shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str, *, known: Host
 ) -> tuple[dict[str, object], str]:
