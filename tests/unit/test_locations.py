@@ -266,3 +266,13 @@ def test_release_brings_its_doors_back() -> None:
     before = host_at_release(then, older)
     assert before
     assert (before.token, before.locations, before.apache.redirect_from) == (None, {}, None)
+
+
+def test_of_nested_folders_each_serves_its_own_path() -> None:
+    """Apache takes the first alias that fits, and the last location."""
+    folders = {"a": {"path": "/static", "folder": "/srv/a"}, "b": {"path": "/static/pub", "folder": "/srv/b"}}
+    text = next(file.content.decode() for file in render(host(locations=folders)) if file.path.endswith("/ssl.conf"))
+    aliases, locations = (
+        re.findall(rf'^    {word} "(/static[^"]*)"', text, re.MULTILINE) for word in ("Alias", "<Location")
+    )
+    assert (aliases, locations) == (["/static/pub", "/static"], ["/static", "/static/pub"])
