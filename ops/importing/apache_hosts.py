@@ -58,6 +58,12 @@ def backends(one: VirtualHost) -> list[str]:
     return [address_of(each) for each in found if each]
 
 
+def leads_to(proxy: Directive, address: str) -> bool:
+    """Whether a ProxyPass leads to that uWSGI."""
+    found = (BACKEND.fullmatch(word) for word in proxy.words)
+    return any(each and address_of(each) == address for each in found)
+
+
 def address_of(backend: re.Match[str]) -> str:
     """The address in a target that BACKEND matches."""
     return str(backend["socket"] or backend["address"].replace("localhost", "127.0.0.1"))

@@ -5,8 +5,10 @@ import re
 from collections.abc import Callable
 
 from ops.agent.apache_words import Directive
-from ops.importing import apache_files, apache_settings
-from ops.importing.apache_hosts import BACKEND, VirtualHost, virtual_hosts
+from ops.door_tables import CERTIFICATE as CERTIFICATE_DOOR
+from ops.door_tables import LOGIN as LOGIN_DOOR
+from ops.importing import apache_files, apache_names, apache_settings, from_locations
+from ops.importing.apache_hosts import BACKEND, VirtualHost, address_of, is_login, leads_to, virtual_hosts
 from ops.importing.imported import Imported
 from ops.importing.reading import RELOADS, RESTARTS, HostReading
 from ops.importing.settings import APACHE
@@ -18,8 +20,8 @@ LOGIN, CERTIFICATE = "httpd/conf.d/ssl.conf.j2", "httpd/conf.d/cert_ssl.conf.j2"
 # anything, or sets a variable: the app takes some for who asks.
 KEPT = frozenset(
     [
-        *("alias", "aliasmatch", "redirect", "redirectmatch", "redirectpermanent", "redirecttemp", "errordocument"),
-        *("documentroot", "serveralias", "serveradmin", "directoryindex", "addtype", "addencoding", "expiresactive"),
+        *("aliasmatch", "redirect", "redirectmatch", "redirectpermanent", "redirecttemp", "errordocument"),
+        *("documentroot", "serveradmin", "directoryindex", "addtype", "addencoding", "expiresactive"),
         *("expiresbytype", "expiresdefault", "proxypreservehost", "addoutputfilterbytype"),
     ]
 )
@@ -40,7 +42,7 @@ def read(reading: HostReading, into: Imported) -> None:
         return
     found = apache_settings.directives(reading.apache)
     hosts = [one for one in virtual_hosts(found) if one.backend]
-    by_certificate = [one for one in hosts if one.all("sslverifyclient")]
+    by_certificate = [one for one in hosts if one.all("sslverifyclient") and not is_login(one)]
     by_login = [one for one in hosts if one not in by_certificate]
     _read_commands(reading, into)
     for one in by_login[:1]:
@@ -71,18 +73,21 @@ def read(reading: HostReading, into: Imported) -> None:
         _read_certificates(one, reading.apache.authorities, into)
     for one in by_login[:1]:
         _read_attributes(one, into)
+    doors = {LOGIN_DOOR: by_login[:1], CERTIFICATE_DOOR: by_certificate[:1]}
+    around = any(
+        one.name == "require" and one.path[:1] and one.path[0].startswith(("location", "proxy")) for one in found
+    )
+    from_locations.read({door: each[0] for door, each in doors.items() if each}, into, has_rules_around=around)
+    apache_names.read(found, [*by_login[:1], *by_certificate[:1]], into)
 
 
 def _read_host(one: VirtualHost, port: str, template: str, into: Imported) -> None:
     """One of the two: its values, and the lines that go into its template as they are."""
     into.put(one.port, "apache", port)
-    if not one.heading.startswith("virtualhost *:"):
-        advice = "poms-ops listens on every address of the port"
-        into.leave_out(APACHE, f"the address in {one.heading}", advice)
     _read_backend(one, into)
     _read_values(one, into)
     into.add_lines(template, "behind_app", _kept_lines(one))
-    for words in [*one.own("alias"), *one.own("aliasmatch")]:
+    for words in one.own("aliasmatch"):
         advice = f"its path is denied, as all that is not granted: add its Location to templates/{template}"
         into.leave_out(APACHE, f"who may see {words[0]} on port {one.port}", advice)
 
@@ -104,22 +109,18 @@ def _read_commands(reading: HostReading, into: Imported) -> None:
 
 def _read_backend(one: VirtualHost, into: Imported) -> None:
     """The path of the app, from its Location or its ProxyPass."""
-    directive = one.backend
+    listen = into.data.get("app", {}).get("listen")
+    directive = next((each for each in one.all("proxypass") if listen and leads_to(each, listen)), one.backend)
     if directive is None:
         return
     location = directive.path[-1].partition(" ")[2] if len(directive.path) > 1 else directive.words[0]
-    if location == "/":
-        into.leave_out(
-            APACHE, f"port {one.port}: the app at /", "the inventory needs a path such as /poms (app.path)"
-        )
-        return
-    into.put(location.rstrip("/"), "app", "path")
+    into.put(location.rstrip("/") or "/", "app", "path")
     for word in directive.words:
         name, _, value = word.partition("=")
         if name == "timeout" and value.isdigit():
             into.put(int(value), "app", "timeout")
         backend = BACKEND.fullmatch(word)
-        listen = backend and (backend["socket"] or backend["address"].replace("localhost", "127.0.0.1"))
+        listen = backend and address_of(backend)
         used = into.data.get("app", {}).get("listen")
         if listen and not used:
             into.put(listen, "app", "listen")
@@ -151,6 +152,7 @@ VALUES: dict[str, tuple[str, Callable[[list[str]], object]]] = {
     "servername": ("server_name", _name),
     "sslcertificatefile": ("certificate", lambda words: words[0]),
     "sslcertificatekeyfile": ("key", lambda words: words[0]),
+    "sslcertificatechainfile": ("chain", lambda words: words[0]),
     "sslcacertificatepath": ("ca_dir", lambda words: words[0].rstrip("/")),
     "errorlog": ("log_dir", _folder),
     "limitrequestbody": ("upload_limit", _megabytes),
@@ -211,12 +213,21 @@ def _read_certificates(one: VirtualHost, authorities: list[str], into: Imported)
 
 
 def _read_attributes(one: VirtualHost, into: Imported) -> None:
+    """Headers of a login: the inventory's own, and further ones."""
     for directive in one.all("requestheader"):
-        if len(directive.words) >= 3 and directive.words[0].lower() == "set":
-            key = _HEADERS.get(directive.words[1].lower().replace("_", "-"))
-            attribute = _ATTRIBUTE.fullmatch(directive.words[2])
-            if key and attribute and not attribute[1].startswith("HTTP_"):
-                into.put(attribute[1], "identity", key)
+        if len(directive.words) < 3 or directive.words[0].lower() != "set":
+            continue
+        name = directive.words[1].replace("_", "-")
+        attribute = _ATTRIBUTE.fullmatch(directive.words[2])
+        if not attribute or attribute[1].startswith("HTTP_") or name.lower() == "x-shib-userid":
+            continue
+        if key := _HEADERS.get(name.lower()):
+            into.put(attribute[1], "identity", key)
+        elif attribute[1] != "REMOTE_USER":  # which is the user's id, and no attribute
+            into.put(attribute[1], "identity", "attributes", name)
+            value = apache_settings.value_of(directive)
+            place = apache_settings.place_of(apache_settings.on_any_address(directive))
+            into.said[APACHE, place, directive.name, value] = ("identity", "attributes", name)
 
 
 def _kept_lines(one: VirtualHost) -> list[str]:

@@ -21,6 +21,7 @@ class Imported:
 
     `blocks`: template, then block, to its lines; `emptied`: templates of files that become empty. `explained`: by the
     key of a setting (program, place, name), why it will be different; "" for a secret, which is not compared.
+    `said`: a setting with its value, to the table of the inventory that says the same in another form.
     """
 
     data: Data = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Imported:
     explained: dict[tuple[str, str, str], str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     emptied: list[str] = field(default_factory=list)
+    said: dict[tuple[str, str, str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def put(self, value: Any, *key: str) -> None:
         """Set the value of a key."""

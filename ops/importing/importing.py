@@ -23,7 +23,9 @@ from ops.importing.imported import Data, Imported, NotImported
 from ops.importing.imported_secrets import leave_out_secrets
 from ops.importing.reading import HostReading, parsed_of
 from ops.importing.settings import APACHE, SUPERVISORD, UWSGI, Difference, Setting, compare
+from ops.importing.toml_text import dotted
 from ops.inventory.loader import validate
+from ops.inventory.schema_errors import has
 from ops.rendering.rendered_file import RenderedFile
 from ops.schema import Host
 
@@ -70,7 +72,8 @@ def _without_rule_breakers(host: Host, found: Imported) -> Data:
     data = found.data
     while True:
         _, errors = validate({"name": host.name, "address": host.address, **data})
-        broken = [(loc, rule) for loc, rule in errors if _remove(data, loc)]
+        # A location without one of its values would be another one.
+        broken = [(loc, rule) for loc, rule in errors if _remove(data, loc[:2] if loc[0] == "locations" else loc)]
         for loc, rule in broken:
             found.leave_out(OF_TABLE.get(loc[0], ""), ".".join(loc), f"the inventory refuses it: it {rule}")
         if not broken:
@@ -114,7 +117,13 @@ def _explain(one: Difference, imported: Imported, is_known: bool, report: Report
     meant: list[str] = []
     why = reason or ""
     for value in one.first:
-        found = reason if reason is not None else reasons.purpose(one.of, one.name, value) if is_known else ""
+        table = imported.said.get((one.of, one.place, one.name, value), ())
+        if reason is not None:
+            found = reason
+        elif table and has(imported.data, table):
+            found = f"the same, as {dotted(table)}"
+        else:
+            found = reasons.purpose(one.of, one.name, value) if is_known else ""
         if found or reason is not None:
             meant.append(value)
             why = why or found or ""

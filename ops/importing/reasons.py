@@ -81,7 +81,6 @@ BLOCKS = (
 ADVICE: dict[str, list[tuple[str, str]]] = {
     APACHE: [
         ("shibcompatwith24", "mod_shib 3 does not know it: leave it out"),
-        ("sslcertificatechainfile", "append the chain to the certificate's file (apache.certificate)"),
         ("sslcacertificatefile", "put the CA's certificate into apache.ca_dir"),
         (
             "require|satisfy|order|allow|deny",

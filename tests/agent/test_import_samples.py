@@ -33,15 +33,16 @@ LEFT_OUT = {
     "own_names.ini": [],
     "open_doors.ini": ["emperor", "daemonize", "uwsgi.options.http", "uid", "if and for", "set-placeholder = chdir"],
     "ssl.conf": [
-        "SSLCertificateChainFile",
+        "locations.static_files",
         "X-Robots-Tag",
         "SetEnv",
         "shib-attr",
         "/app/health",
         "^/old/",
     ],
-    "one_file.conf": ["10.1.2.3:443", "jobs.example.org", "SSLCACertificateFile", "ProxyTimeout"],
-    "cert_ssl.conf": ["X-SSL-Subject", "http://127.0.0.1:5000/api"],
+    "one_file.conf": ["jobs.example.org", "SSLCACertificateFile", "ProxyTimeout"],
+    "cert_ssl.conf": ["X-SSL-Subject"],
+    "doors.conf": ["/partners"],
 }
 SECRETS = ("s3cret-word", "t0ken-word", "k3y-word")
 
@@ -90,6 +91,38 @@ def test_second_uwsgi_is_an_app_and_the_first_is_the_one_behind_the_login(tmp_pa
     equal = {(one.place, one.name) for one in done.report.equal}
     assert {(f"{tmp_path}/web.ini", "module"), (f"{tmp_path}/uwsgi-agent.ini", "module")} <= equal
     assert [one.what for one in done.report.not_imported if one.of == UWSGI] == []
+
+
+def test_paths_names_and_headers_of_apache_are_in_the_inventory(tmp_path: Path) -> None:
+    done = any_sample("apache", "doors.conf", tmp_path).imported()
+    found = tomllib.loads(done.inventory)["defaults"]
+    assert (found["apache"]["aliases"], found["apache"]["chain"]) == (["www.example.org"], "/etc/pki/chain.pem")
+    assert found["apache"]["addresses"] == ["10.1.2.3"]
+    assert found["identity"]["attributes"] == {"X-Groups": "isMemberOf"}
+    shapes = {
+        "grafana": {"path": "/grafana", "url": "http://127.0.0.1:3000/", "on": ["login"]},
+        "metrics": {"path": "/metrics", "on": ["login"], "allow": "anyone", "url": "http://127.0.0.1:9100/"},
+        "inside": {"path": "/inside", "on": ["login"], "allow": "anyone", "addresses": ["10.0.0.0/8"]},
+        "static": {"path": "/static", "on": ["login"], "allow": "anyone", "folder": "/srv/www"},
+    }
+    for name, wanted in shapes.items():
+        assert wanted.items() <= found["locations"][name].items(), found["locations"]
+    assert found["locations"]["staff"]["require_attributes"] == {"affiliation": ["staff", "member"]}
+    assert "imported" in found["locations"]["metrics"]["reason"]
+    assert "partners" not in found["locations"]
+
+
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_nothing_is_open_to_anyone_where_another_section_may_ask(is_inside: bool, tmp_path: Path) -> None:
+    sample = any_sample("apache", "doors.conf", tmp_path)
+    text = sample.apache["doors.conf"]
+    rules = "<LocationMatch ^/met>\nRequire ip 10.0.0.0/8\n</LocationMatch>\n"
+    sample.apache["doors.conf"] = (
+        text.replace("</VirtualHost>", f"{rules}</VirtualHost>") if is_inside else rules + text
+    )
+    done = sample.imported()
+    assert 'allow = "anyone"' not in done.inventory
+    assert "/metrics on port 443" in done.left()
 
 
 def test_file_with_the_virtual_hosts_becomes_empty(tmp_path: Path) -> None:

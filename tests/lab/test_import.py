@@ -112,7 +112,7 @@ def test_import_says_what_is_equal_changed_and_not_imported(imported: Import) ->
     report = imported.report
     equal = {(one["of"], one["place"], one["name"]) for one in report["equal"]}
     assert ("supervisord", "program poms", "stopwaitsecs") in equal
-    assert ("supervisord", "program many:many_1", "command") in equal, "what the inventory has no key for"
+    assert ("supervisord", "program many:many_1", "command") in equal
     assert ("uwsgi", "/home/poms/etc/poms.ini", "log-format") in equal
     assert ("apache", "virtualhost *:443", "SSLCertificateFile") in equal
     changed = {(one["place"], one["name"]): one for one in report["changed"]}
@@ -208,12 +208,13 @@ def test_second_host_from_imported_site_answers_the_same(imported: Import) -> No
 def test_what_would_stop_is_named_and_needs_consent(imported: Import) -> None:
     text = imported.inventory.read_text()
     imported.edit('cron_listen = "127.0.0.1:8891"\n', "")
-    (imported.folder / "templates/home/supervisord.conf.j2").rename(imported.folder / "kept")
+    imported.inventory.write_text(
+        re.sub(r"(?ms)^\[defaults\.programs\.many\]\n.*?\n\n", "", imported.inventory.read_text())
+    )
     site = imported.site
     site.poms("rm -rf $HOME/private/poms-ops", HOST)  # as if poms-ops had never been there
     said = imported.fab("-H", HOST, "deploy", "--yes")
     assert said.code == 1, said.all
     for name in ("program many:many_0", "program many:many_1", "port 127.0.0.1:8891"):
         assert name in said.err, name
-    (imported.folder / "kept").rename(imported.folder / "templates/home/supervisord.conf.j2")
     imported.inventory.write_text(text)
