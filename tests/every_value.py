@@ -65,7 +65,10 @@ FORMS: dict[str, tuple[str, ...]] = {
         *("http://127[.]0[.]0[.]1:[0-9]+/", "http://localhost:[0-9]+/.*[~._-].*", "uwsgi://[^/]+"),
         *(r"unix:/[^|]+\|http://.+/", r"unix:/[^|]+\|uwsgi://[^/]+"),
     ),
-    "must be printable ASCII, and not '~' alone (a pattern follows it)": (r"\w+", '.*["%\\\\$ ].*'),
+    "must be printable ASCII, and must not begin with '~' (mod_shib takes all that follow for patterns)": (
+        r"\w+",
+        '.*["%\\\\$ ].*',
+    ),
     "must be a loopback address and port (127.0.0.1:8888) or the absolute path of a unix socket": (
         *(r"127\.0\.0\.1:[0-9]+", r"127\.255\.255\.254:[0-9]+", "localhost:[0-9]+", ".*:1", ".*:65535"),
         *("/[a-z./]+", "/.*[^a-z./].*"),

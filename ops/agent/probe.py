@@ -105,12 +105,12 @@ def _file(path: str, wanted: str, contents: bool) -> FileState:
 
 
 def _rewritten(found: HostState, wanted: "dict[str, str]") -> "list[tuple[str, float]]":
-    """Wanted files whose content is not ours: what runs may not have read them."""
+    """Wanted files that are not as deployed, or as wanted if they never were: what runs may not have read them."""
     deployed = dict(found.deployed)
     return [
         (file.path, os.stat(file.path).st_mtime)
         for file in found.files
-        if file.path in wanted and file.digest and file.digest != deployed.get(file.path)
+        if file.path in wanted and file.digest and file.digest != deployed.get(file.path, wanted[file.path])
     ]
 
 

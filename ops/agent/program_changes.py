@@ -188,7 +188,7 @@ class ProgramChanges:
     def _replace(self, group: str, wanted: "Sequence[str]" = ()) -> "list[str]":
         """Replace a group, which supervisord does as a whole; its processes now.
 
-        What an operator had stopped in it is stopped again, but not `wanted`.
+        What an operator had stopped in it is stopped again, but not `wanted`; what ran is started, autostart or not.
         """
         before = self._members(group)
         alive = not_stopped(self._server, before)
@@ -196,8 +196,12 @@ class ProgramChanges:
         self._server("removeProcessGroup", group)
         members = self._add(group)
         stopped = [name for name in members if name in before and name not in (*alive, *wanted)]
-        if stopped:
+        ran = [name for name in members if name in alive]
+        idle = sorted(set(ran) - set(not_stopped(self._server, ran)))
+        if stopped or idle:
             time.sleep(TICK)  # or supervisord would start them after this
+        for name in sorted(set(idle) - set(not_stopped(self._server, idle))):
+            self._server("startProcess", name, False)
         for name in stopped:
             self._stop_one(name)
             stop_notes.renew(self._state_dir, name)

@@ -311,6 +311,18 @@ def test_a_changed_group_restarts_as_a_whole_and_what_was_stopped_in_it_stays_so
         assert supervised.did() == {"g:agent": ["started", "RUNNING"]}
 
 
+def test_what_ran_in_a_changed_group_runs_again_without_autostart_too(tmp_path: Path) -> None:
+    with running(tmp_path, web=SLEEPS, agent=SPARE, spare=SPARE) as supervised:
+        supervised.append(GROUP)
+        supervised.programs.apply([])
+        supervised.programs.start(["g:agent"])
+        supervised.told.clear()
+        supervised.write(web=SLEEPS.replace("600", "700"), agent=SPARE, spare=SPARE)
+        supervised.append(GROUP)
+        supervised.programs.apply([])
+        assert supervised.did()["g:agent"] == ["restarted with its new configuration", "RUNNING"]
+
+
 def test_a_start_with_new_settings_tells_who_else_is_restarted(tmp_path: Path) -> None:
     with running(tmp_path, web=SLEEPS, agent=SLEEPS, spare=SPARE) as supervised:
         supervised.append(GROUP)

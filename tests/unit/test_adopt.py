@@ -183,7 +183,7 @@ def test_values_of_a_further_app_are_its_own() -> None:
 @pytest.mark.parametrize(
     ("template", "change", "key_path", "value"),
     [
-        (INI, ("evil-reload-on-as = 1800\n", ""), "uwsgi.evil-reload-on-as", None),
+        (INI, ("evil-reload-on-as = 1800\n", ""), "uwsgi.evil-reload-on-as", False),
         (INI, ("buffer-size = 32768", "buffer-size = 65536"), "uwsgi.options.buffer-size", 65536),
         (
             CONF,
@@ -234,7 +234,7 @@ def test_adopt_removes_no_program_that_is_still_there_in_a_form_the_inventory_ha
     one = host(**VALUES)
     text = render_one(one, CONF).content.decode()
     (log,) = [line for line in text.splitlines() if line.startswith("stdout_logfile=") and "agent" in line]
-    _, _, advice = edited(one, CONF, (f"{log}\n", "stdout_logfile=NONE\nstdout_syslog=true\n"))
+    _, _, advice = edited(one, CONF, (f"{log}\n", f"{log}\nserverurl=http://127.0.0.1:1/\n"))
     assert ("programs", "agent") not in [value.key_path for value in advice.values]
     assert advice.unsolved
 

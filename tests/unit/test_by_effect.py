@@ -1,10 +1,14 @@
 """What a plan reloads: what differs in effect, whatever the text looks like."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ops.agent.service_messages import Surroundings
+from ops.deploy.effect import has_effect
+from ops.deploy.file_changes import UPDATE, FileChange
+from ops.deploy.snapshot import FoundFile
 from ops.rendering.rendered_file import supervisord_conf
 from tests.unit.hosts import host
 from tests.unit.test_take_over import CONF, INI, SETTINGS, SSL, named, planned, rendered
@@ -62,6 +66,25 @@ def test_uwsgi_is_reloaded_where_an_option_differs(before: str, after: str) -> N
     text = rendered(HOST, INI).content.decode()
     assert before in text
     assert planned(HOST, {INI: text.replace(before, after)}).programs
+
+
+@pytest.mark.parametrize(
+    ("more", "before"),
+    [
+        (["python-path=/a", "python-path=/b"], ["python-path=/b", "python-path=/a"]),
+        (["env=A=1", "env=A=2"], ["env=A=2", "env=A=1"]),
+        (["if-env=X", "lazy-apps=true", "endif="], ["lazy-apps=true", "if-env=X", "endif="]),
+        (["ini=:p", "[p]", "lazy-apps=true"], ["ini=:p", "[p]", "lazy-apps=false"]),
+    ],
+)
+def test_uwsgi_is_reloaded_where_order_conditions_or_further_sections_count(
+    more: list[str], before: list[str]
+) -> None:
+    wanted = rendered(HOST, INI)
+    there, ours = (wanted.content + "\n".join(lines).encode() for lines in (before, more))
+    assert has_effect(
+        HOST, FileChange(replace(wanted, content=ours), FoundFile(INI, "0" * 64, content=there), UPDATE)
+    )
 
 
 @pytest.mark.parametrize(("read", "reloads"), [(None, True), (999.0, True), (1001.0, False)])
