@@ -250,6 +250,13 @@ def test_what_has_no_effect_is_named_and_needs_nothing() -> None:
     assert [hunk.new for hunk in limit.text_only] == [("    # 100 MB: what is larger is refused with 413.\n",)]
 
 
+def test_a_value_that_the_file_has_from_a_placeholder_is_not_proposed() -> None:
+    one = host(uwsgi={"options": {"set-placeholder": "base=/srv", "chdir": "%(base)/app"}})
+    _, _, advice = edited(one, INI, ("set-placeholder = base=/srv", "set-placeholder = base=/opt"))
+    assert advice.values == []
+    assert len(advice.unsolved) == 1
+
+
 def test_order_of_lines_that_counts_is_no_spelling() -> None:
     one = host(uwsgi={"options": {"route": ["^/a goto:x", "^/b goto:y"]}})
     _, _, advice = edited(
@@ -394,7 +401,8 @@ def test_adopt_names_source_of_changed_secret_without_its_value(
     assert (advice.values, advice.templates) == ([], {})
 
 
-def test_secret_variable_that_was_added_by_hand_is_no_value(tmp_path: Path) -> None:
+def test_secret_variable_that_was_added_by_hand_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "lion")
     one = host(**VALUES)
     _, _, advice = edited(one, CONF, ("command=agent\n", 'command=agent\nenvironment=API_TOKEN="lion"\n'))
     assert advice.values == []
