@@ -250,11 +250,10 @@ def test_what_has_no_effect_is_named_and_needs_nothing() -> None:
     assert [hunk.new for hunk in limit.text_only] == [("    # 100 MB: what is larger is refused with 413.\n",)]
 
 
-def test_a_value_that_the_file_has_from_a_placeholder_is_not_proposed() -> None:
+def test_of_a_changed_placeholder_itself_is_proposed_and_no_value_that_has_it() -> None:
     one = host(uwsgi={"options": {"set-placeholder": "base=/srv", "chdir": "%(base)/app"}})
     _, _, advice = edited(one, INI, ("set-placeholder = base=/srv", "set-placeholder = base=/opt"))
-    assert advice.values == []
-    assert len(advice.unsolved) == 1
+    assert [value.key_path for value in advice.values] == [("uwsgi", "options", "set-placeholder")]
 
 
 def test_order_of_lines_that_counts_is_no_spelling() -> None:
