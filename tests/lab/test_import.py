@@ -50,7 +50,7 @@ class Import:
 
     def fab(self, *words: str) -> Said:
         """fab with the imported site; where the password comes from is said."""
-        return self.site.fab(*words, inventory=self.inventory, extra={"DB_PASSWORD": PASSWORD})
+        return self.site.fab(*words, inventory=self.inventory, extra={"POMS_SITE_DB_PASSWORD": PASSWORD})
 
     def edit(self, before: str, after: str) -> None:
         """Edit the imported inventory."""
