@@ -386,7 +386,8 @@ def read_by_supervisor(wanted: Host, text: str) -> list[dict[str, str]]:
         (
             {key: str(value) for key, value in vars(config).items() if key not in leave}
             | {"group": group.name, "of group": str(group.priority), "kind": type(group).__name__}
-            | {key: str(getattr(group, key, "")) for key in ("pool_events", "buffer_size")}
+            | {"events": str(sorted(map(str, getattr(group, "pool_events", ()))))}  # supervisor reads them as a set
+            | {"buffer_size": str(getattr(group, "buffer_size", ""))}
             | {"socket": str(vars(group.socket_config) if hasattr(group, "socket_config") else "")}
             for group in options.process_group_configs
             for config in group.process_configs
