@@ -8,8 +8,7 @@ class ImportRequest(Message):
     """Read what this host runs: supervisord's file, uWSGI's, Apache's, the crontab and the products.
 
     `conf`: supervisord's file if none of this account's runs. `activate`: what sets up the products, if that works
-    here. With `wanted` files, supervisord's first, only these
-    are read, as if they were there.
+    here. With `wanted` files, supervisord's first, only these are read, as if they were there.
     """
 
     conf: str

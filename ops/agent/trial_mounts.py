@@ -22,7 +22,7 @@ def main(trial: "dict[str, Any]") -> None:
     """Do the trial, and exit with its code.
 
     `mounts`: (source, target), parents before what is in them; `server_root` and `log_dir` are Apache's,
-    `log_folders` the other folders that its files name for logs; `addresses`: those of its network, besides
+    `log_folders` the other folders that its files name for logs; `addresses`: those of its network beside
     127.0.0.1. `httpd` is "" for a trial without Apache. For the rest see trial_start.main.
     """
     for source, target in trial["mounts"]:

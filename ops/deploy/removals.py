@@ -154,4 +154,4 @@ def _directives(text: str) -> Iterator[list[str]]:
 def _port(address: str) -> str:
     """An address to listen on; only the port if it listens on every address."""
     host, _, port = address.rpartition(":")
-    return port if host in ("", "*", "0.0.0.0", "[::]") else f"{host}:{port}"  # noqa: S104 - spellings of nothing
+    return port if host in ("", "*", "0.0.0.0", "[::]") else f"{host}:{port}"  # noqa: S104 - compared, not bound

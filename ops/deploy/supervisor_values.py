@@ -112,7 +112,7 @@ def read_environment(text: str) -> dict[str, str]:
 def read_address(text: str) -> str:
     """HOST:PORT in one spelling; without a host for every address. Raises ValueError."""
     address, _, port = text.strip().lower().rpartition(":")
-    return f"{'' if address in ('*', '0.0.0.0') else address}:{int(port)}"  # noqa: S104 - a spelling of nothing
+    return f"{'' if address in ('*', '0.0.0.0') else address}:{int(port)}"  # noqa: S104 - compared, not bound
 
 
 def _path(text: str, context: Context) -> str:

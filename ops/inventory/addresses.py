@@ -8,7 +8,7 @@ from ops.formats.apps import Key, app_key, uwsgi_key, views
 from ops.formats.web_program import holds_app_socket
 from ops.schema import Host
 
-EVERY = ("", "*", "0.0.0.0")  # noqa: S104 - spellings of every address of IPv4
+EVERY = ("", "*", "0.0.0.0")  # noqa: S104 - compared, not bound
 EVERY_IPV6 = "[::]"
 LOCALHOST = ("localhost", "127.0.0.1")  # uWSGI and supervisord use the address of IPv4
 

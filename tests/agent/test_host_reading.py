@@ -37,7 +37,7 @@ Include more/*.conf
 
 def request(supervised: Supervised, **more: object) -> ImportRequest:
     given = {"conf": supervised.place.conf, "activate": ACTIVATE, "httpd": "/none", "server_root": "/none"}
-    return ImportRequest(**(given | more))  # type: ignore[arg-type]
+    return ImportRequest(**(given | more))  # type: ignore[arg-type] # a dict of mixed values
 
 
 @pytest.fixture(autouse=True)
