@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ops.deploy.supervisor_changes import Effect
 from ops.formats import uwsgi, uwsgi_options
+from ops.inventory.addresses import EVERY, EVERY_IPV6
 
 PROGRAM, PORT, VIRTUAL_HOST, INCLUDE = "program", "port", "virtual host", "include"
 SOCKET = "socket"
@@ -154,4 +155,4 @@ def _directives(text: str) -> Iterator[list[str]]:
 def _port(address: str) -> str:
     """An address to listen on; only the port if it listens on every address."""
     host, _, port = address.rpartition(":")
-    return port if host in ("", "*", "0.0.0.0", "[::]") else f"{host}:{port}"  # noqa: S104 - compared, not bound
+    return port if host in (*EVERY, EVERY_IPV6) else f"{host}:{port}"

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ops.inventory.addresses import EVERY
+
 Settings = dict[str, Any]
 Reader = Callable[[str], object]
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
@@ -112,7 +114,7 @@ def read_environment(text: str) -> dict[str, str]:
 def read_address(text: str) -> str:
     """HOST:PORT in one spelling; without a host for every address. Raises ValueError."""
     address, _, port = text.strip().lower().rpartition(":")
-    return f"{'' if address in ('*', '0.0.0.0') else address}:{int(port)}"  # noqa: S104 - compared, not bound
+    return f"{'' if address in EVERY else address}:{int(port)}"
 
 
 def _path(text: str, context: Context) -> str:
